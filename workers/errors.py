@@ -1,0 +1,157 @@
+"""What can go wrong while publishing.
+
+PublishError
+  Transient            network, platform   nothing was accepted; sending again is safe
+  OutcomeUnknown       network, platform   it may have been accepted; read before sending again
+  UploadGone           platform            the upload is dead and published nothing; open another
+  RateLimited          rate_limit          nothing was accepted; not before the time it names
+  TokenExpired         token               refresh the token, then try again, once
+  AccountRefused       account             the owner must act: connect again, lift a ban, permit
+  VideoRefused         video               the platform will never take this file
+  RequestRefused       request             the platform will never take this post
+  Ambiguous            ambiguous           no read can tell whether it is live; a person must
+
+An error says what happened; `retry.py` decides what to do about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import ClassVar
+
+
+class Category(str, Enum):
+    """The error categories of the contract; stable, stored and returned by the API."""
+
+    NETWORK = "network"
+    PLATFORM = "platform"
+    RATE_LIMIT = "rate_limit"
+    TOKEN = "token"
+    ACCOUNT = "account"
+    VIDEO = "video"
+    REQUEST = "request"
+    AMBIGUOUS = "ambiguous"
+    INTERNAL = "internal"
+
+
+class PublishError(Exception):
+    """Base of every failure we expect. Anything else is a bug and is recorded as `internal`.
+
+    `code` is stable: it is stored and returned by the API; where the platform gave a code it
+    is that one, otherwise ours. `detail` is one sentence for a person, without URLs, tokens or
+    headers. `hint` says what the user can do about it, or is empty.
+    """
+
+    category: ClassVar[Category] = Category.INTERNAL
+
+    def __init__(self, code: str, detail: str = "", *, hint: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail or code
+        self.hint = hint
+
+
+class Transient(PublishError):
+    """Raised when nothing was accepted and sending again is safe."""
+
+    category = Category.PLATFORM
+
+
+class NetworkFailure(Transient):
+    """Raised when no answer came and the request, sent again, can do no harm."""
+
+    category = Category.NETWORK
+
+
+class OutcomeUnknown(PublishError):
+    """Raised when the platform may have acted: the next thing done must be a read."""
+
+    category = Category.PLATFORM
+
+
+class AnswerLost(OutcomeUnknown):
+    """Raised when the connection broke after a request that may have acted."""
+
+    category = Category.NETWORK
+
+
+class UploadGone(PublishError):
+    """Raised when nobody can complete the upload any more and it has published nothing.
+
+    Only under the invariants of the platform notes: a new upload may then be opened.
+    """
+
+    category = Category.PLATFORM
+
+
+class RateLimited(PublishError):
+    """Raised when the platform asks to wait. Uses no attempt.
+
+    `retry_at` is when to try again (aware UTC). `everyone` is True where the limit is the whole
+    application's, not this account's.
+    """
+
+    category = Category.RATE_LIMIT
+
+    def __init__(
+        self, code: str, detail: str = "", *, retry_at: datetime, everyone: bool = False
+    ) -> None:
+        super().__init__(code, detail)
+        self.retry_at = retry_at
+        self.everyone = everyone
+
+
+class TokenExpired(PublishError):
+    """Raised when the platform refuses the access token and a refresh may cure it."""
+
+    category = Category.TOKEN
+
+
+class AccountRefused(PublishError):
+    """Raised when only the account's owner can help.
+
+    `reconnect` is True where the tokens are worthless and the account must be connected again.
+    """
+
+    category = Category.ACCOUNT
+
+    def __init__(
+        self, code: str, detail: str = "", *, hint: str = "", reconnect: bool = False
+    ) -> None:
+        super().__init__(code, detail, hint=hint)
+        self.reconnect = reconnect
+
+
+class VideoRefused(PublishError):
+    """Raised when the file is missing, broken or outside what the platform takes."""
+
+    category = Category.VIDEO
+
+
+class RequestRefused(PublishError):
+    """Raised when the platform will never take this post, or our configuration is wrong."""
+
+    category = Category.REQUEST
+
+
+class Ambiguous(PublishError):
+    """Raised when the post may be live and no read of the platform can tell."""
+
+    category = Category.AMBIGUOUS
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of a platform's error table: what a code means to us.
+
+    `error` is the class to raise; `hint` what the user can do; `wait_seconds` for `RateLimited`
+    where the platform names no time; the flags go to the error of the same name.
+    """
+
+    error: type[PublishError]
+    hint: str = ""
+    wait_seconds: int = 0
+    everyone: bool = False
+    reconnect: bool = False

@@ -1,0 +1,61 @@
+"""The HTTP API and the state behind it.
+
+`create_app` is the web process's application. `create_base` is what the workers and the
+scheduler use: the same database, Redis, secrets and store, without any route.
+"""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+
+from app.api import register_api
+from app.config import Config
+from app.crypto import Cipher, development_key
+from app.database import configure_engines, engine_options
+from app.extensions import db, migrate
+from app.logs import configure_logging
+from app.queues import connect_redis
+from app.storage import StorageSettings, open_storage
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Return the application with the API and the admin pages."""
+    app = create_base(config)
+    register_api(app)
+    return app
+
+
+def create_base(config: Config | None = None) -> Flask:
+    """Return an application that has the state and nothing that answers requests.
+
+    Reads the environment where no config is given; raises `ConfigError`.
+    """
+    config = config or Config.from_env(os.environ)
+    configure_logging(config)
+    app = Flask("app")
+    app.config.update(
+        SETTINGS=config,
+        SQLALCHEMY_DATABASE_URI=config.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url),
+    )
+    keys = config.token_encryption_keys or (development_key(),)
+    app.extensions["cipher"] = Cipher(keys)
+    app.extensions["redis"] = connect_redis(config.redis_url)
+    app.extensions["storage"] = open_storage(
+        StorageSettings(
+            video_dir=config.video_dir,
+            endpoint_url=config.r2_endpoint_url,
+            bucket=config.r2_bucket,
+            access_key_id=config.r2_access_key_id,
+            secret_access_key=config.r2_secret_access_key,
+            public_url=config.public_url,
+            signing_key=keys[0],
+        )
+    )
+    db.init_app(app)
+    migrate.init_app(app, db)
+    with app.app_context():
+        configure_engines()
+    return app

@@ -1,0 +1,57 @@
+"""Encryption of what must not be readable in the database: tokens and upload links."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import current_app
+
+from app.config import VAR_DIR
+
+
+class UndecryptableError(Exception):
+    """Raised when no configured key decrypts a stored secret: a key was dropped too early."""
+
+
+class Cipher:
+    """Fernet with rotation: the first key encrypts, every key decrypts."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    def encrypt(self, text: str) -> str:
+        """Return the token for a text."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, token: str) -> str:
+        """Return the text; raises `UndecryptableError`."""
+        try:
+            return self._fernet.decrypt(token.encode()).decode()
+        except InvalidToken as exc:
+            raise UndecryptableError("no key in TOKEN_ENCRYPTION_KEYS decrypts this row") from exc
+
+
+def current_cipher() -> Cipher:
+    """Return the running application's cipher."""
+    cipher = current_app.extensions["cipher"]
+    assert isinstance(cipher, Cipher)
+    return cipher
+
+
+def development_key() -> str:
+    """Return the key kept under `var/`, made the first time; production sets its own."""
+    path = VAR_DIR / "token_encryption_key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Written whole under another name first: several processes may start at once.
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.write_bytes(Fernet.generate_key())
+        fresh.chmod(0o600)
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return path.read_text()

@@ -1,0 +1,57 @@
+"""How the two databases are opened: pools, time limits, and SQLite taught to behave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, make_url
+
+from app.extensions import db
+
+#: Seconds a statement may take, and a lock be waited for, before the caller gets an error.
+STATEMENT_SECONDS = 30
+LOCK_SECONDS = 15
+
+
+def engine_options(database_url: str) -> dict[str, Any]:
+    """Return SQLAlchemy's options for a database URL; makes the folder of a SQLite file."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        if url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        return {"connect_args": {"timeout": LOCK_SECONDS}}
+    timeouts = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
+    return {
+        "pool_pre_ping": True,
+        "pool_size": 5,
+        "max_overflow": 15,
+        "pool_timeout": 10,
+        "connect_args": {"connect_timeout": 5, "options": f"{timeouts} -c timezone=UTC"},
+    }
+
+
+def configure_engines() -> None:
+    """Hook SQLite's settings into the application's engine. Needs an application context."""
+    if db.engine.dialect.name == "sqlite":
+        event.listen(db.engine, "connect", _open_sqlite)
+        event.listen(db.engine, "begin", _begin_immediate)
+
+
+def dispose_engine(engine: Engine) -> None:
+    """Forget the connections of the parent, in a process that was just forked."""
+    engine.dispose(close=False)
+
+
+def _open_sqlite(connection: Any, record: Any) -> None:
+    # The driver's own transactions begin too late; see _begin_immediate.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once, without waiting, when
+    # another one wrote in between. Taking the write lock first makes SQLite wait instead.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

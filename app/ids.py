@@ -1,0 +1,8 @@
+"""Ids of everything we store: ULIDs, so that they sort by the time they were made."""
+
+from ulid import ULID
+
+
+def new_id() -> str:
+    """Return 26 characters of Crockford's base 32, later ones sorting after earlier ones."""
+    return str(ULID())

@@ -1,0 +1,29 @@
+"""Logging: text on a terminal, JSON elsewhere; never at a level that shows URLs with tokens."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+from app.config import Config
+
+#: Libraries whose DEBUG lines hold URLs and headers.
+TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer", "requests")
+
+
+def configure_logging(config: Config) -> None:
+    """Set the root logger up, once per process."""
+    as_json = config.log_format == "json" or (not config.log_format and not sys.stderr.isatty())
+    handler = logging.StreamHandler()
+    if as_json:
+        fields = "%(asctime)s %(levelname)s %(name)s %(process)d %(message)s"
+        handler.setFormatter(JsonFormatter(fields))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(config.log_level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.INFO, root.level))

@@ -1,0 +1,21 @@
+"""The tables: one file each."""
+
+from app.models.account import Account
+from app.models.base import Base
+from app.models.idempotency_key import IdempotencyKey
+from app.models.notification import Notification
+from app.models.publish_job import PublishJob
+from app.models.published_post import PublishedPost
+from app.models.timeline import TimelineEntry
+from app.models.video import Video
+
+__all__ = [
+    "Account",
+    "Base",
+    "IdempotencyKey",
+    "Notification",
+    "PublishJob",
+    "PublishedPost",
+    "TimelineEntry",
+    "Video",
+]

@@ -1,0 +1,48 @@
+"""A connected platform account of a user, with its tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.clock import utcnow
+from app.ids import new_id
+from app.models.base import Base, EncryptedText, JsonColumn, UtcDateTime, values_of
+from app.states import AccountState
+
+
+class Account(Base):
+    """One account on one platform.
+
+    A deleted account keeps its row, without tokens, since jobs and posts refer to it;
+    connecting it again brings it back.
+    """
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("user_id", "platform", "platform_user_id"),
+        Index("ix_accounts_state_expires_at", "state", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(String(128))
+    platform: Mapped[str] = mapped_column(String(16))
+    platform_user_id: Mapped[str] = mapped_column(String(255))
+    username: Mapped[str] = mapped_column(String(255), default="")
+    #: Instagram's flavour, `facebook` or `instagram`; empty elsewhere
+    login_type: Mapped[str] = mapped_column(String(16), default="")
+    scopes: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
+    access_token: Mapped[str | None] = mapped_column(EncryptedText)
+    refresh_token: Mapped[str | None] = mapped_column(EncryptedText)
+    #: when the access token ends; None where the platform named no end
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    state: Mapped[AccountState] = mapped_column(values_of(AccountState), default=AccountState.ACTIVE)
+    #: why it must be connected again, for a person
+    state_reason: Mapped[str] = mapped_column(String(500), default="")
+    #: until when one worker alone may refresh the token
+    refreshing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,105 @@
+"""A publish job: one request to publish one video on one account. The row is the truth.
+
+`due_at` alone says whether a worker may take the row: it is the scheduled time, the next
+attempt, the next poll, or, while a worker holds the row, the end of that worker's lease. So a
+row whose worker died becomes due by itself, and the database refuses an open row without one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.clock import utcnow
+from app.ids import new_id
+from app.models.base import Base, EncryptedJson, JsonColumn, UtcDateTime, values_of
+from app.states import JobState, Step, shown_state
+
+_OPEN = text("state IN ('waiting', 'active')")
+
+
+class PublishJob(Base):
+    """One job, for its whole life, retries included."""
+
+    __tablename__ = "publish_jobs"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('completed', 'failed', 'cancelled') OR due_at IS NOT NULL",
+            name="open_has_due_time",
+        ),
+        Index(
+            "ix_publish_jobs_due",
+            "platform",
+            "priority",
+            "due_at",
+            postgresql_where=_OPEN,
+            sqlite_where=_OPEN,
+        ),
+        Index("ix_publish_jobs_user_id_id", "user_id", "id"),
+        Index("ix_publish_jobs_batch_id", "batch_id"),
+        Index("ix_publish_jobs_video_id", "video_id"),
+        Index("ix_publish_jobs_finished_at", "finished_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(String(128))
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"))
+    platform: Mapped[str] = mapped_column(String(16))
+    batch_id: Mapped[str | None] = mapped_column(String(26))
+
+    # What was asked for.
+    caption: Mapped[str] = mapped_column(Text, default="")
+    hashtags: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
+    privacy_level: Mapped[str] = mapped_column(String(16))
+    share_to_feed: Mapped[bool] = mapped_column(default=True)
+    platform_options: Mapped[dict[str, Any]] = mapped_column(JsonColumn, default=dict)
+    priority: Mapped[int]
+    max_attempts: Mapped[int]
+    backoff_type: Mapped[str] = mapped_column(String(16))
+    backoff_delay_ms: Mapped[int]
+    #: what RQ keeps of the run: True nothing, False the default, a number that many
+    remove_on_complete: Mapped[bool | int] = mapped_column(JsonColumn, default=False)
+    remove_on_fail: Mapped[bool | int] = mapped_column(JsonColumn, default=False)
+    scheduled_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    # Where it is.
+    state: Mapped[JobState] = mapped_column(values_of(JobState))
+    step: Mapped[Step | None] = mapped_column(values_of(Step))
+    progress: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts_made: Mapped[int] = mapped_column(default=0)
+    #: runs of the present attempt that ended with their worker lost
+    lost_runs: Mapped[int] = mapped_column(default=0)
+    #: times that an upload was opened anew within the present attempt
+    reopened: Mapped[int] = mapped_column(default=0)
+
+    # Who holds it.
+    #: fencing token: raised by each claim; a write of any other number is refused
+    run_number: Mapped[int] = mapped_column(default=0)
+    is_leased: Mapped[bool] = mapped_column(default=False)
+    #: counts the wake-ups sent to RQ, so that each run has an id of its own
+    wake_number: Mapped[int] = mapped_column(default=0)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+
+    # What the platform has given us so far.
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson)
+    #: the platform may have published it: no cancellation and no second upload any more
+    is_committed: Mapped[bool] = mapped_column(default=False)
+
+    # Why it failed, or why it waits.
+    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_category: Mapped[str | None] = mapped_column(String(16))
+    error_message: Mapped[str | None] = mapped_column(String(1000))
+    error_hint: Mapped[str | None] = mapped_column(String(500))
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    def state_at(self, now: datetime) -> JobState:
+        """Return the state of the contract, which tells `delayed` from `waiting`."""
+        return shown_state(self.state, self.due_at, now)

@@ -1,0 +1,52 @@
+"""What is live on a platform."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.clock import utcnow
+from app.ids import new_id
+from app.models.base import Base, UtcDateTime
+
+
+class PublishedPost(Base):
+    """One post; the unique job id is what makes two posts of one job impossible to record."""
+
+    __tablename__ = "published_posts"
+    __table_args__ = (
+        Index("ix_published_posts_user_id_platform", "user_id", "platform"),
+        Index("ix_published_posts_user_id_id", "user_id", "id"),
+        Index("ix_published_posts_video_id", "video_id"),
+        Index("ix_published_posts_account_id_published_at", "account_id", "published_at"),
+        Index("ix_published_posts_platform_published_at", "platform", "published_at"),
+        Index("ix_published_posts_platform_platform_post_id", "platform", "platform_post_id"),
+        Index(
+            "ix_published_posts_follow_up_at",
+            "follow_up_at",
+            postgresql_where=text("follow_up_at IS NOT NULL"),
+            sqlite_where=text("follow_up_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
+    #: jobs go after their retention, posts never: hence no foreign key
+    job_id: Mapped[str] = mapped_column(String(26), unique=True)
+    user_id: Mapped[str] = mapped_column(String(128))
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"))
+    platform: Mapped[str] = mapped_column(String(16))
+    #: None while, or where, the platform does not tell it
+    platform_post_id: Mapped[str | None] = mapped_column(String(255))
+    url: Mapped[str | None] = mapped_column(String(1000))
+    caption: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # None: the platform does not say.
+    views: Mapped[int | None] = mapped_column(BigInteger)
+    likes: Mapped[int | None] = mapped_column(BigInteger)
+    comments: Mapped[int | None] = mapped_column(BigInteger)
+    shares: Mapped[int | None] = mapped_column(BigInteger)
+    #: when to ask again for an id, a link or the video's fate; None: nothing more to learn
+    follow_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,35 @@
+"""A job's timeline: every attempt, step, wait and change, with its times."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, UtcDateTime
+
+
+class TimelineEntry(Base):
+    """One span of a job's life; open while `ended_at` is None, a moment where both are equal.
+
+    `kind` is `attempt`, `step`, `wait` or `change`; `name` the step, the reason of the wait, or
+    what was changed; `outcome` how it ended: `done`, `failed`, `given_back`, `lost`, `cancelled`.
+    """
+
+    __tablename__ = "timeline"
+    __table_args__ = (Index("ix_timeline_job_id_id", "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("publish_jobs.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(64))
+    attempt: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: for a wait: when it is to end
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_category: Mapped[str | None] = mapped_column(String(16))
+    error_message: Mapped[str | None] = mapped_column(String(1000))

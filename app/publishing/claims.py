@@ -1,0 +1,249 @@
+"""How a worker takes a job, keeps it, and writes while it holds it.
+
+A claim is a lease with a fencing token: the row's `run_number`, raised by each claim. Every
+write of a run locks the row and compares; a worker that wakes up after its lease was taken over
+gets `Superseded` and can change nothing. The lease is the row's `due_at`, so a row whose worker
+died is simply due again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, literal, select, union_all, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from app.models import PublishJob
+from app.publishing import timeline
+from app.publishing.errors import CancelRequested, Superseded
+from app.publishing.steer import end_cancelled
+from app.publishing.transaction import transaction
+from app.queues import wake_maintenance
+from app.states import OPEN_STATES, JobState, Step, step_progress
+
+#: A worker that renews every third of this is noticed when lost within it.
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = LEASE_SECONDS / 3
+PRIORITIES = range(10, 0, -1)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a worker needs of the row it holds; `run` is the fencing token."""
+
+    job_id: str
+    run: int
+    user_id: str
+    account_id: str
+    video_id: str
+    platform: str
+    caption: str
+    hashtags: tuple[str, ...]
+    privacy_level: str
+    share_to_feed: bool
+    platform_options: dict[str, Any]
+    attempt: int
+    max_attempts: int
+    backoff_type: str
+    backoff_delay_ms: int
+    remove_on_complete: bool | int
+    remove_on_fail: bool | int
+    reopened: int
+    lost_runs: int
+    is_committed: bool
+    checkpoint: dict[str, Any] | None = field(default=None, repr=False)
+
+
+def claim_next(platform: str, now: datetime) -> Claim | None:
+    """Take the due row of a platform that should go first, or return None when none is due.
+
+    Higher priorities first, then the longest due. Begins an attempt unless the row is in the
+    middle of one; a row whose last worker was lost goes on with the same attempt. A cancelled
+    row left by a lost worker is ended here.
+    """
+    while True:
+        claimed, was_cancelled = _claim_one(platform, now)
+        if not was_cancelled:
+            return claimed
+        wake_maintenance()
+
+
+def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, bool]:
+    with transaction() as session:
+        job = _take(session, platform, now)
+        if job is None:
+            return None, False
+        if job.cancel_requested and not job.is_committed:
+            end_cancelled(session, job, now)
+            return None, True
+        if job.state is JobState.WAITING:
+            _begin_attempt(session, job, now)
+        elif job.is_leased:
+            job.lost_runs += 1
+            timeline.end(session, job, ("step",), "lost", now)
+        job.state = JobState.ACTIVE
+        job.is_leased = True
+        return _claim_of(job), False
+
+
+def _take(session: Session, platform: str, now: datetime) -> PublishJob | None:
+    """Raise the run number of the first due row that nobody else takes first."""
+    while True:
+        found = session.execute(_first_due(platform, now)).first()
+        if found is None:
+            return None
+        job_id, run_number = found
+        taken = session.execute(
+            update(PublishJob)
+            .where(
+                PublishJob.id == job_id,
+                PublishJob.run_number == run_number,
+                PublishJob.state.in_(OPEN_STATES),
+                PublishJob.due_at <= now,
+            )
+            .values(
+                run_number=run_number + 1,
+                due_at=now + timedelta(seconds=LEASE_SECONDS),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        assert isinstance(taken, CursorResult)
+        if taken.rowcount == 1:
+            return _read(session, job_id)
+
+
+def _first_due(platform: str, now: datetime) -> Select[tuple[str, int]]:
+    """One short look into the index per priority, so that rows due later cost nothing."""
+    looks = [
+        select(PublishJob.id, PublishJob.run_number, literal(priority).label("priority"))
+        .where(
+            PublishJob.platform == platform,
+            PublishJob.priority == priority,
+            PublishJob.state.in_(OPEN_STATES),
+            PublishJob.due_at <= now,
+        )
+        .order_by(PublishJob.due_at)
+        .limit(1)
+        .subquery()
+        for priority in PRIORITIES
+    ]
+    found = union_all(*(select(look) for look in looks)).subquery()
+    return select(found.c.id, found.c.run_number).order_by(found.c.priority.desc()).limit(1)
+
+
+def _begin_attempt(session: Session, job: PublishJob, now: datetime) -> None:
+    job.attempts_made += 1
+    job.lost_runs = job.reopened = 0
+    job.started_at = job.started_at or now
+    timeline.end(session, job, ("wait",), "done", now)
+    timeline.begin(session, job, "attempt", f"attempt {job.attempts_made}", now)
+
+
+def renew(claim: Claim, now: datetime) -> bool:
+    """Extend the lease; False when it is no longer ours."""
+    with transaction() as session:
+        kept = session.execute(
+            update(PublishJob)
+            .where(
+                PublishJob.id == claim.job_id,
+                PublishJob.run_number == claim.run,
+                PublishJob.is_leased,
+            )
+            .values(due_at=now + timedelta(seconds=LEASE_SECONDS))
+            .execution_options(synchronize_session=False)
+        )
+    assert isinstance(kept, CursorResult)
+    return kept.rowcount == 1
+
+
+@contextmanager
+def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
+    """Lock the row for a write of this run; raises `Superseded` when it may not write."""
+    with transaction() as session:
+        job = _read(session, claim.job_id, lock=True)
+        if job is None or job.run_number != claim.run or not job.is_leased:
+            raise Superseded(claim.job_id)
+        yield session, job
+
+
+def save_checkpoint(
+    claim: Claim, checkpoint: dict[str, Any] | None, *, commits: bool = False
+) -> None:
+    """Store what the platform has given. Durable when it returns.
+
+    With `commits`, what follows may publish the video: a cancellation asked for before is
+    honoured here (`CancelRequested`), and none can be asked for afterwards.
+    """
+    with held(claim) as (_, job):
+        if job.cancel_requested and not job.is_committed:
+            raise CancelRequested(claim.job_id)
+        job.checkpoint = checkpoint
+        job.is_committed = job.is_committed or commits
+
+
+def forget_upload(claim: Claim) -> None:
+    """Drop an upload that is dead and has published nothing; the next one is opened anew."""
+    with held(claim) as (_, job):
+        job.checkpoint = None
+        job.is_committed = False
+        job.reopened += 1
+
+
+def begin_step(claim: Claim, step: Step, now: datetime) -> None:
+    """Move to a step: its progress, its timeline entry. Honours a cancellation.
+
+    A step gone on with, such as the next poll of `process`, keeps its open entry.
+    """
+    with held(claim) as (session, job):
+        if job.cancel_requested and not job.is_committed:
+            raise CancelRequested(claim.job_id)
+        if job.step is step and step is Step.PROCESS:
+            return
+        job.step = step
+        job.progress = step_progress(step, 0.0)
+        timeline.end(session, job, ("step",), "done", now)
+        timeline.begin(session, job, "step", step.value, now)
+
+
+def show_progress(claim: Claim, progress: int) -> None:
+    """Store the progress shown to the user."""
+    with held(claim) as (_, job):
+        job.progress = progress
+
+
+def _read(session: Session, job_id: str, *, lock: bool = False) -> PublishJob | None:
+    query = select(PublishJob).where(PublishJob.id == job_id)
+    if lock:
+        query = query.with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def _claim_of(job: PublishJob) -> Claim:
+    return Claim(
+        job_id=job.id,
+        run=job.run_number,
+        user_id=job.user_id,
+        account_id=job.account_id,
+        video_id=job.video_id,
+        platform=job.platform,
+        caption=job.caption,
+        hashtags=tuple(job.hashtags),
+        privacy_level=job.privacy_level,
+        share_to_feed=job.share_to_feed,
+        platform_options=dict(job.platform_options),
+        attempt=job.attempts_made,
+        max_attempts=job.max_attempts,
+        backoff_type=job.backoff_type,
+        backoff_delay_ms=job.backoff_delay_ms,
+        remove_on_complete=job.remove_on_complete,
+        remove_on_fail=job.remove_on_fail,
+        reopened=job.reopened,
+        lost_runs=job.lost_runs,
+        is_committed=job.is_committed,
+        checkpoint=job.checkpoint,
+    )

@@ -1,0 +1,138 @@
+"""Creating publish jobs: durable first, queued afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.models import IdempotencyKey, PublishJob
+from app.publishing import timeline
+from app.publishing.errors import KeyReused
+from app.publishing.transaction import transaction
+from app.queues import Wake, wake
+from app.states import JobState
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """One checked request. `due_at` is when it may start: now, or the scheduled time."""
+
+    user_id: str
+    account_id: str
+    video_id: str
+    platform: str
+    caption: str
+    privacy_level: str
+    priority: int
+    due_at: datetime
+    scheduled_time: datetime | None = None
+    hashtags: Sequence[str] = ()
+    share_to_feed: bool = True
+    platform_options: dict[str, Any] = field(default_factory=dict)
+    max_attempts: int = 3
+    backoff_type: str = "exponential"
+    backoff_delay_ms: int = 5000
+    remove_on_complete: bool | int = False
+    remove_on_fail: bool | int = False
+
+
+@dataclass(frozen=True)
+class KeyedRequest:
+    """An Idempotency-Key and the hash of the body it came with."""
+
+    user_id: str
+    key: str
+    request_hash: str
+
+
+def create_jobs(
+    new_jobs: Sequence[NewJob],
+    now: datetime,
+    *,
+    batch_id: str | None = None,
+    keyed: KeyedRequest | None = None,
+) -> list[PublishJob]:
+    """Store the jobs in one transaction, then wake their workers up; all or none.
+
+    The same `keyed` request made again returns the jobs it made the first time, and the same
+    key with another body raises `KeyReused`.
+    """
+    try:
+        with transaction() as session:
+            jobs = [_row(new, batch_id, now) for new in new_jobs]
+            session.add_all(jobs)
+            session.flush()
+            for job in jobs:
+                _tell_timeline(session, job, now)
+            if keyed is not None:
+                session.add(_key_row(keyed, batch_id or jobs[0].id, now))
+    except IntegrityError:
+        # Only the key can collide: ids are random and foreign rows were read before.
+        earlier = None if keyed is None else earlier_jobs(keyed)
+        if earlier is None:
+            raise
+        return earlier
+    wake([Wake(job.id, job.platform, job.due_at or now, job.wake_number) for job in jobs])
+    return jobs
+
+
+def earlier_jobs(keyed: KeyedRequest) -> list[PublishJob] | None:
+    """Return the jobs that this key made before, if any; raises `KeyReused`."""
+    with transaction() as session:
+        row = session.get(IdempotencyKey, (keyed.user_id, keyed.key))
+        if row is None:
+            return None
+        if row.request_hash != keyed.request_hash:
+            raise KeyReused("This Idempotency-Key was used with another body")
+        made = (PublishJob.id == row.made_id) | (PublishJob.batch_id == row.made_id)
+        query = select(PublishJob).where(made, PublishJob.user_id == keyed.user_id)
+        return list(session.scalars(query.order_by(PublishJob.id)))
+
+
+def _row(new: NewJob, batch_id: str | None, now: datetime) -> PublishJob:
+    return PublishJob(
+        user_id=new.user_id,
+        account_id=new.account_id,
+        video_id=new.video_id,
+        platform=new.platform,
+        batch_id=batch_id,
+        caption=new.caption,
+        hashtags=list(new.hashtags),
+        privacy_level=new.privacy_level,
+        share_to_feed=new.share_to_feed,
+        platform_options=dict(new.platform_options),
+        priority=new.priority,
+        max_attempts=new.max_attempts,
+        backoff_type=new.backoff_type,
+        backoff_delay_ms=new.backoff_delay_ms,
+        remove_on_complete=new.remove_on_complete,
+        remove_on_fail=new.remove_on_fail,
+        scheduled_time=new.scheduled_time,
+        state=JobState.WAITING,
+        due_at=new.due_at,
+        attempts_made=0,
+        wake_number=0,
+        created_at=now,
+    )
+
+
+def _tell_timeline(session: Session, job: PublishJob, now: datetime) -> None:
+    timeline.note(session, job, "accepted", now)
+    reason = "scheduled" if job.state_at(now) is JobState.DELAYED else "queue"
+    timeline.begin(session, job, "wait", reason, now, until=job.due_at)
+
+
+def _key_row(keyed: KeyedRequest, made_id: str, now: datetime) -> IdempotencyKey:
+    return IdempotencyKey(
+        user_id=keyed.user_id,
+        key=keyed.key,
+        request_hash=keyed.request_hash,
+        made_id=made_id,
+        created_at=now,
+    )

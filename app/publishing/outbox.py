@@ -1,0 +1,108 @@
+"""Writing notifications; always inside the transaction of the state they tell of."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.clock import to_iso
+from app.models import Account, Notification, PublishedPost, PublishJob, Video
+from app.platforms import PLATFORMS
+from app.publishing.timeline import Failure
+
+COMPLETED = "publish.completed"
+FAILED = "publish.failed"
+CANCELLED = "publish.cancelled"
+RECONNECT_REQUIRED = "account.reconnect_required"
+
+
+def tell_completed(session: Session, job: PublishJob, post: PublishedPost, now: datetime) -> None:
+    """Store `publish.completed`."""
+    message = f"Your video is now live on {_platform_name(job.platform)}"
+    data = _job_data(session, job, "Video Published!", message)
+    data.update(platformPostId=post.platform_post_id, url=post.url)
+    _store(session, COMPLETED, job.id, job.user_id, data, now)
+
+
+def tell_failed(session: Session, job: PublishJob, failure: Failure, now: datetime) -> None:
+    """Store `publish.failed`."""
+    message = f"Failed to publish to {_platform_name(job.platform)}: {failure.message}"
+    data = _job_data(session, job, "Publishing Failed", message)
+    data["error"] = _error_data(failure)
+    _store(session, FAILED, job.id, job.user_id, data, now)
+
+
+def tell_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
+    """Store `publish.cancelled`."""
+    message = f"Your post to {_platform_name(job.platform)} was cancelled"
+    data = _job_data(session, job, "Publishing Cancelled", message)
+    _store(session, CANCELLED, job.id, job.user_id, data, now)
+
+
+def tell_reconnect(session: Session, account: Account, failure: Failure, now: datetime) -> None:
+    """Store `account.reconnect_required`."""
+    platform = _platform_name(account.platform)
+    data = {
+        "accountId": account.id,
+        "userId": account.user_id,
+        "platform": account.platform,
+        "username": account.username,
+        "title": "Reconnect Required",
+        "message": f"Please connect your {platform} account again: {failure.message}",
+        "error": _error_data(failure),
+    }
+    _store(session, RECONNECT_REQUIRED, account.id, account.user_id, data, now)
+
+
+def _job_data(session: Session, job: PublishJob, title: str, message: str) -> dict[str, Any]:
+    video = session.get(Video, job.video_id)
+    return {
+        "jobId": job.id,
+        "userId": job.user_id,
+        "accountId": job.account_id,
+        "videoId": job.video_id,
+        "videoTitle": video.title if video is not None else "",
+        "platform": job.platform,
+        "title": title,
+        "message": message,
+        "platformPostId": None,
+        "url": None,
+        "error": None,
+    }
+
+
+def _error_data(failure: Failure) -> dict[str, str]:
+    return {
+        "code": failure.code,
+        "category": failure.category,
+        "message": failure.message,
+        "hint": failure.hint,
+    }
+
+
+def _platform_name(platform: str) -> str:
+    return PLATFORMS[platform].name
+
+
+def _store(
+    session: Session,
+    kind: str,
+    subject_id: str,
+    user_id: str,
+    data: dict[str, Any],
+    now: datetime,
+) -> None:
+    body = {"type": kind, "timestamp": to_iso(now), "data": data}
+    session.add(
+        Notification(
+            subject_id=subject_id,
+            user_id=user_id,
+            type=kind,
+            body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+            due_at=now,
+            created_at=now,
+        )
+    )

@@ -1,0 +1,162 @@
+"""What a caller may do to a job: cancel, edit, move, retry, resolve.
+
+Each locks the row first, so that it and a worker's claim cannot both win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import PublishedPost, PublishJob
+from app.publishing import outbox, timeline
+from app.publishing.errors import WrongState
+from app.publishing.record import record_completed
+from app.publishing.transaction import transaction
+from app.queues import Wake, wake, wake_maintenance
+from app.states import FINAL_STATES, JobState
+
+#: Columns that `edit` may change besides the scheduled time.
+CONTENT = (
+    "caption",
+    "hashtags",
+    "privacy_level",
+    "share_to_feed",
+    "platform_options",
+    "priority",
+)
+
+
+def cancel(job_id: str, now: datetime) -> PublishJob:
+    """Cancel a job; one in a worker's hands is cancelled at the worker's next safe point.
+
+    Raises `WrongState` when it has ended, or when the platform may already have published it.
+    Cancelling twice is harmless.
+    """
+    with transaction() as session:
+        job = _locked(session, job_id)
+        if job.state is JobState.CANCELLED:
+            return job
+        if job.state in FINAL_STATES:
+            raise WrongState(f"The job is already {job.state.value}")
+        if job.is_committed:
+            raise WrongState("The platform may already have published it")
+        if job.is_leased:
+            job.cancel_requested = True
+            timeline.note(session, job, "cancel_requested", now)
+            return job
+        end_cancelled(session, job, now)
+    wake_maintenance()
+    return job
+
+
+def end_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
+    """Write a cancellation down, inside the caller's transaction."""
+    job.state = JobState.CANCELLED
+    job.due_at = None
+    job.is_leased = False
+    job.finished_at = now
+    timeline.end(session, job, ("wait", "step", "attempt"), "cancelled", now)
+    timeline.note(session, job, "cancelled", now)
+    outbox.tell_cancelled(session, job, now)
+
+
+def edit(job_id: str, changes: Mapping[str, Any], now: datetime) -> PublishJob:
+    """Change a job that has not begun, or waits between two attempts.
+
+    `changes` holds columns of `CONTENT`, checked by the caller, and `scheduled_time`. Raises
+    `WrongState` for any other state. What an earlier attempt opened at the platform with the
+    old content is forgotten: it has published nothing, or the job would be committed.
+    """
+    with transaction() as session:
+        job = _locked(session, job_id)
+        if job.state is not JobState.WAITING:
+            raise WrongState(f"A job that is {job.state.value} cannot be changed")
+        if job.is_committed:
+            raise WrongState("The platform may already have published it")
+        content = {name: value for name, value in changes.items() if name in CONTENT}
+        for name, value in content.items():
+            setattr(job, name, value)
+        if content:
+            job.checkpoint = None
+            timeline.note(session, job, "edited", now)
+        replaced = job.wake_number
+        if "scheduled_time" in changes:
+            job.scheduled_time = job.due_at = changes["scheduled_time"]
+            job.wake_number += 1
+            timeline.end(session, job, ("wait",), "done", now)
+            timeline.note(session, job, "rescheduled", now)
+            timeline.begin(session, job, "wait", "scheduled", now, until=job.due_at)
+    if job.wake_number != replaced:
+        wake([_wake_for(job, now, replaces=replaced)])
+    return job
+
+
+def retry(job_id: str, now: datetime) -> PublishJob:
+    """Run a failed job again from its checkpoint, with fresh attempts.
+
+    Raises `WrongState` for any other state, and for an ambiguous one until it is resolved.
+    """
+    with transaction() as session:
+        job = _locked(session, job_id)
+        if job.state is not JobState.FAILED:
+            raise WrongState(f"Only a failed job can be retried; this one is {job.state.value}")
+        if job.error_category == "ambiguous":
+            raise WrongState("It may be live: say with …/resolve whether it is, then retry")
+        job.state = JobState.WAITING
+        job.due_at = now
+        job.attempts_made = job.lost_runs = job.reopened = 0
+        job.finished_at = None
+        job.cancel_requested = False
+        job.wake_number += 1
+        timeline.note(session, job, "retried", now)
+        timeline.begin(session, job, "wait", "queue", now, until=now)
+    wake([_wake_for(job, now)])
+    return job
+
+
+def resolve(
+    job_id: str,
+    now: datetime,
+    *,
+    is_live: bool,
+    platform_post_id: str | None = None,
+    url: str | None = None,
+) -> PublishJob:
+    """Take a person's word on an ambiguous job: completed, or free to retry.
+
+    Raises `WrongState` for a job that is not `failed` with the category `ambiguous`.
+    """
+    with transaction() as session:
+        job = _locked(session, job_id)
+        if job.state is not JobState.FAILED or job.error_category != "ambiguous":
+            raise WrongState("Only a job with an unknown outcome can be resolved")
+        if is_live:
+            timeline.note(session, job, "resolved_live", now)
+            record_completed(session, job, now, platform_post_id=platform_post_id, url=url)
+        else:
+            job.error_category = "request"
+            job.error_hint = "It was confirmed not to be live: it can be retried"
+            job.checkpoint = None
+            job.is_committed = False
+            timeline.note(session, job, "resolved_not_live", now)
+    wake_maintenance()
+    return job
+
+
+def post_of(session: Session, job_id: str) -> PublishedPost | None:
+    """Return the job's post, if it is live."""
+    return session.scalar(select(PublishedPost).where(PublishedPost.job_id == job_id))
+
+
+def _locked(session: Session, job_id: str) -> PublishJob:
+    query = select(PublishJob).where(PublishJob.id == job_id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def _wake_for(job: PublishJob, now: datetime, *, replaces: int | None = None) -> Wake:
+    return Wake(job.id, job.platform, job.due_at or now, job.wake_number, replaces)

@@ -1,0 +1,90 @@
+"""Writing a job's timeline; always inside the caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import PublishJob, TimelineEntry
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error as the row, the timeline and the API keep it.
+
+    `category` is one of the contract's; `hint` says what the user can do, or is empty.
+    """
+
+    code: str
+    category: str
+    message: str
+    hint: str = ""
+
+
+def begin(
+    session: Session,
+    job: PublishJob,
+    kind: str,
+    name: str,
+    now: datetime,
+    *,
+    until: datetime | None = None,
+    failure: Failure | None = None,
+) -> None:
+    """Open an entry; for a wait, `until` and `failure` say how long and why."""
+    entry = TimelineEntry(
+        job_id=job.id,
+        kind=kind,
+        name=name,
+        attempt=job.attempts_made,
+        started_at=now,
+        until=until,
+    )
+    if failure is not None:
+        _explain(entry, failure)
+    session.add(entry)
+
+
+def note(session: Session, job: PublishJob, name: str, now: datetime) -> None:
+    """Add a change: a moment, not a span."""
+    session.add(
+        TimelineEntry(
+            job_id=job.id,
+            kind="change",
+            name=name,
+            attempt=job.attempts_made,
+            started_at=now,
+            ended_at=now,
+        )
+    )
+
+
+def end(
+    session: Session,
+    job: PublishJob,
+    kinds: tuple[str, ...],
+    outcome: str,
+    now: datetime,
+    *,
+    failure: Failure | None = None,
+) -> None:
+    """Close the job's open entries of the given kinds."""
+    query = select(TimelineEntry).where(
+        TimelineEntry.job_id == job.id,
+        TimelineEntry.ended_at.is_(None),
+        TimelineEntry.kind.in_(kinds),
+    )
+    for entry in session.scalars(query):
+        entry.ended_at = now
+        entry.outcome = outcome
+        if failure is not None:
+            _explain(entry, failure)
+
+
+def _explain(entry: TimelineEntry, failure: Failure) -> None:
+    entry.error_code = failure.code[:100]
+    entry.error_category = failure.category
+    entry.error_message = failure.message[:1000]

@@ -1,0 +1,12 @@
+"""The names of the RQ queues, and of the functions that runs on them call. Pure."""
+
+from app.platforms import PLATFORMS
+
+#: Platform → its queue: one each, so that workers can be given to platforms one by one.
+PUBLISH_QUEUES: dict[str, str] = {name: entry.queue for name, entry in PLATFORMS.items()}
+MAINTENANCE_QUEUE = "maintenance"
+QUEUE_NAMES: tuple[str, ...] = (*PUBLISH_QUEUES.values(), MAINTENANCE_QUEUE)
+
+# By dotted string, so that the API never loads the workers.
+ADVANCE = "workers.pipeline.advance"
+DELIVER = "workers.notify.deliver"

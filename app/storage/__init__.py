@@ -1,0 +1,57 @@
+"""Where the videos are: a folder, or a bucket of R2 or any other S3-compatible store.
+
+`open_storage` picks the one that the settings name; nothing else knows which it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.storage.base import Readable, SignedUpload, Storage, StoredObject, Stream, UploadGrant
+from app.storage.folder import FolderStorage
+from app.storage.links import LinkSigner
+from app.storage.s3 import Bucket, S3Storage
+
+__all__ = [
+    "Readable",
+    "SignedUpload",
+    "Storage",
+    "StorageSettings",
+    "StoredObject",
+    "Stream",
+    "UploadGrant",
+    "open_storage",
+]
+
+
+@dataclass(frozen=True)
+class StorageSettings:
+    """Where the store is. Without `endpoint_url` it is the folder `video_dir`.
+
+    `public_url` is this service's own address; `signing_key` signs the folder's links.
+    """
+
+    video_dir: Path
+    public_url: str
+    signing_key: str = field(repr=False)
+    endpoint_url: str = ""
+    bucket: str = ""
+    access_key_id: str = ""
+    secret_access_key: str = field(default="", repr=False)
+
+
+def open_storage(settings: StorageSettings) -> Storage:
+    """Return the store that `settings` name. Connects to nothing, so it cannot fail for that."""
+    if not settings.endpoint_url:
+        return FolderStorage(
+            settings.video_dir, settings.public_url, LinkSigner(settings.signing_key)
+        )
+    return S3Storage(
+        Bucket(
+            endpoint_url=settings.endpoint_url,
+            name=settings.bucket,
+            access_key_id=settings.access_key_id,
+            secret_access_key=settings.secret_access_key,
+        )
+    )

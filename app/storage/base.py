@@ -1,0 +1,173 @@
+"""What every video store can do; the two stores are in `folder.py` and `s3.py`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+from app.storage.errors import InvalidLink, StoreUnavailable
+
+LINK_MAX_SECONDS = 7 * 86400  # as long as Signature Version 4 allows
+StreamT = TypeVar("StreamT", bound="Stream")
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as the store has it now. `etag` changes whenever the bytes do."""
+
+    size_bytes: int
+    etag: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class SignedUpload:
+    """How a client may send one object. `url` is a secret until `expires_at` (aware UTC).
+
+    The client sends exactly `headers`, and a body of exactly the length that was signed.
+    """
+
+    url: str
+    method: str
+    headers: Mapping[str, str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class UploadGrant:
+    """What a signed upload link to this service allows."""
+
+    key: str
+    content_type: str
+    size_bytes: int
+    expires_at: datetime
+
+
+class Readable(Protocol):
+    """What a body is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, empty at the end."""
+
+
+class Stream(ABC):
+    """One open range of an object. Close it, or use it in a `with`."""
+
+    def __init__(self, length: int) -> None:
+        self._left_bytes = length
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, empty only at the range's end.
+
+        Raises `StoreUnavailable` when the store breaks off, `ObjectChanged` where the store can
+        tell that the object was replaced meanwhile.
+        """
+        wanted = min(size, self._left_bytes)
+        if wanted <= 0:
+            return b""
+        piece = self._fetch(wanted)
+        if not piece:
+            raise StoreUnavailable("The video store broke off in the middle of the video.")
+        self._left_bytes -= len(piece)
+        return piece
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let the connection or the file go. Closing twice does nothing."""
+
+    @abstractmethod
+    def _fetch(self, size: int) -> bytes:
+        """Return 1 to `size` bytes, or none when the source ended."""
+
+    def __enter__(self: StreamT) -> StreamT:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Storage(ABC):
+    """A store of videos by key. May be shared by threads and kept across a fork.
+
+    Every method may raise any `StorageError`; those that take a key raise `InvalidKey` for one
+    that is not a plain relative path.
+    """
+
+    @property
+    @abstractmethod
+    def has_public_links(self) -> bool:
+        """Whether a platform can fetch `signed_get_url` by itself: https, from outside."""
+
+    @abstractmethod
+    def stat(self, key: str) -> StoredObject:
+        """Look at an object; raises `ObjectMissing`."""
+
+    @abstractmethod
+    def open(self, key: str, first: int, length: int, etag: str) -> Stream:
+        """Open `length` ≥ 1 bytes from offset `first` of the object that has this `etag`.
+
+        Raises `ObjectMissing`, and `ObjectChanged` when it is another object now.
+        """
+
+    @abstractmethod
+    def write(self, key: str, body: Readable, length: int) -> StoredObject:
+        """Store exactly `length` bytes of `body`, all or nothing; replaces what was there.
+
+        Raises `WrongLength` when the body is shorter or longer. What `body.read` raises passes
+        through, and nothing is left behind.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove an object. One that is not there is no error."""
+
+    @abstractmethod
+    def signed_get_url(self, key: str, expires_seconds: int) -> str:
+        """Return a link by which anyone may read the object until it expires (≤ 7 days)."""
+
+    @abstractmethod
+    def signed_put(
+        self, key: str, content_type: str, size_bytes: int, expires_seconds: int
+    ) -> SignedUpload:
+        """Return how a client may send this one object of this one length and type."""
+
+    def verify_download(self, token: str, now: datetime) -> str:
+        """Return the key that a `/media/<token>` link of this service opens; else `InvalidLink`.
+
+        Only a folder has such links.
+        """
+        raise InvalidLink("This service gives out no links of its own.")
+
+    def verify_upload(self, token: str, now: datetime) -> UploadGrant:
+        """Return what a `/api/videos/uploads/<token>` link allows; else raise `InvalidLink`.
+
+        Only a folder has such links.
+        """
+        raise InvalidLink("This service takes no uploads itself.")
+
+    def prune_partials(self, older_than_seconds: float) -> int:
+        """Remove what broken writes left behind and return how many; 0 for a store that does so
+        by itself."""
+        return 0
+
+
+def checked_expiry(expires_seconds: int) -> int:
+    """Return how long a link lives, when that is 1 second to 7 days; raises `ValueError`."""
+    if not 1 <= expires_seconds <= LINK_MAX_SECONDS:
+        raise ValueError(f"a signed link lives 1 to {LINK_MAX_SECONDS} seconds")
+    return expires_seconds
+
+
+def checked_range(first: int, length: int) -> None:
+    """Raise `ValueError` for a range that no object can have."""
+    if first < 0 or length < 1:
+        raise ValueError("a range begins at 0 or later and has at least 1 byte")

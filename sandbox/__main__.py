@@ -1,0 +1,57 @@
+"""Command line: `python -m sandbox --port 9000 --state-dir DIR` and `python -m sandbox posts`."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+from sandbox.server import SandboxServer
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the sandbox until SIGTERM, or print what is live on a running one."""
+    parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=("serve", "posts"), default="serve")
+    parser.add_argument("--port", type=int, default=9000, help="0 lets the system choose")
+    parser.add_argument("--state-dir", type=Path, default=Path("var/sandbox"))
+    parser.add_argument("--url", default="http://127.0.0.1:9000", help="of a running sandbox")
+    options = parser.parse_args(arguments)
+    if options.command == "posts":
+        return print_posts(options.url)
+    return serve(options.port, options.state_dir)
+
+
+def serve(port: int, state_dir: Path) -> int:
+    """Answer until SIGTERM or SIGINT."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with SandboxServer(state_dir, port) as server:
+        print(f"sandbox listening on {server.url}", flush=True)
+        ended.wait()
+    return 0
+
+
+def print_posts(url: str) -> int:
+    """Print one line per live post."""
+    try:
+        with urllib.request.urlopen(f"{url}/_sandbox/posts", timeout=10) as answer:
+            posts = json.load(answer)["posts"]
+    except OSError as exc:
+        print(f"no sandbox at {url}: {exc}", file=sys.stderr)
+        return 1
+    for post in posts:
+        text = post["title"] or post["caption"]
+        print(
+            f"{post['platform']:<9}  {post['published_at']}  {post['privacy']:<18}  "
+            f"{post['size_bytes']:>11}  {url}{post['page']}  {text[:60]}"
+        )
+    print(f"{len(posts)} live")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the three platforms have in common: clock, accounts, faults, journal, posts, uploads."""

@@ -1,0 +1,158 @@
+"""Sandbox accounts and their tokens."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sandbox.core import ids
+
+KEPT_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class AccountOptions:
+    """What is special about an account; every field may be set by the control API."""
+
+    username: str = ""
+    private: bool = False
+    audited: bool | None = None
+    login_type: str = "facebook"
+    token_seconds: float = 0
+    token_age_seconds: float = 0
+    refresh_token_seconds: float = 31_536_000
+    comment_disabled: bool = False
+    duet_disabled: bool = False
+    stitch_disabled: bool = False
+    banned: bool = False
+    max_video_post_duration_sec: int = 600
+    has_channel: bool = True
+    long_uploads: bool = True
+    phone_verified: bool = True
+    hide_counts: bool = False
+
+
+@dataclass
+class Token:
+    """A token as the platform remembers it; `expires_at` None means that it never expires."""
+
+    value: str
+    account: "Account"
+    issued_at: datetime
+    expires_at: datetime | None
+    scopes: frozenset[str]
+
+    def is_expired(self, now: datetime) -> bool:
+        """Say whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass
+class Account:
+    """One account on one platform."""
+
+    id: str
+    platform: str
+    options: AccountOptions
+    scopes: frozenset[str]
+    revoked: bool = False
+    access_tokens: list[Token] = field(default_factory=list)
+    refresh_tokens: list[Token] = field(default_factory=list)
+
+    @property
+    def username(self) -> str:
+        """Return the name shown to people."""
+        return self.options.username
+
+
+class AccountBook:
+    """Finds accounts by id and by token. Its own lock guards all of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._by_id: dict[str, Account] = {}
+        self._access: dict[str, Token] = {}
+        self._refresh: dict[str, Token] = {}
+
+    def add(self, account: Account) -> None:
+        """Remember a new account."""
+        with self._lock:
+            self._by_id[account.id] = account
+
+    def get(self, account_id: str) -> Account | None:
+        """Return the account with this id."""
+        with self._lock:
+            return self._by_id.get(account_id)
+
+    def all(self) -> list[Account]:
+        """Return every account, oldest first."""
+        with self._lock:
+            return list(self._by_id.values())
+
+    def issue_access(
+        self, account: Account, now: datetime, seconds: float | None, prefix: str
+    ) -> Token:
+        """Give the account a new access token; the older ones stay good until they expire."""
+        return self._issue(self._access, account.access_tokens, account, now, seconds, prefix)
+
+    def issue_refresh(
+        self, account: Account, now: datetime, seconds: float | None, prefix: str
+    ) -> Token:
+        """Give the account a new refresh token."""
+        return self._issue(self._refresh, account.refresh_tokens, account, now, seconds, prefix)
+
+    def _issue(
+        self,
+        index: dict[str, Token],
+        owned: list[Token],
+        account: Account,
+        now: datetime,
+        seconds: float | None,
+        prefix: str,
+    ) -> Token:
+        expires_at = None if seconds is None else now + timedelta(seconds=seconds)
+        token = Token(prefix + ids.secret(48), account, now, expires_at, account.scopes)
+        with self._lock:
+            index[token.value] = token
+            owned.append(token)
+            while len(owned) > KEPT_TOKENS:
+                index.pop(owned.pop(0).value, None)
+        return token
+
+    def access(self, value: str | None) -> Token | None:
+        """Return the access token with this value, expired or not."""
+        with self._lock:
+            return self._access.get(value or "")
+
+    def refresh(self, value: str | None) -> Token | None:
+        """Return the refresh token with this value."""
+        with self._lock:
+            return self._refresh.get(value or "")
+
+    def drop_refresh(self, token: Token) -> bool:
+        """Make a refresh token useless; False when another call was first."""
+        with self._lock:
+            if self._refresh.pop(token.value, None) is None:
+                return False
+            token.account.refresh_tokens.remove(token)
+            return True
+
+    def expire_access(self, account: Account, now: datetime) -> None:
+        """Let every access token of the account expire this moment."""
+        with self._lock:
+            for token in account.access_tokens:
+                token.expires_at = now
+
+    def revoke(self, account: Account) -> None:
+        """Disconnect the app, as the user can do in the platform's settings."""
+        with self._lock:
+            account.revoked = True
+            for token in account.refresh_tokens:
+                self._refresh.pop(token.value, None)
+            account.refresh_tokens.clear()
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        with self._lock:
+            self._by_id.clear()
+            self._access.clear()
+            self._refresh.clear()

@@ -1,0 +1,139 @@
+"""Video bytes: streamed from the socket to a file, counted and hashed on the way, never held.
+
+What arrived before a connection was cut is kept to the byte, as on the real platforms; a resumed
+upload goes on from there.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import request
+
+from sandbox.core.context import current_call
+from sandbox.core.errors import BodyCut
+from sandbox.core.world import current_world
+
+PIECE_BYTES = 256 * 1024
+SETTLE_SECONDS = 1.0
+
+
+class Received:
+    """The bytes of one upload so far.
+
+    One stream writes at a time: a newer one takes over, so that bytes still on their way from a
+    client that gave up can never land behind those of its successor.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._idle = threading.Condition()
+        self._turn = 0
+        self._streams = 0
+        self._size = 0
+        self._digest = hashlib.sha256()
+        self._mark = (0, self._digest.copy())
+        path.touch()
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes have arrived."""
+        with self._idle:
+            return self._size
+
+    def settled_bytes(self) -> int:
+        """Return how many bytes arrived, once a stream that was just cut has come to its end."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._streams == 0, SETTLE_SECONDS)
+            return self._size
+
+    def sha256(self) -> str:
+        """Return the hash of what arrived."""
+        with self._idle:
+            return self._digest.hexdigest()
+
+    def mark(self) -> None:
+        """Remember this point, to which `rewind` goes back."""
+        with self._idle:
+            self._mark = (self._size, self._digest.copy())
+
+    def rewind(self) -> None:
+        """Forget what came after the mark."""
+        with self._idle:
+            self._turn += 1
+            self._size, digest = self._mark
+            self._digest = digest.copy()
+            with self.path.open("r+b") as file:
+                file.truncate(self._size)
+
+    @contextmanager
+    def _stream(self) -> Iterator[int]:
+        with self._idle:
+            self._turn += 1
+            self._streams += 1
+            turn = self._turn
+        try:
+            yield turn
+        finally:
+            with self._idle:
+                self._streams -= 1
+                self._idle.notify_all()
+
+    def take(self, pieces: Iterator[bytes]) -> None:
+        """Append the pieces. Raises BodyCut when they end early or a newer stream took over."""
+        with self._stream() as turn, self.path.open("ab", buffering=0) as file:
+            for piece in pieces:
+                with self._idle:
+                    if turn != self._turn:
+                        raise BodyCut("another stream took over")
+                    file.write(piece)
+                    self._size += len(piece)
+                    self._digest.update(piece)
+
+    def remove(self) -> None:
+        """Delete the file; count and hash stay."""
+        self.path.unlink(missing_ok=True)
+
+
+def body_pieces() -> Iterator[bytes]:
+    """Yield the current request's body in pieces, as its fault lets it through."""
+    call = current_call()
+    fault = call.fault
+    stream: Any = request.environ["wsgi.input"]
+    remaining = request.content_length or 0
+    allowed = fault.after_bytes if fault and fault.kind == "cut" else None
+    while remaining > 0:
+        if allowed is not None and call.bytes_received >= allowed:
+            raise BodyCut("fault")
+        room = remaining if allowed is None else min(remaining, allowed - call.bytes_received)
+        piece = _read(stream, min(room, _throttle()))
+        remaining -= len(piece)
+        call.bytes_received += len(piece)
+        yield piece
+
+
+def _read(stream: Any, size: int) -> bytes:
+    try:
+        piece: bytes = stream.read(size)
+    except OSError as exc:
+        raise BodyCut("connection lost") from exc
+    if not piece:
+        raise BodyCut("connection ended")
+    return piece
+
+
+def _throttle() -> int:
+    """Return how much to read at once, after waiting as a `slow` fault demands."""
+    fault = current_call().fault
+    if fault is None or fault.kind != "slow" or not fault.bytes_per_second:
+        return PIECE_BYTES
+    current_world().stopping.wait(0.05)
+    return max(1, min(PIECE_BYTES, fault.bytes_per_second // 20))
+
+
+def receive(into: Received) -> None:
+    """Stream the current request's body into an upload."""
+    into.take(body_pieces())

@@ -1,0 +1,123 @@
+"""Faults that a test or a developer switches on: what a call does instead of its work."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+CALL_KINDS = (
+    "error",
+    "lost_answer",
+    "cut",
+    "slow",
+    "garbage",
+    "empty",
+    "hang",
+    "retry_after",
+    "moved",
+)
+PROCESSING_KINDS = ("stuck_processing", "fail_processing", "late_post_id")
+
+
+@dataclass
+class Fault:
+    """One switched-on fault; `skip` matching calls pass first, then `times` calls meet it.
+
+    `after_work` lets the call do its work before it is answered wrongly.
+    """
+
+    id: str
+    platform: str
+    kind: str
+    call: str | None = None
+    account: str | None = None
+    skip: int = 0
+    times: int = 1
+    code: str | None = None
+    status: int | None = None
+    body: Any = None
+    reason: str | None = None
+    seconds: float | None = None
+    retry_after: int | None = None
+    after_bytes: int | None = None
+    bytes_per_second: int | None = None
+    after_work: bool = False
+    fired: int = 0
+
+    def meets(self, call: str | None, account: str | None) -> bool:
+        """Say whether the fault is meant for this call of this account."""
+        return (self.call is None or call is None or self.call == call) and (
+            self.account is None or self.account == account
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was switched on and how often it has struck."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+class FaultBook:
+    """The faults switched on. Finding one costs only the number of active faults."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: dict[str, Fault] = {}
+        self._spent: deque[Fault] = deque(maxlen=100)
+        self._numbers = count(1)
+
+    def add(self, fields: dict[str, Any]) -> Fault:
+        """Switch a fault on; `fields` are already checked."""
+        with self._lock:
+            fault = Fault(id=f"fault-{next(self._numbers)}", **fields)
+            self._faults[fault.id] = fault
+            return fault
+
+    def take(self, platform: str, call: str, account: str | None) -> Fault | None:
+        """Use up one turn of the first fault meant for this call, if there is one."""
+        return self._take(platform, CALL_KINDS, call, account)
+
+    def take_processing(self, platform: str, kind: str, account: str) -> Fault | None:
+        """Use up one turn of a fault of the given processing kind."""
+        return self._take(platform, (kind,), None, account)
+
+    def _take(
+        self, platform: str, kinds: tuple[str, ...], call: str | None, account: str | None
+    ) -> Fault | None:
+        with self._lock:
+            for fault in list(self._faults.values()):
+                meant = fault.platform == platform and fault.kind in kinds
+                if not meant or not fault.meets(call, account):
+                    continue
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
+                return self._strike(fault)
+        return None
+
+    def _strike(self, fault: Fault) -> Fault:
+        fault.fired += 1
+        fault.times -= 1
+        if fault.times <= 0:
+            self._spent.append(self._faults.pop(fault.id))
+        return fault
+
+    def active(self) -> list[Fault]:
+        """Return the faults that can still strike."""
+        with self._lock:
+            return list(self._faults.values())
+
+    def spent(self) -> list[Fault]:
+        """Return the last faults that were used up."""
+        with self._lock:
+            return list(self._spent)
+
+    def remove(self, fault_id: str) -> bool:
+        """Switch one fault off; False when it is not on."""
+        with self._lock:
+            return self._faults.pop(fault_id, None) is not None
+
+    def clear(self) -> None:
+        """Switch every fault off."""
+        with self._lock:
+            self._faults.clear()
+            self._spent.clear()

@@ -1,0 +1,100 @@
+"""What is live: the posts of all accounts, the measure of "nothing twice"."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sandbox.core.clock import iso
+from sandbox.core.probe import StoredVideo
+
+
+@dataclass
+class Post:
+    """One video on one account's page. It is live from `published_at` on."""
+
+    platform: str
+    account: str
+    id: str
+    caption: str
+    privacy: str
+    video: StoredVideo
+    published_at: datetime
+    url: str
+    title: str = ""
+    source: str = ""  # the publish id, container or upload id that became this post
+    resource: dict[str, Any] = field(default_factory=dict)  # the platform's own fields
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the post as the control API lists it."""
+        return {
+            "platform": self.platform,
+            "account": self.account,
+            "id": self.id,
+            "caption": self.caption,
+            "title": self.title,
+            "privacy": self.privacy,
+            "sha256": self.video.sha256,
+            "size_bytes": self.video.size_bytes,
+            "published_at": iso(self.published_at),
+            "url": self.url,
+            "page": f"/live/{self.platform.lower()}/{self.id}",
+            "source": self.source,
+        }
+
+
+class PostBook:
+    """Finds posts by id, and an account's newest first, without looking at the others."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._by_id: dict[tuple[str, str], Post] = {}
+        self._by_account: dict[tuple[str, str], dict[str, Post]] = defaultdict(dict)
+        self._same_video: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+
+    def add(self, post: Post) -> list[str]:
+        """Put a post up; return the ids of earlier posts of the same video on this account."""
+        with self._lock:
+            same = self._same_video[(post.platform, post.account, post.video.sha256)]
+            earlier = list(same)
+            same.append(post.id)
+            self._by_id[(post.platform, post.id)] = post
+            self._by_account[(post.platform, post.account)][post.id] = post
+            return earlier
+
+    def remove(self, post: Post) -> None:
+        """Take a post down."""
+        with self._lock:
+            self._by_id.pop((post.platform, post.id), None)
+            self._by_account[(post.platform, post.account)].pop(post.id, None)
+
+    def get(self, platform: str, post_id: str, now: datetime) -> Post | None:
+        """Return the live post with this id."""
+        with self._lock:
+            post = self._by_id.get((platform, post_id))
+        return post if post and post.published_at <= now else None
+
+    def newest(self, platform: str, account: str, now: datetime) -> Iterator[Post]:
+        """Yield an account's live posts, newest first."""
+        with self._lock:
+            posts = list(self._by_account[(platform, account)].values())
+        return (post for post in reversed(posts) if post.published_at <= now)
+
+    def live(self, now: datetime) -> list[Post]:
+        """Return every live post, oldest first."""
+        with self._lock:
+            posts = list(self._by_id.values())
+        return [post for post in posts if post.published_at <= now]
+
+    def count(self, account: str, platform: str, now: datetime) -> int:
+        """Return how many posts an account has up."""
+        return sum(1 for _ in self.newest(platform, account, now))
+
+    def clear(self) -> None:
+        """Take everything down."""
+        with self._lock:
+            self._by_id.clear()
+            self._by_account.clear()
+            self._same_video.clear()

@@ -1,0 +1,93 @@
+"""The sandbox's whole state: one `World` per server, nothing global."""
+
+import threading
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from flask import current_app
+
+from sandbox.core.accounts import Account, AccountBook
+from sandbox.core.clock import Clock, iso
+from sandbox.core.faults import FaultBook
+from sandbox.core.journal import Journal
+from sandbox.core.posts import Post, PostBook
+from sandbox.core.settings import Settings
+
+Part = TypeVar("Part")
+
+
+class World:
+    """Clock, accounts, faults, journal, posts, and each platform's own state.
+
+    `lock` guards the platforms' state and is held only for moments, never while bytes arrive.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self.upload_dir = state_dir / "uploads"
+        self.upload_dir.mkdir(parents=True, exist_ok=True)
+        self.lock = threading.RLock()
+        self.stopping = threading.Event()
+        self.clock = Clock()
+        self.settings = Settings()
+        self.accounts = AccountBook()
+        self.faults = FaultBook()
+        self.posts = PostBook()
+        self.journal = Journal(state_dir / "journal.jsonl")
+        self._parts: dict[type, Any] = {}
+        self._remove_uploads()
+
+    def part(self, kind: type[Part]) -> Part:
+        """Return a platform's own state, made on first use and again after a reset."""
+        with self.lock:
+            if kind not in self._parts:
+                self._parts[kind] = kind()
+            return cast(Part, self._parts[kind])
+
+    def publish(self, post: Post) -> None:
+        """Put a post up and journal it, with the posts of the same video that came before."""
+        earlier = self.posts.add(post)
+        self.journal.write(
+            {
+                "event": "live",
+                "time": iso(self.clock.now()),
+                **post.to_json(),
+                "same_video_posts": earlier,
+            }
+        )
+
+    def take_down(self, post: Post) -> None:
+        """Remove a post and journal it."""
+        self.posts.remove(post)
+        gone = {"platform": post.platform, "account": post.account, "id": post.id}
+        self.journal.write({"event": "deleted", "time": iso(self.clock.now()), **gone})
+
+    def is_audited(self, account: Account, app_is_audited: bool) -> bool:
+        """Say whether the app counts as audited for this account."""
+        return app_is_audited if account.options.audited is None else account.options.audited
+
+    def reset(self) -> None:
+        """Forget everything but the journal's file and numbers."""
+        with self.lock:
+            self._parts.clear()
+            self.settings = Settings()
+            self.accounts.clear()
+            self.faults.clear()
+            self.posts.clear()
+            self.clock.reset()
+            self.journal.clear()
+            self._remove_uploads()
+
+    def _remove_uploads(self) -> None:
+        for path in self.upload_dir.glob("*.part"):
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Stop waiting calls and remove unfinished uploads."""
+        self.stopping.set()
+        self.journal.close()
+        self._remove_uploads()
+
+
+def current_world() -> World:
+    """Return the world of the server that handles the current call."""
+    return cast(World, current_app.extensions["sandbox"])

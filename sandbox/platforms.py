@@ -1,0 +1,24 @@
+"""The platforms the sandbox speaks: one line each."""
+
+from dataclasses import dataclass
+
+from sandbox.core.calls import PlatformApi
+from sandbox.core.kinds import AccountKind
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One platform: its API, its accounts, and the path prefixes that stand for its hosts."""
+
+    api: PlatformApi
+    accounts: AccountKind
+    prefixes: tuple[str, ...]
+
+
+PLATFORMS: dict[str, Platform] = {}
+
+
+def platform_of_path(path: str) -> Platform | None:
+    """Return whose host a path stands for."""
+    first = path.split("/", 2)[1] if "/" in path else ""
+    return next((one for one in PLATFORMS.values() if first in one.prefixes), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, TypeVar
@@ -31,7 +31,7 @@ class SignedUpload:
     The client sends exactly `headers`, and a body of exactly the length that was signed.
     """
 
-    url: str
+    url: str = field(repr=False)
     method: str
     headers: Mapping[str, str]
     expires_at: datetime

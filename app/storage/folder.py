@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -24,14 +21,9 @@ from app.storage.base import (
     checked_expiry,
     checked_range,
 )
-from app.storage.errors import (
-    InvalidKey,
-    ObjectChanged,
-    ObjectMissing,
-    StoreUnavailable,
-    WrongLength,
-)
-from app.storage.keys import checked_key, content_type_of
+from app.storage.errors import InvalidKey, ObjectMissing, WrongLength
+from app.storage.files import FileStream, described, translated
+from app.storage.keys import checked_key
 from app.storage.links import LinkSigner
 
 PIECE_BYTES = 256 * 1024
@@ -51,15 +43,15 @@ class FolderStorage(Storage):
         return urlsplit(self._public_url).scheme == "https"
 
     def stat(self, key: str) -> StoredObject:
-        with _translated():
-            return _described(self._path(key).stat(), key)
+        with translated():
+            return described(self._path(key).stat(), key)
 
     def open(self, key: str, first: int, length: int, etag: str) -> Stream:
         checked_range(first, length)
-        with _translated():
+        with translated():
             path = self._path(key)
-            _described(path.stat(), key)  # before open(), which a FIFO would block
-            stream = _FolderStream(path.open("rb", buffering=0), key, length, etag)
+            described(path.stat(), key)  # before open(), which a FIFO would block
+            stream = FileStream(path.open("rb", buffering=0), key, length, etag)
         try:
             stream.seek(first)
         except BaseException:
@@ -69,13 +61,13 @@ class FolderStorage(Storage):
 
     def write(self, key: str, body: Readable, length: int) -> StoredObject:
         path = self._path(key)
-        with _translated():
+        with translated():
             (self._root / _PARTIALS).mkdir(parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._root / _PARTIALS / uuid4().hex
         try:
             self._fill(partial, body, length)
-            with _translated():
+            with translated():
                 partial.replace(path)
                 _sync_folder(path.parent)
         finally:
@@ -84,7 +76,7 @@ class FolderStorage(Storage):
 
     def delete(self, key: str) -> None:
         try:
-            with _translated():
+            with translated():
                 self._path(key).unlink()
         except ObjectMissing:
             return
@@ -112,7 +104,7 @@ class FolderStorage(Storage):
     def prune_partials(self, older_than_seconds: float) -> int:
         oldest = time.time() - older_than_seconds  # a file's own time is not the app's clock
         pruned = 0
-        with _translated():
+        with translated():
             for partial in (self._root / _PARTIALS).glob("*"):
                 if partial.stat().st_mtime < oldest:
                     partial.unlink(missing_ok=True)
@@ -122,7 +114,7 @@ class FolderStorage(Storage):
     def _path(self, key: str) -> Path:
         """Return where the object is, with links resolved: never outside the folder."""
         root = self._root.resolve()
-        with _translated():
+        with translated():
             path = (root / checked_key(key)).resolve()
         partials = root / _PARTIALS
         if not path.is_relative_to(root) or path in (root, partials) or partials in path.parents:
@@ -131,7 +123,7 @@ class FolderStorage(Storage):
 
     def _fill(self, partial: Path, body: Readable, length: int) -> None:
         left = length
-        with _translated():
+        with translated():
             file = partial.open("xb", buffering=0)
         with file:
             while left > 0:
@@ -142,63 +134,13 @@ class FolderStorage(Storage):
                 _write_all(file, piece)
             if left < 0 or body.read(1):
                 raise WrongLength("The body is longer than its declared length.")
-            with _translated():
+            with translated():
                 os.fsync(file.fileno())
-
-
-class _FolderStream(Stream):
-    def __init__(self, file: BinaryIO, key: str, length: int, etag: str) -> None:
-        super().__init__(length)
-        self._file = file
-        self._key = key
-        self._etag = etag
-        self._length = length
-
-    def seek(self, first: int) -> None:
-        now = self._unchanged()
-        if first + self._length > now.size_bytes:
-            raise ObjectChanged("The video is shorter than it was when it was looked at.")
-        self._file.seek(first)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _fetch(self, size: int) -> bytes:
-        with _translated():
-            piece = self._file.read(size)
-        self._unchanged()
-        return piece
-
-    def _unchanged(self) -> StoredObject:
-        now = _described(os.fstat(self._file.fileno()), self._key)
-        if now.etag != self._etag:
-            raise ObjectChanged("The video was replaced since it was looked at.")
-        return now
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as exc:
-        raise ObjectMissing("The video is not in the store.") from exc
-    except (NotADirectoryError, IsADirectoryError, FileExistsError) as exc:
-        raise InvalidKey("The key of a video names a folder, or lies below a video.") from exc
-    except (OSError, RuntimeError) as exc:  # RuntimeError: links that lead in a circle
-        reason = exc.strerror if isinstance(exc, OSError) else "links in a circle"
-        raise StoreUnavailable(f"The folder of videos cannot be used: {reason}.") from exc
-
-
-def _described(found: os.stat_result, key: str) -> StoredObject:
-    if not stat.S_ISREG(found.st_mode):
-        raise ObjectMissing("The key names no video.")
-    etag = f'"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"'
-    return StoredObject(found.st_size, etag, content_type_of(key))
 
 
 def _write_all(file: BinaryIO, piece: bytes) -> None:
     view = memoryview(piece)
-    with _translated():
+    with translated():
         while view:
             view = view[file.write(view) :]
 

@@ -1,0 +1,169 @@
+"""The store for production: a bucket of R2 or any other S3-compatible service.
+
+The only module that makes boto3 clients.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+
+from app.clock import utcnow
+from app.storage.base import (
+    Readable,
+    SignedUpload,
+    Storage,
+    StoredObject,
+    Stream,
+    checked_expiry,
+    checked_range,
+)
+from app.storage.errors import ObjectMissing
+from app.storage.keys import checked_key, content_type_of
+from app.storage.s3_streams import ExactBody, checked_stream, translated
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+# One part of a body is in memory at a time; S3 takes 10,000 parts, so this is good to 80 GB.
+_TRANSFER = TransferConfig(
+    multipart_threshold=8 * 1024 * 1024, multipart_chunksize=8 * 1024 * 1024, use_threads=False
+)
+_NAMED_REGION = re.compile(r"^s3[.-](?:[a-z]+\.)?([a-z]{2}(?:-[a-z]+)+-\d{1,3})\.")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Which bucket, where, and who we are to it."""
+
+    endpoint_url: str
+    name: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
+    tries: int = 3
+
+    @property
+    def region(self) -> str:
+        """The region to sign for: the one in the host's name, `auto` for R2, else `us-east-1`.
+
+        https://developers.cloudflare.com/r2/api/s3/api/ (bucket region)
+        """
+        host = urlsplit(self.endpoint_url).hostname or ""
+        named = _NAMED_REGION.match(host)
+        if named:
+            return named.group(1)
+        return "auto" if host.endswith(".r2.cloudflarestorage.com") else "us-east-1"
+
+
+class S3Storage(Storage):
+    """Keeps each object in the bucket; reads by HTTP Range, guarded by If-Match."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._clients = threading.local()
+
+    @property
+    def has_public_links(self) -> bool:
+        return urlsplit(self._bucket.endpoint_url).scheme == "https"
+
+    def stat(self, key: str) -> StoredObject:
+        checked_key(key)
+        with translated():
+            head = self._client.head_object(Bucket=self._bucket.name, Key=key)
+        return StoredObject(head["ContentLength"], head["ETag"], head.get("ContentType", ""))
+
+    def open(self, key: str, first: int, length: int, etag: str) -> Stream:
+        checked_key(key)
+        checked_range(first, length)
+        span = f"bytes={first}-{first + length - 1}"
+        with translated():
+            answer = self._client.get_object(
+                Bucket=self._bucket.name, Key=key, Range=span, IfMatch=etag
+            )
+        return checked_stream(answer, first, length, etag)
+
+    def write(self, key: str, body: Readable, length: int) -> StoredObject:
+        checked_key(key)
+        with translated():
+            self._client.upload_fileobj(
+                cast(IO[bytes], ExactBody(body, length)),
+                self._bucket.name,
+                key,
+                ExtraArgs={"ContentType": content_type_of(key)},
+                Config=_TRANSFER,
+            )
+        return self.stat(key)
+
+    def delete(self, key: str) -> None:
+        checked_key(key)
+        try:
+            with translated():
+                self._client.delete_object(Bucket=self._bucket.name, Key=key)
+        except ObjectMissing:
+            return  # S3 itself says nothing of this; some of its kin do
+
+    def signed_get_url(self, key: str, expires_seconds: int) -> str:
+        checked_key(key)
+        with translated():
+            return self._client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._bucket.name, "Key": key},
+                ExpiresIn=checked_expiry(expires_seconds),
+            )
+
+    def signed_put(
+        self, key: str, content_type: str, size_bytes: int, expires_seconds: int
+    ) -> SignedUpload:
+        expires_at = utcnow() + timedelta(seconds=checked_expiry(expires_seconds))
+        params = {
+            "Bucket": self._bucket.name,
+            "Key": checked_key(key),
+            "ContentType": content_type,
+            "ContentLength": size_bytes,
+        }
+        with translated():
+            url = self._client.generate_presigned_url(
+                "put_object", Params=params, ExpiresIn=expires_seconds
+            )
+        return SignedUpload(url, "PUT", {"Content-Type": content_type}, expires_at)
+
+    @property
+    def _client(self) -> S3Client:
+        """This thread's client. A fork must not share its parent's connections."""
+        made_by: int | None = getattr(self._clients, "pid", None)
+        if made_by != os.getpid():
+            self._clients.client = self._new_client()
+            self._clients.pid = os.getpid()
+        client: S3Client = self._clients.client
+        return client
+
+    def _new_client(self) -> S3Client:
+        # A session of its own: boto3's default one may not be used by several threads at once.
+        session = boto3.session.Session(
+            aws_access_key_id=self._bucket.access_key_id,
+            aws_secret_access_key=self._bucket.secret_access_key,
+            region_name=self._bucket.region,
+        )
+        config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},  # what every endpoint takes, with any bucket name
+            connect_timeout=self._bucket.connect_seconds,
+            read_timeout=self._bucket.read_seconds,
+            retries={"mode": "standard", "total_max_attempts": self._bucket.tries},
+            # R2 and others do not know the checksums that boto3 now adds on its own.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            proxies={},
+        )
+        return session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)

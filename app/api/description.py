@@ -1,0 +1,80 @@
+"""The OpenAPI 3.1 description: what all operations share."""
+
+from __future__ import annotations
+
+import http
+from typing import Any
+
+import flask_smorest
+from flask_smorest.utils import prepare_response
+from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException
+
+from app.api.errors import PROBLEM_TYPE, answer_http_error
+
+API_OPTIONS: dict[str, Any] = {
+    "API_TITLE": "Video publishing queue",
+    "API_VERSION": "1",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/api",
+    "OPENAPI_JSON_PATH": "openapi.json",
+    "API_SPEC_OPTIONS": {
+        "info": {
+            "description": "Publishes short videos to TikTok, Instagram and YouTube. Every error "
+            "is a problem document (RFC 9457) with one sentence for a person in `error`."
+        },
+        "security": [{"serviceKey": [], "user": []}, {"token": []}],
+    },
+}
+SECURITY_SCHEMES: dict[str, dict[str, str]] = {
+    "serviceKey": {"type": "http", "scheme": "bearer", "description": "A service key."},
+    "user": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-User-Id",
+        "description": "The user for whom the service key calls.",
+    },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "HS256, with `sub` (the user) and `exp`.",
+    },
+}
+
+
+class ProblemSchema(Schema):
+    """An error, as RFC 9457 wants it."""
+
+    type = fields.String(metadata={"description": "Always `about:blank`."})
+    title = fields.String(metadata={"description": "The status in words."})
+    status = fields.Integer()
+    detail = fields.String(metadata={"description": "All that is wrong."})
+    error = fields.String(metadata={"description": "One sentence for a person."})
+    errors = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={"description": "For a bad body: field path → messages."},
+    )
+
+
+class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
+    """flask-smorest's API with our errors, and the security of the contract."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _init_spec(self, **options: Any) -> None:
+        super()._init_spec(**options)
+        for name, scheme in SECURITY_SCHEMES.items():
+            self.spec.components.security_scheme(name, scheme)
+
+    def _register_responses(self) -> None:
+        statuses = {status.name: status.phrase for status in http.HTTPStatus if status >= 400}
+        for name, phrase in {**statuses, "DEFAULT_ERROR": "Any other error"}.items():
+            response = {"description": phrase, "schema": self.ERROR_SCHEMA}
+            prepare_response(response, self.spec, PROBLEM_TYPE)
+            self.spec.components.response(name, response, lazy=True)
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        """Answer an error of Flask with a problem."""
+        return answer_http_error(error)

@@ -1,0 +1,174 @@
+"""Errors as RFC 9457 problems: the refusals of the API, and the one handler of each kind.
+
+ApiError
+  InvalidRequest     400  the body, query or headers are wrong
+  Unauthorized       401  no key or token, or a wrong one
+  NotFound           404  there is no such thing, or it is another user's
+  Conflict           409  what is asked does not go with the state of things
+  UnsupportedBody    415  the body is not JSON
+  Unavailable        503  the service cannot do it now; asking again may help
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from flask import Flask, Response, json
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from app.publishing.errors import KeyReused, PublishingError
+from app.schemas.base import PAST_TIME
+
+logger = logging.getLogger(__name__)
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+Faults = dict[str, list[str]]
+
+
+class ApiError(Exception):
+    """Base of the refusals; the text is one sentence for a person."""
+
+    status: ClassVar[int] = 500
+    headers: ClassVar[Mapping[str, str]] = {}
+
+
+class InvalidRequest(ApiError):
+    """Raised with every fault of a request.
+
+    `faults` maps field paths to messages; `valid` holds what could be read nevertheless.
+    """
+
+    status = 400
+
+    def __init__(self, faults: Faults, valid: Any = None) -> None:
+        super().__init__(_sentence(faults))
+        self.faults = faults
+        self.valid = valid
+
+
+class MalformedBody(ApiError):
+    """Raised when a body cannot be read at all."""
+
+    status = 400
+
+
+class Unauthorized(ApiError):
+    """Raised without a valid key or token; tells nothing of why a token is wrong."""
+
+    status = 401
+    headers = {"WWW-Authenticate": 'Bearer realm="publishing"'}
+
+
+class NotFound(ApiError):
+    """Raised in the same words for what does not exist and for what is another user's."""
+
+    status = 404
+
+
+class Conflict(ApiError):
+    """Raised when the state of a thing does not allow what is asked."""
+
+    status = 409
+
+
+class UnsupportedBody(ApiError):
+    """Raised for a body that is not JSON."""
+
+    status = 415
+
+
+class Unavailable(ApiError):
+    """Raised when a part of the service that this needs does not answer."""
+
+    status = 503
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer every error of the application with a problem."""
+    app.register_error_handler(ApiError, _answer_api_error)
+    app.register_error_handler(PublishingError, _answer_publishing_error)
+    for kind in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(kind, _answer_database_error)
+
+
+def problem(
+    status: int,
+    error: str,
+    *,
+    detail: str = "",
+    faults: Faults | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem document."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail or error,
+        "error": error,
+    }
+    if faults:
+        body["errors"] = faults
+    answer = Response(json.dumps(body), status, content_type=PROBLEM_TYPE)
+    answer.headers.update(headers or {})
+    return answer
+
+
+def answer_http_error(error: HTTPException) -> Any:
+    """Turn an error of Flask or Werkzeug, an unknown route for instance, into a problem."""
+    if error.response is not None:
+        return error.response
+    status = error.code or 500
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return problem(status, error.description or error.name, headers=headers)
+
+
+def flatten(messages: Any, path: str = "") -> Faults:
+    """Return marshmallow's nested messages as {field path: [messages]}."""
+    if not isinstance(messages, dict):
+        return {path or "body": [str(message) for message in messages]}
+    faults: Faults = {}
+    for name, inner in messages.items():
+        below = path if name == "_schema" else f"{path}.{name}".lstrip(".")
+        merge(faults, flatten(inner, below))
+    return faults
+
+
+def merge(faults: Faults, more: Mapping[str, list[str]]) -> None:
+    """Add faults to others, field by field, without saying anything twice."""
+    for path, messages in more.items():
+        known = faults.setdefault(path, [])
+        known.extend(message for message in messages if message not in known)
+
+
+def _sentence(faults: Faults) -> str:
+    """Say in one sentence what is wrong; the contract words one case."""
+    if any(PAST_TIME in messages for messages in faults.values()):
+        return PAST_TIME
+    if len(faults) == 1:
+        ((path, messages),) = faults.items()
+        return f"{path}: {messages[0]}"
+    return f"{len(faults)} fields are wrong: {', '.join(faults)}"
+
+
+def _answer_api_error(error: ApiError) -> Response:
+    if isinstance(error, InvalidRequest):
+        detail = "; ".join(f"{path}: {' '.join(said)}" for path, said in error.faults.items())
+        return problem(error.status, str(error), detail=detail, faults=error.faults)
+    return problem(error.status, str(error), headers=error.headers)
+
+
+def _answer_publishing_error(error: PublishingError) -> Response:
+    return problem(422 if isinstance(error, KeyReused) else 409, str(error))
+
+
+def _answer_database_error(error: Exception) -> Response:
+    logger.error("the database did not answer: %s", type(error).__name__)
+    retry_after = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return problem(503, "The database does not answer; try again", headers=retry_after)

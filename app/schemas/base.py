@@ -1,0 +1,143 @@
+"""What the schemas share: camelCase, strict JSON types, times, and pages of a list."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
+from marshmallow.validate import Range
+
+from app.clock import to_iso
+from app.ids import is_id
+
+MAX_PAGE = 100
+#: The contract words this one: it is the whole `error` of the answer.
+PAST_TIME = "Scheduled time is in the past"
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d{1,9})?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII
+)
+# Neither database can store NUL, and half of a surrogate pair is no text in UTF-8.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class BaseSchema(Schema):
+    """camelCase in JSON, snake_case in Python; unknown fields and unstorable text refused."""
+
+    class Meta:
+        unknown = RAISE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Give the field its camelCase name."""
+        if field_obj.data_key is None:
+            head, *tail = field_name.split("_")
+            field_obj.data_key = head + "".join(part.capitalize() for part in tail)
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def refuse_unstorable_text(self, data: Any, original: Any, **kwargs: Any) -> None:
+        """Refuse text that no database takes, wherever it stands in this object."""
+        if not isinstance(original, Mapping):
+            return
+        faults = {
+            name: ["Holds a NUL or half of a surrogate pair."]
+            for name, value in original.items()
+            if _is_unstorable(value)
+        }
+        if faults:
+            raise ValidationError(faults)
+
+
+class Flag(fields.Boolean):
+    """A JSON boolean, and nothing that looks like one."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Whole(fields.Integer):
+    """A JSON whole number: no text, no boolean, no fraction."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Listing(fields.List[Any]):
+    """A JSON array; marshmallow's own list takes an object too."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        return list(super()._deserialize(value, attr, data, **kwargs))
+
+
+class Moment(fields.DateTime):
+    """A time: ISO 8601 with an offset on the way in, UTC with `Z` on the way out."""
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else to_iso(value)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            raise ValidationError("Not a time in ISO 8601, such as 2026-01-31T18:00:00+01:00.")
+        date, clock, seconds, fraction, offset = found.groups()
+        if offset is None:
+            raise ValidationError("The time has no offset: end it with Z or with one like +05:30.")
+        # Python 3.10 reads neither `Z`, nor offsets without a colon, nor 1 to 9 digits.
+        offset = "+00:00" if offset in "Zz" else f"{offset[:3]}:{offset[-2:]}"
+        digits = (fraction or ".0")[1:7].ljust(6, "0")
+        try:
+            moment = datetime.fromisoformat(f"{date}T{clock}{seconds or ':00'}.{digits}{offset}")
+            return moment.astimezone(timezone.utc)
+        except (ValueError, OverflowError) as exc:
+            raise ValidationError("There is no such time.") from exc
+
+
+class Cursor(fields.String):
+    """The place where a page begins, opaque to callers: the id of the last row seen."""
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else base64.urlsafe_b64encode(value.encode()).decode()
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        try:
+            seen = base64.b64decode(str(value).encode("ascii"), altchars=b"-_", validate=True)
+            last_id = seen.decode("ascii")
+        except (binascii.Error, UnicodeError) as exc:
+            raise ValidationError("Not a cursor of this list.") from exc
+        if not is_id(last_id):
+            raise ValidationError("Not a cursor of this list.")
+        return last_id
+
+
+class PageQuery(BaseSchema):
+    """The query of every list: newest first, `limit` at a time."""
+
+    limit = fields.Integer(
+        load_default=20,
+        validate=Range(1, MAX_PAGE),
+        metadata={"description": "How many to answer at most."},
+    )
+    cursor = Cursor(
+        load_default=None, metadata={"description": "`nextCursor` of the page before this one."}
+    )
+
+
+class PageSchema(BaseSchema):
+    """What every list answers besides the list itself."""
+
+    next_cursor = Cursor(allow_none=True, metadata={"description": "null on the last page."})
+
+
+def _is_unstorable(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_is_unstorable(each) for each in value)
+    return isinstance(value, str) and _UNSTORABLE.search(value) is not None

@@ -1,0 +1,131 @@
+"""What a platform would refuse in a post's words. Pure; all faults at once, by field."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.captions.composing import compose
+from app.captions.tags import bare, hashtags_in, is_hashtag, mentions_in
+from app.captions.units import length_of, utf16_units
+from app.platforms import PLATFORMS, Platform
+
+_UNIT_NAMES = {"utf16": "UTF-16 units", "characters": "characters", "bytes": "bytes"}
+_KEPT_CONTROLS = "\n\r\t"
+
+
+def caption_faults(
+    platform: str, caption: str, hashtags: Sequence[str], options: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Return the faults by field path (`caption`, `hashtags.0`, `platformOptions.title` …).
+
+    Empty when the platform takes the words. `options` are those of the request, already of the
+    right kinds.
+    """
+    faults: defaultdict[str, list[str]] = defaultdict(list)
+    _check_characters(faults, caption, options)
+    for position, hashtag in enumerate(hashtags):
+        if not is_hashtag(bare(hashtag)):
+            faults[f"hashtags.{position}"].append(
+                "A hashtag has letters, digits and underscores only, and at least one of them."
+            )
+    if not faults:  # what cannot be read has no length
+        _check_text(faults, platform, caption, hashtags, options)
+        _check_title(faults, platform, caption, hashtags, options)
+        _check_tags(faults, PLATFORMS[platform], options)
+    return dict(faults)
+
+
+def _check_characters(
+    faults: defaultdict[str, list[str]], caption: str, options: Mapping[str, Any]
+) -> None:
+    """Refuse what is no text: control characters and halves of surrogate pairs."""
+    written = {"caption": [caption]}
+    for name, value in options.items():
+        texts = value if isinstance(value, (list, tuple)) else [value]
+        written[f"platformOptions.{name}"] = [text for text in texts if isinstance(text, str)]
+    for path, texts in written.items():
+        if any(_is_no_text(character) for text in texts for character in text):
+            faults[path].append("There are control characters or broken characters in it.")
+
+
+def _check_text(
+    faults: defaultdict[str, list[str]],
+    platform: str,
+    caption: str,
+    hashtags: Sequence[str],
+    options: Mapping[str, Any],
+) -> None:
+    name, rules = PLATFORMS[platform].name, PLATFORMS[platform].captions
+    text = compose(platform, caption, hashtags, options).text
+    is_described = rules.title_max is not None and options.get("description")
+    path = "platformOptions.description" if is_described else "caption"
+    length = length_of(text, rules.unit)
+    if length > rules.text_max:
+        faults[path].append(
+            f"The text with its hashtags has {length:,} {_UNIT_NAMES[rules.unit]};"
+            f" {name} takes at most {rules.text_max:,}."
+        )
+    if any(character in text for character in rules.forbidden):
+        faults[path].append(f"{name} takes no {' or '.join(rules.forbidden)} in it.")
+    counted = (
+        ("hashtags", "hashtags", len(hashtags_in(text)), rules.hashtags_max),
+        (path, "mentions", len(mentions_in(text)), rules.mentions_max),
+    )
+    for field, what, count, most in counted:
+        if most is not None and count > most:
+            faults[field].append(f"The text has {count} {what}; {name} takes at most {most}.")
+
+
+def _check_title(
+    faults: defaultdict[str, list[str]],
+    platform: str,
+    caption: str,
+    hashtags: Sequence[str],
+    options: Mapping[str, Any],
+) -> None:
+    name, rules = PLATFORMS[platform].name, PLATFORMS[platform].captions
+    if rules.title_max is None:
+        return
+    title = compose(platform, caption, hashtags, options).title
+    if not title:
+        faults["caption"].append(f"{name} needs a title: give platformOptions.title or a caption.")
+    path = "platformOptions.title"
+    if utf16_units(title) > rules.title_max:
+        faults[path].append(
+            f"The title has {utf16_units(title)} characters; {name} takes at most"
+            f" {rules.title_max}."
+        )
+    if any(character in title for character in rules.forbidden):
+        faults[path].append(f"{name} takes no {' or '.join(rules.forbidden)} in a title.")
+    if "\n" in title:
+        faults[path].append("A title is one line.")
+
+
+def _check_tags(
+    faults: defaultdict[str, list[str]], platform: Platform, options: Mapping[str, Any]
+) -> None:
+    """Count tags as YouTube does: commas between them, quotes around one with a space.
+
+    https://developers.google.com/youtube/v3/docs/videos#snippet.tags[]
+    """
+    most = platform.captions.tags_max
+    tags = options.get("tags")
+    if most is None or not tags:
+        return
+    path = "platformOptions.tags"
+    if not all(tag.strip() for tag in tags):
+        faults[path].append("A tag is not empty.")
+    count = len(tags) - 1 + sum(utf16_units(tag) + 2 * (" " in tag) for tag in tags)
+    if count > most:
+        faults[path].append(
+            f"The tags have {count} characters with their commas and quotes;"
+            f" {platform.name} takes at most {most}."
+        )
+
+
+def _is_no_text(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category == "Cs" or (category == "Cc" and character not in _KEPT_CONTROLS)

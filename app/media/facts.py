@@ -1,0 +1,58 @@
+"""What a probe found in a video file. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class VideoInvalid(Exception):
+    """Raised when an object is not a video that anyone could publish.
+
+    `code` is stable; `sentence` is for a person.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(f"{code}: {sentence}")
+        self.code = code
+        self.sentence = sentence
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The facts about one version of one object.
+
+    `content_type` and `container` say what the file is, whatever its name. `width` and `height`
+    are as shown, after `rotation` (clockwise, 0, 90, 180 or 270). `bit_rate` is the whole file's,
+    in bits per second. `moov_first` and `has_edit_list` are None where there are no MP4 boxes.
+    """
+
+    content_type: str
+    container: str
+    brand: str | None
+    size_bytes: int
+    duration_seconds: float
+    bit_rate: int
+    video_codec: str
+    profile: str | None
+    width: int
+    height: int
+    rotation: int
+    frame_rate: float | None
+    pixel_format: str | None
+    audio_codec: str | None
+    audio_channels: int | None
+    audio_sample_rate: int | None
+    moov_first: bool | None
+    has_edit_list: bool | None
+
+    def dump(self) -> dict[str, Any]:
+        """Return the facts as a JSON object, for the row."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def load(cls, fields: Mapping[str, Any]) -> Probe:
+        """Return the facts that `dump` wrote."""
+        return cls(**fields)

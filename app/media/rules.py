@@ -1,0 +1,150 @@
+"""Whether a file fits a platform: each broken rule with its limit and the file's figure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from app.media.facts import Probe
+from app.media.video_rules import MB, VIDEO_RULES, Bounds
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One rule, or one piece of advice, that a file breaks.
+
+    `rule` is stable (`duration_min`, `size_max`, `video_codec` …). `is_curable` says whether
+    converting the file can help. `message` is a sentence that names the figure and the limit.
+    """
+
+    rule: str
+    limit: float | str
+    actual: float | str
+    message: str
+    is_curable: bool = True
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """How a figure is read and told. `slack` is by how much the measuring may be off."""
+
+    read: Callable[[Probe], tuple[float | None, ...]]
+    told: str
+    unit: str
+    divisor: float = 1
+    slack: float = 0
+    is_curable: bool = True
+
+    def text(self, value: float) -> str:
+        return f"{value / self.divisor:,.3f}".rstrip("0").rstrip(".") + self.unit
+
+
+_MEASURES: dict[str, _Measure] = {
+    "duration": _Measure(
+        lambda probe: (probe.duration_seconds,), "The video lasts {}", " s", is_curable=False
+    ),
+    "ratio": _Measure(
+        lambda probe: (probe.width / probe.height,),
+        "The picture's width to height is {}",
+        ":1",
+        slack=0.01,
+        is_curable=False,
+    ),
+    "size": _Measure(lambda probe: (probe.size_bytes,), "The file has {}", " MB", divisor=MB),
+    # Averages over a whole file are a hair off: 60 fps is often measured as 60.002.
+    "frame_rate": _Measure(
+        lambda probe: (probe.frame_rate,), "The video has {}", " frames per second", slack=0.05
+    ),
+    "side": _Measure(
+        lambda probe: (probe.width, probe.height), "A side of the picture has {}", " pixels"
+    ),
+    "width": _Measure(lambda probe: (probe.width,), "The picture is {} wide", " pixels"),
+    "bit_rate": _Measure(lambda probe: (probe.bit_rate,), "The video has {}", " Mbit/s", MB),
+    "audio_channels": _Measure(
+        lambda probe: (probe.audio_channels,), "The sound has {}", " channels"
+    ),
+    "audio_sample_rate": _Measure(
+        lambda probe: (probe.audio_sample_rate,), "The sound has {}", " Hz"
+    ),
+}
+
+_INDEX: dict[bool | None, str | None] = {True: "in front", False: "at the end", None: None}
+_EDIT_LIST: dict[bool | None, str | None] = {True: "present", False: "none", None: None}
+
+_CHOICES: dict[str, tuple[Callable[[Probe], str | None], str]] = {
+    "container": (lambda probe: probe.content_type, "The file is {}"),
+    "video_codec": (lambda probe: probe.video_codec, "The pictures are encoded as {}"),
+    "audio_codec": (lambda probe: probe.audio_codec, "The sound is encoded as {}"),
+    "chroma": (lambda probe: _chroma(probe.pixel_format), "The colours are stored as {}"),
+    "index": (lambda probe: _INDEX[probe.moov_first], "The file's index (moov) is {}"),
+    "edit_list": (lambda probe: _EDIT_LIST[probe.has_edit_list], "The file's edit list is: {}"),
+}
+
+
+def violations(
+    platform: str, probe: Probe, *, max_duration_seconds: float | None = None
+) -> list[Violation]:
+    """Return every rule of the platform that the file breaks, those that nothing cures first.
+
+    `max_duration_seconds` is the account's own limit, where that is known.
+    """
+    rules = VIDEO_RULES[platform]
+    ranges = dict(rules.ranges)
+    if max_duration_seconds is not None:
+        general = ranges["duration"].high
+        highest = max_duration_seconds if general is None else min(general, max_duration_seconds)
+        ranges["duration"] = replace(ranges["duration"], high=highest)
+    takes = f"{rules.name} takes"
+    found = [*_ranges(takes, probe, ranges), *_choices(takes, probe, rules.choices)]
+    return sorted(found, key=lambda violation: violation.is_curable)
+
+
+def warnings(platform: str, probe: Probe) -> list[Violation]:
+    """Return what the platform takes, but advises against or not always shows everywhere."""
+    rules = VIDEO_RULES[platform]
+    advises = f"{rules.name} advises"
+    return [
+        *_ranges(advises, probe, rules.advised_ranges),
+        *_choices(advises, probe, rules.advised_choices),
+    ]
+
+
+def _ranges(verb: str, probe: Probe, ranges: Mapping[str, Bounds]) -> Iterator[Violation]:
+    for name, bounds in ranges.items():
+        measure = _MEASURES[name]
+        for value in measure.read(probe):
+            if value is None:
+                continue
+            if bounds.low is not None and value < bounds.low - measure.slack:
+                yield _outside(f"{name}_min", f"{verb} at least", measure, value, bounds.low)
+            if bounds.high is not None and value > bounds.high + measure.slack:
+                yield _outside(f"{name}_max", f"{verb} at most", measure, value, bounds.high)
+
+
+def _outside(rule: str, verb: str, measure: _Measure, value: float, limit: float) -> Violation:
+    told = measure.told.format(measure.text(value))
+    message = f"{told}; {verb} {measure.text(limit)}."
+    return Violation(rule, limit, value, message, measure.is_curable)
+
+
+def _choices(
+    verb: str, probe: Probe, choices: Mapping[str, tuple[str, ...]]
+) -> Iterator[Violation]:
+    for rule, allowed in choices.items():
+        read, told = _CHOICES[rule]
+        actual = read(probe)
+        if actual is not None and actual not in allowed:
+            limit = ", ".join(allowed)
+            yield Violation(rule, limit, actual, f"{told.format(actual)}; {verb} {limit}.")
+
+
+def _chroma(pixel_format: str | None) -> str | None:
+    """Return how a pixel format stores colours, as 4:2:0; unknown ones are named as they are."""
+    if pixel_format is None:
+        return None
+    if pixel_format.startswith(("nv12", "nv21", "p010", "p016")):
+        return "4:2:0"
+    for digits in ("420", "422", "444", "440", "411", "410"):
+        if digits in pixel_format:
+            return ":".join(digits)
+    return pixel_format

@@ -1,0 +1,182 @@
+"""The platforms: everything the service has to know of each before it calls one. Pure data.
+
+A fourth platform is one more entry here, with its handler. `containsSyntheticMedia` is the one
+name for "made by AI" on all platforms; a platform's own name for it is taken as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.media.video_rules import VIDEO_RULES, VideoRules
+
+Window = Literal["rolling", "pacific_day", "at_once"]
+INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much the service does at most. `setting` is the variable that changes `default`.
+
+    `counts` says what is counted, `scope` for whom. A `rolling` window looks back
+    `window_seconds`; `pacific_day` starts at midnight in Los Angeles; `at_once` counts what is
+    going on.
+    """
+
+    setting: str
+    default: int
+    counts: str
+    scope: Literal["account", "application", "platform"]
+    window: Window = "rolling"
+    window_seconds: int = 86400
+
+
+@dataclass(frozen=True)
+class CaptionRules:
+    """What a post's text may be; None where the platform has no such rule.
+
+    `unit`: `utf16` code units, `characters` (the larger count of code points and UTF-16 units)
+    or `bytes` of UTF-8. The text is what is sent: the caption with its hashtags.
+    """
+
+    unit: Literal["utf16", "characters", "bytes"]
+    text_max: int
+    hashtags_max: int | None = None
+    mentions_max: int | None = None
+    title_max: int | None = None
+    tags_max: int | None = None
+    forbidden: str = ""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of a platform's options: its kind, and its bounds where it has any.
+
+    `max` bounds a number, a text's length, or how many entries a list has. `same_as` names the
+    option this one is another name for.
+    """
+
+    kind: Literal["bool", "int", "text", "texts", "url", "date", "language"]
+    max: int | None = None
+    choices: tuple[str, ...] = ()
+    same_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One platform. `handler` is `module:class`, by name, so that the API never loads it."""
+
+    name: str
+    queue: str
+    handler: str
+    captions: CaptionRules
+    privacy_levels: tuple[str, ...]
+    options: Mapping[str, Option]
+    limits: tuple[Limit, ...]
+    video: VideoRules
+    default_privacy: str = "public"
+
+    def native_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `options` under the platform's own names; its own name wins over the common."""
+        renamed = {}
+        for name, value in options.items():
+            native = self.options[name].same_as if name in self.options else None
+            if native is None:
+                renamed[name] = value
+            elif native not in options:
+                renamed[native] = value
+        return renamed
+
+
+_FLAG = Option("bool")
+
+# https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
+_TIKTOK = Platform(
+    name="TikTok",
+    queue="publish-tiktok",
+    handler="workers.platforms.tiktok:TikTokHandler",
+    captions=CaptionRules("utf16", 2200),
+    privacy_levels=("public", "private"),  # friends and followers are no "unlisted"
+    options={
+        "disableComment": _FLAG,
+        "disableDuet": _FLAG,
+        "disableStitch": _FLAG,
+        "coverTimestampMs": Option("int", max=INT32_MAX),
+        "brandContentToggle": _FLAG,
+        "brandOrganicToggle": _FLAG,
+        "isAigc": _FLAG,
+        "containsSyntheticMedia": Option("bool", same_as="isAigc"),
+    },
+    limits=(
+        Limit("LIMIT_TIKTOK_POSTS_PER_MINUTE", 2, "posts", "account", window_seconds=60),
+        Limit("LIMIT_TIKTOK_POSTS_PER_DAY", 15, "posts", "account"),
+        Limit("LIMIT_TIKTOK_INITS_PER_MINUTE", 6, "inits", "account", window_seconds=60),
+        Limit("LIMIT_TIKTOK_CONCURRENT_UPLOADS", 3, "uploads", "platform", "at_once"),
+        Limit("LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
+    ),
+    video=VIDEO_RULES["TIKTOK"],
+)
+
+# https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/media
+_INSTAGRAM = Platform(
+    name="Instagram",
+    queue="publish-instagram",
+    handler="workers.platforms.instagram:InstagramHandler",
+    captions=CaptionRules("characters", 2200, hashtags_max=30, mentions_max=20),
+    privacy_levels=("public",),  # a post goes to the account's whole audience
+    options={
+        "coverUrl": Option("url", max=2000),
+        "thumbOffsetMs": Option("int", max=INT32_MAX),
+        "audioName": Option("text", max=200),
+        "collaborators": Option("texts", max=3),
+        "locationId": Option("text", max=64),
+        "isAiGenerated": _FLAG,
+        "commentEnabled": _FLAG,
+        "containsSyntheticMedia": Option("bool", same_as="isAiGenerated"),
+    },
+    limits=(
+        Limit("LIMIT_INSTAGRAM_CALLS_PER_HOUR", 200, "calls", "account", window_seconds=3600),
+        Limit("LIMIT_INSTAGRAM_POSTS_PER_DAY", 100, "posts", "account"),
+        Limit("LIMIT_INSTAGRAM_CONCURRENT_UPLOADS", 5, "uploads", "platform", "at_once"),
+        Limit("LIMIT_INSTAGRAM_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
+    ),
+    video=VIDEO_RULES["INSTAGRAM"],
+)
+
+# https://developers.google.com/youtube/v3/docs/videos
+_YOUTUBE = Platform(
+    name="YouTube",
+    queue="publish-youtube",
+    handler="workers.platforms.youtube:YouTubeHandler",
+    captions=CaptionRules("bytes", 5000, title_max=100, tags_max=500, forbidden="<>"),
+    privacy_levels=("public", "private", "unlisted"),
+    options={
+        "title": Option("text"),
+        "description": Option("text"),
+        "tags": Option("texts"),
+        "categoryId": Option("text", max=8),
+        "madeForKids": _FLAG,
+        "containsSyntheticMedia": _FLAG,
+        "license": Option("text", choices=("youtube", "creativeCommon")),
+        "embeddable": _FLAG,
+        "publicStatsViewable": _FLAG,
+        "notifySubscribers": _FLAG,
+        "defaultLanguage": Option("language", max=35),
+        "recordingDate": Option("date"),
+    },
+    limits=(
+        Limit("LIMIT_YOUTUBE_UNITS_PER_DAY", 10_000, "units", "application", "pacific_day"),
+        Limit("LIMIT_YOUTUBE_UPLOADS_PER_DAY", 100, "posts", "application", "pacific_day"),
+        Limit("LIMIT_YOUTUBE_CONCURRENT_UPLOADS", 10, "uploads", "platform", "at_once"),
+        Limit("LIMIT_YOUTUBE_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
+    ),
+    video=VIDEO_RULES["YOUTUBE"],
+)
+
+PLATFORMS: dict[str, Platform] = {
+    "TIKTOK": _TIKTOK,
+    "INSTAGRAM": _INSTAGRAM,
+    "YOUTUBE": _YOUTUBE,
+}

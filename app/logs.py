@@ -27,3 +27,4 @@ def configure_logging(config: Config) -> None:
     root.setLevel(config.log_level)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)

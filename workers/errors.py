@@ -19,7 +19,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+ErrorT = TypeVar("ErrorT", bound="PublishError")
 
 
 class Category(str, Enum):
@@ -51,6 +53,14 @@ class PublishError(Exception):
         self.code = code
         self.detail = detail or code
         self.hint = hint
+        #: The platform said that this very upload has failed and published nothing, so that a
+        #: person's retry may open another. Set by handlers, with `for_dead_upload`.
+        self.upload_is_dead = False
+
+    def for_dead_upload(self: ErrorT) -> ErrorT:
+        """Return this error, marked as the proven end of its upload."""
+        self.upload_is_dead = True
+        return self
 
 
 class Transient(PublishError):

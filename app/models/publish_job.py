@@ -87,8 +87,8 @@ class PublishJob(Base):
 
     # What the platform has given us so far.
     checkpoint: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson)
-    #: the platform may have published it: no cancellation and no second upload any more
-    is_committed: Mapped[bool] = mapped_column(default=False)
+    #: since when the platform may have published it: no cancellation, no second upload any more
+    committed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     # Why it failed, or why it waits.
     error_code: Mapped[str | None] = mapped_column(String(100))
@@ -99,6 +99,11 @@ class PublishJob(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the platform may have published it."""
+        return self.committed_at is not None
 
     def state_at(self, now: datetime) -> JobState:
         """Return the state of the contract, which tells `delayed` from `waiting`."""

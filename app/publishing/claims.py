@@ -55,7 +55,8 @@ class Claim:
     remove_on_fail: bool | int
     reopened: int
     lost_runs: int
-    is_committed: bool
+    committed_at: datetime | None
+    step: Step | None
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
 
 
@@ -138,6 +139,7 @@ def _first_due(platform: str, now: datetime) -> Select[tuple[str, int]]:
 
 def _begin_attempt(session: Session, job: PublishJob, now: datetime) -> None:
     job.attempts_made += 1
+    job.progress = 0
     job.lost_runs = job.reopened = 0
     job.started_at = job.started_at or now
     timeline.end(session, job, ("wait",), "done", now)
@@ -172,7 +174,7 @@ def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
 
 
 def save_checkpoint(
-    claim: Claim, checkpoint: dict[str, Any] | None, *, commits: bool = False
+    claim: Claim, checkpoint: dict[str, Any], now: datetime, *, commits: bool = False
 ) -> None:
     """Store what the platform has given. Durable when it returns.
 
@@ -183,14 +185,15 @@ def save_checkpoint(
         if job.cancel_requested and not job.is_committed:
             raise CancelRequested(claim.job_id)
         job.checkpoint = checkpoint
-        job.is_committed = job.is_committed or commits
+        if commits and not job.is_committed:
+            job.committed_at = now
 
 
 def forget_upload(claim: Claim) -> None:
     """Drop an upload that is dead and has published nothing; the next one is opened anew."""
     with held(claim) as (_, job):
         job.checkpoint = None
-        job.is_committed = False
+        job.committed_at = None
         job.reopened += 1
 
 
@@ -205,15 +208,17 @@ def begin_step(claim: Claim, step: Step, now: datetime) -> None:
         if job.step is step and step is Step.PROCESS:
             return
         job.step = step
-        job.progress = step_progress(step, 0.0)
+        job.progress = max(job.progress, step_progress(step, 0.0))
         timeline.end(session, job, ("step",), "done", now)
         timeline.begin(session, job, "step", step.value, now)
 
 
 def show_progress(claim: Claim, progress: int) -> None:
-    """Store the progress shown to the user."""
+    """Store the progress shown to the user. Honours a cancellation."""
     with held(claim) as (_, job):
-        job.progress = progress
+        if job.cancel_requested and not job.is_committed:
+            raise CancelRequested(claim.job_id)
+        job.progress = max(job.progress, progress)
 
 
 def _read(session: Session, job_id: str, *, lock: bool = False) -> PublishJob | None:
@@ -244,6 +249,7 @@ def _claim_of(job: PublishJob) -> Claim:
         remove_on_fail=job.remove_on_fail,
         reopened=job.reopened,
         lost_runs=job.lost_runs,
-        is_committed=job.is_committed,
+        committed_at=job.committed_at,
+        step=job.step,
         checkpoint=job.checkpoint,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +20,13 @@ CANCELLED = "publish.cancelled"
 RECONNECT_REQUIRED = "account.reconnect_required"
 
 
-def tell_completed(session: Session, job: PublishJob, post: PublishedPost, now: datetime) -> None:
+def tell_completed(
+    session: Session, job: PublishJob, post: PublishedPost, warnings: Sequence[str], now: datetime
+) -> None:
     """Store `publish.completed`."""
     message = f"Your video is now live on {_platform_name(job.platform)}"
     data = _job_data(session, job, "Video Published!", message)
-    data.update(platformPostId=post.platform_post_id, url=post.url)
+    data.update(platformPostId=post.platform_post_id, url=post.url, warnings=list(warnings))
     _store(session, COMPLETED, job.id, job.user_id, data, now)
 
 

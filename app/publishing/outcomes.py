@@ -5,7 +5,8 @@ Every function needs the claim's lease and raises `Superseded` without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -22,10 +23,33 @@ from app.queues import Wake, wake, wake_maintenance
 from app.states import AccountState, JobState
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a job stands besides its attempt."""
+
+    reopened: int
+    committed_at: datetime | None
+
+
+def standing(claim: Claim) -> Standing:
+    """Return what the row says now: a run may have changed it since the claim."""
+    with held(claim) as (_, job):
+        return Standing(job.reopened, job.committed_at)
+
+
 def ask_again(claim: Claim, due_at: datetime, *, progress: int) -> None:
     """Let the job go until the next poll, within the same attempt."""
     with held(claim) as (_, job):
         job.progress = max(job.progress, progress)
+        job.error_code = job.error_category = job.error_message = job.error_hint = None
+        _let_go(job, due_at)
+    _wake(job)
+
+
+def read_again(claim: Claim, failure: Failure, due_at: datetime) -> None:
+    """Let the job go until the next look, within the same attempt: no answer came to this one."""
+    with held(claim) as (_, job):
+        _explain(job, failure)
         _let_go(job, due_at)
     _wake(job)
 
@@ -76,7 +100,7 @@ def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool 
         job.finished_at = now
         if upload_is_dead:
             job.checkpoint = None
-            job.is_committed = False
+            job.committed_at = None
         _explain(job, failure)
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)
@@ -90,9 +114,10 @@ def complete(
     *,
     platform_post_id: str | None,
     url: str | None,
-    follow_up_at: datetime | None,
+    warnings: Sequence[str] = (),
+    follow_up_at: datetime | None = None,
 ) -> None:
-    """Record the post and end the job."""
+    """Record the post and end the job; `warnings` go to the timeline and the notification."""
     with held(claim) as (session, job):
         record_completed(
             session,
@@ -100,6 +125,7 @@ def complete(
             now,
             platform_post_id=platform_post_id,
             url=url,
+            warnings=warnings,
             follow_up_at=follow_up_at,
         )
     wake_maintenance()
@@ -119,14 +145,14 @@ def require_reconnect(account_id: str, failure: Failure, now: datetime) -> None:
     wake_maintenance()
 
 
-def is_known_post(claim: Claim) -> Callable[[str], bool]:
+def is_known_post(platform: str, job_id: str) -> Callable[[str], bool]:
     """Return a function that tells whether another job owns a platform's post id."""
 
     def known(platform_post_id: str) -> bool:
         query = select(PublishedPost.id).where(
-            PublishedPost.platform == claim.platform,
+            PublishedPost.platform == platform,
             PublishedPost.platform_post_id == platform_post_id,
-            PublishedPost.job_id != claim.job_id,
+            PublishedPost.job_id != job_id,
         )
         with transaction() as session:
             return session.scalar(query.limit(1)) is not None

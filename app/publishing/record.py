@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ def record_completed(
     *,
     platform_post_id: str | None,
     url: str | None,
+    warnings: Sequence[str] = (),
     follow_up_at: datetime | None = None,
 ) -> PublishedPost:
     """Store the post, the completed job and its notification together.
@@ -47,6 +49,8 @@ def record_completed(
     job.finished_at = now
     job.error_code = job.error_category = job.error_message = job.error_hint = None
     timeline.end(session, job, ("wait", "step", "attempt"), "done", now)
+    for warning in warnings:
+        timeline.warn(session, job, warning, now)
     timeline.note(session, job, "completed", now)
-    outbox.tell_completed(session, job, post, now)
+    outbox.tell_completed(session, job, post, warnings, now)
     return post

@@ -142,7 +142,7 @@ def resolve(
             job.error_category = "request"
             job.error_hint = "It was confirmed not to be live: it can be retried"
             job.checkpoint = None
-            job.is_committed = False
+            job.committed_at = None
             timeline.note(session, job, "resolved_not_live", now)
     wake_maintenance()
     return job

@@ -62,6 +62,21 @@ def note(session: Session, job: PublishJob, name: str, now: datetime) -> None:
     )
 
 
+def warn(session: Session, job: PublishJob, message: str, now: datetime) -> None:
+    """Add something the owner should know about a post that is live all the same."""
+    session.add(
+        TimelineEntry(
+            job_id=job.id,
+            kind="change",
+            name="warning",
+            attempt=job.attempts_made,
+            started_at=now,
+            ended_at=now,
+            error_message=message[:1000],
+        )
+    )
+
+
 def end(
     session: Session,
     job: PublishJob,

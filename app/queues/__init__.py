@@ -1,14 +1,22 @@
 """The one package that knows rq and rq-scheduler from the side that puts work on queues."""
 
 from app.queues.names import MAINTENANCE_QUEUE, PUBLISH_QUEUES, QUEUE_NAMES
-from app.queues.run import Run, RunQueue
+from app.queues.run import RESULT_TTL_SECONDS, Run, RunQueue
 from app.queues.scheduler import PostScheduler
-from app.queues.wakes import Wake, connect_redis, current_redis, redis_is_up, wake, wake_maintenance
+from app.queues.wakes import (
+    Wake,
+    connect_redis,
+    current_redis,
+    redis_is_up,
+    wake,
+    wake_maintenance,
+)
 
 __all__ = [
     "MAINTENANCE_QUEUE",
     "PUBLISH_QUEUES",
     "QUEUE_NAMES",
+    "RESULT_TTL_SECONDS",
     "PostScheduler",
     "Run",
     "RunQueue",

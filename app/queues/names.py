@@ -10,3 +10,4 @@ QUEUE_NAMES: tuple[str, ...] = (*PUBLISH_QUEUES.values(), MAINTENANCE_QUEUE)
 # By dotted string, so that the API never loads the workers.
 ADVANCE = "workers.pipeline.advance"
 DELIVER = "workers.notify.deliver"
+FOLLOW_UP = "workers.follow_ups.follow_up_due"

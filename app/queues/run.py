@@ -9,7 +9,7 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-#: Seconds RQ keeps a finished run, and a failed one (its own default is a year).
+#: Seconds RQ keeps a run that ended its job completed, and failed (its own default is a year).
 RESULT_TTL_SECONDS = 24 * 3600
 FAILURE_TTL_SECONDS = 30 * 24 * 3600
 #: A run is bounded by the time limits of what it calls and by its lease, not by RQ.

@@ -23,7 +23,7 @@ from rq.utils import now as rq_now
 
 from app.clock import utcnow
 from app.queues.names import ADVANCE, DELIVER, MAINTENANCE_QUEUE, PUBLISH_QUEUES
-from app.queues.run import FAILURE_TTL_SECONDS, NO_TIMEOUT, RESULT_TTL_SECONDS, Run, RunQueue
+from app.queues.run import FAILURE_TTL_SECONDS, NO_TIMEOUT, Run, RunQueue
 from app.queues.scheduler import PostScheduler
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Wake:
     job_id: str
     platform: str
     due_at: datetime
-    number: int
+    number: int | str
     replaces: int | None = None
 
     @property
@@ -95,17 +95,16 @@ def wake(wakes: Sequence[Wake]) -> bool:
     return True
 
 
-def wake_maintenance() -> bool:
-    """Queue a run that delivers what is in the outbox."""
+def wake_maintenance(function: str = DELIVER) -> bool:
+    """Queue a run of a function that works through rows of its own: by default the outbox."""
     connection = current_redis()
-    run = _run(connection, DELIVER, (), MAINTENANCE_QUEUE, "deliver webhooks", None)
-    run.result_ttl = 0
+    run = _run(connection, function, (), MAINTENANCE_QUEUE, function.rpartition(".")[2], None)
     try:
         pipeline = connection.pipeline(transaction=False)
         _push(pipeline, connection, run, MAINTENANCE_QUEUE)
         pipeline.execute()
     except RedisError as exc:
-        logger.warning("webhooks left to the sweeper: %s", type(exc).__name__)
+        logger.warning("maintenance left to the sweeper: %s", type(exc).__name__)
         return False
     return True
 
@@ -141,7 +140,8 @@ def _run(
         id=run_id,
         description=description,
         timeout=NO_TIMEOUT,
-        result_ttl=RESULT_TTL_SECONDS,
+        # Only the run that ends its job is kept: see workers.retention.
+        result_ttl=0,
         failure_ttl=FAILURE_TTL_SECONDS,
     )
 
@@ -150,5 +150,4 @@ def _push(pipeline: Pipeline, connection: Redis, run: Run, queue: str) -> None:
     run.enqueued_at = rq_now()
     run.set_status(JobStatus.QUEUED, pipeline=pipeline)
     run.save(pipeline=pipeline)
-    pipeline.sadd(RunQueue.redis_queues_keys, RunQueue(queue, connection).key)
     RunQueue(queue, connection).push_job_id(run.id, pipeline=pipeline)

@@ -1,0 +1,49 @@
+# Every command of the project; `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help install demo run test lint format check bench doctor clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## Build the environment in .venv
+
+$(READY): requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $(READY)
+
+demo: $(READY) ## Publish real videos to the three platforms of the sandbox, and show it
+	@$(BIN)/python -m sandbox.demo
+
+run: $(READY) ## Start the whole stack and keep it up; Ctrl-C ends it
+	@$(BIN)/python -m sandbox.run
+
+test: $(READY) ## Run the tests, on SQLite and PostgreSQL
+	$(BIN)/python -m pytest -q
+
+lint: $(READY) ## Check style, types and the import rules
+	$(BIN)/black --check --quiet --line-length 100 app workers sandbox tests bench migrations/env.py
+	$(BIN)/isort --check --quiet app workers sandbox tests bench
+	$(BIN)/flake8 app workers sandbox tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## Rewrite the code in the project's style
+	$(BIN)/isort --quiet app workers sandbox tests bench
+	$(BIN)/black --quiet --line-length 100 app workers sandbox tests bench migrations/env.py
+
+check: lint test ## All that CI checks
+
+bench: $(READY) ## Measure, and print the table
+	@$(BIN)/python -m bench
+
+doctor: $(READY) ## Check the settings against the real parts they name
+	@$(BIN)/python -m workers.doctor
+
+clean: ## Remove the environment and everything under var/
+	rm -rf $(VENV) var

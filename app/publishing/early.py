@@ -1,0 +1,32 @@
+"""A wake-up that came before its row was due: the clocks of two machines differ."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.models import PublishJob
+from app.publishing.transaction import transaction
+from app.queues import Wake, wake
+from app.states import OPEN_STATES
+
+#: Rows due later than this were moved, and have a wake-up of their own.
+CLOCKS_DIFFER_SECONDS = 5.0
+
+
+def wake_again_if_early(job_id: str, now: datetime) -> None:
+    """Ask for another wake-up when a row will be due in a moment."""
+    with transaction() as session:
+        query = select(PublishJob).where(
+            PublishJob.id == job_id,
+            PublishJob.state.in_(OPEN_STATES),
+            PublishJob.is_leased.is_(False),
+        )
+        job = session.scalars(query).one_or_none()
+        if job is None or job.due_at is None or job.due_at <= now:
+            return
+        if (job.due_at - now).total_seconds() > CLOCKS_DIFFER_SECONDS:
+            return
+        job.wake_number += 1
+    wake([Wake(job.id, job.platform, job.due_at, job.wake_number)])

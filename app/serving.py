@@ -1,0 +1,25 @@
+"""How gunicorn serves the API. Loaded by name: `gunicorn --config python:app.serving`.
+
+Threads, because a request waits for the database, the store or an upload most of its time.
+"""
+
+import os
+import sys
+
+from app.config import Config, ConfigError
+
+try:
+    _config = Config.from_env(os.environ)
+except ConfigError as error:
+    sys.exit(str(error))
+
+bind = f"0.0.0.0:{_config.port}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 8
+#: Longer than the slowest look into a video's header; uploads keep their own time.
+timeout = 120
+#: Heroku and Render kill what is still there 30 s after SIGTERM.
+graceful_timeout = 25
+keepalive = 75
+loglevel = _config.log_level.lower()

@@ -1,0 +1,370 @@
+"""first tables
+
+Revision 0001, after nothing.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "accounts",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column("platform_user_id", sa.String(length=255), nullable=False),
+        sa.Column("username", sa.String(length=255), nullable=False),
+        sa.Column("login_type", sa.String(length=16), nullable=False),
+        sa.Column(
+            "scopes", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("access_token", sa.Text(), nullable=True),
+        sa.Column("refresh_token", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "active", "reconnect_required", name="accountstate", native_enum=False, length=24
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_reason", sa.String(length=500), nullable=False),
+        sa.Column("refreshing_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
+        sa.UniqueConstraint(
+            "user_id",
+            "platform",
+            "platform_user_id",
+            name=op.f("uq_accounts_user_id_platform_platform_user_id"),
+        ),
+    )
+    with op.batch_alter_table("accounts", schema=None) as batch_op:
+        batch_op.create_index("ix_accounts_state_expires_at", ["state", "expires_at"], unique=False)
+
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("request_hash", sa.String(length=64), nullable=False),
+        sa.Column("made_id", sa.String(length=26), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "key", name=op.f("pk_idempotency_keys")),
+    )
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.create_index("ix_idempotency_keys_created_at", ["created_at"], unique=False)
+
+    op.create_table(
+        "notifications",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("subject_id", sa.String(length=26), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("type", sa.String(length=40), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "delivered",
+                "dead",
+                name="notificationstate",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("deliveries", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_error", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
+    )
+    with op.batch_alter_table("notifications", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_notifications_due",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index("ix_notifications_subject_id_id", ["subject_id", "id"], unique=False)
+
+    op.create_table(
+        "videos",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("r2_key", sa.String(length=1024), nullable=False),
+        sa.Column("title", sa.String(length=500), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "uploading", "ready", "invalid", name="videostate", native_enum=False, length=24
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_reason", sa.String(length=500), nullable=False),
+        sa.Column("is_upload", sa.Boolean(), nullable=False),
+        sa.Column("upload_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("etag", sa.String(length=255), nullable=False),
+        sa.Column("duration_seconds", sa.Double(), nullable=True),
+        sa.Column("file_size", sa.BigInteger(), nullable=True),
+        sa.Column("format", sa.String(length=32), nullable=True),
+        sa.Column("resolution", sa.String(length=16), nullable=True),
+        sa.Column("probe", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_videos")),
+    )
+    with op.batch_alter_table("videos", schema=None) as batch_op:
+        batch_op.create_index("ix_videos_r2_key", ["r2_key"], unique=False)
+        batch_op.create_index("ix_videos_user_id_id", ["user_id", "id"], unique=False)
+
+    op.create_table(
+        "publish_jobs",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("account_id", sa.String(length=26), nullable=False),
+        sa.Column("video_id", sa.String(length=26), nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column("batch_id", sa.String(length=26), nullable=True),
+        sa.Column("caption", sa.Text(), nullable=False),
+        sa.Column(
+            "hashtags", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("privacy_level", sa.String(length=16), nullable=False),
+        sa.Column("share_to_feed", sa.Boolean(), nullable=False),
+        sa.Column(
+            "platform_options",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("max_attempts", sa.Integer(), nullable=False),
+        sa.Column("backoff_type", sa.String(length=16), nullable=False),
+        sa.Column("backoff_delay_ms", sa.Integer(), nullable=False),
+        sa.Column(
+            "remove_on_complete",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "remove_on_fail",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("scheduled_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "delayed",
+                "waiting",
+                "active",
+                "completed",
+                "failed",
+                "cancelled",
+                name="jobstate",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "step",
+            sa.Enum(
+                "token",
+                "video",
+                "optimize",
+                "upload",
+                "process",
+                "record",
+                name="step",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=True,
+        ),
+        sa.Column("progress", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts_made", sa.Integer(), nullable=False),
+        sa.Column("lost_runs", sa.Integer(), nullable=False),
+        sa.Column("reopened", sa.Integer(), nullable=False),
+        sa.Column("run_number", sa.Integer(), nullable=False),
+        sa.Column("is_leased", sa.Boolean(), nullable=False),
+        sa.Column("wake_number", sa.Integer(), nullable=False),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("checkpoint", sa.Text(), nullable=True),
+        sa.Column("committed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error_code", sa.String(length=100), nullable=True),
+        sa.Column("error_category", sa.String(length=16), nullable=True),
+        sa.Column("error_message", sa.String(length=1000), nullable=True),
+        sa.Column("error_hint", sa.String(length=500), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('completed', 'failed', 'cancelled') OR due_at IS NOT NULL",
+            name=op.f("ck_publish_jobs_open_has_due_time"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_publish_jobs_account_id_accounts")
+        ),
+        sa.ForeignKeyConstraint(
+            ["video_id"], ["videos.id"], name=op.f("fk_publish_jobs_video_id_videos")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_publish_jobs")),
+    )
+    with op.batch_alter_table("publish_jobs", schema=None) as batch_op:
+        batch_op.create_index("ix_publish_jobs_batch_id", ["batch_id"], unique=False)
+        batch_op.create_index(
+            "ix_publish_jobs_due",
+            ["platform", "priority", "due_at"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('waiting', 'active')"),
+            sqlite_where=sa.text("state IN ('waiting', 'active')"),
+        )
+        batch_op.create_index("ix_publish_jobs_finished_at", ["finished_at"], unique=False)
+        batch_op.create_index("ix_publish_jobs_user_id_id", ["user_id", "id"], unique=False)
+        batch_op.create_index("ix_publish_jobs_video_id", ["video_id"], unique=False)
+
+    op.create_table(
+        "published_posts",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("job_id", sa.String(length=26), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("account_id", sa.String(length=26), nullable=False),
+        sa.Column("video_id", sa.String(length=26), nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column("platform_post_id", sa.String(length=255), nullable=True),
+        sa.Column("url", sa.String(length=1000), nullable=True),
+        sa.Column("caption", sa.Text(), nullable=False),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("views", sa.BigInteger(), nullable=True),
+        sa.Column("likes", sa.BigInteger(), nullable=True),
+        sa.Column("comments", sa.BigInteger(), nullable=True),
+        sa.Column("shares", sa.BigInteger(), nullable=True),
+        sa.Column("follow_up_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_published_posts_account_id_accounts")
+        ),
+        sa.ForeignKeyConstraint(
+            ["video_id"], ["videos.id"], name=op.f("fk_published_posts_video_id_videos")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_published_posts")),
+        sa.UniqueConstraint("job_id", name=op.f("uq_published_posts_job_id")),
+    )
+    with op.batch_alter_table("published_posts", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_published_posts_account_id_published_at",
+            ["account_id", "published_at"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_published_posts_follow_up_at",
+            ["follow_up_at"],
+            unique=False,
+            postgresql_where=sa.text("follow_up_at IS NOT NULL"),
+            sqlite_where=sa.text("follow_up_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_published_posts_platform_platform_post_id",
+            ["platform", "platform_post_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_published_posts_platform_published_at", ["platform", "published_at"], unique=False
+        )
+        batch_op.create_index("ix_published_posts_user_id_id", ["user_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_published_posts_user_id_platform", ["user_id", "platform"], unique=False
+        )
+        batch_op.create_index("ix_published_posts_video_id", ["video_id"], unique=False)
+
+    op.create_table(
+        "timeline",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job_id", sa.String(length=26), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.String(length=16), nullable=True),
+        sa.Column("error_code", sa.String(length=100), nullable=True),
+        sa.Column("error_category", sa.String(length=16), nullable=True),
+        sa.Column("error_message", sa.String(length=1000), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["job_id"],
+            ["publish_jobs.id"],
+            name=op.f("fk_timeline_job_id_publish_jobs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_timeline")),
+    )
+    with op.batch_alter_table("timeline", schema=None) as batch_op:
+        batch_op.create_index("ix_timeline_job_id_id", ["job_id", "id"], unique=False)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("timeline", schema=None) as batch_op:
+        batch_op.drop_index("ix_timeline_job_id_id")
+
+    op.drop_table("timeline")
+    with op.batch_alter_table("published_posts", schema=None) as batch_op:
+        batch_op.drop_index("ix_published_posts_video_id")
+        batch_op.drop_index("ix_published_posts_user_id_platform")
+        batch_op.drop_index("ix_published_posts_user_id_id")
+        batch_op.drop_index("ix_published_posts_platform_published_at")
+        batch_op.drop_index("ix_published_posts_platform_platform_post_id")
+        batch_op.drop_index(
+            "ix_published_posts_follow_up_at",
+            postgresql_where=sa.text("follow_up_at IS NOT NULL"),
+            sqlite_where=sa.text("follow_up_at IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_published_posts_account_id_published_at")
+
+    op.drop_table("published_posts")
+    with op.batch_alter_table("publish_jobs", schema=None) as batch_op:
+        batch_op.drop_index("ix_publish_jobs_video_id")
+        batch_op.drop_index("ix_publish_jobs_user_id_id")
+        batch_op.drop_index("ix_publish_jobs_finished_at")
+        batch_op.drop_index(
+            "ix_publish_jobs_due",
+            postgresql_where=sa.text("state IN ('waiting', 'active')"),
+            sqlite_where=sa.text("state IN ('waiting', 'active')"),
+        )
+        batch_op.drop_index("ix_publish_jobs_batch_id")
+
+    op.drop_table("publish_jobs")
+    with op.batch_alter_table("videos", schema=None) as batch_op:
+        batch_op.drop_index("ix_videos_user_id_id")
+        batch_op.drop_index("ix_videos_r2_key")
+
+    op.drop_table("videos")
+    with op.batch_alter_table("notifications", schema=None) as batch_op:
+        batch_op.drop_index("ix_notifications_subject_id_id")
+        batch_op.drop_index(
+            "ix_notifications_due",
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+
+    op.drop_table("notifications")
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.drop_index("ix_idempotency_keys_created_at")
+
+    op.drop_table("idempotency_keys")
+    with op.batch_alter_table("accounts", schema=None) as batch_op:
+        batch_op.drop_index("ix_accounts_state_expires_at")
+
+    op.drop_table("accounts")

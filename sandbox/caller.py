@@ -1,0 +1,72 @@
+"""What a back end does with the API, in Python: the demo's client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import requests
+
+SECONDS = 60
+
+
+class CallFailed(Exception):
+    """Raised with the API's own sentence when it refuses something."""
+
+
+class Caller:
+    """Calls the API as one user."""
+
+    def __init__(self, api_url: str, api_key: str, user: str) -> None:
+        self._url = api_url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update({"Authorization": f"Bearer {api_key}", "X-User-Id": user})
+
+    def connect(self, platform: str, account: dict[str, Any]) -> None:
+        """Hand over an account's tokens."""
+        self._call("PUT", f"/api/accounts/{platform}", json=account)
+
+    def upload(self, film: Path) -> str:
+        """Send a video straight to the store and return its id."""
+        ticket = self._call(
+            "POST",
+            "/api/videos/uploads",
+            json={
+                "filename": film.name,
+                "contentType": "video/mp4",
+                "fileSize": film.stat().st_size,
+            },
+        )
+        with film.open("rb") as body:
+            answer = requests.request(
+                ticket["method"],
+                ticket["uploadUrl"],
+                headers=ticket["headers"],
+                data=body,
+                timeout=SECONDS,
+            )
+        if not answer.ok:
+            raise CallFailed(f"upload of {film.name}: HTTP {answer.status_code}")
+        return str(ticket["videoId"])
+
+    def publish(self, post: dict[str, Any]) -> str:
+        """Publish one post and return its job id."""
+        return str(self._call("POST", "/api/publish", json=post)["jobId"])
+
+    def publish_batch(self, body: dict[str, Any]) -> list[str]:
+        """Publish several and return their job ids."""
+        made = self._call("POST", "/api/publish/batch", json=body)
+        return [job["jobId"] for job in made["jobs"]]
+
+    def status(self, job_id: str) -> dict[str, Any]:
+        """Return a job's status."""
+        return self._call("GET", f"/api/publish/{job_id}/status")
+
+    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = self._session.request(method, self._url + path, timeout=SECONDS, **options)
+        body: dict[str, Any] = answer.json() if answer.content else {}
+        if not answer.ok:
+            faults = body.get("errors") or ""
+            raise CallFailed(f"{method} {path}: {body.get('error', answer.status_code)} {faults}")
+        return body

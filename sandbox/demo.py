@@ -1,0 +1,198 @@
+"""`make demo`: real videos go live on the three platforms of the sandbox, before your eyes.
+
+It uses nothing but the HTTP API, as a back end would. Ends with 0 when every post is live, and
+with the reason and 1 when one is not.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sandbox.caller import Caller, CallFailed
+from sandbox.films import make_film
+from sandbox.receiver import WebhookReceiver
+from sandbox.stack import VAR_DIR, Stack, StackError
+
+PLATFORMS = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
+FINAL = ("completed", "failed", "cancelled")
+SCHEDULE_AHEAD = timedelta(seconds=12)
+STAGGER_MINUTES = 0.1
+#: All posts are live in about half a minute; a stuck one must not hang the demo for ever.
+PATIENCE_SECONDS = 240.0
+WEBHOOK_SECONDS = 30.0
+LOOK_SECONDS = 0.3
+
+
+class Demo:
+    """One run: a user of its own, so that a second run starts afresh."""
+
+    def __init__(self, stack: Stack, console: Console) -> None:
+        self._stack = stack
+        self._console = console
+        self._user = f"demo-{int(time.time())}"
+        self._caller = Caller(stack.api_url, stack.secrets.api_key, self._user)
+        #: job id → what is shown of it
+        self.jobs: dict[str, str] = {}
+        self.statuses: dict[str, dict[str, Any]] = {}
+
+    def connect_accounts(self) -> None:
+        """Make an account on each sandbox platform and connect it."""
+        for platform in PLATFORMS:
+            answer = requests.post(
+                f"{self._stack.sandbox_url}/_sandbox/accounts",
+                json={"platform": platform},
+                timeout=10,
+            )
+            answer.raise_for_status()
+            self._caller.connect(platform, answer.json())
+
+    def publish(self) -> None:
+        """One video everywhere at once, one on schedule, and a staggered batch."""
+        films = [
+            self._caller.upload(
+                make_film(VAR_DIR / "demo" / f"film-{hue}.mp4", seconds=4, hue=hue)
+            )
+            for hue in (0, 120, 240)
+        ]
+        everywhere = [self._post(films[0], platform, "Now, everywhere") for platform in PLATFORMS]
+        for job_id, platform in zip(
+            self._caller.publish_batch({"posts": everywhere, "intervalMinutes": 0}), PLATFORMS
+        ):
+            self.jobs[job_id] = f"{platform} at once"
+        at = datetime.now(timezone.utc) + SCHEDULE_AHEAD
+        scheduled = {
+            **self._post(films[1], "INSTAGRAM", "On schedule"),
+            "scheduledTime": at.isoformat().replace("+00:00", "Z"),
+        }
+        self.jobs[self._caller.publish(scheduled)] = "INSTAGRAM scheduled"
+        staggered = [self._post(films[2], platform, "One by one") for platform in PLATFORMS]
+        for job_id, platform in zip(
+            self._caller.publish_batch({"posts": staggered, "intervalMinutes": STAGGER_MINUTES}),
+            PLATFORMS,
+        ):
+            self.jobs[job_id] = f"{platform} staggered"
+
+    def _post(self, video_id: str, platform: str, caption: str) -> dict[str, Any]:
+        return {
+            "videoId": video_id,
+            "platform": platform,
+            "caption": caption,
+            "hashtags": ["demo", platform.lower()],
+            "privacyLevel": "public",
+        }
+
+    def watch(self) -> None:
+        """Draw the jobs' progress until all have ended; raises `StackError` when time is up."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        columns = (
+            TextColumn("{task.description:<22}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[state]:<10} {task.fields[step]}"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._console) as progress:
+            bars = {
+                job_id: progress.add_task(name, total=100, state="", step="")
+                for job_id, name in self.jobs.items()
+            }
+            while bars:
+                self._stack.check()
+                if time.monotonic() > deadline:
+                    raise StackError(f"{len(bars)} posts did not end in {PATIENCE_SECONDS:.0f} s")
+                for job_id in self._ended(progress, bars):
+                    del bars[job_id]
+                time.sleep(LOOK_SECONDS)
+
+    def _ended(self, progress: Progress, bars: dict[str, TaskID]) -> list[str]:
+        return list(self._looked_at(progress, dict(bars)))
+
+    def _looked_at(self, progress: Progress, bars: dict[str, TaskID]) -> Iterator[str]:
+        for job_id, bar in bars.items():
+            status = self.statuses[job_id] = self._caller.status(job_id)
+            state, step = status["state"], status["step"] or ""
+            progress.update(bar, completed=status["progress"], state=state, step=step)
+            if state in FINAL:
+                progress.stop_task(bar)
+                yield job_id
+
+    def failures(self) -> list[str]:
+        """Say what is not live, and why; empty when everything is."""
+        return [
+            f"{self.jobs[job_id]}: {status['state']}: {status['failedReason']}"
+            for job_id, status in self.statuses.items()
+            if status["state"] != "completed"
+        ]
+
+    def table(self) -> Table:
+        """Return what is live, with links, and how late each scheduled post began."""
+        table = Table(title="Live on the sandbox platforms", title_justify="left")
+        for heading in ("post", "link", "attempts", "started late by"):
+            table.add_column(heading, overflow="fold")
+        for job_id, status in self.statuses.items():
+            result = status["result"] or {}
+            link = result.get("url") or result.get("platformPostId") or "–"
+            table.add_row(self.jobs[job_id], link, str(status["attemptsMade"]), _lateness(status))
+        return table
+
+
+def _lateness(status: dict[str, Any]) -> str:
+    if not status["scheduledTime"] or not status["startedAt"]:
+        return ""
+    due, started = (
+        datetime.fromisoformat(status[name].replace("Z", "+00:00"))
+        for name in ("scheduledTime", "startedAt")
+    )
+    return f"{(started - due).total_seconds() * 1000:.0f} ms"
+
+
+def run(console: Console, receiver: WebhookReceiver, stack: Stack) -> list[str]:
+    """Publish, watch and report; return what went wrong."""
+    demo = Demo(stack, console)
+    demo.connect_accounts()
+    console.print(f"API {stack.api_url}   sandbox {stack.sandbox_url}\n")
+    demo.publish()
+    demo.watch()
+    console.print(demo.table())
+    problems = demo.failures()
+    if not receiver.wait_for(len(demo.jobs), WEBHOOK_SECONDS):
+        problems.append(f"{len(receiver.received)} of {len(demo.jobs)} webhooks arrived")
+    console.print(f"{len(receiver.received)} webhooks received, signatures verified\n")
+    return problems
+
+
+def main() -> int:
+    """Run the demo and return the exit status."""
+    console = Console()
+    log_path = VAR_DIR / "demo" / "stack.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    console.print("Starting Redis, the platform sandbox, web, worker and scheduler …")
+    try:
+        with log_path.open("wb") as log:
+            stack = Stack(log)
+            with WebhookReceiver(stack.secrets.webhook_secret) as receiver:
+                stack.environment["WEBHOOK_URL"] = receiver.url
+                stack.environment["WEBHOOK_SECRET"] = stack.secrets.webhook_secret
+                with stack:
+                    problems = run(console, receiver, stack)
+    except (StackError, CallFailed, requests.RequestException) as error:
+        problems = [str(error)]
+    for problem in problems:
+        console.print(f"[red]not live:[/red] {problem}", highlight=False)
+    if problems:
+        console.print(f"The processes' output is in {log_path}")
+        return 1
+    console.print("Everything is live. `make run` starts the same stack and keeps it up.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Fixtures of every test: real servers, an application on each database, a way to sign in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+
+from app import create_app, create_base
+from app.config import Config
+from app.extensions import db
+from tests.services import PostgresServer, RedisServer
+
+MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One Redis for the whole session."""
+    server = RedisServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def base_config(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Settings without a database."""
+    return Config(
+        database_url="",
+        redis_url=redis_server.url,
+        public_url="http://127.0.0.1:8000",
+        video_dir=tmp_path_factory.mktemp("videos"),
+        api_keys=("test-key",),
+        jwt_secret="a secret that only the tests share with themselves",
+        token_encryption_keys=(Fernet.generate_key().decode(),),
+        log_level="WARNING",
+    )
+
+
+def migrate_database(config: Config) -> None:
+    """Bring a database up to date with the project's own migrations."""
+    app = create_base(config)
+    with app.app_context():
+        flask_migrate.upgrade(MIGRATIONS)
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(base_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate_database(replace(base_config, database_url=f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_url(base_config: Config) -> Iterator[str]:
+    """A migrated PostgreSQL database, shared by the session's tests."""
+    server = PostgresServer()
+    url = server.create_database("publishing").replace("postgresql://", "postgresql+psycopg://")
+    migrate_database(replace(base_config, database_url=url))
+    yield url
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty migrated database: each test runs on both kinds."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    path = tmp_path / "publishing.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> Iterator[Redis]:
+    """A client of the real Redis, emptied for this test."""
+    with Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def config(base_config: Config, database_url: str, redis: Redis, tmp_path: Path) -> Config:
+    """Settings for one test."""
+    return replace(base_config, database_url=database_url, video_dir=tmp_path / "videos")
+
+
+@pytest.fixture
+def app(config: Config) -> Iterator[Flask]:
+    """The web application on an empty database."""
+    app = create_app(config)
+    app.testing = True
+    yield app
+    with app.app_context():
+        _empty_tables()
+        db.session.remove()
+        db.engine.dispose()
+        app.extensions["redis"].close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A caller of the API."""
+    return app.test_client()
+
+
+@pytest.fixture
+def auth() -> Callable[..., dict[str, str]]:
+    """Return headers for a user: `auth()` is alice, `auth("bob")` is bob."""
+
+    def headers(user: str = "alice") -> dict[str, str]:
+        return {"Authorization": "Bearer test-key", "X-User-Id": user}
+
+    return headers
+
+
+def _empty_tables() -> None:
+    if db.engine.dialect.name != "postgresql":
+        return
+    names = ", ".join(table.name for table in db.metadata.sorted_tables)
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")

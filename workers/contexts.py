@@ -1,0 +1,100 @@
+"""Building what a handler's call may use, out of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, Protocol
+
+from flask import current_app
+
+from app.captions import compose
+from app.clock import utcnow
+from app.models import PublishJob, Video
+from app.platforms import PLATFORMS
+from app.publishing.claims import Claim
+from app.publishing.outcomes import is_known_post
+from app.storage import Storage
+from workers.platforms.base import Access, Context, Draft, Journal, Upload
+from workers.source import StoreSource
+
+
+class Content(Protocol):
+    """What a claim and a job's row both say of the post."""
+
+    @property
+    def platform(self) -> str: ...
+
+    @property
+    def caption(self) -> str: ...
+
+    @property
+    def hashtags(self) -> Sequence[str]: ...
+
+    @property
+    def privacy_level(self) -> str: ...
+
+    @property
+    def share_to_feed(self) -> bool: ...
+
+    @property
+    def platform_options(self) -> Mapping[str, Any]: ...
+
+
+def working_context(claim: Claim, video: Video, access: Access, journal: Journal) -> Context:
+    """Return the context of a run that holds the job."""
+    return _context(claim, claim.job_id, video, access, journal)
+
+
+def reading_context(job: PublishJob, video: Video, access: Access) -> Context:
+    """Return the context of a look at a post that is live: nothing can be written down."""
+    return _context(job, job.id, video, access, _NoJournal())
+
+
+def current_storage() -> Storage:
+    """Return the running application's video store."""
+    storage = current_app.extensions["storage"]
+    assert isinstance(storage, Storage)
+    return storage
+
+
+def _context(
+    content: Content, job_id: str, video: Video, access: Access, journal: Journal
+) -> Context:
+    composed = compose(
+        content.platform, content.caption, content.hashtags, content.platform_options
+    )
+    return Context(
+        access=access,
+        draft=Draft(
+            text=composed.text,
+            title=composed.title,
+            privacy=content.privacy_level,
+            duration_seconds=video.duration_seconds or 0.0,
+            marker=job_id,
+            share_to_feed=content.share_to_feed,
+            options=PLATFORMS[content.platform].native_options(content.platform_options),
+        ),
+        source=StoreSource(
+            current_storage(),
+            video.r2_key,
+            etag=video.etag,
+            size=video.file_size or 0,
+            content_type=(video.probe or {}).get("content_type", "video/mp4"),
+        ),
+        journal=journal,
+        now=utcnow,
+        is_known_post=is_known_post(content.platform, job_id),
+    )
+
+
+class _NoJournal:
+    """The journal of a follow-up, which must not write anything down."""
+
+    def save(self, upload: Upload) -> NoReturn:
+        raise AssertionError("a follow-up only reads")
+
+    def commit_to_publish(self, upload: Upload) -> NoReturn:
+        raise AssertionError("a follow-up only reads")
+
+    def sent(self, total_bytes: int) -> NoReturn:
+        raise AssertionError("a follow-up only reads")

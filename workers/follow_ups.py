@@ -1,0 +1,89 @@
+"""Posts that are live but not fully known: a late id, a missing link, a verdict still to come.
+
+Reads only: whatever comes of it, the job stays completed and nothing is posted again.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import CursorResult
+
+from app.clock import utcnow
+from app.models import PublishedPost, PublishJob, Video
+from app.publishing.transaction import transaction
+from workers import tokens
+from workers.contexts import reading_context
+from workers.errors import PublishError
+from workers.handlers import load_handler
+from workers.lease import stop_requested
+from workers.platforms.base import Published
+
+logger = logging.getLogger(__name__)
+#: How long after publishing it is still worth asking, and how the questions spread out.
+FOLLOW_UP_FOR = timedelta(hours=24)
+PAUSE_MIN = timedelta(minutes=1)
+PAUSE_MAX = timedelta(hours=2)
+PAUSE_SHARE = 0.5
+
+
+def follow_up_due() -> None:
+    """Ask once about every post that is due for it; a run's function, safe at any time."""
+    while not stop_requested.is_set():
+        taken = _take_one(utcnow())
+        if taken is None:
+            return
+        post, job, video = taken
+        try:
+            found = _look(post, job, video)
+        except PublishError as error:
+            logger.info("post %s not followed up: %s", post.id, error.code)
+            continue
+        _store(post, found, utcnow())
+
+
+def _take_one(now: datetime) -> tuple[PublishedPost, PublishJob, Video] | None:
+    """Take a due post, its next look already put off, so that nobody asks twice."""
+    with transaction() as session:
+        while True:
+            query = select(PublishedPost).where(PublishedPost.follow_up_at <= now)
+            post = session.scalars(query.order_by(PublishedPost.follow_up_at).limit(1)).first()
+            if post is None:
+                return None
+            job = session.get(PublishJob, post.job_id)
+            following = _next_look(post, now) if job is not None else None
+            taken = session.execute(
+                update(PublishedPost)
+                .where(PublishedPost.id == post.id, PublishedPost.follow_up_at <= now)
+                .values(follow_up_at=following)
+                .execution_options(synchronize_session=False)
+            )
+            assert isinstance(taken, CursorResult)
+            session.expire(post)
+            if taken.rowcount == 1 and job is not None and job.checkpoint is not None:
+                return post, job, session.get_one(Video, job.video_id)
+
+
+def _next_look(post: PublishedPost, now: datetime) -> datetime | None:
+    age = now - post.published_at
+    if age > FOLLOW_UP_FOR:
+        return None
+    return now + min(max(age * PAUSE_SHARE, PAUSE_MIN), PAUSE_MAX)
+
+
+def _look(post: PublishedPost, job: PublishJob, video: Video) -> Published:
+    handler = load_handler(job.platform)
+    access = tokens.access_for(handler, job.account_id)
+    upload = handler.upload_type.load(job.checkpoint or {})
+    return handler.follow_up(reading_context(job, video, access), upload, post.platform_post_id)
+
+
+def _store(post: PublishedPost, found: Published, now: datetime) -> None:
+    with transaction() as session:
+        row = session.get_one(PublishedPost, post.id, with_for_update=True)
+        row.platform_post_id = found.post_id or row.platform_post_id
+        row.url = found.url or row.url
+        if not found.follow_up:
+            row.follow_up_at = None

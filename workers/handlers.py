@@ -1,0 +1,42 @@
+"""From a platform's name to its handler, with the settings it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from flask import current_app
+
+from app.config import Config
+from app.platforms import PLATFORMS
+from workers.platforms.base import Api, Handler
+
+_APIS: dict[str, Callable[[Config], Api]] = {
+    "TIKTOK": lambda config: Api(
+        url=config.tiktok_api_url,
+        client_id=config.tiktok_client_key,
+        client_secret=config.tiktok_client_secret,
+        poll_seconds=config.tiktok_poll_seconds,
+    ),
+    "INSTAGRAM": lambda config: Api(
+        url=config.instagram_graph_url,
+        oauth_url=config.instagram_login_url,
+        version=config.instagram_graph_version,
+        poll_seconds=config.instagram_poll_seconds,
+    ),
+    "YOUTUBE": lambda config: Api(
+        url=config.youtube_api_url,
+        oauth_url=config.google_oauth_url,
+        client_id=config.youtube_client_id,
+        client_secret=config.youtube_client_secret,
+        poll_seconds=config.youtube_poll_seconds,
+    ),
+}
+
+
+def load_handler(platform: str) -> Handler:
+    """Return the handler that `app.platforms` names for a platform, for the running app."""
+    module, _, name = PLATFORMS[platform].handler.partition(":")
+    handler_class: type[Handler] = getattr(import_module(module), name)
+    config: Config = current_app.config["SETTINGS"]
+    return handler_class(_APIS[platform](config))

@@ -1,0 +1,52 @@
+"""What the pipeline does when a handler writes something down."""
+
+from __future__ import annotations
+
+import time
+
+from app.clock import utcnow
+from app.publishing.claims import Claim, save_checkpoint, show_progress
+from app.states import Step, step_progress
+from workers.lease import LeaseKeeper
+from workers.platforms.base import Upload
+
+#: Progress is a kindness, not a promise: it is written at most this often.
+PROGRESS_SECONDS = 1.0
+
+
+class RunJournal:
+    """The `Journal` of one run. `upload` is the last one saved."""
+
+    def __init__(self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None) -> None:
+        self._claim = claim
+        self._keeper = keeper
+        self._size_bytes = 0
+        self._shown = 0
+        self._shown_at = time.monotonic()
+        self.upload = upload
+
+    def expect(self, size_bytes: int) -> None:
+        """Say how many bytes the upload has, so that `sent` can show a share of it."""
+        self._size_bytes = size_bytes
+
+    def save(self, upload: Upload) -> None:
+        self._keeper.check()
+        self._store(upload, commits=False)
+
+    def commit_to_publish(self, upload: Upload) -> None:
+        self._keeper.check()
+        self._store(upload, commits=True)
+
+    def sent(self, total_bytes: int) -> None:
+        self._keeper.check()
+        if time.monotonic() - self._shown_at < PROGRESS_SECONDS or not self._size_bytes:
+            return
+        self._shown_at = time.monotonic()
+        progress = step_progress(Step.UPLOAD, total_bytes / self._size_bytes)
+        if progress != self._shown:
+            self._shown = progress
+            show_progress(self._claim, progress)
+
+    def _store(self, upload: Upload, *, commits: bool) -> None:
+        save_checkpoint(self._claim, upload.dump(), utcnow(), commits=commits)
+        self.upload = upload

@@ -1,0 +1,67 @@
+"""Keeping a job while a run works on it, and knowing when to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import TracebackType
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.clock import utcnow
+from app.publishing.claims import RENEW_SECONDS, Claim, renew
+from app.publishing.errors import RunStopped, Superseded
+
+logger = logging.getLogger(__name__)
+#: Set by the process when it was told to end; runs hand their job back at the next safe point.
+stop_requested = threading.Event()
+
+
+class Stopping(RunStopped):
+    """Raised at a safe point after the process was told to end."""
+
+
+class LeaseKeeper:
+    """Renews a claim's lease from a thread of its own while the block runs.
+
+    A thread, because the run itself may be waiting on a socket for a minute.
+    """
+
+    def __init__(self, app: Flask, claim: Claim) -> None:
+        self._app = app
+        self._claim = claim
+        self._done = threading.Event()
+        self._lost = False
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def __enter__(self) -> LeaseKeeper:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise `Superseded` when the lease is lost, `Stopping` when the process must end."""
+        if self._lost:
+            raise Superseded(self._claim.job_id)
+        if stop_requested.is_set():
+            raise Stopping(self._claim.job_id)
+
+    def _keep(self) -> None:
+        while not self._done.wait(RENEW_SECONDS):
+            try:
+                with self._app.app_context():
+                    self._lost = not renew(self._claim, utcnow())
+            except SQLAlchemyError as exc:
+                # The lease outlives two failed renewals; every write checks it anyway.
+                logger.warning("lease not renewed: %s", type(exc).__name__)
+            if self._lost:
+                return

@@ -1,0 +1,138 @@
+"""Delivering the outbox: webhooks, signed as Standard Webhooks, in order per job or account."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import exists, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import aliased
+from standardwebhooks import Webhook
+
+from app.clock import utcnow
+from app.config import Config
+from app.models import Notification
+from app.publishing.transaction import transaction
+from app.states import NotificationState
+from workers import transport
+from workers.errors import PublishError
+from workers.lease import stop_requested
+
+logger = logging.getLogger(__name__)
+#: Pauses after each failed delivery; the last one repeats until the time is up.
+PAUSES = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (5, 15, 60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
+)
+GIVE_UP_AFTER = timedelta(days=3)
+READ_SECONDS = 15.0
+#: For how long one worker alone may be delivering a notification.
+TURN = timedelta(seconds=60)
+
+
+def deliver() -> None:
+    """Send every notification that is due; a run's function, safe to call at any time.
+
+    Does nothing where no receiver is set: the notifications stay stored. At least once: a
+    worker that dies between the answer and the note of it sends the same id again.
+    """
+    config: Config = current_app.config["SETTINGS"]
+    if not config.webhook_url:
+        return
+    while not stop_requested.is_set():
+        notification = _take_one(utcnow())
+        if notification is None:
+            return
+        problem = _send(config, notification)
+        _settle(notification, problem, utcnow())
+
+
+def _take_one(now: datetime) -> Notification | None:
+    """Take the oldest due notification that none of its subject's earlier ones holds up."""
+    earlier = aliased(Notification)
+    held_up = exists().where(
+        earlier.subject_id == Notification.subject_id,
+        earlier.id < Notification.id,
+        earlier.state == NotificationState.PENDING,
+    )
+    query = (
+        select(Notification)
+        .where(
+            Notification.state == NotificationState.PENDING,
+            Notification.due_at <= now,
+            ~held_up,
+        )
+        .order_by(Notification.due_at)
+        .limit(1)
+    )
+    while True:
+        with transaction() as session:
+            found = session.scalars(query).first()
+            if found is None:
+                return None
+            taken = session.execute(
+                update(Notification)
+                .where(
+                    Notification.id == found.id,
+                    Notification.state == NotificationState.PENDING,
+                    Notification.deliveries == found.deliveries,
+                    Notification.due_at <= now,
+                )
+                .values(deliveries=found.deliveries + 1, due_at=now + TURN)
+                .execution_options(synchronize_session=False)
+            )
+            assert isinstance(taken, CursorResult)
+            session.expire(found)
+            if taken.rowcount == 1:
+                session.refresh(found)
+                return found
+
+
+def _send(config: Config, notification: Notification) -> str | None:
+    """Post one notification; return what went wrong, or None."""
+    moment = utcnow()
+    signature = Webhook(config.webhook_secret).sign(notification.id, moment, notification.body)
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "ViralMommy-Publishing-Queue",
+        "webhook-id": notification.id,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": signature,
+    }
+    try:
+        answer = transport.call(
+            "POST",
+            config.webhook_url,
+            read_seconds=READ_SECONDS,
+            headers=headers,
+            data=notification.body.encode(),
+        )
+    except PublishError as error:
+        return error.code
+    return None if 200 <= answer.status < 300 else f"http_{answer.status}"
+
+
+def _settle(notification: Notification, problem: str | None, now: datetime) -> None:
+    """Write the delivery down, unless another worker's turn has begun meanwhile."""
+    values: dict[str, object]
+    if problem is None:
+        values = {"state": NotificationState.DELIVERED, "delivered_at": now, "last_error": None}
+    elif now - notification.created_at > GIVE_UP_AFTER:
+        values = {"state": NotificationState.DEAD, "last_error": problem}
+    else:
+        pause = PAUSES[min(notification.deliveries, len(PAUSES)) - 1]
+        values = {"due_at": now + pause, "last_error": problem}
+    if problem is not None:
+        logger.warning("webhook %s not delivered: %s", notification.id, problem)
+    with transaction() as session:
+        session.execute(
+            update(Notification)
+            .where(
+                Notification.id == notification.id,
+                Notification.deliveries == notification.deliveries,
+            )
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )

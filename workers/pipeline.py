@@ -1,0 +1,201 @@
+"""The one RQ function for posts: take the row that is due, do what comes next, write it down.
+
+Handlers and steps raise; only this module catches, decides (`workers.retry`) and records.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from flask import Flask, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.clock import utcnow
+from app.publishing import outcomes
+from app.publishing.claims import Claim, claim_next, forget_upload
+from app.publishing.early import wake_again_if_early
+from app.publishing.errors import CancelRequested, RunStopped, Superseded
+from app.publishing.timeline import Failure
+from app.states import Step, step_progress
+from workers.errors import AccountRefused, Category, PublishError
+from workers.handlers import load_handler
+from workers.lease import LeaseKeeper, Stopping, stop_requested
+from workers.platforms.base import Processing, Published
+from workers.retention import keep_run
+from workers.retry import Action, Backoff, Decision, Situation, decide
+from workers.steps import publish_once
+
+logger = logging.getLogger(__name__)
+#: Workers that may be lost on one attempt: after that the job itself is what kills them.
+LOST_RUNS_MAX = 5
+#: A live post whose id or link is still missing is looked at again this soon.
+FOLLOW_UP_FIRST = timedelta(seconds=60)
+
+
+class JobFailed(Exception):
+    """Raised at the end of a run whose job failed, so that RQ lists it among the failed."""
+
+
+def advance(platform: str, due_job_id: str) -> dict[str, str] | None:
+    """Work on the due row of a platform that should go first; a run's only function.
+
+    `due_job_id` is the row whose time had come; another of the same platform may go first, and
+    its own wake-up then finds this one. Safe to call twice, late, or with nothing to do. Return
+    what became of the job, for RQ's result, when this run ended it. Raises `JobFailed`.
+    """
+    if stop_requested.is_set():
+        return None  # the row is due, so the sweeper or another worker wakes for it again
+    claim = claim_next(platform, utcnow())
+    if claim is None:
+        wake_again_if_early(due_job_id, utcnow())
+        return None
+    if claim.lost_runs > LOST_RUNS_MAX:
+        return _fail(claim, _killer())
+    try:
+        with LeaseKeeper(_app(), claim) as keeper:
+            result = publish_once(claim, load_handler(platform), keeper)
+        return _settle(claim, result)
+    except RunStopped as stopped:
+        _stop(claim, stopped)
+    except PublishError as error:
+        return _settle_error(claim, error)
+    except SQLAlchemyError:
+        # The database is away: nothing can be written. The lease ends, the row is due again.
+        raise
+    except Exception as bug:
+        _fail_internal(claim, bug)
+        raise
+    return None
+
+
+def _settle(claim: Claim, result: Published | Processing) -> dict[str, str] | None:
+    if isinstance(result, Processing):
+        due_at = utcnow() + timedelta(seconds=result.again_seconds)
+        progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
+        outcomes.ask_again(claim, due_at, progress=progress)
+        return None
+    now = utcnow()
+    outcomes.complete(
+        claim,
+        now,
+        platform_post_id=result.post_id,
+        url=result.url,
+        warnings=result.warnings,
+        follow_up_at=now + FOLLOW_UP_FIRST if result.follow_up else None,
+    )
+    logger.info("published", extra={"jobId": claim.job_id, "platform": claim.platform})
+    keep_run(claim.remove_on_complete, is_failure=False)
+    return {"jobId": claim.job_id, "state": "completed", "platformPostId": result.post_id or ""}
+
+
+def _stop(claim: Claim, stopped: RunStopped) -> None:
+    if isinstance(stopped, CancelRequested):
+        outcomes.cancelled(claim, utcnow())
+    elif isinstance(stopped, Stopping):
+        outcomes.hand_back(claim, utcnow())
+    else:
+        assert isinstance(stopped, Superseded)
+        logger.warning("run superseded", extra={"jobId": claim.job_id})
+
+
+def _settle_error(claim: Claim, error: PublishError) -> dict[str, str] | None:
+    """Do what `workers.retry` decides. A lease lost meanwhile leaves all to the new holder."""
+    now = utcnow()
+    logger.info(
+        "attempt error",
+        extra={"jobId": claim.job_id, "platform": claim.platform, "code": error.code},
+    )
+    try:
+        return _act(claim, error, decide(error, _situation(claim), now), now)
+    except RunStopped as stopped:
+        _stop(claim, stopped)
+    return None
+
+
+def _act(
+    claim: Claim, error: PublishError, decision: Decision, now: datetime
+) -> dict[str, str] | None:
+    failure = failure_of(error)
+    if decision.action is Action.TRY_AGAIN:
+        outcomes.try_again(claim, failure, decision.at, now)
+    elif decision.action is Action.HOLD_BACK:
+        outcomes.hold_back(claim, failure, decision.at, now)
+    elif decision.action is Action.READ_AGAIN:
+        outcomes.read_again(claim, failure, decision.at)
+    elif decision.action is Action.REOPEN:
+        forget_upload(claim)
+        outcomes.hand_back(claim, now)
+    elif decision.action is Action.GIVE_UP_UNKNOWN:
+        return _fail(claim, _unknown(failure))
+    else:
+        return _fail_for(claim, error, failure)
+    return None
+
+
+def _situation(claim: Claim) -> Situation:
+    standing = outcomes.standing(claim)
+    return Situation(
+        attempt=claim.attempt,
+        backoff=Backoff(claim.backoff_type, claim.backoff_delay_ms, claim.max_attempts),
+        reopened=standing.reopened,
+        committed_at=standing.committed_at,
+    )
+
+
+def _fail_for(claim: Claim, error: PublishError, failure: Failure) -> dict[str, str] | None:
+    if isinstance(error, AccountRefused) and error.reconnect:
+        outcomes.require_reconnect(claim.account_id, failure, utcnow())
+    return _fail(claim, failure, upload_is_dead=error.upload_is_dead)
+
+
+def _fail(
+    claim: Claim, failure: Failure, *, upload_is_dead: bool = False
+) -> dict[str, str] | None:
+    outcomes.fail(claim, failure, utcnow(), upload_is_dead=upload_is_dead)
+    if keep_run(claim.remove_on_fail, is_failure=True):
+        raise JobFailed(f"{claim.job_id}: {failure.code}: {failure.message}")
+    return None
+
+
+def _fail_internal(claim: Claim, bug: Exception) -> None:
+    logger.exception("bug in a run", extra={"jobId": claim.job_id})
+    failure = Failure(
+        type(bug).__name__,
+        Category.INTERNAL.value,
+        "an error of this service",
+        "It was reported; try again, or ask for help",
+    )
+    try:
+        outcomes.fail(claim, failure, utcnow())
+    except Superseded:
+        logger.warning("run superseded", extra={"jobId": claim.job_id})
+
+
+def failure_of(error: PublishError) -> Failure:
+    """Return an error as the row keeps it."""
+    return Failure(error.code, error.category.value, error.detail, error.hint)
+
+
+def _killer() -> Failure:
+    return Failure(
+        "worker_lost",
+        Category.INTERNAL.value,
+        f"{LOST_RUNS_MAX + 1} workers were lost while they worked on this post",
+        "The video may be damaged in a way that breaks programs; try another export of it",
+    )
+
+
+def _unknown(failure: Failure) -> Failure:
+    return Failure(
+        failure.code,
+        Category.AMBIGUOUS.value,
+        "the platform did not say whether the post is live",
+        "Look on the platform, then tell this service with …/resolve",
+    )
+
+
+def _app() -> Flask:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    assert isinstance(app, Flask)
+    return app

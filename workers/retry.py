@@ -1,0 +1,94 @@
+"""What to do about an error: the one place that decides whether and when to try again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient, UploadGone
+
+#: Uploads opened anew within one attempt before that counts as a failed attempt.
+REOPEN_MAX = 2
+#: Once the platform may have published, only reads follow; how often and how long they are
+#: repeated while the platform does not answer, before a person has to look.
+READ_AGAIN_MIN_SECONDS = 5.0
+READ_AGAIN_MAX_SECONDS = 300.0
+READ_AGAIN_SHARE = 0.25
+READ_AGAIN_LIMIT = timedelta(hours=24)
+
+
+class Action(Enum):
+    """What follows an error."""
+
+    #: end the attempt, begin the next one at the time given
+    TRY_AGAIN = "try_again"
+    #: give the attempt back and wait until the time given
+    HOLD_BACK = "hold_back"
+    #: drop the dead upload and open another
+    REOPEN = "reopen"
+    #: ask the platform again at the time given, within the same attempt
+    READ_AGAIN = "read_again"
+    #: end the job
+    FAIL = "fail"
+    #: end the job: nobody could find out whether it is live
+    GIVE_UP_UNKNOWN = "give_up_unknown"
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """A job's own rule: how many attempts, and how long between them."""
+
+    kind: str
+    delay_ms: int
+    attempts: int
+
+    def after(self, attempt: int) -> timedelta:
+        """Return the pause after a failed attempt: with 5000 ms, 5 s, 10 s, 20 s …; or fixed.
+
+        It ends growing at a day.
+        """
+        factor = 2 ** min(attempt - 1, 30) if self.kind == "exponential" else 1
+        return min(timedelta(milliseconds=self.delay_ms) * factor, timedelta(days=1))
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Where the job stood when the error came."""
+
+    attempt: int
+    backoff: Backoff
+    reopened: int
+    committed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do, and when where that matters."""
+
+    action: Action
+    at: datetime
+
+
+def decide(error: PublishError, situation: Situation, now: datetime) -> Decision:
+    """Return what to do about an error. A rate limit uses no attempt."""
+    if isinstance(error, RateLimited):
+        return Decision(Action.HOLD_BACK, max(error.retry_at, now))
+    if isinstance(error, UploadGone) and situation.reopened < REOPEN_MAX:
+        return Decision(Action.REOPEN, now)
+    if isinstance(error, (Transient, OutcomeUnknown, UploadGone)):
+        if situation.committed_at is not None and not isinstance(error, UploadGone):
+            return _read_again(situation.committed_at, now)
+        if situation.attempt < situation.backoff.attempts:
+            return Decision(Action.TRY_AGAIN, now + situation.backoff.after(situation.attempt))
+    return Decision(Action.FAIL, now)
+
+
+def _read_again(committed_at: datetime, now: datetime) -> Decision:
+    """Pause in proportion to how long the answer has been missing."""
+    missing = now - committed_at
+    if missing > READ_AGAIN_LIMIT:
+        return Decision(Action.GIVE_UP_UNKNOWN, now)
+    seconds = missing.total_seconds() * READ_AGAIN_SHARE
+    pause = min(max(seconds, READ_AGAIN_MIN_SECONDS), READ_AGAIN_MAX_SECONDS)
+    return Decision(Action.READ_AGAIN, now + timedelta(seconds=pause))

@@ -1,0 +1,99 @@
+"""The steps of one run: token → video → optimize → upload → process.
+
+A run of a job that the platform already has an upload for only asks how that is doing, and goes
+back to sending only when the platform says that bytes are missing.
+"""
+
+from __future__ import annotations
+
+from app.clock import utcnow
+from app.models import Video
+from app.publishing.claims import Claim, begin_step
+from app.states import Step
+from workers import tokens
+from workers.contexts import working_context
+from workers.errors import AccountRefused, TokenExpired
+from workers.journal import RunJournal
+from workers.lease import LeaseKeeper
+from workers.platforms.base import (
+    Access,
+    Context,
+    Handler,
+    Incomplete,
+    Processing,
+    Published,
+    Ready,
+)
+from workers.videos import checked_video, known_video, refuse_unfit
+
+
+def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper) -> Published | Processing:
+    """Take the job as far as it goes without waiting; a refused token is renewed once.
+
+    Raises any `PublishError`, and `RunStopped` when this run may not go on.
+    """
+    upload = None
+    if claim.checkpoint is not None:
+        upload = handler.upload_type.load(claim.checkpoint)
+    journal = RunJournal(claim, keeper, upload)
+    if claim.step is not Step.PROCESS:
+        begin_step(claim, Step.TOKEN, utcnow())
+    access = tokens.access_for(handler, claim.account_id)
+    try:
+        return _go_on(claim, handler, journal, access)
+    except TokenExpired:
+        access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
+    try:
+        return _go_on(claim, handler, journal, access)
+    except TokenExpired as error:
+        raise AccountRefused(
+            error.code,
+            "the platform refuses a token that was just renewed",
+            hint="Connect the account again",
+            reconnect=True,
+        ) from error
+
+
+def _go_on(
+    claim: Claim, handler: Handler, journal: RunJournal, access: Access
+) -> Published | Processing:
+    if journal.upload is not None:
+        context = working_context(claim, known_video(claim.video_id), access, journal)
+        found = handler.poll(context, journal.upload)
+        if not isinstance(found, Incomplete):
+            return _process(claim, handler, context, journal, found)
+    video = _fit_video(claim, journal)
+    context = working_context(claim, video, access, journal)
+    begin_step(claim, Step.UPLOAD, utcnow())
+    journal.expect(context.source.size_bytes)
+    if journal.upload is None:
+        journal.save(handler.open(context))
+    assert journal.upload is not None
+    journal.save(handler.send(context, journal.upload))
+    # What was just sent is not looked at yet: no platform is done at once.
+    return _process(claim, handler, context, journal, Processing(handler.api.poll_seconds))
+
+
+def _fit_video(claim: Claim, journal: RunJournal) -> Video:
+    """Look at the object itself and refuse what the platform would not take."""
+    begin_step(claim, Step.VIDEO, utcnow())
+    video = checked_video(claim.video_id, must_be_the_same=journal.upload is not None)
+    begin_step(claim, Step.OPTIMIZE, utcnow())
+    refuse_unfit(claim.platform, video)
+    return video
+
+
+def _process(
+    claim: Claim,
+    handler: Handler,
+    context: Context,
+    journal: RunJournal,
+    found: Processing | Ready | Published,
+) -> Published | Processing:
+    begin_step(claim, Step.PROCESS, utcnow())
+    if isinstance(found, Ready):
+        assert journal.upload is not None
+        found = handler.publish(context, journal.upload)
+    if isinstance(found, Published):
+        begin_step(claim, Step.RECORD, utcnow())
+    return found

@@ -1,0 +1,172 @@
+"""Access tokens: valid ones for the handlers, refreshed by one worker at a time per account."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.engine import CursorResult
+
+from app.clock import utcnow
+from app.models import Account
+from app.publishing.outcomes import require_reconnect
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from app.states import AccountState
+from workers.errors import AccountRefused, NetworkFailure, PublishError
+from workers.platforms.base import Access, Handler, Tokens
+
+logger = logging.getLogger(__name__)
+#: A token that ends sooner than this is refreshed before it is used.
+MARGIN = {"TIKTOK": timedelta(minutes=10), "YOUTUBE": timedelta(minutes=5)}
+#: Instagram's live 60 days and cannot be refreshed once they have ended, so they are refreshed
+#: when a week of that is gone (never on the first day, when they cannot be yet).
+INSTAGRAM_MARGIN = timedelta(days=53)
+INSTAGRAM_LOGIN = "instagram"
+#: A token that lives this long is still good for a run whose refresh ahead of time failed.
+LAST_USE = timedelta(minutes=2)
+#: For how long one worker alone may be refreshing, and how long the others wait for it.
+REFRESH_LEASE = timedelta(seconds=90)
+WAIT_SECONDS = 20.0
+LOOK_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Held:
+    """An account's tokens as they are now. `access` is None where there is no token."""
+
+    access: Access
+    refresh_token: str | None
+    expires_at: datetime | None
+    platform: str
+
+
+def access_for(handler: Handler, account_id: str) -> Access:
+    """Return a token that is good for the next minutes, refreshing it first where need be.
+
+    Raises `AccountRefused` when the account is gone or must be connected again, and whatever
+    the refresh raises.
+    """
+    held = _read(account_id)
+    now = utcnow()
+    if _is_fresh(held, now):
+        return held.access
+    try:
+        return refresh(handler, account_id, stale_token=held.access.token)
+    except AccountRefused:
+        raise
+    except PublishError as error:
+        if held.expires_at is None or held.expires_at - now < LAST_USE:
+            raise
+        # It was only to be renewed ahead of time: a refresh that fails costs no post.
+        logger.warning("token of account %s not renewed ahead: %s", account_id, error.code)
+        return held.access
+
+
+def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
+    """Replace a token that is, or is about to be, worthless; returns at once when another
+    worker has already replaced it. The new tokens are stored before they are used.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        held = _read(account_id)
+        if held.access.token != stale_token:
+            return held.access
+        if _take_turn(account_id, utcnow()):
+            break
+        if time.monotonic() > deadline:
+            raise NetworkFailure("token_refresh_busy", "the token is being refreshed")
+        time.sleep(LOOK_SECONDS)
+    try:
+        # Read again: the turn before ours may have ended between the look and the turn.
+        held = _read(account_id)
+        if held.access.token != stale_token:
+            return held.access
+        return _store(account_id, handler.refresh(held.access, held.refresh_token), held.access)
+    except AccountRefused as error:
+        if error.reconnect:
+            failure = Failure(error.code, error.category.value, error.detail, error.hint)
+            require_reconnect(account_id, failure, utcnow())
+        raise
+    finally:
+        _end_turn(account_id)
+
+
+def _is_fresh(held: Held, now: datetime) -> bool:
+    if held.expires_at is None:
+        return True
+    if held.platform != "INSTAGRAM":
+        return held.expires_at - now > MARGIN[held.platform]
+    if held.access.login_type != INSTAGRAM_LOGIN:
+        return True  # no refresh exists; the platform itself says when it is over
+    return held.expires_at - now > INSTAGRAM_MARGIN
+
+
+def _read(account_id: str) -> Held:
+    with transaction() as session:
+        query = select(Account).where(Account.id == account_id)
+        account = session.scalars(query.execution_options(populate_existing=True)).one()
+    if account.deleted_at is not None or account.access_token is None:
+        raise AccountRefused(
+            "account_disconnected",
+            "the account is no longer connected",
+            hint="Connect the account again",
+        )
+    if account.state is AccountState.RECONNECT_REQUIRED:
+        raise AccountRefused(
+            "reconnect_required",
+            account.state_reason or "the account must be connected again",
+            hint="Connect the account again",
+        )
+    access = Access(
+        token=account.access_token,
+        platform_user_id=account.platform_user_id,
+        username=account.username,
+        login_type=account.login_type,
+        scopes=frozenset(account.scopes),
+    )
+    return Held(access, account.refresh_token, account.expires_at, account.platform)
+
+
+def _take_turn(account_id: str, now: datetime) -> bool:
+    with transaction() as session:
+        taken = session.execute(
+            update(Account)
+            .where(
+                Account.id == account_id,
+                or_(Account.refreshing_until.is_(None), Account.refreshing_until < now),
+            )
+            .values(refreshing_until=now + REFRESH_LEASE)
+            .execution_options(synchronize_session=False)
+        )
+    assert isinstance(taken, CursorResult)
+    return taken.rowcount == 1
+
+
+def _end_turn(account_id: str) -> None:
+    with transaction() as session:
+        session.execute(
+            update(Account)
+            .where(Account.id == account_id)
+            .values(refreshing_until=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
+    """Store both tokens in one write: a rotated refresh token must never be lost."""
+    with transaction() as session:
+        account = session.get_one(Account, account_id, with_for_update=True)
+        account.access_token = tokens.access_token
+        account.expires_at = tokens.expires_at
+        if tokens.refresh_token is not None:
+            account.refresh_token = tokens.refresh_token
+        if tokens.scopes is not None:
+            account.scopes = sorted(tokens.scopes)
+        scopes = frozenset(account.scopes)
+    return Access(
+        tokens.access_token, old.platform_user_id, old.username, old.login_type, scopes
+    )

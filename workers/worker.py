@@ -1,0 +1,87 @@
+"""The worker process: `python -m workers.worker`. RQ workers for the platforms it is given."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from redis import Redis
+from rq import SimpleWorker
+from rq.worker import DequeueStrategy
+
+from app import create_base
+from app.config import Config, ConfigError
+from app.extensions import db
+from app.ids import new_id
+from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, Run, RunQueue
+from workers import follow_ups, notify, pipeline
+from workers.lease import stop_requested
+from workers.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+#: What runs call, loaded before the fork so that every child shares it.
+PRELOADED = (pipeline, notify, follow_ups)
+
+
+class PublishWorker(SimpleWorker):  # type: ignore[misc]
+    """An RQ worker whose runs have the application around them, and hand back on SIGTERM.
+
+    It executes runs in its own process: the supervisor replaces it when one kills it, and the
+    row's lease brings the job back.
+    """
+
+    job_class = Run
+    queue_class = RunQueue
+
+    def __init__(self, app: Flask, queues: list[RunQueue], connection: Redis) -> None:
+        name = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
+        super().__init__(queues, name=name, connection=connection)
+        self._app = app
+
+    def perform_job(self, *args: Any, **kwargs: Any) -> bool:
+        """Execute a run inside an application context of its own."""
+        with self._app.app_context():
+            return bool(super().perform_job(*args, **kwargs))
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Take no more runs, and let the one at work hand its job back."""
+        stop_requested.set()
+        super().request_stop(signum, frame)
+
+
+def main() -> None:
+    """Start the process tree and stay until told to stop."""
+    try:
+        app = create_base()
+    except ConfigError as error:
+        sys.exit(str(error))
+    config: Config = app.config["SETTINGS"]
+    with app.app_context():
+        db.engine.dispose()
+
+    def work(number: int) -> None:
+        work_until_stopped(app, config)
+
+    Supervisor(config.worker_concurrency, work).run()
+
+
+def work_until_stopped(app: Flask, config: Config) -> None:
+    """Be one RQ worker."""
+    # A client of its own: RQ's blocking pop outlasts the time limits of the API's client.
+    connection = Redis.from_url(config.redis_url, health_check_interval=30)
+    names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
+    queues = [RunQueue(name, connection) for name in (*names, MAINTENANCE_QUEUE)]
+    PublishWorker(app, queues, connection).work(
+        logging_level=config.log_level,
+        dequeue_strategy=DequeueStrategy.ROUND_ROBIN,
+        with_scheduler=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,7 @@ class Page(Generic[RowT]):
 
 def read_page(
     session: Session,
-    query: Select[tuple[RowT]],
+    query: Select[RowT],
     newest_by: InstrumentedAttribute[str],
     *,
     limit: int,

@@ -1,0 +1,89 @@
+"""Connecting an account, or connecting it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, defer
+
+from app.models import Account
+from app.publishing.transaction import transaction
+from app.states import AccountState
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a user's consent on a platform gave.
+
+    `refresh_token` and `username` may be unknown: None leaves what is known already.
+    """
+
+    user_id: str
+    platform: str
+    platform_user_id: str
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    username: str | None = None
+    login_type: str = ""
+    scopes: tuple[str, ...] = ()
+
+
+def connect_account(connection: Connection, now: datetime) -> tuple[Account, bool]:
+    """Store the account and return it, and whether it is new to the user.
+
+    An account known already gets the new tokens and works again, with the same id; also one
+    that was deleted.
+    """
+    try:
+        return _connect(connection, now)
+    except IntegrityError:
+        # The same account was connected at the same moment; now it is there to be updated.
+        return _connect(connection, now)
+
+
+def _connect(connection: Connection, now: datetime) -> tuple[Account, bool]:
+    with transaction() as session:
+        account = _find(session, connection)
+        is_new = account is None or account.deleted_at is not None
+        if account is None:
+            account = Account(
+                user_id=connection.user_id,
+                platform=connection.platform,
+                platform_user_id=connection.platform_user_id,
+                created_at=now,
+            )
+            session.add(account)
+        _fill(account, connection, now)
+    return account, is_new
+
+
+def _find(session: Session, connection: Connection) -> Account | None:
+    query = select(Account).where(
+        Account.user_id == connection.user_id,
+        Account.platform == connection.platform,
+        Account.platform_user_id == connection.platform_user_id,
+    )
+    # The old tokens are not read: no key may be left that decrypts them, which connecting cures.
+    unread = query.options(defer(Account.access_token), defer(Account.refresh_token))
+    return session.scalars(unread.with_for_update()).one_or_none()
+
+
+def _fill(account: Account, connection: Connection, now: datetime) -> None:
+    account.access_token = connection.access_token
+    # Google hands out a refresh token at the first consent only: a later one keeps it.
+    if connection.refresh_token is not None:
+        account.refresh_token = connection.refresh_token
+    if connection.username is not None:
+        account.username = connection.username
+    account.expires_at = connection.expires_at
+    account.login_type = connection.login_type
+    account.scopes = list(connection.scopes)
+    account.state = AccountState.ACTIVE
+    account.state_reason = ""
+    account.refreshing_until = None
+    account.deleted_at = None
+    account.updated_at = now

@@ -1,0 +1,42 @@
+"""Forgetting an account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CursorResult, update
+
+from app.models import Account
+from app.publishing.transaction import transaction
+from app.states import AccountState
+
+
+def disconnect_account(user_id: str, account_id: str, now: datetime) -> bool:
+    """Wipe an account's tokens and hide it; tell whether the user had such an account.
+
+    Its row stays, since jobs and posts refer to it. Jobs still to run fail with an `account`
+    error, unless it is connected again before.
+    """
+    with transaction() as session:
+        wiped = session.execute(
+            update(Account)
+            .where(
+                Account.id == account_id,
+                Account.user_id == user_id,
+                Account.deleted_at.is_(None),
+            )
+            .values(
+                access_token=None,
+                refresh_token=None,
+                expires_at=None,
+                scopes=[],
+                state=AccountState.RECONNECT_REQUIRED,
+                state_reason="The account was disconnected.",
+                refreshing_until=None,
+                updated_at=now,
+                deleted_at=now,
+            )
+            .execution_options(synchronize_session=False)
+        )
+    assert isinstance(wiped, CursorResult)
+    return wiped.rowcount == 1

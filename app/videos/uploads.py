@@ -1,0 +1,133 @@
+"""Direct uploads: a signed link for one object, and, where the store is a folder, its end."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from flask import current_app
+from sqlalchemy import select
+
+from app.ids import new_id
+from app.models import Video
+from app.publishing.transaction import transaction
+from app.states import VideoState
+from app.storage import Readable, SignedUpload, Storage, UploadGrant
+from app.storage.errors import InvalidLink, ObjectMissing, WrongLength
+from app.videos.errors import LinkRefused, LinkUsed
+
+#: Media types that at least one platform takes, each with the endings it goes by.
+UPLOAD_TYPES: dict[str, tuple[str, ...]] = {
+    "video/mp4": ("mp4", "m4v"),
+    "video/quicktime": ("mov", "qt"),
+    "video/webm": ("webm",),
+    "video/3gpp": ("3gp",),
+    "video/mpeg": ("mpg", "mpeg"),
+    "video/x-flv": ("flv",),
+    "video/x-ms-wmv": ("wmv",),
+    "video/x-msvideo": ("avi",),
+}
+#: TikTok's own bound, and less than what S3 and R2 take in one PUT.
+UPLOAD_MAX_BYTES = 4 * 10**9
+LINK_SECONDS = 3600
+TITLE_MAX = 500
+_ARRIVED = "The upload has already arrived; ask for another link"
+_DELETED = "The video that this link was made for has been deleted"
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def open_upload(
+    user_id: str, filename: str, content_type: str, size_bytes: int, now: datetime
+) -> tuple[Video, SignedUpload]:
+    """Store a video that is still to arrive; return it and how its object may be sent.
+
+    `content_type` is one of `UPLOAD_TYPES`. Of the file's name only a known ending gets into
+    the key. Raises `StorageError`.
+    """
+    video_id = new_id()
+    key = f"uploads/{video_id}.{_ending(filename, content_type)}"
+    storage: Storage = current_app.extensions["storage"]
+    signed = storage.signed_put(key, content_type, size_bytes, LINK_SECONDS)
+    video = Video(
+        id=video_id,
+        user_id=user_id,
+        r2_key=key,
+        title=_title(filename),
+        state=VideoState.UPLOADING,
+        is_upload=True,
+        upload_expires_at=signed.expires_at,
+        file_size=size_bytes,
+        created_at=now,
+    )
+    with transaction() as session:
+        session.add(video)
+    return video, signed
+
+
+def check_link(token: str, content_type: str, length: int | None, now: datetime) -> UploadGrant:
+    """Return what a link allows, when an upload announced in this way goes with it.
+
+    Raises `LinkRefused` and `LinkUsed`.
+    """
+    storage: Storage = current_app.extensions["storage"]
+    try:
+        grant = storage.verify_upload(token, now)
+    except InvalidLink as exc:
+        raise LinkRefused(403, str(exc)) from exc
+    if length is None:
+        raise LinkRefused(411, "The upload must announce its length: Content-Length")
+    if length > grant.size_bytes:
+        raise LinkRefused(413, f"The link was signed for {grant.size_bytes} bytes, not {length}")
+    if length < grant.size_bytes:
+        raise LinkRefused(400, f"The link was signed for {grant.size_bytes} bytes, not {length}")
+    if content_type.lower() != grant.content_type:
+        raise LinkRefused(400, f"The link was signed for Content-Type {grant.content_type}")
+    _check_awaited(grant.key, storage)
+    return grant
+
+
+def receive_upload(grant: UploadGrant, body: Readable) -> None:
+    """Write an upload's body to the store as it comes in.
+
+    Raises `LinkRefused` when it ends too soon, or when its video was deleted meanwhile;
+    `StorageError`, and what reading the body raises.
+    """
+    storage: Storage = current_app.extensions["storage"]
+    try:
+        storage.write(grant.key, body, grant.size_bytes)
+    except WrongLength as exc:
+        raise LinkRefused(400, str(exc)) from exc
+    if _video_of(grant.key) is None:
+        storage.delete(grant.key)
+        raise LinkRefused(403, _DELETED)
+
+
+def _check_awaited(key: str, storage: Storage) -> None:
+    video = _video_of(key)
+    if video is None:
+        raise LinkRefused(403, _DELETED)
+    if video.state is not VideoState.UPLOADING:
+        raise LinkUsed(_ARRIVED)
+    try:
+        storage.stat(key)
+    except ObjectMissing:
+        return
+    raise LinkUsed(_ARRIVED)
+
+
+def _video_of(key: str) -> Video | None:
+    query = select(Video).where(Video.r2_key == key, Video.is_upload, Video.deleted_at.is_(None))
+    with transaction() as session:
+        return session.scalars(query.order_by(Video.id).limit(1)).one_or_none()
+
+
+def _ending(filename: str, content_type: str) -> str:
+    endings = UPLOAD_TYPES[content_type]
+    given = PurePosixPath(filename).suffix.removeprefix(".").lower()
+    return given if given in endings else endings[0]
+
+
+def _title(filename: str) -> str:
+    stem = PurePosixPath(filename.replace("\\", "/")).stem
+    return _CONTROLS.sub(" ", stem).strip()[:TITLE_MAX]

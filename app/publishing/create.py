@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,9 @@ from app.publishing.errors import KeyReused
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake
 from app.states import JobState
+
+#: For how long an Idempotency-Key stands for what it made.
+KEY_LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,12 @@ def create_jobs(
     """Store the jobs in one transaction, then wake their workers up; all or none.
 
     The same `keyed` request made again returns the jobs it made the first time, and the same
-    key with another body raises `KeyReused`.
+    key with another body raises `KeyReused`. A key that has outlived its time is taken anew.
     """
     try:
         with transaction() as session:
+            if keyed is not None:
+                _forget_outlived(session, keyed, now)
             jobs = [_row(new, batch_id, now) for new in new_jobs]
             session.add_all(jobs)
             session.flush()
@@ -74,7 +79,7 @@ def create_jobs(
                 session.add(_key_row(keyed, batch_id or jobs[0].id, now))
     except IntegrityError:
         # Only the key can collide: ids are random and foreign rows were read before.
-        earlier = None if keyed is None else earlier_jobs(keyed)
+        earlier = None if keyed is None else earlier_jobs(keyed, now)
         if earlier is None:
             raise
         return earlier
@@ -82,17 +87,27 @@ def create_jobs(
     return jobs
 
 
-def earlier_jobs(keyed: KeyedRequest) -> list[PublishJob] | None:
+def earlier_jobs(keyed: KeyedRequest, now: datetime) -> list[PublishJob] | None:
     """Return the jobs that this key made before, if any; raises `KeyReused`."""
     with transaction() as session:
         row = session.get(IdempotencyKey, (keyed.user_id, keyed.key))
-        if row is None:
+        if row is None or row.created_at <= now - KEY_LIFETIME:
             return None
         if row.request_hash != keyed.request_hash:
             raise KeyReused("This Idempotency-Key was used with another body")
         made = (PublishJob.id == row.made_id) | (PublishJob.batch_id == row.made_id)
         query = select(PublishJob).where(made, PublishJob.user_id == keyed.user_id)
         return list(session.scalars(query.order_by(PublishJob.id)))
+
+
+def _forget_outlived(session: Session, keyed: KeyedRequest, now: datetime) -> None:
+    session.execute(
+        delete(IdempotencyKey).where(
+            IdempotencyKey.user_id == keyed.user_id,
+            IdempotencyKey.key == keyed.key,
+            IdempotencyKey.created_at <= now - KEY_LIFETIME,
+        )
+    )
 
 
 def _row(new: NewJob, batch_id: str | None, now: datetime) -> PublishJob:

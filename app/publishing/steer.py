@@ -68,9 +68,10 @@ def end_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
 def edit(job_id: str, changes: Mapping[str, Any], now: datetime) -> PublishJob:
     """Change a job that has not begun, or waits between two attempts.
 
-    `changes` holds columns of `CONTENT`, checked by the caller, and `scheduled_time`. Raises
-    `WrongState` for any other state. What an earlier attempt opened at the platform with the
-    old content is forgotten: it has published nothing, or the job would be committed.
+    `changes` holds columns of `CONTENT`, checked by the caller, and `scheduled_time` (None: as
+    soon as possible). Raises `WrongState` for any other state. What an earlier attempt opened at
+    the platform with the old content is forgotten: it has published nothing, or the job would be
+    committed.
     """
     with transaction() as session:
         job = _locked(session, job_id)
@@ -86,11 +87,13 @@ def edit(job_id: str, changes: Mapping[str, Any], now: datetime) -> PublishJob:
             timeline.note(session, job, "edited", now)
         replaced = job.wake_number
         if "scheduled_time" in changes:
-            job.scheduled_time = job.due_at = changes["scheduled_time"]
+            job.scheduled_time = changes["scheduled_time"]
+            job.due_at = job.scheduled_time or now
             job.wake_number += 1
             timeline.end(session, job, ("wait",), "done", now)
             timeline.note(session, job, "rescheduled", now)
-            timeline.begin(session, job, "wait", "scheduled", now, until=job.due_at)
+            reason = "queue" if job.scheduled_time is None else "scheduled"
+            timeline.begin(session, job, "wait", reason, now, until=job.due_at)
     if job.wake_number != replaced:
         wake([_wake_for(job, now, replaces=replaced)])
     return job

@@ -12,7 +12,8 @@ from flask import Request
 from marshmallow import EXCLUDE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
-from app.api.errors import Faults, InvalidRequest, MalformedBody, UnsupportedBody, flatten
+from app.api.errors import InvalidRequest, MalformedBody, UnsupportedBody
+from app.faults import Faults, flatten
 
 View = TypeVar("View", bound=Callable[..., Any])
 MAX_BODY_BYTES = 1_000_000

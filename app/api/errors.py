@@ -21,13 +21,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from app.faults import PAST_TIME, Faults
 from app.publishing.errors import KeyReused, PublishingError
-from app.schemas.base import PAST_TIME
 
 logger = logging.getLogger(__name__)
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
-Faults = dict[str, list[str]]
 
 
 class ApiError(Exception):
@@ -127,24 +126,6 @@ def answer_http_error(error: HTTPException) -> Any:
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return problem(status, error.description or error.name, headers=headers)
-
-
-def flatten(messages: Any, path: str = "") -> Faults:
-    """Return marshmallow's nested messages as {field path: [messages]}."""
-    if not isinstance(messages, dict):
-        return {path or "body": [str(message) for message in messages]}
-    faults: Faults = {}
-    for name, inner in messages.items():
-        below = path if name == "_schema" else f"{path}.{name}".lstrip(".")
-        merge(faults, flatten(inner, below))
-    return faults
-
-
-def merge(faults: Faults, more: Mapping[str, list[str]]) -> None:
-    """Add faults to others, field by field, without saying anything twice."""
-    for path, messages in more.items():
-        known = faults.setdefault(path, [])
-        known.extend(message for message in messages if message not in known)
 
 
 def _sentence(faults: Faults) -> str:

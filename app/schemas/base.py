@@ -16,8 +16,6 @@ from app.clock import to_iso
 from app.ids import is_id
 
 MAX_PAGE = 100
-#: The contract words this one: it is the whole `error` of the answer.
-PAST_TIME = "Scheduled time is in the past"
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d{1,9})?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII
 )

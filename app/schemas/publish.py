@@ -1,0 +1,183 @@
+"""The bodies that ask for a post, several posts, or a change of one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from app.platforms import PLATFORMS
+from app.schemas.base import BaseSchema, Flag, Listing, Moment, Whole
+from app.schemas.platform_options import described_options
+
+CAPTION_MAX = 2200
+HASHTAGS_MAX = 10
+BATCH_MAX = 100
+MAX_AHEAD_SECONDS = 366 * 24 * 3600
+PRIVACY_LEVELS = ("public", "private", "unlisted")
+_YEAR_MS = MAX_AHEAD_SECONDS * 1000
+_DAY_MS = 24 * 3600 * 1000
+_KEEP: dict[str, Any] = {
+    "oneOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0}],
+    "description": "true removes the run, false keeps the usual number, N keeps the last N.",
+}
+
+
+class Keep(fields.Field[Any]):
+    """What RQ keeps of finished runs: true removes them, false is the default, N keeps N."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool | int:
+        if not isinstance(value, int) or not 0 <= value <= 1_000_000:
+            raise ValidationError("Not true, false or how many to keep (0 to 1000000).")
+        return value
+
+
+class Number(fields.Float):
+    """A JSON number."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.copysign(math.inf, value)
+
+
+class BackoffSchema(BaseSchema):
+    """How long to wait between two attempts."""
+
+    type = fields.String(load_default="exponential", validate=OneOf(("exponential", "fixed")))
+    delay = Whole(
+        load_default=5000,
+        validate=Range(0, _DAY_MS),
+        metadata={"description": "Milliseconds; exponential doubles it each time."},
+    )
+
+
+class OptionsSchema(BaseSchema):
+    """How the queue treats the job."""
+
+    priority = Whole(
+        validate=Range(1, 10),
+        metadata={"description": "Higher first. Default 5, for scheduled posts 3."},
+    )
+    attempts = Whole(load_default=3, validate=Range(1, 10))
+    backoff = fields.Nested(BackoffSchema, load_default=lambda: BackoffSchema().load({}))
+    delay = Whole(
+        validate=Range(0, _YEAR_MS),
+        metadata={"description": "Milliseconds from now; not together with scheduledTime."},
+    )
+    remove_on_complete = Keep(load_default=False, metadata=dict(_KEEP))
+    remove_on_fail = Keep(load_default=False, metadata=dict(_KEEP))
+
+
+class ContentSchema(BaseSchema):
+    """What a post says and who may see it."""
+
+    hashtags = Listing(
+        fields.String(validate=Length(1, 200)),
+        validate=Length(max=HASHTAGS_MAX),
+        metadata={"description": "With or without #."},
+    )
+    privacy_level = fields.String(
+        validate=OneOf(PRIVACY_LEVELS),
+        metadata={"description": "Default public. Instagram has no other, TikTok no unlisted."},
+    )
+    share_to_feed = Flag(metadata={"description": "Instagram only; default true."})
+    platform_options = fields.Dict(keys=fields.String(), metadata=described_options())
+    scheduled_time = Moment(
+        allow_none=True,
+        metadata={"description": "With an offset, up to a year ahead. null: as soon as possible."},
+    )
+
+
+class PublishSchema(ContentSchema):
+    """One post. What only the platform's rules or the database can tell is checked after it."""
+
+    gathers_faults = True
+
+    video_id = fields.String(required=True, validate=Length(1, 64))
+    platform = fields.String(required=True, validate=OneOf(tuple(PLATFORMS)))
+    caption = fields.String(
+        required=True,
+        validate=Length(max=CAPTION_MAX),
+        metadata={"description": "May be empty where the platform needs no text."},
+    )
+    account_id = fields.String(
+        validate=Length(1, 64),
+        metadata={"description": "Needed only with several accounts on the platform."},
+    )
+    options = fields.Nested(OptionsSchema, load_default=lambda: OptionsSchema().load({}))
+
+
+class BatchSchema(BaseSchema):
+    """Up to 100 posts, each `intervalMinutes` after the one before it; all or none."""
+
+    gathers_faults = True
+
+    posts = fields.Nested(PublishSchema, many=True, required=True, validate=Length(1, BATCH_MAX))
+    interval_minutes = Number(
+        load_default=0.0,
+        validate=Range(0, MAX_AHEAD_SECONDS / 60),
+        metadata={"description": "0 publishes all at once, one video to several platforms."},
+    )
+    start_time = Moment(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "When the first post is due; now where it is left out."},
+    )
+
+
+class EditOptionsSchema(BaseSchema):
+    """What of the options may still be changed."""
+
+    priority = Whole(validate=Range(1, 10))
+
+
+class EditSchema(ContentSchema):
+    """A change of a post that has not begun: only what is to change."""
+
+    gathers_faults = True
+
+    caption = fields.String(validate=Length(max=CAPTION_MAX))
+    options = fields.Nested(EditOptionsSchema)
+
+    @validates_schema(pass_original=True, skip_on_field_errors=True)
+    def refuse_nothing(self, data: Any, original: Any, **kwargs: Any) -> None:
+        """Refuse a change of nothing, which is a mistake of the caller."""
+        if not original:
+            raise ValidationError("Name at least one field to change.")
+
+
+class ResolveSchema(BaseSchema):
+    """A person's word on a job whose outcome is unknown."""
+
+    live = Flag(required=True)
+    platform_post_id = fields.String(load_default=None, validate=Regexp(r"[^\s\x00-\x1f]{1,255}\Z"))
+    url = fields.URL(load_default=None, schemes={"https"}, validate=Length(max=1000))
+
+    @validates_schema
+    def refuse_post_that_is_not_live(self, data: Any, **kwargs: Any) -> None:
+        """Refuse a post's id or link together with the word that there is no post."""
+        if data["live"]:
+            return
+        named = [name for name in ("platform_post_id", "url") if data[name] is not None]
+        if named:
+            keys = [str(self.fields[name].data_key) for name in named]
+            raise ValidationError({key: ["Only with live: true."] for key in keys})
+
+
+class KeyHeader(BaseSchema):
+    """The header that makes a request safe to send again."""
+
+    idempotency_key = fields.String(
+        data_key="Idempotency-Key",
+        load_default=None,
+        validate=Regexp(
+            r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?\Z", error="1 to 255 printable characters."
+        ),
+        metadata={"description": "The same key and body within 24 hours answers the same job."},
+    )

@@ -58,9 +58,7 @@ class Demo:
     def publish(self) -> None:
         """One video everywhere at once, one on schedule, and a staggered batch."""
         films = [
-            self._caller.upload(
-                make_film(VAR_DIR / "demo" / f"film-{hue}.mp4", seconds=4, hue=hue)
-            )
+            self._caller.upload(make_film(VAR_DIR / "demo" / f"film-{hue}.mp4", seconds=4, hue=hue))
             for hue in (0, 120, 240)
         ]
         everywhere = [self._post(films[0], platform, "Now, everywhere") for platform in PLATFORMS]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sandbox import tiktok
+from sandbox import tiktok, youtube
 from sandbox.core.calls import PlatformApi
 from sandbox.core.kinds import AccountKind
 
@@ -18,6 +18,7 @@ class Platform:
 
 PLATFORMS: dict[str, Platform] = {
     "TIKTOK": Platform(tiktok.API, tiktok.KIND, ("tiktok", "tiktok-upload")),
+    "YOUTUBE": Platform(youtube.API, youtube.KIND, ("youtube", "google")),
 }
 
 

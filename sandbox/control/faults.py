@@ -66,6 +66,8 @@ def _check_names(api: PlatformApi, body: dict[str, Any]) -> None:
             raise ValueError(f"no error code {code}; see /_sandbox/errors")
         if call is not None and call not in api.errors[code].calls:
             raise ValueError(f"{call} never answers {code}; see /_sandbox/errors")
+    if body["kind"] == "moved" and call not in ("youtube.upload", "youtube.status_query"):
+        raise ValueError("moved is for youtube.upload and youtube.status_query")
     if body["kind"] == "fail_processing" and body.get("reason") not in api.fail_reasons:
         raise ValueError("fail_processing needs a reason out of /_sandbox/errors")
 

@@ -13,7 +13,10 @@ from sandbox.core.probe import StoredVideo
 
 @dataclass
 class Post:
-    """One video on one account's page. It is live from `published_at` on."""
+    """One video on one account's page. It is live from `published_at` on.
+
+    A `failed` one exists for its owner but nobody can watch it (YouTube keeps such videos).
+    """
 
     platform: str
     account: str
@@ -24,6 +27,7 @@ class Post:
     published_at: datetime
     url: str
     title: str = ""
+    failed: bool = False
     source: str = ""  # the publish id, container or upload id that became this post
     resource: dict[str, Any] = field(default_factory=dict)  # the platform's own fields
 
@@ -83,10 +87,10 @@ class PostBook:
         return (post for post in reversed(posts) if post.published_at <= now)
 
     def live(self, now: datetime) -> list[Post]:
-        """Return every live post, oldest first."""
+        """Return every post that can be watched, oldest first."""
         with self._lock:
             posts = list(self._by_id.values())
-        return [post for post in posts if post.published_at <= now]
+        return [post for post in posts if post.published_at <= now and not post.failed]
 
     def count(self, account: str, platform: str, now: datetime) -> int:
         """Return how many posts an account has up."""

@@ -48,7 +48,7 @@ class World:
         earlier = self.posts.add(post)
         self.journal.write(
             {
-                "event": "live",
+                "event": "failed" if post.failed else "live",
                 "time": iso(self.clock.now()),
                 **post.to_json(),
                 "same_video_posts": earlier,

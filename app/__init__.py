@@ -17,6 +17,7 @@ from app.database import configure_engines, engine_options
 from app.extensions import db, migrate
 from app.logs import configure_logging
 from app.queues import connect_redis
+from app.settings import config_from_env
 from app.storage import StorageSettings, open_storage
 
 
@@ -32,7 +33,7 @@ def create_base(config: Config | None = None) -> Flask:
 
     Reads the environment where no config is given; raises `ConfigError`.
     """
-    config = config or Config.from_env(os.environ)
+    config = config or config_from_env(os.environ)
     configure_logging(config)
     app = Flask("app")
     app.config.update(

@@ -6,10 +6,11 @@ Threads, because a request waits for the database, the store or an upload most o
 import os
 import sys
 
-from app.config import Config, ConfigError
+from app.config import ConfigError
+from app.settings import config_from_env
 
 try:
-    _config = Config.from_env(os.environ)
+    _config = config_from_env(os.environ)
 except ConfigError as error:
     sys.exit(str(error))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redis import Redis
-from redis.connection import AbstractConnection
+from redis.connection import Connection
 
 from app.queues.scheduler import BELL_KEY
 
@@ -18,7 +18,7 @@ class Bell:
     def __init__(self, connection: Redis, listen_seconds: float) -> None:
         self._pool = connection.connection_pool
         self._listen_seconds = listen_seconds
-        self._connection: AbstractConnection | None = None
+        self._connection: Connection | None = None
 
     def sleep(self, seconds: float) -> None:
         """Return after `seconds`, or as soon as somebody rings. Raises `RedisError`."""

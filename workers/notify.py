@@ -9,16 +9,15 @@ from flask import current_app
 from sqlalchemy import exists, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import aliased
-from standardwebhooks import Webhook
 
 from app.clock import utcnow
 from app.config import Config
 from app.models import Notification
 from app.publishing.transaction import transaction
 from app.states import NotificationState
-from workers import transport
 from workers.errors import PublishError
 from workers.lease import stop_requested
+from workers.webhooks import send_webhook
 
 logger = logging.getLogger(__name__)
 #: Pauses after each failed delivery; the last one repeats until the time is up.
@@ -27,7 +26,6 @@ PAUSES = tuple(
     for seconds in (5, 15, 60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
 )
 GIVE_UP_AFTER = timedelta(days=3)
-READ_SECONDS = 15.0
 #: For how long one worker alone may be delivering a notification.
 TURN = timedelta(seconds=60)
 
@@ -92,26 +90,11 @@ def _take_one(now: datetime) -> Notification | None:
 
 def _send(config: Config, notification: Notification) -> str | None:
     """Post one notification; return what went wrong, or None."""
-    moment = utcnow()
-    signature = Webhook(config.webhook_secret).sign(notification.id, moment, notification.body)
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "ViralMommy-Publishing-Queue",
-        "webhook-id": notification.id,
-        "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": signature,
-    }
     try:
-        answer = transport.call(
-            "POST",
-            config.webhook_url,
-            read_seconds=READ_SECONDS,
-            headers=headers,
-            data=notification.body.encode(),
-        )
+        status = send_webhook(config, notification.id, notification.body)
     except PublishError as error:
         return error.code
-    return None if 200 <= answer.status < 300 else f"http_{answer.status}"
+    return None if 200 <= status < 300 else f"http_{status}"
 
 
 def _settle(notification: Notification, problem: str | None, now: datetime) -> None:

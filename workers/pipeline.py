@@ -53,19 +53,24 @@ def advance(platform: str, due_job_id: str) -> dict[str, str] | None:
     if claim.lost_runs > LOST_RUNS_MAX:
         return _fail(claim, _killer())
     try:
+        return _work(claim)
+    except (JobFailed, SQLAlchemyError):
+        # With the database away nothing can be written: the lease ends, the row is due again.
+        raise
+    except Exception as bug:
+        _fail_internal(claim, bug)
+        raise
+
+
+def _work(claim: Claim) -> dict[str, str] | None:
+    try:
         with LeaseKeeper(_app(), claim) as keeper:
-            result = publish_once(claim, load_handler(platform), keeper)
+            result = publish_once(claim, load_handler(claim.platform), keeper)
         return _settle(claim, result)
     except RunStopped as stopped:
         _stop(claim, stopped)
     except PublishError as error:
         return _settle_error(claim, error)
-    except SQLAlchemyError:
-        # The database is away: nothing can be written. The lease ends, the row is due again.
-        raise
-    except Exception as bug:
-        _fail_internal(claim, bug)
-        raise
     return None
 
 
@@ -149,9 +154,7 @@ def _fail_for(claim: Claim, error: PublishError, failure: Failure) -> dict[str, 
     return _fail(claim, failure, upload_is_dead=error.upload_is_dead)
 
 
-def _fail(
-    claim: Claim, failure: Failure, *, upload_is_dead: bool = False
-) -> dict[str, str] | None:
+def _fail(claim: Claim, failure: Failure, *, upload_is_dead: bool = False) -> dict[str, str] | None:
     outcomes.fail(claim, failure, utcnow(), upload_is_dead=upload_is_dead)
     if keep_run(claim.remove_on_fail, is_failure=True):
         raise JobFailed(f"{claim.job_id}: {failure.code}: {failure.message}")

@@ -12,6 +12,7 @@ from flask import current_app
 from redis.exceptions import RedisError
 from rq import get_current_job
 from rq.registry import BaseRegistry, FailedJobRegistry, FinishedJobRegistry
+from rq.utils import as_text
 from sqlalchemy import delete, select
 
 from app.config import Config
@@ -49,13 +50,14 @@ def trim(queue_name: str, keep: int, *, is_failure: bool) -> int:
         FailedJobRegistry(queue=queue) if is_failure else FinishedJobRegistry(queue=queue)
     )
     try:
-        outdated = queue.connection.zrange(registry.key, 0, -(max(keep, 0) + 1))
+        members = queue.connection.zrange(registry.key, 0, -(max(keep, 0) + 1))
+        outdated = [as_text(member) for member in members if isinstance(member, bytes)]
         if not outdated:
             return 0
         pipeline = queue.connection.pipeline(transaction=False)
         pipeline.zrem(registry.key, *outdated)
         for run_id in outdated:
-            pipeline.delete(Run.key_for(run_id.decode()), f"rq:results:{run_id.decode()}")
+            pipeline.delete(Run.key_for(run_id), f"rq:results:{run_id}")
         pipeline.execute()
     except RedisError as exc:
         logger.warning("runs not trimmed: %s", type(exc).__name__)

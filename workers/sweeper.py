@@ -77,7 +77,7 @@ def _rebuild_delayed(now: datetime) -> None:
                 PublishJob.state.in_(OPEN_STATES), PublishJob.due_at > now, PublishJob.id > last_id
             )
             rows = session.execute(query.order_by(PublishJob.id).limit(LOOK)).all()
-        wake([_swept(job_id, platform, due_at) for job_id, platform, due_at in rows])
+        wake([_swept(job_id, platform, due_at or now) for job_id, platform, due_at in rows])
         if len(rows) < LOOK:
             return
         last_id = rows[-1][0]

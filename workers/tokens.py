@@ -70,18 +70,10 @@ def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
     """Replace a token that is, or is about to be, worthless; returns at once when another
     worker has already replaced it. The new tokens are stored before they are used.
     """
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        held = _read(account_id)
-        if held.access.token != stale_token:
-            return held.access
-        if _take_turn(account_id, utcnow()):
-            break
-        if time.monotonic() > deadline:
-            raise NetworkFailure("token_refresh_busy", "the token is being refreshed")
-        time.sleep(LOOK_SECONDS)
+    if not _wait_for_turn(account_id, stale_token):
+        return _read(account_id).access
     try:
-        # Read again: the turn before ours may have ended between the look and the turn.
+        # Read again: another worker's turn may have ended between our look and our turn.
         held = _read(account_id)
         if held.access.token != stale_token:
             return held.access
@@ -93,6 +85,18 @@ def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
         raise
     finally:
         _end_turn(account_id)
+
+
+def _wait_for_turn(account_id: str, stale_token: str) -> bool:
+    """Take the account's turn; False when another worker replaced the token meanwhile."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while _read(account_id).access.token == stale_token:
+        if _take_turn(account_id, utcnow()):
+            return True
+        if time.monotonic() > deadline:
+            raise NetworkFailure("token_refresh_busy", "the token is being refreshed")
+        time.sleep(LOOK_SECONDS)
+    return False
 
 
 def _is_fresh(held: Held, now: datetime) -> bool:
@@ -167,6 +171,4 @@ def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
         if tokens.scopes is not None:
             account.scopes = sorted(tokens.scopes)
         scopes = frozenset(account.scopes)
-    return Access(
-        tokens.access_token, old.platform_user_id, old.username, old.login_type, scopes
-    )
+    return Access(tokens.access_token, old.platform_user_id, old.username, old.login_type, scopes)

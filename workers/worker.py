@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask
 from redis import Redis
-from rq import SimpleWorker
+from rq import Queue, SimpleWorker
 from rq.worker import DequeueStrategy
 
 from app import create_base
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 PRELOADED = (pipeline, notify, follow_ups)
 
 
-class PublishWorker(SimpleWorker):  # type: ignore[misc]
+class PublishWorker(SimpleWorker):
     """An RQ worker whose runs have the application around them, and hand back on SIGTERM.
 
     It executes runs in its own process: the supervisor replaces it when one kills it, and the
@@ -36,7 +36,7 @@ class PublishWorker(SimpleWorker):  # type: ignore[misc]
     """
 
     job_class = Run
-    queue_class = RunQueue
+    queue_class: type[Queue] = RunQueue
 
     def __init__(self, app: Flask, queues: list[RunQueue], connection: Redis) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
@@ -51,7 +51,7 @@ class PublishWorker(SimpleWorker):  # type: ignore[misc]
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Take no more runs, and let the one at work hand its job back."""
         stop_requested.set()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def main() -> None:

@@ -38,7 +38,9 @@ class Account(Base):
     refresh_token: Mapped[str | None] = mapped_column(EncryptedText)
     #: when the access token ends; None where the platform named no end
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    state: Mapped[AccountState] = mapped_column(values_of(AccountState), default=AccountState.ACTIVE)
+    state: Mapped[AccountState] = mapped_column(
+        values_of(AccountState), default=AccountState.ACTIVE
+    )
     #: why it must be connected again, for a person
     state_reason: Mapped[str] = mapped_column(String(500), default="")
     #: until when one worker alone may refresh the token

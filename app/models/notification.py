@@ -31,7 +31,9 @@ class Notification(Base):
     type: Mapped[str] = mapped_column(String(40))
     #: the body, byte for byte as it is signed and sent
     body: Mapped[str] = mapped_column(Text)
-    state: Mapped[NotificationState] = mapped_column(values_of(NotificationState), default=NotificationState.PENDING)
+    state: Mapped[NotificationState] = mapped_column(
+        values_of(NotificationState), default=NotificationState.PENDING
+    )
     deliveries: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -118,7 +118,7 @@ def _take(session: Session, platform: str, now: datetime) -> PublishJob | None:
             return _read(session, job_id)
 
 
-def _first_due(platform: str, now: datetime) -> Select[tuple[str, int]]:
+def _first_due(platform: str, now: datetime) -> Select[str, int]:
     """One short look into the index per priority, so that rows due later cost nothing."""
     looks = [
         select(PublishJob.id, PublishJob.run_number, literal(priority).label("priority"))

@@ -16,7 +16,7 @@ FAILURE_TTL_SECONDS = 30 * 24 * 3600
 NO_TIMEOUT = -1
 
 
-class Run(Job):  # type: ignore[misc]
+class Run(Job):
     """RQ's job with JSON instead of pickle, wherever it is made or fetched."""
 
     def __init__(
@@ -25,7 +25,7 @@ class Run(Job):  # type: ignore[misc]
         super().__init__(id, connection, serializer=JSONSerializer)
 
 
-class RunQueue(Queue):  # type: ignore[misc]
+class RunQueue(Queue):
     """RQ's queue of such runs."""
 
     job_class = Run

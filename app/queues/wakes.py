@@ -132,7 +132,7 @@ def _run(
     description: str,
     run_id: str | None,
 ) -> Run:
-    return Run.create(  # type: ignore[no-any-return]
+    run = Run.create(
         function,
         args=args,
         connection=connection,
@@ -144,6 +144,8 @@ def _run(
         result_ttl=0,
         failure_ttl=FAILURE_TTL_SECONDS,
     )
+    assert isinstance(run, Run)
+    return run
 
 
 def _push(pipeline: Pipeline, connection: Redis, run: Run, queue: str) -> None:

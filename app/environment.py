@@ -1,0 +1,71 @@
+"""Reading environment variables: typed, with bounds, every fault gathered and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+Number = TypeVar("Number", int, float)
+
+
+class Environment:
+    """Variables and the faults found in them so far; a wrong one reads as its default."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.faults: list[str] = []
+
+    def fault(self, name: str, what: str) -> None:
+        """Note that a variable is wrong; `what` completes the sentence begun by its name."""
+        self.faults.append(f"{name}: {what}")
+
+    def text(self, name: str) -> str:
+        """Return a variable without the space around it; empty where it is not set."""
+        return self._variables.get(name, "").strip()
+
+    def several(self, name: str) -> tuple[str, ...]:
+        """Return the parts of a comma-separated variable."""
+        return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """Return one of `allowed`, or the default."""
+        value = self.text(name) or default
+        if value != default and value not in allowed:
+            self.fault(name, f"is one of {', '.join(allowed)}")
+            return default
+        return value
+
+    def number(
+        self, name: str, default: Number, kind: Callable[[str], Number], bounds: tuple[float, float]
+    ) -> Number:
+        """Return a number within `bounds`, both included."""
+        written = self.text(name)
+        if not written:
+            return default
+        low, high = bounds
+        try:
+            value = kind(written)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            self.fault(name, f"is a number from {low} to {high}, not {written!r}")
+            return default
+        return value
+
+    def url(self, name: str, default: str) -> str:
+        """Return an http(s) URL without a slash at its end."""
+        value = self.text(name) or default
+        if not value:
+            return ""
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            self.fault(name, "is an http:// or https:// URL")
+        return value.rstrip("/")
+
+    def together(self, *names: str) -> None:
+        """Note a fault where some of these variables are set and others are not."""
+        missing = [name for name in names if not self.text(name)]
+        if missing and len(missing) < len(names):
+            others = ", ".join(name for name in names if name not in missing)
+            self.fault(missing[0], f"is missing; it goes with {others}")

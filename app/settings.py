@@ -1,0 +1,142 @@
+"""From the environment's variables to the settings.
+
+A setting that is wrong stops the process at its start with one line that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+
+from app.config import VAR_DIR, Config, ConfigError
+from app.environment import Environment
+from app.platforms import PLATFORMS
+
+_POLL_BOUNDS = (0.05, 3600.0)
+_SECRETS_AND_IDS = (
+    "R2_BUCKET",
+    "R2_ACCESS_KEY_ID",
+    "R2_SECRET_ACCESS_KEY",
+    "JWT_SECRET",
+    "ADMIN_USERNAME",
+    "ADMIN_PASSWORD",
+    "TIKTOK_CLIENT_KEY",
+    "TIKTOK_CLIENT_SECRET",
+    "YOUTUBE_CLIENT_ID",
+    "YOUTUBE_CLIENT_SECRET",
+    "SENTRY_DSN",
+)
+_URLS = (
+    "R2_ENDPOINT_URL",
+    "WEBHOOK_URL",
+    "TIKTOK_API_URL",
+    "INSTAGRAM_GRAPH_URL",
+    "INSTAGRAM_LOGIN_URL",
+    "YOUTUBE_API_URL",
+    "GOOGLE_OAUTH_URL",
+)
+
+
+def config_from_env(variables: Mapping[str, str]) -> Config:
+    """Return the settings; raises `ConfigError` naming all that is wrong, a line each."""
+    env = Environment(variables)
+    port = env.number("PORT", 8000, int, (1, 65535))
+    config = Config(
+        database_url=_database_url(env),
+        redis_url=_redis_url(env),
+        public_url=env.url("PUBLIC_URL", f"http://127.0.0.1:{port}"),
+        port=port,
+        video_dir=Path(env.text("VIDEO_DIR") or VAR_DIR / "videos"),
+        api_keys=env.several("API_KEYS"),
+        token_encryption_keys=_encryption_keys(env),
+        webhook_secret=_webhook_secret(env),
+        worker_platforms=_worker_platforms(env),
+        worker_concurrency=env.number("WORKER_CONCURRENCY", 5, int, (1, 64)),
+        retention_days=env.number("RETENTION_DAYS", 90, int, (1, 36500)),
+        limits=_limits(env),
+        log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        log_format=env.choice("LOG_FORMAT", "", ("text", "json")),
+        **_named_alike(env),
+    )
+    _check_groups(env)
+    if env.faults:
+        raise ConfigError("\n".join(env.faults))
+    return config
+
+
+def _named_alike(env: Environment) -> dict[str, Any]:
+    """Read the variables whose field is their name in lower case."""
+    settings: dict[str, Any] = {name.lower(): env.text(name) for name in _SECRETS_AND_IDS}
+    for name in _URLS:
+        settings[name.lower()] = env.url(name, getattr(Config, name.lower()))
+    for platform in PLATFORMS:
+        name = f"{platform}_POLL_SECONDS"
+        default: float = getattr(Config, name.lower())
+        settings[name.lower()] = env.number(name, default, float, _POLL_BOUNDS)
+    version = env.text("INSTAGRAM_GRAPH_VERSION")
+    settings["instagram_graph_version"] = version or Config.instagram_graph_version
+    return settings
+
+
+def _check_groups(env: Environment) -> None:
+    """Check the settings that make sense only together."""
+    env.together("R2_ENDPOINT_URL", "R2_BUCKET", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY")
+    env.together("ADMIN_USERNAME", "ADMIN_PASSWORD")
+    env.together("WEBHOOK_URL", "WEBHOOK_SECRET")
+    if env.text("DATABASE_URL") and not env.text("TOKEN_ENCRYPTION_KEYS"):
+        env.fault("TOKEN_ENCRYPTION_KEYS", "is required as soon as DATABASE_URL is set")
+
+
+def _database_url(env: Environment) -> str:
+    value = env.text("DATABASE_URL")
+    if not value:
+        return f"sqlite:///{VAR_DIR / 'publishing.db'}"
+    for prefix in ("postgres://", "postgresql://"):
+        if value.startswith(prefix):
+            return "postgresql+psycopg://" + value.removeprefix(prefix)
+    if not value.startswith(("postgresql+psycopg://", "sqlite:///")):
+        env.fault("DATABASE_URL", "is a postgres://, postgresql:// or sqlite:/// URL")
+    return value
+
+
+def _redis_url(env: Environment) -> str:
+    value = env.text("REDIS_URL") or f"unix://{VAR_DIR / 'redis.sock'}"
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        env.fault("REDIS_URL", "is a redis://, rediss:// or unix:// URL")
+    return value
+
+
+def _encryption_keys(env: Environment) -> tuple[str, ...]:
+    keys = env.several("TOKEN_ENCRYPTION_KEYS")
+    for position, key in enumerate(keys, 1):
+        try:
+            Fernet(key)
+        except ValueError:
+            env.fault("TOKEN_ENCRYPTION_KEYS", f"key {position} is not a Fernet key")
+    return keys
+
+
+def _webhook_secret(env: Environment) -> str:
+    value = env.text("WEBHOOK_SECRET")
+    if value and not value.startswith("whsec_"):
+        env.fault("WEBHOOK_SECRET", "starts with whsec_ (Standard Webhooks)")
+    return value
+
+
+def _worker_platforms(env: Environment) -> tuple[str, ...]:
+    names = env.several("WORKER_PLATFORMS") or tuple(PLATFORMS)
+    for name in names:
+        if name not in PLATFORMS:
+            env.fault("WORKER_PLATFORMS", f"{name!r} is not one of {', '.join(PLATFORMS)}")
+    return names
+
+
+def _limits(env: Environment) -> dict[str, int]:
+    return {
+        limit.setting: env.number(limit.setting, limit.default, int, (0, 10**9))
+        for platform in PLATFORMS.values()
+        for limit in platform.limits
+    }

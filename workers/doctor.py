@@ -1,0 +1,168 @@
+"""`make doctor`: the settings checked against the real parts they name, a line each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import flask_migrate
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import create_base
+from app.clock import to_iso, utcnow
+from app.config import ROOT, Config, ConfigError
+from app.crypto import UndecryptableError
+from app.extensions import db
+from app.ids import new_id
+from app.models import Account
+from app.publishing.transaction import transaction
+from app.queues import current_redis
+from app.storage.errors import ObjectMissing, StorageError
+from workers.contexts import current_storage
+from workers.errors import AccountRefused, PublishError
+from workers.handlers import load_handler
+from workers.platforms.base import Access
+from workers.webhooks import send_webhook
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: a sentence, and whether it is as it should be."""
+
+    part: str
+    is_good: bool
+    sentence: str
+
+
+def main() -> int:
+    """Print a line for every part; return 1 when one of them is wrong."""
+    try:
+        app = create_base()
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            print(f"wrong  {line}")
+        return 1
+    with app.app_context():
+        findings = [check(app.config["SETTINGS"]) for check in CHECKS]
+    for finding in findings:
+        print(f"{'ok   ' if finding.is_good else 'wrong'}  {finding.part}: {finding.sentence}")
+    return 0 if all(finding.is_good for finding in findings) else 1
+
+
+def check_database(config: Config) -> Finding:
+    """Connect, and compare the tables' version with the project's."""
+    try:
+        with db.engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError as exc:
+        return Finding("DATABASE_URL", False, f"cannot be reached ({type(exc).__name__})")
+    settings = flask_migrate.Config(str(ROOT / "migrations" / "alembic.ini"))
+    settings.set_main_option("script_location", str(ROOT / "migrations"))
+    wanted = ScriptDirectory.from_config(settings).get_current_head()
+    if present != wanted:
+        return Finding(
+            "DATABASE_URL",
+            False,
+            f"is at version {present}, the code wants {wanted}: run `flask --app app db upgrade`",
+        )
+    return Finding("DATABASE_URL", True, f"{db.engine.dialect.name}, version {present}")
+
+
+def check_redis(config: Config) -> Finding:
+    """Ping, and look at what it does when its memory is full."""
+    try:
+        info = current_redis().info()
+    except RedisError as exc:
+        return Finding("REDIS_URL", False, f"cannot be reached ({type(exc).__name__})")
+    assert isinstance(info, dict)
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        return Finding("REDIS_URL", False, f"evicts keys ({policy}); it should be noeviction")
+    return Finding("REDIS_URL", True, f"Redis {info.get('redis_version')}")
+
+
+def check_storage(config: Config) -> Finding:
+    """Look for an object that cannot be there: only a working store says so."""
+    name = "R2_ENDPOINT_URL" if config.r2_endpoint_url else "VIDEO_DIR"
+    try:
+        current_storage().stat(f"doctor/{new_id()}")
+    except ObjectMissing:
+        reach = "" if current_storage().has_public_links else "; platforms cannot fetch from it"
+        return Finding(name, True, f"the video store answers{reach}")
+    except StorageError as exc:
+        return Finding(name, False, str(exc))
+    return Finding(name, False, "has an object that nobody stored")
+
+
+def check_keys(config: Config) -> Finding:
+    """Decrypt one stored token."""
+    name = "TOKEN_ENCRYPTION_KEYS"
+    try:
+        with transaction() as session:
+            session.scalar(select(Account.access_token).limit(1))
+    except UndecryptableError as exc:
+        return Finding(name, False, str(exc))
+    except SQLAlchemyError:
+        return Finding(name, False, "cannot be checked without the database")
+    return Finding(name, True, "stored tokens can be read")
+
+
+def check_callers(config: Config) -> Finding:
+    """See that somebody may call at all."""
+    if not config.api_keys and not config.jwt_secret:
+        return Finding("API_KEYS", False, "is not set, so every call is refused")
+    return Finding("API_KEYS", True, f"{len(config.api_keys)} service keys")
+
+
+def check_client(platform: str, variable: str) -> Callable[[Config], Finding]:
+    """Return a check that offers a platform a worthless refresh token.
+
+    A client it knows is told that the token is no good; one it does not know, that the client
+    is not.
+    """
+
+    def check(config: Config) -> Finding:
+        if not getattr(config, variable.lower()):
+            return Finding(variable, False, "is not set")
+        try:
+            load_handler(platform).refresh(Access("doctor", "doctor"), "doctor")
+        except AccountRefused:
+            return Finding(variable, True, "the platform knows this client")
+        except PublishError as error:
+            return Finding(variable, False, f"{error.code}: {error.detail}")
+        return Finding(variable, False, "the platform took a refresh token that is none")
+
+    return check
+
+
+def check_webhook(config: Config) -> Finding:
+    """Send the receiver a signed event of the type `doctor.ping`."""
+    if not config.webhook_url:
+        return Finding("WEBHOOK_URL", True, "is not set: notifications are stored, not sent")
+    event = {"type": "doctor.ping", "timestamp": to_iso(utcnow()), "data": {}}
+    try:
+        status = send_webhook(config, new_id(), json.dumps(event))
+    except PublishError as error:
+        return Finding("WEBHOOK_URL", False, f"cannot be reached ({error.code})")
+    return Finding("WEBHOOK_URL", 200 <= status < 300, f"the receiver answers HTTP {status}")
+
+
+CHECKS: tuple[Callable[[Config], Finding], ...] = (
+    check_database,
+    check_redis,
+    check_storage,
+    check_keys,
+    check_callers,
+    check_client("TIKTOK", "TIKTOK_CLIENT_KEY"),
+    check_client("YOUTUBE", "YOUTUBE_CLIENT_ID"),
+    check_webhook,
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

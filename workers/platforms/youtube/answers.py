@@ -1,0 +1,88 @@
+"""Turns a refusal of the Data API into the error that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from workers.errors import (
+    AccountRefused,
+    OutcomeUnknown,
+    PublishError,
+    RateLimited,
+    Transient,
+    Verdict,
+)
+from workers.platforms.youtube import codes
+from workers.platforms.youtube.fields import child, children, text
+from workers.transport import Answer, unexpected
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+CODE_MAX_CHARS = 100
+
+
+def refusal(answer: Answer, now: datetime, *, acts: bool = False) -> PublishError:
+    """Return the error for an answer that is not the success hoped for.
+
+    `acts` marks the answer to a request that may have published: then only a refusal that the
+    platform wrote itself says that it did not.
+    https://developers.google.com/youtube/v3/docs/core_errors
+    """
+    error = child(answer.json_object(), "error")
+    code, verdict = _judge(error, answer.status)
+    if verdict is None:
+        return unexpected(answer, acts=acts)
+    if verdict.error is RateLimited:
+        retry_at = _retry_at(verdict, answer, now)
+        return RateLimited(code, _detail(answer), retry_at=retry_at, everyone=verdict.everyone)
+    if verdict.error is Transient and acts:
+        return OutcomeUnknown(code, _detail(answer))
+    return error_of(verdict, code, _detail(answer))
+
+
+def error_of(verdict: Verdict, code: str, detail: str) -> PublishError:
+    """Return the error of a verdict that names no time."""
+    if issubclass(verdict.error, AccountRefused):
+        return verdict.error(code, detail, hint=verdict.hint, reconnect=verdict.reconnect)
+    return verdict.error(code, detail, hint=verdict.hint)
+
+
+def next_midnight_pacific(now: datetime) -> datetime:
+    """Return when Google's daily quotas are whole again, in UTC.
+
+    https://developers.google.com/youtube/v3/determine_quota_cost
+    """
+    tomorrow = now.astimezone(PACIFIC).date() + timedelta(days=1)
+    midnight = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=PACIFIC)
+    return midnight.astimezone(timezone.utc)
+
+
+def _judge(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
+    """Return the raw code and its verdict; no verdict where nothing but the status speaks."""
+    reason = next((text(one, "reason") for one in children(error, "errors")), "")
+    google_status = text(error, "status")
+    code = (reason or google_status or f"http_{status}")[:CODE_MAX_CHARS]
+    if reason in codes.REASONS:
+        return code, codes.REASONS[reason]
+    if google_status in codes.STATUSES:
+        return code, codes.STATUSES[google_status]
+    if status in codes.HTTP_STATUSES and (error or status in codes.STATUS_SAYS_IT):
+        return code, codes.HTTP_STATUSES[status]
+    if not error or status < 400:
+        return code, None  # not the platform's own words: a proxy's page, or cut short
+    return code, codes.UNKNOWN_REFUSAL if status < 500 else codes.UNKNOWN_TROUBLE
+
+
+def _retry_at(verdict: Verdict, answer: Answer, now: datetime) -> datetime:
+    named = answer.retry_after(now)
+    if not verdict.wait_seconds:
+        midnight = next_midnight_pacific(now)
+        return max(named, midnight) if named else midnight
+    return named or now + timedelta(seconds=verdict.wait_seconds)
+
+
+def _detail(answer: Answer) -> str:
+    # Google's own message may hold markup and links.
+    return f"YouTube refused the request (HTTP {answer.status})"

@@ -1,0 +1,72 @@
+"""The `video` and `optimize` steps: is the object there, what is it, does the platform take it."""
+
+from __future__ import annotations
+
+from app.media.facts import Probe, VideoInvalid
+from app.media.rules import violations
+from app.models import Video
+from app.publishing.transaction import transaction
+from app.states import VideoState
+from app.videos.examine import describe, examine
+from app.videos.settle import settle_upload
+from workers.contexts import current_storage
+from workers.errors import VideoRefused
+from workers.source import store_errors
+
+
+def known_video(video_id: str) -> Video:
+    """Return the video's row, without a look at the object."""
+    with transaction() as session:
+        return session.get_one(Video, video_id, populate_existing=True)
+
+
+def checked_video(video_id: str, *, must_be_the_same: bool) -> Video:
+    """Return the video's row after a look at the object; probed again where that is another.
+
+    `must_be_the_same`: bytes of it were sent already. Raises `VideoRefused` for one that is
+    missing, not a video, or not the same any more, and `NetworkFailure` when the store does not
+    answer.
+    """
+    video = known_video(video_id)
+    if video.deleted_at is not None:
+        raise VideoRefused("video_deleted", "the video was deleted", hint="Publish another one")
+    with store_errors():
+        if video.state is VideoState.UPLOADING:
+            video = settle_upload(video_id)
+        if video.state is VideoState.UPLOADING:
+            raise VideoRefused(
+                "video_missing", "the video was never uploaded", hint="Upload it, then retry"
+            )
+        if video.state is VideoState.INVALID:
+            raise VideoRefused("video_invalid", video.state_reason, hint="Upload another export")
+        stored = current_storage().stat(video.r2_key)
+        if stored.etag == video.etag and stored.size_bytes == video.file_size:
+            return video
+        if must_be_the_same:
+            raise VideoRefused(
+                "video_changed", "the video was replaced while it was being published"
+            )
+        return _look_again(video)
+
+
+def refuse_unfit(platform: str, video: Video) -> None:
+    """Raise `VideoRefused` for a file that breaks the platform's rules, with every figure."""
+    assert video.probe is not None
+    broken = violations(platform, Probe.load(video.probe))
+    if broken:
+        raise VideoRefused(
+            broken[0].rule,
+            " ".join(violation.message for violation in broken),
+            hint="Export the video within these limits and upload it again",
+        )
+
+
+def _look_again(video: Video) -> Video:
+    try:
+        stored, facts = examine(video.r2_key)
+    except VideoInvalid as exc:
+        raise VideoRefused("video_invalid", exc.sentence, hint="Upload another export") from exc
+    with transaction() as session:
+        current = session.get_one(Video, video.id, populate_existing=True, with_for_update=True)
+        describe(current, stored, facts)
+    return current

@@ -20,13 +20,13 @@ class Client:
     """One account's way to the Data API, for the length of one call of the handler."""
 
     def __init__(self, api: Api, context: Context) -> None:
-        self._api = api
+        self.api = api
         self._token = context.access.token
         self._now = context.now
 
     def read(self, resource: str, **query: str) -> dict[str, Any]:
         """Return what `GET /youtube/v3/{resource}` answers; raises any `PublishError`."""
-        url = f"{self._api.url}/youtube/v3/{resource}"
+        url = f"{self.api.url}/youtube/v3/{resource}"
         answer = self.send("GET", url, params=query)
         body = answer.json_object()
         if answer.status != 200 or not isinstance(body.get("items"), list):

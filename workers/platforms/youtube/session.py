@@ -44,7 +44,7 @@ class Complete:
     video: dict[str, Any]
 
 
-def open_session(client: Client, api: Api, context: Context) -> YouTubeUpload:
+def open_session(client: Client, context: Context) -> YouTubeUpload:
     """Ask for a session. Nothing can exist before its last byte, so doing it twice is harmless."""
     source, draft = context.source, context.draft
     resource = video_resource(draft)
@@ -52,7 +52,7 @@ def open_session(client: Client, api: Api, context: Context) -> YouTubeUpload:
     opened_at = context.now().timestamp()
     answer = client.send(
         "POST",
-        f"{api.url}/upload/youtube/v3/videos",
+        f"{client.api.url}/upload/youtube/v3/videos",
         params=insert_query(draft, resource),
         headers={
             "Content-Type": "application/json; charset=UTF-8",
@@ -65,11 +65,11 @@ def open_session(client: Client, api: Api, context: Context) -> YouTubeUpload:
     location = answer.headers.get("Location", "")
     if answer.status != 200 or not location:
         raise client.refused(answer)
-    uri = _session_uri(api, f"{api.url}/", location)
+    uri = _session_uri(client.api, f"{client.api.url}/", location)
     return YouTubeUpload(uri, source.size_bytes, name, opened_at)
 
 
-def query(client: Client, api: Api, upload: YouTubeUpload) -> Held | Complete:
+def query(client: Client, upload: YouTubeUpload) -> Held | Complete:
     """Ask how far the session is; after its completion it repeats the final answer.
 
     Raises `UploadGone` when it is gone and no final request was ever started, `SessionLost` when
@@ -83,7 +83,7 @@ def query(client: Client, api: Api, upload: YouTubeUpload) -> Held | Complete:
         data=b"",
     )
     try:
-        return _state(client, api, upload, answer, acts=has_started_final)
+        return _state(client, upload, answer, acts=has_started_final)
     except RequestRefused as error:
         if has_started_final:
             raise SessionLost(error.code, error.detail) from error
@@ -92,7 +92,6 @@ def query(client: Client, api: Api, upload: YouTubeUpload) -> Held | Complete:
 
 def put(
     client: Client,
-    api: Api,
     upload: YouTubeUpload,
     *,
     content_type: str,
@@ -112,14 +111,12 @@ def put(
         },
         data=body,
     )
-    return _state(client, api, upload, answer, acts=acts)
+    return _state(client, upload, answer, acts=acts)
 
 
-def _state(
-    client: Client, api: Api, upload: YouTubeUpload, answer: Answer, *, acts: bool
-) -> Held | Complete:
+def _state(client: Client, upload: YouTubeUpload, answer: Answer, *, acts: bool) -> Held | Complete:
     if answer.status == RESUME_INCOMPLETE:
-        return _held(api, upload, answer)
+        return _held(client.api, upload, answer)
     if answer.status in DONE:
         video = answer.json_object()
         if text(video, "id"):

@@ -1,0 +1,89 @@
+"""YouTube: the Data API's videos.insert with a resumable upload.
+
+A video exists from the moment its last byte was taken; there is no call that publishes. The
+session tells, whenever it is asked, how far it is and which video it has become, so the same
+session is asked and continued after every failure.
+https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
+"""
+
+from __future__ import annotations
+
+from workers.errors import UploadGone
+from workers.platforms import base
+from workers.platforms.base import (
+    Access,
+    Context,
+    Incomplete,
+    Processing,
+    Published,
+    Ready,
+    Tokens,
+    Upload,
+)
+from workers.platforms.youtube import codes, fate, listing, oauth, sending, session
+from workers.platforms.youtube.answers import error_of
+from workers.platforms.youtube.client import Client
+from workers.platforms.youtube.session import Complete, Held, SessionLost
+from workers.platforms.youtube.upload import SESSION_LIMIT_SECONDS, YouTubeUpload
+
+
+class Handler(base.Handler):
+    """Publishes on YouTube. The order of calls is that of `workers.platforms.base`."""
+
+    upload_type = YouTubeUpload
+
+    def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
+        """Get a fresh access token; see `oauth.refresh`."""
+        return oauth.refresh(self.api, refresh_token)
+
+    def open(self, context: Context) -> YouTubeUpload:
+        """Open a session: one of the application's daily uploads, and no video yet."""
+        scopes = context.access.scopes
+        if scopes and scopes.isdisjoint(codes.UPLOAD_SCOPES):
+            raise error_of(
+                codes.UPLOAD_SCOPE_MISSING,
+                "upload_scope_missing",
+                "the account was connected without the permission to upload",
+            )
+        return session.open_session(Client(self.api, context), context)
+
+    def send(self, context: Context, upload: Upload) -> YouTubeUpload:
+        """Send the missing bytes; the last request is written down before it is made."""
+        return sending.send_rest(Client(self.api, context), context, _ours(upload))
+
+    def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
+        """Read the session until there is a video, then the video until it is processed.
+
+        Raises `Ambiguous` when the session is lost after its final request was started and the
+        channel's list does not show the video.
+        """
+        client, upload = Client(self.api, context), _ours(upload)
+        if upload.video_id is not None:
+            return fate.ask(client, context, upload)
+        try:
+            state = session.query(client, upload)
+        except SessionLost:
+            return listing.look_for(client, context, upload)
+        if isinstance(state, Complete):
+            sending.completed(context, upload, state)
+            return Processing(self.api.poll_seconds)
+        return self._unfinished(context, sending.moved(context, upload, state), state)
+
+    def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
+        """Read a live video's processing and privacy once more."""
+        return fate.follow(Client(self.api, context), context, _ours(upload), post_id)
+
+    def _unfinished(
+        self, context: Context, upload: YouTubeUpload, state: Held
+    ) -> Incomplete | Processing:
+        age_seconds = context.now().timestamp() - upload.opened_at
+        if upload.final_started_at is None and age_seconds > SESSION_LIMIT_SECONDS:
+            raise UploadGone("upload_session_old", "the unfinished upload is more than a day old")
+        if state.received_bytes == upload.size_bytes:
+            return Processing(self.api.poll_seconds)
+        return Incomplete(state.received_bytes)
+
+
+def _ours(upload: Upload) -> YouTubeUpload:
+    assert isinstance(upload, YouTubeUpload)
+    return upload

@@ -1,0 +1,117 @@
+"""Sends the bytes that YouTube lacks, chunk by chunk, and writes down what it answers.
+
+https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workers.errors import RequestRefused, Transient, UploadGone, VideoRefused
+from workers.platforms.base import Context
+from workers.platforms.youtube.client import Client
+from workers.platforms.youtube.fields import child, text
+from workers.platforms.youtube.session import Complete, Held, put, query
+from workers.platforms.youtube.upload import CHUNK_BYTES, SESSION_LIMIT_SECONDS, YouTubeUpload
+from workers.transport import Body
+
+
+def send_rest(client: Client, context: Context, upload: YouTubeUpload) -> YouTubeUpload:
+    """Send what is missing and return the upload to store.
+
+    Raises `UploadGone` when the session has ended and no final request was ever started.
+    """
+    if upload.video_id is not None:
+        return upload
+    state = _begin(client, context, upload)
+    while isinstance(state, Held):
+        upload = moved(context, upload, state)
+        if state.received_bytes == upload.size_bytes:
+            return upload  # YouTube still puts the file together; `poll` asks for the outcome
+        upload, state = _send_chunk(client, context, upload, state.received_bytes)
+    return completed(context, upload, state)
+
+
+def moved(context: Context, upload: YouTubeUpload, state: Held) -> YouTubeUpload:
+    """Store the session's new address, where it was given one."""
+    if state.session_uri == upload.session_uri:
+        return upload
+    upload = replace(upload, session_uri=state.session_uri)
+    context.journal.save(upload)
+    return upload
+
+
+def completed(context: Context, upload: YouTubeUpload, state: Complete) -> YouTubeUpload:
+    """Store the id of the video that the upload has become."""
+    privacy = text(child(state.video, "status"), "privacyStatus")
+    return became(context, upload, text(state.video, "id"), privacy=privacy)
+
+
+def became(
+    context: Context, upload: YouTubeUpload, video_id: str, *, privacy: str = ""
+) -> YouTubeUpload:
+    """Store the video's id in place of the session's address, which is kept until then."""
+    now = context.now().timestamp()
+    upload = replace(upload, session_uri="", video_id=video_id, completed_at=now, privacy=privacy)
+    context.journal.save(upload)
+    return upload
+
+
+def _begin(client: Client, context: Context, upload: YouTubeUpload) -> Held | Complete:
+    """Return where the session is, by a read unless it cannot have a byte yet."""
+    is_young = context.now().timestamp() - upload.opened_at < SESSION_LIMIT_SECONDS
+    if upload.is_fresh and is_young:
+        state: Held | Complete = Held(0, upload.session_uri)
+    else:
+        state = query(client, upload)
+    if isinstance(state, Held) and context.source.size_bytes != upload.size_bytes:
+        raise _other_file(upload)
+    return state
+
+
+def _other_file(upload: YouTubeUpload) -> UploadGone | VideoRefused:
+    """Return what to raise when the file is not the one that was begun: never mix the two."""
+    if upload.final_started_at is None:
+        return UploadGone("video_changed", "the file is not the one whose upload was begun")
+    return VideoRefused("video_changed", "the video was replaced while it was being published")
+
+
+def _send_chunk(
+    client: Client, context: Context, upload: YouTubeUpload, first: int
+) -> tuple[YouTubeUpload, Held | Complete]:
+    length = min(CHUNK_BYTES, upload.size_bytes - first)
+    stream = context.source.open(first, length)
+    try:
+        upload = _announce(context, upload, is_final=first + length == upload.size_bytes)
+        body = Body(stream, length, lambda count: context.journal.sent(first + count))
+        state = _put(client, context, upload, first, body)
+    finally:
+        stream.close()
+    if isinstance(state, Held) and state.received_bytes <= first:
+        raise Transient("no_progress", "YouTube kept nothing of what it was sent")
+    return upload, state
+
+
+def _announce(context: Context, upload: YouTubeUpload, *, is_final: bool) -> YouTubeUpload:
+    """Write down that bytes are about to be sent: the last ones make the video exist."""
+    if is_final:
+        upload = replace(upload, is_fresh=False, final_started_at=context.now().timestamp())
+        context.journal.commit_to_publish(upload)
+    elif upload.is_fresh:
+        upload = replace(upload, is_fresh=False)
+        context.journal.save(upload)
+    return upload
+
+
+def _put(
+    client: Client, context: Context, upload: YouTubeUpload, first: int, body: Body
+) -> Held | Complete:
+    try:
+        content_type = context.source.content_type
+        return put(client, upload, content_type=content_type, first=first, body=body)
+    except RequestRefused as error:
+        # The range may have been refused because the file is already whole: one read tells.
+        state = query(client, upload)
+        if isinstance(state, Complete):
+            return state
+        raise error.for_dead_upload()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sandbox import tiktok, youtube
+from sandbox import instagram, tiktok, youtube
 from sandbox.core.calls import PlatformApi
 from sandbox.core.kinds import AccountKind
 
@@ -18,6 +18,7 @@ class Platform:
 
 PLATFORMS: dict[str, Platform] = {
     "TIKTOK": Platform(tiktok.API, tiktok.KIND, ("tiktok", "tiktok-upload")),
+    "INSTAGRAM": Platform(instagram.API, instagram.KIND, ("graph", "instagram", "rupload")),
     "YOUTUBE": Platform(youtube.API, youtube.KIND, ("youtube", "google")),
 }
 

@@ -1,0 +1,81 @@
+"""Instagram's tokens: exchanged for long-lived ones; only Instagram Login's can be refreshed."""
+
+from datetime import timedelta
+
+from flask import Response, jsonify, request
+
+from sandbox.core.accounts import Account
+from sandbox.core.errors import Refusal
+from sandbox.core.world import current_world
+from sandbox.instagram.accounts import KIND, LONG_SECONDS
+from sandbox.instagram.api import API, check_token, token_value
+
+MIN_AGE = timedelta(hours=24)
+
+
+def _need(*names: str) -> None:
+    missing = [name for name in names if not request.args.get(name)]
+    if missing:
+        raise Refusal("100", f"(#100) Missing parameter: {missing[0]}", status=400)
+
+
+def _check_secret() -> None:
+    settings = current_world().settings
+    if request.args.get("client_id", settings.client_id) != settings.client_id:
+        raise Refusal("100", "Error validating application.")
+    if request.args["client_secret"] != settings.client_secret:
+        raise Refusal("1", "Error validating client secret.")  # code 1, as recorded live
+
+
+def _long_lived(account: Account) -> Response:
+    world = current_world()
+    now = world.clock.now()
+    seconds = account.options.token_seconds or LONG_SECONDS
+    token = world.accounts.issue_access(account, now, seconds, KIND.access_prefix)
+    return jsonify(access_token=token.value, token_type="bearer", expires_in=int(seconds))
+
+
+def _exchange_owner() -> str | None:
+    value = request.args.get("fb_exchange_token") or token_value()
+    token = current_world().accounts.access(value)
+    return token.account.id if token and token.account.platform == "INSTAGRAM" else None
+
+
+@API.call("instagram.token", "/graph/oauth/access_token", "GET", account=_exchange_owner)
+@API.call("instagram.token", "/graph/<version>/oauth/access_token", "GET", account=_exchange_owner)
+def exchange_facebook_token(version: str = "") -> Response:
+    """Facebook Login: exchange a token for one that lives 60 days."""
+    if request.args.get("grant_type") != "fb_exchange_token":
+        _need("client_id", "client_secret", "redirect_uri", "code")
+        raise Refusal("100", "This authorization code has expired.", status=400)
+    _need("client_id", "client_secret", "fb_exchange_token")
+    _check_secret()
+    token = current_world().accounts.access(request.args["fb_exchange_token"])
+    return _long_lived(check_token(token, login_type="facebook"))
+
+
+@API.call("instagram.token", "/instagram/access_token", "GET", account=_exchange_owner)
+def exchange_instagram_token() -> Response:
+    """Instagram Login: exchange a short token for one that lives 60 days."""
+    _need("grant_type", "client_secret", "access_token")
+    if request.args["grant_type"] != "ig_exchange_token":
+        raise Refusal("100", "Unsupported grant_type")
+    _check_secret()
+    token = current_world().accounts.access(request.args["access_token"])
+    return _long_lived(check_token(token, login_type="instagram"))
+
+
+@API.call("instagram.token", "/instagram/refresh_access_token", "GET", account=_exchange_owner)
+def refresh_token() -> Response:
+    """Instagram Login: renew a token that is at least a day old and has not expired."""
+    _need("grant_type")
+    if request.args["grant_type"] != "ig_refresh_token":
+        raise Refusal("100", "Unsupported grant_type")
+    world = current_world()
+    token = world.accounts.access(token_value())
+    account = check_token(token, login_type="instagram")
+    if "instagram_business_basic" not in account.scopes:
+        raise Refusal("100", "The token lacks instagram_business_basic.", status=400)
+    if token is not None and world.clock.now() - token.issued_at < MIN_AGE:
+        raise Refusal("100", "The token is younger than 24 hours.", status=400)
+    return _long_lived(account)

@@ -1,0 +1,124 @@
+"""The service's own processes, started for real, watched and killed by tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from app.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+#: How long a test waits for something to happen: the machines are small and busy.
+PATIENCE_SECONDS = 60.0
+
+
+def environment(config: Config, **more: str) -> dict[str, str]:
+    """Return the variables that make a process run with these settings."""
+    variables = {
+        "DATABASE_URL": config.database_url,
+        "REDIS_URL": config.redis_url,
+        "PUBLIC_URL": config.public_url,
+        "PORT": str(config.port),
+        "VIDEO_DIR": str(config.video_dir),
+        "API_KEYS": ",".join(config.api_keys),
+        "JWT_SECRET": config.jwt_secret,
+        "TOKEN_ENCRYPTION_KEYS": ",".join(config.token_encryption_keys),
+        "WEBHOOK_URL": config.webhook_url,
+        "WEBHOOK_SECRET": config.webhook_secret,
+        "TIKTOK_API_URL": config.tiktok_api_url,
+        "TIKTOK_CLIENT_KEY": config.tiktok_client_key,
+        "TIKTOK_CLIENT_SECRET": config.tiktok_client_secret,
+        "INSTAGRAM_GRAPH_URL": config.instagram_graph_url,
+        "INSTAGRAM_LOGIN_URL": config.instagram_login_url,
+        "YOUTUBE_API_URL": config.youtube_api_url,
+        "YOUTUBE_CLIENT_ID": config.youtube_client_id,
+        "YOUTUBE_CLIENT_SECRET": config.youtube_client_secret,
+        "GOOGLE_OAUTH_URL": config.google_oauth_url,
+        "TIKTOK_POLL_SECONDS": str(config.tiktok_poll_seconds),
+        "INSTAGRAM_POLL_SECONDS": str(config.instagram_poll_seconds),
+        "YOUTUBE_POLL_SECONDS": str(config.youtube_poll_seconds),
+        "WORKER_CONCURRENCY": str(config.worker_concurrency),
+        "LOG_FORMAT": "json",
+        "LOG_LEVEL": "INFO",
+        **more,
+    }
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/tmp"), **variables}
+
+
+class Process:
+    """One process of the service; killed at the end of the block if it is still there."""
+
+    def __init__(self, module: str, config: Config, log: Path, **more: str) -> None:
+        self._command = [sys.executable, "-m", module]
+        self._environment = environment(config, **more)
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Process:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, in a process group of its own."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and everything it forked."""
+        os.killpg(self.pid, number)
+
+    def terminate(self) -> int:
+        """End it as a deploy does, by SIGTERM to the parent alone; return its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        """End the whole tree as a crash does."""
+        assert self._process is not None
+        self.signal(signal.SIGKILL)
+        self._process.wait(PATIENCE_SECONDS)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self.kill()
+
+
+def wait_until(
+    look: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS
+) -> T:
+    """Return the first true answer of `look`; fail with `what` when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not in {seconds:.0f} s: {what}")

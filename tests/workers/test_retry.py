@@ -1,0 +1,84 @@
+"""What follows each kind of error: a table."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from workers.errors import (
+    AccountRefused,
+    Ambiguous,
+    AnswerLost,
+    NetworkFailure,
+    OutcomeUnknown,
+    PublishError,
+    RateLimited,
+    RequestRefused,
+    TokenExpired,
+    Transient,
+    UploadGone,
+    VideoRefused,
+)
+from workers.retry import REOPEN_MAX, Action, Backoff, Decision, Situation, decide
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
+EXPONENTIAL = Backoff("exponential", 5000, attempts=3)
+FIXED = Backoff("fixed", 5000, attempts=3)
+
+
+def situation(
+    attempt: int = 1,
+    backoff: Backoff = EXPONENTIAL,
+    reopened: int = 0,
+    committed_seconds_ago: float | None = None,
+) -> Situation:
+    """Return a situation, by default that of a fresh job."""
+    committed_at = None
+    if committed_seconds_ago is not None:
+        committed_at = NOW - timedelta(seconds=committed_seconds_ago)
+    return Situation(attempt, backoff, reopened, committed_at)
+
+
+@pytest.mark.parametrize(
+    ("error", "where", "action", "seconds"),
+    [
+        (Transient("x"), situation(1), Action.TRY_AGAIN, 5),
+        (Transient("x"), situation(2), Action.TRY_AGAIN, 10),
+        (Transient("x"), situation(3), Action.FAIL, 0),
+        (NetworkFailure("x"), situation(2, FIXED), Action.TRY_AGAIN, 5),
+        (OutcomeUnknown("x"), situation(1), Action.TRY_AGAIN, 5),
+        (AnswerLost("x"), situation(1, committed_seconds_ago=1), Action.READ_AGAIN, 5),
+        (Transient("x"), situation(3, committed_seconds_ago=100), Action.READ_AGAIN, 25),
+        (Transient("x"), situation(3, committed_seconds_ago=9000), Action.READ_AGAIN, 300),
+        (Transient("x"), situation(3, committed_seconds_ago=90_000), Action.GIVE_UP_UNKNOWN, 0),
+        (UploadGone("x"), situation(1), Action.REOPEN, 0),
+        (UploadGone("x"), situation(1, committed_seconds_ago=9), Action.REOPEN, 0),
+        (UploadGone("x"), situation(1, reopened=REOPEN_MAX), Action.TRY_AGAIN, 5),
+        (UploadGone("x"), situation(3, reopened=REOPEN_MAX), Action.FAIL, 0),
+        (TokenExpired("x"), situation(1), Action.FAIL, 0),
+        (AccountRefused("x"), situation(1), Action.FAIL, 0),
+        (VideoRefused("x"), situation(1), Action.FAIL, 0),
+        (RequestRefused("x"), situation(1), Action.FAIL, 0),
+        (Ambiguous("x"), situation(1, committed_seconds_ago=1), Action.FAIL, 0),
+    ],
+)
+def test_decision_follows_the_table(
+    error: PublishError, where: Situation, action: Action, seconds: float
+) -> None:
+    assert decide(error, where, NOW) == Decision(action, NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("attempt", [1, 3, 10])
+def test_rate_limit_never_ends_a_job(attempt: int) -> None:
+    error = RateLimited("x", retry_at=NOW + timedelta(hours=2))
+    assert decide(error, situation(attempt), NOW) == Decision(Action.HOLD_BACK, error.retry_at)
+
+
+def test_rate_limit_in_the_past_means_now() -> None:
+    error = RateLimited("x", retry_at=NOW - timedelta(hours=2))
+    assert decide(error, situation(), NOW).at == NOW
+
+
+def test_backoff_stops_growing_at_a_day() -> None:
+    assert Backoff("exponential", 60_000, 10).after(60) == timedelta(days=1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Flask, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
+from app.api import publish, steering
 from app.api.auth import register_auth
 from app.api.blueprint import Blueprint
 from app.api.description import API_OPTIONS, DescribedApi
 from app.api.errors import NotFound, register_error_handlers
 from app.ids import is_id
 
-BLUEPRINTS: tuple[Blueprint, ...] = ()
+BLUEPRINTS: tuple[Blueprint, ...] = (publish.blueprint, steering.blueprint)
 DOCS_URL = "/api/docs"
 DESCRIPTION_URL = "/api/openapi.json"
 

@@ -92,6 +92,21 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         decorator: Callable[[View], View] = super().response(status_code, schema, **options)
         return decorator
 
+    def alt_response(self, status_code: int, **options: Any) -> Callable[[View], View]:
+        """Describe another answer that a view may give."""
+        decorator: Callable[[View], View] = super().alt_response(status_code, **options)
+        return decorator
+
+    def alt_response(self, status_code: int, **options: Any) -> Callable[[View], View]:
+        """Describe another answer."""
+        decorator: Callable[[View], View] = super().alt_response(status_code, **options)
+        return decorator
+
+    def errorhandler(self, kind: type[Exception] | int) -> Callable[[View], View]:
+        """Answer an error of this resource's views."""
+        decorator: Callable[[View], View] = super().errorhandler(kind)
+        return decorator
+
     def doc(self, **fields: Any) -> Callable[[View], View]:
         """Add to the description of a view."""
         decorator: Callable[[View], View] = super().doc(**fields)

@@ -23,6 +23,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.faults import PAST_TIME, Faults
 from app.publishing.errors import KeyReused, PublishingError
+from app.storage.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 PROBLEM_TYPE = "application/problem+json"
@@ -94,6 +95,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(PublishingError, _answer_publishing_error)
     for kind in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(kind, _answer_database_error)
+    app.register_error_handler(StoreUnavailable, _answer_store_error)
 
 
 def problem(
@@ -151,5 +153,8 @@ def _answer_publishing_error(error: PublishingError) -> Response:
 
 def _answer_database_error(error: Exception) -> Response:
     logger.error("the database did not answer: %s", type(error).__name__)
-    retry_after = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return problem(503, "The database does not answer; try again", headers=retry_after)
+    return problem(503, "The database does not answer; try again", headers=Unavailable.headers)
+
+
+def _answer_store_error(error: StoreUnavailable) -> Response:
+    return problem(503, str(error), headers=Unavailable.headers)

@@ -1,0 +1,158 @@
+"""How a job is told: the same words in every answer that shows one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+
+from app.api.auth import current_user
+from app.api.errors import NotFound
+from app.checks.content import SHARES_TO_FEED
+from app.clock import to_iso
+from app.models import PublishedPost, PublishJob, TimelineEntry
+from app.queries.jobs import JobView, find_job
+from app.schemas.publish_answers import without_missing
+from app.states import JobState
+
+#: Categories of which another attempt may well do better, by itself or after a reconnection.
+_RETRYABLE = frozenset({"network", "platform", "rate_limit", "token", "account", "internal"})
+
+
+def status_of(view: JobView, now: datetime) -> dict[str, Any]:
+    """Return what `StatusSchema` shows of a job."""
+    job, state = view.job, view.job.state_at(now)
+    return {
+        "id": job.id,
+        "job_id": job.id,
+        "batch_id": job.batch_id,
+        "state": state.value,
+        "progress": job.progress,
+        "step": job.step.value if job.step else None,
+        "data": request_of(job),
+        "result": _result_of(view.post),
+        "failed_reason": job.error_message if state is JobState.FAILED else None,
+        "error": _error_of(job, state),
+        "attempts_made": job.attempts_made,
+        "attempts": job.max_attempts,
+        "next_attempt_at": job.due_at if state is JobState.DELAYED else None,
+        "scheduled_time": job.scheduled_time,
+        "cancel_requested": job.cancel_requested,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    }
+
+
+def story_of(view: JobView, now: datetime) -> dict[str, Any]:
+    """Return what `JobSchema` shows: the status and the timeline."""
+    entries = [_entry(entry) for entry in view.timeline]
+    waits = [entry for entry in entries if entry["kind"] == "wait" and entry["ended_at"] is None]
+    return {
+        **status_of(view, now),
+        "waiting": waits[-1] if waits else None,
+        "timeline": entries,
+    }
+
+
+def accepted_of(job: PublishJob, now: datetime) -> dict[str, Any]:
+    """Return what `AcceptedSchema` shows of a job that was just taken on."""
+    is_scheduled = job.scheduled_time is not None
+    answer = {
+        "job_id": job.id,
+        "state": job.state_at(now).value,
+        "message": "Post scheduled" if is_scheduled else "Publishing in progress",
+        "scheduled_time": job.scheduled_time,
+        "links": {"self": link_to(job.id), "status": f"{link_to(job.id)}/status"},
+    }
+    return without_missing(answer)
+
+
+def batch_of(jobs: Sequence[PublishJob]) -> dict[str, Any]:
+    """Return what `BatchAcceptedSchema` shows of a batch that was just taken on."""
+    return {
+        "batch_id": jobs[0].batch_id,
+        "jobs": [
+            {"job_id": job.id, "scheduled_time": job.scheduled_time or job.created_at}
+            for job in jobs
+        ],
+    }
+
+
+def require_job(job_id: str, *, with_timeline: bool = False) -> JobView:
+    """Return one of the present user's jobs; raises `NotFound`."""
+    view = find_job(current_user(), job_id, with_timeline=with_timeline)
+    if view is None:
+        raise NotFound("Job not found")
+    return view
+
+
+def link_to(job_id: str) -> str:
+    """Return the address of a job."""
+    return f"{current_app.config['SETTINGS'].public_url}/api/publish/{job_id}"
+
+
+def request_of(job: PublishJob) -> dict[str, Any]:
+    """Return the request a job was made from, its defaults filled in, as JSON."""
+    request = {
+        "videoId": job.video_id,
+        "platform": job.platform,
+        "accountId": job.account_id,
+        "caption": job.caption,
+        "hashtags": job.hashtags,
+        "privacyLevel": job.privacy_level,
+        "shareToFeed": job.share_to_feed if job.platform == SHARES_TO_FEED else None,
+        "platformOptions": job.platform_options,
+        "scheduledTime": to_iso(job.scheduled_time) if job.scheduled_time else None,
+        "options": {
+            "priority": job.priority,
+            "attempts": job.max_attempts,
+            "backoff": {"type": job.backoff_type, "delay": job.backoff_delay_ms},
+            "removeOnComplete": job.remove_on_complete,
+            "removeOnFail": job.remove_on_fail,
+        },
+    }
+    return without_missing(request)
+
+
+def _result_of(post: PublishedPost | None) -> dict[str, Any] | None:
+    if post is None:
+        return None
+    return {
+        "platform_post_id": post.platform_post_id,
+        "url": post.url,
+        "platform": post.platform,
+    }
+
+
+def _error_of(job: PublishJob, state: JobState) -> dict[str, Any] | None:
+    """Return why a job failed or waits; an attempt that goes on has no error yet."""
+    if job.error_code is None or state not in (JobState.DELAYED, JobState.FAILED):
+        return None
+    return {
+        "code": job.error_code,
+        "category": job.error_category,
+        "message": job.error_message,
+        "hint": job.error_hint or "",
+        "retryable": state is JobState.DELAYED or job.error_category in _RETRYABLE,
+    }
+
+
+def _entry(entry: TimelineEntry) -> dict[str, Any]:
+    error = {
+        "code": entry.error_code,
+        "category": entry.error_category,
+        "message": entry.error_message,
+    }
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "attempt": entry.attempt,
+        "started_at": entry.started_at,
+        "ended_at": entry.ended_at,
+        "until": entry.until,
+        "outcome": entry.outcome,
+        "error": error if entry.error_message is not None else None,
+    }

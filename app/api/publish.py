@@ -1,0 +1,106 @@
+"""`/api/publish`: asking for posts, and seeing what has become of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.api.auth import current_user
+from app.api.blueprint import Blueprint, Gathered
+from app.api.errors import InvalidRequest
+from app.api.idempotency import keyed_request
+from app.api.job_views import accepted_of, batch_of, link_to, require_job, status_of, story_of
+from app.checks.advice import warnings_for
+from app.checks.posts import check_batch, check_post, due_times
+from app.checks.times import due_time
+from app.clock import utcnow
+from app.ids import new_id
+from app.publishing.create import create_jobs, earlier_jobs
+from app.queries.jobs import JobFilter, list_jobs
+from app.schemas.publish import BatchSchema, KeyHeader, PublishSchema
+from app.schemas.publish_answers import (
+    AcceptedSchema,
+    BatchAcceptedSchema,
+    JobSchema,
+    JobsQuery,
+    JobsSchema,
+    StatusSchema,
+    ValidationSchema,
+)
+
+blueprint = Blueprint("publish", __name__, url_prefix="/api/publish")
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.arguments(KeyHeader, location="headers")
+@blueprint.arguments(PublishSchema)
+@blueprint.response(202, AcceptedSchema)
+def publish(headers: dict[str, Any], body: Gathered) -> Any:
+    """Publish a video, now or at a time.
+
+    Answers once the job is in the database. Every fault of the body is told at once.
+    """
+    now = utcnow()
+    keyed = keyed_request(headers)
+    jobs = earlier_jobs(keyed, now) if keyed else None
+    if jobs is None:
+        post = check_post(current_user(), body.values, body.faults, now)
+        if post.faults:
+            raise InvalidRequest(post.faults)
+        new = post.new_job(current_user(), now, due_time(body.values, now))
+        jobs = create_jobs([new], now, keyed=keyed)
+    return accepted_of(jobs[0], now), 202, {"Location": link_to(jobs[0].id)}
+
+
+@blueprint.route("/validate", methods=["POST"])
+@blueprint.arguments(PublishSchema)
+@blueprint.response(200, ValidationSchema)
+def validate(body: Gathered) -> Any:
+    """Say what publishing would be refused for, and what would not go as wished."""
+    now = utcnow()
+    post = check_post(current_user(), body.values, body.faults, now)
+    warnings = warnings_for(post, due_time(body.values, now), now)
+    return {"valid": not post.faults, "errors": post.faults, "warnings": warnings}
+
+
+@blueprint.route("/batch", methods=["POST"])
+@blueprint.arguments(KeyHeader, location="headers")
+@blueprint.arguments(BatchSchema)
+@blueprint.response(202, BatchAcceptedSchema)
+def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:
+    """Publish several posts, all or none, each `intervalMinutes` after the one before it."""
+    now = utcnow()
+    keyed = keyed_request(headers)
+    jobs = earlier_jobs(keyed, now) if keyed else None
+    if jobs is None:
+        posts, faults = check_batch(current_user(), body.values, body.faults, now)
+        if faults:
+            raise InvalidRequest(faults)
+        times = zip(posts, due_times(body.values, now), strict=True)
+        new = [post.new_job(current_user(), now, due_at) for post, due_at in times]
+        jobs = create_jobs(new, now, batch_id=new_id(), keyed=keyed)
+    return batch_of(jobs)
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.arguments(JobsQuery, location="query")
+@blueprint.response(200, JobsSchema)
+def list_publish_jobs(query: dict[str, Any]) -> Any:
+    """List the user's jobs, newest first."""
+    now = utcnow()
+    limit, cursor = query.pop("limit"), query.pop("cursor")
+    page = list_jobs(current_user(), JobFilter(**query), now, limit=limit, cursor=cursor)
+    return {"jobs": [status_of(view, now) for view in page.rows], "next_cursor": page.next_cursor}
+
+
+@blueprint.route("/<string:job_id>/status", methods=["GET"])
+@blueprint.response(200, StatusSchema)
+def read_status(job_id: str) -> Any:
+    """Say where a job is."""
+    return status_of(require_job(job_id), utcnow())
+
+
+@blueprint.route("/<string:job_id>", methods=["GET"])
+@blueprint.response(200, JobSchema)
+def read_job(job_id: str) -> Any:
+    """Say where a job is, with its timeline: every attempt, step and wait."""
+    return story_of(require_job(job_id, with_timeline=True), utcnow())

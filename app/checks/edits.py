@@ -1,0 +1,38 @@
+"""The check of a change: the post as it would be is checked like a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app.checks.posts import check_post
+from app.faults import Faults
+from app.models import PublishJob
+
+#: Fields of a post that are columns of the same name.
+CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
+
+
+def edit_faults(
+    job: PublishJob, changes: Mapping[str, Any], schema_faults: Faults, now: datetime
+) -> Faults:
+    """Return what is wrong with a change of a job.
+
+    Content that is not changed is judged again too, since fields are judged together. Its time,
+    account and video are not: what has become of them is no fault of the change. Reads the
+    database once.
+    """
+    values = {name: getattr(job, name) for name in CONTENT}
+    if "share_to_feed" not in changes:
+        del values["share_to_feed"]  # every job has one; only Instagram's was asked for
+    values.update(platform=job.platform, video_id=job.video_id, account_id=job.account_id)
+    values.update(changes)
+    faults = check_post(job.user_id, values, schema_faults, now).faults
+    return {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
+
+
+def columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sound change by the columns of the row."""
+    columns = {name: value for name, value in changes.items() if name != "options"}
+    return {**columns, **changes.get("options", {})}

@@ -1,0 +1,139 @@
+"""The whole check of a post: everything that can be refused before it is taken on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.checks.content import content_faults
+from app.checks.targets import Targets, choose_account, video_faults
+from app.checks.times import batch_faults, due_time, is_timed, time_faults
+from app.faults import Faults, below, merge
+from app.models import Account, Video
+from app.platforms import PLATFORMS
+from app.publishing.create import NewJob
+from app.queries.targets import load_targets
+from app.schemas.publish import PublishSchema
+from app.states import VideoState
+from app.videos import settle_upload
+
+PRIORITY = 5
+SCHEDULED_PRIORITY = 3
+_KEYS = {name: str(each.data_key) for name, each in PublishSchema().fields.items()}
+
+
+@dataclass(frozen=True)
+class CheckedPost:
+    """A post and all that is wrong with it; what could not be found is None, with a fault."""
+
+    values: Mapping[str, Any]
+    faults: Faults
+    account: Account | None
+    video: Video | None
+
+    def new_job(self, user_id: str, now: datetime, due_at: datetime | None) -> NewJob:
+        """Return the job to create, due at once where `due_at` is None; needs no faults."""
+        assert self.account is not None and not self.faults
+        values, options = self.values, self.values["options"]
+        platform = PLATFORMS[values["platform"]]
+        return NewJob(
+            user_id=user_id,
+            account_id=self.account.id,
+            video_id=values["video_id"],
+            platform=values["platform"],
+            caption=values["caption"],
+            privacy_level=values.get("privacy_level", platform.default_privacy),
+            priority=options.get("priority", SCHEDULED_PRIORITY if due_at else PRIORITY),
+            due_at=due_at or now,
+            scheduled_time=due_at,
+            hashtags=values.get("hashtags", ()),
+            share_to_feed=values.get("share_to_feed", True),
+            platform_options=values.get("platform_options", {}),
+            max_attempts=options["attempts"],
+            backoff_type=options["backoff"]["type"],
+            backoff_delay_ms=options["backoff"]["delay"],
+            remove_on_complete=options["remove_on_complete"],
+            remove_on_fail=options["remove_on_fail"],
+        )
+
+
+def check_post(
+    user_id: str, values: Mapping[str, Any], schema_faults: Faults, now: datetime
+) -> CheckedPost:
+    """Check one post of a user. Reads the database once, and the store for a late upload."""
+    targets = _targets(user_id, [values.get("video_id")])
+    return _check(values, schema_faults, targets, now)
+
+
+def check_batch(
+    user_id: str, values: Mapping[str, Any], schema_faults: Faults, now: datetime
+) -> tuple[Sequence[CheckedPost], Faults]:
+    """Check all posts of a batch; the faults are those of the whole, by `posts.N.field`.
+
+    Reads the database once, and the store for late uploads.
+    """
+    faults = dict(schema_faults)
+    posts: Sequence[Mapping[str, Any]] = values.get("posts", [])
+    targets = _targets(user_id, [post.get("video_id") for post in posts])
+    checked = []
+    for position, post in enumerate(posts):
+        place = f"posts.{position}"
+        own = {
+            path.removeprefix(f"{place}."): messages
+            for path, messages in schema_faults.items()
+            if path.startswith(f"{place}.")
+        }
+        checked.append(_check(post, own, targets, now))
+        merge(faults, below(place, checked[-1].faults))
+    merge(faults, batch_faults(values, now))
+    return checked, faults
+
+
+def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]:
+    """Return when each post of a sound batch is due; None for as soon as possible."""
+    if not is_timed(values):
+        return [due_time(post, now) for post in values["posts"]]
+    step = timedelta(minutes=values["interval_minutes"])
+    first = values["start_time"] or now
+    moments = [first + position * step for position in range(len(values["posts"]))]
+    return [moment if moment > now else None for moment in moments]
+
+
+def _targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
+    """Load accounts and videos; an upload that has arrived since is looked into first."""
+    targets = load_targets(user_id, video_ids)
+    videos = {
+        video_id: settle_upload(video_id) if video.state is VideoState.UPLOADING else video
+        for video_id, video in targets.videos.items()
+    }
+    return Targets(targets.accounts, videos)
+
+
+def _check(
+    values: Mapping[str, Any], schema_faults: Faults, targets: Targets, now: datetime
+) -> CheckedPost:
+    faults = {path: list(messages) for path, messages in schema_faults.items()}
+    sound = _sound(values, schema_faults)
+    merge(faults, content_faults(sound))
+    merge(faults, time_faults(sound, now))
+    account, account_faults = (
+        (None, {})
+        if "account_id" in _unsound(schema_faults)
+        else choose_account(sound.get("platform"), sound.get("account_id"), targets.accounts)
+    )
+    merge(faults, account_faults)
+    merge(faults, video_faults(sound, targets.videos))
+    return CheckedPost(values, faults, account, targets.videos.get(sound.get("video_id", "")))
+
+
+def _sound(values: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
+    """Return the fields without faults of their own: only those can be judged further."""
+    unsound = _unsound(faults)
+    return {name: value for name, value in values.items() if name not in unsound}
+
+
+def _unsound(faults: Faults) -> set[str]:
+    heads = {path.split(".")[0] for path in faults}
+    return {name for name, key in _KEYS.items() if key in heads}

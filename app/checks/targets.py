@@ -1,0 +1,113 @@
+"""Whether a post's account and video are there, and fit. Pure over rows that were read before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.faults import Faults
+from app.media import rules
+from app.media.facts import Probe
+from app.models import Account, Video
+from app.platforms import PLATFORMS
+from app.states import AccountState, VideoState
+
+
+@dataclass(frozen=True)
+class Targets:
+    """A user's connected accounts, and those of the user's videos that were asked for."""
+
+    accounts: Sequence[Account]
+    videos: Mapping[str, Video]
+
+
+def choose_account(
+    platform: str | None, account_id: str | None, accounts: Sequence[Account]
+) -> tuple[Account | None, Faults]:
+    """Return the account to publish on: the one named, or the platform's only one."""
+    if account_id is not None:
+        return _named(platform, account_id, accounts)
+    if platform is None:
+        return None, {}
+    name = PLATFORMS[platform].name
+    mine = [account for account in accounts if account.platform == platform]
+    if not mine:
+        return None, {"accountId": [f"No {name} account is connected."]}
+    if len(mine) > 1:
+        return None, {"accountId": [f"{len(mine)} {name} accounts are connected: name one."]}
+    return mine[0], _state_faults(mine[0])
+
+
+def video_faults(values: Mapping[str, Any], videos: Mapping[str, Video]) -> Faults:
+    """Return why a post's video cannot be published on its platform, if it cannot."""
+    video_id = values.get("video_id")
+    if video_id is None:
+        return {}
+    video = videos.get(video_id)
+    if video is None:
+        return {"videoId": ["There is no such video."]}
+    if video.state is VideoState.UPLOADING:
+        return {"videoId": ["The video has not been uploaded yet."]}
+    if video.state is VideoState.INVALID:
+        return {"videoId": [video.state_reason or "The video cannot be read."]}
+    faults = _moment_in_video_faults(values, video)
+    broken = [broken for broken in _violations(values, video) if not broken.is_curable]
+    if broken:
+        faults["videoId"] = [violation.message for violation in broken]
+    return faults
+
+
+def video_warnings(values: Mapping[str, Any], video: Video) -> Faults:
+    """Return what will work with this video, but not as wished."""
+    probe = _probe_of(video)
+    if probe is None or "platform" not in values:
+        return {}
+    cured = [violation for violation in _violations(values, video) if violation.is_curable]
+    messages = [f"The video will be converted: {violation.message}" for violation in cured]
+    messages += [advice.message for advice in rules.warnings(values["platform"], probe)]
+    return {"videoId": messages} if messages else {}
+
+
+def _named(
+    platform: str | None, account_id: str, accounts: Sequence[Account]
+) -> tuple[Account | None, Faults]:
+    account = next((account for account in accounts if account.id == account_id), None)
+    if account is None:
+        return None, {"accountId": ["There is no such account."]}
+    if platform is not None and account.platform != platform:
+        other, wanted = PLATFORMS[account.platform].name, PLATFORMS[platform].name
+        return None, {"accountId": [f"This is an account on {other}, not on {wanted}."]}
+    return account, _state_faults(account)
+
+
+def _state_faults(account: Account) -> Faults:
+    if account.state is AccountState.ACTIVE:
+        return {}
+    reason = f": {account.state_reason}" if account.state_reason else ""
+    return {"accountId": [f"The account must be connected again{reason}"]}
+
+
+def _probe_of(video: Video) -> Probe | None:
+    return None if video.probe is None else Probe.load(video.probe)
+
+
+def _violations(values: Mapping[str, Any], video: Video) -> list[rules.Violation]:
+    probe = _probe_of(video)
+    platform = values.get("platform")
+    if probe is None or platform is None:
+        return []
+    return rules.violations(platform, probe)
+
+
+def _moment_in_video_faults(values: Mapping[str, Any], video: Video) -> Faults:
+    """Refuse a cover picture from after the video's end."""
+    if video.duration_seconds is None:
+        return {}
+    duration_ms = int(video.duration_seconds * 1000)
+    options = values.get("platform_options", {})
+    return {
+        f"platformOptions.{name}": [f"The video ends at {duration_ms} ms."]
+        for name, latest in (("coverTimestampMs", duration_ms), ("thumbOffsetMs", duration_ms - 1))
+        if isinstance(options.get(name), int) and options[name] > latest
+    }

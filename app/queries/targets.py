@@ -1,0 +1,32 @@
+"""The accounts and videos that a request to publish speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import defer
+
+from app.checks.targets import Targets
+from app.ids import is_id
+from app.models import Account, Video
+from app.publishing.transaction import transaction
+
+
+def load_targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
+    """Return a user's accounts and those of the named videos that the user has."""
+    wanted = {video_id for video_id in video_ids if video_id is not None and is_id(video_id)}
+    accounts = (
+        select(Account)
+        .where(Account.user_id == user_id, Account.deleted_at.is_(None))
+        # Tokens have no business here, and decrypting them takes time.
+        .options(defer(Account.access_token), defer(Account.refresh_token))
+    )
+    videos = select(Video).where(
+        Video.user_id == user_id, Video.id.in_(wanted), Video.deleted_at.is_(None)
+    )
+    with transaction() as session:
+        return Targets(
+            accounts=session.scalars(accounts.order_by(Account.id)).all(),
+            videos={video.id: video for video in session.scalars(videos)},
+        )

@@ -80,6 +80,7 @@ REASONS: Mapping[str, Verdict] = {
     "accountDelegationForbidden": Verdict(
         AccountRefused, "Connect the channel's own Google account"
     ),
+    "playlistNotFound": Verdict(RequestRefused),
     "videoNotFound": Verdict(RequestRefused, "Look in YouTube Studio whether it was deleted"),
     "internalError": Verdict(Transient),
     "backendError": Verdict(Transient),
@@ -106,11 +107,14 @@ HTTP_STATUSES: Mapping[int, Verdict] = {
     403: Verdict(AccountRefused, _UNBLOCK),
     408: Verdict(Transient),
     409: Verdict(Transient),
+    411: Verdict(RequestRefused),
+    413: Verdict(RequestRefused),
+    416: Verdict(RequestRefused),
     429: Verdict(RateLimited, wait_seconds=MINUTE_SECONDS),
 }
 
 #: Those that mean what they say even without a word of YouTube's own in the body.
-STATUS_SAYS_IT = frozenset({401, 429})
+STATUS_SAYS_IT = frozenset({401, 411, 413, 416, 429})
 
 #: Any other refusal with an error object in its body: 4xx, and 5xx.
 UNKNOWN_REFUSAL = Verdict(RequestRefused)

@@ -29,9 +29,8 @@ POLL_SHARE = 0.25
 #: A video may be missing from the list for some minutes after it was taken.
 NOT_SHOWN_LIMIT_SECONDS = 900
 #: Hours are normal for long or large videos. After a day the post counts as published, since it
-#: exists with its id and privacy, and its fate is followed for a week.
+#: exists with its id and privacy, and its fate is followed up.
 PROCESSING_LIMIT_SECONDS = 86_400
-FOLLOW_UP_LIMIT_SECONDS = 7 * 86_400
 
 
 def video_url(video_id: str) -> str:
@@ -79,9 +78,8 @@ def follow(
     problem = _problem(video)
     if problem is not None:
         return Published(video_id, video_url(video_id), warnings=(_sentence(problem),))
-    waited = context.now().timestamp() - (upload.completed_at or 0.0)
     status = child(video, "status")
-    is_open = text(status, "uploadStatus") == "uploaded" and waited < FOLLOW_UP_LIMIT_SECONDS
+    is_open = text(status, "uploadStatus") == "uploaded"
     warnings = _privacy_warnings(context, text(status, "privacyStatus"))
     return Published(video_id, video_url(video_id), follow_up=is_open, warnings=warnings)
 

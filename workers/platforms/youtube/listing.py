@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from workers.errors import Ambiguous, Transient
+from workers.errors import AccountRefused, Ambiguous, RequestRefused, Transient
 from workers.platforms.base import Context, Processing
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.answers import error_of
@@ -22,6 +22,8 @@ from workers.platforms.youtube.upload import YouTubeUpload
 PAGE_VIDEOS = 50
 PAGES_MAX = 4
 DETAILS = "snippet,fileDetails"
+#: How YouTube answers for the list of a channel that has no video.
+NO_UPLOADS = "playlistNotFound"
 #: Google's clock and ours may differ by this much.
 CLOCK_SKEW_SECONDS = 60
 #: The list lags by minutes: a video counts as missing after two looks this far apart.
@@ -36,7 +38,10 @@ def look_for(client: Client, context: Context, upload: YouTubeUpload) -> Process
     Our own file name decides; where YouTube keeps none, title and size do, if only one video
     has both. Raises `Ambiguous` when it was not there twice, or no look can decide.
     """
-    videos = _recent_videos(client, context, upload)
+    try:
+        videos = _recent_videos(client, context, upload)
+    except (AccountRefused, RequestRefused) as error:
+        raise _ambiguous(f"YouTube does not let us look for the video ({error.code})") from error
     ours = [video for video in videos if _file(video, "fileName") == upload.file_name]
     nameless = [
         video
@@ -112,7 +117,12 @@ def _pages(client: Client, playlist: str) -> Iterator[list[Mapping[str, Any]]]:
         "maxResults": str(PAGE_VIDEOS),
     }
     for _ in range(PAGES_MAX):
-        page = client.read("playlistItems", **query)
+        try:
+            page = client.read("playlistItems", **query)
+        except RequestRefused as error:
+            if error.code != NO_UPLOADS:
+                raise
+            return
         yield children(page, "items")
         token = text(page, "nextPageToken")
         if not token:

@@ -110,8 +110,8 @@ def _put(
         content_type = context.source.content_type
         return put(client, upload, content_type=content_type, first=first, body=body)
     except RequestRefused as error:
-        # The range may have been refused because the file is already whole: one read tells.
+        # Bytes of an earlier request may have landed late, even the last one: one read tells.
         state = query(client, upload)
-        if isinstance(state, Complete):
+        if isinstance(state, Complete) or state.received_bytes > first:
             return state
         raise error.for_dead_upload()

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from workers.errors import OutcomeUnknown, PublishError, RequestRefused, Transient, UploadGone
+from workers.errors import (
+    AccountRefused,
+    OutcomeUnknown,
+    PublishError,
+    RequestRefused,
+    Transient,
+    UploadGone,
+)
 from workers.platforms.base import Api, Context
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.fields import text
@@ -84,10 +91,10 @@ def query(client: Client, upload: YouTubeUpload) -> Held | Complete:
     )
     try:
         return _state(client, upload, answer, acts=has_started_final)
-    except RequestRefused as error:
+    except (AccountRefused, RequestRefused) as error:
         if has_started_final:
             raise SessionLost(error.code, error.detail) from error
-        raise error.for_dead_upload()
+        raise error.for_dead_upload() if isinstance(error, RequestRefused) else error
 
 
 def put(

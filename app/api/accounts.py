@@ -1,0 +1,69 @@
+"""Connected accounts: tokens go in, and never out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.accounts import Connection, connect_account, disconnect_account
+from app.accounts.requirements import connection_faults
+from app.api.auth import current_user
+from app.api.blueprint import Blueprint, Gathered
+from app.api.errors import InvalidRequest, NotFound
+from app.clock import utcnow
+from app.faults import merge
+from app.models import Account
+from app.platforms import PLATFORMS
+from app.queries.accounts import list_accounts
+from app.queries.pages import Page
+from app.schemas.account import AccountSchema, AccountsQuery, AccountsSchema, ConnectSchema
+
+blueprint = Blueprint(
+    "accounts", __name__, url_prefix="/api/accounts", description="Connected platform accounts"
+)
+
+
+@blueprint.route("/<platform>", methods=["PUT"])
+@blueprint.arguments(ConnectSchema)
+@blueprint.response(200, AccountSchema)
+@blueprint.alt_response(201, schema=AccountSchema, description="The account is new to the user.")
+def connect(body: Gathered, platform: str) -> tuple[Account, int]:
+    """Connect an account, or connect it again
+
+    An account is known by its `platformUserId`. Connecting it again replaces its tokens and
+    makes it `active`; its id stays.
+    """
+    if platform not in PLATFORMS:
+        raise NotFound("Platform not found")
+    account, is_new = connect_account(_connection(platform, body), utcnow())
+    return account, 201 if is_new else 200
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.arguments(AccountsQuery, location="query")
+@blueprint.response(200, AccountsSchema)
+def index(query: dict[str, Any]) -> Page[Account]:
+    """List the user's accounts, newest first"""
+    return list_accounts(current_user(), **query)
+
+
+@blueprint.route("/<account_id>", methods=["DELETE"])
+@blueprint.response(204)
+def disconnect(account_id: str) -> None:
+    """Disconnect an account
+
+    Its tokens are wiped. Jobs still to run on it fail with an `account` error, unless it is
+    connected again before.
+    """
+    if not disconnect_account(current_user(), account_id, utcnow()):
+        raise NotFound("Account not found")
+
+
+def _connection(platform: str, body: Gathered) -> Connection:
+    """Return the checked body; raises `InvalidRequest` with all that is wrong."""
+    merge(body.faults, connection_faults(platform, body.values, utcnow()))
+    if body.faults:
+        raise InvalidRequest(body.faults)
+    values = dict(body.values)
+    values["login_type"] = values["login_type"] or ""
+    values["scopes"] = tuple(values["scopes"] or ())
+    return Connection(user_id=current_user(), platform=platform, **values)

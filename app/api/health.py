@@ -1,0 +1,63 @@
+"""Whether this process, and the service as a whole, are well. For load balancers and operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, json
+from marshmallow import fields
+
+from app.api.blueprint import Blueprint
+from app.api.errors import Unavailable, problem
+from app.queries.health import check_parts
+from app.schemas.base import BaseSchema
+
+blueprint = Blueprint("health", __name__, description="Health")
+
+
+class HealthSchema(BaseSchema):
+    """The process answers."""
+
+    status = fields.String()
+
+
+class CheckSchema(BaseSchema):
+    """One part of the service."""
+
+    name = fields.String()
+    ok = fields.Boolean()
+    detail = fields.String()
+
+
+class ReadinessSchema(BaseSchema):
+    """All parts of the service."""
+
+    status = fields.String()
+    checks = fields.List(fields.Nested(CheckSchema))
+
+
+@blueprint.route("/healthz", methods=["GET"])
+@blueprint.doc(security=[])
+@blueprint.response(200, HealthSchema)
+def healthz() -> dict[str, str]:
+    """Tell that this process is up; asks nothing else"""
+    return {"status": "ok"}
+
+
+@blueprint.route("/readyz", methods=["GET"])
+@blueprint.doc(security=[])
+@blueprint.response(200, ReadinessSchema)
+@blueprint.alt_response(503, schema=ReadinessSchema, content_type="application/problem+json")
+def readyz() -> Any:
+    """Tell whether posts can go out: database, Redis, workers of each platform, scheduler"""
+    checks = check_parts()
+    missing = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
+    if not missing:
+        return {"status": "ok", "checks": checks}
+    return _not_ready("; ".join(missing), CheckSchema(many=True).dump(checks))
+
+
+def _not_ready(missing: str, checks: Any) -> Response:
+    answer = problem(503, missing, headers=Unavailable.headers)
+    answer.set_data(json.dumps({**json.loads(answer.get_data()), "checks": checks}))
+    return answer

@@ -1,0 +1,23 @@
+"""The platforms: their rules, and how the user stands with their limits."""
+
+from __future__ import annotations
+
+from app.api.auth import current_user
+from app.api.blueprint import Blueprint
+from app.clock import utcnow
+from app.queries.platforms import PlatformView, view_platforms
+from app.schemas.platform import PlatformsSchema
+
+blueprint = Blueprint(
+    "platforms", __name__, url_prefix="/api/platforms", description="Rules and limits"
+)
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.response(200, PlatformsSchema)
+def index() -> dict[str, list[PlatformView]]:
+    """Show each platform's rules, the limits used, and when they reset
+
+    Counted are the posts that are live; YouTube's day is shared by all users of the service.
+    """
+    return {"platforms": view_platforms(current_user(), utcnow())}

@@ -1,0 +1,156 @@
+"""Videos: objects of the store, registered or uploaded directly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from app.api.auth import current_user, open_to_all
+from app.api.blueprint import Blueprint
+from app.api.errors import InvalidRequest, NotFound, Unavailable, problem
+from app.clock import utcnow
+from app.models import Video
+from app.queries.pages import Page
+from app.queries.videos import find_video, list_videos
+from app.schemas.base import PageQuery
+from app.schemas.video import (
+    NewUploadSchema,
+    RegisterVideoSchema,
+    UploadSchema,
+    VideoSchema,
+    VideosSchema,
+)
+from app.storage.errors import StorageError, StoreUnavailable
+from app.videos import (
+    LinkRefused,
+    LinkUsed,
+    ObjectRefused,
+    VideoInUse,
+    check_link,
+    delete_video,
+    open_upload,
+    receive_upload,
+    register_video,
+    settle_upload,
+)
+
+blueprint = Blueprint(
+    "videos", __name__, url_prefix="/api/videos", description="Videos in the store"
+)
+NOT_FOUND = "Video not found"
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.arguments(RegisterVideoSchema)
+@blueprint.response(201, VideoSchema)
+@blueprint.alt_response(200, schema=VideoSchema, description="The object was registered before.")
+def register(body: dict[str, str]) -> tuple[Video, int]:
+    """Register an object that is in the store
+
+    It is looked into at once: duration, size and codecs come from the object itself. The same
+    object, unchanged, is the same video, and takes the new title.
+    """
+    try:
+        video, is_new = register_video(current_user(), body["r2_key"], body["title"], utcnow())
+    except ObjectRefused as error:
+        raise InvalidRequest({"r2Key": [str(error)]}) from error
+    return video, 201 if is_new else 200
+
+
+@blueprint.route("", methods=["GET"])
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, VideosSchema)
+def index(query: dict[str, Any]) -> Page[Video]:
+    """List the user's videos, newest first"""
+    return list_videos(current_user(), **query)
+
+
+@blueprint.route("/<video_id>", methods=["GET"])
+@blueprint.response(200, VideoSchema)
+def show(video_id: str) -> Video:
+    """Show one video
+
+    One that is still `uploading` is looked for in the store, and examined when it is there.
+    """
+    video = find_video(current_user(), video_id)
+    if video is None:
+        raise NotFound(NOT_FOUND)
+    try:
+        return settle_upload(video_id)
+    except StorageError:
+        return video  # what is known is better than nothing
+
+
+@blueprint.route("/<video_id>", methods=["DELETE"])
+@blueprint.response(204)
+@blueprint.alt_response(409, schema=None, description="A job that has not ended needs the video.")
+def delete(video_id: str) -> None:
+    """Delete a video
+
+    An object that came by a direct upload is deleted from the store as well; a registered one
+    is left alone. Posts made from the video stay.
+    """
+    if not delete_video(current_user(), video_id, utcnow()):
+        raise NotFound(NOT_FOUND)
+
+
+@blueprint.route("/uploads", methods=["POST"])
+@blueprint.arguments(NewUploadSchema)
+@blueprint.response(201, UploadSchema)
+def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
+    """Get a signed link to send a file by
+
+    The file goes straight to the store, or to this service where the store is a folder. Ask for
+    the video afterwards to see what it is.
+    """
+    video, signed = open_upload(
+        current_user(), body["filename"], body["content_type"], body["file_size"], utcnow()
+    )
+    described = {"upload_url": signed.url, "method": signed.method, "headers": signed.headers}
+    return {"video_id": video.id, "expires_at": signed.expires_at, **described}
+
+
+@blueprint.route("/uploads/<token>", methods=["PUT"])
+@blueprint.doc(security=[])
+@blueprint.response(204)
+@open_to_all
+def receive(token: str) -> None:
+    """Send a file by its signed link
+
+    Only where the store is a folder. The link is the permission: no other credentials.
+    """
+    grant = check_link(token, request.mimetype, request.content_length, utcnow())
+    request.max_content_length = grant.size_bytes
+    receive_upload(grant, request.stream)
+
+
+def let_pages_of_others_upload(answer: Response) -> Response:
+    """Allow browsers to send a file from any page: the signed link is the permission."""
+    if request.endpoint == "videos.receive":
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+        answer.headers["Access-Control-Allow-Methods"] = "PUT"
+        answer.headers["Access-Control-Allow-Headers"] = "Content-Type"
+    return answer
+
+
+@blueprint.errorhandler(VideoInUse)
+@blueprint.errorhandler(LinkUsed)
+def answer_conflict(error: Exception) -> Response:
+    """Answer what the state of a video does not allow."""
+    return problem(409, str(error))
+
+
+@blueprint.errorhandler(LinkRefused)
+def answer_refused_link(error: LinkRefused) -> Response:
+    """Answer an upload that does not go with its link."""
+    return problem(error.status, str(error))
+
+
+def answer_lost_store(error: StoreUnavailable) -> Response:
+    """Answer that the store is to blame, wherever it was asked."""
+    return problem(503, str(error), headers=Unavailable.headers)
+
+
+blueprint.after_request(let_pages_of_others_upload)
+blueprint.app_errorhandler(StoreUnavailable)(answer_lost_store)

@@ -1,0 +1,45 @@
+"""The platforms as one user sees them: rules, accounts, limits used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.models import Account
+from app.platforms import PLATFORMS, Platform
+from app.queries.accounts import all_accounts
+from app.queries.limits import LimitUse, account_uses, platform_uses
+
+
+@dataclass(frozen=True)
+class AccountLimits:
+    """An account and how it stands with its own limits."""
+
+    account: Account
+    uses: Sequence[LimitUse]
+
+
+@dataclass(frozen=True)
+class PlatformView:
+    """A platform, its limits, and the user's accounts on it."""
+
+    platform: str
+    rules: Platform
+    uses: Sequence[LimitUse]
+    accounts: Sequence[AccountLimits]
+
+
+def view_platforms(user_id: str, now: datetime) -> list[PlatformView]:
+    """Return every platform as a user sees it."""
+    accounts = all_accounts(user_id)
+    uses = account_uses(accounts, now)
+    return [
+        PlatformView(
+            name,
+            rules,
+            platform_uses(name, now),
+            [AccountLimits(one, uses[one.id]) for one in accounts if one.platform == name],
+        )
+        for name, rules in PLATFORMS.items()
+    ]

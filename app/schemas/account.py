@@ -1,0 +1,103 @@
+"""Connected accounts: the tokens go in and never out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import ValidationError, fields
+from marshmallow.validate import Length, OneOf, Regexp
+
+from app.platforms import PLATFORMS
+from app.schemas.base import BaseSchema, Moment, PageQuery, PageSchema
+
+TOKEN_MAX = 4096
+NAME_MAX = 255
+SCOPES_MAX = 100
+SCOPE_MAX = 200
+LOGIN_TYPES = ("facebook", "instagram")
+# What can stand in an HTTP header; anything else was damaged on its way here.
+_TOKEN = [Length(1, TOKEN_MAX), Regexp(r"[\x21-\x7e]*\Z", error="Not a token.")]
+_SCOPES: dict[str, Any] = {
+    "oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
+    "description": "What the user allowed: a list, or the platform's own text with commas or "
+    "spaces. When given, it is checked for what publishing needs.",
+}
+
+
+class Scopes(fields.Field[Any]):
+    """A list of scopes, also as the one text that platforms answer."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[str]:
+        if isinstance(value, str):
+            value = [scope for scope in re.split(r"[\s,]+", value) if scope]
+        if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
+            raise ValidationError("Not a list of scopes.")
+        if len(value) > SCOPES_MAX or any(not 1 <= len(scope) <= SCOPE_MAX for scope in value):
+            raise ValidationError(f"At most {SCOPES_MAX} scopes of 1 to {SCOPE_MAX} characters.")
+        return list(dict.fromkeys(value))
+
+
+class ConnectSchema(BaseSchema):
+    """What the user's consent gave. Every fault is told at once, the platform's own as well."""
+
+    gathers_faults = True
+
+    access_token = fields.String(required=True, load_only=True, validate=_TOKEN)
+    refresh_token = fields.String(
+        load_only=True,
+        allow_none=True,
+        load_default=None,
+        validate=_TOKEN,
+        metadata={"description": "Left out when connecting again, the known one is kept."},
+    )
+    expires_at = Moment(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "When the access token ends; left out where it has no end."},
+    )
+    platform_user_id = fields.String(
+        required=True,
+        validate=[Length(1, NAME_MAX), Regexp(r"[\x21-\x7e]*\Z", error="Not an id.")],
+    )
+    username = fields.String(allow_none=True, load_default=None, validate=Length(max=NAME_MAX))
+    scopes = Scopes(allow_none=True, load_default=None, metadata=_SCOPES)
+    login_type = fields.String(
+        allow_none=True,
+        load_default=None,
+        validate=OneOf(LOGIN_TYPES),
+        metadata={"description": "Instagram only, and needed there: which login was used."},
+    )
+
+
+class AccountsQuery(PageQuery):
+    """Which accounts."""
+
+    platform = fields.String(load_default=None, validate=OneOf(PLATFORMS))
+
+
+class AccountSchema(BaseSchema):
+    """A connected account. There is no field for a token."""
+
+    id = fields.String()
+    platform = fields.String()
+    platform_user_id = fields.String()
+    username = fields.String()
+    login_type = fields.Function(
+        lambda account: account.login_type or None,
+        metadata={"type": ["string", "null"], "description": "null but for Instagram."},
+    )
+    scopes = fields.List(fields.String())
+    expires_at = Moment(allow_none=True)
+    state = fields.String(
+        attribute="state.value", metadata={"description": "`active` or `reconnect_required`."}
+    )
+    state_reason = fields.String()
+    created_at = Moment()
+    updated_at = Moment()
+
+
+class AccountsSchema(PageSchema):
+    """One page of a user's accounts."""
+
+    accounts = fields.List(fields.Nested(AccountSchema), attribute="rows")

@@ -1,0 +1,122 @@
+"""The platforms: their rules, and how a user stands with their limits."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from app.schemas.base import BaseSchema, Moment
+
+
+class CaptionRulesSchema(BaseSchema):
+    """What a post's text may be, its hashtags included; null: no such rule."""
+
+    unit = fields.String(
+        metadata={
+            "description": "What is counted: `utf16` code units, `characters` (the larger count "
+            "of code points and UTF-16 units) or `bytes` of UTF-8."
+        }
+    )
+    max_length = fields.Integer(attribute="text_max")
+    max_hashtags = fields.Integer(attribute="hashtags_max", allow_none=True)
+    max_mentions = fields.Integer(attribute="mentions_max", allow_none=True)
+    max_title_length = fields.Integer(attribute="title_max", allow_none=True)
+    max_tags_length = fields.Integer(attribute="tags_max", allow_none=True)
+    forbidden_characters = fields.String(attribute="forbidden")
+
+
+class OptionRuleSchema(BaseSchema):
+    """One of the platform's options."""
+
+    kind = fields.String()
+    max = fields.Integer(
+        allow_none=True,
+        metadata={"description": "Of a number, of a text's length, or of a list's entries."},
+    )
+    choices = fields.List(fields.String())
+    same_as = fields.String(
+        allow_none=True, metadata={"description": "The option this is another name for."}
+    )
+
+
+class BoundsSchema(BaseSchema):
+    """From `min` to `max`, both included; null: no bound on that side."""
+
+    min = fields.Float(attribute="low", allow_none=True)
+    max = fields.Float(attribute="high", allow_none=True)
+
+
+class VideoRulesSchema(BaseSchema):
+    """What files the platform takes; `advised` is what it takes but advises against."""
+
+    ranges = fields.Dict(
+        keys=fields.String(),
+        values=fields.Nested(BoundsSchema),
+        metadata={
+            "description": "`duration` in seconds, `size` in bytes, `side` and `width` in pixels, "
+            "`ratio` as width ÷ height, `frame_rate` per second, `bit_rate` per second."
+        },
+    )
+    choices = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    advised_ranges = fields.Dict(keys=fields.String(), values=fields.Nested(BoundsSchema))
+    advised_choices = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+
+
+class LimitSchema(BaseSchema):
+    """One limit. `used`, `left` and `resetsAt` are null where the use is not counted here."""
+
+    counts = fields.String(
+        attribute="limit.counts",
+        metadata={"description": "What is counted: `posts`, `inits`, `calls`, `units`, `uploads`."},
+    )
+    scope = fields.String(
+        attribute="limit.scope",
+        metadata={"description": "For whom: each `account`, the `application`, the `platform`."},
+    )
+    window = fields.String(
+        attribute="limit.window",
+        metadata={
+            "description": "`rolling`: the last `windowSeconds`; `pacific_day`: since midnight in "
+            "Los Angeles; `at_once`: at the same time."
+        },
+    )
+    window_seconds = fields.Function(
+        lambda use: use.limit.window_seconds if use.limit.window == "rolling" else None,
+        metadata={"type": ["integer", "null"]},
+    )
+    max = fields.Integer()
+    used = fields.Integer(allow_none=True)
+    left = fields.Integer(allow_none=True)
+    resets_at = Moment(
+        allow_none=True, metadata={"description": "When the next post leaves the window."}
+    )
+
+
+class AccountLimitsSchema(BaseSchema):
+    """A connected account and its limits."""
+
+    account_id = fields.String(attribute="account.id")
+    username = fields.String(attribute="account.username")
+    state = fields.String(attribute="account.state.value")
+    limits = fields.List(fields.Nested(LimitSchema), attribute="uses")
+
+
+class PlatformSchema(BaseSchema):
+    """A platform, as the caller has to know it."""
+
+    platform = fields.String()
+    name = fields.String(attribute="rules.name")
+    caption = fields.Nested(CaptionRulesSchema, attribute="rules.captions")
+    privacy_levels = fields.List(fields.String(), attribute="rules.privacy_levels")
+    default_privacy_level = fields.String(attribute="rules.default_privacy")
+    options = fields.Dict(
+        keys=fields.String(), values=fields.Nested(OptionRuleSchema), attribute="rules.options"
+    )
+    video = fields.Nested(VideoRulesSchema, attribute="rules.video")
+    limits = fields.List(fields.Nested(LimitSchema), attribute="uses")
+    accounts = fields.List(fields.Nested(AccountLimitsSchema))
+
+
+class PlatformsSchema(BaseSchema):
+    """All platforms."""
+
+    platforms = fields.List(fields.Nested(PlatformSchema))

@@ -1,0 +1,50 @@
+"""Published posts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+from marshmallow.validate import OneOf
+
+from app.platforms import PLATFORMS
+from app.schemas.base import BaseSchema, Moment, PageQuery, PageSchema
+
+
+class PostsQuery(PageQuery):
+    """Which posts."""
+
+    platform = fields.String(load_default=None, validate=OneOf(PLATFORMS))
+    video_id = fields.String(load_default=None)
+
+
+def _count() -> fields.Field[Any]:
+    return fields.Integer(
+        allow_none=True, metadata={"description": "null: the platform does not say."}
+    )
+
+
+class PostSchema(BaseSchema):
+    """What is live on a platform."""
+
+    id = fields.String()
+    job_id = fields.String()
+    account_id = fields.String()
+    video_id = fields.String()
+    platform = fields.String()
+    platform_post_id = fields.String(
+        allow_none=True, metadata={"description": "null while the platform does not tell it."}
+    )
+    url = fields.String(allow_none=True)
+    caption = fields.String()
+    published_at = Moment()
+    views = _count()
+    likes = _count()
+    comments = _count()
+    shares = _count()
+
+
+class PostsSchema(PageSchema):
+    """One page of a user's posts."""
+
+    posts = fields.List(fields.Nested(PostSchema), attribute="rows")

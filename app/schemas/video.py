@@ -1,0 +1,88 @@
+"""Videos and direct uploads: bodies and answers."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from app.schemas.base import BaseSchema, Moment, PageSchema, Whole
+from app.videos import UPLOAD_MAX_BYTES, UPLOAD_TYPES
+
+KEY_MAX = 1024
+TITLE_MAX = 500
+FILENAME_MAX = 255
+
+
+class RegisterVideoSchema(BaseSchema):
+    """An object of the store to be known as a video."""
+
+    r2_key = fields.String(
+        required=True,
+        data_key="r2Key",
+        validate=Length(1, KEY_MAX),
+        metadata={"description": "The object's key, or its path below the folder of videos."},
+    )
+    title = fields.String(required=True, validate=Length(1, TITLE_MAX))
+
+
+class NewUploadSchema(BaseSchema):
+    """The file that a client is about to send."""
+
+    filename = fields.String(
+        required=True,
+        validate=[
+            Length(1, FILENAME_MAX),
+            Regexp(r"[^\x00-\x1f\x7f]*\Z", error="Holds control characters."),
+        ],
+        metadata={"description": "Gives the video its title; it does not become its key."},
+    )
+    content_type = fields.String(required=True, validate=OneOf(UPLOAD_TYPES))
+    file_size = Whole(
+        required=True,
+        validate=Range(1, UPLOAD_MAX_BYTES),
+        metadata={"description": "Bytes. Exactly that many have to be sent."},
+    )
+
+
+class UploadSchema(BaseSchema):
+    """How to send the file: one request, exactly as described, before `expiresAt`."""
+
+    video_id = fields.String()
+    upload_url = fields.String(metadata={"description": "Signed: needs no other credentials."})
+    method = fields.String()
+    headers = fields.Dict(keys=fields.String(), values=fields.String())
+    expires_at = Moment()
+
+
+class CodecsSchema(BaseSchema):
+    """How the pictures and the sound are encoded."""
+
+    video = fields.String(attribute="video_codec")
+    audio = fields.String(attribute="audio_codec", allow_none=True)
+
+
+class VideoSchema(BaseSchema):
+    """A video; what the probe found is null until it has looked."""
+
+    id = fields.String()
+    r2_key = fields.String(data_key="r2Key")
+    title = fields.String()
+    state = fields.String(
+        attribute="state.value",
+        metadata={"description": "`uploading`, `ready`, or `invalid`: see `stateReason`."},
+    )
+    state_reason = fields.String()
+    duration = fields.Float(
+        attribute="duration_seconds", allow_none=True, metadata={"description": "Seconds."}
+    )
+    file_size = fields.Integer(allow_none=True, metadata={"description": "Bytes."})
+    format = fields.String(allow_none=True)
+    resolution = fields.String(allow_none=True, metadata={"description": "As in `1080x1920`."})
+    codecs = fields.Nested(CodecsSchema, attribute="probe", allow_none=True)
+    created_at = Moment()
+
+
+class VideosSchema(PageSchema):
+    """One page of a user's videos."""
+
+    videos = fields.List(fields.Nested(VideoSchema), attribute="rows")

@@ -5,14 +5,34 @@ from __future__ import annotations
 from flask import Flask, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
-from app.api import publish, steering
+from app.api import (
+    accounts,
+    health,
+    media,
+    platforms,
+    posts,
+    publish,
+    steering,
+    videos,
+)
+from app.api.admin import register_admin
 from app.api.auth import register_auth
 from app.api.blueprint import Blueprint
+from app.api.dashboard import register_dashboard
 from app.api.description import API_OPTIONS, DescribedApi
 from app.api.errors import NotFound, register_error_handlers
 from app.ids import is_id
 
-BLUEPRINTS: tuple[Blueprint, ...] = (publish.blueprint, steering.blueprint)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    publish.blueprint,
+    steering.blueprint,
+    videos.blueprint,
+    accounts.blueprint,
+    posts.blueprint,
+    platforms.blueprint,
+    health.blueprint,
+    media.blueprint,
+)
 DOCS_URL = "/api/docs"
 DESCRIPTION_URL = "/api/openapi.json"
 
@@ -21,6 +41,7 @@ def register_api(app: Flask) -> None:
     """Add every route, the error handlers and the check of the caller to an application."""
     app.config.update(API_OPTIONS)
     register_auth(app)
+    register_admin(app)
     app.before_request(_refuse_malformed_ids)
     register_error_handlers(app)
     api = DescribedApi(app)
@@ -28,10 +49,13 @@ def register_api(app: Flask) -> None:
         api.register_blueprint(blueprint)
     pages = get_swaggerui_blueprint(DOCS_URL, DESCRIPTION_URL, config={"app_name": "API"})
     app.register_blueprint(pages)
+    register_dashboard(app)
 
 
 def _refuse_malformed_ids() -> None:
     """Answer a text that is no id as an id that is nobody's; no query ever sees it."""
+    if not request.path.startswith("/api/"):
+        return
     for name, value in (request.view_args or {}).items():
         if name.endswith("_id") and not is_id(value):
             raise NotFound(f"{name.removesuffix('_id').capitalize()} not found")

@@ -97,11 +97,6 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         decorator: Callable[[View], View] = super().alt_response(status_code, **options)
         return decorator
 
-    def alt_response(self, status_code: int, **options: Any) -> Callable[[View], View]:
-        """Describe another answer."""
-        decorator: Callable[[View], View] = super().alt_response(status_code, **options)
-        return decorator
-
     def errorhandler(self, kind: type[Exception] | int) -> Callable[[View], View]:
         """Answer an error of this resource's views."""
         decorator: Callable[[View], View] = super().errorhandler(kind)

@@ -1,0 +1,247 @@
+"""What tests of handlers share: a video and a journal in memory, a clock, a job carried through.
+
+Knows no platform. The platforms answer from a real sandbox over real HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import requests
+
+from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient, UploadGone
+from workers.platforms.base import (
+    Access,
+    Context,
+    Draft,
+    Handler,
+    Incomplete,
+    Processing,
+    Published,
+    Ready,
+    Upload,
+)
+
+
+class Stopped(Exception):
+    """What the journal raises when the run may not go on: no `PublishError`."""
+
+
+class Sandbox:
+    """The sandbox's control API, and the clock that handlers and platforms share."""
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        self.url = url
+        self._session = session
+        self._shift = timedelta()
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = self._session.post(f"{self.url}/_sandbox{path}", json=body, timeout=10)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        answer = self._session.get(f"{self.url}/_sandbox{path}", timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def account(self, platform: str, **options: Any) -> dict[str, Any]:
+        account: dict[str, Any] = self.post("/accounts", platform=platform, **options)
+        return account
+
+    def fault(self, platform: str, call: str | None, kind: str, **fields: Any) -> None:
+        named = {} if call is None else {"call": call}
+        self.post("/faults", platform=platform, kind=kind, **named, **fields)
+
+    def settings(self, **changes: Any) -> None:
+        self.post("/settings", **changes)
+
+    def advance(self, seconds: float) -> None:
+        self._shift += timedelta(seconds=seconds)
+        self.post("/clock", advance_seconds=seconds)
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc) + self._shift
+
+    def posts(self) -> list[dict[str, Any]]:
+        posts: list[dict[str, Any]] = self.get("/posts")["posts"]
+        return posts
+
+    def calls(self, name: str | None = None) -> list[dict[str, Any]]:
+        entries = self.get("/journal")["entries"]
+        return [
+            entry for entry in entries if entry["event"] == "call" and name in (None, entry["call"])
+        ]
+
+    def call_names(self) -> list[str]:
+        return [call["call"] for call in self.calls()]
+
+
+class MemoryStream:
+    """One open range."""
+
+    def __init__(self, source: MemorySource, first: int, length: int) -> None:
+        self._source = source
+        self._place, self._end = first, first + length
+        self.is_open = True
+
+    def read(self, size: int, /) -> bytes:
+        assert self.is_open
+        piece = self._source.data[self._place : min(self._place + size, self._end)]
+        self._place += len(piece)
+        self._source.largest_read = max(self._source.largest_read, size)
+        return piece
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+class MemorySource:
+    """A video in memory that remembers what was opened."""
+
+    def __init__(self, data: bytes, content_type: str = "video/mp4") -> None:
+        self.data = data
+        self._content_type = content_type
+        self.link: str | None = None
+        self.ranges: list[tuple[int, int]] = []
+        self.streams: list[MemoryStream] = []
+        self.largest_read = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data)
+
+    @property
+    def content_type(self) -> str:
+        return self._content_type
+
+    @property
+    def filename(self) -> str:
+        return "video.mp4"
+
+    @property
+    def public_url(self) -> str | None:
+        return self.link
+
+    def open(self, first: int, length: int) -> MemoryStream:
+        assert 0 <= first and 0 < length and first + length <= self.size_bytes
+        self.ranges.append((first, length))
+        self.streams.append(MemoryStream(self, first, length))
+        return self.streams[-1]
+
+    @property
+    def open_streams(self) -> int:
+        return sum(stream.is_open for stream in self.streams)
+
+
+@dataclass
+class MemoryJournal:
+    """Keeps what was saved as JSON fields, in order, with what was reported as sent.
+
+    `stop_at_bytes` and `stop_at_commit` end the run there, as a cancellation does.
+    """
+
+    upload: Upload | None = None
+    saved: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    sent_bytes: list[int] = field(default_factory=list)
+    stop_at_bytes: int | None = None
+    stop_at_commit: bool = False
+
+    def save(self, upload: Upload) -> None:
+        self._keep("save", upload)
+
+    def commit_to_publish(self, upload: Upload) -> None:
+        if self.stop_at_commit:
+            raise Stopped
+        self._keep("commit", upload)
+
+    def sent(self, total_bytes: int) -> None:
+        self.sent_bytes.append(total_bytes)
+        if self.stop_at_bytes is not None and total_bytes >= self.stop_at_bytes:
+            raise Stopped
+
+    def _keep(self, kind: str, upload: Upload) -> None:
+        # Through JSON fields and back, as the row keeps it.
+        self.upload = type(upload).load(upload.dump())
+        self.saved.append((kind, upload.dump()))
+
+    @property
+    def commits(self) -> int:
+        return sum(kind == "commit" for kind, _ in self.saved)
+
+
+def access_of(account: Mapping[str, Any]) -> Access:
+    """Return the key that a sandbox account's connection gives."""
+    return Access(
+        token=account["accessToken"],
+        platform_user_id=account["platformUserId"],
+        username=account["username"],
+        login_type=account.get("loginType", ""),
+        scopes=frozenset(account["scopes"]),
+    )
+
+
+@dataclass
+class Job:
+    """One job driven as the pipeline drives it, one run after another."""
+
+    handler: Handler
+    sandbox: Sandbox
+    access: Access
+    source: MemorySource
+    draft: Draft
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    is_known_post: Callable[[str], bool] = lambda post_id: False
+    errors: list[PublishError] = field(default_factory=list)
+
+    @property
+    def context(self) -> Context:
+        return Context(
+            access=self.access,
+            draft=self.draft,
+            source=self.source,
+            journal=self.journal,
+            now=self.sandbox.now,
+            is_known_post=self.is_known_post,
+        )
+
+    def run(self) -> Processing | Published:
+        """Do one run: an existing upload is first asked about, then sent, then made public."""
+        found: Incomplete | Processing | Ready | Published = Incomplete()
+        if self.journal.upload is not None:
+            found = self.handler.poll(self.context, self.journal.upload)
+        if isinstance(found, Incomplete):
+            if self.journal.upload is None:
+                self.journal.save(self.handler.open(self.context))
+            assert self.journal.upload is not None
+            self.journal.save(self.handler.send(self.context, self.journal.upload))
+            return Processing(self.handler.api.poll_seconds)
+        if isinstance(found, Ready):
+            assert self.journal.upload is not None
+            return self.handler.publish(self.context, self.journal.upload)
+        return found
+
+    def carry_through(self, runs: int = 20) -> Published:
+        """Run until it is published, moving the clocks instead of waiting.
+
+        What a retry cures is remembered in `errors`; everything else is raised.
+        """
+        for _ in range(runs):
+            try:
+                found = self.run()
+            except UploadGone as error:
+                self.errors.append(error)
+                self.journal.upload = None
+            except RateLimited as error:
+                self.errors.append(error)
+                self.sandbox.advance((error.retry_at - self.sandbox.now()).total_seconds() + 1)
+            except (Transient, OutcomeUnknown) as error:
+                self.errors.append(error)
+            else:
+                if isinstance(found, Published):
+                    return found
+                self.sandbox.advance(found.again_seconds)
+        raise AssertionError(f"not published after {runs} runs: {self.errors}")

@@ -13,7 +13,6 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.clock import to_iso, utcnow
-from app.models import Account, Video
 from tests.factories import make_account, make_video
 
 Json = dict[str, Any]
@@ -30,7 +29,7 @@ class Caller:
     video_id: str = ""
 
     def body(self, platform: str = "TIKTOK", **changes: Any) -> Json:
-        """Return a body that is right, but for the changes; None leaves a field out."""
+        """Return a body that is right, but for the changes; `...` leaves a field out."""
         body = {"videoId": self.video_id, "platform": platform, "caption": "Hello", **changes}
         return {name: value for name, value in body.items() if value is not ...}
 

@@ -69,6 +69,14 @@ class RequestHandler(WSGIRequestHandler):
         finally:
             self.server.closed(self.connection)
 
+    def make_environ(self) -> "WSGIEnvironment":
+        """Keep headers with an underscore, like Instagram's `file_size`, which WSGI drops."""
+        environ = super().make_environ()
+        for name, value in self.headers.items():
+            if "_" in name:
+                environ.setdefault(f"HTTP_{name.upper()}", value)
+        return environ
+
     def run_wsgi(self) -> None:
         """Answer one request."""
         self.environ = environ = self.make_environ()

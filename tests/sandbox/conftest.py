@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -123,10 +124,11 @@ def _encode(
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         if codec == "libx264":
             stream.options = {"preset": "ultrafast", "bf": "2" if edit_list else "0"}
-        for _ in range(int(seconds * rate)):
+        for number in range(int(seconds * rate)):
             frame = av.VideoFrame(width, height, "yuv420p")
-            for plane in frame.planes:
-                plane.update(bytes(plane.buffer_size))
+            for plane in frame.planes:  # a noisy first picture, so that the file has some size
+                size = plane.buffer_size
+                plane.update(bytes(size) if number else random.Random(0).randbytes(size))
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
     return path.read_bytes()

@@ -71,13 +71,27 @@ _MEASURES: dict[str, _Measure] = {
 _INDEX: dict[bool | None, str | None] = {True: "in front", False: "at the end", None: None}
 _EDIT_LIST: dict[bool | None, str | None] = {True: "present", False: "none", None: None}
 
-_CHOICES: dict[str, tuple[Callable[[Probe], str | None], str]] = {
-    "container": (lambda probe: probe.content_type, "The file is {}"),
-    "video_codec": (lambda probe: probe.video_codec, "The pictures are encoded as {}"),
-    "audio_codec": (lambda probe: probe.audio_codec, "The sound is encoded as {}"),
-    "chroma": (lambda probe: _chroma(probe.pixel_format), "The colours are stored as {}"),
-    "index": (lambda probe: _INDEX[probe.moov_first], "The file's index (moov) is {}"),
-    "edit_list": (lambda probe: _EDIT_LIST[probe.has_edit_list], "The file's edit list is: {}"),
+
+@dataclass(frozen=True)
+class _Choice:
+    """How one of a few words is read and told."""
+
+    read: Callable[[Probe], str | None]
+    told: str
+    allowed: str = "{}"
+
+
+_CHOICES: dict[str, _Choice] = {
+    "container": _Choice(lambda probe: probe.content_type, "The file is {}"),
+    "video_codec": _Choice(lambda probe: probe.video_codec, "The pictures are encoded as {}"),
+    "audio_codec": _Choice(lambda probe: probe.audio_codec, "The sound is encoded as {}"),
+    "chroma": _Choice(lambda probe: _chroma(probe.pixel_format), "The colours are stored as {}"),
+    "index": _Choice(
+        lambda probe: _INDEX[probe.moov_first], "The file's index (moov) is {}", "it {}"
+    ),
+    "edit_list": _Choice(
+        lambda probe: _EDIT_LIST[probe.has_edit_list], "The file has an edit list"
+    ),
 }
 
 
@@ -131,11 +145,12 @@ def _choices(
     verb: str, probe: Probe, choices: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Violation]:
     for rule, allowed in choices.items():
-        read, told = _CHOICES[rule]
-        actual = read(probe)
+        choice = _CHOICES[rule]
+        actual = choice.read(probe)
         if actual is not None and actual not in allowed:
             limit = ", ".join(allowed)
-            yield Violation(rule, limit, actual, f"{told.format(actual)}; {verb} {limit}.")
+            told = f"{choice.told.format(actual)}; {verb} {choice.allowed.format(limit)}."
+            yield Violation(rule, limit, actual, told)
 
 
 def _chroma(pixel_format: str | None) -> str | None:

@@ -1,0 +1,79 @@
+"""Finding out what a stored object is, without downloading it and without trusting it.
+
+FFmpeg's libraries read the file in a process of their own (`probe_child.py`), which gets the
+bytes it asks for through a pipe: it holds no connection and no secret, and when a hostile file
+makes it crash, hang or swell, only the probe of that file fails.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.media.boxes import Layout, read_layout
+from app.media.facts import Probe, VideoInvalid
+from app.media.isolation import ProbeBounds, ask_child
+from app.media.window import Window
+from app.storage import Storage, StoredObject
+
+__all__ = ["Probe", "ProbeBounds", "VideoInvalid", "probe"]
+
+_CONTENT_TYPES = {
+    "avi": "video/x-msvideo",
+    "mpeg": "video/mpeg",
+    "mpegts": "video/mp2t",
+    "flv": "video/x-flv",
+    "asf": "video/x-ms-asf",
+}
+
+
+def probe(
+    storage: Storage, key: str, stat: StoredObject, bounds: ProbeBounds = ProbeBounds()
+) -> Probe:
+    """Return the facts about the version of an object that `stat` describes.
+
+    Raises `VideoInvalid` when it is no video that anyone could publish, and any `StorageError`.
+    """
+    if stat.size_bytes == 0:
+        raise VideoInvalid("video_empty", "The file is empty.")
+    window = Window(storage, key, stat, bounds.read_bytes)
+    facts = ask_child(window, bounds)
+    if facts["duration_seconds"] <= 0:
+        raise VideoInvalid("video_no_duration", "The video has no duration.")
+    return _probe_of(window, facts)
+
+
+def _probe_of(window: Window, facts: dict[str, Any]) -> Probe:
+    container = facts.pop("format").partition(",")[0]
+    layout: Layout | None = None
+    if container == "mov":
+        layout = read_layout(window)
+        content_type = layout.content_type
+        container = content_type.partition("/")[2]
+    elif container == "matroska":
+        content_type, container = _matroska_type(window)
+    else:
+        content_type = _CONTENT_TYPES.get(container, "application/octet-stream")
+    facts["rotation"] = round(-facts["rotation"] / 90) * 90 % 360  # FFmpeg turns the other way
+    if facts["rotation"] in (90, 270):
+        facts["width"], facts["height"] = facts["height"], facts["width"]
+    return Probe(
+        content_type=content_type,
+        container=container,
+        brand=layout.brand if layout else None,
+        size_bytes=window.size_bytes,
+        bit_rate=round(window.size_bytes * 8 / facts["duration_seconds"]),
+        moov_first=layout.moov_first if layout else None,
+        has_edit_list=layout.has_edit_list if layout else None,
+        **facts,
+    )
+
+
+def _matroska_type(window: Window) -> tuple[str, str]:
+    """Tell WebM from other Matroska files by the DocType (0x4282) in the EBML header.
+
+    https://www.rfc-editor.org/rfc/rfc8794#section-11.2.7
+    """
+    rest = window.read_at(0, 256).partition(b"\x42\x82")[2]
+    if rest and rest[1 : 1 + (rest[0] & 0x7F)].rstrip(b"\0") == b"webm":
+        return "video/webm", "webm"
+    return "video/x-matroska", "matroska"

@@ -1,0 +1,117 @@
+"""A container's state, and its error in our words.
+
+https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-container
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from workers.errors import (
+    AccountRefused,
+    PublishError,
+    RateLimited,
+    RequestRefused,
+    TokenExpired,
+    Transient,
+    UploadGone,
+    VideoRefused,
+)
+from workers.platforms.instagram.answers import section, sentence, text, whole
+from workers.platforms.instagram.codes import MISSING_OBJECT, SUBCODES
+from workers.platforms.instagram.graph import Graph
+from workers.platforms.instagram.upload import InstagramUpload
+
+IN_PROGRESS, FINISHED, PUBLISHED = "IN_PROGRESS", "FINISHED", "PUBLISHED"
+ERROR, EXPIRED = "ERROR", "EXPIRED"
+#: A container's life, whatever becomes of it.
+#: https://developers.facebook.com/docs/instagram-platform/content-publishing
+LIFE_SECONDS = 24 * 3600
+_FIELDS = "id,status_code,status,video_status"
+#: `status` is prose for people that holds the publishing subcode somewhere.
+_SUBCODE = re.compile(r"(?<!\d)22070\d\d(?!\d)")
+_UPLOADED = "complete"
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a read of a container said; `received_bytes` None where it says nothing of bytes."""
+
+    status_code: str
+    status: str
+    received_bytes: int | None
+    has_all_bytes: bool
+
+    @property
+    def is_dead(self) -> bool:
+        """Tell whether it can never be published any more."""
+        return self.status_code in (ERROR, EXPIRED)
+
+
+def read_container(graph: Graph, container_id: str) -> Container | None:
+    """Read a container; None where the platform does not know it, or not yet."""
+    try:
+        fields = graph.get(container_id, fields=_FIELDS)
+    except PublishError as error:
+        if error.code == MISSING_OBJECT:
+            return None
+        raise
+    status_code = text(fields, "status_code")
+    if not status_code:
+        raise Transient("bad_answer", "Instagram did not say how the video is doing")
+    uploading = section(section(fields, "video_status"), "uploading_phase")
+    return Container(
+        status_code=status_code,
+        status=text(fields, "status"),
+        received_bytes=whole(uploading, "bytes_transferred"),
+        has_all_bytes=text(uploading, "status") == _UPLOADED,
+    )
+
+
+@contextmanager
+def may_be_live(upload: InstagramUpload) -> Iterator[None]:
+    """Let no read end the job as if nothing were live, once it was to be published.
+
+    A read that the platform refuses settles nothing, so it is to be tried again; where only the
+    account's owner can help, the hint says what else there is to look at.
+    """
+    try:
+        yield
+    except (RequestRefused, VideoRefused) as error:
+        if upload.publishing_at is None or error.upload_is_dead:
+            raise
+        raise Transient(error.code, error.detail, hint=error.hint) from error
+    except AccountRefused as error:
+        if upload.publishing_at is None or error.upload_is_dead:
+            raise
+        hint = f"{error.hint}; the post may be live already, so look before posting it again"
+        raise AccountRefused(
+            error.code, error.detail, hint=hint, reconnect=error.reconnect
+        ) from error
+
+
+def death_of(container: Container) -> PublishError:
+    """Return the error for a container in ERROR or EXPIRED that has published nothing.
+
+    What another container may cure, and what no table knows, is `UploadGone`.
+    """
+    found = _SUBCODE.search(container.status)
+    if container.status_code == EXPIRED or found is None or int(found[0]) not in SUBCODES:
+        code = found[0] if found else f"container_{container.status_code.lower()}"
+        return UploadGone(code, _words(container)).for_dead_upload()
+    number, verdict = SUBCODES[int(found[0])]
+    code = found[0] if number is None else f"{number}/{found[0]}"
+    if issubclass(verdict.error, (Transient, UploadGone, RateLimited, TokenExpired)):
+        return UploadGone(code, _words(container)).for_dead_upload()
+    if issubclass(verdict.error, AccountRefused):
+        return AccountRefused(code, _words(container), hint=verdict.hint).for_dead_upload()
+    return verdict.error(code, _words(container), hint=verdict.hint).for_dead_upload()
+
+
+def _words(container: Container) -> str:
+    if container.status_code == EXPIRED:
+        return "Instagram let the upload expire"
+    return sentence(container.status) or "Instagram could not process the video"

@@ -1,0 +1,158 @@
+"""From an answer of Instagram that is no success to the error to raise."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from workers.errors import (
+    AccountRefused,
+    OutcomeUnknown,
+    PublishError,
+    RateLimited,
+    RequestRefused,
+    TokenExpired,
+    Transient,
+    UploadGone,
+    Verdict,
+)
+from workers.platforms.instagram.answers import Fields, section, sentence, text, whole
+from workers.platforms.instagram.codes import (
+    CODES,
+    PAIRS,
+    RECONNECT_HINT,
+    STATUSES,
+    SUBCODES,
+    THROTTLED_WAIT_SECONDS,
+)
+from workers.platforms.instagram.usage import free_again_at
+from workers.transport import Answer, unexpected
+
+logger = logging.getLogger(__name__)
+FACEBOOK_LOGIN = "facebook"
+
+
+@dataclass(frozen=True)
+class GraphError:
+    """The `error` object of the Graph API, read with care."""
+
+    code: int | str | None
+    subcode: int | None
+    words: str
+    is_transient: bool
+
+    @property
+    def name(self) -> str:
+        """Return the code as it is stored: `code/subcode`, `code`, or nothing."""
+        parts = [str(part) for part in (self.code, self.subcode) if part is not None]
+        return "/".join(parts)[:100]
+
+
+def read_error(fields: Fields) -> GraphError | None:
+    """Return the error that a body holds, if it holds one."""
+    if "error" not in fields:
+        return None
+    error = section(fields, "error")
+    logger.info(
+        "instagram answered with an error",
+        extra={"fbtrace_id": text(error, "fbtrace_id"), "code": error.get("code")},
+    )
+    # 0 is how the platform writes "no subcode".
+    return GraphError(
+        code=_code(error),
+        subcode=whole(error, "error_subcode") or None,
+        words=sentence(text(error, "error_user_msg") or text(error, "message")),
+        is_transient=error.get("is_transient") is True,
+    )
+
+
+def failure(
+    answer: Answer, *, now: datetime, login_type: str, acts: bool = False
+) -> PublishError | None:
+    """Return the error that an answer stands for, or None for a success.
+
+    A success has status 2xx and a JSON object without `error`. With `acts`, whatever is not a
+    clear refusal becomes `OutcomeUnknown`.
+    """
+    error = read_error(answer.json_object())
+    if error is None:
+        return _without_error(answer, now, login_type, acts=acts)
+    found = _raised(verdict_of(error, answer.status), error, answer, now)
+    if isinstance(found, (Transient, UploadGone)):
+        kind: type[PublishError] = OutcomeUnknown if acts else Transient
+        return kind(found.code, found.detail, hint=found.hint)
+    return for_flavour(found, login_type)
+
+
+def for_flavour(error: PublishError, login_type: str) -> PublishError:
+    """Return the error as it stands for a login flavour: Facebook Login has no refresh.
+
+    https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
+    """
+    if isinstance(error, TokenExpired) and login_type == FACEBOOK_LOGIN:
+        return AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
+    return error
+
+
+def verdict_of(error: GraphError, status: int) -> Verdict:
+    """Return what an error means: by its subcode, by both codes, by its code, by the status."""
+    if error.subcode in SUBCODES:
+        return SUBCODES[error.subcode][1]
+    if isinstance(error.code, int) and error.subcode is not None:
+        pair = PAIRS.get((error.code, error.subcode))
+        if pair is not None:
+            return pair
+    if error.code in CODES:
+        return CODES[error.code]
+    if error.is_transient:
+        return Verdict(Transient)
+    return _by_status(status)
+
+
+def throttled(code: str, words: str, answer: Answer, now: datetime) -> RateLimited:
+    """Return the error for a limit that names no time but perhaps in its headers."""
+    retry_at = free_again_at(answer, now) or now + timedelta(seconds=THROTTLED_WAIT_SECONDS)
+    return RateLimited(code, words, retry_at=retry_at)
+
+
+def _without_error(
+    answer: Answer, now: datetime, login_type: str, *, acts: bool
+) -> PublishError | None:
+    if 200 <= answer.status < 300:
+        if answer.json_object():
+            return None
+        kind: type[PublishError] = OutcomeUnknown if acts else Transient
+        return kind("bad_answer", "Instagram answered with something unreadable")
+    verdict = STATUSES.get(answer.status)
+    if verdict is None or verdict.error is Transient:
+        return unexpected(answer, acts=acts)
+    silent = GraphError(f"http_{answer.status}", None, "", False)
+    return for_flavour(_raised(verdict, silent, answer, now), login_type)
+
+
+def _by_status(status: int) -> Verdict:
+    if status in STATUSES:
+        return STATUSES[status]
+    return Verdict(RequestRefused if 400 <= status < 500 else Transient)
+
+
+def _raised(verdict: Verdict, error: GraphError, answer: Answer, now: datetime) -> PublishError:
+    code = error.name or f"http_{answer.status}"
+    words = error.words or f"Instagram answered {code}"
+    if issubclass(verdict.error, RateLimited):
+        wait = timedelta(seconds=verdict.wait_seconds or THROTTLED_WAIT_SECONDS)
+        retry_at = free_again_at(answer, now) or now + wait
+        return RateLimited(code, words, retry_at=retry_at, everyone=verdict.everyone)
+    if issubclass(verdict.error, AccountRefused):
+        return AccountRefused(code, words, hint=verdict.hint, reconnect=verdict.reconnect)
+    return verdict.error(code, words, hint=verdict.hint)
+
+
+def _code(error: Fields) -> int | str | None:
+    # Some refusals are words, under a number that says less.
+    word = text(section(error, "error_data"), "error_code")
+    if word in CODES:
+        return word
+    number = whole(error, "code")
+    return number if number is not None else sentence(text(error, "code")) or None

@@ -1,0 +1,106 @@
+"""The Instagram handler: container, bytes, processing, `media_publish`, the post's id and link.
+
+Everything before `media_publish` is invisible and may be done again; after it, one container
+alone can become the post.
+https://developers.facebook.com/docs/instagram-platform/content-publishing
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workers.errors import Transient
+from workers.platforms import base
+from workers.platforms.base import (
+    Access,
+    Context,
+    Incomplete,
+    Processing,
+    Published,
+    Ready,
+    Tokens,
+    Upload,
+)
+from workers.platforms.instagram import oauth
+from workers.platforms.instagram.codes import MISSING_OBJECT
+from workers.platforms.instagram.containers import (
+    IN_PROGRESS,
+    death_of,
+    may_be_live,
+    read_container,
+)
+from workers.platforms.instagram.graph import Graph
+from workers.platforms.instagram.judging import Judge, lacks_bytes
+from workers.platforms.instagram.opening import open_container
+from workers.platforms.instagram.posts import comments_warning, look_at
+from workers.platforms.instagram.publishing import publish_container
+from workers.platforms.instagram.sending import send_bytes
+from workers.platforms.instagram.upload import InstagramUpload
+
+
+class Handler(base.Handler):
+    """Speaks the Instagram Graph API; `api.url` is Facebook Login's host, `api.oauth_url`
+    Instagram Login's, and the account's `login_type` says which of them is meant."""
+
+    upload_type = InstagramUpload
+
+    def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
+        """Renew an Instagram Login token; a Facebook Login one raises `AccountRefused`."""
+        return oauth.refresh(self.api, access)
+
+    def open(self, context: Context) -> InstagramUpload:
+        """Make a container, after the quota was read."""
+        return open_container(Graph.of(self.api, context), self.api, context)
+
+    def send(self, context: Context, upload: Upload) -> InstagramUpload:
+        """Send the bytes that are missing; none where Instagram fetches the video itself."""
+        upload = _own(upload)
+        if not upload.upload_url or upload.is_sent:
+            return upload
+        first = self._received_bytes(context, upload) if upload.has_begun else 0
+        if first is not None and first < context.source.size_bytes:
+            begun = replace(upload, has_begun=True, moved_at=context.now().timestamp())
+            context.journal.save(begun)
+            send_bytes(context, begun, first)
+        return replace(upload, has_begun=True, is_sent=True, moved_at=context.now().timestamp())
+
+    def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
+        """Read the container, or the post where its id is known."""
+        upload = _own(upload)
+        graph = Graph.of(self.api, context)
+        if upload.media_id is not None:
+            return look_at(graph, upload.media_id, warnings=comments_warning(context.draft))
+        with may_be_live(upload):
+            container = read_container(graph, upload.container_id)
+            return Judge(graph, context, upload, self.api.poll_seconds).judge(container)
+
+    def publish(self, context: Context, upload: Upload) -> Published | Processing:
+        """Publish a container that `poll` found ready."""
+        graph = Graph.of(self.api, context)
+        return publish_container(graph, context, _own(upload), self.api.poll_seconds)
+
+    def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
+        """Look for a live post's id, or its link, once more."""
+        upload = _own(upload)
+        graph = Graph.of(self.api, context)
+        media_id = post_id or upload.media_id
+        if media_id is not None:
+            return look_at(graph, media_id)
+        return Judge(graph, context, upload, self.api.poll_seconds).live()
+
+    def _received_bytes(self, context: Context, upload: InstagramUpload) -> int | None:
+        """Read how far the platform got; None where it waits for nothing any more."""
+        container = read_container(Graph.of(self.api, context), upload.container_id)
+        if container is None:
+            raise Transient(MISSING_OBJECT, "Instagram does not show the upload at the moment")
+        if container.is_dead:
+            raise death_of(container)
+        is_waiting = lacks_bytes(upload, container, context.source.size_bytes)
+        if container.status_code != IN_PROGRESS or not is_waiting:
+            return None
+        return container.received_bytes or 0
+
+
+def _own(upload: Upload) -> InstagramUpload:
+    assert isinstance(upload, InstagramUpload)
+    return upload

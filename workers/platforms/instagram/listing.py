@@ -1,0 +1,81 @@
+"""Finding a post among the account's media: a container never tells which post it became.
+
+https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-container
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workers.errors import Ambiguous
+from workers.platforms.base import Context
+from workers.platforms.instagram.answers import (
+    Fields,
+    identifier,
+    moment,
+    section,
+    sections,
+    text,
+)
+from workers.platforms.instagram.graph import Graph
+
+#: How far the platform's clock may be behind ours.
+CLOCK_SLACK_SECONDS = 120
+PAGE_POSTS = 100
+PAGES_MAX = 10
+_FIELDS = "id,caption,permalink,timestamp,media_product_type"
+_REEL = "REELS"
+
+
+@dataclass(frozen=True)
+class Post:
+    """One live post; `url` None where the platform does not say."""
+
+    id: str
+    url: str | None
+
+
+def find_posts(graph: Graph, context: Context, since: float) -> list[Post]:
+    """Return the reels that may be this job's: made since a time in epoch seconds, with the very
+    same caption, and not owned by another job.
+
+    Raises `Ambiguous` where there are too many posts to tell.
+    """
+    earliest = since - CLOCK_SLACK_SECONDS
+    posts = []
+    for fields in _media(graph, context.access.platform_user_id, int(earliest)):
+        made_at = moment(fields, "timestamp")
+        post_id = identifier(fields, "id")
+        if post_id is None or made_at is None or made_at.timestamp() < earliest:
+            continue
+        if not _is_alike(fields, context.draft.text) or context.is_known_post(post_id):
+            continue
+        posts.append(Post(post_id, link_of(fields)))
+    return posts
+
+
+def link_of(fields: Fields) -> str | None:
+    """Return a post's public link, if the platform gave one."""
+    permalink = text(fields, "permalink")
+    return permalink if permalink.startswith(("https://", "http://")) else None
+
+
+def _is_alike(fields: Fields, caption: str) -> bool:
+    # A post without a caption has no such field.
+    return text(fields, "media_product_type") == _REEL and text(fields, "caption") == caption
+
+
+def _media(graph: Graph, user_id: str, since: int) -> Iterator[Fields]:
+    after = ""
+    for _ in range(PAGES_MAX):
+        cursor = {"after": after} if after else {}
+        page = graph.get(
+            f"{user_id}/media", fields=_FIELDS, since=since, limit=PAGE_POSTS, **cursor
+        )
+        yield from sections(page, "data")
+        paging = section(page, "paging")
+        after = text(section(paging, "cursors"), "after")
+        if not after or not text(paging, "next"):
+            return
+    raise Ambiguous("too_many_posts", "the account has too many posts to find this one among them")

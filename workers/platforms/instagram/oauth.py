@@ -1,0 +1,57 @@
+"""Renewing an account's token. Instagram Login only: Facebook Login has no refresh.
+
+https://developers.facebook.com/docs/instagram-platform/reference/refresh_access_token
+https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from workers.errors import AccountRefused, TokenExpired, Transient
+from workers.platforms.base import Access, Api, Tokens
+from workers.platforms.instagram.answers import Fields, text, whole
+from workers.platforms.instagram.codes import RECONNECT_HINT
+from workers.platforms.instagram.failures import failure
+from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, login_type_of
+from workers.transport import call
+
+LIFE_MAX_SECONDS = 366 * 86400
+
+
+def refresh(api: Api, access: Access) -> Tokens:
+    """Exchange a token that is at least a day old and not expired for one of 60 days.
+
+    The token is its own refresh token, and what is answered replaces it. Raises `AccountRefused`
+    with `reconnect` for a dead one: it can never be renewed again.
+    """
+    if login_type_of(access) != INSTAGRAM_LOGIN:
+        raise AccountRefused(
+            "no_refresh",
+            "tokens of Facebook Login cannot be renewed",
+            hint=RECONNECT_HINT,
+            reconnect=True,
+        )
+    answer = call(
+        "GET",
+        f"{api.oauth_url}/refresh_access_token",
+        params={"grant_type": "ig_refresh_token", "access_token": access.token},
+    )
+    now = datetime.now(timezone.utc)
+    error = failure(answer, now=now, login_type=INSTAGRAM_LOGIN)
+    if isinstance(error, TokenExpired):
+        raise AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
+    if error is not None:
+        raise error
+    return _tokens(answer.json_object(), now)
+
+
+def _tokens(fields: Fields, now: datetime) -> Tokens:
+    token = text(fields, "access_token")
+    if not token:
+        raise Transient("bad_answer", "Instagram gave no token")
+    seconds = whole(fields, "expires_in")
+    expires_at = None
+    if seconds is not None and 0 < seconds <= LIFE_MAX_SECONDS:
+        expires_at = now + timedelta(seconds=seconds)
+    return Tokens(access_token=token, expires_at=expires_at)

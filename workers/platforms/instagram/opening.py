@@ -1,0 +1,172 @@
+"""Asking for a container: what is refused before, the publishing quota, and its parameters.
+
+https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/media
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from workers.errors import (
+    PublishError,
+    RateLimited,
+    RequestRefused,
+    Transient,
+    VideoRefused,
+)
+from workers.platforms.base import Api, Context, Draft
+from workers.platforms.instagram.answers import (
+    Fields,
+    identifier,
+    section,
+    sections,
+    text,
+    whole,
+)
+from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS
+from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, Graph
+from workers.platforms.instagram.upload import InstagramUpload
+
+DURATION_MIN_SECONDS = 3.0
+DURATION_MAX_SECONDS = 15 * 60.0
+COLLABORATORS_MAX = 3
+_RESUMABLE = "resumable"
+_META = ".facebook.com"
+
+
+def open_container(graph: Graph, api: Api, context: Context) -> InstagramUpload:
+    """Make a container for the draft. Publishes nothing; a container left behind is invisible.
+
+    Raises `RequestRefused` or `VideoRefused` for what Instagram has no way to post, `RateLimited`
+    when the account's quota is used up.
+    """
+    _refuse_unfit(context.draft)
+    link = _video_link(context, graph.login_type)
+    _refuse_over_quota(graph, context)
+    video = {"video_url": link} if link else {"upload_type": _RESUMABLE}
+    user_id = context.access.platform_user_id
+    answer = graph.post(f"{user_id}/media", {**_parameters(context.draft), **video})
+    container_id = identifier(answer, "id")
+    if container_id is None:
+        raise Transient("bad_answer", "Instagram did not say where to put the video")
+    now = context.now().timestamp()
+    return InstagramUpload(
+        container_id=container_id,
+        upload_url="" if link else _upload_url(answer, api),
+        created_at=now,
+        moved_at=now,
+    )
+
+
+def _refuse_unfit(draft: Draft) -> None:
+    if draft.privacy != "public":
+        raise RequestRefused(
+            "privacy_unsupported",
+            "Instagram has no private or unlisted posts",
+            hint="Choose the privacy level public",
+        )
+    length = draft.duration_seconds
+    # 0: the length is not known, so the platform decides.
+    if length and not DURATION_MIN_SECONDS <= length <= DURATION_MAX_SECONDS:
+        raise VideoRefused(
+            "duration_unsupported",
+            f"Instagram takes reels of 3 seconds to 15 minutes, this one has {length:.1f} seconds",
+            hint="Cut the video to fit",
+        )
+    for error in _unfit_options(draft):
+        raise error
+
+
+def _unfit_options(draft: Draft) -> list[PublishError]:
+    errors: list[PublishError] = []
+    offset = draft.options.get("thumbOffsetMs")
+    if offset is not None and draft.duration_seconds and offset >= draft.duration_seconds * 1000:
+        errors.append(
+            RequestRefused(
+                "thumb_offset_out_of_range",
+                "the cover frame lies behind the end of the video",
+                hint="Choose a thumbOffsetMs within the video",
+            )
+        )
+    if len(draft.options.get("collaborators") or ()) > COLLABORATORS_MAX:
+        errors.append(
+            RequestRefused("too_many_collaborators", "Instagram takes at most 3 collaborators")
+        )
+    return errors
+
+
+def _video_link(context: Context, login_type: str) -> str | None:
+    """Return the link Instagram can fetch the video by; None where we send the bytes.
+
+    Only Facebook Login is documented to take bytes:
+    https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
+    """
+    link = context.source.public_url
+    if link is None and login_type == INSTAGRAM_LOGIN:
+        raise VideoRefused(
+            "video_url_required",
+            "accounts connected through Instagram Login can only post videos by a public link",
+            hint="The video store must be reachable from outside, "
+            "or connect the account through Facebook Login",
+        )
+    return link
+
+
+def _refuse_over_quota(graph: Graph, context: Context) -> None:
+    """Read how many posts the account may still make today; the platform checks it only at last.
+
+    https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/content_publishing_limit
+    """
+    path = f"{context.access.platform_user_id}/content_publishing_limit"
+    data = sections(graph.get(path, fields="quota_usage,config"), "data")
+    if not data:
+        return
+    used = whole(data[0], "quota_usage")
+    total = whole(section(data[0], "config"), "quota_total")
+    if used is not None and total is not None and used >= total:
+        raise RateLimited(
+            "publishing_quota",
+            f"the account has made the {total} posts that Instagram takes in 24 hours",
+            retry_at=context.now() + timedelta(seconds=QUOTA_WAIT_SECONDS),
+        )
+
+
+def _parameters(draft: Draft) -> dict[str, str]:
+    options = draft.options
+    given = {
+        "caption": draft.text or None,
+        "cover_url": options.get("coverUrl"),
+        "thumb_offset": options.get("thumbOffsetMs"),
+        "audio_name": options.get("audioName"),
+        "location_id": options.get("locationId"),
+    }
+    fields = {"media_type": "REELS", "share_to_feed": _flag(draft.share_to_feed)}
+    fields.update({name: str(value) for name, value in given.items() if value is not None})
+    if options.get("collaborators"):
+        fields["collaborators"] = json.dumps(list(options["collaborators"]))
+    if options.get("isAiGenerated") is not None:
+        fields["is_ai_generated"] = _flag(options["isAiGenerated"])
+    return fields
+
+
+def _flag(value: object) -> str:
+    return "true" if value else "false"
+
+
+def _upload_url(answer: Fields, api: Api) -> str:
+    """Return where the bytes go; only Meta, or the very host we asked, may see the token."""
+    url = text(answer, "uri")
+    try:
+        target, asked = urlsplit(url), urlsplit(api.url)
+    except ValueError:
+        target, asked = urlsplit(""), urlsplit("")
+    is_meta = target.scheme == "https" and (target.hostname or "").endswith(_META)
+    is_asked = bool(target.netloc) and (target.scheme, target.netloc) == (
+        asked.scheme,
+        asked.netloc,
+    )
+    if not is_meta and not is_asked:
+        raise Transient("bad_answer", "Instagram did not say where to put the video")
+    return url

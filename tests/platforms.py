@@ -1,0 +1,61 @@
+"""The sandbox's control API, as tests use it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import requests
+
+
+class Platforms:
+    """Makes accounts, switches faults on, and tells what is live."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+
+    def __enter__(self) -> Platforms:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._session.close()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._call("POST", "/reset")
+
+    def account(self, platform: str, **options: Any) -> dict[str, Any]:
+        """Make an account; returns what `PUT /api/accounts/{platform}` takes."""
+        return self._call("POST", "/accounts", platform=platform, **options)
+
+    def fault(self, platform: str, kind: str, **fields: Any) -> None:
+        """Switch a fault on."""
+        self._call("POST", "/faults", platform=platform, kind=kind, **fields)
+
+    def settings(self, **changes: Any) -> None:
+        """Change how the sandbox behaves."""
+        self._call("POST", "/settings", **changes)
+
+    def posts(self) -> list[dict[str, Any]]:
+        """Return what is live."""
+        posts: list[dict[str, Any]] = self._call("GET", "/posts")["posts"]
+        return posts
+
+    def journal(self, call: str | None = None) -> list[dict[str, Any]]:
+        """Return the calls made, in order; of one name where given."""
+        entries = self._call("GET", "/journal")["entries"]
+        return [entry for entry in entries if call is None or entry.get("call") == call]
+
+    def _call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        url = f"{self.url}/_sandbox{path}"
+        options = {"json": body} if method == "POST" else {}
+        answer = self._session.request(method, url, timeout=30, **options)
+        assert answer.ok, answer.text
+        found: dict[str, Any] = answer.json()
+        return found

@@ -1,0 +1,41 @@
+"""Fixtures of the handlers' tests: the sandbox's control, and videos of several chunks."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from sandbox.server import SandboxServer
+from tests.workers.platforms.support import Sandbox
+
+LONG_VIDEO_BYTES = 20_000_003
+
+
+@pytest.fixture
+def control(sandbox: SandboxServer) -> Iterator[Sandbox]:
+    """The sandbox's control API, with nothing live and no faults."""
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=0))
+        control = Sandbox(sandbox.url, session)
+        control.post("/reset")
+        yield control
+
+
+@pytest.fixture(scope="session")
+def video(film: Path) -> bytes:
+    """A real video that fits into one request."""
+    return film.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def long_video(video: bytes) -> bytes:
+    """The same video with noise in a box that players skip: several chunks, none like another."""
+    size = LONG_VIDEO_BYTES - len(video)
+    noise = random.Random(1).randbytes(size - 8)
+    return video + struct.pack(">I4s", size, b"free") + noise

@@ -1,0 +1,169 @@
+"""The outbox: signed, in order, retried with the same id, dead after three days."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.models import Notification
+from app.publishing import outcomes
+from app.publishing.claims import claim_next
+from app.publishing.timeline import Failure
+from app.states import NotificationState
+from tests.factories import make_job
+from workers.notify import deliver
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class Receiver:
+    """A back end that answers as it is told, and remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.deliveries: list[tuple[dict[str, str], bytes]] = []
+        receiver = self
+
+        class Route(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.deliveries.append((headers, body))
+                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Route)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A listening receiver."""
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever, daemon=True)
+    thread.start()
+    yield receiver
+    receiver.server.shutdown()
+    receiver.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def config(config: Config, receiver: Receiver) -> Config:
+    """Settings with that receiver."""
+    return replace(config, webhook_url=receiver.url, webhook_secret=SECRET)
+
+
+def fail_one() -> None:
+    """Let a job fail."""
+    make_job()
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None
+    outcomes.fail(claim, Failure("file_format", "video", "the file is broken"), utcnow())
+
+
+def stored() -> list[Notification]:
+    """Read the outbox afresh."""
+    rows = db.session.query(Notification).order_by(Notification.id).populate_existing().all()
+    db.session.rollback()
+    return rows
+
+
+def make_due(*, created: timedelta = timedelta()) -> None:
+    """Let the pause after a failed delivery be over."""
+    for notification in db.session.query(Notification):
+        notification.due_at = utcnow()
+        notification.created_at -= created
+    db.session.commit()
+
+
+@pytest.mark.usefixtures("context")
+def test_delivery_verifies_and_says_what_happened(receiver: Receiver) -> None:
+    fail_one()
+    deliver()
+    [(headers, body)] = receiver.deliveries
+    event = Webhook(SECRET).verify(body, headers)
+    assert event["type"] == "publish.failed"
+    assert event["data"]["title"] == "Publishing Failed"
+    assert event["data"]["message"] == "Failed to publish to TikTok: the file is broken"
+    assert event["data"]["error"]["category"] == "video"
+    assert [one.state for one in stored()] == [NotificationState.DELIVERED]
+    deliver()
+    assert len(receiver.deliveries) == 1
+
+
+@pytest.mark.usefixtures("context")
+def test_failed_delivery_is_repeated_with_the_same_id(receiver: Receiver) -> None:
+    receiver.statuses = [500, 302]
+    fail_one()
+    for _ in range(3):
+        deliver()
+        make_due()
+    ids = {headers["webhook-id"] for headers, _ in receiver.deliveries}
+    assert len(receiver.deliveries) == 3 and len(ids) == 1
+    [notification] = stored()
+    assert notification.state is NotificationState.DELIVERED
+
+
+@pytest.mark.usefixtures("context")
+def test_pause_after_a_failure_grows(receiver: Receiver) -> None:
+    receiver.statuses = [500, 500]
+    fail_one()
+    pauses = []
+    for _ in range(2):
+        deliver()
+        pauses.append(stored()[0].due_at - utcnow())
+        make_due()
+    assert timedelta() < pauses[0] < timedelta(seconds=6) < pauses[1] < timedelta(seconds=16)
+
+
+@pytest.mark.usefixtures("context")
+def test_later_notification_of_a_subject_waits_for_the_earlier(receiver: Receiver) -> None:
+    receiver.statuses = [500]
+    fail_one()
+    [first] = stored()
+    columns = {"subject_id": first.subject_id, "user_id": "alice", "type": "t", "body": "{}"}
+    db.session.add(Notification(**columns))
+    db.session.commit()
+    deliver()
+    assert len(receiver.deliveries) == 1
+    make_due()
+    deliver()
+    ids = [headers["webhook-id"] for headers, _ in receiver.deliveries]
+    assert ids == [first.id, first.id, stored()[1].id]
+
+
+@pytest.mark.usefixtures("context")
+def test_three_days_are_enough(receiver: Receiver) -> None:
+    receiver.statuses = [500]
+    fail_one()
+    make_due(created=timedelta(days=3, minutes=1))
+    deliver()
+    [notification] = stored()
+    assert (notification.state, notification.last_error) == (NotificationState.DEAD, "http_500")
+    deliver()
+    assert len(receiver.deliveries) == 1
+
+
+@pytest.mark.usefixtures("context")
+def test_nobody_listening_loses_nothing(receiver: Receiver) -> None:
+    receiver.server.server_close()
+    fail_one()
+    deliver()
+    [notification] = stored()
+    assert notification.state is NotificationState.PENDING
+    assert notification.last_error == "connection_lost"

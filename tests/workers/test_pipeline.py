@@ -1,0 +1,243 @@
+"""A job's way through the pipeline, against the sandbox's platforms, on both databases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.clock import utcnow
+from app.extensions import db
+from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
+from app.publishing import steer
+from app.queues import current_redis
+from app.states import AccountState, JobState
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.processes import wait_until
+from tests.workers.conftest import connect
+from workers.pipeline import JobFailed, advance
+
+PLATFORM_NAMES = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
+FINAL = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+
+@pytest.fixture(autouse=True)
+def surroundings(context: None) -> Iterator[None]:
+    """Every test has an application around it."""
+    yield
+
+
+def row(job_id: str) -> PublishJob:
+    """Read a job afresh."""
+    job = db.session.get_one(PublishJob, job_id, populate_existing=True)
+    db.session.rollback()
+    return job
+
+
+def all_of(kind: type, **columns: object) -> list:  # type: ignore[type-arg]
+    """Read rows afresh."""
+    found = db.session.query(kind).filter_by(**columns).populate_existing().all()
+    db.session.rollback()
+    return found
+
+
+def run_once(job: PublishJob) -> PublishJob:
+    """Do what one wake-up does."""
+    try:
+        advance(job.platform, job.id)
+    except JobFailed:
+        pass
+    return row(job.id)
+
+
+def run_to_end(job: PublishJob) -> PublishJob:
+    """Do what wake-ups do until the job has ended; the rows' due times are kept."""
+
+    def look() -> PublishJob | None:
+        found = run_once(job)
+        return found if found.state in FINAL else None
+
+    return wait_until(look, f"the end of {job.id}")
+
+
+@pytest.mark.parametrize("platform", PLATFORM_NAMES)
+def test_video_goes_live_byte_for_byte(
+    platform: str, platforms: Platforms, stored_film: Video, film: Path
+) -> None:
+    account = connect(platforms, platform)
+    job = make_job(platform, account=account, video=stored_film, hashtags=["fun"])
+    done = run_to_end(job)
+    assert (done.state, done.progress, done.attempts_made) == (JobState.COMPLETED, 100, 1)
+    [post] = platforms.posts()
+    assert post["sha256"] == hashlib.sha256(film.read_bytes()).hexdigest()
+    [recorded] = all_of(PublishedPost, job_id=job.id)
+    assert recorded.platform_post_id is not None
+    [notification] = all_of(Notification, subject_id=job.id)
+    assert notification.type == "publish.completed"
+
+
+@pytest.mark.parametrize("platform", PLATFORM_NAMES)
+def test_expired_token_is_refreshed_before_use(
+    platform: str, platforms: Platforms, stored_film: Video
+) -> None:
+    if platform == "INSTAGRAM":
+        pytest.skip("Facebook's tokens cannot be refreshed")
+    account = connect(platforms, platform)
+    old = account.access_token
+    account.expires_at = utcnow() - timedelta(minutes=1)
+    db.session.commit()
+    job = make_job(platform, account=account, video=stored_film)
+    done = run_to_end(job)
+    assert (done.state, done.error_code, done.error_message) == (JobState.COMPLETED, None, None)
+    assert all_of(Account, id=account.id)[0].access_token != old
+
+
+def test_refused_refresh_asks_the_owner_to_reconnect(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "TIKTOK")
+    account.expires_at = utcnow() - timedelta(minutes=1)
+    account.refresh_token = "revoked"
+    db.session.commit()
+    job = make_job("TIKTOK", account=account, video=stored_film)
+    failed = run_to_end(job)
+    assert (failed.state, failed.error_category) == (JobState.FAILED, "account")
+    assert all_of(Account, id=account.id)[0].state is AccountState.RECONNECT_REQUIRED
+    told = [one.type for one in all_of(Notification)]
+    assert sorted(told) == ["account.reconnect_required", "publish.failed"]
+    assert platforms.posts() == []
+
+
+def test_network_failure_is_tried_again_after_the_backoff(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "TIKTOK")
+    platforms.fault("TIKTOK", "cut", call="tiktok.creator_info")
+    job = make_job(
+        "TIKTOK", account=account, video=stored_film, backoff_type="fixed", backoff_delay_ms=300
+    )
+    before = utcnow()
+    waiting = run_once(job)
+    assert waiting.state_at(before) is JobState.DELAYED
+    assert waiting.error_category == "network"
+    assert waiting.due_at is not None and waiting.due_at >= before + timedelta(milliseconds=300)
+    done = run_to_end(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 2)
+    assert done.error_code is None
+
+
+def test_attempts_run_out(platforms: Platforms, stored_film: Video) -> None:
+    account = connect(platforms, "TIKTOK")
+    platforms.fault("TIKTOK", "error", call="tiktok.creator_info", status=503, times=9)
+    job = make_job(
+        "TIKTOK", account=account, video=stored_film, max_attempts=3, backoff_delay_ms=50
+    )
+    failed = run_to_end(job)
+    assert (failed.state, failed.attempts_made) == (JobState.FAILED, 3)
+    assert failed.error_category == "platform"
+
+
+def test_rate_limit_costs_no_attempt(platforms: Platforms, stored_film: Video) -> None:
+    account = connect(platforms, "TIKTOK")
+    platforms.fault(
+        "TIKTOK", "error", call="tiktok.creator_info", code="spam_risk_too_many_posts"
+    )
+    job = make_job("TIKTOK", account=account, video=stored_film)
+    held = run_once(job)
+    assert held.state_at(utcnow()) is JobState.DELAYED
+    assert (held.attempts_made, held.error_category) == (0, "rate_limit")
+
+
+def test_retry_after_failure_finds_what_is_already_live(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """The user's retry goes on from the checkpoint: the post is found, not made again."""
+    account = connect(platforms, "YOUTUBE")
+    platforms.fault("YOUTUBE", "lost_answer", call="youtube.upload")
+    platforms.fault("YOUTUBE", "error", call="youtube.videos", code="forbidden")
+    job = make_job("YOUTUBE", account=account, video=stored_film)
+    assert run_to_end(job).state is JobState.FAILED
+    assert len(platforms.posts()) == 1
+    steer.retry(job.id, utcnow())
+    assert run_to_end(job).state is JobState.COMPLETED
+    assert len(platforms.posts()) == 1
+
+
+def test_missing_object_fails_at_once(platforms: Platforms, stored_film: Video, app: Flask) -> None:
+    app.extensions["storage"].delete(stored_film.r2_key)
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    failed = run_to_end(job)
+    assert (failed.error_code, failed.error_category) == ("video_missing", "video")
+    assert failed.attempts_made == 1
+
+
+def test_unfit_object_is_refused_with_the_figure(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    assert stored_film.probe is not None
+    stored_film.probe = {**stored_film.probe, "duration_seconds": 2.1}
+    db.session.merge(stored_film)
+    db.session.commit()
+    job = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=stored_film)
+    failed = run_to_end(job)
+    assert failed.error_code == "duration_min"
+    assert "2.1 s" in (failed.error_message or "")
+    assert platforms.journal("instagram.container") == []
+
+
+def test_disconnected_account_fails_as_account(platforms: Platforms, stored_film: Video) -> None:
+    account = connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=stored_film)
+    account.deleted_at = utcnow()
+    account.access_token = account.refresh_token = None
+    db.session.commit()
+    assert run_to_end(job).error_code == "account_disconnected"
+
+
+def test_timeline_tells_every_attempt_step_and_wait(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("TIKTOK", "cut", call="tiktok.creator_info")
+    account = connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=stored_film, backoff_delay_ms=50)
+    run_to_end(job)
+    entries = [
+        (entry.kind, entry.name, entry.outcome)
+        for entry in sorted(all_of(TimelineEntry, job_id=job.id), key=lambda entry: entry.id)
+    ]
+    assert entries == [
+        ("change", "accepted", None),
+        ("wait", "queue", "done"),
+        ("attempt", "attempt 1", "failed"),
+        ("step", "token", "done"),
+        ("step", "video", "done"),
+        ("step", "optimize", "done"),
+        ("step", "upload", "failed"),
+        ("wait", "backoff", "done"),
+        ("attempt", "attempt 2", "done"),
+        ("step", "token", "done"),
+        ("step", "video", "done"),
+        ("step", "optimize", "done"),
+        ("step", "upload", "done"),
+        ("step", "process", "done"),
+        ("step", "record", "done"),
+        ("change", "completed", None),
+    ]
+    assert all(entry.ended_at for entry in all_of(TimelineEntry, job_id=job.id))
+
+
+def test_nothing_on_redis_is_pickled_or_secret(platforms: Platforms, stored_film: Video) -> None:
+    account = connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=stored_film)
+    run_once(job)
+    secrets = [value.encode() for value in (account.access_token, account.refresh_token) if value]
+    redis = current_redis()
+    for key in redis.scan_iter():
+        dumped = redis.dump(key) or b""
+        assert b"\x80\x04\x95" not in dumped and b"\x80\x05\x95" not in dumped, key
+        assert not any(secret in dumped for secret in secrets), key

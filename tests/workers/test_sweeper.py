@@ -1,0 +1,91 @@
+"""Redis is disposable: what it lost is put back from the rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from app.clock import utcnow
+from app.extensions import db
+from app.models import PublishJob
+from app.publishing import outcomes
+from app.publishing.claims import claim_next
+from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
+from tests.factories import make_job
+from tests.services import RedisServer
+from workers.sweeper import sweep
+
+pytestmark = pytest.mark.usefixtures("context")
+QUEUE = PUBLISH_QUEUES["TIKTOK"]
+
+
+def queued(redis: Redis, name: str = QUEUE) -> int:
+    """Count the runs on a queue."""
+    return RunQueue(name, redis).count
+
+
+def end_lease(job: PublishJob) -> None:
+    """Let a lost worker's lease be over."""
+    db.session.get_one(PublishJob, job.id, populate_existing=True).due_at = utcnow()
+    db.session.commit()
+
+
+def delayed(redis: Redis) -> int:
+    """Count the delayed runs."""
+    return int(redis.zcard(PostScheduler(QUEUE, redis).scheduled_jobs_key))
+
+
+def test_rows_without_a_wake_up_get_one(redis: Redis) -> None:
+    for _ in range(3):
+        make_job()
+    redis.delete(RunQueue(QUEUE, redis).key)
+    sweep(utcnow())
+    assert queued(redis) == 3
+    sweep(utcnow())
+    assert queued(redis) == 3
+
+
+def test_rows_in_a_workers_hands_are_left_alone(redis: Redis) -> None:
+    job = make_job()
+    claim_next("TIKTOK", utcnow())
+    redis.delete(RunQueue(QUEUE, redis).key)
+    sweep(utcnow())
+    assert queued(redis) == 0
+    end_lease(job)
+    sweep(utcnow())
+    assert queued(redis) == 1
+
+
+def test_delayed_rows_are_put_back_after_redis_lost_its_memory(redis: Redis) -> None:
+    for _ in range(3):
+        make_job(due_at=utcnow() + timedelta(hours=1))
+    sweep(utcnow())
+    redis.flushall()
+    sweep(utcnow())
+    assert delayed(redis) == 3
+    sweep(utcnow())
+    assert delayed(redis) == 3
+
+
+def test_post_accepted_while_redis_was_away_is_found(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    redis_server.kill()
+    try:
+        make_job()
+    finally:
+        redis_server.start()
+    sweep(utcnow())
+    assert queued(redis) == 1
+
+
+def test_undelivered_notifications_wake_a_worker(redis: Redis) -> None:
+    make_job()
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None
+    outcomes.cancelled(claim, utcnow())
+    redis.flushall()
+    sweep(utcnow())
+    assert queued(redis, MAINTENANCE_QUEUE) == 1

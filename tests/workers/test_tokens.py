@@ -1,0 +1,154 @@
+"""Tokens: refreshed in time, by one worker at a time, and never lost."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+
+from app.clock import utcnow
+from app.extensions import db
+from app.models import Account
+from app.states import AccountState
+from tests.factories import make_account
+from workers import tokens
+from workers.errors import AccountRefused, NetworkFailure, PublishError
+from workers.platforms.base import (
+    Access,
+    Api,
+    Context,
+    Handler,
+    Processing,
+    Published,
+    Tokens,
+    Upload,
+)
+
+pytestmark = pytest.mark.usefixtures("context")
+
+
+class OAuthOnly(Handler):
+    """A platform that can only refresh tokens, and counts how often it was asked."""
+
+    upload_type = Upload
+
+    def __init__(self, error: PublishError | None = None) -> None:
+        super().__init__(Api(url=""))
+        self.asked: list[str | None] = []
+        self._error = error
+
+    def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
+        self.asked.append(refresh_token)
+        if self._error is not None:
+            raise self._error
+        count = len(self.asked)
+        return Tokens(f"fresh-{count}", utcnow() + timedelta(hours=1), f"rotated-{count}")
+
+    def open(self, context: Context) -> Upload:
+        raise AssertionError("not asked for here")
+
+    def send(self, context: Context, upload: Upload) -> Upload:
+        raise AssertionError("not asked for here")
+
+    def poll(self, context: Context, upload: Upload) -> Processing:
+        raise AssertionError("not asked for here")
+
+    def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
+        raise AssertionError("not asked for here")
+
+
+def stored(account: Account) -> Account:
+    """Read an account afresh."""
+    found = db.session.get_one(Account, account.id, populate_existing=True)
+    db.session.rollback()
+    return found
+
+
+def soon() -> datetime:
+    """A token's end that is too near to begin an upload with."""
+    return utcnow() + timedelta(minutes=4)
+
+
+def test_good_token_is_used_as_it_is() -> None:
+    handler, account = OAuthOnly(), make_account()
+    assert tokens.access_for(handler, account.id).token == account.access_token
+    assert handler.asked == []
+
+
+def test_token_near_its_end_is_replaced_and_both_tokens_stored() -> None:
+    handler = OAuthOnly()
+    account = make_account(expires_at=soon(), refresh_token="first")
+    assert tokens.access_for(handler, account.id).token == "fresh-1"
+    assert handler.asked == ["first"]
+    assert (stored(account).access_token, stored(account).refresh_token) == ("fresh-1", "rotated-1")
+
+
+def test_workers_at_once_refresh_once(app: Flask) -> None:
+    handler = OAuthOnly()
+    account = make_account(expires_at=soon())
+    start, got = threading.Barrier(6), []
+
+    def work() -> None:
+        start.wait()
+        with app.app_context():
+            got.append(tokens.access_for(handler, account.id).token)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == ["fresh-1"] * 6
+    assert len(handler.asked) == 1
+
+
+def test_turn_of_a_dead_worker_ends() -> None:
+    handler = OAuthOnly()
+    account = make_account(expires_at=soon(), refreshing_until=utcnow() - timedelta(seconds=1))
+    assert tokens.access_for(handler, account.id).token == "fresh-1"
+
+
+def test_refused_refresh_marks_the_account_once() -> None:
+    handler = OAuthOnly(AccountRefused("invalid_grant", "revoked", reconnect=True))
+    account = make_account(expires_at=soon())
+    for _ in range(2):
+        with pytest.raises(AccountRefused):
+            tokens.access_for(handler, account.id)
+    assert stored(account).state is AccountState.RECONNECT_REQUIRED
+    assert stored(account).refreshing_until is None
+    assert len(handler.asked) == 1
+
+
+def test_refresh_ahead_that_fails_costs_nothing() -> None:
+    handler = OAuthOnly(NetworkFailure("read_timeout"))
+    account = make_account(expires_at=soon())
+    assert tokens.access_for(handler, account.id).token == account.access_token
+
+
+def test_expired_token_whose_refresh_fails_is_an_error() -> None:
+    handler = OAuthOnly(NetworkFailure("read_timeout"))
+    account = make_account(expires_at=utcnow() - timedelta(seconds=1))
+    with pytest.raises(NetworkFailure):
+        tokens.access_for(handler, account.id)
+
+
+def test_instagram_login_token_is_renewed_after_a_week() -> None:
+    handler = OAuthOnly()
+    young = make_account(
+        "INSTAGRAM", login_type="instagram", expires_at=utcnow() + timedelta(days=59)
+    )
+    tokens.access_for(handler, young.id)
+    assert handler.asked == []
+    older = make_account(
+        "INSTAGRAM", login_type="instagram", expires_at=utcnow() + timedelta(days=52)
+    )
+    assert tokens.access_for(handler, older.id).token == "fresh-1"
+
+
+def test_facebook_login_token_is_never_refreshed_ahead() -> None:
+    handler = OAuthOnly()
+    account = make_account("INSTAGRAM", login_type="facebook", expires_at=soon())
+    tokens.access_for(handler, account.id)
+    assert handler.asked == []

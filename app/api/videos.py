@@ -21,7 +21,7 @@ from app.schemas.video import (
     VideoSchema,
     VideosSchema,
 )
-from app.storage.errors import StorageError, StoreUnavailable
+from app.storage.errors import StorageError
 from app.videos import (
     LinkRefused,
     LinkUsed,
@@ -147,10 +147,10 @@ def answer_refused_link(error: LinkRefused) -> Response:
     return problem(error.status, str(error))
 
 
-def answer_lost_store(error: StoreUnavailable) -> Response:
-    """Answer that the store is to blame, wherever it was asked."""
+@blueprint.errorhandler(StorageError)
+def answer_bad_store(error: StorageError) -> Response:
+    """Answer that the store is to blame: every key that came from outside was checked before."""
     return problem(503, str(error), headers=Unavailable.headers)
 
 
 blueprint.after_request(let_pages_of_others_upload)
-blueprint.app_errorhandler(StoreUnavailable)(answer_lost_store)

@@ -1,0 +1,360 @@
+"""Registering, showing and deleting videos."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.models import Video
+from app.publishing.steer import cancel
+from tests.app.clips import clip_bytes
+from tests.factories import make_account, make_job, make_video
+
+Auth = Callable[..., dict[str, str]]
+MISSING = {"r2Key": ["There is no such object in the video store"]}
+
+
+@pytest.fixture
+def folder(config: Config) -> Path:
+    config.video_dir.mkdir(parents=True, exist_ok=True)
+    return config.video_dir
+
+
+@pytest.fixture
+def clip(folder: Path) -> Path:
+    path = folder / "alice" / "clip.mp4"
+    path.parent.mkdir()
+    path.write_bytes(clip_bytes())
+    return path
+
+
+@pytest.fixture
+def register(client: FlaskClient, auth: Auth) -> Callable[..., TestResponse]:
+    def post(key: str = "alice/clip.mp4", title: str = "A film", user: str = "alice") -> Any:
+        return client.post("/api/videos", json={"r2Key": key, "title": title}, headers=auth(user))
+
+    return post
+
+
+def test_register_probes_the_object(
+    client: FlaskClient, auth: Auth, clip: Path, register: Callable[..., TestResponse]
+) -> None:
+    answer = register()
+    assert answer.status_code == 201
+    video = answer.get_json()
+    assert video.pop("createdAt").endswith("Z")
+    assert video.pop("duration") == pytest.approx(3, abs=0.1)
+    video_id = video.pop("id")
+    assert video == {
+        "r2Key": "alice/clip.mp4",
+        "title": "A film",
+        "state": "ready",
+        "stateReason": "",
+        "fileSize": clip.stat().st_size,
+        "format": "mp4",
+        "resolution": "360x640",
+        "codecs": {"video": "h264", "audio": "aac"},
+    }
+    shown = client.get(f"/api/videos/{video_id}", headers=auth())
+    assert shown.status_code == 200
+    assert shown.get_json() == answer.get_json()
+
+
+def test_register_again_is_the_same_video(
+    clip: Path, register: Callable[..., TestResponse]
+) -> None:
+    first = register()
+    again = register(title="Another title")
+    assert again.status_code == 200
+    assert again.get_json() == {**first.get_json(), "title": "Another title"}
+
+
+def test_register_a_changed_object_is_another_video(
+    clip: Path, register: Callable[..., TestResponse]
+) -> None:
+    first = register()
+    clip.write_bytes(clip_bytes(4))
+    changed = register()
+    assert changed.status_code == 201
+    assert changed.get_json()["id"] != first.get_json()["id"]
+    assert changed.get_json()["duration"] == pytest.approx(4, abs=0.1)
+
+
+def test_register_after_a_delete_is_a_new_video(
+    client: FlaskClient, auth: Auth, clip: Path, register: Callable[..., TestResponse]
+) -> None:
+    first = register().get_json()["id"]
+    assert client.delete(f"/api/videos/{first}", headers=auth()).status_code == 204
+    assert register().status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "The file is empty."),
+        (b"This is no video." * 1000, "The file is no video, or it is damaged."),
+        (b"<html><script>alert(1)</script>", "The file is no video, or it is damaged."),
+    ],
+)
+def test_register_refuses_what_is_no_video(
+    folder: Path, register: Callable[..., TestResponse], content: bytes, sentence: str
+) -> None:
+    (folder / "bad.mp4").write_bytes(content)
+    answer = register("bad.mp4")
+    assert answer.status_code == 400
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json()["errors"] == {"r2Key": [sentence]}
+
+
+def test_register_refuses_half_a_video(folder: Path, register: Callable[..., TestResponse]) -> None:
+    (folder / "half.mp4").write_bytes(clip_bytes()[:2000])
+    assert register("half.mp4").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "nothing.mp4",
+        "../publishing.db",
+        "/etc/passwd",
+        "alice/../../x.mp4",
+        "alice//clip.mp4",
+        "alice",
+        ".partial/x",
+        "alice\\clip.mp4",
+        "a" * 1024,
+        "ä" * 1000,
+        "alice/clip.mp4/x",
+        "clip\n.mp4",
+    ],
+)
+def test_register_refuses_keys_without_an_object(
+    clip: Path, register: Callable[..., TestResponse], key: str
+) -> None:
+    answer = register(key)
+    assert answer.status_code == 400
+    assert list(answer.get_json()["errors"]) == ["r2Key"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"r2Key", "title"}),
+        ({"r2Key": "a.mp4"}, {"title"}),
+        ({"r2Key": 1, "title": ["x"]}, {"r2Key", "title"}),
+        ({"r2Key": None, "title": None}, {"r2Key", "title"}),
+        ({"r2Key": "", "title": ""}, {"r2Key", "title"}),
+        ({"r2Key": "a" * 1025, "title": "x" * 501}, {"r2Key", "title"}),
+        ({"r2Key": "a\x00.mp4", "title": "x\x00"}, {"r2Key", "title"}),
+        ({"r2Key": "a\ud800", "title": "x"}, {"r2Key"}),
+        ({"r2Key": "a.mp4", "title": "x", "userId": "bob"}, {"userId"}),
+        ({"r2Key": "a.mp4", "title": "x", "duration": 5}, {"duration"}),
+        ([], {"body"}),
+        ("text", {"body"}),
+        (5, {"body"}),
+    ],
+)
+def test_register_refuses_bad_bodies(
+    client: FlaskClient, auth: Auth, body: Any, fields: set[str]
+) -> None:
+    answer = client.post("/api/videos", json=body, headers=auth())
+    assert answer.status_code == 400
+    assert set(answer.get_json()["errors"]) == fields
+
+
+def test_a_key_of_another_user_is_as_good_as_missing(
+    client: FlaskClient, auth: Auth, clip: Path, register: Callable[..., TestResponse]
+) -> None:
+    video_id = register().get_json()["id"]
+    stolen = register(user="bob")
+    assert stolen.status_code == 400
+    assert stolen.get_json()["errors"] == MISSING
+    assert stolen.get_json() == register("nothing.mp4", user="bob").get_json()
+    # Deleting the video leaves the object, and whose it is.
+    assert client.delete(f"/api/videos/{video_id}", headers=auth()).status_code == 204
+    assert register(user="bob").get_json()["errors"] == MISSING
+
+
+def test_registering_at_once_makes_one_video(app: Flask, clip: Path, auth: Auth) -> None:
+    answers: list[TestResponse] = []
+
+    def post() -> None:
+        body = {"r2Key": "alice/clip.mp4", "title": "A film"}
+        answers.append(app.test_client().post("/api/videos", json=body, headers=auth()))
+
+    threads = [threading.Thread(target=post) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
+    assert len({answer.get_json()["id"] for answer in answers}) == 1
+
+
+def test_list_goes_page_by_page(app: Flask, client: FlaskClient, auth: Auth) -> None:
+    with app.app_context():
+        newest_first = [make_video(title=str(number)).id for number in range(5)][::-1]
+        make_video("bob")
+        make_video(deleted_at=utcnow())
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        answer = client.get(f"/api/videos?limit=2{cursor}", headers=auth())
+        assert answer.status_code == 200
+        seen += [video["id"] for video in answer.get_json()["videos"]]
+        if answer.get_json()["nextCursor"] is None:
+            break
+        cursor = f"&cursor={answer.get_json()['nextCursor']}"
+    assert seen == sorted(newest_first, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "limit=99999999999999999999999",
+        "cursor=x",
+        "cursor=%00",
+        "cursor=MDE%3D",
+        "cursor=%F0%9F%98%80",
+        "state=ready",
+    ],
+)
+def test_list_refuses_bad_queries(client: FlaskClient, auth: Auth, query: str) -> None:
+    for path in ("/api/videos", "/api/accounts", "/api/posts"):
+        answer = client.get(f"{path}?{query}", headers=auth())
+        assert answer.status_code == 400, path
+        assert len(answer.get_json()["errors"]) == 1
+
+
+def test_other_users_find_nothing(app: Flask, client: FlaskClient, auth: Auth) -> None:
+    with app.app_context():
+        video_id = make_video("alice").id
+    unknown = client.get("/api/videos/01ARZ3NDEKTSV4RRFFQ69G5FAV", headers=auth("bob"))
+    for call in (client.get, client.delete):
+        answer = call(f"/api/videos/{video_id}", headers=auth("bob"))
+        assert answer.status_code == 404
+        assert answer.get_json() == unknown.get_json()
+    malformed = client.get("/api/videos/%00", headers=auth("bob"))
+    assert malformed.get_json() == unknown.get_json()
+    assert client.get(f"/api/videos/{video_id}", headers=auth()).status_code == 200
+
+
+def test_every_route_needs_a_caller(client: FlaskClient) -> None:
+    for method, path in (
+        ("GET", "/api/videos"),
+        ("POST", "/api/videos"),
+        ("POST", "/api/videos/uploads"),
+        ("GET", "/api/videos/01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        ("DELETE", "/api/videos/01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        ("GET", "/api/accounts"),
+        ("PUT", "/api/accounts/TIKTOK"),
+        ("DELETE", "/api/accounts/01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        ("GET", "/api/posts"),
+        ("GET", "/api/posts/01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        ("GET", "/api/platforms"),
+    ):
+        answer = client.open(path, method=method)
+        assert answer.status_code == 401, path
+        assert "WWW-Authenticate" in answer.headers
+
+
+def test_delete_leaves_a_registered_object(
+    client: FlaskClient, auth: Auth, clip: Path, register: Callable[..., TestResponse]
+) -> None:
+    path = f"/api/videos/{register().get_json()['id']}"
+    answer = client.delete(path, headers=auth())
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert clip.exists()
+    assert client.get(path, headers=auth()).status_code == 404
+    assert client.delete(path, headers=auth()).status_code == 404
+    assert client.get("/api/videos", headers=auth()).get_json()["videos"] == []
+
+
+def test_delete_waits_for_open_jobs(app: Flask, client: FlaskClient, auth: Auth) -> None:
+    with app.app_context():
+        video = make_video()
+        job = make_job(account=make_account(), video=video)
+    path = f"/api/videos/{video.id}"
+    refused = client.delete(path, headers=auth())
+    assert refused.status_code == 409
+    assert "cancel" in refused.get_json()["error"]
+    with app.app_context():
+        cancel(job.id, utcnow())
+    assert client.delete(path, headers=auth()).status_code == 204
+    with app.app_context():
+        row = db.session.get(Video, video.id)
+        assert row is not None and row.deleted_at is not None
+
+
+def test_a_body_must_be_json(client: FlaskClient, auth: Auth) -> None:
+    for path in ("/api/videos", "/api/videos/uploads"):
+        assert client.post(path, data="{}", headers=auth()).status_code == 415
+        for text in ("", "{", "null", "NaN", "[" * 100_000, '{"r2Key": 1e999}'):
+            answer = client.post(
+                path, data=text, headers={**auth(), "Content-Type": "application/json"}
+            )
+            assert answer.status_code == 400, text[:20]
+        big = {"r2Key": "x" * 1_100_000}
+        assert client.post(path, json=big, headers=auth()).status_code == 413
+
+
+@pytest.fixture
+def lost_bucket(config: Config) -> Iterator[Flask]:
+    """The application with a bucket on a port where nobody listens."""
+    lost = replace(
+        config,
+        r2_endpoint_url="http://127.0.0.1:9",
+        r2_bucket="videos",
+        r2_access_key_id="id",
+        r2_secret_access_key="secret",
+    )
+    app = create_app(lost)
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+    app.extensions["redis"].close()
+
+
+def test_a_lost_store_is_told_and_nothing_else_breaks(lost_bucket: Flask, auth: Auth) -> None:
+    client = lost_bucket.test_client()
+    body = {"r2Key": "a.mp4", "title": "A film"}
+    refused = client.post("/api/videos", json=body, headers=auth())
+    assert refused.status_code == 503
+    assert "Retry-After" in refused.headers
+    upload = {"filename": "a.mp4", "contentType": "video/mp4", "fileSize": 5}
+    signed = client.post("/api/videos/uploads", json=upload, headers=auth()).get_json()
+    assert signed["uploadUrl"].startswith("http://127.0.0.1:9/videos/uploads/")
+    path = f"/api/videos/{signed['videoId']}"
+    assert client.get(path, headers=auth()).get_json()["state"] == "uploading"
+    assert client.delete(path, headers=auth()).status_code == 503
+    assert client.get(path, headers=auth()).status_code == 200
+    sent = client.put("/api/videos/uploads/x.y", data=b"12345")
+    assert sent.status_code == 403
+
+
+def test_a_folder_that_is_none_is_told(config: Config, auth: Auth, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    app = create_app(replace(config, video_dir=tmp_path / "file"))
+    client = app.test_client()
+    upload = {"filename": "a.mp4", "contentType": "video/mp4", "fileSize": 5}
+    signed = client.post("/api/videos/uploads", json=upload, headers=auth()).get_json()
+    url = signed["uploadUrl"].removeprefix(config.public_url)
+    assert client.put(url, data=b"12345", headers=signed["headers"]).status_code == 503
+    with app.app_context():
+        db.engine.dispose()
+    app.extensions["redis"].close()

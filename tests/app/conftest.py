@@ -12,7 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app import create_app
 from app.clock import to_iso, utcnow
+from app.config import Config
+from app.extensions import db
 from tests.factories import make_account, make_video
 
 Json = dict[str, Any]
@@ -59,6 +62,23 @@ def context(app: Flask) -> Iterator[Flask]:
     """An application context for a test that looks into the database by itself."""
     with app.app_context():
         yield app
+
+
+@pytest.fixture
+def another_app() -> Iterator[Callable[[Config], Flask]]:
+    """Return a function that makes an application on other settings, closed after the test."""
+    made: list[Flask] = []
+
+    def make(config: Config) -> Flask:
+        made.append(create_app(config))
+        return made[-1]
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        app.extensions["redis"].close()
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+"""The OpenAPI description: 3.1, whole, and of every route."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+METHODS = ("get", "post", "put", "patch", "delete")
+#: Pages and signed links, which are no part of the JSON API.
+NOT_DESCRIBED = ("/api/docs", "/api/openapi.json", "/admin", "/static", "/media", "/metrics")
+
+
+@pytest.fixture
+def described(app: Flask) -> dict[str, Any]:
+    document = app.test_client().get("/api/openapi.json").json
+    assert isinstance(document, dict)
+    return document
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, entry in described["paths"].items():
+        for method in METHODS:
+            if method in entry:
+                yield path, method, {**entry[method], "shared": entry.get("parameters", [])}
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for inner in part.values():
+            yield from references(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from references(inner)
+
+
+def test_document_is_openapi_3_1(described: dict[str, Any]) -> None:
+    assert described["openapi"].startswith("3.1.")
+    assert described["info"]["title"] and described["info"]["version"]
+    assert set(described["components"]["securitySchemes"]) == {"serviceKey", "user", "token"}
+    assert described["security"]
+
+
+def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
+    for reference in references(described):
+        found: Any = described
+        assert reference.startswith("#/")
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+
+
+def test_every_route_is_described(app: Flask, described: dict[str, Any]) -> None:
+    known = {(path, method) for path, method, _ in operations(described)}
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(NOT_DESCRIBED):
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            assert (path, method.lower()) in known, (method, path)
+
+
+def test_every_operation_is_complete(described: dict[str, Any]) -> None:
+    seen = set()
+    for path, method, operation in operations(described):
+        assert operation["summary"], path
+        assert operation["tags"], path
+        answers = operation["responses"]
+        assert [status for status in answers if status.startswith("2")], (method, path)
+        assert "default" in answers, (method, path)
+        named = [each["name"] for each in operation["shared"] if each["in"] == "path"]
+        assert sorted(named) == sorted(re.findall(r"{(\w+)}", path)), path
+        operation_id = operation.get("operationId", (method, path))
+        assert operation_id not in seen
+        seen.add(operation_id)
+
+
+def test_errors_are_described_as_problems(described: dict[str, Any]) -> None:
+    response = described["components"]["responses"]["DEFAULT_ERROR"]
+    assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_publish_body_is_described_with_its_bounds(described: dict[str, Any]) -> None:
+    fields = described["components"]["schemas"]["Publish"]["properties"]
+    assert fields["caption"]["maxLength"] == 2200
+    assert fields["hashtags"]["maxItems"] == 10
+    assert fields["platform"]["enum"] == ["TIKTOK", "INSTAGRAM", "YOUTUBE"]
+    assert "madeForKids" in fields["platformOptions"]["properties"]
+
+
+def test_documentation_page_needs_no_other_server(app: Flask) -> None:
+    page = app.test_client().get("/api/docs/").text
+    assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)

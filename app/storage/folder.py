@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -102,7 +101,7 @@ class FolderStorage(Storage):
         return self._links.verify_upload(token, now)
 
     def prune_partials(self, older_than_seconds: float) -> int:
-        oldest = time.time() - older_than_seconds  # a file's own time is not the app's clock
+        oldest = utcnow().timestamp() - older_than_seconds
         pruned = 0
         with translated():
             for partial in (self._root / _PARTIALS).glob("*"):

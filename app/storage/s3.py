@@ -10,12 +10,15 @@ import re
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from botocore.loaders import Loader, create_loader
 
 from app.clock import utcnow
 from app.storage.base import (
@@ -66,12 +69,20 @@ class Bucket:
         return "auto" if host.endswith(".r2.cloudflarestorage.com") else "us-east-1"
 
 
+@cache
+def _descriptions() -> Loader:
+    """Return boto3's descriptions of services: parsing them is most of what a client costs, so
+    that all threads, and all workers forked from here, share them."""
+    return create_loader()
+
+
 class S3Storage(Storage):
     """Keeps each object in the bucket; reads by HTTP Range, guarded by If-Match."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._clients = threading.local()
+        self._new_client().close()  # warms `_descriptions` before a fork
 
     @property
     def has_public_links(self) -> bool:
@@ -150,7 +161,10 @@ class S3Storage(Storage):
 
     def _new_client(self) -> S3Client:
         # A session of its own: boto3's default one may not be used by several threads at once.
+        core = botocore.session.Session()
+        core.register_component("data_loader", _descriptions())
         session = boto3.session.Session(
+            botocore_session=core,
             aws_access_key_id=self._bucket.access_key_id,
             aws_secret_access_key=self._bucket.secret_access_key,
             region_name=self._bucket.region,

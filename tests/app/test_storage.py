@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import multiprocessing
 import threading
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -38,6 +36,11 @@ def s3_url() -> Iterator[str]:
     server.stop()
 
 
+def put_bucket(s3_url: str, name: str) -> None:
+    request = urllib.request.Request(f"{s3_url}/{name}", method="PUT")
+    urllib.request.urlopen(request).close()
+
+
 @pytest.fixture(params=["folder", "s3"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StorageSettings:
     if request.param == "folder":
@@ -45,11 +48,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StorageSettings:
     bucket = next(NAMES)
     s3_url: str = request.getfixturevalue("s3_url")
     made = StorageSettings(tmp_path, "https://queue.example", "key", s3_url, bucket, "id", "secret")
-    client = boto3.session.Session("id", "secret", region_name="us-east-1").client(
-        "s3", endpoint_url=s3_url
-    )
-    client.create_bucket(Bucket=bucket)
-    client.close()
+    put_bucket(s3_url, bucket)
     return made
 
 
@@ -213,11 +212,7 @@ def test_secrets_are_not_shown(settings: StorageSettings, store: Storage) -> Non
 
 
 def test_s3_links_work_without_credentials(s3_url: str, tmp_path: Path) -> None:
-    client = boto3.session.Session("id", "secret", region_name="us-east-1").client(
-        "s3", endpoint_url=s3_url
-    )
-    client.create_bucket(Bucket="linked")
-    client.close()
+    put_bucket(s3_url, "linked")
     store = open_storage(StorageSettings(tmp_path, "", "key", s3_url, "linked", "id", "secret"))
     upload = store.signed_put("a/clip.mp4", "video/mp4", len(BODY), 60)
     assert upload.method == "PUT" and upload.headers == {"Content-Type": "video/mp4"}

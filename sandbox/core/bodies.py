@@ -50,6 +50,13 @@ class Received:
             self._idle.wait_for(lambda: self._streams == 0, SETTLE_SECONDS)
             return self._size
 
+    def seize(self) -> int:
+        """Shut out a stream that is still going on, and return how many bytes stand."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._streams == 0, SETTLE_SECONDS)
+            self._turn += 1
+            return self._size
+
     def sha256(self) -> str:
         """Return the hash of what arrived."""
         with self._idle:
@@ -70,13 +77,12 @@ class Received:
                 file.truncate(self._size)
 
     @contextmanager
-    def _stream(self) -> Iterator[int]:
+    def busy(self) -> Iterator[None]:
+        """Let `settled_bytes` wait until the bytes are in and what they cause has happened."""
         with self._idle:
-            self._turn += 1
             self._streams += 1
-            turn = self._turn
         try:
-            yield turn
+            yield
         finally:
             with self._idle:
                 self._streams -= 1
@@ -84,7 +90,10 @@ class Received:
 
     def take(self, pieces: Iterator[bytes]) -> None:
         """Append the pieces. Raises BodyCut when they end early or a newer stream took over."""
-        with self._stream() as turn, self.path.open("ab", buffering=0) as file:
+        with self._idle:
+            self._turn += 1
+            turn = self._turn
+        with self.path.open("ab", buffering=0) as file:
             for piece in pieces:
                 with self._idle:
                     if turn != self._turn:

@@ -33,13 +33,15 @@ def upload_bytes(version: str, container_id: str) -> Response:
     """Take the rest of the file; with all of it, processing starts."""
     container = _authorized(version, container_id)
     note(container=container.id, offset=request.headers.get("offset"))
-    if "file_url" in request.headers:
-        _fetch(container, request.headers["file_url"])
-    else:
+    if "file_url" not in request.headers:
         _check_place(container)
-        receive(container.received)
-    note(received_bytes=container.received.size_bytes)
-    complete(current_world(), container)
+    with container.received.busy():
+        if "file_url" in request.headers:
+            _fetch(container, request.headers["file_url"])
+        else:
+            receive(container.received)
+        note(received_bytes=container.received.size_bytes)
+        complete(current_world(), container)
     return jsonify(success=True, message="Upload successful.")
 
 
@@ -69,7 +71,7 @@ def _check_place(container: Container) -> None:
     total = int(file_size)
     if not 0 < total <= MAX_VIDEO_BYTES or container.file_size not in (None, total):
         raise Refusal("rupload_not_retriable", "file_size is invalid or has changed")
-    if int(offset) != container.received.settled_bytes():
+    if int(offset) != container.received.seize():
         raise Refusal("rupload_not_retriable", "offset does not continue the upload")
     if request.content_length != total - int(offset):
         raise Refusal("rupload_not_retriable", "the body must hold the whole rest of the file")

@@ -46,12 +46,13 @@ def put_chunk() -> Response:
         raise Refusal("upload_url_expired")
     first, last = _read_range(plan)
     _place(publish, plan, first, last)
-    receive(received)
-    note(uploaded_bytes=received.size_bytes)
-    if received.size_bytes < plan.video_size:
-        received.mark()
-        return Response(status=206, headers=_progress(received.size_bytes, plan))
-    finish(world, publish)
+    with received.busy():
+        receive(received)
+        note(uploaded_bytes=received.size_bytes)
+        if received.size_bytes < plan.video_size:
+            received.mark()
+            return Response(status=206, headers=_progress(received.size_bytes, plan))
+        finish(world, publish)
     return Response(status=201, headers=_progress(plan.video_size, plan))
 
 
@@ -79,7 +80,7 @@ def _place(publish: Publish, plan: ChunkPlan, first: int, last: int) -> None:
     TikTok reports bytes, not chunks: after a cut, a client may go on at the byte that was
     reached, or send the broken chunk again from its start.
     """
-    reached = publish.received.settled_bytes()
+    reached = publish.received.seize()
     chunk_start = min(reached // plan.chunk_size, plan.chunks - 1) * plan.chunk_size
     if first not in (reached, chunk_start):
         raise Refusal("upload_out_of_range", headers=_progress(reached, plan))

@@ -62,6 +62,7 @@ def _session() -> Session:
 def query_status() -> Response:
     """Answer what has arrived, or the video when everything has."""
     session = _session()
+    session.received.settled_bytes()
     if request.content_length != 0:
         raise Refusal("badRequest", "a status query has Content-Length: 0")
     total = request.headers["Content-Range"].removeprefix("bytes */")
@@ -82,12 +83,12 @@ def put_bytes() -> Response:
     if request.content_type and not is_video_type(request.content_type):
         raise Refusal("badRequest", "Content-Type must be a video type")
     _check_place(session)
-    receive(session.received)
-    note(received_bytes=session.received.size_bytes)
-    if session.received.size_bytes < session.size_bytes:
-        return _incomplete(session)
-    finish(current_world(), session)
-    return _final(session, 201)
+    with session.received.busy():
+        receive(session.received)
+        note(received_bytes=session.received.size_bytes)
+        if session.received.size_bytes == session.size_bytes:
+            finish(current_world(), session)
+    return _final(session, 201) if session.post else _incomplete(session)
 
 
 def _check_place(session: Session) -> None:
@@ -105,13 +106,13 @@ def _check_place(session: Session) -> None:
         raise Refusal("badRequest", "Content-Length does not fit Content-Range")
     if last + 1 < total and length % CHUNK_BYTES:
         raise Refusal("badRequest", "a chunk must be a multiple of 262144 bytes")
-    if first != session.received.settled_bytes():
+    if first != session.received.seize():
         raise Refusal("sessionRange")
 
 
 def _incomplete(session: Session) -> Response:
     response = Response(status=308)
-    received = session.received.settled_bytes()
+    received = session.received.size_bytes
     if received:
         response.headers["Range"] = f"bytes=0-{received - 1}"
     fault = current_call().fault

@@ -6,6 +6,7 @@ body; both would hide client mistakes that the real platforms punish.
 
 import io
 import socket
+import sys
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
@@ -21,11 +22,15 @@ DRAIN_PIECE_BYTES = 256 * 1024
 
 
 class BodyInput(io.RawIOBase):
-    """The body of one request: never reads past its end, returns what is there."""
+    """The body of one request: never reads past its end, returns what is there.
 
-    def __init__(self, rfile: io.BufferedReader, length: int) -> None:
+    Without a `length` it is sent in HTTP chunks, and `rfile` knows where it ends.
+    """
+
+    def __init__(self, rfile: io.BufferedReader, length: int | None) -> None:
         self._rfile = rfile
-        self.remaining = length
+        self._is_chunked = length is None
+        self.remaining = sys.maxsize if length is None else length
 
     def readable(self) -> bool:
         """Say yes, as `io` asks for."""
@@ -44,7 +49,7 @@ class BodyInput(io.RawIOBase):
         """Read the rest, so that the client sees its answer; False when it hung up."""
         while self.remaining > 0:
             if not self.read(min(DRAIN_PIECE_BYTES, self.remaining)):
-                return False
+                return self._is_chunked
         return True
 
 
@@ -83,21 +88,23 @@ class RequestHandler(WSGIRequestHandler):
         body = self._body(environ)
         try:
             status, headers, answer = self._run_app(environ)
-            if environ.get(CUT) or (body is not None and not body.drain()):
+            if environ.get(CUT) or not body.drain():
                 self.close_connection = True
                 return
-            self._answer(status, headers, answer, keep=body is not None)
+            self._answer(status, headers, answer)
         except OSError:
             self.close_connection = True
 
-    def _body(self, environ: "WSGIEnvironment") -> BodyInput | None:
-        """Put a bounded body in the environ; None for one that is sent in HTTP chunks."""
+    def _body(self, environ: "WSGIEnvironment") -> BodyInput:
+        """Put a bounded body in the environ; one in HTTP chunks ends when its last chunk is in."""
         if isinstance(environ["wsgi.input"], DechunkedInput):
-            return None
-        length = environ.get("CONTENT_LENGTH", "0")
-        size = int(length) if length.isdecimal() else 0
-        body = BodyInput(cast(io.BufferedReader, self.rfile), size)
-        environ["wsgi.input"] = body
+            chunked = io.BufferedReader(cast(io.RawIOBase, environ["wsgi.input"]))
+            environ["wsgi.input"] = BodyInput(chunked, None)
+        else:
+            length = environ.get("CONTENT_LENGTH", "0")
+            size = int(length) if length.isdecimal() else 0
+            environ["wsgi.input"] = BodyInput(cast(io.BufferedReader, self.rfile), size)
+        body: BodyInput = environ["wsgi.input"]
         return body
 
     def _run_app(self, environ: "WSGIEnvironment") -> tuple[str, list[tuple[str, str]], bytes]:
@@ -115,9 +122,7 @@ class RequestHandler(WSGIRequestHandler):
                 close()
         return (*started[0], answer)
 
-    def _answer(
-        self, status: str, headers: list[tuple[str, str]], answer: bytes, *, keep: bool
-    ) -> None:
+    def _answer(self, status: str, headers: list[tuple[str, str]], answer: bytes) -> None:
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:
@@ -125,8 +130,7 @@ class RequestHandler(WSGIRequestHandler):
                 self.send_header(name, value)
         if code != "204":
             self.send_header("Content-Length", str(len(answer)))
-        if not keep or self.close_connection:
-            self.close_connection = True
+        if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":

@@ -1,7 +1,7 @@
 """What is live: the posts of all accounts, the measure of "nothing twice"."""
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +28,7 @@ class Post:
     url: str
     title: str = ""
     failed: bool = False
+    removed: bool = False
     source: str = ""  # the publish id, container or upload id that became this post
     resource: dict[str, Any] = field(default_factory=dict)  # the platform's own fields
 
@@ -55,7 +56,8 @@ class PostBook:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._by_id: dict[tuple[str, str], Post] = {}
-        self._by_account: dict[tuple[str, str], dict[str, Post]] = defaultdict(dict)
+        self._by_account: dict[tuple[str, str], list[Post]] = defaultdict(list)
+        self._removed: Counter[tuple[str, str]] = Counter()
         self._same_video: dict[tuple[str, str, str], list[str]] = defaultdict(list)
 
     def add(self, post: Post) -> list[str]:
@@ -65,14 +67,15 @@ class PostBook:
             earlier = list(same)
             same.append(post.id)
             self._by_id[(post.platform, post.id)] = post
-            self._by_account[(post.platform, post.account)][post.id] = post
+            self._by_account[(post.platform, post.account)].append(post)
             return earlier
 
     def remove(self, post: Post) -> None:
         """Take a post down."""
         with self._lock:
-            self._by_id.pop((post.platform, post.id), None)
-            self._by_account[(post.platform, post.account)].pop(post.id, None)
+            if self._by_id.pop((post.platform, post.id), None) is not None:
+                post.removed = True
+                self._removed[(post.platform, post.account)] += 1
 
     def get(self, platform: str, post_id: str, now: datetime) -> Post | None:
         """Return the live post with this id."""
@@ -81,10 +84,13 @@ class PostBook:
         return post if post and post.published_at <= now else None
 
     def newest(self, platform: str, account: str, now: datetime) -> Iterator[Post]:
-        """Yield an account's live posts, newest first."""
+        """Yield an account's live posts, newest first; looks only at those that are taken."""
         with self._lock:
-            posts = list(self._by_account[(platform, account)].values())
-        return (post for post in reversed(posts) if post.published_at <= now)
+            posts = self._by_account[(platform, account)]
+        for number in range(len(posts) - 1, -1, -1):  # the list only ever grows at its end
+            post = posts[number]
+            if post.published_at <= now and not post.removed:
+                yield post
 
     def live(self, now: datetime) -> list[Post]:
         """Return every post that can be watched, oldest first."""
@@ -92,13 +98,16 @@ class PostBook:
             posts = list(self._by_id.values())
         return [post for post in posts if post.published_at <= now and not post.failed]
 
-    def count(self, account: str, platform: str, now: datetime) -> int:
+    def count(self, platform: str, account: str) -> int:
         """Return how many posts an account has up."""
-        return sum(1 for _ in self.newest(platform, account, now))
+        with self._lock:
+            key = (platform, account)
+            return len(self._by_account[key]) - self._removed[key]
 
     def clear(self) -> None:
         """Take everything down."""
         with self._lock:
             self._by_id.clear()
             self._by_account.clear()
+            self._removed.clear()
             self._same_video.clear()

@@ -13,7 +13,6 @@ from sandbox.instagram.state import state
 
 def describe_user(account: Account) -> dict[str, Any]:
     """Return every field of the account."""
-    world = current_world()
     return {
         "id": account.id,
         "user_id": account.id,
@@ -21,7 +20,7 @@ def describe_user(account: Account) -> dict[str, Any]:
         "name": account.username,
         "profile_picture_url": "https://scontent.cdninstagram.com/picture.jpg",
         "followers_count": 0,
-        "media_count": world.posts.count(account.id, "INSTAGRAM", world.clock.now()),
+        "media_count": current_world().posts.count("INSTAGRAM", account.id),
         "account_type": "BUSINESS",
     }
 

@@ -193,9 +193,3 @@ def test_half_a_request_does_not_disturb_the_next(control):
     with socket.create_connection((host, int(port)), timeout=5) as raw:
         raw.sendall(b"POST /_sandbox/reset HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
     assert control.get("/clock")["now"]
-
-
-def test_page_shows_that_nothing_is_live(control, http):
-    page = http.get(control.url, timeout=5)
-    assert page.status_code == 200 and page.text.count("Nothing is live.") == 3
-    assert http.get(f"{control.url}/live/tiktok/1", timeout=5).status_code == 404

@@ -29,7 +29,8 @@ def edit_faults(
     values.update(platform=job.platform, video_id=job.video_id, account_id=job.account_id)
     values.update(changes)
     faults = check_post(job.user_id, values, schema_faults, now).faults
-    return {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
+    found = {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
+    return {**found, **schema_faults}
 
 
 def columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def time_faults(values: Mapping[str, Any], now: datetime) -> Faults:
 def due_time(values: Mapping[str, Any], now: datetime) -> datetime | None:
     """Return when a post is due, or None for as soon as possible."""
     moment: datetime | None = values.get("scheduled_time")
-    delay_ms = values["options"].get("delay", 0)
+    delay_ms = values.get("options", {}).get("delay", 0)
     return now + timedelta(milliseconds=delay_ms) if delay_ms else moment
 
 

@@ -15,8 +15,8 @@ from app.schemas.base import BaseSchema, Flag, Listing, Moment, Whole
 
 _LONGEST_TEXT = 5000
 _MOST_TEXTS = 500
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-_DIGITS = re.compile(r"[0-9]+")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")
+_DIGITS = re.compile(r"[0-9]+\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 #: Bounds of single options that their kind does not say.
 _ALSO: dict[str, list[Any]] = {

@@ -43,7 +43,7 @@ class Number(fields.Float):
         try:
             return float(value)
         except OverflowError:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
 
 
 class BackoffSchema(BaseSchema):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,15 +32,18 @@ class Caller:
     accounts: dict[str, str] = field(default_factory=dict)
     video_id: str = ""
 
-    def body(self, platform: str = "TIKTOK", **changes: Any) -> Json:
+    def body(self, platform: str = "TIKTOK", /, **changes: Any) -> Json:
         """Return a body that is right, but for the changes; `...` leaves a field out."""
         body = {"videoId": self.video_id, "platform": platform, "caption": "Hello", **changes}
         return {name: value for name, value in body.items() if value is not ...}
 
-    def post(self, path: str = "", body: Any = None, **headers: str) -> TestResponse:
-        """Send a body to a route under `/api/publish`."""
+    def post(self, path: str = "", body: Any = ..., **headers: str) -> TestResponse:
+        """Send a JSON body, or none at all, to a route under `/api/publish`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.post(f"/api/publish{path}", json=body, headers={**self.headers, **named})
+        sent: Json = {}
+        if body is not ...:
+            sent = {"data": json.dumps(body), "content_type": "application/json"}
+        return self.client.post(f"/api/publish{path}", headers={**self.headers, **named}, **sent)
 
     def patch(self, job_id: str, body: Any) -> TestResponse:
         """Change a job."""

@@ -1,0 +1,448 @@
+"""A table of bad requests: each is refused with the field named, and none is a 500."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.faults import PAST_TIME
+from app.ids import new_id
+from app.models import PublishJob
+from app.publishing.transaction import transaction
+from tests.app.conftest import Caller, Json, in_time
+
+#: What is wrong → the platform, the change that makes a right body wrong, the fields named.
+Case = tuple[str, Json, list[str]]
+SINGLE: dict[str, Case] = {
+    "no video": ("TIKTOK", {"videoId": ...}, ["videoId"]),
+    "video null": ("TIKTOK", {"videoId": None}, ["videoId"]),
+    "video a number": ("TIKTOK", {"videoId": 1}, ["videoId"]),
+    "video empty": ("TIKTOK", {"videoId": ""}, ["videoId"]),
+    "video unknown": ("TIKTOK", {"videoId": new_id()}, ["videoId"]),
+    "video no id": ("TIKTOK", {"videoId": "../../etc/passwd"}, ["videoId"]),
+    "video with NUL": ("TIKTOK", {"videoId": "a\x00b"}, ["videoId"]),
+    "video half a pair": ("TIKTOK", {"videoId": "\ud800"}, ["videoId"]),
+    "no platform": ("TIKTOK", {"platform": ...}, ["platform"]),
+    "platform unknown": ("TIKTOK", {"platform": "VIMEO"}, ["platform"]),
+    "platform in small letters": ("TIKTOK", {"platform": "tiktok"}, ["platform"]),
+    "platform a list": ("TIKTOK", {"platform": ["TIKTOK"]}, ["platform"]),
+    "no caption": ("TIKTOK", {"caption": ...}, ["caption"]),
+    "caption null": ("TIKTOK", {"caption": None}, ["caption"]),
+    "caption a number": ("TIKTOK", {"caption": 5}, ["caption"]),
+    "caption an object": ("TIKTOK", {"caption": {"a": "b"}}, ["caption"]),
+    "caption too long": ("TIKTOK", {"caption": "x" * 2201}, ["caption"]),
+    "caption too long in UTF-16": ("TIKTOK", {"caption": "😀" * 1101}, ["caption"]),
+    "caption too long with hashtags": (
+        "TIKTOK",
+        {"caption": "x" * 2198, "hashtags": ["long"]},
+        ["caption"],
+    ),
+    "caption with NUL": ("TIKTOK", {"caption": "a\x00"}, ["caption"]),
+    "caption half a pair": ("TIKTOK", {"caption": "a\udfff"}, ["caption"]),
+    "caption with a control": ("TIKTOK", {"caption": "a\x07"}, ["caption"]),
+    "caption too long for Instagram": ("INSTAGRAM", {"caption": "😀" * 1101}, ["caption"]),
+    "31 hashtags on Instagram": (
+        "INSTAGRAM",
+        {"caption": " ".join(f"#tag{number}" for number in range(31))},
+        ["hashtags"],
+    ),
+    "21 mentions on Instagram": (
+        "INSTAGRAM",
+        {"caption": " ".join(f"@name{number}" for number in range(21))},
+        ["caption"],
+    ),
+    "angle bracket on YouTube": ("YOUTUBE", {"caption": "a < b"}, ["caption"]),
+    "no words for a title": ("YOUTUBE", {"caption": ""}, ["caption"]),
+    "5001 bytes on YouTube": (
+        "YOUTUBE",
+        {"caption": "x", "platformOptions": {"description": "é" * 2501}},
+        ["platformOptions.description"],
+    ),
+    "11 hashtags": ("TIKTOK", {"hashtags": [f"tag{n}" for n in range(11)]}, ["hashtags"]),
+    "hashtags a text": ("TIKTOK", {"hashtags": "tag"}, ["hashtags"]),
+    "hashtags an object": ("TIKTOK", {"hashtags": {"tag": "tag"}}, ["hashtags"]),
+    "hashtags null": ("TIKTOK", {"hashtags": None}, ["hashtags"]),
+    "hashtag a number": ("TIKTOK", {"hashtags": ["a", 1]}, ["hashtags.1"]),
+    "hashtag of two words": ("TIKTOK", {"hashtags": ["two words"]}, ["hashtags.0"]),
+    "hashtag empty": ("TIKTOK", {"hashtags": ["#"]}, ["hashtags.0"]),
+    "account unknown": ("TIKTOK", {"accountId": new_id()}, ["accountId"]),
+    "account a number": ("TIKTOK", {"accountId": 7}, ["accountId"]),
+    "privacy unknown": ("TIKTOK", {"privacyLevel": "friends"}, ["privacyLevel"]),
+    "privacy a flag": ("TIKTOK", {"privacyLevel": True}, ["privacyLevel"]),
+    "TikTok unlisted": ("TIKTOK", {"privacyLevel": "unlisted"}, ["privacyLevel"]),
+    "Instagram private": ("INSTAGRAM", {"privacyLevel": "private"}, ["privacyLevel"]),
+    "Instagram unlisted": ("INSTAGRAM", {"privacyLevel": "unlisted"}, ["privacyLevel"]),
+    "feed of TikTok": ("TIKTOK", {"shareToFeed": True}, ["shareToFeed"]),
+    "feed of YouTube": ("YOUTUBE", {"shareToFeed": False}, ["shareToFeed"]),
+    "feed a text": ("INSTAGRAM", {"shareToFeed": "yes"}, ["shareToFeed"]),
+    "feed a number": ("INSTAGRAM", {"shareToFeed": 1}, ["shareToFeed"]),
+    "time past": ("TIKTOK", {"scheduledTime": "2020-01-01T00:00:00Z"}, ["scheduledTime"]),
+    "time without offset": ("TIKTOK", {"scheduledTime": "2099-01-01T00:00:00"}, ["scheduledTime"]),
+    "time too far": ("TIKTOK", {"scheduledTime": in_time(days=367)}, ["scheduledTime"]),
+    "time no day": ("TIKTOK", {"scheduledTime": "2027-02-30T00:00:00Z"}, ["scheduledTime"]),
+    "time a number": ("TIKTOK", {"scheduledTime": 1893456000}, ["scheduledTime"]),
+    "time in words": ("TIKTOK", {"scheduledTime": "tomorrow"}, ["scheduledTime"]),
+    "time before all": (
+        "TIKTOK",
+        {"scheduledTime": "0001-01-01T00:00:00+14:00"},
+        ["scheduledTime"],
+    ),
+    "time after all": ("TIKTOK", {"scheduledTime": "9999-12-31T23:59:59-14:00"}, ["scheduledTime"]),
+    "unknown field": ("TIKTOK", {"extra": 1}, ["extra"]),
+    "field in snake case": ("TIKTOK", {"video_id": "x"}, ["video_id"]),
+    "options a list": ("TIKTOK", {"options": []}, ["options"]),
+    "unknown option": ("TIKTOK", {"options": {"lifo": True}}, ["options.lifo"]),
+    "priority 0": ("TIKTOK", {"options": {"priority": 0}}, ["options.priority"]),
+    "priority 11": ("TIKTOK", {"options": {"priority": 11}}, ["options.priority"]),
+    "priority a text": ("TIKTOK", {"options": {"priority": "5"}}, ["options.priority"]),
+    "priority a fraction": ("TIKTOK", {"options": {"priority": 5.5}}, ["options.priority"]),
+    "priority huge": ("TIKTOK", {"options": {"priority": 10**400}}, ["options.priority"]),
+    "attempts 0": ("TIKTOK", {"options": {"attempts": 0}}, ["options.attempts"]),
+    "attempts 11": ("TIKTOK", {"options": {"attempts": 11}}, ["options.attempts"]),
+    "attempts a flag": ("TIKTOK", {"options": {"attempts": True}}, ["options.attempts"]),
+    "backoff a number": ("TIKTOK", {"options": {"backoff": 5000}}, ["options.backoff"]),
+    "backoff linear": (
+        "TIKTOK",
+        {"options": {"backoff": {"type": "linear"}}},
+        ["options.backoff.type"],
+    ),
+    "backoff back in time": (
+        "TIKTOK",
+        {"options": {"backoff": {"delay": -1}}},
+        ["options.backoff.delay"],
+    ),
+    "delay back in time": ("TIKTOK", {"options": {"delay": -5}}, ["options.delay"]),
+    "delay huge": ("TIKTOK", {"options": {"delay": 10**30}}, ["options.delay"]),
+    "delay and time": (
+        "TIKTOK",
+        {"options": {"delay": 1}, "scheduledTime": in_time(hours=1)},
+        ["options.delay"],
+    ),
+    "keep a text": ("TIKTOK", {"options": {"removeOnFail": "x"}}, ["options.removeOnFail"]),
+    "keep less than none": (
+        "TIKTOK",
+        {"options": {"removeOnComplete": -1}},
+        ["options.removeOnComplete"],
+    ),
+    "platform options a list": ("TIKTOK", {"platformOptions": [1]}, ["platformOptions"]),
+    "platform options null": ("TIKTOK", {"platformOptions": None}, ["platformOptions"]),
+    "option of YouTube": (
+        "TIKTOK",
+        {"platformOptions": {"madeForKids": True}},
+        ["platformOptions.madeForKids"],
+    ),
+    "option of TikTok": (
+        "INSTAGRAM",
+        {"platformOptions": {"disableDuet": True}},
+        ["platformOptions.disableDuet"],
+    ),
+    "option of nobody": (
+        "YOUTUBE",
+        {"platformOptions": {"sparkle": True}},
+        ["platformOptions.sparkle"],
+    ),
+    "option a text": (
+        "TIKTOK",
+        {"platformOptions": {"disableDuet": "true"}},
+        ["platformOptions.disableDuet"],
+    ),
+    "option null": (
+        "TIKTOK",
+        {"platformOptions": {"disableDuet": None}},
+        ["platformOptions.disableDuet"],
+    ),
+    "cover before the film": (
+        "TIKTOK",
+        {"platformOptions": {"coverTimestampMs": -1}},
+        ["platformOptions.coverTimestampMs"],
+    ),
+    "cover after the film": (
+        "TIKTOK",
+        {"platformOptions": {"coverTimestampMs": 10001}},
+        ["platformOptions.coverTimestampMs"],
+    ),
+    "cover huge": (
+        "TIKTOK",
+        {"platformOptions": {"coverTimestampMs": 10**20}},
+        ["platformOptions.coverTimestampMs"],
+    ),
+    "thumb at the end": (
+        "INSTAGRAM",
+        {"platformOptions": {"thumbOffsetMs": 10000}},
+        ["platformOptions.thumbOffsetMs"],
+    ),
+    "advertisement in private": (
+        "TIKTOK",
+        {"platformOptions": {"brandContentToggle": True}, "privacyLevel": "private"},
+        ["platformOptions.brandContentToggle"],
+    ),
+    "four collaborators": (
+        "INSTAGRAM",
+        {"platformOptions": {"collaborators": ["a", "b", "c", "d"]}},
+        ["platformOptions.collaborators"],
+    ),
+    "collaborator a number": (
+        "INSTAGRAM",
+        {"platformOptions": {"collaborators": ["a", 5]}},
+        ["platformOptions.collaborators.1"],
+    ),
+    "cover by file": (
+        "INSTAGRAM",
+        {"platformOptions": {"coverUrl": "file:///etc/passwd"}},
+        ["platformOptions.coverUrl"],
+    ),
+    "title of 101": (
+        "YOUTUBE",
+        {"platformOptions": {"title": "x" * 101}},
+        ["platformOptions.title"],
+    ),
+    "title with NUL": (
+        "YOUTUBE",
+        {"platformOptions": {"title": "a\x00"}},
+        ["platformOptions.title"],
+    ),
+    "title with a bracket": (
+        "YOUTUBE",
+        {"platformOptions": {"title": "<b>"}},
+        ["platformOptions.title"],
+    ),
+    "tags of 501": (
+        "YOUTUBE",
+        {"platformOptions": {"tags": ["x" * 250, "y" * 250]}},
+        ["platformOptions.tags"],
+    ),
+    "tags a text": ("YOUTUBE", {"platformOptions": {"tags": "a,b"}}, ["platformOptions.tags"]),
+    "tag half a pair": (
+        "YOUTUBE",
+        {"platformOptions": {"tags": ["\ud800"]}},
+        ["platformOptions.tags"],
+    ),
+    "category in words": (
+        "YOUTUBE",
+        {"platformOptions": {"categoryId": "Music"}},
+        ["platformOptions.categoryId"],
+    ),
+    "category a number": (
+        "YOUTUBE",
+        {"platformOptions": {"categoryId": 22}},
+        ["platformOptions.categoryId"],
+    ),
+    "license unknown": (
+        "YOUTUBE",
+        {"platformOptions": {"license": "mit"}},
+        ["platformOptions.license"],
+    ),
+    "language unknown": (
+        "YOUTUBE",
+        {"platformOptions": {"defaultLanguage": "en_GB!"}},
+        ["platformOptions.defaultLanguage"],
+    ),
+    "date unknown": (
+        "YOUTUBE",
+        {"platformOptions": {"recordingDate": "2026-13-01"}},
+        ["platformOptions.recordingDate"],
+    ),
+    "three things at once": (
+        "TIKTOK",
+        {
+            "videoId": new_id(),
+            "caption": "x" * 2201,
+            "privacyLevel": "unlisted",
+            "platformOptions": {"tags": ["a"], "disableDuet": 1},
+            "scheduledTime": "2020-01-01T00:00:00Z",
+            "options": {"attempts": 99},
+            "accountId": new_id(),
+            "extra": True,
+        },
+        [
+            "accountId",
+            "caption",
+            "extra",
+            "options.attempts",
+            "platformOptions.disableDuet",
+            "platformOptions.tags",
+            "privacyLevel",
+            "scheduledTime",
+            "videoId",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SINGLE)
+def test_bad_post_is_refused_with_its_fields(alice: Caller, case: str) -> None:
+    platform, changes, fields = SINGLE[case]
+    body = alice.body(platform, **changes)
+    answer = alice.post("", body)
+    assert answer.status_code == 400
+    assert answer.content_type == "application/problem+json"
+    assert answer.json is not None
+    assert sorted(answer.json["errors"]) == fields
+    assert answer.json["error"] and answer.json["detail"]
+    assert alice.get().json == {"jobs": [], "nextCursor": None}
+    checked = alice.post("/validate", body)
+    assert checked.status_code == 200
+    assert checked.json == {
+        "valid": False,
+        "errors": answer.json["errors"],
+        "warnings": checked.json["warnings"] if checked.json else {},
+    }
+
+
+@pytest.mark.parametrize("case", SINGLE)
+def test_bad_post_in_a_batch_is_refused_with_its_place(alice: Caller, case: str) -> None:
+    platform, changes, fields = SINGLE[case]
+    posts = [alice.body(), alice.body(platform, **changes)]
+    answer = alice.post("/batch", {"posts": posts})
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert sorted(answer.json["errors"]) == [f"posts.1.{field}" for field in fields]
+    assert alice.get().json == {"jobs": [], "nextCursor": None}
+
+
+@pytest.mark.parametrize("body", [None, [], "text", 5, True, {}, [[]], {"": ""}])
+@pytest.mark.parametrize("path", ["", "/batch", "/validate"])
+def test_body_of_another_kind_is_refused(alice: Caller, path: str, body: Any) -> None:
+    answer = alice.post(path, body)
+    if path == "/validate":
+        assert answer.json is not None and not answer.json["valid"]
+    else:
+        assert answer.status_code in (400, 415)
+
+
+def test_past_time_is_worded_as_the_contract_has_it(alice: Caller) -> None:
+    answer = alice.post("", alice.body(scheduledTime="2020-01-01T00:00:00Z"))
+    assert answer.json is not None
+    assert answer.json["error"] == PAST_TIME
+    assert answer.json["errors"] == {"scheduledTime": [PAST_TIME]}
+
+
+BATCHES: dict[str, tuple[Callable[[Caller], Json], list[str]]] = {
+    "no posts": (lambda caller: {}, ["posts"]),
+    "empty posts": (lambda caller: {"posts": []}, ["posts"]),
+    "posts an object": (lambda caller: {"posts": {"0": caller.body()}}, ["posts"]),
+    "post a text": (lambda caller: {"posts": [caller.body(), "x"]}, ["posts.1"]),
+    "post null": (lambda caller: {"posts": [None]}, ["posts.0"]),
+    "101 posts": (lambda caller: {"posts": [caller.body()] * 101}, ["posts"]),
+    "interval back in time": (
+        lambda caller: {"posts": [caller.body()], "intervalMinutes": -1},
+        ["intervalMinutes"],
+    ),
+    "interval a text": (
+        lambda caller: {"posts": [caller.body()], "intervalMinutes": "30"},
+        ["intervalMinutes"],
+    ),
+    "interval huge": (
+        lambda caller: {"posts": [caller.body()], "intervalMinutes": 10**400},
+        ["intervalMinutes"],
+    ),
+    "interval beyond a year": (
+        lambda caller: {"posts": [caller.body()] * 3, "intervalMinutes": 300_000},
+        ["intervalMinutes"],
+    ),
+    "start past": (
+        lambda caller: {"posts": [caller.body()], "startTime": "2020-01-01T00:00:00Z"},
+        ["startTime"],
+    ),
+    "start without offset": (
+        lambda caller: {"posts": [caller.body()], "startTime": "2099-01-01T00:00:00"},
+        ["startTime"],
+    ),
+    "unknown field": (lambda caller: {"posts": [caller.body()], "gap": 5}, ["gap"]),
+    "two clocks": (
+        lambda caller: {
+            "posts": [caller.body(), caller.body(scheduledTime=in_time(hours=1))],
+            "intervalMinutes": 5,
+        },
+        ["posts.1.scheduledTime"],
+    ),
+    "two delays": (
+        lambda caller: {
+            "posts": [caller.body(options={"delay": 5})],
+            "startTime": in_time(hours=1),
+        },
+        ["posts.0.options.delay"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BATCHES)
+def test_bad_batch_is_refused(alice: Caller, case: str) -> None:
+    make_body, fields = BATCHES[case]
+    answer = alice.post("/batch", make_body(alice))
+    assert answer.status_code == 400
+    assert answer.json is not None and sorted(answer.json["errors"]) == fields
+
+
+@pytest.mark.parametrize("key", ["", " ", "é", "x" * 256, "a\tb"])
+@pytest.mark.parametrize("path", ["", "/batch"])
+def test_bad_key_is_refused(alice: Caller, path: str, key: str) -> None:
+    answer = alice.post(path, alice.body(), Idempotency_Key=key)
+    assert answer.status_code == 400
+    assert answer.json is not None and list(answer.json["errors"]) == ["Idempotency-Key"]
+
+
+EDITS: dict[str, tuple[Any, list[str]]] = {
+    "nothing": ({}, ["body"]),
+    "a list": ([], ["body"]),
+    "its platform": ({"platform": "YOUTUBE"}, ["platform"]),
+    "its video": ({"videoId": "x"}, ["videoId"]),
+    "its account": ({"accountId": "x"}, ["accountId"]),
+    "its attempts": ({"options": {"attempts": 5}}, ["options.attempts"]),
+    "priority 0": ({"options": {"priority": 0}}, ["options.priority"]),
+    "long caption": ({"caption": "😀" * 1101}, ["caption"]),
+    "long with the old caption": ({"hashtags": ["x" * 200] * 1 + ["y" * 199]}, ["caption"]),
+    "unlisted": ({"privacyLevel": "unlisted"}, ["privacyLevel"]),
+    "feed": ({"shareToFeed": True}, ["shareToFeed"]),
+    "option of another": ({"platformOptions": {"tags": []}}, ["platformOptions.tags"]),
+    "cover after the film": (
+        {"platformOptions": {"coverTimestampMs": 60_000}},
+        ["platformOptions.coverTimestampMs"],
+    ),
+    "past": ({"scheduledTime": "2020-01-01T00:00:00Z"}, ["scheduledTime"]),
+    "two things": ({"caption": 5, "privacyLevel": "unlisted"}, ["caption", "privacyLevel"]),
+}
+
+
+@pytest.mark.parametrize("case", EDITS)
+def test_bad_change_is_refused(alice: Caller, case: str) -> None:
+    body, fields = EDITS[case]
+    job_id = alice.publish(caption="x" * 1900, scheduledTime=in_time(hours=1))["jobId"]
+    before = alice.get(f"/{job_id}").json
+    answer = alice.patch(job_id, body)
+    assert answer.status_code == 400
+    assert answer.json is not None and sorted(answer.json["errors"]) == fields
+    assert alice.get(f"/{job_id}").json == before
+
+
+RESOLUTIONS: dict[str, tuple[Any, list[str]]] = {
+    "nothing": ({}, ["live"]),
+    "live a text": ({"live": "yes"}, ["live"]),
+    "live null": ({"live": None}, ["live"]),
+    "link of nothing": ({"live": False, "url": "https://a.example/1"}, ["url"]),
+    "id of nothing": ({"live": False, "platformPostId": "1"}, ["platformPostId"]),
+    "id empty": ({"live": True, "platformPostId": ""}, ["platformPostId"]),
+    "id too long": ({"live": True, "platformPostId": "x" * 256}, ["platformPostId"]),
+    "id with NUL": ({"live": True, "platformPostId": "\x00"}, ["platformPostId"]),
+    "link no link": ({"live": True, "url": "javascript:alert(1)"}, ["url"]),
+    "link too long": ({"live": True, "url": f"https://a.example/{'x' * 1000}"}, ["url"]),
+    "unknown": ({"live": True, "extra": 1}, ["extra"]),
+}
+
+
+@pytest.mark.parametrize("case", RESOLUTIONS)
+def test_bad_resolution_is_refused(alice: Caller, case: str) -> None:
+    body, fields = RESOLUTIONS[case]
+    job_id = alice.publish()["jobId"]
+    answer = alice.post(f"/{job_id}/resolve", body)
+    assert answer.status_code == 400
+    assert answer.json is not None and sorted(answer.json["errors"]) == fields
+
+
+def test_refused_posts_leave_no_row(alice: Caller, context: object) -> None:
+    alice.post("", alice.body(caption=5))
+    alice.post("/validate", alice.body())
+    with transaction() as session:
+        assert session.query(PublishJob).count() == 0

@@ -8,10 +8,10 @@ from flask import Response, current_app, request
 from werkzeug.datastructures import ContentRange
 
 from app.api.blueprint import Blueprint
-from app.api.errors import NotFound, problem
+from app.api.errors import problem
 from app.clock import utcnow
 from app.storage import Storage, StoredObject, Stream
-from app.storage.errors import InvalidLink, ObjectChanged, ObjectMissing
+from app.storage.errors import InvalidKey, InvalidLink, ObjectChanged, ObjectMissing
 
 blueprint = Blueprint("media", __name__, url_prefix="/media", description="Signed links to videos")
 PIECE_BYTES = 256 * 1024
@@ -48,11 +48,12 @@ def answer_refused_link(error: InvalidLink) -> Response:
     return problem(403, str(error))
 
 
+@blueprint.errorhandler(InvalidKey)
 @blueprint.errorhandler(ObjectMissing)
 @blueprint.errorhandler(ObjectChanged)
 def answer_missing(error: Exception) -> Response:
     """Answer a link to what is not there any more."""
-    raise NotFound("The video is not there any more") from error
+    return problem(404, "The video is not there any more")
 
 
 @blueprint.errorhandler(NoSuchRange)
@@ -96,10 +97,11 @@ def _answer(stored: StoredObject, span: Span | None, stream: Stream | None) -> R
     # Whatever somebody has uploaded as a video, a browser shall not take it for a page.
     answer.headers["X-Content-Type-Options"] = "nosniff"
     if stream is not None:
-        answer.call_on_close(stream.close)
+        answer.call_on_close(stream.close)  # a client may go before the first piece is read
     return answer
 
 
 def _pieces(stream: Stream) -> Iterator[bytes]:
-    while piece := stream.read(PIECE_BYTES):
-        yield piece
+    with stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece

@@ -130,4 +130,4 @@ def _ending(filename: str, content_type: str) -> str:
 
 def _title(filename: str) -> str:
     stem = PurePosixPath(filename.replace("\\", "/")).stem
-    return _CONTROLS.sub(" ", stem).strip()[:TITLE_MAX]
+    return _CONTROLS.sub(" ", stem).strip()[:TITLE_MAX] or "Untitled"

@@ -1,0 +1,316 @@
+"""Direct uploads: signed links, and their end where the store is a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.models import Video
+from app.publishing.transaction import transaction
+from app.states import VideoState
+from app.storage import UploadGrant
+from app.storage.links import LinkSigner
+from app.videos import settle_upload
+from app.videos.settle import LATE
+from tests.app.clips import clip_bytes
+
+Auth = Callable[..., dict[str, str]]
+Sign = Callable[..., dict[str, Any]]
+Send = Callable[..., TestResponse]
+
+
+@pytest.fixture
+def sign(client: FlaskClient, auth: Auth) -> Sign:
+    """Ask for a link; it must be given."""
+
+    def ask(size: int = 0, user: str = "alice", **changes: Any) -> dict[str, Any]:
+        size = size or len(clip_bytes())
+        body = {"filename": "My film.MP4", "contentType": "video/mp4", "fileSize": size, **changes}
+        answer = client.post("/api/videos/uploads", json=body, headers=auth(user))
+        assert answer.status_code == 201, answer.json
+        signed: dict[str, Any] = answer.get_json()
+        return signed
+
+    return ask
+
+
+@pytest.fixture
+def send(client: FlaskClient, config: Config) -> Send:
+    """Send a body by a link, as the link's answer says."""
+
+    def put(signed: dict[str, Any], body: bytes | None = None, **options: Any) -> TestResponse:
+        path = signed["uploadUrl"].removeprefix(config.public_url)
+        headers = {**signed["headers"], **options.pop("headers", {})}
+        content = clip_bytes() if body is None else body
+        return client.open(path, method="PUT", data=content, headers=headers, **options)
+
+    return put
+
+
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+def test_an_upload_becomes_a_video(
+    client: FlaskClient, auth: Auth, config: Config, sign: Sign, send: Send
+) -> None:
+    signed = sign()
+    assert set(signed) == {"videoId", "uploadUrl", "method", "headers", "expiresAt"}
+    assert signed["uploadUrl"].startswith(f"{config.public_url}/api/videos/uploads/")
+    assert (signed["method"], signed["headers"]) == ("PUT", {"Content-Type": "video/mp4"})
+    path = f"/api/videos/{signed['videoId']}"
+    waiting = client.get(path, headers=auth()).get_json()
+    assert (waiting["state"], waiting["codecs"]) == ("uploading", None)
+    sent = send(signed)
+    assert (sent.status_code, sent.data) == (204, b"")
+    video = client.get(path, headers=auth()).get_json()
+    assert video["state"] == "ready"
+    assert video["title"] == "My film"
+    assert video["r2Key"] == f"uploads/{signed['videoId']}.mp4"
+    assert video["fileSize"] == len(clip_bytes())
+    assert video["resolution"] == "360x640"
+    assert client.get("/api/videos", headers=auth()).get_json()["videos"] == [video]
+
+
+def test_an_upload_that_is_no_video_is_invalid(
+    client: FlaskClient, auth: Auth, sign: Sign, send: Send
+) -> None:
+    signed = sign(5)
+    assert send(signed, b"12345").status_code == 204
+    video = client.get(f"/api/videos/{signed['videoId']}", headers=auth()).get_json()
+    assert video["state"] == "invalid"
+    assert video["stateReason"] == "The file is no video, or it is damaged."
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"filename", "contentType", "fileSize"}),
+        ({"filename": "", "contentType": "text/html", "fileSize": 0}, None),
+        ({"filename": 1, "contentType": 1, "fileSize": "5"}, None),
+        ({"filename": "x" * 256, "contentType": None, "fileSize": 4 * 10**9 + 1}, None),
+        ({"filename": "a\x00b", "contentType": "VIDEO/MP4", "fileSize": 10**400}, None),
+        ({"filename": "a\nb", "contentType": "video/mp4;x=y", "fileSize": -1}, None),
+        ({"filename": [], "contentType": {}, "fileSize": 1.5}, None),
+        ({"filename": {}, "contentType": ["video/mp4"], "fileSize": True}, None),
+        ({"filename": "a", "contentType": "video/mp4", "fileSize": 1, "key": "x"}, {"key"}),
+    ],
+)
+def test_sign_refuses_bad_bodies(
+    client: FlaskClient, auth: Auth, body: Any, fields: set[str] | None
+) -> None:
+    answer = client.post("/api/videos/uploads", json=body, headers=auth())
+    assert answer.status_code == 400
+    assert set(answer.get_json()["errors"]) == (fields or {"filename", "contentType", "fileSize"})
+
+
+@pytest.mark.parametrize(
+    ("filename", "content_type", "ending", "title"),
+    [
+        ("holiday.mov", "video/quicktime", "mov", "holiday"),
+        ("holiday.exe", "video/mp4", "mp4", "holiday"),
+        ("../../etc/passwd", "video/webm", "webm", "passwd"),
+        ("C:\\films\\a.b.MP4", "video/mp4", "mp4", "a.b"),
+        ("no ending", "video/mp4", "mp4", "no ending"),
+        ("Füße 🎬.m4v", "video/mp4", "m4v", "Füße 🎬"),
+        (".mp4", "video/mp4", "mp4", ".mp4"),
+        ("/", "video/mp4", "mp4", "Untitled"),
+    ],
+)
+def test_the_key_is_ours(
+    client: FlaskClient,
+    auth: Auth,
+    sign: Sign,
+    filename: str,
+    content_type: str,
+    ending: str,
+    title: str,
+) -> None:
+    signed = sign(filename=filename, contentType=content_type)
+    video = client.get(f"/api/videos/{signed['videoId']}", headers=auth()).get_json()
+    assert video["r2Key"] == f"uploads/{signed['videoId']}.{ending}"
+    assert video["title"] == title
+
+
+def test_a_link_works_once(sign: Sign, send: Send, app: Flask) -> None:
+    signed = sign()
+    assert send(signed).status_code == 204
+    again = send(signed)
+    assert again.status_code == 409
+    assert "already" in again.get_json()["error"]
+    with app.app_context():
+        assert settle_upload(signed["videoId"]).state is VideoState.READY
+    assert send(signed).status_code == 409
+
+
+def test_a_body_of_another_length_is_refused(sign: Sign, send: Send, config: Config) -> None:
+    signed = sign(1000)
+    longer = send(signed, b"x" * 1001)
+    assert longer.status_code == 413
+    assert "1000 bytes" in longer.get_json()["error"]
+    assert send(signed, b"x" * 999).status_code == 400
+    assert send(signed, b"").status_code in (400, 411)  # a client may leave a 0 out
+    assert files_in(config.video_dir) == []
+    assert send(signed, b"x" * 1000).status_code == 204
+
+
+def test_a_body_that_breaks_off_leaves_nothing(
+    client: FlaskClient, sign: Sign, send: Send, config: Config
+) -> None:
+    signed = sign(1000)
+    path = signed["uploadUrl"].removeprefix(config.public_url)
+    broken = {"input_stream": BytesIO(b"x" * 400), "content_length": 1000}
+    short = client.put(path, headers=signed["headers"], **broken)
+    assert short.status_code == 400
+    assert files_in(config.video_dir) == []
+    assert send(signed, b"x" * 1000).status_code == 204
+
+
+def test_a_body_without_a_length_is_refused(
+    sign: Sign, client: FlaskClient, config: Config
+) -> None:
+    signed = sign(1000)
+    path = signed["uploadUrl"].removeprefix(config.public_url)
+    environ = {"wsgi.input": BytesIO(b"x" * 1000), "wsgi.input_terminated": True}
+    answer = client.put(path, headers=signed["headers"], environ_overrides=environ)
+    assert answer.status_code == 411
+
+
+def test_a_body_of_another_type_is_refused(sign: Sign, send: Send) -> None:
+    signed = sign(5)
+    for other in ("text/html", "video/webm", ""):
+        refused = send(signed, b"12345", headers={"Content-Type": other})
+        assert refused.status_code == 400, other
+        assert "video/mp4" in refused.get_json()["error"]
+
+
+def test_an_expired_link_is_refused(
+    sign: Sign, client: FlaskClient, config: Config, app: Flask
+) -> None:
+    signed = sign(5)
+    ended = utcnow() - timedelta(seconds=1)
+    grant = UploadGrant(f"uploads/{signed['videoId']}.mp4", "video/mp4", 5, ended)
+    token = LinkSigner(config.token_encryption_keys[0]).sign_upload(grant)
+    answer = client.put(f"/api/videos/uploads/{token}", data=b"12345", headers=signed["headers"])
+    assert answer.status_code == 403
+    assert "expired" in answer.get_json()["error"]
+
+
+def test_a_changed_link_is_refused(sign: Sign, client: FlaskClient, config: Config) -> None:
+    signed = sign(5)
+    token = signed["uploadUrl"].rpartition("/")[2]
+    payload, _, mac = token.partition(".")
+    foreign = LinkSigner("another key").sign_upload(
+        UploadGrant("uploads/x.mp4", "video/mp4", 5, utcnow() + timedelta(hours=1))
+    )
+    download = LinkSigner(config.token_encryption_keys[0]).sign_download(
+        f"uploads/{signed['videoId']}.mp4", utcnow() + timedelta(hours=1)
+    )
+    changed = [
+        f"{payload[:-2]}AA.{mac}",
+        f"{payload}.{mac[:-2]}AA",
+        f"{payload}.",
+        payload,
+        f".{mac}",
+        "x",
+        "ü.ü",
+        "a" * 5000,
+        foreign,
+        download,
+    ]
+    for one in changed:
+        answer = client.put(f"/api/videos/uploads/{one}", data=b"12345", headers=signed["headers"])
+        assert answer.status_code == 403, one
+        assert answer.content_type == "application/problem+json"
+    assert files_in(config.video_dir) == []
+
+
+def test_deleting_an_upload_deletes_its_object(
+    client: FlaskClient, auth: Auth, sign: Sign, send: Send, config: Config
+) -> None:
+    signed = sign()
+    send(signed)
+    assert files_in(config.video_dir) == [f"{signed['videoId']}.mp4"]
+    assert client.delete(f"/api/videos/{signed['videoId']}", headers=auth()).status_code == 204
+    assert files_in(config.video_dir) == []
+    refused = send(signed)
+    assert refused.status_code == 403
+    assert "deleted" in refused.get_json()["error"]
+
+
+def test_an_upload_of_another_user_cannot_be_registered(
+    client: FlaskClient, auth: Auth, sign: Sign, send: Send
+) -> None:
+    signed = sign()
+    send(signed)
+    body = {"r2Key": f"uploads/{signed['videoId']}.mp4", "title": "Mine"}
+    refused = client.post("/api/videos", json=body, headers=auth("bob"))
+    assert refused.status_code == 400
+    assert refused.get_json()["errors"] == {"r2Key": ["There is no such object in the video store"]}
+
+
+def test_an_upload_may_be_registered_by_its_user(
+    client: FlaskClient, auth: Auth, sign: Sign, send: Send, config: Config
+) -> None:
+    signed = sign()
+    send(signed)
+    body = {"r2Key": f"uploads/{signed['videoId']}.mp4", "title": "Mine"}
+    known = client.post("/api/videos", json=body, headers=auth())
+    assert known.status_code == 200
+    assert known.get_json()["id"] == signed["videoId"]
+    assert (known.get_json()["title"], known.get_json()["state"]) == ("Mine", "ready")
+    # It is still ours to delete.
+    client.delete(f"/api/videos/{signed['videoId']}", headers=auth())
+    assert files_in(config.video_dir) == []
+
+
+def test_settle_ends_an_upload_that_never_came(app: Flask, sign: Sign) -> None:
+    signed = sign()
+    with app.app_context():
+        assert settle_upload(signed["videoId"]).state is VideoState.UPLOADING
+        with transaction() as session:
+            row = session.get_one(Video, signed["videoId"])
+            row.upload_expires_at = utcnow() - LATE - timedelta(seconds=1)
+        video = settle_upload(signed["videoId"])
+        assert video.state is VideoState.INVALID
+        assert "did not arrive" in video.state_reason
+        assert settle_upload(signed["videoId"]).state is VideoState.INVALID
+        db.session.remove()
+
+
+def test_settle_does_not_touch_what_is_settled(app: Flask, sign: Sign, send: Send) -> None:
+    signed = sign()
+    send(signed)
+    with app.app_context():
+        first = settle_upload(signed["videoId"])
+        etag = first.etag
+        (app.config["SETTINGS"].video_dir / first.r2_key).write_bytes(b"replaced")
+        assert settle_upload(signed["videoId"]).etag == etag
+
+
+def test_pages_of_others_may_upload(client: FlaskClient, sign: Sign, config: Config) -> None:
+    path = sign()["uploadUrl"].removeprefix(config.public_url)
+    preflight = client.options(
+        path,
+        headers={
+            "Origin": "https://app.example",
+            "Access-Control-Request-Method": "PUT",
+            "Access-Control-Request-Headers": "content-type",
+        },
+    )
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    assert preflight.headers["Access-Control-Allow-Methods"] == "PUT"
+    assert "Access-Control-Allow-Origin" in client.put(path).headers
+    assert "Access-Control-Allow-Origin" not in client.get("/api/videos").headers

@@ -106,9 +106,15 @@ class RateLimited(PublishError):
     category = Category.RATE_LIMIT
 
     def __init__(
-        self, code: str, detail: str = "", *, retry_at: datetime, everyone: bool = False
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        retry_at: datetime,
+        everyone: bool = False,
+        hint: str = "",
     ) -> None:
-        super().__init__(code, detail)
+        super().__init__(code, detail, hint=hint)
         self.retry_at = retry_at
         self.everyone = everyone
 

@@ -1,0 +1,65 @@
+"""Calls to TikTok's API with one account's token; what is refused is raised in our words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from workers import transport
+from workers.errors import PublishError
+from workers.platforms.base import Api, Context
+from workers.platforms.tiktok.answers import OK, refusal
+from workers.platforms.tiktok.fields import child, text
+from workers.transport import Answer
+
+logger = logging.getLogger(__name__)
+
+
+class Client:
+    """One account's way to the API, for the length of one call of the handler."""
+
+    def __init__(self, api: Api, context: Context) -> None:
+        self.api = api
+        self._token = context.access.token
+        self._now = context.now
+
+    def ask(
+        self, path: str, body: Mapping[str, Any] | None = None, *, fields: str = ""
+    ) -> Mapping[str, Any]:
+        """Return `data` of the answer to `POST /v2/{path}`; raises any `PublishError`.
+
+        Success is `error.code` "ok" and nothing else: some refusals come with HTTP 200. No call
+        of this API publishes: that the last byte of an upload does.
+        https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
+        """
+        answer = transport.call(
+            "POST",
+            f"{self.api.url}/v2/{path}",
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Content-Type": "application/json; charset=UTF-8",
+            },
+            params={"fields": fields} if fields else None,
+            json=body,
+        )
+        envelope = answer.json_object()
+        data = child(envelope, "data")
+        is_ok = text(child(envelope, "error"), "code") == OK
+        if answer.status != 200 or not is_ok or not data:
+            raise self._refused(answer)
+        return data
+
+    def now(self) -> datetime:
+        """Return the time, aware UTC."""
+        return self._now()
+
+    def _refused(self, answer: Answer) -> PublishError:
+        error = refusal(answer, self.now())
+        log_id = text(child(answer.json_object(), "error"), "log_id")
+        logger.info(
+            "tiktok refused",
+            extra={"status": answer.status, "code": error.code, "logId": log_id},
+        )
+        return error

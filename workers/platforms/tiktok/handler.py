@@ -1,0 +1,83 @@
+"""TikTok: the Content Posting API's direct post, with the file uploaded by us.
+
+That all bytes have arrived is what publishes a video: there is no call for it. Until then
+nothing can go live; from then on the publish id tells, whenever it is asked, what became of it.
+Letting TikTok pull the file is not used: there, the request that asks for the id publishes too,
+and when its answer is lost nothing can tell whether it did.
+https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
+"""
+
+from __future__ import annotations
+
+from workers.errors import AccountRefused, RequestRefused
+from workers.platforms import base
+from workers.platforms.base import (
+    Access,
+    Context,
+    Incomplete,
+    Processing,
+    Published,
+    Ready,
+    Tokens,
+    Upload,
+)
+from workers.platforms.tiktok import codes, fate, oauth, opening, sending, status
+from workers.platforms.tiktok.client import Client
+from workers.platforms.tiktok.upload import TikTokUpload
+
+
+class Handler(base.Handler):
+    """Publishes on TikTok. The order of calls is that of `workers.platforms.base`."""
+
+    upload_type = TikTokUpload
+
+    def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
+        """Get a fresh access token; see `oauth.refresh`."""
+        return oauth.refresh(self.api, refresh_token)
+
+    def open(self, context: Context) -> TikTokUpload:
+        """Ask what the account may post, check the draft against it, and get an upload URL."""
+        scopes = context.access.scopes
+        if scopes and codes.PUBLISH_SCOPE not in scopes:
+            raise AccountRefused(
+                "scope_not_authorized",
+                "the account was connected without the permission to post",
+                hint=codes.ERRORS["scope_not_authorized"].hint,
+                reconnect=True,
+            )
+        return opening.open_upload(Client(self.api, context), context)
+
+    def send(self, context: Context, upload: Upload) -> TikTokUpload:
+        """Send the missing bytes; that the last ones follow is written down before."""
+        return sending.send_rest(Client(self.api, context), context, _ours(upload))
+
+    def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
+        """Read the publish's status once.
+
+        Raises `Ambiguous` when the last byte was sent and TikTok does not tell, or not in time,
+        what became of it, and the account's list does not show the post either.
+        """
+        client, upload = Client(self.api, context), _ours(upload)
+        try:
+            found = status.read_status(client, upload)
+        except RequestRefused as error:
+            if upload.final_started_at is None:
+                raise
+            return fate.reconcile(client, context, upload, fate.unreadable(upload, error))
+        return fate.judge(client, context, upload, found)
+
+    def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
+        """Read once more the id that a public post gets when it has passed moderation."""
+        upload = _ours(upload)
+        if post_id is not None:
+            return Published(post_id, fate.post_url(upload, post_id))
+        try:
+            found = status.read_status(Client(self.api, context), upload)
+        except (AccountRefused, RequestRefused):
+            return Published(None)
+        return fate.published(upload, found, context.now().timestamp())
+
+
+def _ours(upload: Upload) -> TikTokUpload:
+    assert isinstance(upload, TikTokUpload)
+    return upload

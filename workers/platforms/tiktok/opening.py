@@ -1,0 +1,177 @@
+"""Asks for an upload: what the creator may post now, then the publish id and the upload URL.
+
+https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info
+https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from workers.errors import RequestRefused, Transient, VideoRefused
+from workers.platforms.base import Api, Context, Draft
+from workers.platforms.tiktok.client import Client
+from workers.platforms.tiktok.codes import ERRORS
+from workers.platforms.tiktok.fields import flag, text, texts, whole
+from workers.platforms.tiktok.upload import UPLOAD_URL_SECONDS, ChunkPlan, TikTokUpload
+
+#: The other levels of TikTok choose an audience by who follows whom; none is "by link only".
+PRIVACY_LEVELS: Mapping[str, str] = {"public": "PUBLIC_TO_EVERYONE", "private": "SELF_ONLY"}
+#: Options that go as they are, by TikTok's names for them.
+FIELDS: Mapping[str, str] = {
+    "coverTimestampMs": "video_cover_timestamp_ms",
+    "brandContentToggle": "brand_content_toggle",
+    "brandOrganicToggle": "brand_organic_toggle",
+    "isAigc": "is_aigc",
+}
+#: Option, TikTok's name for it, the creator's own setting, and what a person calls it.
+INTERACTIONS = (
+    ("disableComment", "disable_comment", "comment_disabled", "comments"),
+    ("disableDuet", "disable_duet", "duet_disabled", "duets"),
+    ("disableStitch", "disable_stitch", "stitch_disabled", "stitches"),
+)
+
+
+@dataclass(frozen=True)
+class Creator:
+    """What the account may do now. `max_seconds` None: TikTok did not say."""
+
+    username: str
+    privacy_levels: tuple[str, ...]
+    max_seconds: int | None
+    disabled: frozenset[str]
+
+
+def open_upload(client: Client, context: Context) -> TikTokUpload:
+    """Ask for an upload that TikTok takes, or raise why it would not.
+
+    Without bytes nothing can be published, so an answer that is lost costs nothing.
+    """
+    draft, size_bytes = context.draft, context.source.size_bytes
+    if size_bytes <= 0:
+        raise VideoRefused("empty_file", "the video file is empty", hint="Upload it again")
+    privacy_level = _privacy_level(draft)
+    creator = _read_creator(client)
+    _check(draft, creator, privacy_level)
+    plan = ChunkPlan.of(size_bytes)
+    asked_at = context.now().timestamp()
+    data = client.ask(
+        "post/publish/video/init/",
+        {
+            "post_info": _post_info(draft, creator, privacy_level),
+            "source_info": {
+                "source": "FILE_UPLOAD",
+                "video_size": size_bytes,
+                "chunk_size": plan.chunk_bytes,
+                "total_chunk_count": plan.count,
+            },
+        },
+    )
+    return TikTokUpload(
+        publish_id=_publish_id(data),
+        upload_url=_upload_url(client.api, data),
+        expires_at=asked_at + UPLOAD_URL_SECONDS,
+        size_bytes=size_bytes,
+        chunk_bytes=plan.chunk_bytes,
+        privacy_level=privacy_level,
+        username=creator.username or context.access.username,
+        overridden=_overridden(draft, creator),
+    )
+
+
+def _privacy_level(draft: Draft) -> str:
+    level = PRIVACY_LEVELS.get(draft.privacy)
+    if level is None:
+        raise RequestRefused(
+            "privacy_not_offered",
+            f"TikTok has no privacy like {draft.privacy}",
+            hint="Choose public or private",
+        )
+    return level
+
+
+def _read_creator(client: Client) -> Creator:
+    """Read what TikTok asks apps to read before each post; it refuses where a cap is reached.
+
+    https://developers.tiktok.com/doc/content-sharing-guidelines
+    """
+    data = client.ask("post/publish/creator_info/query/")
+    levels = texts(data, "privacy_level_options")
+    if not levels:
+        raise Transient("bad_answer", "TikTok did not say what the account may post")
+    return Creator(
+        username=text(data, "creator_username"),
+        privacy_levels=levels,
+        max_seconds=whole(data, "max_video_post_duration_sec"),
+        disabled=frozenset(setting for _, _, setting, _ in INTERACTIONS if flag(data, setting)),
+    )
+
+
+def _check(draft: Draft, creator: Creator, privacy_level: str) -> None:
+    if privacy_level not in creator.privacy_levels:
+        raise RequestRefused(
+            "privacy_level_option_mismatch",
+            f"the TikTok account does not allow {draft.privacy} posts",
+            hint=ERRORS["privacy_level_option_mismatch"].hint,
+        )
+    if creator.max_seconds and draft.duration_seconds > creator.max_seconds:
+        raise VideoRefused(
+            "duration_check_failed",
+            f"the video has {draft.duration_seconds:.1f} s, and the TikTok account may post"
+            f" {creator.max_seconds} s",
+            hint="Cut the video, or ask TikTok for longer ones in its app",
+        )
+    if draft.options.get("brandContentToggle") and privacy_level == "SELF_ONLY":
+        raise RequestRefused(
+            "branded_content_private",
+            "TikTok takes no private posts with a paid partnership",
+            hint="Post publicly, or without the paid partnership",
+        )
+
+
+def _post_info(draft: Draft, creator: Creator, privacy_level: str) -> dict[str, Any]:
+    info: dict[str, Any] = {"privacy_level": privacy_level}
+    if draft.text:
+        info["title"] = draft.text
+    for option, name in FIELDS.items():
+        if draft.options.get(option) is not None:
+            info[name] = draft.options[option]
+    for option, name, setting, _ in INTERACTIONS:
+        if setting in creator.disabled:
+            info[name] = True  # the account's settings override a post's
+        elif draft.options.get(option) is not None:
+            info[name] = draft.options[option]
+    return info
+
+
+def _overridden(draft: Draft, creator: Creator) -> str:
+    return ", ".join(
+        word
+        for option, _, setting, word in INTERACTIONS
+        if setting in creator.disabled and draft.options.get(option) is False
+    )
+
+
+def _publish_id(data: Mapping[str, Any]) -> str:
+    publish_id = text(data, "publish_id")
+    if not publish_id:
+        raise Transient("bad_answer", "TikTok gave no publish id")
+    return publish_id
+
+
+def _upload_url(api: Api, data: Mapping[str, Any]) -> str:
+    """Return the address for the bytes, on whatever host TikTok names, but never in the clear."""
+    url = text(data, "upload_url")
+    try:
+        parts, ours = urlsplit(url), urlsplit(api.url)
+        is_safe = bool(parts.hostname) and (
+            parts.scheme == "https" or (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc)
+        )
+    except ValueError:
+        is_safe = False
+    if not is_safe:
+        raise Transient("bad_upload_url", "TikTok named no usable upload address")
+    return url

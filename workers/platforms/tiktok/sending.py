@@ -1,0 +1,165 @@
+"""Sends the bytes that TikTok lacks, chunk by chunk; the last one is what publishes the video.
+
+The upload URL has no way to ask it. After every answer that is not plain success the publish's
+status is read, and it decides.
+https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from dataclasses import replace
+
+from workers import transport
+from workers.errors import (
+    OutcomeUnknown,
+    PublishError,
+    RequestRefused,
+    Transient,
+    UploadGone,
+    VideoRefused,
+)
+from workers.platforms.base import Context, Incomplete
+from workers.platforms.tiktok.answers import host_refusal
+from workers.platforms.tiktok.client import Client
+from workers.platforms.tiktok.fate import unfinished
+from workers.platforms.tiktok.status import read_status
+from workers.platforms.tiktok.upload import TikTokUpload
+from workers.transport import Answer, Body
+
+ALL_STORED, CHUNK_STORED = 201, 206
+WRONG_HEADERS, WRONG_PLACE = 400, 416
+REFUSES_URL = frozenset({403, 404})
+EXPLAINED = REFUSES_URL | {ALL_STORED, CHUNK_STORED, WRONG_HEADERS, WRONG_PLACE}
+#: How often in one go we let TikTok send us to another place in the file.
+DETOURS_MAX = 3
+_UPLOADED = re.compile(r"bytes 0-([0-9]{1,18})/[0-9]{1,18}", re.ASCII)
+
+
+def send_rest(client: Client, context: Context, upload: TikTokUpload) -> TikTokUpload:
+    """Send what is missing and return the upload to store.
+
+    Raises `UploadGone` when the upload URL is refused and the status proves the file incomplete.
+    """
+    if upload.delivered_at is not None:
+        return upload
+    if context.source.size_bytes != upload.size_bytes:
+        raise VideoRefused("video_changed", "the video was replaced while it was being published")
+    began, detours = upload, 0
+    offset = 0 if upload.is_fresh else _read_offset(client, upload)
+    while offset is not None and _is_open(client, context, upload, offset):
+        upload, answer = _put_chunk(context, upload, offset)
+        end = upload.plan.end(offset)
+        if end == upload.size_bytes and answer.status == ALL_STORED:
+            return replace(upload, delivered_at=context.now().timestamp())
+        if end < upload.size_bytes and _has_stored(answer, end):
+            offset = end
+            continue
+        detours += 1
+        if detours > DETOURS_MAX:
+            raise _stalled(upload)
+        offset = _ask_the_way(client, context, began, (upload, answer, offset))
+    return upload
+
+
+def _is_open(client: Client, context: Context, upload: TikTokUpload, offset: int) -> bool:
+    now = context.now().timestamp()
+    return isinstance(unfinished(client, upload, offset, now), Incomplete)
+
+
+def _read_offset(client: Client, upload: TikTokUpload) -> int | None:
+    """Return where TikTok wants to be gone on with; None when it lacks nothing."""
+    try:
+        return read_status(client, upload).missing_from(upload)
+    except RequestRefused as error:
+        if upload.final_started_at is None:
+            raise
+        raise OutcomeUnknown(error.code, error.detail) from error
+
+
+def _put_chunk(context: Context, upload: TikTokUpload, first: int) -> tuple[TikTokUpload, Answer]:
+    """Send the rest of the chunk at `first`; what may follow from it is written down before."""
+    end = upload.plan.end(first)
+    is_final = end == upload.size_bytes
+    with closing(context.source.open(first, end - first)) as stream:
+        upload = _note_start(context, upload, is_final=is_final)
+        answer = transport.call(
+            "PUT",
+            upload.upload_url,
+            acts=is_final,
+            headers={
+                "Content-Type": context.source.content_type,
+                "Content-Range": f"bytes {first}-{end - 1}/{upload.size_bytes}",
+            },
+            data=Body(stream, end - first, lambda count: context.journal.sent(first + count)),
+        )
+    return upload, answer
+
+
+def _note_start(context: Context, upload: TikTokUpload, *, is_final: bool) -> TikTokUpload:
+    if is_final:
+        now = context.now().timestamp()
+        upload = replace(upload, is_fresh=False, final_started_at=now)
+        context.journal.commit_to_publish(upload)
+    elif upload.is_fresh:
+        upload = replace(upload, is_fresh=False)
+        context.journal.save(upload)
+    return upload
+
+
+def _has_stored(answer: Answer, end: int) -> bool:
+    """Say whether TikTok has a chunk whole, and nothing after it.
+
+    Whether it names the count of bytes or the last one's index is not documented.
+    """
+    match = _UPLOADED.fullmatch(answer.headers.get("Content-Range", "").strip())
+    return answer.status == CHUNK_STORED and match is not None and int(match[1]) in (end - 1, end)
+
+
+def _ask_the_way(
+    client: Client,
+    context: Context,
+    began: TikTokUpload,
+    put: tuple[TikTokUpload, Answer, int],
+) -> int | None:
+    """Return where to go on after an answer that was no plain success; None when all is there.
+
+    `began` is the upload as it was before this run sent anything.
+    """
+    upload, answer, first = put
+    if answer.status not in EXPLAINED:
+        is_final = upload.plan.end(first) == upload.size_bytes
+        raise host_refusal(answer, context.now(), acts=is_final)
+    missing = _read_offset(client, upload)
+    if missing is None:
+        return None
+    if answer.status in REFUSES_URL:
+        raise _refused_url(began)
+    if answer.status == WRONG_HEADERS:
+        return _start_of_chunk(upload, first, missing)
+    return missing
+
+
+def _refused_url(began: TikTokUpload) -> PublishError:
+    code, detail = "upload_url_refused", "TikTok does not take bytes for this upload any more"
+    if began.final_started_at is None:
+        return UploadGone(code, detail)
+    # An earlier request has sent the end of the file: it may have been taken and not be counted
+    # yet, which would be why the URL is closed. Only its expiry proves the opposite.
+    return OutcomeUnknown(code, detail)
+
+
+def _start_of_chunk(upload: TikTokUpload, first: int, missing: int) -> int:
+    """Return the start of the chunk, where a part of one may have been what was refused."""
+    start = upload.plan.start(missing)
+    if first == start:
+        raise RequestRefused("upload_bad_request", "TikTok refused the form of the upload")
+    return start
+
+
+def _stalled(upload: TikTokUpload) -> PublishError:
+    code, detail = "upload_stalled", "TikTok asks for the same bytes again and again"
+    if upload.final_started_at is None:
+        return Transient(code, detail)
+    return OutcomeUnknown(code, detail)

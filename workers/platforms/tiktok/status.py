@@ -1,0 +1,53 @@
+"""Reads how a publish is doing: the one read that settles every doubt.
+
+https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workers.errors import Transient
+from workers.platforms.tiktok.client import Client
+from workers.platforms.tiktok.fields import numbers, text, whole
+from workers.platforms.tiktok.upload import TikTokUpload
+
+PROCESSING_UPLOAD = "PROCESSING_UPLOAD"
+PUBLISH_COMPLETE = "PUBLISH_COMPLETE"
+SEND_TO_USER_INBOX = "SEND_TO_USER_INBOX"
+FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Status:
+    """One answer. `uploaded_bytes` None: TikTok did not say, or not sensibly."""
+
+    state: str
+    fail_reason: str
+    post_ids: tuple[str, ...]
+    uploaded_bytes: int | None
+
+    def missing_from(self, upload: TikTokUpload) -> int | None:
+        """Return the offset from which bytes are missing; None unless some provably are."""
+        if self.state != PROCESSING_UPLOAD or upload.delivered_at is not None:
+            return None
+        if self.uploaded_bytes is None:
+            # Bytes that were never sent are missing, whatever TikTok says or does not say.
+            return 0 if upload.final_started_at is None else None
+        return self.uploaded_bytes if self.uploaded_bytes < upload.size_bytes else None
+
+
+def read_status(client: Client, upload: TikTokUpload) -> Status:
+    """Return the status; raises any `PublishError`."""
+    data = client.ask("post/publish/status/fetch/", {"publish_id": upload.publish_id})
+    state = text(data, "status")
+    if not state:
+        raise Transient("bad_answer", "TikTok's answer names no status")
+    return Status(
+        state=state,
+        fail_reason=text(data, "fail_reason"),
+        # The first spelling is TikTok's own.
+        post_ids=numbers(data, "publicaly_available_post_id")
+        or numbers(data, "publicly_available_post_id"),
+        uploaded_bytes=whole(data, "uploaded_bytes"),
+    )

@@ -98,7 +98,7 @@ class RequestHandler(WSGIRequestHandler):
     def _body(self, environ: "WSGIEnvironment") -> BodyInput:
         """Put a bounded body in the environ; one in HTTP chunks ends when its last chunk is in."""
         if isinstance(environ["wsgi.input"], DechunkedInput):
-            chunked = io.BufferedReader(cast(io.RawIOBase, environ["wsgi.input"]))
+            chunked = io.BufferedReader(cast(Any, environ["wsgi.input"]))
             environ["wsgi.input"] = BodyInput(chunked, None)
         else:
             length = environ.get("CONTENT_LENGTH", "0")

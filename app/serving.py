@@ -23,4 +23,6 @@ timeout = 120
 #: Heroku and Render kill what is still there 30 s after SIGTERM.
 graceful_timeout = 25
 keepalive = 75
+#: gunicorn is steered by signals, and its socket would lie in the home folder.
+control_socket_disable = True
 loglevel = _config.log_level.lower()

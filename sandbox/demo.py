@@ -15,7 +15,6 @@ from typing import Any
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from sandbox.caller import Caller, CallFailed
 from sandbox.films import make_film
@@ -130,16 +129,14 @@ class Demo:
             if status["state"] != "completed"
         ]
 
-    def table(self) -> Table:
-        """Return what is live, with links, and how late each scheduled post began."""
-        table = Table(title="Live on the sandbox platforms", title_justify="left")
-        for heading in ("post", "link", "attempts", "started late by"):
-            table.add_column(heading, overflow="fold")
+    def report(self) -> Iterator[str]:
+        """Say what is live, with links, and how late each scheduled post began."""
         for job_id, status in self.statuses.items():
-            result = status["result"] or {}
-            link = result.get("url") or result.get("platformPostId") or "–"
-            table.add_row(self.jobs[job_id], link, str(status["attemptsMade"]), _lateness(status))
-        return table
+            if status["state"] != "completed":
+                continue
+            result = status["result"]
+            link = result["url"] or result["platformPostId"] or "no link: the post is private"
+            yield f"[green]live[/green]  {self.jobs[job_id]:<20} {link}{_lateness(status)}"
 
 
 def _lateness(status: dict[str, Any]) -> str:
@@ -149,7 +146,7 @@ def _lateness(status: dict[str, Any]) -> str:
         datetime.fromisoformat(status[name].replace("Z", "+00:00"))
         for name in ("scheduledTime", "startedAt")
     )
-    return f"{(started - due).total_seconds() * 1000:.0f} ms"
+    return f"  (started {(started - due).total_seconds() * 1000:.0f} ms after it was due)"
 
 
 def run(console: Console, receiver: WebhookReceiver, stack: Stack) -> list[str]:
@@ -159,11 +156,13 @@ def run(console: Console, receiver: WebhookReceiver, stack: Stack) -> list[str]:
     console.print(f"API {stack.api_url}   sandbox {stack.sandbox_url}\n")
     demo.publish()
     demo.watch()
-    console.print(demo.table())
+    console.print()
+    for line in demo.report():
+        console.print(line, soft_wrap=True, highlight=False)
     problems = demo.failures()
     if not receiver.wait_for(len(demo.jobs), WEBHOOK_SECONDS):
         problems.append(f"{len(receiver.received)} of {len(demo.jobs)} webhooks arrived")
-    console.print(f"{len(receiver.received)} webhooks received, signatures verified\n")
+    console.print(f"\n{len(receiver.received)} webhooks received, signatures verified")
     return problems
 
 

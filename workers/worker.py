@@ -77,7 +77,8 @@ def work_until_stopped(app: Flask, config: Config) -> None:
     names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
     queues = [RunQueue(name, connection) for name in (*names, MAINTENANCE_QUEUE)]
     PublishWorker(app, queues, connection).work(
-        logging_level=config.log_level,
+        # RQ tells of every run at INFO; ours are told by the pipeline.
+        logging_level="DEBUG" if config.log_level == "DEBUG" else "WARNING",
         dequeue_strategy=DequeueStrategy.ROUND_ROBIN,
         with_scheduler=False,
     )

@@ -85,7 +85,8 @@ class MemoryStream:
 
     def __init__(self, source: MemorySource, first: int, length: int) -> None:
         self._source = source
-        self._place, self._end = first, first + length
+        end = first + length if source.ends_at is None else min(first + length, source.ends_at)
+        self._place, self._end = first, end
         self.is_open = True
 
     def read(self, size: int, /) -> bytes:
@@ -100,12 +101,13 @@ class MemoryStream:
 
 
 class MemorySource:
-    """A video in memory that remembers what was opened."""
+    """A video in memory that remembers what was opened. A store that breaks off `ends_at` there."""
 
     def __init__(self, data: bytes, content_type: str = "video/mp4") -> None:
         self.data = data
         self._content_type = content_type
         self.link: str | None = None
+        self.ends_at: int | None = None
         self.ranges: list[tuple[int, int]] = []
         self.streams: list[MemoryStream] = []
         self.largest_read = 0

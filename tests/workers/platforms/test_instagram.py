@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from sandbox.instagram.state import InstagramState
+from sandbox.server import SandboxServer
 from tests.workers.platforms.instagram_job import (
     COMMENTS,
     CONTAINER,
@@ -26,7 +28,7 @@ from tests.workers.platforms.instagram_job import (
     make_job,
     until_ready,
 )
-from tests.workers.platforms.support import Sandbox, Stopped, access_of
+from tests.workers.platforms.support import MemorySource, MemoryStream, Sandbox, Stopped, access_of
 from workers.errors import (
     AccountRefused,
     RateLimited,
@@ -39,6 +41,13 @@ from workers.platforms.base import Access, Incomplete, Processing, Published, Re
 from workers.platforms.instagram import InstagramHandler
 
 DAY_SECONDS = 86_400
+
+
+class ShortSource(MemorySource):
+    """A store whose ranges end too early."""
+
+    def open(self, first: int, length: int) -> MemoryStream:
+        return super().open(first, length // 2)
 
 
 @contextmanager
@@ -106,7 +115,7 @@ def test_a_cancellation_at_the_commit_publishes_nothing(control: Sandbox, video:
     assert control.calls(PUBLISH) == [] and control.posts() == []
 
 
-def test_options_reach_the_platform(control: Sandbox, video: bytes) -> None:
+def test_options_reach_the_platform(control: Sandbox, video: bytes, sandbox: SandboxServer) -> None:
     options = {
         "thumbOffsetMs": 1500,
         "audioName": "My sound",
@@ -119,8 +128,19 @@ def test_options_reach_the_platform(control: Sandbox, video: bytes) -> None:
     published = job.carry_through()
     assert published.warnings == ()
     assert control.call_names()[-3:] == [PUBLISH, COMMENTS, MEDIA]
-    [call] = control.calls(COMMENTS)
-    assert call["status"] == 200
+    [container] = sandbox.world.part(InstagramState).containers.values()
+    assert container.parameters == {
+        "media_type": "REELS",
+        "upload_type": "resumable",
+        "caption": "A reel #fun",
+        "share_to_feed": "false",
+        "thumb_offset": "1500",
+        "audio_name": "My sound",
+        "collaborators": '["one", "two"]',
+        "location_id": "213385402",
+        "is_ai_generated": "true",
+    }
+    assert container.post is not None and container.post.resource["comment_enabled"] is False
 
 
 def test_comments_that_cannot_be_set_are_a_warning(control: Sandbox, video: bytes) -> None:
@@ -253,9 +273,7 @@ def test_an_interrupted_upload_goes_on_at_the_very_byte(control: Sandbox, video:
     assert len(control.calls(CONTAINER)) == 1
 
 
-def test_a_run_that_must_stop_leaves_the_upload_where_it_is(
-    control: Sandbox, video: bytes
-) -> None:
+def test_a_run_that_must_stop_leaves_the_upload_where_it_is(control: Sandbox, video: bytes) -> None:
     data = large(video)
     job = make_job(control, data)
     job.journal.stop_at_bytes = 2_000_000
@@ -271,21 +289,9 @@ def test_a_run_that_must_stop_leaves_the_upload_where_it_is(
 
 def test_a_short_store_sends_no_short_video(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
-    job.journal.save(job.handler.open(job.context))
-    whole = job.source.data
-
-    class Shrunk(type(job.source)):  # type: ignore[misc]
-        size_bytes = len(whole)
-
-        def open(self, first: int, length: int) -> object:
-            self.data = whole[: len(whole) // 2]
-            return super().open(first, min(length, len(self.data) - first))
-
-    shrunk = Shrunk(whole)
-    shrunk.__class__.size_bytes = len(whole)
-    job.source = shrunk
+    job.source = ShortSource(video)
     with pytest.raises(Transient) as caught:
-        job.handler.send(job.context, checkpoint(job))
+        job.run()
     assert caught.value.code == "source_ended_early"
 
 

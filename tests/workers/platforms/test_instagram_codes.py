@@ -1,0 +1,291 @@
+"""Every error code of Instagram's: the class it becomes, alone and in the sandbox's answers."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from sandbox.instagram.errors import ERRORS
+from tests.workers.platforms.instagram_job import (
+    CONTAINER,
+    LIST,
+    MEDIA,
+    PUBLISH,
+    QUOTA,
+    STATUS,
+    api_of,
+    make_job,
+    until_ready,
+)
+from tests.workers.platforms.support import Sandbox, access_of
+from workers.errors import (
+    AccountRefused,
+    OutcomeUnknown,
+    PublishError,
+    RateLimited,
+    RequestRefused,
+    TokenExpired,
+    Transient,
+    VideoRefused,
+)
+from workers.platforms.instagram import InstagramHandler, codes
+from workers.platforms.instagram.answers import moment, sentence
+from workers.platforms.instagram.failures import failure
+from workers.transport import Answer
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+#: What a refused call becomes where nothing can be live. Codes are written `code/subcode`.
+CLASSES: dict[type[PublishError], tuple[str, ...]] = {
+    Transient: (
+        *("-2/2207003", "-2/2207020", "-1/2207001", "-1/2207032", "-1/2207053", "24/2207006"),
+        *("24/2207008", "9004/2207052", "9007/2207027", "-1/2207076", "-1/2207077", "-1/2207082"),
+        *("1", "2", "internal"),
+    ),
+    RequestRefused: (
+        *("1/2207057", "100/2207023", "100/2207028", "100/2207035", "100/2207036", "100/2207037"),
+        *("100/2207040", "36000/2207004", "36001/2207005", "36003/2207009", "36004/2207010"),
+        *("-1/2207081", "INSTAGRAM_PLATFORM_API__INVALID_LOCATION_ID", "506", "100", "2635"),
+    ),
+    VideoRefused: ("352/2207026", "-1/2207085"),
+    RateLimited: ("9/2207042", "4", "17", "32", "613", "341", "80001", "80002"),
+    AccountRefused: (
+        *("4/2207051", "25/2207050", "3", "10", "200", "250", "299", "100/33", "368"),
+        *("190/458", "190/459", "190/460", "190/463", "190/464", "190/467", "190/492"),
+    ),
+    TokenExpired: ("102", "190"),
+}
+EXPECTED = {code: error for error, listed in CLASSES.items() for code in listed}
+GRAPH_CODES = [code for code in ERRORS if not code.startswith("rupload_")]
+
+
+def answer(status: int, error: object = None, **headers: str) -> Answer:
+    """Return an answer of the Graph API, with an error where one is given."""
+    body = {"id": "1"} if error is None else {"error": error}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, CaseInsensitiveDict(named), json.dumps(body).encode())
+
+
+def graph_error(code: str) -> dict[str, object]:
+    """Return the error object of a code."""
+    number, _, subcode = code.partition("/")
+    if not number.lstrip("-").isdecimal():
+        return {"code": 2 if number == "internal" else number, "message": "no"}
+    return {"code": int(number), "error_subcode": int(subcode or 0), "message": "no"}
+
+
+def expected(code: str, login_type: str) -> type[PublishError]:
+    """Return the class of a code for a login flavour: Facebook Login has no refresh."""
+    is_token = EXPECTED[code] is TokenExpired
+    return AccountRefused if is_token and login_type == "facebook" else EXPECTED[code]
+
+
+def read(given: Answer, *, login_type: str = "facebook", acts: bool = False) -> PublishError:
+    """Return the error of an answer that is none of success."""
+    error = failure(given, now=NOW, login_type=login_type, acts=acts)
+    assert error is not None
+    return error
+
+
+def test_the_sandbox_knows_no_code_without_an_expectation() -> None:
+    assert set(GRAPH_CODES) <= set(EXPECTED)
+
+
+def test_every_code_of_the_tables_has_an_expectation() -> None:
+    subcodes = {int(code.split("/")[1]) for code in EXPECTED if code.count("/220")}
+    assert set(codes.SUBCODES) == subcodes
+    assert {f"{code}/{subcode}" for code, subcode in codes.PAIRS} <= set(EXPECTED)
+    known = {str(code) for code in codes.CODES} - {str(code) for code in range(201, 299)}
+    assert known <= set(EXPECTED)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 500])
+@pytest.mark.parametrize("login_type", ["facebook", "instagram"])
+@pytest.mark.parametrize("code", EXPECTED)
+def test_a_code_means_the_same_under_every_status(code: str, login_type: str, status: int) -> None:
+    error = read(answer(status, graph_error(code)), login_type=login_type)
+    assert type(error) is expected(code, login_type)
+    assert error.code == ("2" if code == "internal" else code)
+
+
+@pytest.mark.parametrize("code", EXPECTED)
+def test_a_publish_is_refused_only_by_a_clear_refusal(code: str) -> None:
+    error = read(answer(400, graph_error(code)), acts=True)
+    assert type(error) is (
+        OutcomeUnknown if EXPECTED[code] is Transient else expected(code, "facebook")
+    )
+
+
+@pytest.mark.parametrize("call", [QUOTA, CONTAINER])
+@pytest.mark.parametrize("code", GRAPH_CODES)
+def test_codes_of_the_sandbox_before_publishing(
+    control: Sandbox, video: bytes, code: str, call: str
+) -> None:
+    if call not in ERRORS[code].calls:
+        call = CONTAINER if CONTAINER in ERRORS[code].calls else PUBLISH
+    control.fault("INSTAGRAM", call, "error", code=code)
+    job = make_job(control, video)
+    with pytest.raises(PublishError) as caught:
+        for _ in range(3):
+            job.run()
+            control.advance(5)
+    is_unsure = call == PUBLISH and EXPECTED[code] is Transient
+    assert type(caught.value) is (OutcomeUnknown if is_unsure else expected(code, "facebook"))
+    assert control.posts() == []
+
+
+@pytest.mark.parametrize("after_work", [False, True])
+@pytest.mark.parametrize("code", [code for code in ERRORS if PUBLISH in ERRORS[code].calls])
+def test_no_code_at_publishing_makes_two_posts_or_loses_one(
+    control: Sandbox, video: bytes, code: str, after_work: bool
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code=code, after_work=after_work)
+    try:
+        published = job.carry_through()
+    except (AccountRefused, RequestRefused, VideoRefused):
+        assert not after_work
+        published = job.carry_through()  # a person's retry
+    assert [post["id"] for post in control.posts()] == [published.post_id]
+    assert len(control.calls(CONTAINER)) == 1
+
+
+@pytest.mark.parametrize("call", [STATUS, LIST, MEDIA])
+@pytest.mark.parametrize("code", [code for code in ERRORS if STATUS in ERRORS[code].calls])
+def test_no_code_of_a_read_harms_a_live_post(
+    control: Sandbox, video: bytes, code: str, call: str
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    if call != MEDIA:
+        control.fault("INSTAGRAM", PUBLISH, "lost_answer")
+        with pytest.raises(OutcomeUnknown):
+            job.run()
+    control.fault("INSTAGRAM", call, "error", code=code)
+    try:
+        published = job.carry_through()
+    except AccountRefused:
+        assert call == STATUS
+        published = job.carry_through()
+    [post] = control.posts()
+    assert job.journal.upload is not None
+    found = job.handler.follow_up(job.context, job.journal.upload, published.post_id)
+    assert (found.post_id, found.url) == (post["id"], post["url"])
+
+
+@pytest.mark.parametrize(
+    "code", [code for code in ERRORS if "instagram.token" in ERRORS[code].calls]
+)
+def test_codes_of_a_refresh(control: Sandbox, code: str) -> None:
+    control.fault("INSTAGRAM", "instagram.token", "error", code=code)
+    account = control.account("INSTAGRAM", login_type="instagram", token_age_seconds=100_000)
+    with pytest.raises(PublishError) as caught:
+        InstagramHandler(api_of(control)).refresh(access_of(account), None)
+    if EXPECTED[code] in (TokenExpired, AccountRefused):
+        assert isinstance(caught.value, AccountRefused) and caught.value.reconnect
+    else:
+        assert type(caught.value) is EXPECTED[code]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, RequestRefused),
+        (401, TokenExpired),
+        (403, AccountRefused),
+        (404, RequestRefused),
+        (408, Transient),
+        (429, RateLimited),
+        (500, Transient),
+        (200, Transient),
+    ],
+)
+def test_an_unknown_code_goes_by_its_status(status: int, error: type[PublishError]) -> None:
+    found = read(answer(status, {"code": 987654, "error_subcode": 12}), login_type="instagram")
+    assert type(found) is error and found.code == "987654/12"
+
+
+def test_an_unknown_code_that_calls_itself_transient_is_tried_again() -> None:
+    found = read(answer(400, {"code": 987654, "is_transient": True}))
+    assert type(found) is Transient
+
+
+@pytest.mark.parametrize("code", ["4", "341"])
+def test_limits_of_the_application_hold_everyone(code: str) -> None:
+    found = read(answer(400, graph_error(code)))
+    assert isinstance(found, RateLimited) and found.everyone
+
+
+@pytest.mark.parametrize("code", ["17", "32", "613", "80001", "80002", "9/2207042"])
+def test_limits_of_an_account_hold_that_account(code: str) -> None:
+    found = read(answer(400, graph_error(code)))
+    assert isinstance(found, RateLimited) and not found.everyone
+
+
+def usage(minutes: object) -> str:
+    """Return the text of an X-Business-Use-Case-Usage header."""
+    return json.dumps({"1": [{"call_count": 100, "estimated_time_to_regain_access": minutes}]})
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry_After": "120"}, timedelta(seconds=120)),
+        ({"Retry_After": "Mon, 23 Nov 2026 12:10:00 GMT"}, timedelta(minutes=10)),
+        ({"Retry_After": "0"}, timedelta(seconds=1)),
+        ({"X_Business_Use_Case_Usage": usage(19)}, timedelta(minutes=19)),
+        ({"X_Business_Use_Case_Usage": usage(10**12)}, timedelta(days=1)),
+        ({"X_Business_Use_Case_Usage": usage("19")}, timedelta(minutes=5)),
+        ({"X_Business_Use_Case_Usage": "[]"}, timedelta(minutes=5)),
+        ({"X_Business_Use_Case_Usage": "["}, timedelta(minutes=5)),
+        ({"X_Business_Use_Case_Usage": '{"1": [3], "2": 4}'}, timedelta(minutes=5)),
+        ({}, timedelta(minutes=5)),
+    ],
+)
+def test_a_limit_ends_when_the_headers_say(headers: dict[str, str], wait: timedelta) -> None:
+    found = read(answer(400, graph_error("80002"), **headers))
+    assert isinstance(found, RateLimited) and found.retry_at == NOW + wait
+
+
+def test_codes_are_compared_as_numbers() -> None:
+    found = read(answer(400, {"code": 1, "message": "id 190, 2207026 and #4 failed"}))
+    assert type(found) is Transient and found.code == "1"
+
+
+def test_a_code_written_as_text_is_read() -> None:
+    assert read(answer(400, {"code": "80002"})).code == "80002"
+
+
+def test_the_owners_wording_is_shown_without_links_and_tokens() -> None:
+    words = f"See https://example.com/a?access_token=EAA{'b' * 60} with IG{'c' * 60} now"
+    found = read(answer(400, {"code": 100, "message": "x", "error_user_msg": words}))
+    assert found.detail == "See … with … now"
+    assert len(sentence("long " * 500)) <= 300
+
+
+def test_errors_that_only_the_owner_can_cure_say_how() -> None:
+    verdicts = [
+        *(verdict for _, verdict in codes.SUBCODES.values()),
+        *codes.PAIRS.values(),
+        *codes.CODES.values(),
+    ]
+    for verdict in verdicts:
+        assert verdict.hint or not issubclass(verdict.error, (AccountRefused, VideoRefused))
+
+
+@pytest.mark.parametrize(
+    ("written", "is_time"),
+    [
+        ("2026-11-23T12:00:00+0000", True),
+        ("2026-11-23T12:00:00.000+00:00", True),
+        ("2026-11-23T12:00:00Z", True),
+        ("2026-11-23T12:00:00", False),
+        ("yesterday", False),
+        (7, False),
+    ],
+)
+def test_times_are_read_in_every_spelling(written: object, is_time: bool) -> None:
+    assert moment({"timestamp": written}, "timestamp") == (NOW if is_time else None)

@@ -1,0 +1,462 @@
+"""The Instagram handler when answers are lost or strange: a read first, and one post at most."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from sandbox.instagram.state import InstagramState
+from sandbox.server import SandboxServer
+from tests.workers.platforms.instagram_job import (
+    CONTAINER,
+    LIST,
+    MEDIA,
+    PUBLISH,
+    QUOTA,
+    READS,
+    STATUS,
+    UPLOAD,
+    calls_since,
+    checkpoint,
+    large,
+    make_job,
+    until_ready,
+)
+from tests.workers.platforms.support import Job, Sandbox
+from workers.errors import (
+    AccountRefused,
+    Ambiguous,
+    OutcomeUnknown,
+    PublishError,
+    RateLimited,
+    RequestRefused,
+    Transient,
+    UploadGone,
+    VideoRefused,
+)
+from workers.platforms.base import Incomplete, Processing, Published, Ready
+
+DAY_SECONDS = 86_400
+CALLS = (QUOTA, CONTAINER, UPLOAD, STATUS, PUBLISH, MEDIA)
+NONSENSE = (
+    [],
+    {},
+    {"id": None},
+    {"id": []},
+    {"id": {"id": 1}},
+    {"id": "../../oauth"},
+    {"error": None},
+    {"error": "no"},
+    {"error": {"code": [], "error_subcode": {}, "message": 7}},
+    {"data": {"quota_usage": 1}},
+    {"data": [{"quota_usage": "x", "config": []}]},
+    {"success": "true"},
+    {"debug_info": []},
+    {"debug_info": {"retriable": "maybe", "type": 1, "message": None}},
+    {"status_code": 4, "video_status": []},
+    {"id": "1", "uri": "https://[broken"},
+    "[" * 100_000,
+    "1" * 5_000,
+    "null",
+    "\ufeff{}",
+    {"id": "1", "uri": "https://elsewhere.example/ig-api-upload/v26.0/1"},
+)
+
+
+def publish_with_fault(job: Job, kind: str, **fields: object) -> PublishError:
+    """Take a job to its publish, which meets a fault, and return what was raised."""
+    until_ready(job)
+    job.sandbox.fault("INSTAGRAM", PUBLISH, kind, **fields)
+    with pytest.raises(PublishError) as caught:
+        job.run()
+    return caught.value
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("lost_answer", {}),
+        ("cut", {}),
+        ("garbage", {"after_work": True}),
+        ("garbage", {"status": 502}),
+        ("empty", {"after_work": True}),
+        ("error", {"status": 500, "body": "Internal Server Error"}),
+        ("error", {"status": 503, "after_work": True}),
+    ],
+)
+def test_any_fault_at_any_call_ends_in_one_post(
+    control: Sandbox, video: bytes, call: str, kind: str, fields: dict[str, object]
+) -> None:
+    control.fault("INSTAGRAM", call, kind, **fields)
+    job = make_job(control, video)
+    published = job.carry_through()
+    [post] = control.posts()
+    assert post["sha256"] == sha256(video).hexdigest()
+    assert published.post_id == post["id"]
+    assert job.source.open_streams == 0
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "garbage", "empty"])
+def test_after_a_lost_publish_nothing_but_reads_follows(
+    control: Sandbox, video: bytes, kind: str
+) -> None:
+    job = make_job(control, video)
+    fields = {} if kind == "lost_answer" else {"after_work": True}
+    error = publish_with_fault(job, kind, **fields)
+    assert isinstance(error, OutcomeUnknown)
+    before = len(control.calls())
+    published = job.run()
+    [post] = control.posts()
+    assert published == Published(post["id"], post["url"])
+    assert set(calls_since(control, before)) <= READS
+
+
+@pytest.mark.parametrize("call", [UPLOAD, STATUS])
+def test_after_a_lost_answer_before_publishing_a_read_comes_first(
+    control: Sandbox, video: bytes, call: str
+) -> None:
+    job = make_job(control, video)
+    control.fault("INSTAGRAM", call, "lost_answer")
+    with pytest.raises(Transient):
+        job.run()
+        job.run()
+    before = len(control.calls())
+    job.run()
+    assert calls_since(control, before)[0] == STATUS
+    job.carry_through()
+    assert len(control.calls(UPLOAD)) == len(control.calls(CONTAINER)) == 1
+
+
+def test_a_publish_that_never_arrived_is_repeated_only_once_it_has_settled(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    assert isinstance(publish_with_fault(job, "cut"), OutcomeUnknown)
+    found = job.run()
+    assert isinstance(found, Processing) and 50 < found.again_seconds <= 60
+    control.advance(found.again_seconds - 5)
+    assert isinstance(job.run(), Processing)
+    control.advance(6)
+    published = job.run()
+    assert isinstance(published, Published)
+    publishes = control.calls(PUBLISH)
+    assert len({call["details"].get("container") for call in publishes[1:]}) == 1
+    assert len(publishes) == 2 and len(control.posts()) == 1
+
+
+def test_a_worker_lost_in_the_middle_of_a_publish_waits_for_its_answer_too(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    # The row as it was when the request went out.
+    committed = [fields for kind, fields in job.journal.saved if kind == "commit"][-1]
+    found = job.handler.poll(job.context, type(checkpoint(job)).load(committed))
+    assert isinstance(found, Processing) and 150 < found.again_seconds <= 180
+
+
+def test_further_publishes_wait_longer(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "cut", times=3)
+    waits = []
+    found = job.run()
+    while isinstance(found, Processing):
+        waits.append(round(found.again_seconds, -1))
+        control.advance(found.again_seconds)
+        try:
+            found = job.run()
+        except OutcomeUnknown:
+            found = job.run()
+    assert waits == [60, 120, 240] and len(control.posts()) == 1
+
+
+def test_a_refusal_is_believed_only_after_a_read(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="4/2207051", after_work=True)
+    before = len(control.calls())
+    published = job.run()
+    [post] = control.posts()
+    assert published == Published(post["id"], post["url"])
+    assert calls_since(control, before) == [STATUS, PUBLISH, STATUS, LIST]
+
+
+def test_a_true_refusal_is_raised_and_a_retry_uses_the_same_container(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    error = publish_with_fault(job, "error", code="4/2207051")
+    assert isinstance(error, AccountRefused) and error.code == "4/2207051" and error.hint
+    assert control.call_names()[-1] == STATUS
+    job.carry_through()
+    assert len(control.posts()) == len(control.calls(CONTAINER)) == 1
+
+
+def test_a_duplicate_refused_is_looked_for_in_the_list(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    error = publish_with_fault(job, "error", code="506")
+    assert isinstance(error, RequestRefused)
+    assert control.call_names()[-2:] == [STATUS, LIST]
+
+
+def test_a_daily_limit_at_publishing_waits_and_goes_on_with_the_same_container(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    error = publish_with_fault(job, "error", code="9/2207042")
+    assert isinstance(error, RateLimited) and not error.everyone
+    assert error.retry_at > control.now()
+    job.carry_through()
+    assert len(control.calls(CONTAINER)) == 1 and len(control.posts()) == 1
+
+
+def test_a_daily_limit_that_outlives_the_container_opens_another(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "error", code="9/2207042")
+    control.advance(DAY_SECONDS + 60)
+    with pytest.raises(UploadGone) as caught:
+        job.run()
+    assert caught.value.upload_is_dead
+    assert control.call_names()[-2:] == [STATUS, LIST]
+
+
+def test_a_lost_publish_is_ambiguous_once_its_container_is_a_day_old(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    control.advance(DAY_SECONDS + 60)
+    for _ in range(2):
+        with pytest.raises(Ambiguous):
+            job.run()
+    assert len(control.calls(PUBLISH)) == 1
+
+
+def test_a_lost_publish_is_found_a_day_later(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "lost_answer")
+    control.advance(DAY_SECONDS + 60)
+    assert isinstance(job.run(), Published)
+    assert len(control.posts()) == 1
+
+
+def test_a_container_gone_after_a_lost_publish_is_looked_for_in_the_list(
+    control: Sandbox, video: bytes, sandbox: SandboxServer
+) -> None:
+    for kind in ("lost_answer", "cut"):
+        job = make_job(control, video)
+        publish_with_fault(job, kind)
+        sandbox.world.part(InstagramState).containers.clear()
+        with pytest.raises(Transient):
+            job.run()
+        control.advance(DAY_SECONDS + 60)
+        if kind == "cut":
+            with pytest.raises(Ambiguous):
+                job.run()
+        else:
+            assert isinstance(job.run(), Published)
+
+
+def test_a_read_that_is_refused_after_publishing_settles_nothing(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "lost_answer")
+    control.fault("INSTAGRAM", STATUS, "error", code="100")
+    with pytest.raises(Transient):
+        job.run()
+    control.fault("INSTAGRAM", STATUS, "error", code="10")
+    with pytest.raises(AccountRefused) as caught:
+        job.run()
+    assert "may be live" in caught.value.hint
+    assert isinstance(job.run(), Published)
+    assert len(control.posts()) == 1
+
+
+def test_several_like_posts_leave_the_id_unknown(control: Sandbox, video: bytes) -> None:
+    account = control.account("INSTAGRAM")
+    other = make_job(control, video, account=account)
+    publish_with_fault(other, "lost_answer")
+    job = make_job(control, video, account=account)
+    publish_with_fault(job, "lost_answer")
+    assert job.run() == Published(None, None, follow_up=True)
+
+
+def test_a_post_that_another_job_owns_is_never_taken(control: Sandbox, video: bytes) -> None:
+    account = control.account("INSTAGRAM")
+    earlier = make_job(control, video, account=account).carry_through()
+    job = make_job(control, video, account=account, known=frozenset({str(earlier.post_id)}))
+    publish_with_fault(job, "lost_answer")
+    found = job.run()
+    assert isinstance(found, Published) and found.post_id not in (None, earlier.post_id)
+
+
+def test_posts_of_before_or_with_another_caption_are_not_taken(
+    control: Sandbox, video: bytes
+) -> None:
+    account = control.account("INSTAGRAM")
+    make_job(control, video, account=account).carry_through()
+    control.advance(600)
+    job = make_job(control, video, account=account)
+    publish_with_fault(job, "lost_answer")
+    make_job(control, video, account=account, text="Something else").carry_through()
+    found = job.run()
+    ours = control.posts()[1]
+    assert found == Published(ours["id"], ours["url"])
+
+
+def test_a_post_without_a_caption_is_found(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video, text="")
+    publish_with_fault(job, "lost_answer")
+    assert job.run() == Published(control.posts()[0]["id"], control.posts()[0]["url"])
+
+
+def test_the_post_is_found_behind_many_others(control: Sandbox, video: bytes) -> None:
+    account = control.account("INSTAGRAM")
+    job = make_job(control, video, account=account)
+    control.settings(instagram_posts_per_day=1000, processing_seconds=0)
+    publish_with_fault(job, "lost_answer")
+    for _ in range(101):
+        make_job(control, video, account=account, text="Another").carry_through()
+    found = job.run()
+    assert found == Published(control.posts()[0]["id"], control.posts()[0]["url"])
+    assert len(control.calls(LIST)) == 2
+
+
+def test_an_expired_container_that_never_reached_publishing_is_replaced(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.advance(DAY_SECONDS)
+    with pytest.raises(UploadGone) as caught:
+        job.run()
+    assert caught.value.upload_is_dead and control.calls(LIST) == []
+
+
+def test_processing_that_never_ends_is_given_up_after_half_an_hour(
+    control: Sandbox, video: bytes
+) -> None:
+    control.fault("INSTAGRAM", None, "stuck_processing")
+    job = make_job(control, video)
+    job.run()
+    control.advance(29 * 60)
+    assert isinstance(job.run(), Processing)
+    control.advance(2 * 60)
+    with pytest.raises(UploadGone) as caught:
+        job.run()
+    assert caught.value.code == "processing_timeout"
+
+
+def test_a_container_not_yet_known_everywhere_is_waited_for(control: Sandbox, video: bytes) -> None:
+    control.fault("INSTAGRAM", STATUS, "error", code="100/33", times=5)
+    job = make_job(control, video)
+    job.carry_through()
+    assert job.errors == [] and len(control.calls(CONTAINER)) == 1
+
+
+def test_a_container_unknown_for_good_is_replaced(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    job.run()
+    control.advance(180)
+    control.fault("INSTAGRAM", STATUS, "error", code="100/33")
+    with pytest.raises(UploadGone):
+        job.run()
+
+
+@pytest.mark.parametrize(
+    ("reason", "error", "code"),
+    [
+        ("2207001", UploadGone, "-1/2207001"),
+        ("2207003", UploadGone, "-2/2207003"),
+        ("2207020", UploadGone, "-2/2207020"),
+        ("2207026", VideoRefused, "352/2207026"),
+        ("2207032", UploadGone, "-1/2207032"),
+        ("2207052", UploadGone, "9004/2207052"),
+        ("2207053", UploadGone, "-1/2207053"),
+        ("2207057", RequestRefused, "1/2207057"),
+        ("2207076", UploadGone, "2207076"),
+        ("2207077", UploadGone, "2207077"),
+        ("2207082", UploadGone, "2207082"),
+        ("2207085", VideoRefused, "2207085"),
+    ],
+)
+def test_a_video_that_fails_in_processing_is_the_end_of_its_container(
+    control: Sandbox, video: bytes, reason: str, error: type[PublishError], code: str
+) -> None:
+    control.fault("INSTAGRAM", None, "fail_processing", reason=reason)
+    job = make_job(control, video)
+    until_ready(job)
+    with pytest.raises(error) as caught:
+        job.run()
+    assert caught.value.code == code and caught.value.upload_is_dead
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("rupload_retriable", Transient),
+        ("rupload_not_retriable", UploadGone),
+        ("rupload_file_not_found", UploadGone),
+        ("rupload_bad_token", AccountRefused),
+        ("rupload_throttled", RateLimited),
+    ],
+)
+def test_the_upload_host_speaks_another_language(
+    control: Sandbox, video: bytes, code: str, error: type[PublishError]
+) -> None:
+    control.fault("INSTAGRAM", UPLOAD, "error", code=code)
+    job = make_job(control, video)
+    with pytest.raises(error):
+        job.run()
+    assert job.source.open_streams == 0
+
+
+def test_a_failure_with_status_200_is_a_failure(control: Sandbox, video: bytes) -> None:
+    body = {"debug_info": {"retriable": True, "type": "ProcessingFailedError", "message": "no"}}
+    control.fault("INSTAGRAM", UPLOAD, "error", status=200, body=body)
+    job = make_job(control, video)
+    with pytest.raises(Transient):
+        job.run()
+    assert job.handler.poll(job.context, checkpoint(job)) == Incomplete(0)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_nonsense_never_crashes_the_handler(
+    control: Sandbox, video: bytes, call: str, body: object, status: int
+) -> None:
+    control.fault("INSTAGRAM", call, "error", status=status, body=body)
+    job = make_job(control, video)
+    for _ in range(4):
+        try:
+            job.run()
+        except PublishError:
+            pass
+        control.advance(200)
+    job.journal.upload = job.journal.upload if control.posts() else None
+    job.carry_through()
+    assert len(control.posts()) == 1
+
+
+def test_the_video_goes_on_from_a_second_cut(control: Sandbox, video: bytes) -> None:
+    data = large(video)
+    control.fault("INSTAGRAM", UPLOAD, "cut", after_bytes=2_000_000, times=3)
+    job = make_job(control, data)
+    job.carry_through()
+    assert [first for first, _ in job.source.ranges] == [0, 2_000_000, 4_000_000, 6_000_000]
+    [post] = control.posts()
+    assert post["sha256"] == sha256(data).hexdigest()
+
+
+def test_a_ready_container_stays_ready(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    assert job.handler.poll(job.context, checkpoint(job)) == Ready()
+    assert job.handler.send(job.context, checkpoint(job)) == checkpoint(job)
+    assert len(control.calls(UPLOAD)) == 1

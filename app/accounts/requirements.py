@@ -49,7 +49,8 @@ def _login_fault(platform: str, values: Mapping[str, Any]) -> str:
 
 def _scopes_fault(platform: str, values: Mapping[str, Any]) -> str:
     given: Collection[str] | None = values.get("scopes")
-    needed = NEEDED_SCOPES.get((platform, values.get("login_type")), ())
+    login = values.get("login_type") if platform == "INSTAGRAM" else None
+    needed = NEEDED_SCOPES.get((platform, login), ())
     if given is None:
         return ""
     short = {scope.removeprefix(_GOOGLE) for scope in given}

@@ -58,7 +58,8 @@ class ConnectSchema(BaseSchema):
     )
     platform_user_id = fields.String(
         required=True,
-        validate=[Length(1, NAME_MAX), Regexp(r"[\x21-\x7e]*\Z", error="Not an id.")],
+        # It becomes a part of URLs.
+        validate=[Length(1, NAME_MAX), Regexp(r"(?![.])[A-Za-z0-9_.:-]*\Z", error="Not an id.")],
     )
     username = fields.String(allow_none=True, load_default=None, validate=Length(max=NAME_MAX))
     scopes = Scopes(allow_none=True, load_default=None, metadata=_SCOPES)

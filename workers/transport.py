@@ -75,7 +75,7 @@ class Answer:
         """Return the body as a JSON object; empty when it is anything else."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # brackets nested without end are no answer either
             return {}
         return value if isinstance(value, dict) else {}
 

@@ -31,6 +31,7 @@ from tests.workers.platforms.instagram_job import (
 from tests.workers.platforms.support import MemorySource, MemoryStream, Sandbox, Stopped, access_of
 from workers.errors import (
     AccountRefused,
+    PublishError,
     RateLimited,
     RequestRefused,
     TokenExpired,
@@ -195,7 +196,7 @@ def test_instagram_login_without_a_public_link_is_refused(control: Sandbox, vide
     ],
 )
 def test_what_instagram_cannot_post_is_refused_before_any_call(
-    control: Sandbox, video: bytes, changes: dict[str, object], error: type, code: str
+    control: Sandbox, video: bytes, changes: dict[str, object], error: type[PublishError], code: str
 ) -> None:
     job = make_job(control, video, **changes)  # type: ignore[arg-type]
     with pytest.raises(error) as caught:

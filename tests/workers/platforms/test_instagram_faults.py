@@ -39,7 +39,7 @@ from workers.platforms.base import Incomplete, Processing, Published, Ready
 
 DAY_SECONDS = 86_400
 CALLS = (QUOTA, CONTAINER, UPLOAD, STATUS, PUBLISH, MEDIA)
-NONSENSE = (
+NONSENSE: tuple[object, ...] = (
     [],
     {},
     {"id": None},

@@ -150,9 +150,9 @@ def _raised(verdict: Verdict, error: GraphError, answer: Answer, now: datetime) 
 
 
 def _code(error: Fields) -> int | str | None:
-    # Some refusals are words, under a number that says less.
-    word = text(section(error, "error_data"), "error_code")
-    if word in CODES:
-        return word
+    # Some refusals are words, in place of a number or beside one that says less.
+    for word in (text(error, "code"), text(section(error, "error_data"), "error_code")):
+        if word in CODES:
+            return word
     number = whole(error, "code")
     return number if number is not None else sentence(text(error, "code")) or None

@@ -17,8 +17,7 @@ def load_targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
     """Return a user's accounts and those of the named videos that the user has."""
     wanted = {video_id for video_id in video_ids if video_id is not None and is_id(video_id)}
     accounts = (
-        select(Account)
-        .where(Account.user_id == user_id, Account.deleted_at.is_(None))
+        select(Account).where(Account.user_id == user_id, Account.deleted_at.is_(None))
         # Tokens have no business here, and decrypting them takes time.
         .options(defer(Account.access_token), defer(Account.refresh_token))
     )

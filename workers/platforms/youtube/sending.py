@@ -84,7 +84,7 @@ def _send_chunk(
     try:
         upload = _announce(context, upload, is_final=first + length == upload.size_bytes)
         body = Body(stream, length, lambda count: context.journal.sent(first + count))
-        state = _put(client, context, upload, first, body)
+        state = _put(client, context, upload, first=first, body=body)
     finally:
         stream.close()
     if isinstance(state, Held) and state.received_bytes <= first:
@@ -104,7 +104,7 @@ def _announce(context: Context, upload: YouTubeUpload, *, is_final: bool) -> You
 
 
 def _put(
-    client: Client, context: Context, upload: YouTubeUpload, first: int, body: Body
+    client: Client, context: Context, upload: YouTubeUpload, *, first: int, body: Body
 ) -> Held | Complete:
     try:
         content_type = context.source.content_type

@@ -154,8 +154,8 @@ def _gone(upload: YouTubeUpload) -> PublishError:
 
 def _session_uri(api: Api, base: str, location: str) -> str:
     """Return the session's address; the token must not follow it to a stranger's host."""
-    uri = urljoin(base, location)
     try:
+        uri = urljoin(base, location)
         parts, ours = urlsplit(uri), urlsplit(api.url)
         host = parts.hostname or ""
     except ValueError:

@@ -142,7 +142,7 @@ def resolve(
             timeline.note(session, job, "resolved_live", now)
             record_completed(session, job, now, platform_post_id=platform_post_id, url=url)
         else:
-            job.error_category = "request"
+            job.error_category = "platform"  # one of those that trying again may cure
             job.error_hint = "It was confirmed not to be live: it can be retried"
             job.checkpoint = None
             job.committed_at = None

@@ -27,13 +27,17 @@ from app.schemas.publish_answers import (
     ValidationSchema,
 )
 
-blueprint = Blueprint("publish", __name__, url_prefix="/api/publish")
+blueprint = Blueprint(
+    "publish", __name__, url_prefix="/api/publish", description="Posts, from request to result"
+)
+LOCATION = {"Location": {"description": "The job.", "schema": {"type": "string"}}}
 
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(KeyHeader, location="headers")
 @blueprint.arguments(PublishSchema)
-@blueprint.response(202, AcceptedSchema)
+@blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
+@blueprint.response(202, AcceptedSchema, headers=LOCATION)
 def publish(headers: dict[str, Any], body: Gathered) -> Any:
     """Publish a video, now or at a time.
 
@@ -65,6 +69,7 @@ def validate(body: Gathered) -> Any:
 @blueprint.route("/batch", methods=["POST"])
 @blueprint.arguments(KeyHeader, location="headers")
 @blueprint.arguments(BatchSchema)
+@blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
 @blueprint.response(202, BatchAcceptedSchema)
 def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:
     """Publish several posts, all or none, each `intervalMinutes` after the one before it."""
@@ -93,6 +98,7 @@ def list_publish_jobs(query: dict[str, Any]) -> Any:
 
 
 @blueprint.route("/<string:job_id>/status", methods=["GET"])
+@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, StatusSchema)
 def read_status(job_id: str) -> Any:
     """Say where a job is."""
@@ -100,6 +106,7 @@ def read_status(job_id: str) -> Any:
 
 
 @blueprint.route("/<string:job_id>", methods=["GET"])
+@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, JobSchema)
 def read_job(job_id: str) -> Any:
     """Say where a job is, with its timeline: every attempt, step and wait."""

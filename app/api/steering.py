@@ -19,6 +19,8 @@ TAGS = ["publish"]
 
 @blueprint.route("/<string:job_id>", methods=["PATCH"], tags=TAGS)
 @blueprint.arguments(EditSchema)
+@blueprint.alt_response(404, response="NOT_FOUND")
+@blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def edit_job(body: Gathered, job_id: str) -> Any:
     """Change a post that is delayed or waiting. `scheduledTime: null` publishes it at once."""
@@ -32,6 +34,8 @@ def edit_job(body: Gathered, job_id: str) -> Any:
 
 
 @blueprint.route("/<string:job_id>/cancel", methods=["POST"], tags=TAGS)
+@blueprint.alt_response(404, response="NOT_FOUND")
+@blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def cancel_job(job_id: str) -> Any:
     """Cancel a job: at once, or, when it is active, before the platform would publish it."""
@@ -42,6 +46,8 @@ def cancel_job(job_id: str) -> Any:
 
 
 @blueprint.route("/<string:job_id>/retry", methods=["POST"], tags=TAGS)
+@blueprint.alt_response(404, response="NOT_FOUND")
+@blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, StatusSchema)
 def retry_job(job_id: str) -> Any:
     """Run a failed job again from where it stopped, with fresh attempts."""
@@ -53,6 +59,8 @@ def retry_job(job_id: str) -> Any:
 
 @blueprint.route("/<string:job_id>/resolve", methods=["POST"], tags=TAGS)
 @blueprint.arguments(ResolveSchema)
+@blueprint.alt_response(404, response="NOT_FOUND")
+@blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def resolve_job(word: dict[str, Any], job_id: str) -> Any:
     """Take a person's word on whether a job with an unknown outcome is live."""

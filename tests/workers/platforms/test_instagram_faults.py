@@ -315,6 +315,17 @@ def test_a_post_without_a_caption_is_found(control: Sandbox, video: bytes) -> No
     assert job.run() == Published(control.posts()[0]["id"], control.posts()[0]["url"])
 
 
+def test_a_caption_that_the_platform_trimmed_is_known_again(
+    control: Sandbox, video: bytes, sandbox: SandboxServer
+) -> None:
+    job = make_job(control, video, text="Cafe\u0301  au lait\r\n\n#fun \n")
+    publish_with_fault(job, "lost_answer")
+    [container] = sandbox.world.part(InstagramState).containers.values()
+    assert container.post is not None
+    container.post.caption = "Caf\u00e9 au lait\n\n#fun"
+    assert job.run() == Published(control.posts()[0]["id"], control.posts()[0]["url"])
+
+
 def test_the_post_is_found_behind_many_others(control: Sandbox, video: bytes) -> None:
     account = control.account("INSTAGRAM")
     job = make_job(control, video, account=account)

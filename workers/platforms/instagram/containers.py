@@ -30,7 +30,10 @@ ERROR, EXPIRED = "ERROR", "EXPIRED"
 #: A container's life, whatever becomes of it.
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing
 LIFE_SECONDS = 24 * 3600
-_FIELDS = "id,status_code,status,video_status"
+_FIELDS = "id,status_code,status"
+#: Where the bytes come from us; documented with the upload of bytes, not with links.
+#: https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
+_UPLOAD_FIELDS = f"{_FIELDS},video_status"
 #: `status` is prose for people that holds the publishing subcode somewhere.
 _SUBCODE = re.compile(r"(?<!\d)22070\d\d(?!\d)")
 _UPLOADED = "complete"
@@ -51,10 +54,12 @@ class Container:
         return self.status_code in (ERROR, EXPIRED)
 
 
-def read_container(graph: Graph, container_id: str) -> Container | None:
+def read_container(graph: Graph, upload: InstagramUpload) -> Container | None:
     """Read a container; None where the platform does not know it, or not yet."""
     try:
-        fields = graph.get(container_id, fields=_FIELDS)
+        fields = graph.get(
+            upload.container_id, fields=_UPLOAD_FIELDS if upload.upload_url else _FIELDS
+        )
     except PublishError as error:
         if error.code == MISSING_OBJECT:
             return None
@@ -72,7 +77,7 @@ def read_container(graph: Graph, container_id: str) -> Container | None:
 
 
 @contextmanager
-def may_be_live(upload: InstagramUpload) -> Iterator[None]:
+def while_maybe_live(upload: InstagramUpload) -> Iterator[None]:
     """Let no read end the job as if nothing were live, once it was to be published.
 
     A read that the platform refuses settles nothing, so it is to be tried again; where only the

@@ -26,8 +26,8 @@ from workers.platforms.instagram.codes import MISSING_OBJECT
 from workers.platforms.instagram.containers import (
     IN_PROGRESS,
     death_of,
-    may_be_live,
     read_container,
+    while_maybe_live,
 )
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.judging import Judge, lacks_bytes
@@ -70,8 +70,8 @@ class Handler(base.Handler):
         graph = Graph.of(self.api, context)
         if upload.media_id is not None:
             return look_at(graph, upload.media_id, warnings=comments_warning(context.draft))
-        with may_be_live(upload):
-            container = read_container(graph, upload.container_id)
+        with while_maybe_live(upload):
+            container = read_container(graph, upload)
             return Judge(graph, context, upload, self.api.poll_seconds).judge(container)
 
     def publish(self, context: Context, upload: Upload) -> Published | Processing:
@@ -90,7 +90,7 @@ class Handler(base.Handler):
 
     def _received_bytes(self, context: Context, upload: InstagramUpload) -> int | None:
         """Read how far the platform got; None where it waits for nothing any more."""
-        container = read_container(Graph.of(self.api, context), upload.container_id)
+        container = read_container(Graph.of(self.api, context), upload)
         if container is None:
             raise Transient(MISSING_OBJECT, "Instagram does not show the upload at the moment")
         if container.is_dead:

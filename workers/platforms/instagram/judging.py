@@ -87,11 +87,10 @@ class Judge:
         return matches[0] if len(matches) == 1 else None
 
     def _matches(self) -> list[Published]:
-        since = self._upload.publishing_at or self._upload.created_at
         warnings = comments_warning(self._context.draft)
         return [
             published(post.id, post.url, warnings=warnings)
-            for post in find_posts(self._graph, self._context, since)
+            for post in find_posts(self._graph, self._context, self._upload)
         ]
 
     def _finished(self) -> Ready | Processing:
@@ -116,8 +115,8 @@ class Judge:
     def _dead(self, container: Container) -> Published:
         """Raise its end, unless a post shows that it was published before.
 
-        Whether PUBLISHED outlives a container's day is not documented, so that EXPIRED after a
-        publish of unknown outcome proves nothing.
+        Whether PUBLISHED outlives a container's 24 hours is not documented, so that EXPIRED after
+        a publish of unknown outcome proves nothing.
         """
         if self._upload.publishing_at is None:
             raise death_of(container)
@@ -125,7 +124,7 @@ class Judge:
         matches = self._matches()
         if len(matches) == 1:
             return matches[0]
-        if matches or (is_unsure and self._age() >= LIFE_SECONDS):
+        if matches or is_unsure:
             raise _ambiguous()
         raise death_of(container)
 

@@ -5,6 +5,7 @@ https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/refe
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from workers.platforms.instagram.answers import (
     text,
 )
 from workers.platforms.instagram.graph import Graph
+from workers.platforms.instagram.upload import InstagramUpload
 
 #: How far the platform's clock may be behind ours.
 CLOCK_SLACK_SECONDS = 120
@@ -36,20 +38,20 @@ class Post:
     url: str | None
 
 
-def find_posts(graph: Graph, context: Context, since: float) -> list[Post]:
-    """Return the reels that may be this job's: made since a time in epoch seconds, with the very
+def find_posts(graph: Graph, context: Context, upload: InstagramUpload) -> list[Post]:
+    """Return the reels that may be this upload's: made since it was to be published, with the
     same caption, and not owned by another job.
 
     Raises `Ambiguous` where there are too many posts to tell.
     """
-    earliest = since - CLOCK_SLACK_SECONDS
+    earliest = (upload.publishing_at or upload.created_at) - CLOCK_SLACK_SECONDS
     posts = []
     for fields in _media(graph, context.access.platform_user_id, int(earliest)):
         made_at = moment(fields, "timestamp")
         post_id = identifier(fields, "id")
         if post_id is None or made_at is None or made_at.timestamp() < earliest:
             continue
-        if not _is_alike(fields, context.draft.text) or context.is_known_post(post_id):
+        if not _is_alike(fields, upload.caption) or context.is_known_post(post_id):
             continue
         posts.append(Post(post_id, link_of(fields)))
     return posts
@@ -63,7 +65,13 @@ def link_of(fields: Fields) -> str | None:
 
 def _is_alike(fields: Fields, caption: str) -> bool:
     # A post without a caption has no such field.
-    return text(fields, "media_product_type") == _REEL and text(fields, "caption") == caption
+    is_reel = text(fields, "media_product_type") == _REEL
+    return is_reel and _words(text(fields, "caption")) == _words(caption)
+
+
+def _words(caption: str) -> list[str]:
+    """Return what of a caption is sure to be kept: blanks may be trimmed, accents composed."""
+    return unicodedata.normalize("NFC", caption).split()
 
 
 def _media(graph: Graph, user_id: str, since: int) -> Iterator[Fields]:

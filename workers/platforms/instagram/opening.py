@@ -57,6 +57,7 @@ def open_container(graph: Graph, api: Api, context: Context) -> InstagramUpload:
         upload_url="" if link else _upload_url(answer, api),
         created_at=now,
         moved_at=now,
+        caption=context.draft.text,
     )
 
 

@@ -11,7 +11,7 @@ from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.base import Context, Processing, Published
 from workers.platforms.instagram.answers import identifier
 from workers.platforms.instagram.codes import DUPLICATE_POST
-from workers.platforms.instagram.containers import FINISHED, may_be_live, read_container
+from workers.platforms.instagram.containers import FINISHED, read_container, while_maybe_live
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.judging import Judge
 from workers.platforms.instagram.posts import look_at, set_comments
@@ -50,7 +50,7 @@ def publish_container(
         context.journal.save(ended)
         if isinstance(error, (OutcomeUnknown, Transient)):
             raise
-        return _after_refusal(graph, context, ended, (error, poll_seconds))
+        return _after_refusal(graph, context, ended, refusal=error, poll_seconds=poll_seconds)
     context.journal.save(replace(begun, media_id=media_id))
     warnings = set_comments(graph, context, media_id)
     return look_at(graph, media_id, warnings=warnings)
@@ -73,12 +73,13 @@ def _after_refusal(
     graph: Graph,
     context: Context,
     upload: InstagramUpload,
-    told: tuple[PublishError, float],
+    *,
+    refusal: PublishError,
+    poll_seconds: float,
 ) -> Published | Processing:
     """Read the container, then raise the refusal where nothing came of the request."""
-    refusal, poll_seconds = told
-    with may_be_live(upload):
-        container = read_container(graph, upload.container_id)
+    with while_maybe_live(upload):
+        container = read_container(graph, upload)
     if container is None:
         raise OutcomeUnknown(refusal.code, refusal.detail) from refusal
     if container.status_code == FINISHED:

@@ -62,12 +62,9 @@ def _is_same_origin(config: Config) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    origin = urlsplit(request.headers.get("Origin", ""))
     # The host alone: behind a proxy that ends TLS the scheme seen here is another one.
-    return bool(origin.netloc) and origin.netloc in (
-        request.host,
-        urlsplit(config.public_url).netloc,
-    )
+    host = request.headers.get("Origin", "").partition("://")[2]
+    return bool(host) and host in (request.host, urlsplit(config.public_url).netloc)
 
 
 def _keep_private(answer: Response) -> Response:

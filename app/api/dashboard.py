@@ -44,6 +44,7 @@ def register_dashboard(app: Flask) -> None:
     # Instead of its own, which opens another connection to Redis for each request.
     app.before_request_funcs[dashboard.name] = [_check_request]
     app.view_functions[f"{dashboard.name}.list_workers"] = _list_workers
+    app.view_functions[f"{dashboard.name}.compact_queue"] = _compact_queue
     app.register_error_handler(NoSuchJobError, _answer_no_run)
     app.register_error_handler(InvalidJobOperation, _answer_not_failed)
     app.register_error_handler(RedisError, _answer_redis_error)
@@ -77,6 +78,14 @@ def _list_workers(instance_number: int) -> Response:
     workers = Worker.all(connection=current_redis(), job_class=Run, queue_class=RunQueue)
     shown = [_worker(worker) for worker in workers]
     return jsonify(workers=sorted(shown, key=lambda one: (one["state"], one["name"])))
+
+
+def _compact_queue(queue_name: str) -> Response:
+    """Do what the dashboard's own view does, which fails on an empty queue."""
+    queue = RunQueue(queue_name, current_redis())
+    if queue.count:
+        queue.compact()  # type: ignore[no-untyped-call]
+    return jsonify(status="OK")
 
 
 def _worker(worker: Any) -> dict[str, Any]:

@@ -71,7 +71,7 @@ ERRORS: Mapping[str, Verdict] = {
     "invalid_file_upload": Verdict(VideoRefused, _OTHER_FILE),
     "invalid_publish_id": Verdict(RequestRefused, "Look in the TikTok app whether it was posted"),
     "token_not_authorized_for_specified_publish_id": Verdict(
-        AccountRefused, "Connect the TikTok account that the post was begun with"
+        RequestRefused, "Connect the TikTok account that the post was begun with"
     ),
     "publish_not_cancellable": Verdict(RequestRefused),
     "app_version_check_failed": Verdict(AccountRefused, "Update the TikTok app on the phone"),

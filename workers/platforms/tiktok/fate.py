@@ -51,7 +51,7 @@ def judge(
         return unfinished(client, upload, found.missing_from(upload) or 0, now)
     if upload.waited_seconds(now) >= PROCESSING_LIMIT_SECONDS:
         unsettled = Ambiguous(
-            "processing_too_long", "TikTok has had the whole video for hours", hint=_LOOK
+            "processing_too_long", "TikTok has been at the video for hours", hint=_LOOK
         )
         return reconcile(client, context, upload, unsettled)
     return Processing(pause_seconds(client.api.poll_seconds, upload.waited_seconds(now)))
@@ -114,7 +114,7 @@ def pause_seconds(first_seconds: float, waited_seconds: float) -> float:
 
 def _failure(upload: TikTokUpload, reason: str, now: float) -> PublishError:
     """Return why nothing was posted, so that a new upload does no harm."""
-    verdict = codes.FAILURES.get(reason) or _unknown_failure(upload)
+    verdict = codes.FAILURES.get(reason) or _unknown_failure(upload, reason)
     code, detail = reason[:CODE_MAX_CHARS] or "failed", "TikTok did not publish the video"
     ended_at = upload.final_started_at or now
     retry_at = datetime.fromtimestamp(ended_at + verdict.wait_seconds, timezone.utc)
@@ -123,8 +123,8 @@ def _failure(upload: TikTokUpload, reason: str, now: float) -> PublishError:
     return error_of(verdict, code, detail, retry_at)
 
 
-def _unknown_failure(upload: TikTokUpload) -> Verdict:
-    if upload.final_started_at is None:
+def _unknown_failure(upload: TikTokUpload, reason: str) -> Verdict:
+    if not reason and upload.final_started_at is None:
         return Verdict(UploadGone)  # it was never complete: there is nothing to hold against it
     return codes.UNKNOWN_FAILURE
 

@@ -62,7 +62,7 @@ class Handler(base.Handler):
             found = status.read_status(client, upload)
         except RequestRefused as error:
             if upload.final_started_at is None:
-                raise
+                raise error.for_dead_upload()  # its end was never sent, so it published nothing
             return fate.reconcile(client, context, upload, fate.unreadable(upload, error))
         return fate.judge(client, context, upload, found)
 

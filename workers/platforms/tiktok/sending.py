@@ -32,7 +32,7 @@ ALL_STORED, CHUNK_STORED = 201, 206
 WRONG_HEADERS, WRONG_PLACE = 400, 416
 REFUSES_URL = frozenset({403, 404})
 EXPLAINED = REFUSES_URL | {ALL_STORED, CHUNK_STORED, WRONG_HEADERS, WRONG_PLACE}
-#: How often in one go we let TikTok send us to another place in the file.
+#: How often in one go we let TikTok send us to places in the file where we have been.
 DETOURS_MAX = 3
 _UPLOADED = re.compile(r"bytes 0-([0-9]{1,18})/[0-9]{1,18}", re.ASCII)
 
@@ -45,21 +45,22 @@ def send_rest(client: Client, context: Context, upload: TikTokUpload) -> TikTokU
     if upload.delivered_at is not None:
         return upload
     if context.source.size_bytes != upload.size_bytes:
-        raise VideoRefused("video_changed", "the video was replaced while it was being published")
-    began, detours = upload, 0
+        raise _replaced_video(upload)
+    began, furthest, detours = upload, -1, 0
     offset = 0 if upload.is_fresh else _read_offset(client, upload)
     while offset is not None and _is_open(client, context, upload, offset):
+        detours = 0 if offset > furthest else detours + 1
+        if detours > DETOURS_MAX:
+            raise _stalled(upload)
+        furthest = max(furthest, offset)
         upload, answer = _put_chunk(context, upload, offset)
         end = upload.plan.end(offset)
         if end == upload.size_bytes and answer.status == ALL_STORED:
             return replace(upload, delivered_at=context.now().timestamp())
         if end < upload.size_bytes and _has_stored(answer, end):
             offset = end
-            continue
-        detours += 1
-        if detours > DETOURS_MAX:
-            raise _stalled(upload)
-        offset = _ask_the_way(client, context, began, (upload, answer, offset))
+        else:
+            offset = _ask_the_way(client, context, began, (upload, answer, offset))
     return upload
 
 
@@ -74,8 +75,13 @@ def _read_offset(client: Client, upload: TikTokUpload) -> int | None:
         return read_status(client, upload).missing_from(upload)
     except RequestRefused as error:
         if upload.final_started_at is None:
-            raise
+            raise error.for_dead_upload()
         raise OutcomeUnknown(error.code, error.detail) from error
+
+
+def _replaced_video(upload: TikTokUpload) -> VideoRefused:
+    error = VideoRefused("video_changed", "the video was replaced while it was being published")
+    return error.for_dead_upload() if upload.final_started_at is None else error
 
 
 def _put_chunk(context: Context, upload: TikTokUpload, first: int) -> tuple[TikTokUpload, Answer]:
@@ -136,9 +142,12 @@ def _ask_the_way(
         return None
     if answer.status in REFUSES_URL:
         raise _refused_url(began)
-    if answer.status == WRONG_HEADERS:
-        return _start_of_chunk(upload, first, missing)
-    return missing
+    start = upload.plan.start(missing)
+    if answer.status == WRONG_HEADERS and first == start:
+        raise _refused_form(began)
+    # Where part of a chunk was refused, it goes again from a place that was declared.
+    is_stuck = answer.status == WRONG_HEADERS or (answer.status == WRONG_PLACE and missing == first)
+    return start if is_stuck else missing
 
 
 def _refused_url(began: TikTokUpload) -> PublishError:
@@ -150,12 +159,11 @@ def _refused_url(began: TikTokUpload) -> PublishError:
     return OutcomeUnknown(code, detail)
 
 
-def _start_of_chunk(upload: TikTokUpload, first: int, missing: int) -> int:
-    """Return the start of the chunk, where a part of one may have been what was refused."""
-    start = upload.plan.start(missing)
-    if first == start:
-        raise RequestRefused("upload_bad_request", "TikTok refused the form of the upload")
-    return start
+def _refused_form(began: TikTokUpload) -> PublishError:
+    code, detail = "upload_bad_request", "TikTok refused the form of the upload"
+    if began.final_started_at is None:
+        return RequestRefused(code, detail).for_dead_upload()
+    return OutcomeUnknown(code, detail)  # as for a refused URL
 
 
 def _stalled(upload: TikTokUpload) -> PublishError:

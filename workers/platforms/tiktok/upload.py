@@ -81,8 +81,8 @@ class TikTokUpload(Upload):
         return self.privacy_level == "PUBLIC_TO_EVERYONE"
 
     def waited_seconds(self, now: float) -> float:
-        """Return for how long TikTok may have had the whole file."""
-        return now - (self.final_started_at or now)
+        """Return for how long TikTok may have had the whole file, or the post at all."""
+        return now - (self.final_started_at or self.expires_at - UPLOAD_URL_SECONDS)
 
     def is_settled(self, now: float) -> bool:
         """Say whether no byte can be added any more, nor be on its way to be counted."""

@@ -1,0 +1,163 @@
+"""Where an upload to TikTok can lead nowhere: every wait has an end, and no end opens it twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.workers.platforms.support import Sandbox
+from tests.workers.platforms.tiktok_job import (
+    INIT,
+    LONG_BYTES,
+    STATUS,
+    UPLOAD,
+    assert_live_once,
+    checkpoint,
+    error_of_run,
+    lengthened,
+    make_job,
+    opened,
+    ranges,
+    received_bytes,
+)
+from workers.errors import (
+    Ambiguous,
+    AnswerLost,
+    OutcomeUnknown,
+    RequestRefused,
+    Transient,
+    UploadGone,
+    VideoRefused,
+)
+from workers.platforms.base import Processing
+from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
+from workers.platforms.tiktok.sending import DETOURS_MAX
+from workers.platforms.tiktok.upload import CHUNK_BYTES, SETTLE_SECONDS
+
+WITHHELD = ("invalid_publish_id", "token_not_authorized_for_specified_publish_id")
+
+
+def test_answers_that_name_no_place_do_not_stop_an_upload_that_goes_forward(
+    control: Sandbox, video: bytes
+) -> None:
+    data = lengthened(video, LONG_BYTES)
+    times = DETOURS_MAX + 2
+    control.fault("TIKTOK", UPLOAD, "error", status=206, body="", after_work=True, times=times)
+    job = make_job(control, data)
+    job.carry_through()
+    assert job.errors == []
+    assert control.call_names().count(STATUS) >= times
+    assert received_bytes(control) == LONG_BYTES
+    assert_live_once(control, data)
+
+
+def test_refused_place_amid_a_chunk_is_left_for_its_start(control: Sandbox, video: bytes) -> None:
+    data = lengthened(video, LONG_BYTES)
+    control.fault("TIKTOK", UPLOAD, "cut", skip=1, after_bytes=3_000_001)
+    control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range")
+    job = make_job(control, data)
+    error_of_run(job)
+    job.carry_through()
+    assert ranges(control)[3] == f"bytes {CHUNK_BYTES}-{2 * CHUNK_BYTES - 1}/{LONG_BYTES}"
+    assert_live_once(control, data)
+
+
+def test_places_that_lead_nowhere_before_the_end_may_be_tried_again(
+    control: Sandbox, video: bytes
+) -> None:
+    data = lengthened(video, LONG_BYTES)
+    control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range", times=DETOURS_MAX + 1)
+    job = make_job(control, data)
+    error = error_of_run(job)
+    assert (type(error), error.code) == (Transient, "upload_stalled")
+    job.carry_through()
+    assert_live_once(control, data)
+
+
+def test_refused_form_is_the_end_of_an_upload_whose_end_was_never_sent(
+    control: Sandbox, video: bytes
+) -> None:
+    control.fault("TIKTOK", UPLOAD, "error", code="upload_bad_request")
+    error = error_of_run(make_job(control, video))
+    assert type(error) is RequestRefused and error.upload_is_dead
+
+
+def test_refused_form_after_an_earlier_end_waits_until_the_url_expires(
+    control: Sandbox, video: bytes
+) -> None:
+    data = lengthened(video, 8_000_003)
+    control.fault("TIKTOK", UPLOAD, "cut", after_bytes=1_000_000)
+    control.fault("TIKTOK", UPLOAD, "error", code="upload_bad_request", times=2)
+    job = make_job(control, data)
+    assert type(error_of_run(job)) is AnswerLost
+    error = error_of_run(job)
+    assert (type(error), error.code) == (OutcomeUnknown, "upload_bad_request")
+    control.advance(3600 + SETTLE_SECONDS)
+    job.carry_through()
+    assert [type(error) for error in job.errors] == [UploadGone]
+    assert_live_once(control, data)
+
+
+@pytest.mark.parametrize("code", WITHHELD)
+def test_withheld_status_of_an_upload_whose_end_was_never_sent_proves_it_dead(
+    control: Sandbox, video: bytes, code: str
+) -> None:
+    job = opened(make_job(control, video))
+    control.fault("TIKTOK", STATUS, "error", code=code)
+    error = error_of_run(job)
+    assert (type(error), error.code, error.upload_is_dead) == (RequestRefused, code, True)
+    job.journal.upload = None  # a person's retry opens another
+    job.carry_through()
+    assert_live_once(control, video)
+
+
+@pytest.mark.parametrize("code", WITHHELD)
+def test_status_withheld_while_sending_follows_the_same_rule(
+    control: Sandbox, video: bytes, code: str
+) -> None:
+    job = opened(make_job(control, video))
+    control.fault("TIKTOK", STATUS, "error", code=code, times=2)
+    begun = replace(checkpoint(job), is_fresh=False)
+    with pytest.raises(RequestRefused) as raised:
+        job.handler.send(job.context, begun)
+    assert raised.value.upload_is_dead
+    ended = replace(begun, final_started_at=control.now().timestamp())
+    with pytest.raises(OutcomeUnknown) as doubt:
+        job.handler.send(job.context, ended)
+    assert not doubt.value.upload_is_dead
+    assert control.calls(UPLOAD) == []
+
+
+@pytest.mark.parametrize("was_complete", [False, True])
+def test_replaced_video_ends_only_an_upload_whose_end_was_never_sent(
+    control: Sandbox, video: bytes, was_complete: bool
+) -> None:
+    upload = checkpoint(opened(job := make_job(control, video)))
+    if was_complete:
+        upload = replace(upload, is_fresh=False, final_started_at=control.now().timestamp())
+    job.source.data = video + b"more"
+    with pytest.raises(VideoRefused) as raised:
+        job.handler.send(job.context, upload)
+    assert raised.value.upload_is_dead is not was_complete
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"status": "PROCESSING_DOWNLOAD"},
+        {"status": "A_NEW_STATUS"},
+        {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 10**12},
+    ],
+)
+def test_status_that_never_helps_is_left_to_a_person_in_the_end(
+    control: Sandbox, video: bytes, data: dict[str, object]
+) -> None:
+    job = opened(make_job(control, video))
+    body = {"data": data, "error": {"code": "ok"}}
+    control.fault("TIKTOK", STATUS, "error", status=200, body=body, times=2)
+    assert isinstance(job.run(), Processing)
+    control.advance(PROCESSING_LIMIT_SECONDS)
+    error = error_of_run(job)
+    assert (type(error), error.code) == (Ambiguous, "processing_too_long")
+    assert control.call_names().count(INIT) == 1

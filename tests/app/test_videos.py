@@ -314,8 +314,8 @@ def test_a_body_must_be_json(client: FlaskClient, auth: Auth) -> None:
 
 
 @pytest.fixture
-def lost_bucket(config: Config) -> Iterator[Flask]:
-    """The application with a bucket on a port where nobody listens."""
+def lost_bucket(config: Config, app: Flask) -> Iterator[Flask]:
+    """The application with a bucket on a port where nobody listens; `app` empties its tables."""
     lost = replace(
         config,
         r2_endpoint_url="http://127.0.0.1:9",
@@ -323,11 +323,11 @@ def lost_bucket(config: Config) -> Iterator[Flask]:
         r2_access_key_id="id",
         r2_secret_access_key="secret",
     )
-    app = create_app(lost)
-    yield app
-    with app.app_context():
+    without_bucket = create_app(lost)
+    yield without_bucket
+    with without_bucket.app_context():
         db.engine.dispose()
-    app.extensions["redis"].close()
+    without_bucket.extensions["redis"].close()
 
 
 def test_a_lost_store_is_told_and_nothing_else_breaks(lost_bucket: Flask, auth: Auth) -> None:
@@ -347,14 +347,9 @@ def test_a_lost_store_is_told_and_nothing_else_breaks(lost_bucket: Flask, auth: 
     assert sent.status_code == 403
 
 
-def test_a_folder_that_is_none_is_told(config: Config, auth: Auth, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder")
-    app = create_app(replace(config, video_dir=tmp_path / "file"))
-    client = app.test_client()
+def test_a_folder_that_is_none_is_told(client: FlaskClient, auth: Auth, config: Config) -> None:
+    config.video_dir.write_text("no folder")
     upload = {"filename": "a.mp4", "contentType": "video/mp4", "fileSize": 5}
     signed = client.post("/api/videos/uploads", json=upload, headers=auth()).get_json()
     url = signed["uploadUrl"].removeprefix(config.public_url)
     assert client.put(url, data=b"12345", headers=signed["headers"]).status_code == 503
-    with app.app_context():
-        db.engine.dispose()
-    app.extensions["redis"].close()

@@ -95,5 +95,7 @@ def connect(platforms: Platforms, platform: str, **options: Any) -> Account:
         scopes=given.get("scopes") or [],
         access_token=given["accessToken"],
         refresh_token=given.get("refreshToken"),
-        expires_at=datetime.fromisoformat(expires_at.replace("Z", "+00:00")) if expires_at else None,
+        expires_at=(
+            datetime.fromisoformat(expires_at.replace("Z", "+00:00")) if expires_at else None
+        ),
     )

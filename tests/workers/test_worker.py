@@ -1,0 +1,233 @@
+"""Real worker processes: killed, told to stop, given too much, and watched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.models import PublishJob, TimelineEntry, Video
+from app.publishing import steer
+from app.queues import PUBLISH_QUEUES, RunQueue, Wake, wake
+from app.states import JobState
+from app.storage import Storage
+from app.videos.examine import describe, examine
+from tests.factories import make_job, make_video
+from tests.platforms import Platforms
+from tests.processes import Process, wait_until
+from tests.workers.conftest import connect
+
+pytestmark = pytest.mark.usefixtures("context")
+MB = 10**6
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Settings for one worker process, so that it is known which one has the job."""
+    return replace(config, worker_concurrency=1)
+
+
+@pytest.fixture
+def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
+    """A running worker."""
+    with Process("workers.worker", config, tmp_path / "worker.log") as process:
+        yield process
+
+
+def row(job_id: str) -> PublishJob:
+    """Read a job afresh."""
+    job = db.session.get_one(PublishJob, job_id, populate_existing=True)
+    db.session.rollback()
+    return job
+
+
+def ended(job: PublishJob) -> PublishJob:
+    """Wait for a job's end; each poll is woken at once, since no scheduler runs here."""
+
+    def look() -> PublishJob | None:
+        found = row(job.id)
+        if found.state in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED):
+            return found
+        if not found.is_leased and found.due_at is not None and found.due_at <= utcnow():
+            wake(
+                [
+                    Wake(
+                        job.id,
+                        job.platform,
+                        utcnow(),
+                        f"t{utcnow().timestamp():.6f}".replace(".", "-"),
+                    )
+                ]
+            )
+        return None
+
+    return wait_until(look, f"the end of {job.id}")
+
+
+def bytes_received(platforms: Platforms, call: str) -> int:
+    """Count the bytes that a platform got, over all calls of a name."""
+    return sum(entry.get("bytes_received") or 0 for entry in platforms.journal(call))
+
+
+def end_lease(job: PublishJob) -> None:
+    """Let a lost worker's lease be over, rather than wait for it."""
+    db.session.get_one(PublishJob, job.id, populate_existing=True).due_at = utcnow()
+    db.session.commit()
+
+
+def big_film(app: Flask, film: Path, size_bytes: int) -> Video:
+    """Store the film with so much padding behind it that it has this size."""
+    storage: Storage = app.extensions["storage"]
+    key = "videos/big.mp4"
+    path = Path(app.config["SETTINGS"].video_dir) / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    padding = size_bytes - film.stat().st_size
+    with path.open("wb") as target:
+        target.write(film.read_bytes())
+        # An MP4 box of the type `free` is what players skip; 64-bit sizes begin with a 1.
+        target.write((1).to_bytes(4, "big") + b"free" + padding.to_bytes(8, "big"))
+        target.truncate(size_bytes)
+    video = Video(user_id="alice", r2_key=key)
+    describe(video, *examine(key))
+    assert storage.stat(key).size_bytes == size_bytes
+    columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
+    return make_video(**columns)
+
+
+def tree_memory_bytes(pid: int) -> int:
+    """Return the private memory of a process and its children."""
+    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    total = 0
+    for one in pids:
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            if line.startswith(("Private_Clean", "Private_Dirty")):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+@pytest.mark.parametrize("platform", ["TIKTOK", "INSTAGRAM", "YOUTUBE"])
+def test_worker_publishes(
+    platform: str, platforms: Platforms, stored_film: Video, worker: Process
+) -> None:
+    job = make_job(platform, account=connect(platforms, platform), video=stored_film)
+    assert ended(job).state is JobState.COMPLETED
+    assert len(platforms.posts()) == 1
+
+
+def test_killed_worker_resumes_where_the_platform_is(
+    app: Flask, platforms: Platforms, film: Path, worker: Process
+) -> None:
+    """A kill in the middle of an upload costs neither an attempt nor the bytes already sent."""
+    size_bytes = 60 * MB
+    video = big_film(app, film, size_bytes)
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
+    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    worker.kill()
+    worker.start()
+    end_lease(job)
+    done = ended(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    assert len(platforms.posts()) == 1
+    assert bytes_received(platforms, "youtube.upload") < size_bytes + 10 * MB
+
+
+def test_told_to_stop_it_hands_the_job_back_at_once(
+    app: Flask, platforms: Platforms, film: Path, worker: Process
+) -> None:
+    video = big_film(app, film, 60 * MB)
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
+    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    assert worker.terminate() == 0
+    handed_back = row(job.id)
+    assert not handed_back.is_leased
+    assert handed_back.due_at is not None and handed_back.due_at <= utcnow()
+    worker.start()
+    done = ended(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    outcomes = [e.outcome for e in db.session.query(TimelineEntry).filter_by(job_id=job.id)]
+    assert "given_back" in outcomes
+
+
+def test_cancellation_reaches_a_running_upload(
+    app: Flask, platforms: Platforms, film: Path, worker: Process
+) -> None:
+    video = big_film(app, film, 60 * MB)
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
+    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    steer.cancel(job.id, utcnow())
+    assert ended(job).state is JobState.CANCELLED
+    assert platforms.posts() == []
+
+
+def test_dead_child_is_replaced(platforms: Platforms, stored_film: Video, worker: Process) -> None:
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
+    [child] = wait_until(lambda: children.read_text().split(), "a child")
+    os.kill(int(child), signal.SIGKILL)
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    assert ended(job).state is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("platform", ["TIKTOK", "INSTAGRAM", "YOUTUBE"])
+def test_memory_stays_flat_with_a_300_mb_video(
+    platform: str, app: Flask, platforms: Platforms, film: Path, worker: Process
+) -> None:
+    video = big_film(app, film, 300 * MB)
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
+    wait_until(lambda: children.read_text().split(), "a child")
+    job = make_job(platform, account=connect(platforms, platform), video=video)
+    before = peak = tree_memory_bytes(worker.pid)
+
+    def look() -> bool:
+        nonlocal peak
+        peak = max(peak, tree_memory_bytes(worker.pid))
+        return row(job.id).progress >= 80
+
+    wait_until(look, "the end of the upload", seconds=150)
+    assert ended(job).state is JobState.COMPLETED
+    [post] = platforms.posts()
+    assert post["size_bytes"] == 300 * MB
+    path = Path(app.config["SETTINGS"].video_dir) / video.r2_key
+    assert post["sha256"] == _sha256(path)
+    assert peak - before < 64 * MB
+
+
+def test_no_token_in_any_log_line(
+    platforms: Platforms, stored_film: Video, worker: Process, redis: Redis
+) -> None:
+    secrets = []
+    for platform in ("TIKTOK", "INSTAGRAM", "YOUTUBE"):
+        account = connect(platforms, platform)
+        account.expires_at = utcnow() + timedelta(minutes=1) if platform != "INSTAGRAM" else None
+        db.session.merge(account)
+        db.session.commit()
+        secrets += [secret for secret in (account.access_token, account.refresh_token) if secret]
+        job = make_job(platform, account=account, video=stored_film)
+        assert ended(job).state is JobState.COMPLETED
+    lines = worker.log.read_text()
+    assert "published" in lines
+    assert not [secret for secret in secrets if secret in lines]
+    assert "upload_id=" not in lines and "upload_token" not in lines
+    kept = RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).finished_job_registry.get_job_ids()
+    assert len(kept) == 1
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as film:
+        while piece := film.read(MB):
+            digest.update(piece)
+    return digest.hexdigest()

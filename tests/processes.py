@@ -111,9 +111,7 @@ class Process:
             self.kill()
 
 
-def wait_until(
-    look: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS
-) -> T:
+def wait_until(look: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """Return the first true answer of `look`; fail with `what` when none comes in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

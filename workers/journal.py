@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from app.clock import utcnow
-from app.publishing.claims import Claim, save_checkpoint, show_progress
+from app.publishing.claims import Claim
+from app.publishing.holding import save_checkpoint, show_progress
 from app.states import Step, step_progress
 from workers.lease import LeaseKeeper
 from workers.platforms.base import Upload

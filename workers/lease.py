@@ -10,8 +10,9 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
-from app.publishing.claims import RENEW_SECONDS, Claim, renew
+from app.publishing.claims import Claim
 from app.publishing.errors import RunStopped, Superseded
+from app.publishing.holding import RENEW_SECONDS, renew
 
 logger = logging.getLogger(__name__)
 #: Set by the process when it was told to end; runs hand their job back at the next safe point.

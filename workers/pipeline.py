@@ -13,9 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
 from app.publishing import outcomes
-from app.publishing.claims import Claim, claim_next, forget_upload
+from app.publishing.claims import Claim, claim_next
 from app.publishing.early import wake_again_if_early
 from app.publishing.errors import CancelRequested, RunStopped, Superseded
+from app.publishing.holding import forget_upload
 from app.publishing.timeline import Failure
 from app.states import Step, step_progress
 from workers.errors import AccountRefused, Category, PublishError

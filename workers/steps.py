@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from app.clock import utcnow
 from app.models import Video
-from app.publishing.claims import Claim, begin_step
+from app.publishing.claims import Claim
+from app.publishing.holding import begin_step
 from app.states import Step
 from workers import tokens
 from workers.contexts import working_context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
@@ -163,7 +163,12 @@ def _end_turn(account_id: str) -> None:
 def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
     """Store both tokens in one write: a rotated refresh token must never be lost."""
     with transaction() as session:
-        account = session.get_one(Account, account_id, with_for_update=True)
+        account = session.get_one(
+            Account, account_id, with_for_update=True, populate_existing=True
+        )
+        if account.access_token not in (old.token, None):
+            # Connected again meanwhile: the owner's new tokens are newer than ours.
+            return replace(old, token=account.access_token or "", scopes=frozenset(account.scopes))
         account.access_token = tokens.access_token
         account.expires_at = tokens.expires_at
         if tokens.refresh_token is not None:
@@ -171,4 +176,4 @@ def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
         if tokens.scopes is not None:
             account.scopes = sorted(tokens.scopes)
         scopes = frozenset(account.scopes)
-    return Access(tokens.access_token, old.platform_user_id, old.username, old.login_type, scopes)
+    return replace(old, token=tokens.access_token, scopes=scopes)

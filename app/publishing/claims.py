@@ -1,15 +1,12 @@
-"""How a worker takes a job, keeps it, and writes while it holds it.
+"""How a worker takes a job.
 
-A claim is a lease with a fencing token: the row's `run_number`, raised by each claim. Every
-write of a run locks the row and compares; a worker that wakes up after its lease was taken over
-gets `Superseded` and can change nothing. The lease is the row's `due_at`, so a row whose worker
-died is simply due again.
+A claim is a lease with a fencing token: the row's `run_number`, raised by each claim. The lease
+is the row's `due_at`, so a row whose worker died is simply due again. What a worker may write
+while it holds the row is in `app.publishing.holding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,15 +17,13 @@ from sqlalchemy.orm import Session
 
 from app.models import PublishJob
 from app.publishing import timeline
-from app.publishing.errors import CancelRequested, Superseded
 from app.publishing.steer import end_cancelled
 from app.publishing.transaction import transaction
 from app.queues import wake_maintenance
-from app.states import OPEN_STATES, JobState, Step, step_progress
+from app.states import OPEN_STATES, JobState, Step
 
-#: A worker that renews every third of this is noticed when lost within it.
+#: A worker that is lost is noticed within this; see also `holding.RENEW_SECONDS`.
 LEASE_SECONDS = 30.0
-RENEW_SECONDS = LEASE_SECONDS / 3
 PRIORITIES = range(10, 0, -1)
 
 
@@ -115,7 +110,7 @@ def _take(session: Session, platform: str, now: datetime) -> PublishJob | None:
         )
         assert isinstance(taken, CursorResult)
         if taken.rowcount == 1:
-            return _read(session, job_id)
+            return session.get(PublishJob, job_id, populate_existing=True)
 
 
 def _first_due(platform: str, now: datetime) -> Select[str, int]:
@@ -144,88 +139,6 @@ def _begin_attempt(session: Session, job: PublishJob, now: datetime) -> None:
     job.started_at = job.started_at or now
     timeline.end(session, job, ("wait",), "done", now)
     timeline.begin(session, job, "attempt", f"attempt {job.attempts_made}", now)
-
-
-def renew(claim: Claim, now: datetime) -> bool:
-    """Extend the lease; False when it is no longer ours."""
-    with transaction() as session:
-        kept = session.execute(
-            update(PublishJob)
-            .where(
-                PublishJob.id == claim.job_id,
-                PublishJob.run_number == claim.run,
-                PublishJob.is_leased,
-            )
-            .values(due_at=now + timedelta(seconds=LEASE_SECONDS))
-            .execution_options(synchronize_session=False)
-        )
-    assert isinstance(kept, CursorResult)
-    return kept.rowcount == 1
-
-
-@contextmanager
-def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
-    """Lock the row for a write of this run; raises `Superseded` when it may not write."""
-    with transaction() as session:
-        job = _read(session, claim.job_id, lock=True)
-        if job is None or job.run_number != claim.run or not job.is_leased:
-            raise Superseded(claim.job_id)
-        yield session, job
-
-
-def save_checkpoint(
-    claim: Claim, checkpoint: dict[str, Any], now: datetime, *, commits: bool = False
-) -> None:
-    """Store what the platform has given. Durable when it returns.
-
-    With `commits`, what follows may publish the video: a cancellation asked for before is
-    honoured here (`CancelRequested`), and none can be asked for afterwards.
-    """
-    with held(claim) as (_, job):
-        if job.cancel_requested and not job.is_committed:
-            raise CancelRequested(claim.job_id)
-        job.checkpoint = checkpoint
-        if commits and not job.is_committed:
-            job.committed_at = now
-
-
-def forget_upload(claim: Claim) -> None:
-    """Drop an upload that is dead and has published nothing; the next one is opened anew."""
-    with held(claim) as (_, job):
-        job.checkpoint = None
-        job.committed_at = None
-        job.reopened += 1
-
-
-def begin_step(claim: Claim, step: Step, now: datetime) -> None:
-    """Move to a step: its progress, its timeline entry. Honours a cancellation.
-
-    A step gone on with, such as the next poll of `process`, keeps its open entry.
-    """
-    with held(claim) as (session, job):
-        if job.cancel_requested and not job.is_committed:
-            raise CancelRequested(claim.job_id)
-        if job.step is step and step is Step.PROCESS:
-            return
-        job.step = step
-        job.progress = max(job.progress, step_progress(step, 0.0))
-        timeline.end(session, job, ("step",), "done", now)
-        timeline.begin(session, job, "step", step.value, now)
-
-
-def show_progress(claim: Claim, progress: int) -> None:
-    """Store the progress shown to the user. Honours a cancellation."""
-    with held(claim) as (_, job):
-        if job.cancel_requested and not job.is_committed:
-            raise CancelRequested(claim.job_id)
-        job.progress = max(job.progress, progress)
-
-
-def _read(session: Session, job_id: str, *, lock: bool = False) -> PublishJob | None:
-    query = select(PublishJob).where(PublishJob.id == job_id)
-    if lock:
-        query = query.with_for_update()
-    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 
 def _claim_of(job: PublishJob) -> Claim:

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.models import Account, PublishedPost, PublishJob
 from app.publishing import outbox, timeline
-from app.publishing.claims import Claim, held
+from app.publishing.claims import Claim
+from app.publishing.holding import held
 from app.publishing.record import record_completed
 from app.publishing.steer import end_cancelled
 from app.publishing.timeline import Failure

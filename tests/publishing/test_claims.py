@@ -12,17 +12,15 @@ from app.clock import utcnow
 from app.extensions import db
 from app.models import PublishJob
 from app.publishing import outcomes, steer
-from app.publishing.claims import (
-    LEASE_SECONDS,
-    Claim,
+from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
+from app.publishing.errors import CancelRequested, Superseded, WrongState
+from app.publishing.holding import (
     begin_step,
-    claim_next,
     forget_upload,
     renew,
     save_checkpoint,
     show_progress,
 )
-from app.publishing.errors import CancelRequested, Superseded, WrongState
 from app.publishing.timeline import Failure
 from app.states import JobState, Step
 from tests.factories import make_account, make_job, make_video

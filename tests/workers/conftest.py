@@ -1,4 +1,4 @@
-"""The workers' surroundings: platforms that answer, a store with a real film, connected accounts."""
+"""What workers need: platforms that answer, a real film in the store, connected accounts."""
 
 from __future__ import annotations
 

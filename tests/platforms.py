@@ -42,6 +42,10 @@ class Platforms:
         """Change how the sandbox behaves."""
         self._call("POST", "/settings", **changes)
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass on the platforms."""
+        self._call("POST", "/clock", advance_seconds=seconds)
+
     def posts(self) -> list[dict[str, Any]]:
         """Return what is live."""
         posts: list[dict[str, Any]] = self._call("GET", "/posts")["posts"]

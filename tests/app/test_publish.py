@@ -11,7 +11,7 @@ from redis import Redis
 
 from app.clock import to_iso, utcnow
 from app.models import Account, PublishJob, Video
-from app.publishing import claims, outcomes
+from app.publishing import claims, holding, outcomes
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import AccountState, Step, VideoState
@@ -157,7 +157,7 @@ def test_status_tells_of_success(alice: Caller, context: Flask) -> None:
     job_id = alice.publish("YOUTUBE")["jobId"]
     claim = claims.claim_next("YOUTUBE", utcnow())
     assert claim is not None
-    claims.begin_step(claim, Step.UPLOAD, utcnow())
+    holding.begin_step(claim, Step.UPLOAD, utcnow())
     status = alice.get(f"/{job_id}/status").json
     assert status is not None
     assert (status["state"], status["step"], status["progress"]) == ("active", "upload", 40)
@@ -224,7 +224,7 @@ def test_no_token_is_in_any_answer(alice: Caller, context: Flask) -> None:
     job_id = alice.publish()["jobId"]
     claim = claims.claim_next("TIKTOK", utcnow())
     assert claim is not None
-    claims.save_checkpoint(claim, {"upload_url": "https://secret.example/"}, utcnow())
+    holding.save_checkpoint(claim, {"upload_url": "https://secret.example/"}, utcnow())
     with transaction() as session:
         account = session.get_one(Account, alice.accounts["TIKTOK"])
         secrets = [account.access_token, account.refresh_token, "secret.example"]

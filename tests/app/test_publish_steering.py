@@ -10,7 +10,7 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.models import Account, Notification
-from app.publishing import claims, outcomes
+from app.publishing import claims, holding, outcomes
 from app.publishing.claims import Claim
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
@@ -137,7 +137,7 @@ def test_active_job_is_cancelled_at_the_next_point(alice: Caller, context: Flask
 def test_cancelling_too_late_is_409(alice: Caller, context: Flask) -> None:
     job_id = alice.publish()["jobId"]
     claim = started()
-    claims.save_checkpoint(claim, {}, utcnow(), commits=True)
+    holding.save_checkpoint(claim, {}, utcnow(), commits=True)
     assert alice.post(f"/{job_id}/cancel").status_code == 409
     outcomes.complete(claim, utcnow(), platform_post_id="1", url=None, follow_up_at=None)
     assert alice.post(f"/{job_id}/cancel").status_code == 409

@@ -31,9 +31,9 @@ LEASE = timedelta(seconds=LEASE_SECONDS)
 
 def row(job_id: str) -> PublishJob:
     """Read a job afresh."""
-    db.session.rollback()
+    db.session.commit()
     job = db.session.get_one(PublishJob, job_id, populate_existing=True)
-    db.session.rollback()
+    db.session.commit()
     return job
 
 

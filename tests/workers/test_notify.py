@@ -79,7 +79,7 @@ def fail_one() -> None:
 def stored() -> list[Notification]:
     """Read the outbox afresh."""
     rows = db.session.query(Notification).order_by(Notification.id).populate_existing().all()
-    db.session.rollback()
+    db.session.commit()
     return rows
 
 

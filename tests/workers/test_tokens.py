@@ -62,7 +62,7 @@ class OAuthOnly(Handler):
 def stored(account: Account) -> Account:
     """Read an account afresh."""
     found = db.session.get_one(Account, account.id, populate_existing=True)
-    db.session.rollback()
+    db.session.commit()
     return found
 
 

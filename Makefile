@@ -24,7 +24,7 @@ run: $(READY) ## Start the whole stack and keep it up; Ctrl-C ends it
 	@$(BIN)/python -m sandbox.run
 
 test: $(READY) ## Run the tests, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 lint: $(READY) ## Check style, types and the import rules
 	$(BIN)/black --check --quiet --line-length 100 app workers sandbox tests bench migrations/env.py

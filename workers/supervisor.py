@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -33,6 +34,9 @@ class Supervisor:
         """Run until SIGTERM or SIGINT, then stop the children: kindly, and in the end by force."""
         signal.signal(signal.SIGTERM, self._request_stop)
         signal.signal(signal.SIGINT, self._request_stop)
+        # What is loaded by now stays shared: a collection would write to every page of it.
+        gc.collect()
+        gc.freeze()
         while not self._stopping:
             self._start_missing()
             self._reap()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import sentry_sdk
 from pythonjsonlogger.json import JsonFormatter
 
 from app.config import Config
@@ -14,7 +15,15 @@ TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer", "requests")
 
 
 def configure_logging(config: Config) -> None:
-    """Set the root logger up, once per process."""
+    """Set the root logger up, and the reporting of bugs where it is asked for."""
+    if config.sentry_dsn:
+        # Neither bodies, headers nor local variables are sent: any of them may hold a token.
+        sentry_sdk.init(
+            config.sentry_dsn,
+            send_default_pii=False,
+            include_local_variables=False,
+            max_request_body_size="never",
+        )
     as_json = config.log_format == "json" or (not config.log_format and not sys.stderr.isatty())
     handler = logging.StreamHandler()
     if as_json:

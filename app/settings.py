@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
+from sentry_sdk.utils import BadDsn, Dsn
 
 from app.config import VAR_DIR, Config, ConfigError
 from app.environment import Environment
@@ -27,7 +28,6 @@ _SECRETS_AND_IDS = (
     "TIKTOK_CLIENT_SECRET",
     "YOUTUBE_CLIENT_ID",
     "YOUTUBE_CLIENT_SECRET",
-    "SENTRY_DSN",
 )
 _URLS = (
     "R2_ENDPOINT_URL",
@@ -59,6 +59,7 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
         limits=_limits(env),
         log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         log_format=env.choice("LOG_FORMAT", "", ("text", "json")),
+        sentry_dsn=_sentry_dsn(env),
         **_named_alike(env),
     )
     _check_groups(env)
@@ -117,6 +118,16 @@ def _encryption_keys(env: Environment) -> tuple[str, ...]:
         except ValueError:
             env.fault("TOKEN_ENCRYPTION_KEYS", f"key {position} is not a Fernet key")
     return keys
+
+
+def _sentry_dsn(env: Environment) -> str:
+    value = env.text("SENTRY_DSN")
+    try:
+        if value:
+            Dsn(value)
+    except BadDsn:
+        env.fault("SENTRY_DSN", "is not a DSN of Sentry")
+    return value
 
 
 def _webhook_secret(env: Environment) -> str:

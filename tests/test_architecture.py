@@ -1,0 +1,127 @@
+"""The rules of the house that a tool can check, and that the documents say what the code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from app.config import Config
+from app.platforms import PLATFORMS
+from app.queues import names
+from app.settings import config_from_env
+from app.states import JobState, Step
+from workers.errors import Category
+from workers.platforms.base import Handler
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("app", "workers", "sandbox", "bench")
+MODULE_LINES = 250
+FUNCTION_LINES = 40
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+README = (ROOT / "README.md").read_text()
+PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    """Return every function of a module."""
+    tree = ast.parse(path.read_text())
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_stay_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MODULE_LINES
+    long = [
+        node.name
+        for node in functions(path)
+        if (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_say_what_they_are_for(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert not tree.body or ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_imported_inside_a_function(path: Path) -> None:
+    inside = [
+        node.name
+        for node in functions(path)
+        if any(isinstance(part, (ast.Import, ast.ImportFrom)) for part in ast.walk(node))
+    ]
+    assert inside == []
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_handler_named_by_the_registry_is_one(platform: str) -> None:
+    module, _, name = PLATFORMS[platform].handler.partition(":")
+    assert issubclass(getattr(import_module(module), name), Handler)
+
+
+@pytest.mark.parametrize("path", [names.ADVANCE, names.DELIVER, names.FOLLOW_UP])
+def test_functions_named_by_the_queues_are_there(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    assert callable(getattr(import_module(module), name))
+
+
+def test_procfile_starts_what_there_is() -> None:
+    assert list(PROCFILE) == ["release", "web", "worker", "scheduler"]
+    for name in ("worker", "scheduler"):
+        module = PROCFILE[name].removeprefix("python -m ")
+        assert callable(import_module(module).main)
+
+
+def settings_of_the_reader() -> set[str]:
+    """Return every variable that `config_from_env` asks for."""
+
+    class Recorder(dict[str, str]):
+        def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
+            asked.add(key)
+            return default
+
+    asked: set[str] = set()
+    config_from_env(Recorder())
+    return asked
+
+
+def test_readme_lists_every_setting() -> None:
+    settings = settings_of_the_reader()
+    listed = set(re.findall(r"`([A-Z][A-Z0-9_]{3,})`", README))
+    assert settings - listed == set()
+
+
+def test_readme_lists_every_state_step_and_error_category() -> None:
+    for kind in (JobState, Step, Category):
+        for member in kind:
+            assert f"`{member.value}`" in README, member
+
+
+def test_readme_names_every_make_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE):
+        assert f"make {target}" in README, target
+
+
+def test_secrets_do_not_show_in_the_settings_text() -> None:
+    config = Config(
+        database_url="sqlite://",
+        redis_url="redis://localhost",
+        public_url="http://localhost",
+        api_keys=("hidden",),
+        jwt_secret="hidden",
+        token_encryption_keys=("hidden",),
+        admin_password="hidden",
+        webhook_secret="hidden",
+        r2_secret_access_key="hidden",
+        tiktok_client_secret="hidden",
+        youtube_client_secret="hidden",
+        sentry_dsn="hidden",
+    )
+    assert "hidden" not in repr(config)

@@ -61,14 +61,21 @@ class PostBook:
         self._same_video: dict[tuple[str, str, str], list[str]] = defaultdict(list)
 
     def add(self, post: Post) -> list[str]:
-        """Put a post up; return the ids of earlier posts of the same video on this account."""
+        """Put a post up; return the ids of earlier posts of the same video on this account.
+
+        What nobody can watch is no second post, nor a first one.
+        """
         with self._lock:
-            same = self._same_video[(post.platform, post.account, post.video.sha256)]
-            earlier = list(same)
-            same.append(post.id)
+            earlier = [] if post.failed else self._note_video(post)
             self._by_id[(post.platform, post.id)] = post
             self._by_account[(post.platform, post.account)].append(post)
             return earlier
+
+    def _note_video(self, post: Post) -> list[str]:
+        same = self._same_video[(post.platform, post.account, post.video.sha256)]
+        earlier = list(same)
+        same.append(post.id)
+        return earlier
 
     def remove(self, post: Post) -> None:
         """Take a post down."""

@@ -81,6 +81,8 @@ def _place(publish: Publish, plan: ChunkPlan, first: int, last: int) -> None:
     reached, or send the broken chunk again from its start.
     """
     reached = publish.received.seize()
+    if publish.processing:  # the stream that we waited for has brought the end
+        raise Refusal("upload_not_found")
     chunk_start = min(reached // plan.chunk_size, plan.chunks - 1) * plan.chunk_size
     if first not in (reached, chunk_start):
         raise Refusal("upload_out_of_range", headers=_progress(reached, plan))

@@ -183,6 +183,24 @@ def test_cut_upload_keeps_every_byte_and_goes_on(tiktok, control, video, resume_
     assert post["sha256"] == hashlib.sha256(video).hexdigest()
 
 
+def test_last_chunk_that_comes_while_another_one_ends_is_refused(tiktok, control):
+    data, answers = bytes(40_000), []
+    url = tiktok.init(len(data))["upload_url"]
+    control.fault("TIKTOK", "tiktok.upload", "slow", bytes_per_second=80_000)
+    headers = {"Content-Type": "video/mp4", "Content-Range": "bytes 0-39999/40000"}
+
+    def put():
+        answers.append(requests.put(url, data=data, headers=headers, timeout=20).status_code)
+
+    threads = [threading.Thread(target=put) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.2)  # the slow one takes half a second
+    for thread in threads:
+        thread.join()
+    assert answers == [201, 404]
+
+
 def test_lost_last_answer_is_live_all_the_same(tiktok, control, video):
     job = tiktok.init(len(video))
     control.fault("TIKTOK", "tiktok.upload", "lost_answer")

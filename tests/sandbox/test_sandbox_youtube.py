@@ -408,6 +408,15 @@ def test_processing_can_fail_for_youtubes_reasons(youtube, control, video, fault
     assert status["uploadStatus"] == expected[0] and status[expected[1]] == fault
 
 
+def test_video_that_nobody_can_watch_is_no_second_post(youtube, control, video):
+    control.fault("YOUTUBE", None, "fail_processing", reason="uploadAborted")
+    youtube.publish(video)
+    youtube.publish(video)
+    failed, live = (entry for entry in control.journal() if entry["event"] != "call")
+    assert (failed["event"], live["event"]) == ("failed", "live")
+    assert live["same_video_posts"] == []
+
+
 def renew(youtube, **changes):
     form = {
         "client_id": "sandbox-client",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -33,7 +33,7 @@ def script() -> Iterator[Script]:
 
     class Answering(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            self.rfile.read(int(self.headers["Content-Length"] or 0))
             told.requests.append((self.path, dict(self.headers)))
             status, headers = told.answers.pop(0)
             self.send_response(status)
@@ -42,7 +42,7 @@ def script() -> Iterator[Script]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        do_POST = do_PUT
+        do_GET = do_POST = do_PUT
 
         def log_message(self, format: str, *args: object) -> None:
             """Write nothing."""
@@ -172,6 +172,20 @@ def test_session_with_every_byte_is_sent_no_more(job: Job, script: Script) -> No
     script.answers = [(308, {"Range": f"bytes=0-{SIZE_BYTES - 1}"})]
     assert job.handler.send(job.context, checkpoint(job)) == checkpoint(job)
     assert job.source.ranges == []
+
+
+def test_session_with_every_byte_is_not_waited_for_for_ever(
+    control: Sandbox, job: Job, script: Script
+) -> None:
+    ended_at = control.now().timestamp() - SESSION_LIMIT_SECONDS
+    job.journal.save(replace(checkpoint(job), final_started_at=ended_at + 60))
+    whole = (308, {"Range": f"bytes=0-{SIZE_BYTES - 1}"})
+    script.answers = [whole, whole, (500, {})]
+    assert isinstance(job.handler.poll(job.context, checkpoint(job)), Processing)
+    job.journal.save(replace(checkpoint(job), final_started_at=ended_at - 60))
+    with pytest.raises(PublishError):
+        job.handler.poll(job.context, checkpoint(job))
+    assert script.requests[-1][0].startswith("/youtube/youtube/v3/channels")
 
 
 def test_session_that_keeps_nothing_ends_the_run(job: Job, script: Script) -> None:

@@ -67,21 +67,23 @@ class Handler(base.Handler):
         if isinstance(state, Complete):
             sending.completed(context, upload, state)
             return Processing(self.api.poll_seconds)
-        return self._unfinished(context, sending.moved(context, upload, state), state)
+        return self._unfinished(client, context, sending.moved(context, upload, state), state)
 
     def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
         """Read a live video's processing and privacy once more."""
         return fate.follow(Client(self.api, context), context, _ours(upload), post_id)
 
     def _unfinished(
-        self, context: Context, upload: YouTubeUpload, state: Held
+        self, client: Client, context: Context, upload: YouTubeUpload, state: Held
     ) -> Incomplete | Processing:
-        age_seconds = context.now().timestamp() - upload.opened_at
-        if upload.final_started_at is None and age_seconds > SESSION_LIMIT_SECONDS:
+        now = context.now().timestamp()
+        if upload.final_started_at is None and now - upload.opened_at > SESSION_LIMIT_SECONDS:
             raise UploadGone("upload_session_old", "the unfinished upload is more than a day old")
-        if state.received_bytes == upload.size_bytes:
-            return Processing(self.api.poll_seconds)
-        return Incomplete(state.received_bytes)
+        if state.received_bytes < upload.size_bytes:
+            return Incomplete(state.received_bytes)
+        if now - (upload.final_started_at or now) > SESSION_LIMIT_SECONDS:
+            return listing.look_for(client, context, upload)  # it will not tell any more
+        return Processing(self.api.poll_seconds)
 
 
 def _ours(upload: Upload) -> YouTubeUpload:

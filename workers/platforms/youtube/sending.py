@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workers.errors import RequestRefused, Transient, UploadGone, VideoRefused
+from workers.errors import (
+    OutcomeUnknown,
+    PublishError,
+    RequestRefused,
+    Transient,
+    VideoRefused,
+)
 from workers.platforms.base import Context
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.fields import child, text
@@ -23,12 +29,15 @@ def send_rest(client: Client, context: Context, upload: YouTubeUpload) -> YouTub
     """
     if upload.video_id is not None:
         return upload
-    state = _begin(client, context, upload)
+    began, state = upload, _begin(client, context, upload)
     while isinstance(state, Held):
         upload = moved(context, upload, state)
         if state.received_bytes == upload.size_bytes:
             return upload  # YouTube still puts the file together; `poll` asks for the outcome
-        upload, state = _send_chunk(client, context, upload, state.received_bytes)
+        try:
+            upload, state = _send_chunk(client, context, upload, state.received_bytes)
+        except RequestRefused as error:
+            raise _refused_bytes(began, error) from error
     return completed(context, upload, state)
 
 
@@ -65,15 +74,24 @@ def _begin(client: Client, context: Context, upload: YouTubeUpload) -> Held | Co
     else:
         state = query(client, upload)
     if isinstance(state, Held) and context.source.size_bytes != upload.size_bytes:
-        raise _other_file(upload)
+        raise _replaced_video(upload)
     return state
 
 
-def _other_file(upload: YouTubeUpload) -> UploadGone | VideoRefused:
-    """Return what to raise when the file is not the one that was begun: never mix the two."""
-    if upload.final_started_at is None:
-        return UploadGone("video_changed", "the file is not the one whose upload was begun")
-    return VideoRefused("video_changed", "the video was replaced while it was being published")
+def _replaced_video(upload: YouTubeUpload) -> VideoRefused:
+    error = VideoRefused("video_changed", "the video was replaced while it was being published")
+    return error.for_dead_upload() if upload.final_started_at is None else error
+
+
+def _refused_bytes(began: YouTubeUpload, error: RequestRefused) -> PublishError:
+    """Return the error for bytes that YouTube refused and a read does not show.
+
+    `began` is the upload as it was before this run sent anything.
+    """
+    if began.final_started_at is None:
+        return error.for_dead_upload()
+    # The end that an earlier run has sent may still be on its way into the session.
+    return OutcomeUnknown(error.code, error.detail)
 
 
 def _send_chunk(
@@ -109,9 +127,9 @@ def _put(
     try:
         content_type = context.source.content_type
         return put(client, upload, content_type=content_type, first=first, body=body)
-    except RequestRefused as error:
+    except RequestRefused:
         # Bytes of an earlier request may have landed late, even the last one: one read tells.
         state = query(client, upload)
         if isinstance(state, Complete) or state.received_bytes > first:
             return state
-        raise error.for_dead_upload()
+        raise

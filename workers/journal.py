@@ -16,7 +16,8 @@ PROGRESS_SECONDS = 1.0
 
 
 class RunJournal:
-    """The `Journal` of one run. `upload` is the last one saved."""
+    """The `Journal` of one run. `upload` is the last one saved; `has_committed` is True once
+    the platform may have published it."""
 
     def __init__(self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None) -> None:
         self._claim = claim
@@ -25,6 +26,7 @@ class RunJournal:
         self._shown = 0
         self._shown_at = time.monotonic()
         self.upload = upload
+        self.has_committed = claim.committed_at is not None
 
     def expect(self, size_bytes: int) -> None:
         """Say how many bytes the upload has, so that `sent` can show a share of it."""
@@ -37,6 +39,7 @@ class RunJournal:
     def commit_to_publish(self, upload: Upload) -> None:
         self._keeper.check()
         self._store(upload, commits=True)
+        self.has_committed = True
 
     def sent(self, total_bytes: int) -> None:
         self._keeper.check()

@@ -13,7 +13,7 @@ from app.publishing.holding import begin_step
 from app.states import Step
 from workers import tokens
 from workers.contexts import working_context
-from workers.errors import AccountRefused, TokenExpired
+from workers.errors import AccountRefused, TokenExpired, VideoRefused
 from workers.journal import RunJournal
 from workers.lease import LeaseKeeper
 from workers.platforms.base import (
@@ -78,7 +78,11 @@ def _go_on(
 def _fit_video(claim: Claim, journal: RunJournal) -> Video:
     """Look at the object itself and refuse what the platform would not take."""
     begin_step(claim, Step.VIDEO, utcnow())
-    video = checked_video(claim.video_id, must_be_the_same=journal.upload is not None)
+    try:
+        video = checked_video(claim.video_id, must_be_the_same=journal.upload is not None)
+    except VideoRefused as error:
+        # Another file needs another upload, and nothing is live of one that was never committed.
+        raise error if journal.has_committed else error.for_dead_upload()
     begin_step(claim, Step.OPTIMIZE, utcnow())
     refuse_unfit(claim.platform, video)
     return video

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 
 from app.clock import utcnow
+from app.crypto import Cipher
 from app.extensions import db
 from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import steer
 from app.queues import current_redis
 from app.states import AccountState, JobState
+from sandbox.films import make_film
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
@@ -184,6 +189,25 @@ def test_retry_after_failure_finds_what_is_already_live(
     assert len(platforms.posts()) == 1
 
 
+def test_retry_after_the_video_was_replaced_sends_the_new_one(
+    platforms: Platforms, stored_film: Video, app: Flask, tmp_path: Path
+) -> None:
+    """Never the rest of one file behind the beginning of another."""
+    platforms.fault("INSTAGRAM", "cut", call="instagram.upload", after_bytes=1000)
+    account = connect(platforms, "INSTAGRAM")
+    job = make_job("INSTAGRAM", account=account, video=stored_film, backoff_delay_ms=50)
+    run_once(job)
+    other = make_film(tmp_path / "other.mp4", seconds=5, hue=120)
+    with other.open("rb") as body:
+        app.extensions["storage"].write(stored_film.r2_key, body, other.stat().st_size)
+    failed = run_to_end(job)
+    assert (failed.state, failed.error_code) == (JobState.FAILED, "video_changed")
+    steer.retry(job.id, utcnow())
+    assert run_to_end(job).state is JobState.COMPLETED
+    [post] = platforms.posts()
+    assert post["sha256"] == hashlib.sha256(other.read_bytes()).hexdigest()
+
+
 def test_missing_object_fails_at_once(platforms: Platforms, stored_film: Video, app: Flask) -> None:
     app.extensions["storage"].delete(stored_film.r2_key)
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
@@ -255,3 +279,46 @@ def test_nothing_on_redis_is_pickled_or_secret(platforms: Platforms, stored_film
         dumped = redis.dump(key) or b""
         assert b"\x80\x04\x95" not in dumped and b"\x80\x05\x95" not in dumped, key
         assert not any(secret in dumped for secret in secrets), key
+
+
+def test_failed_run_tells_no_url_of_a_request(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    """RQ keeps and logs the whole chain of errors, and an upload's URL is a secret."""
+    settings = app.config["SETTINGS"]
+    app.config["SETTINGS"] = replace(settings, instagram_graph_url="http://127.0.0.1:9")
+    account = connect(platforms, "INSTAGRAM")
+    job = make_job("INSTAGRAM", account=account, video=stored_film, max_attempts=1)
+    with pytest.raises(JobFailed) as caught:
+        advance("INSTAGRAM", job.id)
+    assert row(job.id).error_code == "connection_lost"
+    assert "with url" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_job_whose_key_is_gone_fails_and_can_be_retried_with_it(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    run_once(job)
+    cipher = app.extensions["cipher"]
+    app.extensions["cipher"] = Cipher([Fernet.generate_key().decode()])
+    wait_until(lambda: run_once(job).state is JobState.FAILED, "the failure")
+    assert row(job.id).error_code == "checkpoint_unreadable"
+    app.extensions["cipher"] = cipher
+    steer.retry(job.id, utcnow())
+    assert run_to_end(job).state is JobState.COMPLETED
+    assert len(platforms.posts()) == 1
+
+
+def test_follow_ups_go_on_past_a_post_whose_key_is_gone(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.settings(tiktok_post_id_seconds=600)
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    run_to_end(job)
+    db.session.query(PublishedPost).update({"follow_up_at": utcnow()})
+    db.session.commit()
+    app.extensions["cipher"] = Cipher([Fernet.generate_key().decode()])
+    follow_up_due()
+    [post] = all_of(PublishedPost, job_id=job.id)
+    assert post.follow_up_at is not None and post.follow_up_at > utcnow()

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session, undefer
 
 from app.clock import utcnow
+from app.crypto import UndecryptableError
 from app.models import PublishedPost, PublishJob, Video
 from app.publishing.transaction import transaction
 from workers import tokens
@@ -52,8 +54,8 @@ def _take_one(now: datetime) -> tuple[PublishedPost, PublishJob, Video] | None:
             post = session.scalars(query.order_by(PublishedPost.follow_up_at).limit(1)).first()
             if post is None:
                 return None
-            job = session.get(PublishJob, post.job_id)
-            following = _next_look(post, now) if job is not None else None
+            job = _job_of(session, post)
+            following = _next_look(post, now)
             taken = session.execute(
                 update(PublishedPost)
                 .where(PublishedPost.id == post.id, PublishedPost.follow_up_at <= now)
@@ -64,6 +66,15 @@ def _take_one(now: datetime) -> tuple[PublishedPost, PublishJob, Video] | None:
             session.expire(post)
             if taken.rowcount == 1 and job is not None and job.checkpoint is not None:
                 return post, job, session.get_one(Video, job.video_id)
+
+
+def _job_of(session: Session, post: PublishedPost) -> PublishJob | None:
+    """Return the post's job; None where it is gone, or no key decrypts what it knows."""
+    whole = [undefer(PublishJob.checkpoint)]
+    try:
+        return session.get(PublishJob, post.job_id, options=whole, populate_existing=True)
+    except UndecryptableError:
+        return None
 
 
 def _next_look(post: PublishedPost, now: datetime) -> datetime | None:

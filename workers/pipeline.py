@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 
 from flask import Flask, current_app
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.clock import utcnow
 from app.publishing import outcomes
@@ -51,14 +51,17 @@ def advance(platform: str, due_job_id: str) -> dict[str, str] | None:
     if claim is None:
         wake_again_if_early(due_job_id, utcnow())
         return None
-    if claim.lost_runs > LOST_RUNS_MAX:
-        return _fail(claim, _killer())
+    hopeless = _hopeless(claim)
+    if hopeless is not None:
+        return _fail(claim, hopeless)
     try:
         return _work(claim)
-    except (JobFailed, SQLAlchemyError):
-        # With the database away nothing can be written: the lease ends, the row is due again.
+    except JobFailed:
         raise
     except Exception as bug:
+        if isinstance(bug, SQLAlchemyError) and not isinstance(bug, (DataError, IntegrityError)):
+            # With the database away nothing can be written: the lease ends, the row is due again.
+            raise
         _fail_internal(claim, bug)
         raise
 
@@ -96,13 +99,16 @@ def _settle(claim: Claim, result: Published | Processing) -> dict[str, str] | No
 
 
 def _stop(claim: Claim, stopped: RunStopped) -> None:
-    if isinstance(stopped, CancelRequested):
-        outcomes.cancelled(claim, utcnow())
-    elif isinstance(stopped, Stopping):
-        outcomes.hand_back(claim, utcnow())
-    else:
-        assert isinstance(stopped, Superseded)
-        logger.warning("run superseded", extra={"jobId": claim.job_id})
+    try:
+        if isinstance(stopped, Stopping):
+            outcomes.hand_back(claim, utcnow())
+        elif isinstance(stopped, CancelRequested):
+            outcomes.cancelled(claim, utcnow())
+        else:
+            logger.warning("run superseded", extra={"jobId": claim.job_id})
+    except (CancelRequested, Superseded) as since:
+        # Asked for, or taken over, while it was being let go.
+        _stop(claim, since)
 
 
 def _settle_error(claim: Claim, error: PublishError) -> dict[str, str] | None:
@@ -128,7 +134,7 @@ def _act(
     elif decision.action is Action.HOLD_BACK:
         outcomes.hold_back(claim, failure, decision.at, now)
     elif decision.action is Action.READ_AGAIN:
-        outcomes.read_again(claim, failure, decision.at)
+        outcomes.read_again(claim, failure, decision.at, now)
     elif decision.action is Action.REOPEN:
         forget_upload(claim)
         outcomes.hand_back(claim, now)
@@ -146,6 +152,7 @@ def _situation(claim: Claim) -> Situation:
         backoff=Backoff(claim.backoff_type, claim.backoff_delay_ms, claim.max_attempts),
         reopened=standing.reopened,
         committed_at=standing.committed_at,
+        unanswered_since=standing.unanswered_since,
     )
 
 
@@ -158,7 +165,8 @@ def _fail_for(claim: Claim, error: PublishError, failure: Failure) -> dict[str, 
 def _fail(claim: Claim, failure: Failure, *, upload_is_dead: bool = False) -> dict[str, str] | None:
     outcomes.fail(claim, failure, utcnow(), upload_is_dead=upload_is_dead)
     if keep_run(claim.remove_on_fail, is_failure=True):
-        raise JobFailed(f"{claim.job_id}: {failure.code}: {failure.message}")
+        # RQ keeps and logs the whole chain of errors, and those of HTTP libraries name URLs.
+        raise JobFailed(f"{claim.job_id}: {failure.code}: {failure.message}") from None
     return None
 
 
@@ -178,7 +186,9 @@ def _fail_internal(claim: Claim, bug: Exception) -> None:
 
 def failure_of(error: PublishError) -> Failure:
     """Return an error as the row keeps it."""
-    return Failure(error.code, error.category.value, error.detail, error.hint)
+    # PostgreSQL stores no NUL, and platforms have been seen to answer all kinds of text.
+    code, detail = (text.replace("\0", "") for text in (error.code, error.detail))
+    return Failure(code, error.category.value, detail, error.hint)
 
 
 def _killer() -> Failure:
@@ -187,6 +197,22 @@ def _killer() -> Failure:
         Category.INTERNAL.value,
         f"{LOST_RUNS_MAX + 1} workers were lost while they worked on this post",
         "The video may be damaged in a way that breaks programs; try another export of it",
+    )
+
+
+def _hopeless(claim: Claim) -> Failure | None:
+    """Return why a job must not be worked on at all, if that is so."""
+    if claim.lost_runs > LOST_RUNS_MAX:
+        return _killer()
+    return None if claim.is_readable else _unreadable()
+
+
+def _unreadable() -> Failure:
+    return Failure(
+        "checkpoint_unreadable",
+        Category.INTERNAL.value,
+        "what the platform gave for this post cannot be decrypted any more",
+        "The operator has to put the old key back into TOKEN_ENCRYPTION_KEYS; then try again",
     )
 
 

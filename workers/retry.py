@@ -16,6 +16,8 @@ READ_AGAIN_MIN_SECONDS = 5.0
 READ_AGAIN_MAX_SECONDS = 300.0
 READ_AGAIN_SHARE = 0.25
 READ_AGAIN_LIMIT = timedelta(hours=24)
+#: A platform that asks to wait, but not for how long, must not be asked without a pause.
+HOLD_BACK_MIN = timedelta(seconds=5)
 
 
 class Action(Enum):
@@ -60,6 +62,7 @@ class Situation:
     backoff: Backoff
     reopened: int
     committed_at: datetime | None
+    unanswered_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -73,20 +76,20 @@ class Decision:
 def decide(error: PublishError, situation: Situation, now: datetime) -> Decision:
     """Return what to do about an error. A rate limit uses no attempt."""
     if isinstance(error, RateLimited):
-        return Decision(Action.HOLD_BACK, max(error.retry_at, now))
+        return Decision(Action.HOLD_BACK, max(error.retry_at, now + HOLD_BACK_MIN))
     if isinstance(error, UploadGone) and situation.reopened < REOPEN_MAX:
         return Decision(Action.REOPEN, now)
     if isinstance(error, (Transient, OutcomeUnknown, UploadGone)):
         if situation.committed_at is not None and not isinstance(error, UploadGone):
-            return _read_again(situation.committed_at, now)
+            return _read_again(situation.unanswered_since or now, now)
         if situation.attempt < situation.backoff.attempts:
             return Decision(Action.TRY_AGAIN, now + situation.backoff.after(situation.attempt))
     return Decision(Action.FAIL, now)
 
 
-def _read_again(committed_at: datetime, now: datetime) -> Decision:
+def _read_again(unanswered_since: datetime, now: datetime) -> Decision:
     """Pause in proportion to how long the answer has been missing."""
-    missing = now - committed_at
+    missing = now - unanswered_since
     if missing > READ_AGAIN_LIMIT:
         return Decision(Action.GIVE_UP_UNKNOWN, now)
     seconds = missing.total_seconds() * READ_AGAIN_SHARE

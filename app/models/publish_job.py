@@ -86,9 +86,12 @@ class PublishJob(Base):
     cancel_requested: Mapped[bool] = mapped_column(default=False)
 
     # What the platform has given us so far.
-    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson)
+    #: Read only by who asks for it: a key that is gone must not make the row unreadable.
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson, deferred=True)
     #: since when the platform may have published it: no cancellation, no second upload any more
     committed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: since when, once committed, no look at the platform has been answered
+    unanswered_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     # Why it failed, or why it waits.
     error_code: Mapped[str | None] = mapped_column(String(100))

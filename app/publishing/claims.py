@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Select, literal, select, union_all, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
+from app.crypto import UndecryptableError
 from app.models import PublishJob
 from app.publishing import timeline
 from app.publishing.steer import end_cancelled
@@ -29,7 +30,10 @@ PRIORITIES = range(10, 0, -1)
 
 @dataclass(frozen=True)
 class Claim:
-    """What a worker needs of the row it holds; `run` is the fencing token."""
+    """What a worker needs of the row it holds; `run` is the fencing token.
+
+    `is_readable` is False where no key decrypts the checkpoint: nobody may act on such a job.
+    """
 
     job_id: str
     run: int
@@ -52,6 +56,7 @@ class Claim:
     lost_runs: int
     committed_at: datetime | None
     step: Step | None
+    is_readable: bool = True
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
 
 
@@ -71,9 +76,10 @@ def claim_next(platform: str, now: datetime) -> Claim | None:
 
 def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, bool]:
     with transaction() as session:
-        job = _take(session, platform, now)
-        if job is None:
+        job_id = _take(session, platform, now)
+        if job_id is None:
             return None, False
+        job, is_readable = _read(session, job_id)
         if job.cancel_requested and not job.is_committed:
             end_cancelled(session, job, now)
             return None, True
@@ -81,14 +87,28 @@ def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, bool]:
             _begin_attempt(session, job, now)
         elif job.is_leased:
             job.lost_runs += 1
+            job.step = None
             timeline.end(session, job, ("step",), "lost", now)
         job.state = JobState.ACTIVE
         job.is_leased = True
-        return _claim_of(job), False
+        return _claim_of(job, is_readable=is_readable), False
 
 
-def _take(session: Session, platform: str, now: datetime) -> PublishJob | None:
-    """Raise the run number of the first due row that nobody else takes first."""
+def _read(session: Session, job_id: str) -> tuple[PublishJob, bool]:
+    """Return the row, and whether its checkpoint can be read.
+
+    One that cannot must be claimed all the same: left as it is, it would be the first due row
+    for ever, and no other of its platform would get its turn.
+    """
+    whole = [undefer(PublishJob.checkpoint)]
+    try:
+        return session.get_one(PublishJob, job_id, options=whole, populate_existing=True), True
+    except UndecryptableError:
+        return session.get_one(PublishJob, job_id, populate_existing=True), False
+
+
+def _take(session: Session, platform: str, now: datetime) -> str | None:
+    """Raise the run number of the first due row that nobody else takes first; return its id."""
     while True:
         found = session.execute(_first_due(platform, now)).first()
         if found is None:
@@ -110,7 +130,7 @@ def _take(session: Session, platform: str, now: datetime) -> PublishJob | None:
         )
         assert isinstance(taken, CursorResult)
         if taken.rowcount == 1:
-            return session.get(PublishJob, job_id, populate_existing=True)
+            return job_id
 
 
 def _first_due(platform: str, now: datetime) -> Select[str, int]:
@@ -136,12 +156,13 @@ def _begin_attempt(session: Session, job: PublishJob, now: datetime) -> None:
     job.attempts_made += 1
     job.progress = 0
     job.lost_runs = job.reopened = 0
+    job.unanswered_since = None
     job.started_at = job.started_at or now
     timeline.end(session, job, ("wait",), "done", now)
     timeline.begin(session, job, "attempt", f"attempt {job.attempts_made}", now)
 
 
-def _claim_of(job: PublishJob) -> Claim:
+def _claim_of(job: PublishJob, *, is_readable: bool) -> Claim:
     return Claim(
         job_id=job.id,
         run=job.run_number,
@@ -164,5 +185,6 @@ def _claim_of(job: PublishJob) -> Claim:
         lost_runs=job.lost_runs,
         committed_at=job.committed_at,
         step=job.step,
-        checkpoint=job.checkpoint,
+        is_readable=is_readable,
+        checkpoint=job.checkpoint if is_readable else None,
     )

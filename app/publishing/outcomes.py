@@ -1,6 +1,8 @@
 """How a worker lets a job go: asked for again later, delayed, handed back, ended.
 
-Every function needs the claim's lease and raises `Superseded` without it.
+Every function needs the claim's lease and raises `Superseded` without it. Those after which the
+job goes on raise `CancelRequested` where its user has cancelled it meanwhile: it would only wait
+for its next turn, a day where a limit holds it, to find that out.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.models import Account, PublishedPost, PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.claims import Claim
+from app.publishing.errors import CancelRequested
 from app.publishing.holding import held
 from app.publishing.record import record_completed
 from app.publishing.steer import end_cancelled
@@ -30,26 +33,29 @@ class Standing:
 
     reopened: int
     committed_at: datetime | None
+    unanswered_since: datetime | None
 
 
 def standing(claim: Claim) -> Standing:
     """Return what the row says now: a run may have changed it since the claim."""
     with held(claim) as (_, job):
-        return Standing(job.reopened, job.committed_at)
+        return Standing(job.reopened, job.committed_at, job.unanswered_since)
 
 
 def ask_again(claim: Claim, due_at: datetime, *, progress: int) -> None:
     """Let the job go until the next poll, within the same attempt."""
     with held(claim) as (_, job):
         job.progress = max(job.progress, progress)
+        job.unanswered_since = None
         job.error_code = job.error_category = job.error_message = job.error_hint = None
         _let_go(job, due_at)
     _wake(job)
 
 
-def read_again(claim: Claim, failure: Failure, due_at: datetime) -> None:
+def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Let the job go until the next look, within the same attempt: no answer came to this one."""
     with held(claim) as (_, job):
+        job.unanswered_since = job.unanswered_since or now
         _explain(job, failure)
         _let_go(job, due_at)
     _wake(job)
@@ -177,7 +183,10 @@ def _wait(
 
 
 def _let_go(job: PublishJob, due_at: datetime) -> None:
+    if job.cancel_requested and not job.is_committed:
+        raise CancelRequested(job.id)
     job.due_at = due_at
+    job.lost_runs = 0  # this one got through: what ended the others was not the job
     job.is_leased = False
     job.wake_number += 1
 

@@ -65,13 +65,16 @@ def end_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
     outbox.tell_cancelled(session, job, now)
 
 
-def edit(job_id: str, changes: Mapping[str, Any], now: datetime) -> PublishJob:
+def edit(
+    job_id: str, changes: Mapping[str, Any], now: datetime, *, judged: Mapping[str, Any]
+) -> PublishJob:
     """Change a job that has not begun, or waits between two attempts.
 
-    `changes` holds columns of `CONTENT`, checked by the caller, and `scheduled_time` (None: as
-    soon as possible). Raises `WrongState` for any other state. What an earlier attempt opened at
-    the platform with the old content is forgotten: it has published nothing, or the job would be
-    committed.
+    `changes` holds columns of `CONTENT`, checked by the caller together with the columns
+    `judged`, and `scheduled_time` (None: as soon as possible). Raises `WrongState` for any other
+    state, and where another change came between the check and this one. What an earlier attempt
+    opened at the platform with the old content is forgotten: it has published nothing, or the
+    job would be committed.
     """
     with transaction() as session:
         job = _locked(session, job_id)
@@ -79,6 +82,8 @@ def edit(job_id: str, changes: Mapping[str, Any], now: datetime) -> PublishJob:
             raise WrongState(f"A job that is {job.state.value} cannot be changed")
         if job.is_committed:
             raise WrongState("The platform may already have published it")
+        if any(getattr(job, name) != value for name, value in judged.items()):
+            raise WrongState("The job was changed at the same moment; read it and try again")
         content = {name: value for name, value in changes.items() if name in CONTENT}
         for name, value in content.items():
             setattr(job, name, value)
@@ -112,6 +117,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
             raise WrongState("It may be live: say with …/resolve whether it is, then retry")
         job.state = JobState.WAITING
         job.due_at = now
+        job.step = None
         job.attempts_made = job.lost_runs = job.reopened = 0
         job.finished_at = None
         job.cancel_requested = False

@@ -204,6 +204,7 @@ def upgrade() -> None:
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("checkpoint", sa.Text(), nullable=True),
         sa.Column("committed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unanswered_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error_code", sa.String(length=100), nullable=True),
         sa.Column("error_category", sa.String(length=16), nullable=True),
         sa.Column("error_message", sa.String(length=1000), nullable=True),

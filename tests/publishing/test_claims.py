@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask, current_app
 
 from app.clock import utcnow
+from app.crypto import Cipher
 from app.extensions import db
-from app.models import PublishJob
+from app.models import PublishJob, TimelineEntry
 from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
 from app.publishing.errors import CancelRequested, Superseded, WrongState
@@ -120,7 +123,7 @@ def test_superseded_worker_can_write_nothing() -> None:
         lambda: outcomes.ask_again(late, now, progress=85),
         lambda: outcomes.try_again(late, FAILURE, now, now),
         lambda: outcomes.hold_back(late, FAILURE, now, now),
-        lambda: outcomes.read_again(late, FAILURE, now),
+        lambda: outcomes.read_again(late, FAILURE, now, now),
         lambda: outcomes.hand_back(late, now),
         lambda: outcomes.cancelled(late, now),
         lambda: outcomes.fail(late, FAILURE, now),
@@ -184,3 +187,78 @@ def test_failed_attempts_count_and_polls_do_not() -> None:
     outcomes.ask_again(claimed(job), now, progress=85)
     outcomes.try_again(claimed(job), FAILURE, now, now)
     assert claimed(job).attempt == 2
+
+
+@pytest.mark.parametrize(
+    "let_go",
+    [
+        lambda claim, at: outcomes.ask_again(claim, at, progress=85),
+        lambda claim, at: outcomes.try_again(claim, FAILURE, at, utcnow()),
+        lambda claim, at: outcomes.hold_back(claim, FAILURE, at, utcnow()),
+        lambda claim, at: outcomes.hand_back(claim, at),
+    ],
+)
+def test_cancellation_of_a_running_job_does_not_wait_for_its_next_turn(
+    let_go: Callable[[Claim, datetime], None],
+) -> None:
+    job = make_job()
+    claim = claimed(job)
+    steer.cancel(job.id, utcnow())
+    with pytest.raises(CancelRequested):
+        let_go(claim, utcnow() + timedelta(days=1))
+    outcomes.cancelled(claim, utcnow())
+    assert row(job.id).state is JobState.CANCELLED
+
+
+def test_job_whose_key_is_gone_is_claimed_and_does_not_hold_up_the_others(app: Flask) -> None:
+    locked, other = make_job(priority=9), make_job(priority=1)
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None and claim.job_id == locked.id
+    save_checkpoint(claim, {"publish_id": "p1"}, utcnow())
+    outcomes.ask_again(claim, utcnow(), progress=80)
+    app.extensions["cipher"] = Cipher([Fernet.generate_key().decode()])
+    unreadable = claim_next("TIKTOK", utcnow())
+    assert unreadable is not None and unreadable.job_id == locked.id
+    assert (unreadable.is_readable, unreadable.checkpoint) == (False, None)
+    outcomes.fail(unreadable, FAILURE, utcnow())
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None and claim.job_id == other.id and claim.is_readable
+
+
+def test_lost_workers_are_forgotten_by_a_run_that_got_through() -> None:
+    job = make_job()
+    now = utcnow()
+    for _ in range(3):
+        claim = claim_next("TIKTOK", now)
+        now += LEASE + timedelta(seconds=1)
+        claim = claim_next("TIKTOK", now)
+        assert claim is not None and claim.lost_runs == 1
+        outcomes.ask_again(claim, now, progress=85)
+    assert row(job.id).attempts_made == 1
+
+
+def test_run_after_a_lost_one_begins_its_step_anew() -> None:
+    job = make_job()
+    begin_step(claimed(job), Step.PROCESS, utcnow())
+    later = utcnow() + LEASE + timedelta(seconds=1)
+    successor = claim_next("TIKTOK", later)
+    assert successor is not None
+    begin_step(successor, Step.PROCESS, later)
+    entries = db.session.query(TimelineEntry).filter_by(job_id=job.id, kind="step").all()
+    assert [entry.outcome for entry in entries] == ["lost", None]
+
+
+def test_silence_of_the_platform_counts_from_its_last_answer() -> None:
+    job = make_job()
+    asked_at = utcnow()
+    save_checkpoint(claimed(job), {"publish_id": "p1"}, asked_at, commits=True)
+    claim = claim_next("TIKTOK", asked_at + LEASE + timedelta(seconds=1))
+    assert claim is not None and outcomes.standing(claim).unanswered_since is None
+    for seconds in (60, 90):
+        now = asked_at + timedelta(seconds=seconds)
+        outcomes.read_again(claim, FAILURE, now, now)
+        claim = claim_next("TIKTOK", now)
+        assert claim is not None
+        assert outcomes.standing(claim).unanswered_since == asked_at + timedelta(seconds=60)
+    outcomes.ask_again(claim, now, progress=85)
+    assert row(job.id).unanswered_since is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import traceback
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ from app.crypto import Cipher
 from app.extensions import db
 from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import steer
-from app.queues import current_redis
+from app.queues import PUBLISH_QUEUES, Run, RunQueue, current_redis
 from app.states import AccountState, JobState
 from sandbox.films import make_film
 from tests.factories import make_job
@@ -27,6 +27,7 @@ from tests.processes import wait_until
 from tests.workers.conftest import connect
 from workers.follow_ups import follow_up_due
 from workers.pipeline import JobFailed, advance
+from workers.worker import PublishWorker
 
 PLATFORM_NAMES = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
 FINAL = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
@@ -289,10 +290,16 @@ def test_failed_run_tells_no_url_of_a_request(
     app.config["SETTINGS"] = replace(settings, instagram_graph_url="http://127.0.0.1:9")
     account = connect(platforms, "INSTAGRAM")
     job = make_job("INSTAGRAM", account=account, video=stored_film, max_attempts=1)
-    with pytest.raises(JobFailed) as caught:
-        advance("INSTAGRAM", job.id)
+    queue = RunQueue(PUBLISH_QUEUES["INSTAGRAM"], current_redis())
+    run_id = queue.job_ids[0]
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    PublishWorker(app, [queue], current_redis()).work(burst=True)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     assert row(job.id).error_code == "connection_lost"
-    assert "with url" not in "".join(traceback.format_exception(caught.value))
+    result = Run.fetch(run_id, connection=current_redis()).latest_result()
+    assert result is not None and "JobFailed" in str(result.exc_string)
+    assert "with url" not in str(result.exc_string)
 
 
 def test_job_whose_key_is_gone_fails_and_can_be_retried_with_it(

@@ -20,7 +20,7 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.retry import REOPEN_MAX, Action, Backoff, Decision, Situation, decide
+from workers.retry import HOLD_BACK_MIN, REOPEN_MAX, Action, Backoff, Decision, Situation, decide
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
 EXPONENTIAL = Backoff("exponential", 5000, attempts=3)
@@ -32,12 +32,19 @@ def situation(
     backoff: Backoff = EXPONENTIAL,
     reopened: int = 0,
     committed_seconds_ago: float | None = None,
+    unanswered_seconds: float | None = None,
 ) -> Situation:
     """Return a situation, by default that of a fresh job."""
-    committed_at = None
-    if committed_seconds_ago is not None:
-        committed_at = NOW - timedelta(seconds=committed_seconds_ago)
-    return Situation(attempt, backoff, reopened, committed_at)
+    committed_at, unanswered_since = (
+        None if seconds is None else NOW - timedelta(seconds=seconds)
+        for seconds in (committed_seconds_ago, unanswered_seconds)
+    )
+    return Situation(attempt, backoff, reopened, committed_at, unanswered_since)
+
+
+def unanswered(seconds: float) -> Situation:
+    """Return the situation of a job that was committed days ago and last answered for then."""
+    return situation(3, committed_seconds_ago=300_000, unanswered_seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +56,10 @@ def situation(
         (NetworkFailure("x"), situation(2, FIXED), Action.TRY_AGAIN, 5),
         (OutcomeUnknown("x"), situation(1), Action.TRY_AGAIN, 5),
         (AnswerLost("x"), situation(1, committed_seconds_ago=1), Action.READ_AGAIN, 5),
-        (Transient("x"), situation(3, committed_seconds_ago=100), Action.READ_AGAIN, 25),
-        (Transient("x"), situation(3, committed_seconds_ago=9000), Action.READ_AGAIN, 300),
-        (Transient("x"), situation(3, committed_seconds_ago=90_000), Action.GIVE_UP_UNKNOWN, 0),
+        (Transient("x"), situation(3, committed_seconds_ago=90_000), Action.READ_AGAIN, 5),
+        (Transient("x"), unanswered(100), Action.READ_AGAIN, 25),
+        (Transient("x"), unanswered(9000), Action.READ_AGAIN, 300),
+        (Transient("x"), unanswered(90_000), Action.GIVE_UP_UNKNOWN, 0),
         (UploadGone("x"), situation(1), Action.REOPEN, 0),
         (UploadGone("x"), situation(1, committed_seconds_ago=9), Action.REOPEN, 0),
         (UploadGone("x"), situation(1, reopened=REOPEN_MAX), Action.TRY_AGAIN, 5),
@@ -75,9 +83,10 @@ def test_rate_limit_never_ends_a_job(attempt: int) -> None:
     assert decide(error, situation(attempt), NOW) == Decision(Action.HOLD_BACK, error.retry_at)
 
 
-def test_rate_limit_in_the_past_means_now() -> None:
-    error = RateLimited("x", retry_at=NOW - timedelta(hours=2))
-    assert decide(error, situation(), NOW).at == NOW
+@pytest.mark.parametrize("seconds", [-7200, 0, 1])
+def test_rate_limit_that_names_no_wait_is_not_asked_about_without_a_pause(seconds: float) -> None:
+    error = RateLimited("x", retry_at=NOW + timedelta(seconds=seconds))
+    assert decide(error, situation(), NOW).at == NOW + HOLD_BACK_MIN
 
 
 def test_backoff_stops_growing_at_a_day() -> None:

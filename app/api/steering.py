@@ -7,63 +7,68 @@ from typing import Any
 from app.api.blueprint import Blueprint, Gathered
 from app.api.errors import InvalidRequest
 from app.api.job_views import require_job, status_of
-from app.checks.edits import columns_of, edit_faults
+from app.checks.edits import columns_of, content_of, edit_faults
 from app.clock import utcnow
 from app.publishing import steer
 from app.schemas.publish import EditSchema, ResolveSchema
 from app.schemas.publish_answers import StatusSchema
 
-blueprint = Blueprint("steering", __name__, url_prefix="/api/publish")
-TAGS = ["publish"]
+blueprint = Blueprint(
+    "steering", __name__, url_prefix="/api/publish", description="Posts on their way"
+)
 
 
-@blueprint.route("/<string:job_id>", methods=["PATCH"], tags=TAGS)
+@blueprint.route("/<string:job_id>", methods=["PATCH"])
 @blueprint.arguments(EditSchema)
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def edit_job(body: Gathered, job_id: str) -> Any:
-    """Change a post that is delayed or waiting. `scheduledTime: null` publishes it at once."""
+    """Change a post that is delayed or waiting
+
+    `scheduledTime: null` publishes it at once. Of two changes at the same moment one is refused.
+    """
     now = utcnow()
     job = require_job(job_id).job
+    judged = content_of(job)
     faults = edit_faults(job, body.values, body.faults, now)
     if faults:
         raise InvalidRequest(faults)
-    steer.edit(job_id, columns_of(body.values), now)
+    steer.edit(job_id, columns_of(body.values), now, judged=judged)
     return status_of(require_job(job_id), now)
 
 
-@blueprint.route("/<string:job_id>/cancel", methods=["POST"], tags=TAGS)
+@blueprint.route("/<string:job_id>/cancel", methods=["POST"])
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def cancel_job(job_id: str) -> Any:
-    """Cancel a job: at once, or, when it is active, before the platform would publish it."""
+    """Cancel a job: at once, or, when it is active, before the platform would publish it"""
     now = utcnow()
     require_job(job_id)
     steer.cancel(job_id, now)
     return status_of(require_job(job_id), now)
 
 
-@blueprint.route("/<string:job_id>/retry", methods=["POST"], tags=TAGS)
+@blueprint.route("/<string:job_id>/retry", methods=["POST"])
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, StatusSchema)
 def retry_job(job_id: str) -> Any:
-    """Run a failed job again from where it stopped, with fresh attempts."""
+    """Run a failed job again from where it stopped, with fresh attempts"""
     now = utcnow()
     require_job(job_id)
     steer.retry(job_id, now)
     return status_of(require_job(job_id), now)
 
 
-@blueprint.route("/<string:job_id>/resolve", methods=["POST"], tags=TAGS)
+@blueprint.route("/<string:job_id>/resolve", methods=["POST"])
 @blueprint.arguments(ResolveSchema)
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def resolve_job(word: dict[str, Any], job_id: str) -> Any:
-    """Take a person's word on whether a job with an unknown outcome is live."""
+    """Take a person's word on whether a job with an unknown outcome is live"""
     now = utcnow()
     require_job(job_id)
     steer.resolve(job_id, now, is_live=word.pop("live"), **word)

@@ -23,7 +23,7 @@ def edit_faults(
     account and video are not: what has become of them is no fault of the change. Reads the
     database once.
     """
-    values = {name: getattr(job, name) for name in CONTENT}
+    values = content_of(job)
     if "share_to_feed" not in changes:
         del values["share_to_feed"]  # every job has one; only Instagram's was asked for
     values.update(platform=job.platform, video_id=job.video_id, account_id=job.account_id)
@@ -31,6 +31,11 @@ def edit_faults(
     faults = check_post(job.user_id, values, schema_faults, now).faults
     found = {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
     return {**found, **schema_faults}
+
+
+def content_of(job: PublishJob) -> dict[str, Any]:
+    """Return what a change of a job is judged together with."""
+    return {name: getattr(job, name) for name in CONTENT}
 
 
 def columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.models import Account, Notification
-from app.publishing import claims, holding, outcomes
+from app.publishing import claims, holding, outcomes, steer
 from app.publishing.claims import Claim
+from app.publishing.errors import WrongState
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import AccountState
@@ -87,6 +88,16 @@ def test_job_between_two_attempts_can_be_changed(alice: Caller, context: Flask) 
     answer = alice.patch(job_id, {"caption": "New"})
     assert answer.status_code == 200
     assert answer.json is not None and moment(answer.json["nextAttemptAt"]) > utcnow()
+
+
+def test_of_two_changes_at_once_one_is_refused(alice: Caller, context: Flask) -> None:
+    """Each alone would fit Instagram; nobody has judged the two together."""
+    job_id = alice.publish("INSTAGRAM", scheduledTime=in_time(hours=1))["jobId"]
+    judged = {"caption": "Hello", "hashtags": []}
+    steer.edit(job_id, {"caption": "x" * 2200}, utcnow(), judged=judged)
+    with pytest.raises(WrongState, match="at the same moment"):
+        steer.edit(job_id, {"hashtags": ["long"]}, utcnow(), judged=judged)
+    assert read(alice, job_id)["data"]["hashtags"] == []
 
 
 @pytest.mark.parametrize("end", ["active", "cancelled", "failed", "completed"])

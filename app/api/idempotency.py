@@ -10,7 +10,7 @@ from typing import Any
 from flask import request
 
 from app.api.auth import current_user
-from app.api.blueprint import read_json
+from app.api.json_bodies import read_json
 from app.publishing.create import KeyedRequest
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
 
+from app.api.blueprint import MAX_BODY_BYTES
 from app.faults import PAST_TIME
 from app.ids import new_id
 from app.models import PublishJob
@@ -80,6 +83,11 @@ SINGLE: dict[str, Case] = {
     "feed a number": ("INSTAGRAM", {"shareToFeed": 1}, ["shareToFeed"]),
     "time past": ("TIKTOK", {"scheduledTime": "2020-01-01T00:00:00Z"}, ["scheduledTime"]),
     "time without offset": ("TIKTOK", {"scheduledTime": "2099-01-01T00:00:00"}, ["scheduledTime"]),
+    "time with 99 minutes' offset": (
+        "TIKTOK",
+        {"scheduledTime": f"{in_time(days=9)[:-1]}+05:99"},
+        ["scheduledTime"],
+    ),
     "time too far": ("TIKTOK", {"scheduledTime": in_time(days=367)}, ["scheduledTime"]),
     "time no day": ("TIKTOK", {"scheduledTime": "2027-02-30T00:00:00Z"}, ["scheduledTime"]),
     "time a number": ("TIKTOK", {"scheduledTime": 1893456000}, ["scheduledTime"]),
@@ -310,6 +318,42 @@ def test_body_of_another_kind_is_refused(alice: Caller, path: str, body: Any) ->
         assert answer.json is not None and not answer.json["valid"]
     else:
         assert answer.status_code in (400, 415)
+
+
+@pytest.mark.parametrize("path", ["", "/batch", "/validate"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": ' + "[" * 480 + "]" * 480 + "}",
+        '{"a": ' + '{"a": ' * 480 + "1" + "}" * 481,
+        "[" * 100_000,
+        '{"videoId": "a", "videoId": "b"}',
+        '{"options": {"priority": 1, "priority": 2}}',
+        '{"videoId": 1e999}',
+        '{"videoId": NaN}',
+    ],
+)
+def test_body_that_readers_could_take_differently_is_refused(
+    alice: Caller, path: str, text: str
+) -> None:
+    headers = {**alice.headers, "Idempotency-Key": new_id()}
+    answer = alice.client.post(
+        f"/api/publish{path}", data=text, headers=headers, content_type="application/json"
+    )
+    assert answer.status_code == 400
+    assert answer.json is not None and answer.json["error"].startswith("The body ")
+
+
+def test_body_in_chunks_has_the_same_bound(alice: Caller) -> None:
+    body = json.dumps(alice.body(caption="x" * MAX_BODY_BYTES)).encode()
+    answer = alice.client.post(
+        "/api/publish",
+        input_stream=BytesIO(body),
+        headers={**alice.headers, "Transfer-Encoding": "chunked"},
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 413
 
 
 def test_past_time_is_worded_as_the_contract_has_it(alice: Caller) -> None:

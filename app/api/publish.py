@@ -39,7 +39,7 @@ LOCATION = {"Location": {"description": "The job.", "schema": {"type": "string"}
 @blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
 @blueprint.response(202, AcceptedSchema, headers=LOCATION)
 def publish(headers: dict[str, Any], body: Gathered) -> Any:
-    """Publish a video, now or at a time.
+    """Publish a video, now or at a time
 
     Answers once the job is in the database. Every fault of the body is told at once.
     """
@@ -59,7 +59,7 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
 @blueprint.arguments(PublishSchema)
 @blueprint.response(200, ValidationSchema)
 def validate(body: Gathered) -> Any:
-    """Say what publishing would be refused for, and what would not go as wished."""
+    """Say what publishing would be refused for, and what would not go as wished"""
     now = utcnow()
     post = check_post(current_user(), body.values, body.faults, now)
     warnings = warnings_for(post, due_time(body.values, now), now)
@@ -72,7 +72,7 @@ def validate(body: Gathered) -> Any:
 @blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
 @blueprint.response(202, BatchAcceptedSchema)
 def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:
-    """Publish several posts, all or none, each `intervalMinutes` after the one before it."""
+    """Publish several posts, all or none, each `intervalMinutes` after the one before it"""
     now = utcnow()
     keyed = keyed_request(headers)
     jobs = earlier_jobs(keyed, now) if keyed else None
@@ -90,7 +90,7 @@ def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:
 @blueprint.arguments(JobsQuery, location="query")
 @blueprint.response(200, JobsSchema)
 def list_publish_jobs(query: dict[str, Any]) -> Any:
-    """List the user's jobs, newest first."""
+    """List the user's jobs, newest first"""
     now = utcnow()
     limit, cursor = query.pop("limit"), query.pop("cursor")
     page = list_jobs(current_user(), JobFilter(**query), now, limit=limit, cursor=cursor)
@@ -101,7 +101,7 @@ def list_publish_jobs(query: dict[str, Any]) -> Any:
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, StatusSchema)
 def read_status(job_id: str) -> Any:
-    """Say where a job is."""
+    """Say where a job is"""
     return status_of(require_job(job_id), utcnow())
 
 
@@ -109,5 +109,5 @@ def read_status(job_id: str) -> Any:
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, JobSchema)
 def read_job(job_id: str) -> Any:
-    """Say where a job is, with its timeline: every attempt, step and wait."""
+    """Say where a job is, with its timeline: every attempt, step and wait"""
     return story_of(require_job(job_id, with_timeline=True), utcnow())

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Regexp
 
 from app.platforms import PLATFORMS
-from app.schemas.base import BaseSchema, Moment, PageQuery, PageSchema
+from app.schemas.base import NO_CONTROLS, BaseSchema, Moment, PageQuery, PageSchema
 
 TOKEN_MAX = 4096
 NAME_MAX = 255
@@ -19,7 +19,11 @@ LOGIN_TYPES = ("facebook", "instagram")
 # What can stand in an HTTP header; anything else was damaged on its way here.
 _TOKEN = [Length(1, TOKEN_MAX), Regexp(r"[\x21-\x7e]*\Z", error="Not a token.")]
 _SCOPES: dict[str, Any] = {
-    "oneOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}],
+    "oneOf": [
+        {"type": "array", "items": {"type": "string"}},
+        {"type": "string"},
+        {"type": "null"},
+    ],
     "description": "What the user allowed: a list, or the platform's own text with commas or "
     "spaces. When given, it is checked for what publishing needs.",
 }
@@ -61,7 +65,9 @@ class ConnectSchema(BaseSchema):
         # It becomes a part of URLs.
         validate=[Length(1, NAME_MAX), Regexp(r"(?![.])[A-Za-z0-9_.:-]*\Z", error="Not an id.")],
     )
-    username = fields.String(allow_none=True, load_default=None, validate=Length(max=NAME_MAX))
+    username = fields.String(
+        allow_none=True, load_default=None, validate=[Length(max=NAME_MAX), NO_CONTROLS]
+    )
     scopes = Scopes(allow_none=True, load_default=None, metadata=_SCOPES)
     login_type = fields.String(
         allow_none=True,

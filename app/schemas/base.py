@@ -10,17 +10,19 @@ from datetime import datetime, timezone
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import Range
+from marshmallow.validate import Range, Regexp
 
 from app.clock import to_iso
 from app.ids import is_id
 
 MAX_PAGE = 100
 _MOMENT = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d{1,9})?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d{1,9})?([Zz]|[+-]\d\d:?[0-5]\d)?", re.ASCII
 )
 # Neither database can store NUL, and half of a surrogate pair is no text in UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+#: Names are shown on one line, in pages and in logs.
+NO_CONTROLS = Regexp(r"[^\x00-\x1f\x7f-\x9f]*\Z", error="Holds control characters.")
 
 
 class BaseSchema(Schema):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from marshmallow import fields
-from marshmallow.validate import Length, OneOf, Range, Regexp
+from marshmallow.validate import Length, OneOf, Range
 
-from app.schemas.base import BaseSchema, Moment, PageSchema, Whole
+from app.schemas.base import NO_CONTROLS, BaseSchema, Moment, PageSchema, Whole
 from app.videos import UPLOAD_MAX_BYTES, UPLOAD_TYPES
 
 KEY_MAX = 1024
@@ -30,10 +30,7 @@ class NewUploadSchema(BaseSchema):
 
     filename = fields.String(
         required=True,
-        validate=[
-            Length(1, FILENAME_MAX),
-            Regexp(r"[^\x00-\x1f\x7f]*\Z", error="Holds control characters."),
-        ],
+        validate=[Length(1, FILENAME_MAX), NO_CONTROLS],
         metadata={"description": "Gives the video its title; it does not become its key."},
     )
     content_type = fields.String(required=True, validate=OneOf(UPLOAD_TYPES))

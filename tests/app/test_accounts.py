@@ -165,6 +165,7 @@ def test_listing_needs_no_key(
         ("TIKTOK", {"platformUserId": "../../me"}, {"platformUserId"}),
         ("TIKTOK", {"username": "x" * 256}, {"username"}),
         ("TIKTOK", {"username": "x\x00"}, {"username"}),
+        ("TIKTOK", {"username": "a\nb"}, {"username"}),
         ("TIKTOK", {"expiresAt": "2030-01-01T00:00:00"}, {"expiresAt"}),
         ("TIKTOK", {"expiresAt": "tomorrow"}, {"expiresAt"}),
         ("TIKTOK", {"expiresAt": 1893456000}, {"expiresAt"}),

@@ -95,3 +95,16 @@ def test_publish_body_is_described_with_its_bounds(described: dict[str, Any]) ->
 def test_documentation_page_needs_no_other_server(app: Flask) -> None:
     page = app.test_client().get("/api/docs/").text
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)
+
+
+def test_no_group_of_operations_is_empty(described: dict[str, Any]) -> None:
+    used = {tag for _, _, operation in operations(described) for tag in operation["tags"]}
+    assert {tag["name"] for tag in described["tags"]} == used
+
+
+def test_fields_that_default_to_null_may_be_null(described: dict[str, Any]) -> None:
+    for name, schema in described["components"]["schemas"].items():
+        for field, entry in schema.get("properties", {}).items():
+            if "default" in entry and entry["default"] is None:
+                kinds = [entry, *entry.get("oneOf", [])]
+                assert any("null" in kind.get("type", "") for kind in kinds), (name, field)

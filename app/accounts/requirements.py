@@ -22,6 +22,14 @@ NEEDED_SCOPES: dict[tuple[str, str | None], tuple[tuple[str, ...], ...]] = {
     ("YOUTUBE", None): (("youtube.upload", "youtube", "youtube.force-ssl"),),
 }
 _GOOGLE = "https://www.googleapis.com/auth/"
+#: Logins whose posts the platform fetches by a public link, and takes in no other way.
+#: https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
+_FETCHING_LOGINS = ("instagram",)
+
+
+def needs_public_links(login_type: str) -> bool:
+    """Tell whether an account can only publish what the platform can fetch from the store."""
+    return login_type in _FETCHING_LOGINS
 
 
 def connection_faults(platform: str, values: Mapping[str, Any], now: datetime) -> Faults:

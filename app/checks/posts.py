@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.checks.content import content_faults
-from app.checks.targets import Targets, choose_account, video_faults
+from app.checks.targets import Targets, choose_account, link_faults, video_faults
 from app.checks.times import batch_faults, due_time, is_timed, time_faults
 from app.faults import Faults, below, merge
 from app.models import Account, Video
@@ -108,7 +108,7 @@ def _targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
         video_id: settle_upload(video_id) if video.state is VideoState.UPLOADING else video
         for video_id, video in targets.videos.items()
     }
-    return Targets(targets.accounts, videos)
+    return replace(targets, videos=videos)
 
 
 def _check(
@@ -124,6 +124,7 @@ def _check(
         else choose_account(sound.get("platform"), sound.get("account_id"), targets.accounts)
     )
     merge(faults, account_faults)
+    merge(faults, link_faults(account, has_public_links=targets.has_public_links))
     merge(faults, video_faults(sound, targets.videos))
     return CheckedPost(values, faults, account, targets.videos.get(sound.get("video_id", "")))
 

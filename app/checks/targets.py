@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.accounts.requirements import needs_public_links
 from app.faults import Faults
 from app.media import rules
 from app.media.facts import Probe
@@ -16,10 +17,14 @@ from app.states import AccountState, VideoState
 
 @dataclass(frozen=True)
 class Targets:
-    """A user's connected accounts, and those of the user's videos that were asked for."""
+    """A user's connected accounts, and those of the user's videos that were asked for.
+
+    `has_public_links` says whether a platform can fetch the videos from the store by itself.
+    """
 
     accounts: Sequence[Account]
     videos: Mapping[str, Video]
+    has_public_links: bool
 
 
 def choose_account(
@@ -37,6 +42,18 @@ def choose_account(
     if len(mine) > 1:
         return None, {"accountId": [f"{len(mine)} {name} accounts are connected: name one."]}
     return mine[0], _state_faults(mine[0])
+
+
+def link_faults(account: Account | None, *, has_public_links: bool) -> Faults:
+    """Refuse an account that no video of this store can reach."""
+    if account is None or has_public_links or not needs_public_links(account.login_type):
+        return {}
+    sentence = (
+        f"Account {account.id} came through Instagram Login, which takes videos by a public link"
+        " only, and the video store has none: connect it through Facebook Login, or serve the"
+        " store over https."
+    )
+    return {"accountId": [sentence]}
 
 
 def video_faults(values: Mapping[str, Any], videos: Mapping[str, Video]) -> Faults:

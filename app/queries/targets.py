@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
@@ -11,6 +12,7 @@ from app.checks.targets import Targets
 from app.ids import is_id
 from app.models import Account, Video
 from app.publishing.transaction import transaction
+from app.storage import Storage
 
 
 def load_targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
@@ -24,8 +26,10 @@ def load_targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
     videos = select(Video).where(
         Video.user_id == user_id, Video.id.in_(wanted), Video.deleted_at.is_(None)
     )
+    storage: Storage = current_app.extensions["storage"]
     with transaction() as session:
         return Targets(
             accounts=session.scalars(accounts.order_by(Account.id)).all(),
             videos={video.id: video for video in session.scalars(videos)},
+            has_public_links=storage.has_public_links,
         )

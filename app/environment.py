@@ -58,8 +58,7 @@ class Environment:
         value = self.text(name) or default
         if not value:
             return ""
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_url(value, ("http", "https")) or not urlsplit(value).hostname:
             self.fault(name, "is an http:// or https:// URL")
         return value.rstrip("/")
 
@@ -69,3 +68,12 @@ class Environment:
         if missing and len(missing) < len(names):
             others = ", ".join(name for name in names if name not in missing)
             self.fault(missing[0], f"is missing; it goes with {others}")
+
+
+def is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    """Tell whether a value is a URL of one of `schemes`, its host and port readable."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and parts.port != 0
+    except ValueError:
+        return False

@@ -5,15 +5,19 @@ A setting that is wrong stops the process at its start with one line that names 
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
 from sentry_sdk.utils import BadDsn, Dsn
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.config import VAR_DIR, Config, ConfigError
-from app.environment import Environment
+from app.environment import Environment, is_url
 from app.platforms import PLATFORMS
 
 _POLL_BOUNDS = (0.05, 3600.0)
@@ -53,6 +57,7 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
         api_keys=env.several("API_KEYS"),
         token_encryption_keys=_encryption_keys(env),
         webhook_secret=_webhook_secret(env),
+        instagram_graph_version=_graph_version(env),
         worker_platforms=_worker_platforms(env),
         worker_concurrency=env.number("WORKER_CONCURRENCY", 5, int, (1, 64)),
         retention_days=env.number("RETENTION_DAYS", 90, int, (1, 36500)),
@@ -77,9 +82,14 @@ def _named_alike(env: Environment) -> dict[str, Any]:
         name = f"{platform}_POLL_SECONDS"
         default: float = getattr(Config, name.lower())
         settings[name.lower()] = env.number(name, default, float, _POLL_BOUNDS)
-    version = env.text("INSTAGRAM_GRAPH_VERSION")
-    settings["instagram_graph_version"] = version or Config.instagram_graph_version
     return settings
+
+
+def _graph_version(env: Environment) -> str:
+    value = env.text("INSTAGRAM_GRAPH_VERSION") or Config.instagram_graph_version
+    if not re.fullmatch(r"v[0-9]+\.[0-9]+", value):
+        env.fault("INSTAGRAM_GRAPH_VERSION", "is a version such as v26.0")
+    return value
 
 
 def _check_groups(env: Environment) -> None:
@@ -97,15 +107,20 @@ def _database_url(env: Environment) -> str:
         return f"sqlite:///{VAR_DIR / 'publishing.db'}"
     for prefix in ("postgres://", "postgresql://"):
         if value.startswith(prefix):
-            return "postgresql+psycopg://" + value.removeprefix(prefix)
-    if not value.startswith(("postgresql+psycopg://", "sqlite:///")):
+            value = "postgresql+psycopg://" + value.removeprefix(prefix)
+    try:
+        make_url(value)
+        is_known = value.startswith(("postgresql+psycopg://", "sqlite:///"))
+    except (ArgumentError, ValueError):
+        is_known = False
+    if not is_known:
         env.fault("DATABASE_URL", "is a postgres://, postgresql:// or sqlite:/// URL")
     return value
 
 
 def _redis_url(env: Environment) -> str:
     value = env.text("REDIS_URL") or f"unix://{VAR_DIR / 'redis.sock'}"
-    if not value.startswith(("redis://", "rediss://", "unix://")):
+    if not is_url(value, ("redis", "rediss", "unix")):
         env.fault("REDIS_URL", "is a redis://, rediss:// or unix:// URL")
     return value
 
@@ -132,8 +147,12 @@ def _sentry_dsn(env: Environment) -> str:
 
 def _webhook_secret(env: Environment) -> str:
     value = env.text("WEBHOOK_SECRET")
-    if value and not value.startswith("whsec_"):
-        env.fault("WEBHOOK_SECRET", "starts with whsec_ (Standard Webhooks)")
+    try:
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if value and not (value.startswith("whsec_") and key):
+        env.fault("WEBHOOK_SECRET", "is whsec_ and a key in base64 (Standard Webhooks)")
     return value
 
 

@@ -1,0 +1,63 @@
+"""Settings that are wrong stop the process with one line that names them, and no traceback."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+
+from app.config import ConfigError
+from app.settings import config_from_env
+
+KEY = Fernet.generate_key().decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("PORT", "70000"),
+        ("PUBLIC_URL", "ftp://queue.example"),
+        ("PUBLIC_URL", "http://["),
+        ("PUBLIC_URL", "http://queue.example:port"),
+        ("PUBLIC_URL", "http://queue.example:99999"),
+        ("TIKTOK_API_URL", "http://"),
+        ("REDIS_URL", "http://redis.example"),
+        ("REDIS_URL", "redis://redis.example:port"),
+        ("REDIS_URL", "redis://["),
+        ("DATABASE_URL", "mysql://database.example/queue"),
+        ("DATABASE_URL", "sqlite://queue.db"),
+        ("DATABASE_URL", "postgres://user@database.example:port/queue"),
+        ("DATABASE_URL", "queue.db"),
+        ("WEBHOOK_SECRET", "secret"),
+        ("WEBHOOK_SECRET", "whsec_"),
+        ("WEBHOOK_SECRET", "whsec_%%"),
+        ("INSTAGRAM_GRAPH_VERSION", "../v26.0"),
+        ("TOKEN_ENCRYPTION_KEYS", "short"),
+        ("WORKER_PLATFORMS", "VIMEO"),
+        ("LIMIT_TIKTOK_POSTS_PER_DAY", "-1"),
+        ("TIKTOK_POLL_SECONDS", "nan"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_wrong_setting_is_named(name: str, value: str) -> None:
+    others = {"TOKEN_ENCRYPTION_KEYS": KEY, "WEBHOOK_URL": "https://back.example/hook"}
+    others["WEBHOOK_SECRET"] = "whsec_c2VjcmV0"
+    with pytest.raises(ConfigError) as refused:
+        config_from_env({**others, name: value})
+    assert str(refused.value).startswith(f"{name}: ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgres://user:p#s/s?w%40@database.example/queue"),
+        ("DATABASE_URL", "sqlite:////var/queue.db"),
+        ("REDIS_URL", "rediss://:secret@redis.example:6380/0"),
+        ("REDIS_URL", "unix:///run/redis.sock"),
+        ("PUBLIC_URL", "https://queue.example/"),
+        ("INSTAGRAM_GRAPH_VERSION", "v27.0"),
+    ],
+)
+def test_right_setting_is_taken(name: str, value: str) -> None:
+    config_from_env({"TOKEN_ENCRYPTION_KEYS": KEY, name: value})

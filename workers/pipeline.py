@@ -19,7 +19,7 @@ from app.publishing.errors import CancelRequested, RunStopped, Superseded
 from app.publishing.holding import forget_upload
 from app.publishing.timeline import Failure
 from app.states import Step, step_progress
-from workers.errors import AccountRefused, Category, PublishError
+from workers.errors import Category, PublishError
 from workers.handlers import load_handler
 from workers.lease import LeaseKeeper, Stopping, stop_requested
 from workers.platforms.base import Processing, Published
@@ -141,7 +141,7 @@ def _act(
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         return _fail(claim, _unknown(failure))
     else:
-        return _fail_for(claim, error, failure)
+        return _fail(claim, failure, upload_is_dead=error.upload_is_dead)
     return None
 
 
@@ -154,12 +154,6 @@ def _situation(claim: Claim) -> Situation:
         committed_at=standing.committed_at,
         unanswered_since=standing.unanswered_since,
     )
-
-
-def _fail_for(claim: Claim, error: PublishError, failure: Failure) -> dict[str, str] | None:
-    if isinstance(error, AccountRefused) and error.reconnect:
-        outcomes.require_reconnect(claim.account_id, failure, utcnow())
-    return _fail(claim, failure, upload_is_dead=error.upload_is_dead)
 
 
 def _fail(claim: Claim, failure: Failure, *, upload_is_dead: bool = False) -> dict[str, str] | None:

@@ -41,9 +41,19 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper) -> Publish
         begin_step(claim, Step.TOKEN, utcnow())
     access = tokens.access_for(handler, claim.account_id)
     try:
-        return _go_on(claim, handler, journal, access)
-    except TokenExpired:
-        access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
+        try:
+            return _go_on(claim, handler, journal, access)
+        except TokenExpired:
+            access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
+        return _go_on_renewed(claim, handler, journal, access)
+    except AccountRefused as error:
+        tokens.tell_refused(claim.account_id, access.token, error)
+        raise
+
+
+def _go_on_renewed(
+    claim: Claim, handler: Handler, journal: RunJournal, access: Access
+) -> Published | Processing:
     try:
         return _go_on(claim, handler, journal, access)
     except TokenExpired as error:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import OperationalError
 
 from app.clock import utcnow
 from app.models import Account
@@ -31,6 +32,8 @@ LAST_USE = timedelta(minutes=2)
 #: For how long one worker alone may be refreshing, and how long the others wait for it.
 REFRESH_LEASE = timedelta(seconds=90)
 WAIT_SECONDS = 20.0
+#: For how long fresh tokens are held while the database does not take them.
+STORE_SECONDS = 60.0
 LOOK_SECONDS = 0.25
 
 
@@ -70,33 +73,41 @@ def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
     """Replace a token that is, or is about to be, worthless; returns at once when another
     worker has already replaced it. The new tokens are stored before they are used.
     """
-    if not _wait_for_turn(account_id, stale_token):
+    turn = _wait_for_turn(account_id, stale_token)
+    if turn is None:
         return _read(account_id).access
     try:
         # Read again: another worker's turn may have ended between our look and our turn.
         held = _read(account_id)
         if held.access.token != stale_token:
             return held.access
-        return _store(account_id, handler.refresh(held.access, held.refresh_token), held.access)
+        fresh = handler.refresh(held.access, held.refresh_token)
+        return _store_surely(account_id, fresh, held.access)
     except AccountRefused as error:
-        if error.reconnect:
-            failure = Failure(error.code, error.category.value, error.detail, error.hint)
-            require_reconnect(account_id, failure, utcnow())
+        tell_refused(account_id, stale_token, error)
         raise
     finally:
-        _end_turn(account_id)
+        _end_turn(account_id, turn)
 
 
-def _wait_for_turn(account_id: str, stale_token: str) -> bool:
-    """Take the account's turn; False when another worker replaced the token meanwhile."""
+def tell_refused(account_id: str, token: str, error: AccountRefused) -> None:
+    """Mark the account for connecting again where the refusal of this token asks for it."""
+    if error.reconnect:
+        failure = Failure(error.code, error.category.value, error.detail, error.hint)
+        require_reconnect(account_id, failure, utcnow(), refused_token=token)
+
+
+def _wait_for_turn(account_id: str, stale_token: str) -> datetime | None:
+    """Take the account's turn and return its end; None: another worker replaced the token."""
     deadline = time.monotonic() + WAIT_SECONDS
     while _read(account_id).access.token == stale_token:
-        if _take_turn(account_id, utcnow()):
-            return True
+        turn = utcnow() + REFRESH_LEASE
+        if _take_turn(account_id, turn):
+            return turn
         if time.monotonic() > deadline:
             raise NetworkFailure("token_refresh_busy", "the token is being refreshed")
         time.sleep(LOOK_SECONDS)
-    return False
+    return None
 
 
 def _is_fresh(held: Held, now: datetime) -> bool:
@@ -114,11 +125,7 @@ def _read(account_id: str) -> Held:
         query = select(Account).where(Account.id == account_id)
         account = session.scalars(query.execution_options(populate_existing=True)).one()
     if account.deleted_at is not None or account.access_token is None:
-        raise AccountRefused(
-            "account_disconnected",
-            "the account is no longer connected",
-            hint="Connect the account again",
-        )
+        raise _disconnected()
     if account.state is AccountState.RECONNECT_REQUIRED:
         raise AccountRefused(
             "reconnect_required",
@@ -135,38 +142,64 @@ def _read(account_id: str) -> Held:
     return Held(access, account.refresh_token, account.expires_at, account.platform)
 
 
-def _take_turn(account_id: str, now: datetime) -> bool:
+def _disconnected() -> AccountRefused:
+    return AccountRefused(
+        "account_disconnected",
+        "the account is no longer connected",
+        hint="Connect the account again",
+    )
+
+
+def _take_turn(account_id: str, until: datetime) -> bool:
     with transaction() as session:
         taken = session.execute(
             update(Account)
             .where(
                 Account.id == account_id,
-                or_(Account.refreshing_until.is_(None), Account.refreshing_until < now),
+                or_(Account.refreshing_until.is_(None), Account.refreshing_until < utcnow()),
             )
-            .values(refreshing_until=now + REFRESH_LEASE)
+            .values(refreshing_until=until)
             .execution_options(synchronize_session=False)
         )
     assert isinstance(taken, CursorResult)
     return taken.rowcount == 1
 
 
-def _end_turn(account_id: str) -> None:
+def _end_turn(account_id: str, turn: datetime) -> None:
+    """End our own turn; one that took too long may be another worker's by now."""
     with transaction() as session:
         session.execute(
             update(Account)
-            .where(Account.id == account_id)
+            .where(Account.id == account_id, Account.refreshing_until == turn)
             .values(refreshing_until=None)
             .execution_options(synchronize_session=False)
         )
 
 
+def _store_surely(account_id: str, tokens: Tokens, old: Access) -> Access:
+    """Store the tokens though the database is away for a moment.
+
+    A platform that rotates refresh tokens has just ended the old one: if the new one is lost, so
+    is the account.
+    """
+    deadline = time.monotonic() + STORE_SECONDS
+    while True:
+        try:
+            return _store(account_id, tokens, old)
+        except OperationalError as exc:
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("fresh tokens not stored yet: %s", type(exc).__name__)
+            time.sleep(LOOK_SECONDS)
+
+
 def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
     """Store both tokens in one write: a rotated refresh token must never be lost."""
     with transaction() as session:
-        account = session.get_one(
-            Account, account_id, with_for_update=True, populate_existing=True
-        )
-        if account.access_token not in (old.token, None):
+        account = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+        if account.access_token is None:
+            raise _disconnected()  # meanwhile: what its owner took away is not put back
+        if account.access_token != old.token:
             # Connected again meanwhile: the owner's new tokens are newer than ours.
             return replace(old, token=account.access_token or "", scopes=frozenset(account.scopes))
         account.access_token = tokens.access_token

@@ -138,13 +138,24 @@ def complete(
     wake_maintenance()
 
 
-def require_reconnect(account_id: str, failure: Failure, now: datetime) -> None:
-    """Mark an account whose tokens are worthless, and tell the back end once."""
+def require_reconnect(
+    account_id: str, failure: Failure, now: datetime, *, refused_token: str
+) -> None:
+    """Mark an account whose tokens are worthless, and tell the back end once.
+
+    Does nothing where the account has another access token by now: it was connected again, or
+    disconnected, while the platform refused the old one.
+    """
     with transaction() as session:
         account = session.scalars(
-            select(Account).where(Account.id == account_id).with_for_update()
+            select(Account)
+            .where(Account.id == account_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
         ).one()
         if account.state is AccountState.RECONNECT_REQUIRED:
+            return
+        if account.access_token != refused_token:
             return
         account.state = AccountState.RECONNECT_REQUIRED
         account.state_reason = failure.message[:500]

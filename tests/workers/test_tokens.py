@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 from flask import Flask
 
+from app.accounts.disconnect import disconnect_account
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Account
@@ -34,13 +37,17 @@ class OAuthOnly(Handler):
 
     upload_type = Upload
 
-    def __init__(self, error: PublishError | None = None) -> None:
+    def __init__(
+        self, error: PublishError | None = None, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(Api(url=""))
         self.asked: list[str | None] = []
         self._error = error
+        self._meanwhile = meanwhile
 
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
         self.asked.append(refresh_token)
+        self._meanwhile()
         if self._error is not None:
             raise self._error
         count = len(self.asked)
@@ -152,3 +159,76 @@ def test_facebook_login_token_is_never_refreshed_ahead() -> None:
     account = make_account("INSTAGRAM", login_type="facebook", expires_at=soon())
     tokens.access_for(handler, account.id)
     assert handler.asked == []
+
+
+def connect_again(account: Account, token: str) -> Callable[[], None]:
+    """Return what its owner does while a worker asks for fresh tokens."""
+
+    def connect() -> None:
+        found = db.session.get_one(Account, account.id, populate_existing=True)
+        found.access_token = token
+        db.session.commit()
+
+    return connect
+
+
+def test_refusal_of_an_old_token_says_nothing_of_an_account_connected_again() -> None:
+    account = make_account(expires_at=soon())
+    refusal = AccountRefused("invalid_grant", "revoked", reconnect=True)
+    handler = OAuthOnly(refusal, meanwhile=connect_again(account, "new"))
+    with pytest.raises(AccountRefused):
+        tokens.access_for(handler, account.id)
+    assert stored(account).state is AccountState.ACTIVE
+    assert tokens.access_for(OAuthOnly(), account.id).token == "fresh-1"
+
+
+def test_account_disconnected_during_a_refresh_stays_without_tokens() -> None:
+    account = make_account(expires_at=soon())
+
+    def disconnect() -> None:
+        assert disconnect_account("alice", account.id, utcnow())
+
+    with pytest.raises(AccountRefused):
+        tokens.access_for(OAuthOnly(meanwhile=disconnect), account.id)
+    assert (stored(account).access_token, stored(account).refresh_token) == (None, None)
+
+
+def test_turn_that_took_too_long_does_not_end_the_next_ones() -> None:
+    account = make_account(expires_at=soon())
+    theirs = utcnow() + timedelta(seconds=77)
+
+    def overtake() -> None:
+        db.session.get_one(Account, account.id, populate_existing=True).refreshing_until = theirs
+        db.session.commit()
+
+    tokens.access_for(OAuthOnly(meanwhile=overtake), account.id)
+    assert stored(account).refreshing_until == theirs
+
+
+def test_fresh_tokens_outlive_a_restart_of_the_database(app: Flask) -> None:
+    """The platform has ended the old refresh token by then."""
+    url = db.engine.url
+    if url.get_backend_name() == "sqlite":
+        pytest.skip("a file does not restart")
+    account = make_account(expires_at=soon())
+    elsewhere = url.set(drivername="postgresql", database="postgres")
+
+    def allow(word: str) -> None:
+        with psycopg.connect(
+            elsewhere.render_as_string(hide_password=False), autocommit=True
+        ) as server:
+            server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS {word}".encode())
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                [url.database],
+            )
+
+    back = threading.Timer(1.5, allow, ["true"])
+
+    def go_away() -> None:
+        allow("false")
+        back.start()
+
+    assert tokens.access_for(OAuthOnly(meanwhile=go_away), account.id).token == "fresh-1"
+    back.join()
+    assert stored(account).refresh_token == "rotated-1"

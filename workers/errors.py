@@ -171,3 +171,16 @@ class Verdict:
     wait_seconds: int = 0
     everyone: bool = False
     reconnect: bool = False
+
+    def error_for(
+        self, code: str, detail: str, *, retry_at: datetime | None = None
+    ) -> PublishError:
+        """Return the error to raise. A `RateLimited` one needs `retry_at`."""
+        if issubclass(self.error, RateLimited):
+            assert retry_at is not None
+            return self.error(
+                code, detail, retry_at=retry_at, everyone=self.everyone, hint=self.hint
+            )
+        if issubclass(self.error, AccountRefused):
+            return self.error(code, detail, hint=self.hint, reconnect=self.reconnect)
+        return self.error(code, detail, hint=self.hint)

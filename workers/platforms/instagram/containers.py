@@ -20,7 +20,8 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.instagram.answers import section, sentence, text, whole
+from workers.platforms.fields import child, text, whole
+from workers.platforms.instagram.answers import sentence
 from workers.platforms.instagram.codes import MISSING_OBJECT, SUBCODES
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.upload import InstagramUpload
@@ -67,7 +68,7 @@ def read_container(graph: Graph, upload: InstagramUpload) -> Container | None:
     status_code = text(fields, "status_code")
     if not status_code:
         raise Transient("bad_answer", "Instagram did not say how the video is doing")
-    uploading = section(section(fields, "video_status"), "uploading_phase")
+    uploading = child(child(fields, "video_status"), "uploading_phase")
     return Container(
         status_code=status_code,
         status=text(fields, "status"),
@@ -111,9 +112,7 @@ def death_of(container: Container) -> PublishError:
     code = found[0] if number is None else f"{number}/{found[0]}"
     if issubclass(verdict.error, (Transient, UploadGone, RateLimited, TokenExpired)):
         return UploadGone(code, _words(container)).for_dead_upload()
-    if issubclass(verdict.error, AccountRefused):
-        return AccountRefused(code, _words(container), hint=verdict.hint).for_dead_upload()
-    return verdict.error(code, _words(container), hint=verdict.hint).for_dead_upload()
+    return verdict.error_for(code, _words(container)).for_dead_upload()
 
 
 def _words(container: Container) -> str:

@@ -17,7 +17,8 @@ from workers.errors import (
     UploadGone,
     Verdict,
 )
-from workers.platforms.instagram.answers import Fields, section, sentence, text, whole
+from workers.platforms.fields import Fields, child, number, text, whole
+from workers.platforms.instagram.answers import sentence
 from workers.platforms.instagram.codes import (
     CODES,
     PAIRS,
@@ -53,7 +54,7 @@ def read_error(fields: Fields) -> GraphError | None:
     """Return the error that a body holds, if it holds one."""
     if "error" not in fields:
         return None
-    error = section(fields, "error")
+    error = child(fields, "error")
     logger.info(
         "instagram answered with an error",
         extra={"fbtrace_id": text(error, "fbtrace_id"), "code": error.get("code")},
@@ -140,19 +141,14 @@ def _by_status(status: int) -> Verdict:
 def _raised(verdict: Verdict, error: GraphError, answer: Answer, now: datetime) -> PublishError:
     code = error.name or f"http_{answer.status}"
     words = error.words or f"Instagram answered {code}"
-    if issubclass(verdict.error, RateLimited):
-        wait = timedelta(seconds=verdict.wait_seconds or THROTTLED_WAIT_SECONDS)
-        retry_at = free_again_at(answer, now) or now + wait
-        return RateLimited(code, words, retry_at=retry_at, everyone=verdict.everyone)
-    if issubclass(verdict.error, AccountRefused):
-        return AccountRefused(code, words, hint=verdict.hint, reconnect=verdict.reconnect)
-    return verdict.error(code, words, hint=verdict.hint)
+    retry_at = free_again_at(answer, now) or now + timedelta(seconds=verdict.wait_seconds)
+    return verdict.error_for(code, words, retry_at=retry_at)
 
 
 def _code(error: Fields) -> int | str | None:
     # Some refusals are words, in place of a number or beside one that says less.
-    for word in (text(error, "code"), text(section(error, "error_data"), "error_code")):
+    for word in (text(error, "code"), text(child(error, "error_data"), "error_code")):
         if word in CODES:
             return word
-    number = whole(error, "code")
-    return number if number is not None else sentence(text(error, "code")) or None
+    code = number(error.get("code"))
+    return code if code is not None else sentence(text(error, "code")) or None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from workers.platforms.base import Access, Api, Context
-from workers.platforms.instagram.answers import Fields
+from workers.platforms.fields import Fields
 from workers.platforms.instagram.failures import FACEBOOK_LOGIN, failure
 from workers.platforms.instagram.usage import is_busy
 from workers.transport import READ_SECONDS, call

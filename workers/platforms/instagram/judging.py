@@ -31,6 +31,7 @@ from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.listing import find_posts
 from workers.platforms.instagram.posts import comments_warning, published
 from workers.platforms.instagram.upload import InstagramUpload
+from workers.platforms.pauses import pause_seconds
 
 logger = logging.getLogger(__name__)
 #: A container just made may not be known everywhere at once.
@@ -38,9 +39,7 @@ logger = logging.getLogger(__name__)
 FRESH_SECONDS = 120
 #: Our own deadline for processing; before `media_publish` another container does no harm.
 PROCESSING_SECONDS = 30 * 60
-#: Polls spread out from the first interval to this, a quarter of the time waited so far.
 POLL_MAX_SECONDS = 60.0
-POLL_SHARE = 0.25
 #: The interval once most of a call limit is used up.
 POLL_BUSY_SECONDS = 120.0
 Found = Incomplete | Processing | Ready | Published
@@ -144,8 +143,8 @@ class Judge:
         return found
 
     def _ask_again(self) -> Processing:
-        seconds = max(self._poll_seconds, (self._now - self._upload.moved_at) * POLL_SHARE)
-        seconds = min(seconds, max(POLL_MAX_SECONDS, self._poll_seconds))
+        waited = self._now - self._upload.moved_at
+        seconds = pause_seconds(self._poll_seconds, waited, longest_seconds=POLL_MAX_SECONDS)
         return Processing(max(seconds, POLL_BUSY_SECONDS) if self._graph.is_busy else seconds)
 
     def _age(self) -> float:

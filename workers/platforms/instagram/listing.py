@@ -11,14 +11,8 @@ from dataclasses import dataclass
 
 from workers.errors import Ambiguous
 from workers.platforms.base import Context
-from workers.platforms.instagram.answers import (
-    Fields,
-    identifier,
-    moment,
-    section,
-    sections,
-    text,
-)
+from workers.platforms.fields import Fields, child, children, text
+from workers.platforms.instagram.answers import identifier, moment
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.upload import InstagramUpload
 
@@ -81,9 +75,9 @@ def _media(graph: Graph, user_id: str, since: int) -> Iterator[Fields]:
         page = graph.get(
             f"{user_id}/media", fields=_FIELDS, since=since, limit=PAGE_POSTS, **cursor
         )
-        yield from sections(page, "data")
-        paging = section(page, "paging")
-        after = text(section(paging, "cursors"), "after")
+        yield from children(page, "data")
+        paging = child(page, "paging")
+        after = text(child(paging, "cursors"), "after")
         if not after or not text(paging, "next"):
             return
     raise Ambiguous("too_many_posts", "the account has too many posts to find this one among them")

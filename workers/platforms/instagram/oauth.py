@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 from workers.errors import AccountRefused, TokenExpired, Transient
 from workers.platforms.base import Access, Api, Tokens
-from workers.platforms.instagram.answers import Fields, text, whole
+from workers.platforms.fields import Fields, text, whole
 from workers.platforms.instagram.codes import RECONNECT_HINT
 from workers.platforms.instagram.failures import failure
 from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, login_type_of

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from workers.errors import (
     PublishError,
@@ -16,15 +15,10 @@ from workers.errors import (
     Transient,
     VideoRefused,
 )
+from workers.platforms.addresses import may_send_to
 from workers.platforms.base import Api, Context, Draft
-from workers.platforms.instagram.answers import (
-    Fields,
-    identifier,
-    section,
-    sections,
-    text,
-    whole,
-)
+from workers.platforms.fields import Fields, child, children, text, whole
+from workers.platforms.instagram.answers import identifier
 from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS
 from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, Graph
 from workers.platforms.instagram.upload import InstagramUpload
@@ -121,11 +115,11 @@ def _refuse_over_quota(graph: Graph, context: Context) -> None:
     https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/content_publishing_limit
     """
     path = f"{context.access.platform_user_id}/content_publishing_limit"
-    data = sections(graph.get(path, fields="quota_usage,config"), "data")
+    data = children(graph.get(path, fields="quota_usage,config"), "data")
     if not data:
         return
     used = whole(data[0], "quota_usage")
-    total = whole(section(data[0], "config"), "quota_total")
+    total = whole(child(data[0], "config"), "quota_total")
     if used is not None and total is not None and used >= total:
         raise RateLimited(
             "publishing_quota",
@@ -159,15 +153,6 @@ def _flag(value: object) -> str:
 def _upload_url(answer: Fields, api: Api) -> str:
     """Return where the bytes go; only Meta, or the very host we asked, may see the token."""
     url = text(answer, "uri")
-    try:
-        target, asked = urlsplit(url), urlsplit(api.url)
-    except ValueError:
-        target, asked = urlsplit(""), urlsplit("")
-    is_meta = target.scheme == "https" and (target.hostname or "").endswith(_META)
-    is_asked = bool(target.netloc) and (target.scheme, target.netloc) == (
-        asked.scheme,
-        asked.netloc,
-    )
-    if not is_meta and not is_asked:
+    if not may_send_to(url, api.url, domain=_META):
         raise Transient("bad_answer", "Instagram did not say where to put the video")
     return url

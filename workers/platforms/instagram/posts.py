@@ -9,7 +9,7 @@ import logging
 
 from workers.errors import PublishError
 from workers.platforms.base import Context, Draft, Published
-from workers.platforms.instagram.answers import text
+from workers.platforms.fields import text
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.listing import link_of
 

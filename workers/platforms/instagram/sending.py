@@ -9,7 +9,8 @@ from contextlib import closing
 
 from workers.errors import PublishError, TokenExpired, Transient, UploadGone
 from workers.platforms.base import Context
-from workers.platforms.instagram.answers import section, sentence, text
+from workers.platforms.fields import child, text
+from workers.platforms.instagram.answers import sentence
 from workers.platforms.instagram.codes import UPLOAD_TOKEN_TYPES
 from workers.platforms.instagram.failures import failure, for_flavour, throttled
 from workers.platforms.instagram.graph import login_type_of
@@ -53,7 +54,7 @@ def _upload_failure(answer: Answer, context: Context) -> PublishError | None:
     if fields.get("success") is True:
         return None
     login_type = login_type_of(context.access)
-    debug = section(fields, "debug_info")
+    debug = child(fields, "debug_info")
     if not debug:
         error = failure(answer, now=context.now(), login_type=login_type)
         return error or Transient("bad_answer", "Instagram did not confirm the upload")

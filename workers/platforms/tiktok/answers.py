@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from workers.errors import AccountRefused, PublishError, RateLimited, Transient, Verdict
+from workers.errors import PublishError, Transient, Verdict
+from workers.platforms.fields import child, text
 from workers.platforms.tiktok import codes
-from workers.platforms.tiktok.fields import child, text
 from workers.transport import Answer, unexpected
 
 OK = "ok"
@@ -52,26 +52,15 @@ def host_refusal(answer: Answer, now: datetime, *, acts: bool) -> PublishError:
     return unexpected(answer, acts=acts)
 
 
-def error_of(verdict: Verdict, code: str, detail: str, retry_at: datetime) -> PublishError:
-    """Return the error of a verdict; `retry_at` is for the verdict of a limit."""
-    if verdict.error is RateLimited:
-        everyone, hint = verdict.everyone, verdict.hint
-        return RateLimited(code, detail, retry_at=retry_at, everyone=everyone, hint=hint)
-    if issubclass(verdict.error, AccountRefused):
-        return verdict.error(code, detail, hint=verdict.hint, reconnect=verdict.reconnect)
-    return verdict.error(code, detail, hint=verdict.hint)
-
-
 def _error(answer: Answer, code: str, verdict: Verdict | None, now: datetime) -> PublishError:
     if verdict is None:
         # Not TikTok's own words, but a proxy's page, or cut short.
         return unexpected(answer)
     pause = timedelta(seconds=verdict.wait_seconds + random.uniform(0, JITTER_SECONDS))
-    return error_of(
-        verdict,
+    return verdict.error_for(
         code[:CODE_MAX_CHARS] or f"http_{answer.status}",
         f"TikTok refused the request (HTTP {answer.status})",
-        answer.retry_after(now) or now + pause,
+        retry_at=answer.retry_after(now) or now + pause,
     )
 
 

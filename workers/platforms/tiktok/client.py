@@ -10,8 +10,8 @@ from typing import Any
 from workers import transport
 from workers.errors import PublishError
 from workers.platforms.base import Api, Context
+from workers.platforms.fields import child, text
 from workers.platforms.tiktok.answers import OK, refusal
-from workers.platforms.tiktok.fields import child, text
 from workers.transport import Answer
 
 logger = logging.getLogger(__name__)

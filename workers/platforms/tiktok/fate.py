@@ -17,15 +17,15 @@ from workers.errors import (
     Verdict,
 )
 from workers.platforms.base import Context, Incomplete, Processing, Published
+from workers.platforms.pauses import pause_seconds
 from workers.platforms.tiktok import codes, listing, status
-from workers.platforms.tiktok.answers import CODE_MAX_CHARS, error_of
+from workers.platforms.tiktok.answers import CODE_MAX_CHARS
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.status import Status
 from workers.platforms.tiktok.upload import TikTokUpload
 
-#: TikTok allows 30 reads a minute and token; the pause grows with the time that has passed.
+#: TikTok allows 30 reads a minute and token.
 POLL_MAX_SECONDS = 30.0
-POLL_SHARE = 0.25
 #: TikTok names no longest time; 4 GB take minutes. Whoever waits longer than this has to look.
 PROCESSING_LIMIT_SECONDS = 2 * 3600
 #: Moderation, before which a public post has no id, may take hours.
@@ -54,7 +54,7 @@ def judge(
             "processing_too_long", "TikTok has been at the video for hours", hint=_LOOK
         )
         return reconcile(client, context, upload, unsettled)
-    return Processing(pause_seconds(client.api.poll_seconds, upload.waited_seconds(now)))
+    return _ask_again(client, upload, now)
 
 
 def unfinished(
@@ -68,7 +68,7 @@ def unfinished(
         return Incomplete(received_bytes)
     if upload.is_settled(now):
         raise UploadGone("upload_url_expired", "TikTok's upload address expired before the end")
-    return Processing(pause_seconds(client.api.poll_seconds, upload.waited_seconds(now)))
+    return _ask_again(client, upload, now)
 
 
 def reconcile(
@@ -106,10 +106,9 @@ def post_url(upload: TikTokUpload, post_id: str | None) -> str | None:
     return f"https://www.tiktok.com/@{quote(upload.username)}/video/{post_id}"
 
 
-def pause_seconds(first_seconds: float, waited_seconds: float) -> float:
-    """Return how long to wait before asking again: from the first pause up to half a minute."""
-    longest = max(first_seconds, POLL_MAX_SECONDS)
-    return min(max(first_seconds, waited_seconds * POLL_SHARE), longest)
+def _ask_again(client: Client, upload: TikTokUpload, now: float) -> Processing:
+    first, waited = client.api.poll_seconds, upload.waited_seconds(now)
+    return Processing(pause_seconds(first, waited, longest_seconds=POLL_MAX_SECONDS))
 
 
 def _failure(upload: TikTokUpload, reason: str, now: float) -> PublishError:
@@ -120,7 +119,7 @@ def _failure(upload: TikTokUpload, reason: str, now: float) -> PublishError:
     retry_at = datetime.fromtimestamp(ended_at + verdict.wait_seconds, timezone.utc)
     if verdict.error is RateLimited and now >= retry_at.timestamp():
         return UploadGone(code, detail)  # the wait is over, and this upload stays failed
-    return error_of(verdict, code, detail, retry_at)
+    return verdict.error_for(code, detail, retry_at=retry_at)
 
 
 def _unknown_failure(upload: TikTokUpload, reason: str) -> Verdict:

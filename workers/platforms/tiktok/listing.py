@@ -13,9 +13,10 @@ from typing import Any
 
 from workers.errors import AccountRefused, RequestRefused
 from workers.platforms.base import Context
+from workers.platforms.fields import children, text, whole
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.codes import LIST_SCOPE
-from workers.platforms.tiktok.fields import children, flag, text, whole
+from workers.platforms.tiktok.fields import flag
 from workers.platforms.tiktok.upload import TikTokUpload
 
 FIELDS = "id,create_time,video_description,duration"

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from workers.errors import RequestRefused, Transient, VideoRefused
+from workers.platforms.addresses import may_send_to
 from workers.platforms.base import Api, Context, Draft
+from workers.platforms.fields import text, whole
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.codes import ERRORS
-from workers.platforms.tiktok.fields import flag, text, texts, whole
+from workers.platforms.tiktok.fields import flag, texts
 from workers.platforms.tiktok.upload import UPLOAD_URL_SECONDS, ChunkPlan, TikTokUpload
 
 #: The other levels of TikTok choose an audience by who follows whom; none is "by link only".
@@ -165,13 +166,6 @@ def _publish_id(data: Mapping[str, Any]) -> str:
 def _upload_url(api: Api, data: Mapping[str, Any]) -> str:
     """Return the address for the bytes, on whatever host TikTok names, but never in the clear."""
     url = text(data, "upload_url")
-    try:
-        parts, ours = urlsplit(url), urlsplit(api.url)
-        is_safe = bool(parts.hostname) and (
-            parts.scheme == "https" or (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc)
-        )
-    except ValueError:
-        is_safe = False
-    if not is_safe:
+    if not may_send_to(url, api.url):
         raise Transient("bad_upload_url", "TikTok named no usable upload address")
     return url

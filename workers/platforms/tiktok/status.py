@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workers.errors import Transient
+from workers.platforms.fields import text, whole
 from workers.platforms.tiktok.client import Client
-from workers.platforms.tiktok.fields import numbers, text, whole
+from workers.platforms.tiktok.fields import numbers
 from workers.platforms.tiktok.upload import TikTokUpload
 
 PROCESSING_UPLOAD = "PROCESSING_UPLOAD"

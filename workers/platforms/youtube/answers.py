@@ -8,15 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from workers.errors import (
-    AccountRefused,
     OutcomeUnknown,
     PublishError,
-    RateLimited,
     Transient,
     Verdict,
 )
+from workers.platforms.fields import child, children, text
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.fields import child, children, text
 from workers.transport import Answer, unexpected
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -34,19 +32,9 @@ def refusal(answer: Answer, now: datetime, *, acts: bool = False) -> PublishErro
     code, verdict = _judge(error, answer.status)
     if verdict is None:
         return unexpected(answer, acts=acts)
-    if verdict.error is RateLimited:
-        retry_at = _retry_at(verdict, answer, now)
-        return RateLimited(code, _detail(answer), retry_at=retry_at, everyone=verdict.everyone)
     if verdict.error is Transient and acts:
         return OutcomeUnknown(code, _detail(answer))
-    return error_of(verdict, code, _detail(answer))
-
-
-def error_of(verdict: Verdict, code: str, detail: str) -> PublishError:
-    """Return the error of a verdict that names no time."""
-    if issubclass(verdict.error, AccountRefused):
-        return verdict.error(code, detail, hint=verdict.hint, reconnect=verdict.reconnect)
-    return verdict.error(code, detail, hint=verdict.hint)
+    return verdict.error_for(code, _detail(answer), retry_at=_retry_at(verdict, answer, now))
 
 
 def next_midnight_pacific(now: datetime) -> datetime:

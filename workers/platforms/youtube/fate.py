@@ -16,16 +16,14 @@ from workers.errors import (
     Verdict,
 )
 from workers.platforms.base import Context, Processing, Published
+from workers.platforms.fields import child, children, text, whole
+from workers.platforms.pauses import pause_seconds
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.answers import error_of
 from workers.platforms.youtube.client import Client
-from workers.platforms.youtube.fields import child, children, text, whole
 from workers.platforms.youtube.upload import YouTubeUpload
 
 PARTS = "status,processingDetails"
 POLL_MAX_SECONDS = 120.0
-#: The pause grows with the time that processing has taken so far, by this share of it.
-POLL_SHARE = 0.25
 #: A video may be missing from the list for some minutes after it was taken.
 NOT_SHOWN_LIMIT_SECONDS = 900
 #: Hours are normal for long or large videos. After a day the post counts as published, since it
@@ -38,12 +36,6 @@ def video_url(video_id: str) -> str:
     return f"https://www.youtube.com/watch?v={video_id}"
 
 
-def pause_seconds(first_seconds: float, waited_seconds: float) -> float:
-    """Return how long to wait before asking again: from the first pause up to two minutes."""
-    longest = max(first_seconds, POLL_MAX_SECONDS)
-    return min(max(first_seconds, waited_seconds * POLL_SHARE), longest)
-
-
 def ask(client: Client, context: Context, upload: YouTubeUpload) -> Processing | Published:
     """Read the video once. Raises why YouTube failed or rejected it."""
     video_id = upload.video_id or ""
@@ -54,7 +46,8 @@ def ask(client: Client, context: Context, upload: YouTubeUpload) -> Processing |
         unwatched = f"YouTube does not let us follow the video's processing ({error.code})"
         return _published(context, video_id, upload.privacy, unwatched)
     waited = context.now().timestamp() - (upload.completed_at or 0.0)
-    pause = pause_seconds(client.api.poll_seconds, waited)
+    first = client.api.poll_seconds
+    pause = pause_seconds(first, waited, longest_seconds=POLL_MAX_SECONDS)
     if video is None:
         return _not_shown(pause, waited)
     return _judge(context, video, pause, waited)
@@ -124,11 +117,11 @@ def _problem(video: Mapping[str, Any]) -> PublishError | None:
 
 
 def _failure(verdict: Verdict, reason: str) -> PublishError:
-    return error_of(verdict, reason, "YouTube could not process the video")
+    return verdict.error_for(reason, "YouTube could not process the video")
 
 
 def _rejection(verdict: Verdict, reason: str) -> PublishError:
-    return error_of(verdict, reason or "rejected", "YouTube rejected the video")
+    return verdict.error_for(reason or "rejected", "YouTube rejected the video")
 
 
 def _sentence(problem: PublishError) -> str:

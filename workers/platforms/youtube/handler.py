@@ -21,7 +21,6 @@ from workers.platforms.base import (
     Upload,
 )
 from workers.platforms.youtube import codes, fate, listing, oauth, sending, session
-from workers.platforms.youtube.answers import error_of
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.session import Complete, Held, SessionLost
 from workers.platforms.youtube.upload import SESSION_LIMIT_SECONDS, YouTubeUpload
@@ -40,8 +39,7 @@ class Handler(base.Handler):
         """Open a session: one of the application's daily uploads, and no video yet."""
         scopes = context.access.scopes
         if scopes and scopes.isdisjoint(codes.UPLOAD_SCOPES):
-            raise error_of(
-                codes.UPLOAD_SCOPE_MISSING,
+            raise codes.UPLOAD_SCOPE_MISSING.error_for(
                 "upload_scope_missing",
                 "the account was connected without the permission to upload",
             )

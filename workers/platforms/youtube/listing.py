@@ -12,10 +12,9 @@ from typing import Any
 
 from workers.errors import AccountRefused, Ambiguous, RequestRefused, Transient
 from workers.platforms.base import Context, Processing
+from workers.platforms.fields import child, children, text, whole
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.answers import error_of
 from workers.platforms.youtube.client import Client
-from workers.platforms.youtube.fields import child, children, text, whole
 from workers.platforms.youtube.sending import became
 from workers.platforms.youtube.upload import YouTubeUpload
 
@@ -102,7 +101,7 @@ def _recent_videos(
 def _uploads_playlist(client: Client) -> str:
     channels = children(client.read("channels", part="contentDetails", mine="true"), "items")
     if not channels:
-        raise error_of(codes.NO_CHANNEL, "no_channel", "the Google account has no channel")
+        raise codes.NO_CHANNEL.error_for("no_channel", "the Google account has no channel")
     related = child(child(channels[0], "contentDetails"), "relatedPlaylists")
     playlist = text(related, "uploads")
     if not playlist:

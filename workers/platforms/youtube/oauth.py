@@ -10,11 +10,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from workers import transport
-from workers.errors import PublishError, RateLimited, Transient, Verdict
+from workers.errors import PublishError, Transient, Verdict
 from workers.platforms.base import Api, Tokens
+from workers.platforms.fields import text, whole
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.answers import CODE_MAX_CHARS, error_of
-from workers.platforms.youtube.fields import text, whole
+from workers.platforms.youtube.answers import CODE_MAX_CHARS
 from workers.transport import Answer, unexpected
 
 #: What Google's access tokens live, for an answer that does not say.
@@ -24,7 +24,7 @@ TOKEN_SECONDS = 3600
 def refresh(api: Api, refresh_token: str | None) -> Tokens:
     """Get a fresh access token. Google keeps the refresh token, unless it sends another."""
     if not refresh_token:
-        raise error_of(codes.NOT_CONNECTED, "refresh_token_missing", "there is no refresh token")
+        raise codes.NOT_CONNECTED.error_for("refresh_token_missing", "there is no refresh token")
     asked_at = datetime.now(timezone.utc)
     answer = transport.call(
         "POST",
@@ -62,10 +62,8 @@ def _refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> PublishE
         return unexpected(answer)
     code = (code or f"http_{answer.status}")[:CODE_MAX_CHARS]
     detail = f"Google refused to renew the access (HTTP {answer.status})"
-    if verdict.error is RateLimited:
-        wait = timedelta(seconds=verdict.wait_seconds)
-        return RateLimited(code, detail, retry_at=answer.retry_after(now) or now + wait)
-    return error_of(verdict, code, detail)
+    retry_at = answer.retry_after(now) or now + timedelta(seconds=verdict.wait_seconds)
+    return verdict.error_for(code, detail, retry_at=retry_at)
 
 
 def _by_status(answer: Answer, code: str) -> Verdict | None:

@@ -15,8 +15,8 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.base import Context
+from workers.platforms.fields import child, text
 from workers.platforms.youtube.client import Client
-from workers.platforms.youtube.fields import child, text
 from workers.platforms.youtube.session import Complete, Held, put, query
 from workers.platforms.youtube.upload import CHUNK_BYTES, SESSION_LIMIT_SECONDS, YouTubeUpload
 from workers.transport import Body

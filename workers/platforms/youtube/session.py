@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from workers.errors import (
     AccountRefused,
@@ -18,9 +18,10 @@ from workers.errors import (
     Transient,
     UploadGone,
 )
+from workers.platforms.addresses import may_send_to
 from workers.platforms.base import Api, Context
+from workers.platforms.fields import text
 from workers.platforms.youtube.client import Client
-from workers.platforms.youtube.fields import text
 from workers.platforms.youtube.resource import file_name, insert_query, video_resource
 from workers.platforms.youtube.upload import YouTubeUpload
 from workers.transport import Answer, Body
@@ -156,11 +157,8 @@ def _session_uri(api: Api, base: str, location: str) -> str:
     """Return the session's address; the token must not follow it to a stranger's host."""
     try:
         uri = urljoin(base, location)
-        parts, ours = urlsplit(uri), urlsplit(api.url)
-        host = parts.hostname or ""
     except ValueError:
-        raise Transient("bad_location", "YouTube named no usable upload address") from None
-    is_google = parts.scheme == "https" and host.endswith(_GOOGLE_DOMAIN)
-    if not is_google and (parts.scheme, parts.netloc) != (ours.scheme, ours.netloc):
-        raise Transient("bad_location", "YouTube named an upload address that is not its own")
+        uri = ""
+    if not may_send_to(uri, api.url, domain=_GOOGLE_DOMAIN):
+        raise Transient("bad_location", "YouTube named no upload address of its own")
     return uri

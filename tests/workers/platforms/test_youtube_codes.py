@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -154,6 +155,21 @@ def test_unknown_reason_is_judged_by_status_and_kept(
 ) -> None:
     found = refusal(answer_of(status, reason, google_status), NOW)
     assert (type(found), found.code) == (error, code)
+
+
+@pytest.mark.parametrize(("limit", "is_daily"), [("per day", True), ("per minute", False)])
+def test_quota_of_a_day_is_told_from_one_of_a_minute(limit: str, is_daily: bool) -> None:
+    """Google gives both the same reason and the same status."""
+    error = {
+        "code": 429,
+        "message": f"Quota exceeded for quota metric 'Video uploads' and limit 'Uploads {limit}'.",
+        "errors": [{"reason": "rateLimitExceeded", "domain": "global"}],
+        "status": "RESOURCE_EXHAUSTED",
+    }
+    found = refusal(Answer(429, {}, json.dumps({"error": error}).encode()), NOW)
+    assert isinstance(found, RateLimited) and found.everyone is is_daily
+    wanted = next_midnight_pacific(NOW) if is_daily else NOW + timedelta(seconds=60)
+    assert found.retry_at == wanted
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"error": "text"}', b"\xff"])

@@ -52,6 +52,8 @@ def _judge(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
     reason = next((text(one, "reason") for one in children(error, "errors")), "")
     google_status = text(error, "status")
     code = (reason or google_status or f"http_{status}")[:CODE_MAX_CHARS]
+    if status == 429 and codes.DAILY_QUOTA in text(error, "message").lower():
+        return code, codes.STATUSES["RESOURCE_EXHAUSTED"]
     if reason in codes.REASONS:
         return code, codes.REASONS[reason]
     if google_status in codes.STATUSES:

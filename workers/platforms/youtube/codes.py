@@ -101,6 +101,10 @@ STATUSES: Mapping[str, Verdict] = {
     "DEADLINE_EXCEEDED": Verdict(Transient),
 }
 
+#: What Google's message says of a quota of the whole day, of which neither reason nor status are
+#: sure to tell the difference from one of a minute.
+DAILY_QUOTA = "per day"
+
 #: The HTTP status, where the body names nothing that we know.
 HTTP_STATUSES: Mapping[int, Verdict] = {
     401: Verdict(TokenExpired),

@@ -12,6 +12,7 @@ from app.api.blueprint import Blueprint
 from app.api.dashboard import register_dashboard
 from app.api.description import API_OPTIONS, DescribedApi
 from app.api.errors import NotFound, register_error_handlers
+from app.api.origins import register_origins
 from app.ids import is_id
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -31,6 +32,7 @@ DESCRIPTION_URL = "/api/openapi.json"
 def register_api(app: Flask) -> None:
     """Add every route, the error handlers and the check of the caller to an application."""
     app.config.update(API_OPTIONS)
+    register_origins(app)
     register_auth(app)
     register_admin(app)
     app.before_request(_refuse_malformed_ids)

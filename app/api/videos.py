@@ -126,15 +126,6 @@ def receive(token: str) -> None:
     receive_upload(grant, request.stream)
 
 
-def let_pages_of_others_upload(answer: Response) -> Response:
-    """Allow browsers to send a file from any page: the signed link is the permission."""
-    if request.endpoint == "videos.receive":
-        answer.headers["Access-Control-Allow-Origin"] = "*"
-        answer.headers["Access-Control-Allow-Methods"] = "PUT"
-        answer.headers["Access-Control-Allow-Headers"] = "Content-Type"
-    return answer
-
-
 @blueprint.errorhandler(VideoInUse)
 @blueprint.errorhandler(LinkUsed)
 def answer_conflict(error: Exception) -> Response:
@@ -152,6 +143,3 @@ def answer_refused_link(error: LinkRefused) -> Response:
 def answer_bad_store(error: StorageError) -> Response:
     """Answer that the store is to blame: every key that came from outside was checked before."""
     return problem(503, str(error), headers=Unavailable.headers)
-
-
-blueprint.after_request(let_pages_of_others_upload)

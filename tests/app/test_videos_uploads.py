@@ -297,20 +297,3 @@ def test_settle_does_not_touch_what_is_settled(app: Flask, sign: Sign, send: Sen
         etag = first.etag
         (app.config["SETTINGS"].video_dir / first.r2_key).write_bytes(b"replaced")
         assert settle_upload(signed["videoId"]).etag == etag
-
-
-def test_pages_of_others_may_upload(client: FlaskClient, sign: Sign, config: Config) -> None:
-    path = sign()["uploadUrl"].removeprefix(config.public_url)
-    preflight = client.options(
-        path,
-        headers={
-            "Origin": "https://app.example",
-            "Access-Control-Request-Method": "PUT",
-            "Access-Control-Request-Headers": "content-type",
-        },
-    )
-    assert preflight.status_code == 200
-    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
-    assert preflight.headers["Access-Control-Allow-Methods"] == "PUT"
-    assert "Access-Control-Allow-Origin" in client.put(path).headers
-    assert "Access-Control-Allow-Origin" not in client.get("/api/videos").headers

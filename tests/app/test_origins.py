@@ -1,0 +1,52 @@
+"""Browsers on pages of other origins: they ask first, and then send a token or a signed link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.ids import new_id
+
+PAGE = {"Origin": "https://app.example"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/publish"),
+        ("POST", "/api/publish"),
+        ("PATCH", f"/api/publish/{new_id()}"),
+        ("DELETE", f"/api/accounts/{new_id()}"),
+        ("PUT", "/api/videos/uploads/some.link"),
+    ],
+)
+def test_browsers_may_ask_without_a_token(client: FlaskClient, method: str, path: str) -> None:
+    asked = {
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    answer = client.options(path, headers={**PAGE, **asked})
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert method in answer.headers["Access-Control-Allow-Methods"].split(", ")
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert {"authorization", "content-type"} <= set(allowed)
+    assert answer.data == b""
+
+
+def test_browsers_may_read_answers_and_refusals(
+    client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    for headers, status in ((auth("alice"), 200), ({}, 401)):
+        answer = client.get("/api/publish", headers={**PAGE, **headers})
+        assert answer.status_code == status
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        # No cookie is ever to be sent along.
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/admin/queues/", "/readyz", "/nowhere"])
+def test_nothing_else_is_for_pages_of_others(client: FlaskClient, path: str) -> None:
+    assert "Access-Control-Allow-Origin" not in client.get(path, headers=PAGE).headers

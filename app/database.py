@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy import Connection, event, make_url
 
 from app.extensions import db
 
@@ -36,11 +36,6 @@ def configure_engines() -> None:
     if db.engine.dialect.name == "sqlite":
         event.listen(db.engine, "connect", _open_sqlite)
         event.listen(db.engine, "begin", _begin_immediate)
-
-
-def dispose_engine(engine: Engine) -> None:
-    """Forget the connections of the parent, in a process that was just forked."""
-    engine.dispose(close=False)
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:

@@ -4,7 +4,6 @@ ApiError
   InvalidRequest     400  the body, query or headers are wrong
   Unauthorized       401  no key or token, or a wrong one
   NotFound           404  there is no such thing, or it is another user's
-  Conflict           409  what is asked does not go with the state of things
   UnsupportedBody    415  the body is not JSON
   Unavailable        503  the service cannot do it now; asking again may help
 """
@@ -68,12 +67,6 @@ class NotFound(ApiError):
     """Raised in the same words for what does not exist and for what is another user's."""
 
     status = 404
-
-
-class Conflict(ApiError):
-    """Raised when the state of a thing does not allow what is asked."""
-
-    status = 409
 
 
 class UnsupportedBody(ApiError):

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.checks.content import content_faults
-from app.checks.targets import Targets, choose_account, link_faults, video_faults
+from app.checks.targets import choose_account, link_faults, video_faults
 from app.checks.times import batch_faults, due_time, is_timed, time_faults
 from app.faults import Faults, below, merge
 from app.models import Account, Video
 from app.platforms import PLATFORMS
 from app.publishing.create import NewJob
-from app.queries.targets import load_targets
+from app.queries.targets import Targets, load_targets
 from app.schemas.publish import PublishSchema
 from app.states import VideoState
 from app.videos import settle_upload

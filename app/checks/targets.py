@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from app.accounts.requirements import needs_public_links
@@ -13,18 +12,6 @@ from app.media.facts import Probe
 from app.models import Account, Video
 from app.platforms import PLATFORMS
 from app.states import AccountState, VideoState
-
-
-@dataclass(frozen=True)
-class Targets:
-    """A user's connected accounts, and those of the user's videos that were asked for.
-
-    `has_public_links` says whether a platform can fetch the videos from the store by itself.
-    """
-
-    accounts: Sequence[Account]
-    videos: Mapping[str, Video]
-    has_public_links: bool
 
 
 def choose_account(

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import PublishedPost, PublishJob
+from app.models import PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.errors import WrongState
 from app.publishing.record import record_completed
@@ -155,11 +155,6 @@ def resolve(
             timeline.note(session, job, "resolved_not_live", now)
     wake_maintenance()
     return job
-
-
-def post_of(session: Session, job_id: str) -> PublishedPost | None:
-    """Return the job's post, if it is live."""
-    return session.scalar(select(PublishedPost).where(PublishedPost.job_id == job_id))
 
 
 def _locked(session: Session, job_id: str) -> PublishJob:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
-from app.checks.targets import Targets
 from app.ids import is_id
 from app.models import Account, Video
 from app.publishing.transaction import transaction
 from app.storage import Storage
+
+
+@dataclass(frozen=True)
+class Targets:
+    """A user's connected accounts, and those of the user's videos that were asked for.
+
+    `has_public_links` says whether a platform can fetch the videos from the store by itself.
+    """
+
+    accounts: Sequence[Account]
+    videos: Mapping[str, Video]
+    has_public_links: bool
 
 
 def load_targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:

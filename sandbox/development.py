@@ -14,6 +14,9 @@ class DevelopmentSecrets:
     """What production sets by hand. Worth nothing outside this folder."""
 
     api_key: str = field(default_factory=lambda: f"dev-{secrets.token_hex(8)}")
+    encryption_key: str = field(
+        default_factory=lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    )
     jwt_secret: str = field(default_factory=lambda: secrets.token_hex(32))
     admin_password: str = field(default_factory=lambda: secrets.token_hex(6))
     webhook_secret: str = field(

@@ -47,26 +47,29 @@ class Ports:
 class Stack:
     """Starts every part and stops them all again, whatever happens in between.
 
-    `log` gets what the processes print. Further settings in `extra` win over the stack's own.
+    `log` gets what the processes print. Everything they keep is under `var_dir`.
     """
 
-    def __init__(self, log: IO[bytes] | None, extra: dict[str, str] | None = None) -> None:
+    def __init__(self, log: IO[bytes] | None, var_dir: Path = VAR_DIR) -> None:
         self._log = log
+        self._var_dir = var_dir
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
-        self._redis = RedisServer(VAR_DIR / "redis", log)
-        self.secrets = development_secrets(VAR_DIR)
+        self._redis = RedisServer(var_dir / "redis", log)
+        self.secrets = development_secrets(var_dir)
         self.ports = Ports(
             api=free_port(int(os.environ.get("PORT", "8000"))), sandbox=free_port(9000)
         )
         self.api_url = f"http://127.0.0.1:{self.ports.api}"
         self.sandbox_url = f"http://127.0.0.1:{self.ports.sandbox}"
-        self.environment = {**os.environ, **self._settings(), **(extra or {})}
+        self.environment = {**os.environ, **self._settings()}
 
     def _settings(self) -> dict[str, str]:
         platforms = self.sandbox_url
         return {
             "PORT": str(self.ports.api),
-            "DATABASE_URL": "",
+            "DATABASE_URL": f"sqlite:///{self._var_dir / 'publishing.db'}",
+            "TOKEN_ENCRYPTION_KEYS": self.secrets.encryption_key,
+            "VIDEO_DIR": str(self._var_dir / "videos"),
             "REDIS_URL": self._redis.url,
             "PUBLIC_URL": self.api_url,
             "API_KEYS": self.secrets.api_key,
@@ -114,7 +117,7 @@ class Stack:
         self._spawn(
             "sandbox",
             f"exec python -m sandbox --port {self.ports.sandbox}"
-            f" --state-dir '{VAR_DIR / 'sandbox'}'",
+            f" --state-dir '{self._var_dir / 'sandbox'}'",
         )
         self._run_once("release", commands.pop("release"))
         for name, command in commands.items():

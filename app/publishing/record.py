@@ -41,6 +41,16 @@ def record_completed(
         follow_up_at=follow_up_at,
     )
     session.add(post)
+    _end(job, now)
+    timeline.end(session, job, ("wait", "step", "attempt"), "done", now)
+    for warning in warnings:
+        timeline.warn(session, job, warning, now)
+    timeline.note(session, job, "completed", now)
+    outbox.tell_completed(session, job, post, warnings, now)
+    return post
+
+
+def _end(job: PublishJob, now: datetime) -> None:
     job.state = JobState.COMPLETED
     job.step = Step.RECORD
     job.progress = step_progress(Step.RECORD, 1.0)
@@ -48,9 +58,3 @@ def record_completed(
     job.is_leased = False
     job.finished_at = now
     job.error_code = job.error_category = job.error_message = job.error_hint = None
-    timeline.end(session, job, ("wait", "step", "attempt"), "done", now)
-    for warning in warnings:
-        timeline.warn(session, job, warning, now)
-    timeline.note(session, job, "completed", now)
-    outbox.tell_completed(session, job, post, warnings, now)
-    return post

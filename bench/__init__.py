@@ -1,0 +1,1 @@
+"""What `make bench` measures: medians of several runs on this machine, against real parts."""

@@ -437,12 +437,13 @@ def test_a_failure_with_status_200_is_a_failure(control: Sandbox, video: bytes) 
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
-@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("number", range(len(NONSENSE)))
 def test_nonsense_never_crashes_the_handler(
-    control: Sandbox, video: bytes, call: str, body: object, status: int
+    control: Sandbox, video: bytes, call: str, number: int
 ) -> None:
-    control.fault("INSTAGRAM", call, "error", status=status, body=body)
+    # Every nonsense meets every call and every status, though not every pair of them.
+    status = (200, 400, 500)[(number + CALLS.index(call)) % 3]
+    control.fault("INSTAGRAM", call, "error", status=status, body=NONSENSE[number])
     job = make_job(control, video)
     for _ in range(4):
         try:

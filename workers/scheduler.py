@@ -76,20 +76,27 @@ class SchedulerProcess:
         signal.signal(signal.SIGINT, self._stop)
         chores = threading.Thread(target=self._do_chores, name="chores", daemon=True)
         chores.start()
-        while not self._stopping.is_set():
-            try:
-                self._turn()
-            except RedisError as exc:
-                self._leads.clear()
-                logger.warning("Redis does not answer: %s", type(exc).__name__)
-                self._stopping.wait(REDIS_AWAY_SECONDS)
-            except _Stopped:
-                break
+        try:
+            while not self._stopping.is_set():
+                self._turn_or_wait()
+        except _Stopped:
+            pass
         self._resign()
+
+    def _turn_or_wait(self) -> None:
+        try:
+            self._turn()
+        except RedisError as exc:
+            self._leads.clear()
+            # Its connection may be dead without knowing it: on that nobody can ring.
+            self._bell.close()
+            logger.warning("Redis does not answer: %s", type(exc).__name__)
+            self._stopping.wait(REDIS_AWAY_SECONDS)
 
     def _turn(self) -> None:
         if not self._leadership.hold():
             self._leads.clear()
+            self._bell.close()  # a command still pending would take the leader's rings
             self._stopping.wait(TICK_SECONDS)
             return
         if not self._leads.is_set():
@@ -131,10 +138,14 @@ class SchedulerProcess:
                 chore(utcnow())
         except (RedisError, SQLAlchemyError) as exc:
             logger.warning("%s put off: %s", name, type(exc).__name__)
+        except Exception:
+            # Without this thread nothing that fell through would ever be found again.
+            logger.exception("bug in a chore: %s", name)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
-        self._stopping.set()
-        raise _Stopped
+        if not self._stopping.is_set():
+            self._stopping.set()
+            raise _Stopped
 
     def _resign(self) -> None:
         self._bell.close()

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -29,9 +30,12 @@ class Supervisor:
         self._children: dict[int, tuple[int, float]] = {}
         self._not_before: dict[int, float] = {}
         self._stopping = False
+        #: A pipe that nobody writes to: it ends when this process does, however it does.
+        self._lifeline = (-1, -1)
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT, then stop the children: kindly, and in the end by force."""
+        self._lifeline = os.pipe()
         signal.signal(signal.SIGTERM, self._request_stop)
         signal.signal(signal.SIGINT, self._request_stop)
         # What is loaded by now stays shared: a collection would write to every page of it.
@@ -61,6 +65,7 @@ class Supervisor:
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            threading.Thread(target=self._outlive_nobody, name="lifeline", daemon=True).start()
             self._work(number)
             status = 0
         except SystemExit as stop:
@@ -70,6 +75,13 @@ class Supervisor:
         finally:
             # Never back into the parent's code, whatever happened.
             os._exit(status)
+
+    def _outlive_nobody(self) -> None:
+        """Stop this child when its parent is gone: nobody would ever tell it to."""
+        reading, writing = self._lifeline
+        os.close(writing)
+        os.read(reading, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _reap(self) -> None:
         while self._children:

@@ -7,12 +7,15 @@ import os
 import socket
 import sys
 from types import FrameType
-from typing import Any
 
 from flask import Flask
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue, SimpleWorker
+from rq.executions import Execution
+from rq.job import Job
 from rq.worker import DequeueStrategy
+from rq.worker_registration import REDIS_WORKER_KEYS
 
 from app import create_base
 from app.config import Config, ConfigError
@@ -21,9 +24,12 @@ from app.ids import new_id
 from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, Run, RunQueue
 from workers import follow_ups, notify, pipeline
 from workers.lease import stop_requested
+from workers.pulse import PULSE_SECONDS, Pulse
 from workers.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
+#: RQ waits for a run 15 seconds less than this, then gives a sign of life and waits again.
+WORKER_TTL_SECONDS = PULSE_SECONDS + 15
 #: What runs call, loaded before the fork so that every child shares it.
 PRELOADED = (pipeline, notify, follow_ups)
 
@@ -40,18 +46,30 @@ class PublishWorker(SimpleWorker):
 
     def __init__(self, app: Flask, queues: list[RunQueue], connection: Redis) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
-        super().__init__(queues, name=name, connection=connection)
+        super().__init__(queues, name=name, connection=connection, worker_ttl=WORKER_TTL_SECONDS)
         self._app = app
 
-    def perform_job(self, *args: Any, **kwargs: Any) -> bool:
+    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         """Execute a run inside an application context of its own."""
-        with self._app.app_context():
-            return bool(super().perform_job(*args, **kwargs))
+        with self._app.app_context(), Pulse(self, job, execution):
+            return super().perform_job(job, queue, execution)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Give a sign of life; register again where Redis has forgotten this worker."""
+        if pipeline is None and not self.connection.sismember(REDIS_WORKER_KEYS, self.key):
+            self.connection.delete(self.key)
+            self.register_birth()  # type: ignore[no-untyped-call]
+        super().heartbeat(timeout, pipeline)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Take no more runs, and let the one at work hand its job back."""
         stop_requested.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Do nothing: a second signal, such as a terminal's beside the supervisor's, must not
+        break off the run that is about to hand its job back. The supervisor ends what is late.
+        """
 
 
 def main() -> None:

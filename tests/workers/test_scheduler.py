@@ -19,6 +19,7 @@ from app.config import Config
 from app.ids import new_id
 from app.queues import PUBLISH_QUEUES, PostScheduler, Run, RunQueue, Wake, wake
 from app.queues.scheduler import LEADER_KEY, LeadershipLost
+from sandbox.redis_server import RedisServer
 from tests.processes import Process, wait_until
 
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
@@ -143,6 +144,18 @@ def test_scheduler_survives_redis_losing_its_memory(redis: Redis, scheduler: Pro
     [one] = delay(0.3)
     assert wait_until(lambda: queued(redis), "the run") == [one.run_id]
     assert scheduler.terminate() == 0
+
+
+def test_told_to_stop_while_redis_is_away_it_ends_in_order(
+    scheduler: Process, redis_server: RedisServer
+) -> None:
+    redis_server.kill()
+    try:
+        wait_until(lambda: "does not answer" in scheduler.log.read_text(), "the outage")
+        assert scheduler.terminate() == 0
+    finally:
+        redis_server.start()
+    assert "Traceback" not in scheduler.log.read_text()
 
 
 def _logs(*processes: Process) -> list[str]:

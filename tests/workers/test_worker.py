@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ import imageio_ffmpeg
 import pytest
 from flask import Flask
 from redis import Redis
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from app.clock import utcnow
 from app.config import Config
@@ -22,9 +24,10 @@ from app.extensions import db
 from app.models import PublishJob, TimelineEntry, Video
 from app.publishing import steer
 from app.queues import PUBLISH_QUEUES, RunQueue, Wake, wake
-from app.states import FINAL_STATES, JobState
+from app.states import FINAL_STATES, JobState, Step
 from app.storage import Storage
 from app.videos.examine import describe, examine
+from sandbox.redis_server import RedisServer
 from tests.factories import make_job, make_video
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
@@ -182,6 +185,48 @@ def test_dead_child_is_replaced(platforms: Platforms, stored_film: Video, worker
     assert ended(job).state is JobState.COMPLETED
 
 
+def children(worker: Process) -> list[int]:
+    """Return what a worker's supervisor has forked."""
+    return [*map(int, Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split())]
+
+
+def registered(redis: Redis) -> bool:
+    """Tell whether a living worker is known to Redis."""
+    return bool(redis.exists(*redis.smembers(WORKERS_BY_QUEUE_KEY % "publish-tiktok"), b""))
+
+
+def test_children_do_not_outlive_their_supervisor(redis: Redis, worker: Process) -> None:
+    """Nobody would tell them to stop, and beside the next worker they would be too many."""
+    wait_until(lambda: registered(redis), "a worker at work")
+    orphans = children(worker)
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(_is_running, orphans)), "the end of the children")
+
+
+def test_second_signal_does_not_break_a_run_off(
+    platforms: Platforms, stored_film: Video, worker: Process
+) -> None:
+    """A terminal tells every process, then the supervisor tells its children again."""
+    platforms.fault("TIKTOK", "slow", call="tiktok.creator_info", seconds=4)
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    wait_until(lambda: row(job.id).step is Step.UPLOAD, "a call that takes its time")
+    worker.signal(signal.SIGINT)
+    time.sleep(1.2)  # RQ ignores a second signal within a second by itself
+    worker.signal(signal.SIGINT)
+    assert worker.terminate() == 0
+    assert not row(job.id).is_leased
+    assert "SystemExit" not in worker.log.read_text()
+
+
+def test_worker_is_known_again_after_redis_came_back_empty(
+    redis: Redis, redis_server: RedisServer, worker: Process
+) -> None:
+    wait_until(lambda: registered(redis), "the worker")
+    redis_server.kill()
+    redis_server.start()
+    wait_until(lambda: registered(redis), "the same worker")
+
+
 @pytest.mark.parametrize("platform", ["TIKTOK", "INSTAGRAM", "YOUTUBE"])
 def test_memory_stays_flat_with_a_300_mb_video(
     platform: str,
@@ -231,6 +276,13 @@ def test_no_token_in_any_log_line(
     assert "upload_id=" not in lines and "upload_token" not in lines
     kept = RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).finished_job_registry.get_job_ids()
     assert len(kept) == 1
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _sha256(path: Path) -> str:

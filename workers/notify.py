@@ -14,6 +14,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.models import Notification
 from app.publishing.transaction import transaction
+from app.queues import current_redis
 from app.states import NotificationState
 from workers.errors import PublishError
 from workers.lease import stop_requested
@@ -28,6 +29,9 @@ PAUSES = tuple(
 GIVE_UP_AFTER = timedelta(days=3)
 #: For how long one worker alone may be delivering a notification.
 TURN = timedelta(seconds=60)
+#: There while the receiver is left alone, since it did not answer a moment ago.
+SILENT_KEY = "publish:receiver:silent"
+SILENT_SECONDS = 30
 
 
 def deliver() -> None:
@@ -35,15 +39,25 @@ def deliver() -> None:
 
     Does nothing where no receiver is set: the notifications stay stored. At least once: a
     worker that dies between the answer and the note of it sends the same id again.
+
+    A receiver that does not answer is left alone for a while by all workers: each attempt may
+    hold one up for half a minute, and posts are what workers are for.
     """
     config: Config = current_app.config["SETTINGS"]
     if not config.webhook_url:
         return
-    while not stop_requested.is_set():
+    connection = current_redis()
+    while not stop_requested.is_set() and not connection.exists(SILENT_KEY):
         notification = _take_one(utcnow())
         if notification is None:
             return
-        problem = _send(config, notification)
+        try:
+            status = send_webhook(config, notification.id, notification.body)
+        except PublishError as error:
+            connection.set(SILENT_KEY, "1", ex=SILENT_SECONDS)
+            problem: str | None = error.code
+        else:
+            problem = None if 200 <= status < 300 else f"http_{status}"
         _settle(notification, problem, utcnow())
 
 
@@ -86,15 +100,6 @@ def _take_one(now: datetime) -> Notification | None:
             if taken.rowcount == 1:
                 session.refresh(found)
                 return found
-
-
-def _send(config: Config, notification: Notification) -> str | None:
-    """Post one notification; return what went wrong, or None."""
-    try:
-        status = send_webhook(config, notification.id, notification.body)
-    except PublishError as error:
-        return error.code
-    return None if 200 <= status < 300 else f"http_{status}"
 
 
 def _settle(notification: Notification, problem: str | None, now: datetime) -> None:

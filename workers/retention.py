@@ -19,7 +19,7 @@ from app.config import Config
 from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
 from app.publishing.transaction import transaction
 from app.queues import QUEUE_NAMES, RESULT_TTL_SECONDS, Run, RunQueue, current_redis
-from app.states import FINAL_STATES, NotificationState
+from app.states import FINAL_STATES
 
 logger = logging.getLogger(__name__)
 KEEP_COMPLETED = 100
@@ -38,8 +38,9 @@ def keep_run(remove: bool | int, *, is_failure: bool) -> bool:
     if run is None or remove is True or (remove is not False and remove == 0):
         return False
     run.result_ttl = RESULT_TTL_SECONDS
-    if remove is not False:
-        trim(run.origin, int(remove) - 1, is_failure=is_failure)
+    default = KEEP_FAILED if is_failure else KEEP_COMPLETED
+    keep = default if remove is False else int(remove)
+    trim(run.origin, keep - 1, is_failure=is_failure)
     return True
 
 
@@ -66,17 +67,15 @@ def trim(queue_name: str, keep: int, *, is_failure: bool) -> int:
 
 
 def prune(now: datetime) -> None:
-    """Delete what is past its time: jobs, their timelines, delivered notifications, keys, runs."""
+    """Delete what is past its time: jobs, their timelines, notifications, keys, runs."""
     config: Config = current_app.config["SETTINGS"]
     before = now - timedelta(days=config.retention_days)
     while _prune_jobs(before) == BATCH:
         pass
     with transaction() as session:
         session.execute(
-            delete(Notification).where(
-                Notification.created_at < before,
-                Notification.state != NotificationState.PENDING,
-            )
+            # Also what was never sent, because no receiver is set.
+            delete(Notification).where(Notification.created_at < before)
         )
         session.execute(
             delete(IdempotencyKey).where(IdempotencyKey.created_at < now - IDEMPOTENCY_KEEP)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from flask import current_app
 from redis import Redis
 from sqlalchemy import exists, select
 
+from app.config import Config
 from app.ids import new_id
 from app.models import Notification, PublishedPost, PublishJob
 from app.publishing.transaction import transaction
 from app.queues import (
+    MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
     QUEUE_NAMES,
     RunQueue,
@@ -30,6 +33,8 @@ from app.states import OPEN_STATES, NotificationState
 logger = logging.getLogger(__name__)
 #: Rows looked at per platform and sweep: more than a queue of that length needs no help.
 LOOK = 1000
+#: Runs of maintenance that may wait before no more are added.
+MAINTENANCE_MAX = 4
 #: There while Redis has not lost its memory since the delayed runs were last put into it.
 MEMORY_KEY = "publish:memory"
 
@@ -47,7 +52,10 @@ def sweep(now: datetime) -> None:
         connection.set(MEMORY_KEY, "1")
     for platform, queue_name in PUBLISH_QUEUES.items():
         _wake_missing(platform, queue_name, connection, now)
-    if _is_any_due(now):
+    if RunQueue(MAINTENANCE_QUEUE, connection).count >= MAINTENANCE_MAX:
+        return  # nobody works on them, and each of them works on all there is
+    config: Config = current_app.config["SETTINGS"]
+    if config.webhook_url and _is_any_due(now):
         wake_maintenance()
     if _is_follow_up_due(now):
         wake_maintenance(FOLLOW_UP)

@@ -19,9 +19,10 @@ from app.models import Notification
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
 from app.publishing.timeline import Failure
+from app.queues import current_redis
 from app.states import NotificationState
 from tests.factories import make_job
-from workers.notify import deliver
+from workers.notify import SILENT_KEY, deliver
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -167,3 +168,17 @@ def test_nobody_listening_loses_nothing(receiver: Receiver) -> None:
     [notification] = stored()
     assert notification.state is NotificationState.PENDING
     assert notification.last_error == "connection_lost"
+
+
+@pytest.mark.usefixtures("context")
+def test_receiver_that_does_not_answer_holds_no_worker_up(receiver: Receiver) -> None:
+    """One attempt tells that nobody is there; the others would each wait for that in vain."""
+    receiver.server.server_close()
+    for _ in range(3):
+        fail_one()
+    for _ in range(2):
+        deliver()
+    assert sorted(notification.deliveries for notification in stored()) == [0, 0, 1]
+    current_redis().delete(SILENT_KEY)
+    deliver()
+    assert sum(notification.deliveries for notification in stored()) == 2

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from redis import Redis
 
 from app.clock import utcnow
+from app.config import Config
 from app.extensions import db
 from app.models import PublishJob
 from app.publishing import outcomes
@@ -15,10 +18,16 @@ from app.publishing.claims import claim_next
 from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
 from sandbox.redis_server import RedisServer
 from tests.factories import make_job
-from workers.sweeper import sweep
+from workers.sweeper import MAINTENANCE_MAX, sweep
 
 pytestmark = pytest.mark.usefixtures("context")
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Settings with a receiver that nothing is sent to here."""
+    return replace(config, webhook_url="http://127.0.0.1:9/hook", webhook_secret="whsec_c2VjcmV0")
 
 
 def queued(redis: Redis, name: str = QUEUE) -> int:
@@ -89,3 +98,25 @@ def test_undelivered_notifications_wake_a_worker(redis: Redis) -> None:
     redis.flushall()
     sweep(utcnow())
     assert queued(redis, MAINTENANCE_QUEUE) == 1
+
+
+def test_maintenance_that_nobody_does_is_not_piled_up(redis: Redis) -> None:
+    make_job()
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None
+    outcomes.cancelled(claim, utcnow())
+    for _ in range(3 * MAINTENANCE_MAX):
+        sweep(utcnow())
+    assert queued(redis, MAINTENANCE_QUEUE) == MAINTENANCE_MAX
+
+
+def test_idle_service_without_a_receiver_wakes_nobody(app: Flask, redis: Redis) -> None:
+    """Notifications are stored for ever due then: looking at them every sweep costs commands."""
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], webhook_url="")
+    make_job()
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None
+    outcomes.cancelled(claim, utcnow())
+    redis.flushall()
+    sweep(utcnow())
+    assert queued(redis, MAINTENANCE_QUEUE) == 0

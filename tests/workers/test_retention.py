@@ -1,0 +1,58 @@
+"""What is kept, for how long, and what stays for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from app.clock import utcnow
+from app.extensions import db
+from app.models import Notification, PublishedPost, PublishJob, TimelineEntry
+from app.publishing import outcomes
+from app.publishing.claims import claim_next
+from app.queues import PUBLISH_QUEUES, RunQueue
+from tests.factories import make_job
+from workers.retention import prune, trim
+
+pytestmark = pytest.mark.usefixtures("context")
+QUEUE = PUBLISH_QUEUES["TIKTOK"]
+
+
+def complete_one(job: PublishJob) -> None:
+    """Let a job end well."""
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None and claim.job_id == job.id
+    outcomes.complete(claim, utcnow(), platform_post_id=job.id, url=None)
+
+
+def count(kind: type) -> int:
+    """Count the rows of a table."""
+    found = db.session.query(kind).count()
+    db.session.commit()
+    return found
+
+
+def test_jobs_and_what_tells_of_them_go_after_their_time_and_posts_stay() -> None:
+    """Also notifications that were never sent, since there is no receiver here."""
+    complete_one(make_job())
+    unfinished = make_job()
+    prune(utcnow() + timedelta(days=89))
+    assert (count(PublishJob), count(Notification)) == (2, 1)
+    prune(utcnow() + timedelta(days=91))
+    assert [job.id for job in db.session.query(PublishJob)] == [unfinished.id]
+    assert (count(Notification), count(PublishedPost)) == (0, 1)
+    assert count(TimelineEntry) == 2
+
+
+def test_oldest_runs_are_dropped_with_all_their_keys(redis: Redis) -> None:
+    queue = RunQueue(QUEUE, redis)
+    registry = queue.finished_job_registry
+    for number in range(3):
+        run = queue.enqueue("builtins.print", job_id=f"run-{number}")
+        registry.add(run, 1000 + number)
+        redis.xadd(f"rq:results:{run.id}", {"type": "1"})
+    assert trim(QUEUE, 1, is_failure=False) == 2
+    assert registry.get_job_ids(cleanup=False) == ["run-2"]
+    assert not redis.exists("rq:job:run-0", "rq:results:run-0")

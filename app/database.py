@@ -13,6 +13,14 @@ from app.extensions import db
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 15
 
+#: A server that vanished without a word is noticed within this, not after the system's hours.
+_KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 1000 * STATEMENT_SECONDS,
+}
+
 
 def engine_options(database_url: str) -> dict[str, Any]:
     """Return SQLAlchemy's options for a database URL; makes the folder of a SQLite file."""
@@ -20,14 +28,20 @@ def engine_options(database_url: str) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         if url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        return {"connect_args": {"timeout": LOCK_SECONDS}}
+        return {"hide_parameters": True, "connect_args": {"timeout": LOCK_SECONDS}}
     timeouts = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
     return {
+        # The values of a statement that failed would get into logs and RQ's lists of failures.
+        "hide_parameters": True,
         "pool_pre_ping": True,
         "pool_size": 5,
         "max_overflow": 15,
         "pool_timeout": 10,
-        "connect_args": {"connect_timeout": 5, "options": f"{timeouts} -c timezone=UTC"},
+        "connect_args": {
+            "connect_timeout": 5,
+            "options": f"{timeouts} -c timezone=UTC",
+            **_KEEPALIVE,
+        },
     }
 
 

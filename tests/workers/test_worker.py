@@ -70,7 +70,7 @@ def ended(job: PublishJob) -> PublishJob:
 
 def bytes_received(platforms: Platforms, call: str) -> int:
     """Count the bytes that a platform got, over all calls of a name."""
-    return sum(entry.get("bytes_received") or 0 for entry in platforms.journal(call))
+    return sum(entry["bytes"] for entry in platforms.journal(call))
 
 
 def end_lease(job: PublishJob) -> None:

@@ -1,0 +1,165 @@
+"""What every platform's handler must do, whatever the platform: one suite for all of them.
+
+A fourth platform joins by its entry in `CALLS`. The judge is the sandbox's list of live posts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+
+from app.platforms import PLATFORMS
+from sandbox.core.errors import ErrorSpec
+from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_of
+from workers.errors import Ambiguous, PublishError, TokenExpired
+from workers.platforms.base import Api, Draft, Handler, Published
+
+#: The calls by which each platform is published to, in their order.
+CALLS: dict[str, tuple[str, ...]] = {
+    "TIKTOK": ("tiktok.creator_info", "tiktok.init", "tiktok.upload", "tiktok.status"),
+    "INSTAGRAM": (
+        "instagram.quota",
+        "instagram.container",
+        "instagram.upload",
+        "instagram.container_status",
+        "instagram.publish",
+        "instagram.media",
+    ),
+    "YOUTUBE": ("youtube.session", "youtube.upload", "youtube.videos"),
+}
+PLATFORM_CALLS = [(platform, call) for platform, calls in CALLS.items() for call in calls]
+#: What may happen to any call.
+FAULTS: dict[str, tuple[str, dict[str, object]]] = {
+    "cut before it is read": ("cut", {}),
+    "answer lost": ("lost_answer", {}),
+    "garbage": ("garbage", {}),
+    "empty": ("empty", {}),
+    "HTTP 500": ("error", {"status": 500, "body": ""}),
+    "HTTP 503 as HTML": ("error", {"status": 503, "body": "<html>busy</html>"}),
+    "HTTP 429": ("error", {"status": 429, "body": "", "retry_after": 30}),
+}
+
+
+def codes() -> Iterator[tuple[str, str, str]]:
+    """Give every error that a platform may answer, with one call that it answers to."""
+    for platform, calls in CALLS.items():
+        errors: dict[str, ErrorSpec]
+        errors = import_module(f"sandbox.{platform.lower()}.errors").ERRORS
+        for code, error in errors.items():
+            for call in calls:
+                if call in error.calls:
+                    yield platform, call, code
+
+
+def handler_of(platform: str, url: str) -> Handler:
+    """Return a platform's handler, with the sandbox for its hosts."""
+    module, _, name = PLATFORMS[platform].handler.partition(":")
+    hosts = {
+        "TIKTOK": (f"{url}/tiktok", ""),
+        "INSTAGRAM": (f"{url}/graph", f"{url}/instagram"),
+        "YOUTUBE": (f"{url}/youtube", f"{url}/google"),
+    }
+    api_url, oauth_url = hosts[platform]
+    handler: Handler = getattr(import_module(module), name)(
+        Api(
+            url=api_url,
+            oauth_url=oauth_url,
+            version="v26.0",
+            client_id="sandbox-client",
+            client_secret="sandbox-secret",
+            poll_seconds=5.0,
+        )
+    )
+    return handler
+
+
+def job_on(platform: str, control: Sandbox, data: bytes) -> Job:
+    """Return a job for a fresh account."""
+    return Job(
+        handler=handler_of(platform, control.url),
+        sandbox=control,
+        access=access_of(control.account(platform)),
+        source=MemorySource(data),
+        draft=Draft(
+            text="A film #fun",
+            title="A film" if platform == "YOUTUBE" else "",
+            privacy="public",
+            duration_seconds=4.0,
+            marker="01JOB",
+        ),
+    )
+
+
+def check_live_once(control: Sandbox, data: bytes) -> None:
+    """Check that the video is live, whole, and only once."""
+    assert [post["sha256"] for post in control.posts()] == [hashlib.sha256(data).hexdigest()]
+
+
+def outcome(job: Job) -> Published | PublishError:
+    """Carry a job through as far as it goes by itself."""
+    try:
+        return job.carry_through()
+    except PublishError as error:
+        return error
+
+
+@pytest.mark.parametrize("platform", CALLS)
+def test_video_goes_live_whole_by_the_calls_named(
+    platform: str, control: Sandbox, video: bytes
+) -> None:
+    job = job_on(platform, control, video)
+    job.carry_through()
+    check_live_once(control, video)
+    assert list(dict.fromkeys(control.call_names())) == list(CALLS[platform])
+    assert job.source.open_streams == 0
+    assert job.journal.commits >= 1
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("platform", "call"), PLATFORM_CALLS)
+def test_fault_of_any_call_costs_neither_the_post_nor_a_second_one(
+    platform: str, call: str, fault: str, control: Sandbox, video: bytes
+) -> None:
+    kind, fields = FAULTS[fault]
+    control.fault(platform, call, kind, **fields)
+    job = job_on(platform, control, video)
+    assert isinstance(outcome(job), Published)
+    check_live_once(control, video)
+    assert job.source.open_streams == 0
+
+
+@pytest.mark.parametrize("platform", CALLS)
+def test_connection_cut_amid_the_bytes_is_resumed(
+    platform: str, control: Sandbox, video: bytes
+) -> None:
+    half = len(video) // 2
+    control.fault(platform, _upload(platform), "cut", after_bytes=half)
+    job_on(platform, control, video).carry_through()
+    check_live_once(control, video)
+    uploads = control.calls(_upload(platform))
+    assert sum(call["bytes"] for call in uploads) == len(video)
+
+
+@pytest.mark.parametrize(("platform", "call", "code"), list(codes()))
+def test_listed_error_is_classified_and_never_doubles_a_post(
+    platform: str, call: str, code: str, control: Sandbox, video: bytes
+) -> None:
+    control.fault(platform, call, "error", code=code)
+    job = job_on(platform, control, video)
+    found = outcome(job)
+    if isinstance(found, TokenExpired):
+        found = outcome(job)  # the pipeline refreshes the token and goes on
+    if isinstance(found, Published):
+        check_live_once(control, video)
+        return
+    assert found.code and found.category and found.detail
+    if not isinstance(found, Ambiguous) and job.journal.commits == 0:
+        assert control.posts() == []
+    assert len(control.posts()) <= 1
+
+
+def _upload(platform: str) -> str:
+    return next(call for call in CALLS[platform] if call.endswith(".upload"))

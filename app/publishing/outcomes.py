@@ -8,7 +8,7 @@ for its next turn, a day where a limit holds it, to find that out.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -25,6 +25,9 @@ from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_maintenance
 from app.states import AccountState, JobState
+
+#: Added to the hint of a job that failed when the platform may already have published it.
+MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool 
         if upload_is_dead:
             job.checkpoint = None
             job.committed_at = None
+        elif job.is_committed and failure.category != "ambiguous":
+            failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
         _explain(job, failure)
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)

@@ -181,7 +181,9 @@ def test_retry_after_failure_finds_what_is_already_live(
     platforms.fault("TIKTOK", "lost_answer", call="tiktok.upload")
     platforms.fault("TIKTOK", "error", call="tiktok.status", code="scope_not_authorized")
     job = make_job("TIKTOK", account=account, video=stored_film)
-    assert run_to_end(job).state is JobState.FAILED
+    failed = run_to_end(job)
+    assert failed.state is JobState.FAILED
+    assert failed.error_hint is not None and "It may be live already" in failed.error_hint
     assert len(platforms.posts()) == 1
     db.session.get_one(Account, account.id).state = AccountState.ACTIVE  # connected again
     db.session.commit()

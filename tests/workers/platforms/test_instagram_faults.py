@@ -270,9 +270,8 @@ def test_a_read_that_is_refused_after_publishing_settles_nothing(
     with pytest.raises(Transient):
         job.run()
     control.fault("INSTAGRAM", STATUS, "error", code="10")
-    with pytest.raises(AccountRefused) as caught:
+    with pytest.raises(AccountRefused):
         job.run()
-    assert "may be live" in caught.value.hint
     assert isinstance(job.run(), Published)
     assert len(control.posts()) == 1
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from workers.errors import (
-    AccountRefused,
     PublishError,
     RateLimited,
     RequestRefused,
@@ -81,8 +80,7 @@ def read_container(graph: Graph, upload: InstagramUpload) -> Container | None:
 def while_maybe_live(upload: InstagramUpload) -> Iterator[None]:
     """Let no read end the job as if nothing were live, once it was to be published.
 
-    A read that the platform refuses settles nothing, so it is to be tried again; where only the
-    account's owner can help, the hint says what else there is to look at.
+    A read that the platform refuses settles nothing, so it is to be tried again.
     """
     try:
         yield
@@ -90,13 +88,6 @@ def while_maybe_live(upload: InstagramUpload) -> Iterator[None]:
         if upload.publishing_at is None or error.upload_is_dead:
             raise
         raise Transient(error.code, error.detail, hint=error.hint) from error
-    except AccountRefused as error:
-        if upload.publishing_at is None or error.upload_is_dead:
-            raise
-        hint = f"{error.hint}; the post may be live already, so look before posting it again"
-        raise AccountRefused(
-            error.code, error.detail, hint=hint, reconnect=error.reconnect
-        ) from error
 
 
 def death_of(container: Container) -> PublishError:

@@ -24,6 +24,7 @@ class Config:
     redis_url: str
     public_url: str
     port: int = 8000
+    web_concurrency: int = 2
 
     video_dir: Path = VAR_DIR / "videos"
     r2_endpoint_url: str = ""

@@ -16,7 +16,7 @@ except ConfigError as error:
 
 bind = f"0.0.0.0:{_config.port}"
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+workers = _config.web_concurrency
 threads = 8
 #: Longer than the slowest look into a video's header; uploads keep their own time.
 timeout = 120

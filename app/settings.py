@@ -21,11 +21,11 @@ from app.environment import Environment, is_url
 from app.platforms import PLATFORMS
 
 _POLL_BOUNDS = (0.05, 3600.0)
+JWT_SECRET_MIN_BYTES = 32
 _SECRETS_AND_IDS = (
     "R2_BUCKET",
     "R2_ACCESS_KEY_ID",
     "R2_SECRET_ACCESS_KEY",
-    "JWT_SECRET",
     "ADMIN_USERNAME",
     "ADMIN_PASSWORD",
     "TIKTOK_CLIENT_KEY",
@@ -53,6 +53,8 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
         redis_url=_redis_url(env),
         public_url=env.url("PUBLIC_URL", f"http://127.0.0.1:{port}"),
         port=port,
+        web_concurrency=env.number("WEB_CONCURRENCY", 2, int, (1, 64)),
+        jwt_secret=_jwt_secret(env),
         video_dir=Path(env.text("VIDEO_DIR") or VAR_DIR / "videos"),
         api_keys=env.several("API_KEYS"),
         token_encryption_keys=_encryption_keys(env),
@@ -96,6 +98,8 @@ def _check_groups(env: Environment) -> None:
     """Check the settings that make sense only together."""
     env.together("R2_ENDPOINT_URL", "R2_BUCKET", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY")
     env.together("ADMIN_USERNAME", "ADMIN_PASSWORD")
+    env.together("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET")
+    env.together("YOUTUBE_CLIENT_ID", "YOUTUBE_CLIENT_SECRET")
     env.together("WEBHOOK_URL", "WEBHOOK_SECRET")
     if env.text("DATABASE_URL") and not env.text("TOKEN_ENCRYPTION_KEYS"):
         env.fault("TOKEN_ENCRYPTION_KEYS", "is required as soon as DATABASE_URL is set")
@@ -133,6 +137,14 @@ def _encryption_keys(env: Environment) -> tuple[str, ...]:
         except ValueError:
             env.fault("TOKEN_ENCRYPTION_KEYS", f"key {position} is not a Fernet key")
     return keys
+
+
+def _jwt_secret(env: Environment) -> str:
+    value = env.text("JWT_SECRET")
+    # RFC 7518 §3.2: a key of HS256 has at least as many bits as the hash.
+    if value and len(value.encode()) < JWT_SECRET_MIN_BYTES:
+        env.fault("JWT_SECRET", f"has at least {JWT_SECRET_MIN_BYTES} characters")
+    return value
 
 
 def _sentry_dsn(env: Environment) -> str:

@@ -21,6 +21,8 @@ from sandbox.films import make_film
 from sandbox.receiver import WebhookReceiver
 from sandbox.stack import VAR_DIR, Stack, StackError
 
+#: Apart from what `make run` keeps, so that both may run at once.
+DEMO_DIR = VAR_DIR / "demo"
 PLATFORMS = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
 FINAL = ("completed", "failed", "cancelled")
 SCHEDULE_AHEAD = timedelta(seconds=12)
@@ -57,7 +59,7 @@ class Demo:
     def publish(self) -> None:
         """One video everywhere at once, one on schedule, and a staggered batch."""
         films = [
-            self._caller.upload(make_film(VAR_DIR / "demo" / f"film-{hue}.mp4", seconds=4, hue=hue))
+            self._caller.upload(make_film(DEMO_DIR / f"film-{hue}.mp4", seconds=4, hue=hue))
             for hue in (0, 120, 240)
         ]
         everywhere = [self._post(films[0], platform, "Now, everywhere") for platform in PLATFORMS]
@@ -169,12 +171,12 @@ def run(console: Console, receiver: WebhookReceiver, stack: Stack) -> list[str]:
 def main() -> int:
     """Run the demo and return the exit status."""
     console = Console()
-    log_path = VAR_DIR / "demo" / "stack.log"
+    log_path = DEMO_DIR / "stack.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     console.print("Starting Redis, the platform sandbox, web, worker and scheduler …")
     try:
         with log_path.open("wb") as log:
-            stack = Stack(log)
+            stack = Stack(log, DEMO_DIR)
             with WebhookReceiver(stack.secrets.webhook_secret) as receiver:
                 stack.environment["WEBHOOK_URL"] = receiver.url
                 stack.environment["WEBHOOK_SECRET"] = stack.secrets.webhook_secret

@@ -6,6 +6,7 @@ the Procfile exactly as a platform would start them.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -54,6 +55,7 @@ class Stack:
         self._log = log
         self._var_dir = var_dir
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._lock_file: IO[str] | None = None
         self._redis = RedisServer(var_dir / "redis", log)
         self.secrets = development_secrets(var_dir)
         self.ports = Ports(
@@ -109,6 +111,7 @@ class Stack:
         self.stop()
 
     def _start(self) -> None:
+        self._lock()
         commands = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
         try:
             self._redis.start()
@@ -124,6 +127,15 @@ class Stack:
             self._spawn(name, f"exec {command}")
         self._await("the sandbox", lambda: answers(f"{self.sandbox_url}/_sandbox/posts"))
         self._await("the API", lambda: answers(f"{self.api_url}/readyz"))
+
+    def _lock(self) -> None:
+        """Keep a second stack off the same files: it would share their Redis and database."""
+        self._var_dir.mkdir(parents=True, exist_ok=True)
+        self._lock_file = (self._var_dir / "stack.lock").open("w")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise StackError(f"another stack is running on {self._var_dir}") from exc
 
     def _spawn(self, name: str, command: str) -> None:
         process = subprocess.Popen(
@@ -175,6 +187,8 @@ class Stack:
                 process.wait()
         self._processes.clear()
         self._redis.stop()
+        if self._lock_file is not None:
+            self._lock_file.close()
 
 
 def free_port(wanted: int) -> int:

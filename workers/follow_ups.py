@@ -6,6 +6,7 @@ Reads only: whatever comes of it, the job stays completed and nothing is posted 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Session, undefer
 
 from app.clock import utcnow
 from app.crypto import UndecryptableError
-from app.models import PublishedPost, PublishJob, Video
+from app.models import PublishedPost, PublishJob, TimelineEntry, Video
+from app.publishing import timeline
 from app.publishing.transaction import transaction
 from workers import tokens
 from workers.contexts import reading_context
@@ -98,3 +100,18 @@ def _store(post: PublishedPost, found: Published, now: datetime) -> None:
         row.url = found.url or row.url
         if not found.follow_up:
             row.follow_up_at = None
+            _tell_owner(session, row.job_id, found.warnings, now)
+
+
+def _tell_owner(session: Session, job_id: str, warnings: Sequence[str], now: datetime) -> None:
+    """Add to the timeline what was not known when the post went live."""
+    job = session.get(PublishJob, job_id)
+    if job is None:
+        return
+    query = select(TimelineEntry.error_message).where(
+        TimelineEntry.job_id == job_id, TimelineEntry.name == "warning"
+    )
+    known = set(session.scalars(query))
+    for warning in warnings:
+        if warning not in known:
+            timeline.warn(session, job, warning, now)

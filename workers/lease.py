@@ -13,6 +13,7 @@ from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.errors import RunStopped, Superseded
 from app.publishing.holding import RENEW_SECONDS, renew
+from workers.background import Repeated
 
 logger = logging.getLogger(__name__)
 #: Set by the process when it was told to end; runs hand their job back at the next safe point.
@@ -32,12 +33,11 @@ class LeaseKeeper:
     def __init__(self, app: Flask, claim: Claim) -> None:
         self._app = app
         self._claim = claim
-        self._done = threading.Event()
         self._lost = False
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._renewals = Repeated("lease", RENEW_SECONDS, self._renew)
 
     def __enter__(self) -> LeaseKeeper:
-        self._thread.start()
+        self._renewals.__enter__()
         return self
 
     def __exit__(
@@ -46,8 +46,7 @@ class LeaseKeeper:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._done.set()
-        self._thread.join()
+        self._renewals.__exit__(kind, error, traceback)
 
     def check(self) -> None:
         """Raise `Superseded` when the lease is lost, `Stopping` when the process must end."""
@@ -56,13 +55,11 @@ class LeaseKeeper:
         if stop_requested.is_set():
             raise Stopping(self._claim.job_id)
 
-    def _keep(self) -> None:
-        while not self._done.wait(RENEW_SECONDS):
-            try:
-                with self._app.app_context():
-                    self._lost = not renew(self._claim, utcnow())
-            except SQLAlchemyError as exc:
-                # The lease outlives two failed renewals; every write checks it anyway.
-                logger.warning("lease not renewed: %s", type(exc).__name__)
-            if self._lost:
-                return
+    def _renew(self) -> bool:
+        try:
+            with self._app.app_context():
+                self._lost = not renew(self._claim, utcnow())
+        except SQLAlchemyError as exc:
+            # The lease outlives two failed renewals; every write checks it anyway.
+            logger.warning("lease not renewed: %s", type(exc).__name__)
+        return not self._lost

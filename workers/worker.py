@@ -6,11 +6,13 @@ import logging
 import os
 import socket
 import sys
+from functools import partial
 from types import FrameType
 
 from flask import Flask
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.executions import Execution
 from rq.job import Job
@@ -23,11 +25,13 @@ from app.extensions import db
 from app.ids import new_id
 from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, Run, RunQueue
 from workers import follow_ups, notify, pipeline
+from workers.background import Repeated
 from workers.lease import stop_requested
-from workers.pulse import PULSE_SECONDS, Pulse
 from workers.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
+#: A worker that is idle or busy is heard of this often, and forgotten soon after.
+PULSE_SECONDS = 60
 #: RQ waits for a run 15 seconds less than this, then gives a sign of life and waits again.
 WORKER_TTL_SECONDS = PULSE_SECONDS + 15
 #: What runs call, loaded before the fork so that every child shares it.
@@ -51,8 +55,17 @@ class PublishWorker(SimpleWorker):
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         """Execute a run inside an application context of its own."""
-        with self._app.app_context(), Pulse(self, job, execution):
+        beat = partial(self._beat, job, execution)
+        with self._app.app_context(), Repeated("pulse", PULSE_SECONDS, beat):
             return super().perform_job(job, queue, execution)
+
+    def _beat(self, job: Job, execution: Execution) -> bool:
+        """Give a sign of life amid a run; RQ's simple worker does so only between two."""
+        try:
+            self.maintain_heartbeats(job, execution)
+        except RedisError as exc:
+            logger.warning("no sign of life given: %s", type(exc).__name__)
+        return True
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Give a sign of life; register again where Redis has forgotten this worker."""

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from app.ids import new_id
-
+SOME_ID = "01M857G6RK4GB7XFVPFZ7G88S9"
 PAGE = {"Origin": "https://app.example"}
 
 
@@ -17,8 +16,8 @@ PAGE = {"Origin": "https://app.example"}
     [
         ("GET", "/api/publish"),
         ("POST", "/api/publish"),
-        ("PATCH", f"/api/publish/{new_id()}"),
-        ("DELETE", f"/api/accounts/{new_id()}"),
+        ("PATCH", f"/api/publish/{SOME_ID}"),
+        ("DELETE", f"/api/accounts/{SOME_ID}"),
         ("PUT", "/api/videos/uploads/some.link"),
     ],
 )

@@ -1,0 +1,74 @@
+"""The doctor: what is right is said to be, and what is wrong is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import create_base
+from app.config import Config
+from app.extensions import db
+from tests.factories import make_account
+from workers import doctor
+
+pytestmark = pytest.mark.usefixtures("platforms")
+
+
+def findings(config: Config) -> dict[str, doctor.Finding]:
+    """Examine settings; findings by the variable they are about."""
+    app = create_base(config)
+    with app.app_context():
+        found = [check(config) for check in doctor.CHECKS]
+        db.session.remove()
+        db.engine.dispose()
+    app.extensions["redis"].close()
+    return {finding.part: finding for finding in found}
+
+
+def test_healthy_settings_have_no_fault(app: Flask, config: Config, context: None) -> None:
+    make_account()
+    faults = [finding for finding in findings(config).values() if not finding.is_good]
+    assert faults == []
+
+
+def test_tables_that_are_not_there_are_told_with_the_command(
+    config: Config, tmp_path: Path
+) -> None:
+    found = findings(replace(config, database_url=f"sqlite:///{tmp_path / 'empty.db'}"))
+    assert not found["DATABASE_URL"].is_good
+    assert "flask --app app db upgrade" in found["DATABASE_URL"].sentence
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "part"),
+    [
+        ("database_url", "postgresql+psycopg://nobody@127.0.0.1:9/none", "DATABASE_URL"),
+        ("redis_url", "redis://127.0.0.1:9", "REDIS_URL"),
+        ("api_keys", (), "API_KEYS"),
+        ("tiktok_client_secret", "wrong", "TIKTOK_CLIENT_KEY"),
+        ("tiktok_client_key", "", "TIKTOK_CLIENT_KEY"),
+        ("youtube_client_secret", "wrong", "YOUTUBE_CLIENT_ID"),
+        ("webhook_url", "http://127.0.0.1:9/hook", "WEBHOOK_URL"),
+        ("r2_endpoint_url", "http://127.0.0.1:9", "R2_ENDPOINT_URL"),
+    ],
+)
+def test_wrong_part_is_named(config: Config, field: str, value: object, part: str) -> None:
+    extra: dict[str, object] = {
+        "webhook_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "r2_bucket": "videos",
+        "r2_access_key_id": "id",
+        "r2_secret_access_key": "secret",
+    }
+    settings: dict[str, object] = {"jwt_secret": "", **extra, field: value}
+    found = findings(replace(config, **settings))  # type: ignore[arg-type]
+    assert not found[part].is_good
+
+
+def test_dropped_key_is_told(config: Config, app: Flask, context: None) -> None:
+    make_account()
+    other = "8mUJXk0uGgRjG0pPz3kpHzGf4l4rQh0dW5v0w1o2n3M="
+    found = findings(replace(config, token_encryption_keys=(other,)))
+    assert not found["TOKEN_ENCRYPTION_KEYS"].is_good

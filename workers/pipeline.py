@@ -19,7 +19,14 @@ from app.publishing.errors import CancelRequested, RunStopped, Superseded
 from app.publishing.holding import forget_upload
 from app.publishing.timeline import Failure
 from app.states import Step, step_progress
-from workers.errors import Category, PublishError
+from workers.errors import PublishError
+from workers.failures import (
+    checkpoint_unreadable,
+    failure_of,
+    internal,
+    outcome_unknown,
+    workers_lost,
+)
 from workers.handlers import load_handler
 from workers.lease import LeaseKeeper, Stopping, stop_requested
 from workers.platforms.base import Processing, Published
@@ -139,7 +146,7 @@ def _act(
         forget_upload(claim)
         outcomes.hand_back(claim, now)
     elif decision.action is Action.GIVE_UP_UNKNOWN:
-        return _fail(claim, _unknown(failure))
+        return _fail(claim, outcome_unknown(failure))
     else:
         return _fail(claim, failure, upload_is_dead=error.upload_is_dead)
     return None
@@ -166,57 +173,17 @@ def _fail(claim: Claim, failure: Failure, *, upload_is_dead: bool = False) -> di
 
 def _fail_internal(claim: Claim, bug: Exception) -> None:
     logger.exception("bug in a run", extra={"jobId": claim.job_id})
-    failure = Failure(
-        type(bug).__name__,
-        Category.INTERNAL.value,
-        "an error of this service",
-        "It was reported; try again, or ask for help",
-    )
     try:
-        outcomes.fail(claim, failure, utcnow())
+        outcomes.fail(claim, internal(bug), utcnow())
     except Superseded:
         logger.warning("run superseded", extra={"jobId": claim.job_id})
-
-
-def failure_of(error: PublishError) -> Failure:
-    """Return an error as the row keeps it."""
-    # PostgreSQL stores no NUL, and platforms have been seen to answer all kinds of text.
-    code, detail = (text.replace("\0", "") for text in (error.code, error.detail))
-    return Failure(code, error.category.value, detail, error.hint)
-
-
-def _killer() -> Failure:
-    return Failure(
-        "worker_lost",
-        Category.INTERNAL.value,
-        f"{LOST_RUNS_MAX + 1} workers were lost while they worked on this post",
-        "The video may be damaged in a way that breaks programs; try another export of it",
-    )
 
 
 def _hopeless(claim: Claim) -> Failure | None:
     """Return why a job must not be worked on at all, if that is so."""
     if claim.lost_runs > LOST_RUNS_MAX:
-        return _killer()
-    return None if claim.is_readable else _unreadable()
-
-
-def _unreadable() -> Failure:
-    return Failure(
-        "checkpoint_unreadable",
-        Category.INTERNAL.value,
-        "what the platform gave for this post cannot be decrypted any more",
-        "The operator has to put the old key back into TOKEN_ENCRYPTION_KEYS; then try again",
-    )
-
-
-def _unknown(failure: Failure) -> Failure:
-    return Failure(
-        failure.code,
-        Category.AMBIGUOUS.value,
-        "the platform did not say whether the post is live",
-        "Look on the platform, then tell this service with …/resolve",
-    )
+        return workers_lost(LOST_RUNS_MAX + 1)
+    return None if claim.is_readable else checkpoint_unreadable()
 
 
 def _app() -> Flask:

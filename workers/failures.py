@@ -1,0 +1,53 @@
+"""The words in which a failure is kept and shown: from an error, and where there is none."""
+
+from __future__ import annotations
+
+from app.publishing.timeline import Failure
+from workers.errors import Category, PublishError
+
+
+def failure_of(error: PublishError) -> Failure:
+    """Return an error as the row keeps it."""
+    # PostgreSQL stores no NUL, and platforms have been seen to answer all kinds of text.
+    code, detail = (text.replace("\0", "") for text in (error.code, error.detail))
+    return Failure(code, error.category.value, detail, error.hint)
+
+
+def internal(bug: Exception) -> Failure:
+    """Return the failure for an error that nobody expected. Its own text may hold anything."""
+    return Failure(
+        type(bug).__name__,
+        Category.INTERNAL.value,
+        "an error of this service",
+        "It was reported; try again, or ask for help",
+    )
+
+
+def workers_lost(count: int) -> Failure:
+    """Return the failure of a job that ends every worker which takes it."""
+    return Failure(
+        "worker_lost",
+        Category.INTERNAL.value,
+        f"{count} workers were lost while they worked on this post",
+        "The video may be damaged in a way that breaks programs; try another export of it",
+    )
+
+
+def checkpoint_unreadable() -> Failure:
+    """Return the failure of a job whose checkpoint no key decrypts."""
+    return Failure(
+        "checkpoint_unreadable",
+        Category.INTERNAL.value,
+        "what the platform gave for this post cannot be decrypted any more",
+        "The operator has to put the old key back into TOKEN_ENCRYPTION_KEYS; then try again",
+    )
+
+
+def outcome_unknown(failure: Failure) -> Failure:
+    """Return the failure of a job whose platform was silent too long, out of the last one."""
+    return Failure(
+        failure.code,
+        Category.AMBIGUOUS.value,
+        "the platform did not say whether the post is live",
+        "Look on the platform, then tell this service with …/resolve",
+    )

@@ -90,7 +90,8 @@ class AnswerLost(OutcomeUnknown):
 class UploadGone(PublishError):
     """Raised when nobody can complete the upload any more and it has published nothing.
 
-    Only under the invariants of the platform notes: a new upload may then be opened.
+    Raised only where that is proven, or where nobody holds the upload any more: another one may
+    then be opened.
     """
 
     category = Category.PLATFORM

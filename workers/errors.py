@@ -90,8 +90,7 @@ class AnswerLost(OutcomeUnknown):
 class UploadGone(PublishError):
     """Raised when nobody can complete the upload any more and it has published nothing.
 
-    Raised only where that is proven, or where nobody holds the upload any more: another one may
-    then be opened.
+    Another upload may then be opened.
     """
 
     category = Category.PLATFORM

@@ -25,32 +25,22 @@ from app import create_base
 from app.clock import utcnow
 from app.config import Config, ConfigError
 from app.queues import QUEUE_NAMES, PostScheduler
-from app.queues.scheduler import NEXT_KEY, RELEASE_BATCH, LeadershipLost
 from workers.bell import Bell
 from workers.leadership import TERM_SECONDS, Leadership
 from workers.retention import prune
 from workers.sweeper import sweep
 
 logger = logging.getLogger(__name__)
-#: The longest sleep: a third of a term, so that leadership is renewed in time.
-TICK_SECONDS = TERM_SECONDS / 3
+#: The longest sleep of the leader, so that its term is extended in time.
+TICK_SECONDS = TERM_SECONDS - 2
+#: How often a standby looks whether there is a leader.
+STANDBY_SECONDS = 10 - TERM_SECONDS
+#: The bell's command outlives many sleeps, and is sent anew only this often.
+LISTEN_SECONDS = 600.0
 SWEEP_SECONDS = 15.0
 PRUNE_SECONDS = 3600.0
 REDIS_AWAY_SECONDS = 1.0
-
-# KEYS: next, then every queue's delayed runs. Sets and returns the earliest due time, in one
-# step, so that a client that adds an earlier run either is seen here or rings the bell.
-_SLEEP_UNTIL = """
-local earliest = nil
-for i = 2, #KEYS do
-  local first = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')
-  if first[2] and (not earliest or tonumber(first[2]) < tonumber(earliest)) then
-    earliest = first[2]
-  end
-end
-redis.call('SET', KEYS[1], earliest or 'inf')
-return earliest or ''
-"""
+ANSWER_SECONDS = 10.0
 
 
 class _Stopped(BaseException):
@@ -62,11 +52,9 @@ class SchedulerProcess:
 
     def __init__(self, app: Flask, connection: Redis) -> None:
         self._app = app
-        self._connection = connection
-        self._leadership = Leadership(connection)
-        self._schedulers = [PostScheduler(name, connection) for name in QUEUE_NAMES]
-        self._sleep_until = connection.register_script(_SLEEP_UNTIL)
-        self._bell = Bell(connection, TICK_SECONDS)
+        schedulers = [PostScheduler(name, connection) for name in QUEUE_NAMES]
+        self._leadership = Leadership(connection, schedulers)
+        self._bell = Bell(connection, LISTEN_SECONDS)
         self._leads = threading.Event()
         self._stopping = threading.Event()
 
@@ -94,30 +82,18 @@ class SchedulerProcess:
             self._stopping.wait(REDIS_AWAY_SECONDS)
 
     def _turn(self) -> None:
-        if not self._leadership.hold():
+        turn = self._leadership.take_turn(utcnow())
+        if not turn.leads:
             self._leads.clear()
             self._bell.close()  # a command still pending would take the leader's rings
-            self._stopping.wait(TICK_SECONDS)
+            self._stopping.wait(STANDBY_SECONDS)
             return
         if not self._leads.is_set():
             logger.info("this scheduler leads now")
             self._leads.set()
-        try:
-            while self._release():
-                pass
-        except LeadershipLost:
-            return
-        keys = [NEXT_KEY, *(one.scheduled_jobs_key for one in self._schedulers)]
-        earliest = self._sleep_until(keys=keys)
-        pause = float(earliest) - time.time() if earliest else TICK_SECONDS
+        pause = TICK_SECONDS if turn.next_due is None else turn.next_due - time.time()
         if pause > 0:
             self._bell.sleep(min(pause, TICK_SECONDS))
-
-    def _release(self) -> bool:
-        """Release one batch of every queue; tell whether a whole batch was due somewhere."""
-        now = utcnow()
-        counts = [one.release_due(self._leadership.token, now)[0] for one in self._schedulers]
-        return RELEASE_BATCH in counts
 
     def _do_chores(self) -> None:
         prune_at = time.monotonic() + random.uniform(0, 60)
@@ -163,7 +139,7 @@ def main() -> None:
         sys.exit(str(error))
     config: Config = app.config["SETTINGS"]
     connection = Redis.from_url(
-        config.redis_url, socket_connect_timeout=5, socket_timeout=TICK_SECONDS + 10
+        config.redis_url, socket_connect_timeout=5, socket_timeout=ANSWER_SECONDS
     )
     SchedulerProcess(app, connection).run()
 

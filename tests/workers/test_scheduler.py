@@ -17,10 +17,11 @@ from redis import Redis
 from app.clock import utcnow
 from app.config import Config
 from app.ids import new_id
-from app.queues import PUBLISH_QUEUES, PostScheduler, Run, RunQueue, Wake, wake
-from app.queues.scheduler import LEADER_KEY, LeadershipLost
+from app.queues import PUBLISH_QUEUES, QUEUE_NAMES, PostScheduler, Run, RunQueue, Wake, wake
+from app.queues.scheduler import LEADER_KEY
 from sandbox.redis_server import RedisServer
 from tests.processes import Process, wait_until
+from workers.leadership import Leadership, Turn
 
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
 
@@ -52,6 +53,11 @@ def delay(seconds: float, count: int = 1) -> list[Wake]:
     wakes = [Wake(new_id(), "TIKTOK", due_at, 1) for _ in range(count)]
     assert wake(wakes)
     return wakes
+
+
+def leadership(redis: Redis) -> Leadership:
+    """Return a process's claim to lead."""
+    return Leadership(redis, [PostScheduler(name, redis) for name in QUEUE_NAMES])
 
 
 def queued(redis: Redis) -> list[str]:
@@ -87,18 +93,31 @@ def test_runs_due_at_one_instant_are_each_released_once(redis: Redis) -> None:
 
 def test_release_follows_due_order(context: None, redis: Redis) -> None:
     late, early, middle = (delay(seconds)[0] for seconds in (0.3, 0.1, 0.2))
-    redis.set(LEADER_KEY, "me")
-    count, following = PostScheduler(QUEUE, redis).release_due("me", late.due_at)
-    assert (count, following) == (3, None)
+    assert leadership(redis).take_turn(late.due_at) == Turn(leads=True, next_due=None)
     assert queued(redis) == [early.run_id, middle.run_id, late.run_id]
+
+
+def test_turn_tells_when_the_next_run_is_due(context: None, redis: Redis) -> None:
+    soon, later = delay(0.1)[0], delay(60)[0]
+    turn = leadership(redis).take_turn(soon.due_at)
+    assert turn.next_due == later.due_at.timestamp()
 
 
 def test_scheduler_that_does_not_lead_releases_nothing(context: None, redis: Redis) -> None:
     [one] = delay(0.1)
     redis.set(LEADER_KEY, "somebody else")
-    with pytest.raises(LeadershipLost):
-        PostScheduler(QUEUE, redis).release_due("me", one.due_at)
+    assert leadership(redis).take_turn(one.due_at) == Turn(leads=False, next_due=None)
     assert queued(redis) == []
+
+
+def test_leader_that_resigned_is_followed_at_once(context: None, redis: Redis) -> None:
+    first, second = leadership(redis), leadership(redis)
+    now = utcnow()
+    assert [one.take_turn(now).leads for one in (first, second)] == [True, False]
+    second.resign()  # not its office to give away
+    assert not second.take_turn(now).leads
+    first.resign()
+    assert second.take_turn(now).leads
 
 
 def test_replaced_run_is_forgotten(context: None, redis: Redis) -> None:

@@ -6,8 +6,6 @@ scheduler use: the same database, Redis, secrets and store, without any route.
 
 from __future__ import annotations
 
-import os
-
 from flask import Flask
 
 from app.api import register_api
@@ -17,23 +15,19 @@ from app.database import configure_engines, engine_options
 from app.extensions import db, migrate
 from app.logs import configure_logging
 from app.queues import connect_redis
-from app.settings import config_from_env
+from app.settings import process_config
 from app.storage import StorageSettings, open_storage
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """Return the application with the API and the admin pages."""
-    app = create_base(config)
+    """Return the application with the API and the admin pages; by default of this process."""
+    app = create_base(config or process_config())
     register_api(app)
     return app
 
 
-def create_base(config: Config | None = None) -> Flask:
-    """Return an application that has the state and nothing that answers requests.
-
-    Reads the environment where no config is given; raises `ConfigError`.
-    """
-    config = config or config_from_env(os.environ)
+def create_base(config: Config) -> Flask:
+    """Return an application that has the state and nothing that answers requests."""
     configure_logging(config)
     app = Flask("app")
     app.config.update(

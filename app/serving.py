@@ -3,16 +3,9 @@
 Threads, because a request waits for the database, the store or an upload most of its time.
 """
 
-import os
-import sys
+from app.settings import process_config
 
-from app.config import ConfigError
-from app.settings import config_from_env
-
-try:
-    _config = config_from_env(os.environ)
-except ConfigError as error:
-    sys.exit(str(error))
+_config = process_config()
 
 bind = f"0.0.0.0:{_config.port}"
 worker_class = "gthread"

@@ -6,7 +6,9 @@ A setting that is wrong stops the process at its start with one line that names 
 from __future__ import annotations
 
 import base64
+import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,14 @@ _URLS = (
     "YOUTUBE_API_URL",
     "GOOGLE_OAUTH_URL",
 )
+
+
+def process_config() -> Config:
+    """Return the settings of this process, or end it with a line for each one that is wrong."""
+    try:
+        return config_from_env(os.environ)
+    except ConfigError as error:
+        sys.exit(str(error))
 
 
 def config_from_env(variables: Mapping[str, str]) -> Config:

@@ -14,6 +14,7 @@ from redis import Redis
 
 from app import create_base
 from app.queues.scheduler import LEADER_KEY
+from app.settings import process_config
 from bench.processes import process
 from bench.release import measure_release
 from bench.uploads import measure_uploads
@@ -50,7 +51,7 @@ def _measure(folder: Path, redis_url: str, sandbox_url: str) -> None:
         YOUTUBE_CLIENT_SECRET="sandbox-secret",
         YOUTUBE_POLL_SECONDS="0.2",
     )
-    app = create_base()
+    app = create_base(process_config())
     with app.app_context():
         flask_migrate.upgrade(str(ROOT / "migrations"))
     redis = Redis.from_url(redis_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from app.ids import new_id
 from app.models import Account
 from app.publishing.transaction import transaction
 from app.queues import current_redis
+from app.settings import config_from_env
 from app.storage.errors import ObjectMissing, StorageError
 from workers.contexts import current_storage
 from workers.errors import AccountRefused, PublishError
@@ -43,7 +45,7 @@ class Finding:
 def main() -> int:
     """Print a line for every part; return 1 when one of them is wrong."""
     try:
-        app = create_base()
+        app = create_base(config_from_env(os.environ))
     except ConfigError as error:
         for line in str(error).splitlines():
             print(f"wrong  {line}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_base
 from app.clock import utcnow
-from app.config import Config, ConfigError
 from app.queues import QUEUE_NAMES, PostScheduler
+from app.settings import process_config
 from workers.bell import Bell
 from workers.leadership import TERM_SECONDS, Leadership
 from workers.retention import prune
@@ -133,11 +132,8 @@ class SchedulerProcess:
 
 def main() -> None:
     """Start the process and stay until told to stop."""
-    try:
-        app = create_base()
-    except ConfigError as error:
-        sys.exit(str(error))
-    config: Config = app.config["SETTINGS"]
+    config = process_config()
+    app = create_base(config)
     connection = Redis.from_url(
         config.redis_url, socket_connect_timeout=5, socket_timeout=ANSWER_SECONDS
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import sys
 from functools import partial
 from types import FrameType
 
@@ -20,10 +19,11 @@ from rq.worker import DequeueStrategy
 from rq.worker_registration import REDIS_WORKER_KEYS
 
 from app import create_base
-from app.config import Config, ConfigError
+from app.config import Config
 from app.extensions import db
 from app.ids import new_id
 from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, Run, RunQueue
+from app.settings import process_config
 from workers import follow_ups, notify, pipeline
 from workers.background import Repeated
 from workers.lease import stop_requested
@@ -87,11 +87,8 @@ class PublishWorker(SimpleWorker):
 
 def main() -> None:
     """Start the process tree and stay until told to stop."""
-    try:
-        app = create_base()
-    except ConfigError as error:
-        sys.exit(str(error))
-    config: Config = app.config["SETTINGS"]
+    config = process_config()
+    app = create_base(config)
     with app.app_context():
         db.engine.dispose()
 

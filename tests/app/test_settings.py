@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from cryptography.fernet import Fernet
 
-from app.config import ConfigError
+from app.config import ROOT, ConfigError
 from app.settings import config_from_env
 
 KEY = Fernet.generate_key().decode()
@@ -61,3 +66,27 @@ def test_wrong_setting_is_named(name: str, value: str) -> None:
 )
 def test_right_setting_is_taken(name: str, value: str) -> None:
     config_from_env({"TOKEN_ENCRYPTION_KEYS": KEY, name: value})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["flask", "--app", "app", "db", "upgrade"],
+        ["gunicorn", "--config", "python:app.serving", "app:create_app()"],
+        ["python", "-m", "workers.worker"],
+        ["python", "-m", "workers.scheduler"],
+    ],
+    ids=lambda command: command[0] + command[-1],
+)
+def test_every_process_ends_with_a_line_that_names_the_fault(command: list[str]) -> None:
+    program = str(Path(sys.executable).parent / command[0])
+    ended = subprocess.run(
+        [program, *command[1:]],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "REDIS_URL": "memcached://localhost"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == ["REDIS_URL: is a redis://, rediss:// or unix:// URL"]

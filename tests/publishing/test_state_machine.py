@@ -1,0 +1,483 @@
+"""Any order of calls, runs, crashes and sweeps: no post is stuck, lost or completed twice.
+
+Time is the `now` that the functions are given, so a lease ends when the machine says so. It
+starts in the past: Redis then takes every wake-up as due, and each can be counted in one queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from redis import Redis
+from sqlalchemy import delete
+
+from app.extensions import db
+from app.models import (
+    Account,
+    IdempotencyKey,
+    Notification,
+    PublishedPost,
+    PublishJob,
+    TimelineEntry,
+    Video,
+)
+from app.publishing import outcomes, steer
+from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
+from app.publishing.create import KeyedRequest, NewJob, create_jobs
+from app.publishing.errors import CancelRequested, Superseded, WrongState
+from app.publishing.holding import (
+    begin_step,
+    forget_upload,
+    renew,
+    save_checkpoint,
+    show_progress,
+)
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from app.queues import PUBLISH_QUEUES, RunQueue
+from app.states import FINAL_STATES, JobState, Step
+from tests.factories import make_account, make_video
+from workers.sweeper import sweep
+
+START = datetime(2020, 1, 1, tzinfo=timezone.utc)
+#: No two rows fall due at one instant, between which a database might choose as it likes.
+TICK = timedelta(milliseconds=1)
+LEASE = timedelta(seconds=LEASE_SECONDS)
+TROUBLE = Failure("read_timeout", "network", "the connection broke")
+LIMIT = Failure("too_many", "rate_limit", "later, please")
+UNKNOWN = Failure("silence", "ambiguous", "the platform did not say")
+ENDINGS = {"completed", "failed", "cancelled"}
+PLATFORM = "TIKTOK"
+JOBS_MAX = 3
+
+picks = st.integers(0, 5)
+pauses = st.sampled_from([0, 1, 5, 60, 3600]).map(lambda seconds: timedelta(seconds=seconds))
+Write = Callable[[Claim, datetime], None]
+#: Everything that a holder may write, as (claim, now).
+WRITES: dict[str, Write] = {
+    "begin_step": lambda claim, now: begin_step(claim, Step.UPLOAD, now),
+    "process": lambda claim, now: begin_step(claim, Step.PROCESS, now),
+    "progress": lambda claim, now: show_progress(claim, 50),
+    "save": lambda claim, now: save_checkpoint(claim, {"id": claim.run}, now),
+    "commit": lambda claim, now: save_checkpoint(claim, {"id": claim.run}, now, commits=True),
+    "forget": lambda claim, now: forget_upload(claim),
+}
+#: Those after which the job goes on without its holder, as (claim, now, due).
+LETTING_GO: dict[str, Callable[[Claim, datetime, datetime], None]] = {
+    "ask_again": lambda claim, now, due: outcomes.ask_again(claim, due, progress=85),
+    "read_again": lambda claim, now, due: outcomes.read_again(claim, TROUBLE, due, now),
+    "try_again": lambda claim, now, due: outcomes.try_again(claim, TROUBLE, due, now),
+    "hold_back": lambda claim, now, due: outcomes.hold_back(claim, LIMIT, due, now),
+    "hand_back": lambda claim, now, due: outcomes.hand_back(claim, now),
+}
+
+
+def complete(claim: Claim, now: datetime) -> None:
+    """End as a run does that found the post live."""
+    outcomes.complete(claim, now, platform_post_id=f"post-{claim.job_id}", url=None)
+
+
+def columns(row: Any) -> dict[str, Any]:
+    """Return what a row holds."""
+    return {name: getattr(row, name) for name in row.__mapper__.columns.keys()}
+
+
+class Publishing(RuleBasedStateMachine):
+    """What callers, workers, crashes and the clock can do to a few jobs of one platform."""
+
+    def __init__(self, account: Account, video: Video, redis: Redis) -> None:
+        super().__init__()
+        self.account, self.video, self.redis = account, video, redis
+        self.now = START
+        self.rows: list[PublishJob] = []
+        self.made: list[str] = []
+        #: claims whose worker still believes in them, the last one of each job
+        self.holders: dict[str, Claim] = {}
+        #: claims that were let go or taken over: nothing of theirs may count
+        self.late: list[Claim] = []
+
+    @initialize()
+    def empty(self) -> None:
+        with transaction() as session:
+            for model in (IdempotencyKey, Notification, PublishedPost, TimelineEntry, PublishJob):
+                session.execute(delete(model))
+        self.redis.flushall()
+
+    # What is there.
+
+    def look(self) -> None:
+        """Read everything afresh, at once: a look at each job by itself would take a minute."""
+        with transaction() as session:
+            session.expunge_all()
+            self.rows = list(session.scalars(db.select(PublishJob).order_by(PublishJob.id)))
+            self.entries = list(
+                session.scalars(db.select(TimelineEntry).order_by(TimelineEntry.id))
+            )
+            told = db.select(Notification.subject_id, Notification.type)
+            self.told = [tuple(row) for row in session.execute(told)]
+            self.live = sorted(session.scalars(db.select(PublishedPost.job_id)))
+            session.expunge_all()  # as it was: what comes later must not change it
+
+    def job(self, job_id: str) -> PublishJob:
+        """Read a job afresh."""
+        with transaction() as session:
+            job = session.get_one(PublishJob, job_id, populate_existing=True)
+            session.expunge(job)
+            return job
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return every row, to see that a refused call changed none."""
+        with transaction() as session:
+            session.expunge_all()
+            return [
+                columns(row)
+                for model in (PublishJob, TimelineEntry, PublishedPost, Notification)
+                for row in session.query(model).order_by(model.id)
+            ]
+
+    def due(self) -> list[PublishJob]:
+        """Return the jobs that a worker may claim now."""
+        return [job for job in self.rows if job.due_at is not None and job.due_at <= self.now]
+
+    @contextmanager
+    def refused(self, error: type[Exception]) -> Iterator[None]:
+        """Expect an error, and that nothing has changed."""
+        before = self.snapshot()
+        with pytest.raises(error):
+            yield
+        assert self.snapshot() == before
+
+    def pick_holder(self, pick: int) -> Claim:
+        """Return one of the claims that still hold their job."""
+        held = list(self.holders.values())
+        return held[pick % len(held)]
+
+    def leaves(self, claim: Claim) -> None:
+        """The worker has let its job go, or was lost."""
+        self.late.append(self.holders.pop(claim.job_id))
+
+    # Callers.
+
+    @precondition(lambda self: len(self.made) < JOBS_MAX)
+    @rule(pause=pauses, priority=st.sampled_from([3, 5]))
+    def create(self, pause: timedelta, priority: int) -> None:
+        keyed = KeyedRequest("alice", f"key-{len(self.made)}-{self.now}", "hash")
+        new = NewJob(
+            user_id=self.account.user_id,
+            account_id=self.account.id,
+            video_id=self.video.id,
+            platform=PLATFORM,
+            caption="Hello",
+            privacy_level="public",
+            priority=priority,
+            due_at=self.now + pause,
+            scheduled_time=self.now + pause if pause else None,
+        )
+        [job] = create_jobs([new], self.now, keyed=keyed)
+        [again] = create_jobs([new], self.now, keyed=keyed)
+        assert again.id == job.id
+        self.made.append(job.id)
+
+    @precondition(lambda self: self.made)
+    @rule(pick=picks)
+    def cancel(self, pick: int) -> None:
+        job = self.rows[pick % len(self.made)]
+        over = job.state in (JobState.COMPLETED, JobState.FAILED)
+        if over or (job.is_committed and job.state is not JobState.CANCELLED):
+            with self.refused(WrongState):
+                steer.cancel(job.id, self.now)
+            return
+        steer.cancel(job.id, self.now)
+        after = self.job(job.id)
+        assert after.state is JobState.CANCELLED or (after.is_leased and after.cancel_requested)
+
+    @precondition(lambda self: self.made)
+    @rule(pick=picks, changes=st.sampled_from(["caption", "time", "at_once", "both"]), pause=pauses)
+    def edit(self, pick: int, changes: str, pause: timedelta) -> None:
+        job = self.rows[pick % len(self.made)]
+        wanted: dict[str, Any] = {}
+        if changes in ("caption", "both"):
+            wanted["caption"] = f"edited at {self.now}"
+        if changes != "caption":
+            wanted["scheduled_time"] = None if changes == "at_once" else self.now + pause
+        if job.state is not JobState.WAITING or job.is_committed:
+            with self.refused(WrongState):
+                steer.edit(job.id, wanted, self.now, judged={})
+            return
+        with self.refused(WrongState):
+            steer.edit(job.id, wanted, self.now, judged={"caption": "another one's"})
+        steer.edit(job.id, wanted, self.now, judged={"caption": job.caption})
+        after = self.job(job.id)
+        assert after.caption == wanted.get("caption", job.caption)
+        if "scheduled_time" in wanted:
+            assert after.due_at == (wanted["scheduled_time"] or self.now)
+
+    @precondition(lambda self: self.made)
+    @rule(pick=picks)
+    def retry(self, pick: int) -> None:
+        job = self.rows[pick % len(self.made)]
+        if job.state is not JobState.FAILED or job.error_category == "ambiguous":
+            with self.refused(WrongState):
+                steer.retry(job.id, self.now)
+            return
+        steer.retry(job.id, self.now)
+        assert self.job(job.id).is_committed == job.is_committed
+
+    @precondition(lambda self: any(job.state is JobState.FAILED for job in self.rows))
+    @rule(pick=picks, is_live=st.booleans())
+    def resolve(self, pick: int, is_live: bool) -> None:
+        failed = [job for job in self.rows if job.state is JobState.FAILED]
+        job = failed[pick % len(failed)]
+        if job.error_category != "ambiguous":
+            with self.refused(WrongState):
+                steer.resolve(job.id, self.now, is_live=is_live)
+            return
+        steer.resolve(job.id, self.now, is_live=is_live)
+        state = self.job(job.id).state
+        assert state is (JobState.COMPLETED if is_live else JobState.FAILED)
+
+    # Workers.
+
+    @precondition(lambda self: self.due())
+    @rule()
+    def claim(self) -> None:
+        self.take()
+
+    def take(self) -> Claim | None:
+        """Claim as a worker does; check that it was the turn of that job."""
+        self.now += TICK
+        self.look()
+        due = {job.id: job for job in self.due()}
+        claim = claim_next(PLATFORM, self.now)
+        # What was cancelled in the hands of a worker that is lost ends on the way.
+        ended = [job_id for job_id in due if self.job(job_id).state is JobState.CANCELLED]
+        for job_id in ended:
+            assert due[job_id].cancel_requested
+            self.late.append(self.holders.pop(job_id))
+        if claim is None:
+            assert len(ended) == len(due)
+            return None
+        claimed = due[claim.job_id]
+        turns = [(-job.priority, job.due_at) for job in due.values() if job.id not in ended]
+        assert (-claimed.priority, claimed.due_at) == min(turns)
+        assert not claimed.cancel_requested or claimed.is_committed
+        if claim.job_id in self.holders:
+            assert claimed.is_leased and claim.lost_runs == claimed.lost_runs + 1
+            assert claim.attempt == claimed.attempts_made
+            self.leaves(claim)
+        self.holders[claim.job_id] = claim
+        return claim
+
+    @precondition(lambda self: self.holders)
+    @rule(pick=picks, name=st.sampled_from(sorted(WRITES)))
+    def write(self, pick: int, name: str) -> None:
+        claim = self.pick_holder(pick)
+        job = self.job(claim.job_id)
+        asked_in_time = job.cancel_requested and not job.is_committed
+        if asked_in_time and name != "forget":
+            with self.refused(CancelRequested):
+                WRITES[name](claim, self.now)
+        elif name != "forget" or job.is_committed:
+            WRITES[name](claim, self.now)
+
+    @precondition(lambda self: self.holders)
+    @rule(pick=picks, name=st.sampled_from(sorted(LETTING_GO)), pause=pauses)
+    def let_go(self, pick: int, name: str, pause: timedelta) -> None:
+        claim = self.pick_holder(pick)
+        job = self.job(claim.job_id)
+        if job.cancel_requested and not job.is_committed:
+            with self.refused(CancelRequested):
+                LETTING_GO[name](claim, self.now, self.now + pause)
+            return
+        LETTING_GO[name](claim, self.now, self.now + pause)
+        self.leaves(claim)
+        counts = job.attempts_made - (name == "hold_back")
+        assert self.job(job.id).attempts_made == counts
+
+    @precondition(lambda self: self.holders)
+    @rule(pick=picks)
+    def honour_cancellation(self, pick: int) -> None:
+        claim = self.pick_holder(pick)
+        job = self.job(claim.job_id)
+        if job.cancel_requested and not job.is_committed:
+            outcomes.cancelled(claim, self.now)
+            self.leaves(claim)
+
+    @precondition(lambda self: self.holders)
+    @rule(pick=picks, failure=st.sampled_from([TROUBLE, UNKNOWN]), is_dead=st.booleans())
+    def fail(self, pick: int, failure: Failure, is_dead: bool) -> None:
+        claim = self.pick_holder(pick)
+        is_committed = self.job(claim.job_id).is_committed
+        if failure is UNKNOWN and not is_committed:
+            return  # only what may be live can be in doubt
+        is_dead = is_dead and failure is not UNKNOWN
+        outcomes.fail(claim, failure, self.now, upload_is_dead=is_dead)
+        self.leaves(claim)
+        assert self.job(claim.job_id).is_committed == (is_committed and not is_dead)
+
+    @precondition(lambda self: self.holders)
+    @rule(pick=picks)
+    def complete(self, pick: int) -> None:
+        claim = self.pick_holder(pick)
+        if self.job(claim.job_id).is_committed:
+            complete(claim, self.now)
+            self.leaves(claim)
+
+    @precondition(lambda self: self.holders)
+    @rule(pick=picks)
+    def keep(self, pick: int) -> None:
+        claim = self.pick_holder(pick)
+        assert renew(claim, self.now)
+        assert self.job(claim.job_id).due_at == self.now + LEASE
+
+    @precondition(lambda self: self.late)
+    @rule(pick=picks, name=st.sampled_from(sorted(WRITES | LETTING_GO) + ["complete", "fail"]))
+    def write_too_late(self, pick: int, name: str) -> None:
+        claim = self.late[-1 - pick % len(self.late)]
+        with self.refused(Superseded):
+            if name == "complete":
+                complete(claim, self.now)
+            elif name == "fail":
+                outcomes.fail(claim, TROUBLE, self.now)
+            elif name in WRITES:
+                WRITES[name](claim, self.now)
+            else:
+                LETTING_GO[name](claim, self.now, self.now)
+        assert not renew(claim, self.now)
+
+    # The clock, crashes and Redis.
+
+    @rule(pause=pauses)
+    def pass_time(self, pause: timedelta) -> None:
+        self.now += pause
+
+    @precondition(lambda self: self.holders)
+    @rule()
+    def outlive_the_leases(self) -> None:
+        self.now = max([self.now, *(job.due_at or self.now for job in self.rows)])
+        leased = [job for job in self.rows if job.is_leased]
+        assert all(job.due_at is not None and job.due_at <= self.now for job in leased)
+
+    @precondition(lambda self: self.made)
+    @rule(is_empty=st.booleans())
+    def sweep(self, is_empty: bool) -> None:
+        if is_empty:
+            self.redis.flushall()
+        sweep(self.now)
+        queued = RunQueue(PUBLISH_QUEUES[PLATFORM], self.redis).count
+        assert queued >= len(self.due())
+        if is_empty:
+            # Those that were due later have a wake-up of their own again.
+            still_open = [job for job in self.rows if job.state not in FINAL_STATES]
+            assert queued >= len(still_open) - len(self.due())
+
+    @precondition(lambda self: self.made)
+    @rule()
+    def leave_nothing_due(self) -> None:
+        """Every worker dies with what it claims: all that is left is due later, or has ended."""
+        for _ in range(JOBS_MAX + 1):
+            if self.take() is None:
+                break
+        self.look()
+        for job in self.rows:
+            assert job.state in FINAL_STATES or (job.due_at and job.due_at > self.now)
+
+    # What always holds.
+
+    @invariant()
+    def everything_is_in_order(self) -> None:
+        self.now += TICK
+        self.look()
+        self.check_records()
+        for job in self.rows:
+            entries = [entry for entry in self.entries if entry.job_id == job.id]
+            self.check_due_time(job)
+            self.check_spans(job, entries)
+            self.check_endings(job, entries)
+
+    def check_due_time(self, job: PublishJob) -> None:
+        """Check that an open job is due some time, and an ended one never."""
+        if job.state in FINAL_STATES:
+            assert job.due_at is None and not job.is_leased and job.finished_at is not None
+        else:
+            assert job.due_at is not None and job.finished_at is None
+        assert job.is_leased == (job.id in self.holders)
+        assert not job.is_leased or job.state is JobState.ACTIVE
+        assert job.state is not JobState.CANCELLED or not job.is_committed
+
+    def check_records(self) -> None:
+        """Check that a job is recorded live once, and only when completed."""
+        completed = [job.id for job in self.rows if job.state is JobState.COMPLETED]
+        assert self.live == sorted(completed)
+
+    def check_endings(self, job: PublishJob, entries: list[TimelineEntry]) -> None:
+        """Check that each ending was told once, and that nothing follows one but a retry."""
+        changes = [entry.name for entry in entries if entry.name in ENDINGS | {"retried"}]
+        ended = [name for name in changes if name != "retried"]
+        types = [kind for subject, kind in self.told if subject == job.id]
+        assert sorted(types) == sorted(f"publish.{name}" for name in ended)
+        assert ended.count("completed") + ended.count("cancelled") <= 1
+        assert (job.state in FINAL_STATES) == (changes[-1:] not in ([], ["retried"]))
+        assert job.state not in FINAL_STATES or changes[-1] == job.state.value
+
+    def check_spans(self, job: PublishJob, entries: list[TimelineEntry]) -> None:
+        """Check the open entries, and that the attempts listed are those counted."""
+        opened = sorted(entry.kind for entry in entries if entry.ended_at is None)
+        if job.state in FINAL_STATES:
+            assert opened == []
+        elif job.state is JobState.WAITING:
+            assert opened == ["wait"]
+        else:
+            assert opened in (["attempt"], ["attempt", "step"])
+        counted = 0
+        for entry in entries:
+            if entry.name == "retried":
+                counted = 0
+            counted += entry.kind == "attempt" and entry.outcome != "given_back"
+        assert job.attempts_made == counted
+
+    def teardown(self) -> None:
+        """Let time pass and a worker work: every job ends."""
+        for _ in range(3 * JOBS_MAX):
+            self.look()
+            waits = [job.due_at for job in self.rows if job.due_at is not None]
+            if not waits:
+                return
+            self.now = max(self.now, *waits)
+            claim = self.take()
+            if claim is None:
+                continue
+            save_checkpoint(claim, {"id": claim.run}, self.now, commits=True)
+            complete(claim, self.now)
+            self.leaves(claim)
+        assert all(job.state in FINAL_STATES for job in self.rows)
+
+
+def test_no_order_of_events_loses_sticks_or_doubles_a_job(redis: Redis) -> None:
+    account, video = make_account(PLATFORM), make_video()
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        lambda: Publishing(account, video, redis),
+        settings=settings(
+            max_examples=25,
+            phases=[Phase.generate],  # a failure is shown as it was found, at once
+            stateful_step_count=40,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,72 @@
+"""Runs that a kill cut off: when each is taken up again."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import select, update
+
+from app.clock import utcnow
+from app.extensions import db
+from app.models import PublishJob
+from app.queues import Wake, wake
+
+Held = dict[str, tuple[int, str]]
+
+
+def held_now() -> Held:
+    """Return the jobs that some run holds: {job id: (run number, platform)}."""
+    query = select(PublishJob.id, PublishJob.run_number, PublishJob.platform)
+    found = db.session.execute(query.where(PublishJob.is_leased)).all()
+    db.session.commit()
+    return {job_id: (run, platform) for job_id, run, platform in found}
+
+
+def end_leases(dead: Held) -> None:
+    """Let the leases of workers that are dead be over, rather than wait for it."""
+    now = utcnow()
+    for job_id, (run, platform) in dead.items():
+        db.session.execute(
+            update(PublishJob)
+            .where(
+                PublishJob.id == job_id,
+                PublishJob.run_number == run,
+                PublishJob.is_leased.is_(True),
+            )
+            .values(due_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        db.session.commit()
+        wake([Wake(job_id, platform, now, f"dead{run}")])
+
+
+class Resumption:
+    """Watches the jobs held at each kill, and notes how long the lost ones had to wait."""
+
+    def __init__(self) -> None:
+        self._watched: dict[str, tuple[int, float]] = {}
+        self.seconds: list[float] = []
+
+    def killed(self, held: Held) -> None:
+        """Watch what was held when a kill struck."""
+        now = time.monotonic()
+        for job_id, (run, _) in held.items():
+            watched = self._watched.get(job_id)
+            if watched is None or watched[0] != run:
+                self._watched[job_id] = (run, now)
+
+    def look(self) -> None:
+        """See which were taken up again; forget those whose worker was not the one killed."""
+        if not self._watched:
+            return
+        query = select(
+            PublishJob.id, PublishJob.run_number, PublishJob.is_leased, PublishJob.lost_runs
+        )
+        found = db.session.execute(query.where(PublishJob.id.in_(list(self._watched)))).all()
+        db.session.commit()
+        for job_id, run, is_leased, lost_runs in found:
+            watched_run, since = self._watched[job_id]
+            if run > watched_run and lost_runs:
+                self.seconds.append(time.monotonic() - since)
+            if run > watched_run or not is_leased:
+                del self._watched[job_id]

@@ -1,0 +1,26 @@
+"""The short form of the crash campaign; `make crash` is the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash.campaign import run_campaign
+from tests.crash.plan import long_plan, short_plan
+
+
+# A lease that nobody saw end is waited for: that and a sweep are most of a minute.
+@pytest.mark.timeout(320)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_kills_lose_nothing_and_double_nothing(database: str, tmp_path: Path) -> None:
+    outcome = run_campaign(short_plan(7, database), tmp_path)
+    verdict = outcome.verdict
+    assert (verdict.lost, verdict.doubled, verdict.wasted) == ([], [], [])
+    assert verdict.accepted == verdict.live
+    assert verdict.interrupted > 0
+
+
+def test_a_seed_says_what_strikes() -> None:
+    assert long_plan(1, 50, "sqlite") == long_plan(1, 50, "sqlite")
+    assert long_plan(1, 50, "sqlite") != long_plan(2, 50, "sqlite")

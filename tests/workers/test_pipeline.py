@@ -18,6 +18,7 @@ from app.crypto import Cipher
 from app.extensions import db
 from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import steer
+from app.publishing.claims import LEASE_SECONDS, claim_next
 from app.queues import PUBLISH_QUEUES, Run, RunQueue, current_redis
 from app.states import AccountState, JobState
 from sandbox.films import make_film
@@ -26,7 +27,7 @@ from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.workers.conftest import connect
 from workers.follow_ups import follow_up_due
-from workers.pipeline import JobFailed, advance
+from workers.pipeline import LOST_RUNS_MAX, JobFailed, advance
 from workers.worker import PublishWorker
 
 PLATFORM_NAMES = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
@@ -162,6 +163,18 @@ def test_attempts_run_out(platforms: Platforms, stored_film: Video) -> None:
     failed = run_to_end(job)
     assert (failed.state, failed.attempts_made) == (JobState.FAILED, 3)
     assert failed.error_category == "platform"
+
+
+def test_job_that_kills_every_worker_is_stopped_untouched() -> None:
+    due = utcnow() - timedelta(hours=1)
+    job = make_job("TIKTOK", now=due)
+    for _ in range(LOST_RUNS_MAX + 1):
+        assert claim_next("TIKTOK", due) is not None
+        due += timedelta(seconds=LEASE_SECONDS + 1)
+    stopped = run_once(job)
+    assert (stopped.state, stopped.error_code) == (JobState.FAILED, "worker_lost")
+    assert stopped.attempts_made == 1
+    assert stopped.step is None  # the next worker did nothing that could kill it
 
 
 def test_rate_limit_costs_no_attempt(platforms: Platforms, stored_film: Video) -> None:

@@ -131,6 +131,15 @@ def test_worker_that_dies_after_the_last_byte_publishes_once(
     assert_live_once(control, video)
 
 
+def test_live_post_that_was_not_recorded_is_read_again(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    published = job.carry_through()
+    before = len(control.calls())
+    assert job.run() == published  # the worker died before it could record what it saw
+    assert set(control.call_names()[before:]) == {STATUS}
+    assert_live_once(control, video)
+
+
 def test_send_called_again_sends_nothing_that_is_there(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     job.run()

@@ -1,0 +1,33 @@
+"""What the documents name is there: tests, modules."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+CITED_TEST = re.compile(r"\b(test_\w+\.py)(?:::(test_\w+))?")
+CITED_PATH = re.compile(r"`((?:app|workers|sandbox|tests|docs|bench)/[\w./]*)`")
+
+
+def names_in(name: str) -> set[str]:
+    """Return the tests of the one file of this name."""
+    [path] = (ROOT / "tests").rglob(name)
+    tree = ast.parse(path.read_text())
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_tests_cited_by_a_document_exist(document: Path) -> None:
+    for file, name in CITED_TEST.findall(document.read_text()):
+        assert not name or name in names_in(file), f"{file}::{name}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_named_by_a_document_exist(document: Path) -> None:
+    for path in CITED_PATH.findall(document.read_text()):
+        assert (ROOT / path).exists(), path

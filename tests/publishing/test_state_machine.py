@@ -235,7 +235,8 @@ class Publishing(RuleBasedStateMachine):
                 steer.retry(job.id, self.now)
             return
         steer.retry(job.id, self.now)
-        assert self.job(job.id).is_committed == job.is_committed
+        after = self.job(job.id)
+        assert after.is_committed == job.is_committed and not after.cancel_requested
 
     @precondition(lambda self: any(job.state is JobState.FAILED for job in self.rows))
     @rule(pick=picks, is_live=st.booleans())
@@ -293,6 +294,15 @@ class Publishing(RuleBasedStateMachine):
                 WRITES[name](claim, self.now)
         elif name != "forget" or job.is_committed:
             WRITES[name](claim, self.now)
+            if name == "commit":
+                with self.refused(WrongState):
+                    steer.cancel(job.id, self.now)
+
+    @precondition(lambda self: self.holders)
+    @rule(pick=picks, name=st.sampled_from(sorted(LETTING_GO)))
+    def commit_and_let_go(self, pick: int, name: str) -> None:
+        self.write(pick, "commit")
+        self.let_go(pick, name, timedelta(seconds=5))
 
     @precondition(lambda self: self.holders)
     @rule(pick=picks, name=st.sampled_from(sorted(LETTING_GO)), pause=pauses)
@@ -307,6 +317,9 @@ class Publishing(RuleBasedStateMachine):
         self.leaves(claim)
         counts = job.attempts_made - (name == "hold_back")
         assert self.job(job.id).attempts_made == counts
+        if job.is_committed:
+            with self.refused(WrongState):
+                steer.edit(job.id, {"caption": "too late"}, self.now, judged={})
 
     @precondition(lambda self: self.holders)
     @rule(pick=picks)
@@ -347,7 +360,9 @@ class Publishing(RuleBasedStateMachine):
     @precondition(lambda self: self.late)
     @rule(pick=picks, name=st.sampled_from(sorted(WRITES | LETTING_GO) + ["complete", "fail"]))
     def write_too_late(self, pick: int, name: str) -> None:
-        claim = self.late[-1 - pick % len(self.late)]
+        # Worse than to be late is to be late beside a successor.
+        beside = [claim for claim in self.late if claim.job_id in self.holders] or self.late
+        claim = beside[-1 - pick % len(beside)]
         with self.refused(Superseded):
             if name == "complete":
                 complete(claim, self.now)
@@ -371,6 +386,7 @@ class Publishing(RuleBasedStateMachine):
         self.now = max([self.now, *(job.due_at or self.now for job in self.rows)])
         leased = [job for job in self.rows if job.is_leased]
         assert all(job.due_at is not None and job.due_at <= self.now for job in leased)
+        self.take()
 
     @precondition(lambda self: self.made)
     @rule(is_empty=st.booleans())
@@ -472,7 +488,7 @@ def test_no_order_of_events_loses_sticks_or_doubles_a_job(redis: Redis) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Publishing(account, video, redis),
         settings=settings(
-            max_examples=25,
+            max_examples=35,
             phases=[Phase.generate],  # a failure is shown as it was found, at once
             stateful_step_count=40,
             derandomize=True,

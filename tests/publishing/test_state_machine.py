@@ -344,6 +344,18 @@ class Publishing(RuleBasedStateMachine):
 
     @precondition(lambda self: self.holders)
     @rule(pick=picks)
+    def fail_though_cancelled_and_retry(self, pick: int) -> None:
+        claim = self.pick_holder(pick)
+        if self.job(claim.job_id).is_committed:
+            return
+        steer.cancel(claim.job_id, self.now)
+        outcomes.fail(claim, TROUBLE, self.now)
+        self.leaves(claim)
+        steer.retry(claim.job_id, self.now)
+        assert not self.job(claim.job_id).cancel_requested
+
+    @precondition(lambda self: self.holders)
+    @rule(pick=picks)
     def complete(self, pick: int) -> None:
         claim = self.pick_holder(pick)
         if self.job(claim.job_id).is_committed:

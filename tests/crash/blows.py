@@ -41,6 +41,10 @@ class Blows:
         self._rough = rough
         self._chance = chance
         self._paused: dict[int, tuple[Process, float]] = {}
+        self._calls = {
+            platform: [name for name in names if f"{platform.lower()}.{name}" not in plan.spared]
+            for platform, names in CALLS.items()
+        }
         self._boundaries = self._shuffled_calls()
         self.resumption = Resumption()
         self.struck: Counter[str] = Counter()
@@ -140,7 +144,7 @@ class Blows:
         account = self._chance.choice(self._rough)
         kind = self._chance.choice(FAULTS)
         more = {"status": self._chance.choice((500, 502, 503))} if kind == "error" else {}
-        name = self._chance.choice(CALLS[account.platform])
+        name = self._chance.choice(self._calls[account.platform])
         self._stage.platforms.fault(
             account.platform,
             kind,
@@ -150,7 +154,7 @@ class Blows:
         )
 
     def _shuffled_calls(self) -> list[tuple[str, str]]:
-        calls = [(platform, name) for platform, names in CALLS.items() for name in names]
+        calls = [(platform, name) for platform, names in self._calls.items() for name in names]
         self._chance.shuffle(calls)
         return calls
 

@@ -27,6 +27,8 @@ class Plan:
     trees: int = 2
     concurrency: int = 5
     ends_leases: bool = False
+    #: Calls that are left in peace.
+    spared: tuple[str, ...] = ()
 
     @property
     def limit_seconds(self) -> float:
@@ -57,4 +59,6 @@ def short_plan(seed: int, database: str) -> Plan:
         trees=1,
         concurrency=3,
         ends_leases=True,
+        # When its answer is missing, minutes pass before the next look: it may still act.
+        spared=("instagram.publish",),
     )

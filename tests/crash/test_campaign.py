@@ -11,7 +11,7 @@ from tests.crash.plan import long_plan, short_plan
 
 
 # A lease that nobody saw end is waited for: that and a sweep are most of a minute.
-@pytest.mark.timeout(320)
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_kills_lose_nothing_and_double_nothing(database: str, tmp_path: Path) -> None:
     outcome = run_campaign(short_plan(7, database), tmp_path)

@@ -20,8 +20,11 @@ from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
 from app.publishing.transaction import transaction
 from app.queues import QUEUE_NAMES, RESULT_TTL_SECONDS, Run, RunQueue, current_redis
 from app.states import FINAL_STATES
+from workers.contexts import current_storage
 
 logger = logging.getLogger(__name__)
+#: What an upload that was broken off by a crash left in the folder, untouched for this long.
+PARTIAL_KEEP = timedelta(hours=1)
 KEEP_COMPLETED = 100
 KEEP_FAILED = 1000
 IDEMPOTENCY_KEEP = timedelta(hours=24)
@@ -67,7 +70,7 @@ def trim(queue_name: str, keep: int, *, is_failure: bool) -> int:
 
 
 def prune(now: datetime) -> None:
-    """Delete what is past its time: jobs, their timelines, notifications, keys, runs."""
+    """Delete what is past its time: jobs, their timelines, notifications, keys, runs, leftovers."""
     config: Config = current_app.config["SETTINGS"]
     before = now - timedelta(days=config.retention_days)
     while _prune_jobs(before) == BATCH:
@@ -83,6 +86,7 @@ def prune(now: datetime) -> None:
     for name in QUEUE_NAMES:
         trim(name, KEEP_COMPLETED, is_failure=False)
         trim(name, KEEP_FAILED, is_failure=True)
+    current_storage().prune_partials(PARTIAL_KEEP.total_seconds())
 
 
 def _prune_jobs(before: datetime) -> int:

@@ -24,6 +24,7 @@ from app import create_base
 from app.clock import utcnow
 from app.queues import QUEUE_NAMES, PostScheduler
 from app.settings import process_config
+from app.storage.errors import StorageError
 from workers.bell import Bell
 from workers.leadership import TERM_SECONDS, Leadership
 from workers.retention import prune
@@ -111,7 +112,7 @@ class SchedulerProcess:
         try:
             with self._app.app_context():
                 chore(utcnow())
-        except (RedisError, SQLAlchemyError) as exc:
+        except (RedisError, SQLAlchemyError, StorageError) as exc:
             logger.warning("%s put off: %s", name, type(exc).__name__)
         except Exception:
             # Without this thread nothing that fell through would ever be found again.

@@ -7,7 +7,6 @@ from app.queues.wakes import (
     Wake,
     connect_redis,
     current_redis,
-    redis_is_up,
     wake,
     wake_maintenance,
 )
@@ -23,7 +22,6 @@ __all__ = [
     "Wake",
     "connect_redis",
     "current_redis",
-    "redis_is_up",
     "wake",
     "wake_maintenance",
 ]

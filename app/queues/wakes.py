@@ -69,14 +69,6 @@ def current_redis() -> Redis:
     return client
 
 
-def redis_is_up() -> bool:
-    """Tell whether Redis answers."""
-    try:
-        return bool(current_redis().ping())
-    except RedisError:
-        return False
-
-
 def wake(wakes: Sequence[Wake]) -> bool:
     """Queue or schedule a run for each row, all in one round trip; tell whether Redis took them.
 

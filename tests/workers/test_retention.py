@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import pytest
 from redis import Redis
 
 from app.clock import utcnow
+from app.config import Config
 from app.extensions import db
 from app.models import Notification, PublishedPost, PublishJob, TimelineEntry
 from app.publishing import outcomes
@@ -56,3 +58,15 @@ def test_oldest_runs_are_dropped_with_all_their_keys(redis: Redis) -> None:
     assert trim(QUEUE, 1, is_failure=False) == 2
     assert registry.get_job_ids(cleanup=False) == ["run-2"]
     assert not redis.exists("rq:job:run-0", "rq:results:run-0")
+
+
+def test_leftovers_of_uploads_that_a_crash_broke_off_go(config: Config) -> None:
+    """Killed in the middle of a write, the web process cannot take its file away itself."""
+    partials = config.video_dir / ".partial"
+    partials.mkdir(parents=True)
+    for name, age_seconds in (("old", 3700), ("at work", 10)):
+        (partials / name).write_bytes(b"half a video")
+        moment = utcnow().timestamp() - age_seconds
+        os.utime(partials / name, (moment, moment))
+    prune(utcnow())
+    assert [path.name for path in partials.iterdir()] == ["at work"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from app.clock import utcnow
 from app.models import Video
 from app.publishing.claims import Claim
+from app.publishing.errors import RunStopped
 from app.publishing.holding import begin_step
 from app.states import Step
 from workers import tokens
@@ -28,15 +29,22 @@ from workers.platforms.base import (
 from workers.videos import checked_video, known_video, refuse_unfit
 
 
-def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper) -> Published | Processing:
+class UploadNeeded(RunStopped):
+    """Raised when a look finds that bytes are missing: sending them is not for a look to do."""
+
+
+def publish_once(
+    claim: Claim, handler: Handler, keeper: LeaseKeeper, *, may_send: bool = True
+) -> Published | Processing:
     """Take the job as far as it goes without waiting; a refused token is renewed once.
 
+    Without `may_send` it is only a look at what the platform has, and what follows from that.
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
     upload = None
     if claim.checkpoint is not None:
         upload = handler.upload_type.load(claim.checkpoint)
-    journal = RunJournal(claim, keeper, upload)
+    journal = RunJournal(claim, keeper, upload, may_send=may_send)
     if claim.step is not Step.PROCESS:
         begin_step(claim, Step.TOKEN, utcnow())
     access = tokens.access_for(handler, claim.account_id)
@@ -73,6 +81,8 @@ def _go_on(
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
             return _process(claim, handler, context, journal, found)
+    if not journal.may_send:
+        raise UploadNeeded(claim.job_id)
     video = _fit_video(claim, journal)
     context = working_context(claim, video, access, journal)
     begin_step(claim, Step.UPLOAD, utcnow())

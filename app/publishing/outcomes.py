@@ -24,7 +24,7 @@ from app.publishing.steer import end_cancelled
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_maintenance
-from app.states import AccountState, JobState
+from app.states import AccountState, JobState, Step
 
 #: Added to the hint of a job that failed when the platform may already have published it.
 MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
@@ -52,7 +52,7 @@ def ask_again(claim: Claim, due_at: datetime, *, progress: int) -> None:
         job.unanswered_since = None
         job.error_code = job.error_category = job.error_message = job.error_hint = None
         _let_go(job, due_at)
-    _wake(job)
+    _wake(job, is_poll=True)
 
 
 def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
@@ -61,7 +61,7 @@ def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) 
         job.unanswered_since = job.unanswered_since or now
         _explain(job, failure)
         _let_go(job, due_at)
-    _wake(job)
+    _wake(job, is_poll=job.step is Step.PROCESS)
 
 
 def try_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
@@ -214,6 +214,6 @@ def _explain(job: PublishJob, failure: Failure) -> None:
     job.error_hint = failure.hint[:500]
 
 
-def _wake(job: PublishJob) -> None:
+def _wake(job: PublishJob, *, is_poll: bool = False) -> None:
     assert job.due_at is not None
-    wake([Wake(job.id, job.platform, job.due_at, job.wake_number)])
+    wake([Wake(job.id, job.platform, job.due_at, job.wake_number, is_poll=is_poll)])

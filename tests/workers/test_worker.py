@@ -23,6 +23,7 @@ from app.config import Config
 from app.extensions import db
 from app.models import PublishJob, TimelineEntry, Video
 from app.publishing import steer
+from app.publishing.claims import LEASE_SECONDS
 from app.queues import PUBLISH_QUEUES, RunQueue, Wake, wake
 from app.states import FINAL_STATES, JobState, Step
 from app.storage import Storage
@@ -177,25 +178,36 @@ def test_cancellation_reaches_a_running_upload(
     assert platforms.posts() == []
 
 
-def test_dead_child_is_replaced(platforms: Platforms, stored_film: Video, worker: Process) -> None:
-    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
-    [child] = wait_until(lambda: children.read_text().split(), "a child")
-    os.kill(int(child), signal.SIGKILL)
-    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
-    assert ended(job).state is JobState.COMPLETED
+def test_killed_child_is_followed_at_once(
+    app: Flask, platforms: Platforms, film: Path, worker: Process
+) -> None:
+    """Its parent sees it die, so the job need not wait for the end of its lease."""
+    video = big_film(app, film, 60 * MB)
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
+    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    lease = row(job.id).due_at
+    for child in children(worker):
+        os.kill(child, signal.SIGKILL)
+    wait_until(lambda: row(job.id).lost_runs, "the next child")
+    assert lease is not None and utcnow() < lease + timedelta(seconds=LEASE_SECONDS)
+    done = ended(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    assert len(platforms.posts()) == 1
+    assert bytes_received(platforms, "youtube.upload") < 70 * MB
 
 
 def children(worker: Process) -> list[int]:
-    """Return what a worker's supervisor has forked."""
+    """Return what a worker has forked."""
     return [*map(int, Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split())]
 
 
 def registered(redis: Redis) -> bool:
-    """Tell whether a living worker is known to Redis."""
+    """Tell whether RQ's lists have a living worker."""
     return bool(redis.exists(*redis.smembers(WORKERS_BY_QUEUE_KEY % "publish-tiktok"), b""))
 
 
-def test_children_do_not_outlive_their_supervisor(redis: Redis, worker: Process) -> None:
+def test_children_do_not_outlive_their_parent(redis: Redis, worker: Process) -> None:
     """Nobody would tell them to stop, and beside the next worker they would be too many."""
     wait_until(lambda: registered(redis), "a worker at work")
     orphans = children(worker)
@@ -206,7 +218,7 @@ def test_children_do_not_outlive_their_supervisor(redis: Redis, worker: Process)
 def test_second_signal_does_not_break_a_run_off(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
-    """A terminal tells every process, then the supervisor tells its children again."""
+    """A terminal tells every process, then the parent tells its children again."""
     platforms.fault("TIKTOK", "slow", call="tiktok.creator_info", seconds=4)
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     wait_until(lambda: row(job.id).step is Step.UPLOAD, "a call that takes its time")
@@ -222,6 +234,7 @@ def test_worker_is_known_again_after_redis_came_back_empty(
     redis: Redis, redis_server: RedisServer, worker: Process
 ) -> None:
     wait_until(lambda: registered(redis), "the worker")
+    wait_until(lambda: redis.info("clients")["blocked_clients"], "its listening")
     redis_server.kill()
     redis_server.start()
     wait_until(lambda: registered(redis), "the same worker")

@@ -59,7 +59,7 @@ class Platforms:
     def _call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         url = f"{self.url}/_sandbox{path}"
         options = {"json": body} if method == "POST" else {}
-        answer = self._session.request(method, url, timeout=30, **options)
+        answer = self._session.request(method, url, timeout=60, **options)
         assert answer.ok, answer.text
         found: dict[str, Any] = answer.json()
         return found

@@ -32,7 +32,7 @@ class TikTok:
 
     def post(self, path, body=None, **kwargs):
         kwargs.setdefault("headers", self.headers)
-        return self.http.post(self.control.url + path, json=body, timeout=10, **kwargs)
+        return self.http.post(self.control.url + path, json=body, timeout=60, **kwargs)
 
     def code(self, path, body=None):
         answer = self.post(path, body)
@@ -50,7 +50,7 @@ class TikTok:
             "Content-Range": f"bytes {first}-{first + len(data) - 1}/{total}",
             **headers,
         }
-        return self.http.put(url, data=data, headers=sent, timeout=20)
+        return self.http.put(url, data=data, headers=sent, timeout=60)
 
     def status(self, publish_id):
         answer = self.post(STATUS, {"publish_id": publish_id})
@@ -94,9 +94,9 @@ def test_video_goes_live_with_its_last_byte(tiktok, control, video):
     assert post["sha256"] == hashlib.sha256(video).hexdigest()
     assert (post["id"], post["caption"]) == (str(post_id), "first #post")
     assert post["size_bytes"] == len(video) and post["source"] == publish_id
-    page = tiktok.http.get(control.url + post["page"], timeout=5)
+    page = tiktok.http.get(control.url + post["page"], timeout=60)
     assert page.status_code == 200 and post["sha256"] in page.text
-    assert "first #post" in tiktok.http.get(control.url, timeout=5).text
+    assert "first #post" in tiktok.http.get(control.url, timeout=60).text
 
 
 def test_private_post_never_gets_an_id(tiktok, control, video):
@@ -156,7 +156,7 @@ def test_upload_headers_must_fit(tiktok, video):
         url,
         data=iter([video]),
         headers={"Content-Type": "video/mp4", "Content-Range": f"bytes 0-{size - 1}/{size}"},
-        timeout=10,
+        timeout=60,
     )
     assert chunked.status_code == 400
     assert tiktok.put(url[:-1], video).status_code == 404
@@ -299,7 +299,7 @@ def test_body_that_is_not_json_is_refused(tiktok):
             tiktok.control.url + INIT,
             data=data,
             headers={**tiktok.headers, "Content-Type": content_type},
-            timeout=5,
+            timeout=60,
         )
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_params")
 
@@ -423,7 +423,7 @@ class SlowFile(BaseHTTPRequestHandler):
         half = len(self.server.content) // 2
         self.wfile.write(self.server.content[:half])
         self.wfile.flush()
-        self.server.release.wait(10)
+        self.server.release.wait(60)
         self.wfile.write(self.server.content[half:])
 
     def log_message(self, *args):
@@ -450,7 +450,7 @@ def pull_body(url):
 
 
 def wait_for_status(tiktok, publish_id, *wanted):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         status = tiktok.status(publish_id)
         if status["status"] in wanted:
@@ -517,7 +517,7 @@ def refresh(tiktok, token, /, **changes):
         "refresh_token": token,
         **changes,
     }
-    return tiktok.http.post(tiktok.control.url + TOKEN, data=form, timeout=5)
+    return tiktok.http.post(tiktok.control.url + TOKEN, data=form, timeout=60)
 
 
 def test_refresh_rotates_the_refresh_token(tiktok, control):
@@ -568,7 +568,7 @@ def test_client_can_revoke(tiktok, control):
     form = {"client_key": "sandbox-client", "client_secret": "sandbox-secret"}
     form["token"] = tiktok.account["accessToken"]
     url = f"{control.url}/tiktok/v2/oauth/revoke/"
-    assert tiktok.http.post(url, data=form, timeout=5).content == b""
+    assert tiktok.http.post(url, data=form, timeout=60).content == b""
     assert tiktok.code(CREATOR) == (401, "access_token_invalid")
 
 
@@ -576,7 +576,7 @@ def test_scopes_are_asked_for(control, http):
     tiktok = TikTok(control, http, scopes=["user.info.basic"])
     assert tiktok.code(CREATOR) == (401, "scope_not_authorized")
     url = f"{control.url}/tiktok/v2/user/info/?fields="
-    basic = http.get(url + "open_id", headers=tiktok.headers, timeout=5)
+    basic = http.get(url + "open_id", headers=tiktok.headers, timeout=60)
     assert basic.json()["data"]["user"] == {"open_id": tiktok.account["platformUserId"]}
-    profile = http.get(url + "username", headers=tiktok.headers, timeout=5)
+    profile = http.get(url + "username", headers=tiktok.headers, timeout=60)
     assert profile.json()["error"]["code"] == "scope_permission_missed"

@@ -17,7 +17,7 @@ from app.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 #: How long a test waits for something to happen: the machines are small and busy.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 def environment(config: Config, **more: str) -> dict[str, str]:

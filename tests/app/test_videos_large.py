@@ -87,7 +87,6 @@ def send(config: Config, path: str, size: int) -> int:
     return call(config, "PUT", path, pieces, **kind)[0]
 
 
-@pytest.mark.timeout(180)
 def test_memory_stays_flat(server: subprocess.Popen[bytes], app: Flask, config: Config) -> None:
     assert send(config, sign(config, 2 * 10**6), 2 * 10**6) == 204
     before = peak_bytes(server)

@@ -227,7 +227,7 @@ def test_slow_body_takes_its_time(control, http, session_uri):
 
 
 def test_newer_stream_takes_over_from_a_stalled_one(control, http, session_uri):
-    control.fault("YOUTUBE", "youtube.upload", "slow", bytes_per_second=2_000)
+    control.fault("YOUTUBE", "youtube.upload", "slow", bytes_per_second=500)
     failed = []
 
     def stalled():

@@ -86,7 +86,7 @@ def test_every_process_ends_with_a_line_that_names_the_fault(command: list[str])
         env={"PATH": os.environ["PATH"], "REDIS_URL": "memcached://localhost"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == ["REDIS_URL: is a redis://, rediss:// or unix:// URL"]

@@ -107,7 +107,7 @@ def long_film(film: Path) -> Path:
     path = film.with_name("long.mp4")
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-y"]
     command += ["-stream_loop", "29", "-i", str(film), "-c", "copy", "-movflags", "+faststart"]
-    subprocess.run([*command, "-use_editlist", "0", str(path)], check=True, timeout=60)
+    subprocess.run([*command, "-use_editlist", "0", str(path)], check=True, timeout=240)
     return path
 
 

@@ -29,14 +29,16 @@ def patiently(write: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(write)
     def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline, has_told = time.monotonic() + PATIENCE_SECONDS, False
         while True:
             try:
                 return write(*args, **kwargs)
             except AWAY as exc:
                 if time.monotonic() > deadline:
                     raise
-                logger.warning("%s put off: %s", write.__name__, type(exc).__name__)
+                if not has_told:
+                    logger.warning("%s put off: %s", write.__name__, type(exc).__name__)
+                has_told = True
                 time.sleep(LOOK_SECONDS)
 
     return repeated

@@ -7,14 +7,14 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
 from app.models import Account
 from tests.crash.gates import GATES, WEB_GATES
-from tests.crash.leases import Resumption, end_leases, held_now
+from tests.crash.leases import Held, Resumption, end_leases, held_now
 from tests.crash.plan import Plan
 from tests.crash.stage import Stage
 from tests.processes import Process
@@ -40,8 +40,8 @@ HELD_SECONDS = 8.0
 #: Calls that the platforms are to get between two blows, so that each hits something at work.
 WORK_CALLS = (1, 12)
 FAULTS = ("lost_answer", "cut", "error", "garbage")
-#: Slow enough for a kill amid the bytes, as the film is large.
-BYTES_PER_SECOND = 1_000_000
+#: Slow enough for a kill amid the bytes of a large film.
+BYTES_PER_SECOND = 2_000_000
 
 
 class Blows:
@@ -161,20 +161,13 @@ class Blows:
         return platform, gate
 
     def _kill_workers(self) -> None:
-        """Kill all children of all trees. Their supervisors sleep until it is seen what died."""
-        for tree in self._stage.workers:
-            _signal(tree.pid, signal.SIGSTOP)
-        for pid in self._children(*self._stage.workers):
-            _signal(pid, signal.SIGKILL)
-        self._note_the_dead()
-        for tree in self._stage.workers:
-            _signal(tree.pid, signal.SIGCONT)
+        self._note_the_dead(kill_at_work(self._stage.workers, spared=self._paused))
 
     def _tree(self) -> None:
         tree = self._chance.choice(self._stage.workers)
         self._forget_paused_of(tree)
         tree.kill()
-        self._note_the_dead()
+        self._note_the_dead(held_now())
         tree.start()
 
     def _parent(self) -> None:
@@ -184,8 +177,7 @@ class Blows:
         tree.kill_alone()
         tree.start()
 
-    def _note_the_dead(self) -> None:
-        held = held_now()
+    def _note_the_dead(self, held: Held) -> None:
         self.resumption.killed(held)
         if self._ends_leases:
             end_leases(held)
@@ -274,16 +266,34 @@ class Blows:
             yield from self._chance.sample(places, len(places))
 
     def _children(self, *trees: Process) -> list[int]:
-        """Return what is at work in process trees and is not asleep: what their parents have
-        forked, or themselves where they fork nothing."""
-        found = [pid for tree in trees for pid in _children_of(tree.pid) or [tree.pid]]
-        return [pid for pid in found if pid not in self._paused]
+        return [pid for pid in at_work(trees) if pid not in self._paused]
 
     def _forget_paused_of(self, tree: Process) -> None:
         for pid, (owner, _) in list(self._paused.items()):
             if owner is tree:
                 del self._paused[pid]
                 _signal(pid, signal.SIGCONT)
+
+
+def at_work(trees: Sequence[Process]) -> list[int]:
+    """Return what is at work in process trees: what they have forked, or themselves."""
+    return [pid for tree in trees for pid in _children_of(tree.pid) or [tree.pid]]
+
+
+def kill_at_work(trees: Sequence[Process], spared: Container[int] = ()) -> Held:
+    """Kill all that is at work; return the jobs that it held.
+
+    Their supervisors sleep meanwhile, so that nobody new is counted among the dead.
+    """
+    for tree in trees:
+        _signal(tree.pid, signal.SIGSTOP)
+    for pid in at_work(trees):
+        if pid not in spared:
+            _signal(pid, signal.SIGKILL)
+    held = held_now()
+    for tree in trees:
+        _signal(tree.pid, signal.SIGCONT)
+    return held
 
 
 def _wait(look: Callable[[], bool], seconds: float) -> bool:

@@ -14,7 +14,8 @@ from app.platforms import PLATFORMS
 
 #: Longer than it takes to notice that somebody is at a gate, and to kill.
 ASLEEP_SECONDS = 4.0
-#: The writes of a worker on a post's way, in their order.
+#: The writes of a worker on a post's way, in their order. At `told`, the platform has answered to
+#: what publishes the video, and the answer is about to be stored.
 WORKER_GATES = (
     "claim",
     "token",
@@ -23,6 +24,7 @@ WORKER_GATES = (
     "upload",
     "open",
     "commit",
+    "told",
     "process",
     "let_go",
     "completed",
@@ -46,6 +48,9 @@ BEGIN
     END IF;
     IF OLD.committed_at IS NULL AND NEW.committed_at IS NOT NULL THEN
       passed := passed || 'commit'::text;
+    END IF;
+    IF OLD.committed_at IS NOT NULL AND NEW.checkpoint IS DISTINCT FROM OLD.checkpoint THEN
+      passed := passed || 'told'::text;
     END IF;
     IF OLD.is_leased AND NOT NEW.is_leased AND NEW.state IN ('waiting', 'active') THEN
       passed := passed || 'let_go'::text;

@@ -6,6 +6,7 @@ does; so whatever dies meanwhile, each is to be one post.
 
 from __future__ import annotations
 
+import io
 import random
 import threading
 import time
@@ -14,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import requests
-from flask import Flask
 from sqlalchemy import func, select
 
 from app.clock import to_iso, utcnow
@@ -37,6 +37,9 @@ SHORT_TOKEN = {"TIKTOK": 500, "YOUTUBE": 250}
 #: More than the faults that can strike one post; no attempt may be used up by anything else.
 ATTEMPTS = 10
 BACKOFF_MS = 300
+#: More than the connection's buffers hold, so that some of it is never sent by who dies.
+LARGE_BYTES = 12_000_000
+LARGE_EVERY = 7
 SCHEDULED_SHARE = 0.25
 SCHEDULED_PRIORITY = 9
 STEERED_SHARE = 0.2
@@ -51,7 +54,7 @@ class Order:
     """One post that was ordered, and what may be live of it."""
 
     number: int
-    platform: str
+    size_bytes: int
     is_calm: bool
     captions: set[str]
     scheduled: datetime | None = None
@@ -79,10 +82,9 @@ class Load:
     def __init__(self, stage: Stage, plan: Plan) -> None:
         self._app, self._url, self._plan = stage.app, stage.web_url, plan
         self._chance = random.Random(plan.seed + 1)
-        self._video = _store_film(stage.app, stage)
+        self._films = [store_film(stage), store_film(stage, LARGE_BYTES)]
         self.calm = self._connect(stage)
         self.rough = self._connect(stage)
-        self.video_bytes = stage.film.stat().st_size
         #: by the id of the job that each has become
         self.orders: dict[str, Order] = {}
         self.repeated = 0
@@ -135,10 +137,11 @@ class Load:
         number, self._numbers = self._numbers, self._numbers + 1
         account = (self.calm + self.rough)[number % (2 * len(self.calm))]
         caption = f"Post{self._plan.seed}n{number:06d}"
-        order = Order(number, account.platform, account in self.calm, {caption})
+        film = self._films[number % LARGE_EVERY == 0]
+        order = Order(number, film.file_size or 0, account in self.calm, {caption})
         options = {"attempts": ATTEMPTS, "backoff": {"type": "fixed", "delay": BACKOFF_MS}}
         body = {
-            "videoId": self._video.id,
+            "videoId": film.id,
             "platform": account.platform,
             "accountId": account.id,
             "caption": caption,
@@ -262,11 +265,16 @@ def _count(query: Any) -> int:
         db.session.rollback()
 
 
-def _store_film(app: Flask, stage: Stage) -> Video:
-    storage: Storage = app.extensions["storage"]
-    key = "videos/film.mp4"
-    with stage.film.open("rb") as body:
-        storage.write(key, body, stage.film.stat().st_size)
+def store_film(stage: Stage, size_bytes: int | None = None) -> Video:
+    """Put the campaign's film into the store, as a video of alice's; padded to a size, if given."""
+    storage: Storage = stage.app.extensions["storage"]
+    film = stage.film.read_bytes()
+    if size_bytes is not None:
+        padding = size_bytes - len(film)
+        # An MP4 box of the type `free` is what players skip.
+        film += padding.to_bytes(4, "big") + b"free" + bytes(padding - 8)
+    key = f"videos/film-{len(film)}.mp4"
+    storage.write(key, io.BytesIO(film), len(film))
     video = Video(user_id="alice", r2_key=key)
     describe(video, *examine(key))
     columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}

@@ -45,6 +45,8 @@ class Plan:
     waiting: int = 25
     trees: int = 2
     concurrency: int = 5
+    schedulers: int = 2
+    webs: int = 1
     ends_leases: bool = False
     #: Calls that are left in peace.
     spared: tuple[str, ...] = ()

@@ -27,7 +27,6 @@ from tests.services import PostgresServer
 
 API_KEY = "crash-key"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-SCHEDULERS = 2
 POLL_SECONDS = 0.3
 MANY = 10**6
 #: The platforms' limits are not what is tried here.
@@ -106,10 +105,13 @@ class Stage:
     def _start_processes(self, parts: ExitStack, config: Config) -> None:
         self.web_url = f"http://127.0.0.1:{config.port}"
         web = "gunicorn --config python:app.serving app:create_app()"
-        self.webs = [parts.enter_context(self._process(web, "web", config, 0))]
+        self.webs = [
+            parts.enter_context(self._process(web, "web", config, n))
+            for n in range(self._plan.webs)
+        ]
         self.schedulers = [
             parts.enter_context(self._process("workers.scheduler", "scheduler", config, n))
-            for n in range(SCHEDULERS)
+            for n in range(self._plan.schedulers)
         ]
         self.workers = [
             parts.enter_context(self._process("workers.worker", "worker", config, n))

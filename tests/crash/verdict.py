@@ -70,7 +70,9 @@ def judge(stage: Stage, load: Load) -> Verdict:
             faults[name].append(line)
     known = {order.number for order in load.orders.values()}
     faults["unasked"] = [str(number) for number in live if live[number] and number not in known]
-    sent, resumed = _bytes(entries, sum(map(len, live.values())) * load.video_bytes)
+    sizes = {order.number: order.size_bytes for order in load.orders.values()}
+    needed = sum(sizes.get(number, 0) * len(posts) for number, posts in live.items())
+    sent, resumed = _bytes(entries, needed)
     return Verdict(
         accepted=len(load.orders),
         cancelled=sum(order.is_cancelled for order in load.orders.values()),

@@ -60,7 +60,7 @@ def _print(outcome: Outcome, seconds: float) -> None:
         f"{verdict.accepted} posts accepted, {verdict.cancelled} cancelled, {verdict.live} live,"
         f" in {seconds:.0f} s"
     )
-    print(f"{outcome.kills} kills")
+    print(f"{outcome.kills} kills, which ended {outcome.ended} processes")
     for kind, count in sorted(outcome.struck.items()):
         print(f"  {kind:20} {count}")
     print(

@@ -27,6 +27,8 @@ CALLS = {
     "YOUTUBE": ("token", "session", "upload", "status_query", "videos"),
 }
 VICTIMS = ("workers", "scheduler", "web")
+#: For each other victim, so often the workers: they are what a call is made by.
+WORKERS_SHARE = 4
 #: Longer than a lease: the job goes to another worker while this one sleeps.
 PAUSE_SECONDS = 36.0
 REACH_SECONDS = 20.0
@@ -61,11 +63,14 @@ class Blows:
             for name in names
             if f"{platform.lower()}.{name}" not in plan.spared
         ]
-        self._boundaries = self._endless([*product(self._calls, VICTIMS)])
+        often = ("workers",) * WORKERS_SHARE + VICTIMS[1:]
+        self._boundaries = self._endless([*product(self._calls, often)])
         self._gates = self._endless(GATES)
         self._seen = 0
         self.resumption = Resumption()
         self.struck: Counter[str] = Counter()
+        #: processes that were ended by `kill -9`; one blow may end several
+        self.ended = 0
         #: how often each boundary was reached
         self.reached: Counter[str] = Counter()
         for (platform, name), victim in product(self._calls, VICTIMS):
@@ -104,7 +109,7 @@ class Blows:
         children = self._children(*self._stage.workers)
         if children:
             self.resumption.killed(held_now())
-            _signal(self._chance.choice(children), signal.SIGKILL)
+            self._end(self._chance.choice(children))
         return bool(children)
 
     def _boundary(self) -> bool:
@@ -161,11 +166,14 @@ class Blows:
         return platform, gate
 
     def _kill_workers(self) -> None:
+        dead = [pid for pid in at_work(self._stage.workers) if pid not in self._paused]
         self._note_the_dead(kill_at_work(self._stage.workers, spared=self._paused))
+        self.ended += len(dead)
 
     def _tree(self) -> None:
         tree = self._chance.choice(self._stage.workers)
         self._forget_paused_of(tree)
+        self.ended += 1 + len(_children_of(tree.pid))
         tree.kill()
         self._note_the_dead(held_now())
         tree.start()
@@ -175,6 +183,7 @@ class Blows:
         tree = self._chance.choice(self._stage.workers)
         self._forget_paused_of(tree)
         tree.kill_alone()
+        self.ended += 1
         tree.start()
 
     def _note_the_dead(self, held: Held) -> None:
@@ -191,6 +200,7 @@ class Blows:
         dead = self._chance.sample(self._stage.schedulers, count)
         for scheduler in dead:
             scheduler.kill()
+            self.ended += 1
         for scheduler in dead:
             scheduler.start()
 
@@ -203,8 +213,9 @@ class Blows:
             children = _children_of(web.pid)
             if children and self._chance.random() < 0.5:
                 for pid in children:
-                    _signal(pid, signal.SIGKILL)
+                    self._end(pid)
             else:
+                self.ended += 1 + len(children)
                 web.kill()
                 web.start()
 
@@ -267,6 +278,10 @@ class Blows:
 
     def _children(self, *trees: Process) -> list[int]:
         return [pid for pid in at_work(trees) if pid not in self._paused]
+
+    def _end(self, pid: int) -> None:
+        _signal(pid, signal.SIGKILL)
+        self.ended += 1
 
     def _forget_paused_of(self, tree: Process) -> None:
         for pid, (owner, _) in list(self._paused.items()):

@@ -28,6 +28,8 @@ class Outcome:
     struck: Counter[str]
     reached: Counter[str]
     resume_seconds: list[float]
+    #: processes ended by `kill -9`: a blow may end several
+    ended: int
 
     @property
     def kills(self) -> int:
@@ -53,7 +55,13 @@ def run_campaign(plan: Plan, folder: Path) -> Outcome:
             _look(blows)
         load.stop()
         _let_end(stage, blows)
-        return Outcome(judge(stage, load), blows.struck, blows.reached, blows.resumption.seconds)
+        return Outcome(
+            judge(stage, load),
+            blows.struck,
+            blows.reached,
+            blows.resumption.seconds,
+            blows.ended,
+        )
 
 
 def _look(blows: Blows) -> None:

@@ -25,6 +25,7 @@ from tests.crash.plan import Plan
 from tests.crash.stage import Stage
 from tests.processes import wait_until
 from tests.workers.conftest import connect
+from workers.pipeline import LOST_RUNS_MAX
 
 OPENING = {
     "TIKTOK": "tiktok.init",
@@ -187,3 +188,25 @@ def test_worker_killed_in_the_window_publishes_once(
         uploads = [entry for entry in calls if entry["call"].endswith(".upload")]
         assert len(uploads) > 1 and 0 < uploads[0]["bytes"] < post["size_bytes"]
         assert sum(entry["bytes"] for entry in uploads) == post["size_bytes"]
+
+
+def test_job_that_kills_its_worker_is_stopped_and_takes_no_other_with_it(
+    stage: Stage, film: Video
+) -> None:
+    """As a video would that breaks the program reading it: by memory, or a fault in a library."""
+    stage.platforms.reset()
+    window = Window("tiktok-poison", "write of token")
+    poisoned = order(window, connect(stage.platforms, "TIKTOK"), film).id
+    good = Window("youtube-neighbour", "")
+    neighbour = order(good, connect(stage.platforms, "YOUTUBE"), film).id
+    for _ in range(LOST_RUNS_MAX + 1):
+        reach(window, stage)
+        dead = kill_at_work(stage.workers)
+        assert poisoned in dead
+        end_leases(dead)
+    stopped = ended(poisoned)
+    assert (stopped.state, stopped.error_code) == (JobState.FAILED, "worker_lost")
+    assert (stopped.attempts_made, stopped.lost_runs) == (1, LOST_RUNS_MAX + 1)
+    done = ended(neighbour)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    assert len(stage.platforms.posts()) == 1

@@ -33,7 +33,7 @@ from tests.workers.conftest import connect
 #: Accounts per platform of each sort.
 ACCOUNTS = 10
 #: The tokens of some are renewed for each post: they end sooner than is liked before an upload.
-SHORT_TOKEN = {"TIKTOK": 500, "YOUTUBE": 250}
+SHORT_TOKEN = {"YOUTUBE": 250}
 #: More than the faults that can strike one post; no attempt may be used up by anything else.
 ATTEMPTS = 10
 BACKOFF_MS = 300

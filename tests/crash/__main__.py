@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -22,6 +23,8 @@ LISTED = 20
 
 def main() -> int:
     """Run one campaign, print its figures; 0 when every promise was kept."""
+    # Whoever is told to stop ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted = _arguments()
     print(f"seed {wanted.seed}, {wanted.kills} kills, {wanted.database}", flush=True)
     began = time.monotonic()

@@ -38,6 +38,11 @@ class Platforms:
         """Switch a fault on."""
         self._call("POST", "/faults", platform=platform, kind=kind, **fields)
 
+    def active_faults(self) -> list[dict[str, Any]]:
+        """Return the faults that have not struck yet."""
+        faults: list[dict[str, Any]] = self._call("GET", "/faults")["active"]
+        return faults
+
     def settings(self, **changes: Any) -> None:
         """Change how the sandbox behaves."""
         self._call("POST", "/settings", **changes)

@@ -5,9 +5,7 @@ The only module that makes boto3 clients.
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -32,6 +30,7 @@ from app.storage.base import (
 )
 from app.storage.errors import ObjectMissing
 from app.storage.keys import checked_key, content_type_of
+from app.storage.s3_sending import Sender
 from app.storage.s3_streams import ExactBody, checked_stream, translated
 
 if TYPE_CHECKING:
@@ -71,8 +70,7 @@ class Bucket:
 
 @cache
 def _descriptions() -> Loader:
-    """Return boto3's descriptions of services: parsing them is most of what a client costs, so
-    that all threads, and all workers forked from here, share them."""
+    """Return boto3's descriptions of services: parsing them is most of what a client costs."""
     return create_loader()
 
 
@@ -81,8 +79,8 @@ class S3Storage(Storage):
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._clients = threading.local()
-        self._new_client().close()  # warms `_descriptions` before a fork
+        # Shared by all threads and kept across a fork: it holds no connections of its own.
+        self._client = self._new_client()
 
     @property
     def has_public_links(self) -> bool:
@@ -149,16 +147,6 @@ class S3Storage(Storage):
             )
         return SignedUpload(url, "PUT", {"Content-Type": content_type}, expires_at)
 
-    @property
-    def _client(self) -> S3Client:
-        """This thread's client. A fork must not share its parent's connections."""
-        made_by: int | None = getattr(self._clients, "pid", None)
-        if made_by != os.getpid():
-            self._clients.client = self._new_client()
-            self._clients.pid = os.getpid()
-        client: S3Client = self._clients.client
-        return client
-
     def _new_client(self) -> S3Client:
         # A session of its own: boto3's default one may not be used by several threads at once.
         core = botocore.session.Session()
@@ -172,12 +160,13 @@ class S3Storage(Storage):
         config = Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},  # what every endpoint takes, with any bucket name
-            connect_timeout=self._bucket.connect_seconds,
-            read_timeout=self._bucket.read_seconds,
             retries={"mode": "standard", "total_max_attempts": self._bucket.tries},
             # R2 and others do not know the checksums that boto3 now adds on its own.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            proxies={},
         )
-        return session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)
+        client = session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)
+        bundle: str | None = core.get_config_variable("ca_bundle")  # AWS_CA_BUNDLE
+        sender = Sender(self._bucket.connect_seconds, self._bucket.read_seconds, bundle)
+        client.meta.events.register("before-send.s3", sender)
+        return client

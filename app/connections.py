@@ -18,7 +18,7 @@ from typing import Any
 import certifi
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.response import HTTPResponse
+from urllib3.exceptions import TimeoutError
 
 #: A connection that rested longer is not used again: routers and servers drop them unseen.
 IDLE_SECONDS = 45.0
@@ -31,8 +31,14 @@ CONNECTIONS_PER_HOST = 16
 _innermost = threading.local()
 
 
+class LimitReached(TimeoutError):
+    """Raised at the end of a block that its limit has cut short without any other error."""
+
+
 class Limit:
     """Breaks the connections that are used within a `with` block once `seconds` are over.
+
+    One around another holds as well.
 
     What waits on one of them then fails as if the other side had hung up, and `is_over` is True.
     """
@@ -48,6 +54,8 @@ class Limit:
         self._breaks.append(break_off)
         if self.is_over:
             break_off()
+        if self._outer is not None:
+            self._outer.break_with(break_off)
 
     def end(self) -> None:
         """Break everything off."""
@@ -69,6 +77,8 @@ class Limit:
     ) -> None:
         _watch.remove(self)
         _innermost.limit = self._outer
+        if self.is_over and error is None:
+            raise LimitReached("the whole took too long")
 
 
 class _Watch:
@@ -123,6 +133,7 @@ class KeptConnection:
     sock: Any
     timeout: Any
     _used_at = 0.0
+    _was_broken = False
 
     @property
     def is_connected(self) -> bool:
@@ -131,14 +142,15 @@ class KeptConnection:
         return is_fresh and bool(super().is_connected)  # type: ignore[misc]
 
     def connect(self) -> None:
-        """Connect, within the innermost limit."""
+        """Connect, within the thread's limits."""
+        self._was_broken = False
         super().connect()  # type: ignore[misc]
-        self._obey_limit()
+        self._obey_limits()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request, within the innermost limit."""
+        """Send a request, within the thread's limits."""
         if self.sock is not None:
-            self._obey_limit()
+            self._obey_limits()
         super().request(*args, **kwargs)  # type: ignore[misc]
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
@@ -146,19 +158,23 @@ class KeptConnection:
         super().endheaders(*args, **kwargs)  # type: ignore[misc]
         self.sock.settimeout(STALL_SECONDS)
 
-    def getresponse(self) -> HTTPResponse:
+    def getresponse(self) -> Any:
         """Read the answer's head."""
-        response: HTTPResponse = super().getresponse()  # type: ignore[misc]
+        response = super().getresponse()  # type: ignore[misc]
         self._used_at = time.monotonic()
+        if self._was_broken:  # a head that was cut looks like one that ended
+            response.close()
+            raise ConnectionAbortedError
         return response
 
-    def _obey_limit(self) -> None:
+    def _obey_limits(self) -> None:
         limit: Limit | None = getattr(_innermost, "limit", None)
         if limit is not None:
             limit.break_with(self.hang_up)
 
     def hang_up(self) -> None:
         """Wake whoever waits on the socket. Closing it would not, and is theirs to do."""
+        self._was_broken = True
         with suppress(OSError, AttributeError, TypeError):  # it is closed, or none, by now
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 

@@ -53,7 +53,11 @@ def measure_byte_path() -> Iterator[Figure]:
 
 
 def _at_full_speed(kind: str, folder: Path) -> Iterator[Figure]:
-    with sink() as platform, store(folder) as bucket, _service(folder, kind, bucket, platform) as tree:
+    with (
+        sink() as platform,
+        store(folder) as bucket,
+        _service(folder, kind, bucket, platform) as tree,
+    ):
         ours, curls, grown = [], [], []
         small, large = registered("small.mp4"), registered("large.mp4")
         tree.publish(small)  # so that everything is loaded
@@ -97,7 +101,9 @@ def _far_away(folder: Path) -> Iterator[Figure]:
         small, large = registered("small.mp4"), registered("large.mp4")
         tree.publish(small)
         ours = [-tree.publish(small) + tree.publish(large) for _ in range(RUNS)]
-    yield Figure("1 GB, each answer after 100 ms: until live, beyond a small video", "s", tuple(ours))
+    yield Figure(
+        "1 GB, each answer after 100 ms: until live, beyond a small video", "s", tuple(ours)
+    )
 
 
 class Tree:
@@ -119,7 +125,9 @@ def _service(folder: Path, kind: str, bucket: str, platform: str) -> Iterator[Tr
     redis.start()
     before = dict(os.environ)
     with tempfile.TemporaryDirectory() as state:
-        os.environ.update(_settings(folder, Path(state), kind, bucket, platform), REDIS_URL=redis.url)
+        os.environ.update(
+            _settings(folder, Path(state), kind, bucket, platform), REDIS_URL=redis.url
+        )
         try:
             app = create_base(process_config())
             with app.app_context():

@@ -1,4 +1,4 @@
-"""What a measured post needs: an account, a video of the store, and how long it takes to be live."""
+"""What a measured post needs: an account, a video of the store, and a look at when it is live."""
 
 from __future__ import annotations
 

@@ -25,9 +25,11 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 ANSWER_MAX_BYTES = 4 * 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
-#: What a body is sent in. Larger ones are not faster (`bench/byte_path.py`), and a cancellation
-#: is noticed between two.
+#: What a body is sent in: large enough that a piece costs little beside its bytes, small enough
+#: that a cancellation, which is noticed between two, does not wait long.
 PIECE_BYTES = 512 * 1024
+#: How long a cancellation may go unnoticed while a body waits for its next bytes.
+HEED_SECONDS = 1.0
 _pools = Pools()
 
 
@@ -37,12 +39,16 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes | memoryview:
         """Return up to `size` bytes, empty at the end."""
 
+    def is_ready(self, seconds: float) -> bool:
+        """Wait that long at most, and say whether it is of use to read now."""
+
 
 class Body:
     """A request body of a known length, read from a stream piece by piece and counted.
 
-    `on_read` gets the number of bytes read so far and may raise to break off the request. A
-    stream that ends early raises `Transient`, so that a short body is never taken for a whole one.
+    `on_read` gets the number of bytes read so far, and again while nothing comes; it may raise to
+    break off the request. A stream that ends early raises `Transient`, so that a short body is
+    never taken for a whole one.
     """
 
     def __init__(self, stream: Readable, length: int, on_read: Callable[[int], None]) -> None:
@@ -54,6 +60,8 @@ class Body:
         """Give the pieces in order, as they are to be sent."""
         read_bytes = 0
         while read_bytes < self.length:
+            while not self._stream.is_ready(HEED_SECONDS):
+                self._on_read(read_bytes)
             piece = self._stream.read(min(PIECE_BYTES, self.length - read_bytes))
             if not piece:
                 raise Transient(

@@ -6,6 +6,7 @@ The only module that makes boto3 clients.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -45,7 +46,11 @@ _NAMED_REGION = re.compile(r"^s3[.-](?:[a-z]+\.)?([a-z]{2}(?:-[a-z]+)+-\d{1,3})\
 
 @dataclass(frozen=True)
 class Bucket:
-    """Which bucket, where, and who we are to it."""
+    """Which bucket, where, and who we are to it.
+
+    It may be silent for `read_seconds`, and each piece of a body that is read at once must have
+    come within `piece_seconds`.
+    """
 
     endpoint_url: str
     name: str
@@ -53,6 +58,7 @@ class Bucket:
     secret_access_key: str = field(repr=False)
     connect_seconds: float = 10.0
     read_seconds: float = 30.0
+    piece_seconds: float = 30.0
     tries: int = 3
 
     @property
@@ -167,6 +173,11 @@ class S3Storage(Storage):
         )
         client = session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)
         bundle: str | None = core.get_config_variable("ca_bundle")  # AWS_CA_BUNDLE
-        sender = Sender(self._bucket.connect_seconds, self._bucket.read_seconds, bundle)
-        client.meta.events.register("before-send.s3", sender)
+        sender = Sender(
+            connect_seconds=self._bucket.connect_seconds,
+            read_seconds=self._bucket.read_seconds,
+            piece_seconds=self._bucket.piece_seconds,
+            authorities=bundle,
+        )
+        client.meta.events.register("before-send.s3", cast(Callable[..., None], sender))
         return client

@@ -15,7 +15,7 @@ from json import dumps, loads
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from urllib3 import BaseHTTPResponse, Timeout
+from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, TimeoutError
 
 from app.connections import Limit, Pools, transfer_seconds
@@ -120,21 +120,11 @@ def call(
     by a `Body` pass through.
     """
     body, described = _body_of(json, data)
-    length = int(described.get("Content-Length", "0"))
-    limit = Limit(CONNECT_SECONDS + transfer_seconds(length) + read_seconds)
+    full_url = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
+    limit = _limit(described, read_seconds)
     try:
         with limit:
-            response = _pools.manager.urlopen(
-                method,
-                f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url,
-                redirect=False,
-                retries=False,
-                body=body,
-                headers={"Accept-Encoding": "gzip", **described, **(headers or {})},
-                timeout=Timeout(connect=CONNECT_SECONDS, read=read_seconds),
-                preload_content=False,
-            )
-            return _read(response)
+            return _exchange(method, full_url, {**described, **(headers or {})}, body, read_seconds)
     except ConnectTimeoutError as exc:
         raise NetworkFailure("connect_timeout", "the platform could not be reached") from exc
     except HTTPError as exc:
@@ -172,10 +162,34 @@ def _body_of(
     return data, {} if data is None else {"Content-Length": str(len(data))}
 
 
-def _read(response: BaseHTTPResponse) -> Answer:
-    """Read an answer up to the bound; its connection is used again only when that was all."""
+def _limit(described: Mapping[str, str], read_seconds: float) -> Limit:
+    length = int(described.get("Content-Length", "0"))
+    return Limit(CONNECT_SECONDS + transfer_seconds(length) + read_seconds)
+
+
+def _exchange(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: Body | bytes | None,
+    read_seconds: float,
+) -> Answer:
+    """Send, and read an answer up to the bound.
+
+    The connection is used again only when that was all of it.
+    """
+    response = _pools.manager.urlopen(
+        method,
+        url,
+        redirect=False,
+        retries=False,
+        body=body,
+        headers={"Accept-Encoding": "gzip", **headers},
+        timeout=Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+        preload_content=False,
+    )
     try:
-        body = response.read(ANSWER_MAX_BYTES, decode_content=True)
-        return Answer(response.status, response.headers, body)
+        content = response.read(ANSWER_MAX_BYTES, decode_content=True)
+        return Answer(response.status, response.headers, content)
     finally:
         response.close()

@@ -9,8 +9,8 @@ from typing import Protocol
 #: What is read at once. Of 256 KiB to 1 MiB, the time for 1 GB differed less than two runs did;
 #: smaller pieces cost processor time, larger ones memory.
 PIECE_BYTES = 512 * 1024
-#: Pieces that wait to be sent, at most.
-AHEAD_PIECES = 4
+#: Pieces that wait to be sent, at most: enough to bridge the moments when the machine runs others.
+AHEAD_PIECES = 8
 
 
 class Readable(Protocol):

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from json import dumps, loads
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, TimeoutError
+from urllib3.util import make_headers, parse_url
 
 from app.connections import Limit, Pools, transfer_seconds
 from workers.errors import AnswerLost, NetworkFailure, OutcomeUnknown, PublishError, Transient
@@ -178,13 +179,15 @@ def _exchange(
 
     The connection is used again only when that was all of it.
     """
+    login = parse_url(url).auth  # of a webhook's address, say
+    signed = make_headers(basic_auth=unquote(login)) if login else {}
     response = _pools.manager.urlopen(
         method,
         url,
         redirect=False,
         retries=False,
         body=body,
-        headers={"Accept-Encoding": "gzip", **headers},
+        headers={"Accept-Encoding": "gzip", **signed, **headers},
         timeout=Timeout(connect=CONNECT_SECONDS, read=read_seconds),
         preload_content=False,
     )

@@ -91,3 +91,22 @@ def test_no_cookie_is_sent_back() -> None:
         call("GET", server.url)
         call("GET", server.url)
     assert all(b"cookie" not in head.lower() for head in server.requests)
+
+
+def test_login_in_an_address_is_sent_as_a_header() -> None:
+    with host(answering) as server:
+        call("GET", server.url.replace("//", "//me:a%40b@"), params={"q": "a b"})
+    [head] = server.requests
+    assert b"authorization: Basic bWU6YUBi" in head or b"Authorization: Basic bWU6YUBi" in head
+    assert head.startswith(b"GET /?q=a+b HTTP/1.1")
+
+
+def test_form_and_json_are_described() -> None:
+    with host(answering) as server:
+        call("POST", server.url, data={"a": "1 2"})
+        call("POST", server.url, json={"a": 1})
+    form, document = (head.lower() for head in server.requests)
+    assert b"content-type: application/x-www-form-urlencoded" in form
+    assert b"content-length: 5" in form
+    assert b"content-type: application/json" in document
+    assert b"content-length: 8" in document

@@ -96,6 +96,9 @@ class MemoryStream:
         self._source.largest_read = max(self._source.largest_read, size)
         return piece
 
+    def is_ready(self, seconds: float) -> bool:
+        return True
+
     def close(self) -> None:
         self.is_open = False
 

@@ -6,8 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pgserver import postgres_server
-from pgserver._commands import pg_ctl
+import pgserver
 
 
 class PostgresServer:
@@ -15,7 +14,7 @@ class PostgresServer:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        self._server = postgres_server.get_server(self.folder, cleanup_mode="stop")
+        self._server = pgserver.get_server(self.folder, cleanup_mode="stop")
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Copy a database that nobody is in, by default an empty one; return the copy's URL."""
@@ -25,7 +24,7 @@ class PostgresServer:
 
     def stop(self, mode: str = "fast") -> None:
         """End it: `fast` as a restart does, `immediate` as a crash. Its data stay."""
-        pg_ctl(
+        pgserver.pg_ctl(
             ["-w", "-m", mode, "stop"], pgdata=self._server.pgdata, user=self._server.system_user
         )
 

@@ -49,4 +49,4 @@ doctor: $(READY) ## Check the settings against the real parts they name
 	@$(BIN)/python -m workers.doctor
 
 clean: ## Remove the environment and everything under var/
-	rm -rf $(VENV) var
+	rm -rf $(VENV) var bench/bullmq/node_modules

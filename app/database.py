@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import select
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DisconnectionError
 
 from app.extensions import db
 
@@ -33,7 +35,6 @@ def engine_options(database_url: str) -> dict[str, Any]:
     return {
         # The values of a statement that failed would get into logs and RQ's lists of failures.
         "hide_parameters": True,
-        "pool_pre_ping": True,
         "pool_size": 5,
         "max_overflow": 15,
         "pool_timeout": 10,
@@ -50,6 +51,20 @@ def configure_engines() -> None:
     if db.engine.dialect.name == "sqlite":
         event.listen(db.engine, "connect", _open_sqlite)
         event.listen(db.engine, "begin", _begin_immediate)
+    else:
+        event.listen(db.engine, "checkout", _refuse_dead)
+
+
+def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
+    """Let the pool open another connection where the server has ended this one.
+
+    Nothing can be read from one that is idle and alive, so that a look at the socket tells what
+    SQLAlchemy's own ping asks the server for, a round trip in each transaction.
+    """
+    looking = select.poll()
+    looking.register(connection.fileno(), select.POLLIN)
+    if looking.poll(0):
+        raise DisconnectionError
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:

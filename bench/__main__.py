@@ -1,68 +1,79 @@
-"""`make bench`: prints a table of medians, measured now, on this machine."""
+"""`make bench`: measures this machine, prints the table, and writes it where it is kept.
+
+`python -m bench [--size full|quick|smoke] [--output FOLDER] [--without-node] [family …]`
+"""
 
 from __future__ import annotations
 
-import os
+import argparse
+import importlib
+import signal
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import flask_migrate
-from cryptography.fernet import Fernet
 from redis import Redis
 
-from app import create_base
-from app.queries.health import is_leader_alive
-from app.settings import process_config
-from bench.processes import process
-from bench.release import measure_release
-from bench.uploads import measure_uploads
+from bench.bench import Bench, Family
+from bench.databases import Databases
+from bench.figures import Figure
+from bench.node import open_bullmq
+from bench.processes import ROOT
+from bench.report import Conditions, line_of, write_report
+from bench.sizes import SIZES
 from sandbox.redis_server import RedisServer
-from sandbox.server import SandboxServer
 
-ROOT = Path(__file__).resolve().parent.parent
+#: Each is a module here whose `measure` yields figures.
+FAMILIES = (
+    "release",
+    "lateness",
+    "idle",
+    "publishing",
+    "uploads",
+    "byte_path",
+    "empty",
+    "api",
+    "growth",
+)
 
 
-def main() -> int:
-    """Measure on embedded parts and print; nothing of it stays."""
-    with tempfile.TemporaryDirectory() as folder, SandboxServer() as sandbox:
-        redis_server = RedisServer()
-        redis_server.start()
-        try:
-            _measure(Path(folder), redis_server.url, sandbox.url)
-        finally:
-            redis_server.stop()
+def main(arguments: list[str] | None = None) -> int:
+    """Measure the families asked for, or all."""
+    options = _parse(arguments)
+    # So that what was started is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    names = options.families or FAMILIES
+    with ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        server = RedisServer()
+        parts.callback(server.stop)
+        server.start()
+        redis = parts.enter_context(Redis.from_url(server.url))
+        bullmq = None if options.without_node else open_bullmq(server.url, folder)
+        databases = parts.enter_context(Databases())
+        bench = Bench(server.url, redis, folder, SIZES[options.size], bullmq, databases)
+        figures = {name: list(_measured(name, bench)) for name in names}
+        conditions = Conditions.seen(redis, bullmq, options.size)
+        write_report(options.output, figures, conditions)
     return 0
 
 
-def _measure(folder: Path, redis_url: str, sandbox_url: str) -> None:
-    video_dir = folder / "videos"
-    os.environ.update(
-        DATABASE_URL=f"sqlite:///{folder / 'bench.db'}",
-        TOKEN_ENCRYPTION_KEYS=Fernet.generate_key().decode(),
-        REDIS_URL=redis_url,
-        VIDEO_DIR=str(video_dir),
-        LOG_LEVEL="WARNING",
-        WORKER_CONCURRENCY="1",
-        YOUTUBE_API_URL=f"{sandbox_url}/youtube",
-        GOOGLE_OAUTH_URL=f"{sandbox_url}/google",
-        YOUTUBE_CLIENT_ID="sandbox-client",
-        YOUTUBE_CLIENT_SECRET="sandbox-secret",
-        YOUTUBE_POLL_SECONDS="0.2",
-    )
-    app = create_base(process_config())
-    with app.app_context():
-        flask_migrate.upgrade(str(ROOT / "migrations"))
-    redis = Redis.from_url(redis_url)
-    with process("workers.scheduler"):
-        with app.app_context():
-            while not is_leader_alive():
-                time.sleep(0.05)
-        figures = [*measure_release(app, redis), *measure_uploads(app, sandbox_url, video_dir)]
-    print("| figure | median | range |\n|---|---|---|")
-    for figure in figures:
-        print(figure.line())
+def _measured(name: str, bench: Bench) -> Iterator[Figure]:
+    measure: Family = importlib.import_module(f"bench.{name}").measure
+    for figure in measure(bench):
+        print(line_of(figure), flush=True)
+        yield figure
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("families", nargs="*", metavar="family", choices=[[], *FAMILIES])
+    parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    parser.add_argument("--without-node", action="store_true")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class StoreConnection(Connection):
             first, last = int(span[1]), min(int(span[2] or last), last)
             status = "206 Partial Content"
             facts["Content_Range"] = f"bytes {first}-{last}/{size}"
-        self.reply(status, Content_Length=str(last - first + 1), **facts)
+        self.reply(status, b"", Content_Length=str(last - first + 1), **facts)
         if method == "GET":
             self._send(path, first, last + 1)
 

@@ -1,42 +1,59 @@
-"""What a measured post needs: an account, a video of the store, and a look at when it is live."""
+"""Posts to measure with: accounts, videos and jobs as the API makes them, and their end."""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 
-from flask import Flask
+from sqlalchemy import func, select
 
+from app.clock import utcnow
 from app.ids import new_id
-from app.models import Account, Video
+from app.media.facts import Probe
+from app.models import Account, PublishJob, Video
 from app.publishing.create import NewJob, create_jobs
 from app.publishing.transaction import transaction
-from app.queries.jobs import find_job
-from app.states import FINAL_STATES, JobState, VideoState
+from app.states import AccountState, JobState, VideoState
+from app.storage import StoredObject
 from app.videos.examine import describe, examine
+from bench.processes import wait_until
+from bench.world import World
+from sandbox.films import make_film
 
 USER = "bench"
-LOOK_SECONDS = 0.01
+PLATFORM = "YOUTUBE"
+#: One connection of a platform's is one account's; enough that none waits for another.
+ACCOUNTS = 20
+PUBLISH_SECONDS = 600.0
 
 
-def connected() -> str:
-    """Connect an account whose token never expires, and return its id."""
-    account = Account(
-        id=new_id(),
-        user_id=USER,
-        platform="YOUTUBE",
-        platform_user_id="bench",
-        access_token="bench",
-        refresh_token="bench",
-        scopes=[],
-    )
+def make_accounts(world: World | None, count: int = ACCOUNTS, **columns: object) -> list[str]:
+    """Connect accounts, of the sandbox where there is one; return their ids."""
+    accounts = []
+    for number in range(count):
+        given = world.account() if world else {}
+        fields = {
+            "id": new_id(),
+            "user_id": USER,
+            "platform": PLATFORM,
+            "platform_user_id": given.get("platformUserId", f"user-{number}"),
+            "access_token": given.get("accessToken", "token"),
+            "refresh_token": given.get("refreshToken", "refresh"),
+            "expires_at": utcnow() + timedelta(days=60),
+            "state": AccountState.ACTIVE,
+            **columns,
+        }
+        accounts.append(Account(**fields))
+    ids = [account.id for account in accounts]
     with transaction() as session:
-        session.add(account)
-    return account.id
+        session.add_all(accounts)
+    return ids
 
 
-def registered(key: str) -> str:
-    """Register an object of the store as a video, and return its id."""
+def make_video(key: str) -> str:
+    """Register an object of the store, probed; return the video's id."""
     stored, facts = examine(key)
     video = Video(id=new_id(), user_id=USER, r2_key=key, state=VideoState.READY)
     describe(video, stored, facts)
@@ -45,27 +62,100 @@ def registered(key: str) -> str:
     return video.id
 
 
-def published_seconds(app: Flask, account_id: str, video_id: str) -> float:
-    """Publish and return the seconds from accepted to live; raises `RuntimeError`."""
-    now = datetime.now(timezone.utc)
-    began = time.monotonic()
-    new = NewJob(
+def probed_video() -> str:
+    """Register a video that every platform takes, without an object; return its id."""
+    facts = Probe(
+        content_type="video/mp4",
+        container="mp4",
+        brand="isom",
+        size_bytes=1000,
+        duration_seconds=10.0,
+        bit_rate=800,
+        video_codec="h264",
+        profile="High",
+        width=720,
+        height=1280,
+        rotation=0,
+        frame_rate=30.0,
+        pixel_format="yuv420p",
+        audio_codec="aac",
+        audio_channels=2,
+        audio_sample_rate=48000,
+        moov_first=True,
+        has_edit_list=False,
+    )
+    video = Video(id=new_id(), user_id=USER, r2_key=f"videos/{new_id()}.mp4")
+    describe(video, StoredObject(facts.size_bytes, "etag", facts.content_type), facts)
+    with transaction() as session:
+        session.add(video)
+    return video.id
+
+
+def new_job(account_id: str, video_id: str, due_at: datetime, *, is_later: bool = False) -> NewJob:
+    """Return a request as `POST /api/publish` makes it."""
+    return NewJob(
         user_id=USER,
         account_id=account_id,
         video_id=video_id,
-        platform="YOUTUBE",
+        platform=PLATFORM,
         caption="Measured",
         privacy_level="public",
         priority=5,
-        due_at=now,
+        due_at=due_at,
+        scheduled_time=due_at if is_later else None,
+        hashtags=("one", "two"),
     )
-    [job] = create_jobs([new], now)
-    while True:
-        with app.app_context():  # a session of its own, so that the row is read afresh
-            view = find_job(USER, job.id)
-        if view is not None and view.job.state in FINAL_STATES:
-            break
-        time.sleep(LOOK_SECONDS)
-    if view.job.state is not JobState.COMPLETED:
-        raise RuntimeError(f"not published: {view.job.error_message}")
-    return time.monotonic() - began
+
+
+def publish(account_ids: Sequence[str], video_id: str, count: int) -> None:
+    """Publish a video so many times, and wait until all are live; raises `RuntimeError`."""
+    now = utcnow()
+    accounts = [account_ids[number % len(account_ids)] for number in range(count)]
+    before = ended(JobState.COMPLETED)
+    create_jobs([new_job(account_id, video_id, now) for account_id in accounts], now)
+    wait_until(lambda: _completed_or_fails() >= before + count, "all are live", PUBLISH_SECONDS)
+
+
+def ended(*states: JobState) -> int:
+    """Return how many jobs have ended in one of these states."""
+    with transaction() as session:
+        query = select(func.count()).select_from(PublishJob).where(PublishJob.state.in_(states))
+        return session.scalar(query) or 0
+
+
+def _completed_or_fails() -> int:
+    with transaction() as session:
+        failed = session.scalar(
+            select(PublishJob.error_message).where(PublishJob.state == JobState.FAILED).limit(1)
+        )
+    if failed is not None:
+        raise RuntimeError(f"a post failed: {failed}")
+    return ended(JobState.COMPLETED)
+
+
+def store_film(world: World, size_bytes: int) -> str:
+    """Put a film of at least this size into the store; return its key."""
+    film = make_film(world.store_folder / "film.mp4", seconds=4, hue=0)
+    padding = size_bytes - film.stat().st_size
+    if padding <= 0:
+        return film.name
+    padded = world.store_folder / f"film-{size_bytes}.mp4"
+    write_padded(film, padded, size_bytes)
+    return padded.name
+
+
+def write_padded(film: Path, target: Path, size_bytes: int) -> None:
+    """Write the film with a box behind it that players skip, so that it has this size."""
+    content = film.read_bytes()
+    padding = size_bytes - len(content)
+    with target.open("wb") as file:
+        # ISO/IEC 14496-12: a `free` box; a size of 1 says that 64 bits of size follow.
+        file.write(content + (1).to_bytes(4, "big") + b"free" + padding.to_bytes(8, "big"))
+        file.truncate(size_bytes)
+
+
+def published_seconds(account_id: str, video_id: str) -> float:
+    """Publish one video and return the seconds until it is live; raises `RuntimeError`."""
+    started = time.monotonic()
+    publish([account_id], video_id, 1)
+    return time.monotonic() - started

@@ -1,64 +1,157 @@
-"""The service's processes under measurement, and what they take."""
+"""Processes under measurement, with all that they fork: what they take, and their end."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
 
-LOOK_SECONDS = 0.02
+import psutil
+
+AnyTree = TypeVar("AnyTree", bound="Tree")
+ROOT = Path(__file__).resolve().parent.parent
+LOOK_SECONDS = 0.05
+STOP_SECONDS = 30.0
 
 
-@contextmanager
-def process(module: str) -> Iterator[int]:
-    """Run a module of ours with this process's environment; gives its pid."""
-    with subprocess.Popen([sys.executable, "-m", module], env=os.environ) as running:
+class Tree:
+    """A process and its children, from the start of the block to its end."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self._command = list(command)
+        self._environment = dict(environment)
+        self._log = log
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self: AnyTree) -> AnyTree:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The parent of the tree."""
+        assert self._process is not None
+        return self._process
+
+    def line(self) -> str:
+        """Return the next line that it prints; raises `RuntimeError` when it has ended."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._command[:3]} ended: {self._log.read_text()[-2000:]}")
+        return line
+
+    def stop(self) -> str:
+        """End it by SIGTERM, by force what does not go; return what it printed since."""
+        if self.process.poll() is None:
+            self.process.terminate()
         try:
-            yield running.pid
+            printed, _ = self.process.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            printed, _ = self.process.communicate()
+        return printed or ""
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Halt the whole tree during a block."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
         finally:
-            running.terminate()
+            os.killpg(self.process.pid, signal.SIGCONT)
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the tree has used, ended children included."""
+        return sum(_cpu_seconds(one) for one in self._members())
+
+    def memory_bytes(self) -> int:
+        """Return the tree's memory: each page once, shared ones by their part (PSS)."""
+        return sum(_memory_bytes(one) for one in self._members())
+
+    def _members(self) -> list[psutil.Process]:
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
 
 
-def private_bytes(pid: int) -> int:
-    """Return the private memory of a process and its children (Linux only)."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(_private_bytes_of(one) for one in (pid, *map(int, children)))
+def _cpu_seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
-def _private_bytes_of(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    kilobytes = [int(line.split()[1]) for line in lines if line.startswith("Private_")]
-    return sum(kilobytes) * 1024
+def _memory_bytes(process: psutil.Process) -> int:
+    try:
+        memory = process.memory_full_info()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return 0
+    return int(getattr(memory, "pss", memory.uss))
 
 
 class PeakMemory:
-    """Watches a process tree during a block; `grown_bytes` is its peak beyond the beginning."""
+    """Watches a tree during a block; `peak_bytes` is the most that it held."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
         self._done = threading.Event()
-        self._before = self._peak = private_bytes(pid)
+        self.peak_bytes = self._first_bytes = 0
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     @property
     def grown_bytes(self) -> int:
         """Return how far the memory rose."""
-        return self._peak - self._before
+        return self.peak_bytes - self._first_bytes
 
     def _watch(self) -> None:
-        while not self._done.is_set():
-            self._peak = max(self._peak, private_bytes(self._pid))
-            time.sleep(LOOK_SECONDS)
+        while not self._done.wait(LOOK_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """Look now."""
+        self.peak_bytes = max(self.peak_bytes, self._tree.memory_bytes())
 
     def __enter__(self) -> PeakMemory:
+        self.look()
+        self._first_bytes = self.peak_bytes
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._done.set()
         self._thread.join()
+
+
+def wait_until(is_so: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Look again and again until `is_so()`; raises `TimeoutError` naming `what`."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.005)

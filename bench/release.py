@@ -1,72 +1,98 @@
-"""The scheduler: how fast posts that fall due at one instant are queued, how late single ones."""
+"""Posts that are all due at one instant: how long until they are queued."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-
-from flask import Flask
-from redis import Redis
+from datetime import datetime, timedelta
 
 from app.clock import utcnow
 from app.ids import new_id
 from app.queues import PUBLISH_QUEUES, RunQueue, Wake, wake
-from bench.figures import Figure, measured, percentile
+from bench.bench import Bench
+from bench.figures import BULLMQ, OURS, Figure, Goal
+from bench.node import jobs_delayed
+from bench.posts import PLATFORM
 
-QUEUE = PUBLISH_QUEUES["TIKTOK"]
-AT_ONCE = (1_000, 10_000)
-RUNS = 3
-SINGLE_POSTS = 300
-SPREAD_SECONDS = 10.0
 BATCH = 1000
-#: Enough to put the runs there before the first is due.
-AHEAD_SECONDS_PER_THOUSAND = 1.0
+#: All posts are there before they are due: time besides `ahead_seconds`.
+ADDED_PER_SECOND = 1000.0
+SLOWNESSES = (1, 2, 4, 8)
 LOOK_SECONDS = 0.001
+RELEASE_SECONDS = 300.0
+#: From this many on the goal is BullMQ's own time.
+MANY = 10_000
 
 
-def measure_release(app: Flask, redis: Redis) -> list[Figure]:
-    """Return the figures of the scheduler that runs; no worker takes the runs off the queue."""
-    with app.app_context():
-        at_once = [
-            measured(f"{count:,} posts due at one instant: until queued", "s", RUNS, release)
-            for count, release in ((count, _release(count, redis)) for count in AT_ONCE)
-        ]
-        return [*at_once, *_lateness(redis)]
+class TooLate(Exception):
+    """Raised when some posts were due before the last was there: the measurement is void."""
 
 
-def _release(count: int, redis: Redis) -> Callable[[], float]:
-    def once() -> float:
-        redis.delete(RunQueue(QUEUE, redis).key)
-        due_at = utcnow() + timedelta(seconds=1 + AHEAD_SECONDS_PER_THOUSAND * count / 1000)
-        for first in range(0, count, BATCH):
-            size = min(BATCH, count - first)
-            wake([Wake(new_id(), "TIKTOK", due_at, 1) for _ in range(size)])
-        time.sleep(max(due_at.timestamp() - time.time(), 0))
-        while RunQueue(QUEUE, redis).count < count:
-            time.sleep(LOOK_SECONDS)
-        return time.time() - due_at.timestamp()
-
-    return once
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Yield the seconds from the due time until the last is queued."""
+    for count in bench.size.released:
+        values: dict[str, list[float]] = {OURS: [], BULLMQ: []}
+        for _ in range(bench.size.runs):
+            values[OURS].append(_measured(bench, count, _ours))
+            if bench.bullmq is not None:
+                values[BULLMQ].append(_measured(bench, count, _theirs))
+        goals = (Goal(1, BULLMQ),) if count >= MANY else ()
+        yield Figure(f"{count:,} posts due at one instant: until queued", "s", values, goals)
 
 
-def _lateness(redis: Redis) -> Iterator[Figure]:
-    redis.delete(RunQueue(QUEUE, redis).key)
-    start = utcnow() + timedelta(seconds=1)
-    due = sorted(
-        start + timedelta(seconds=random.uniform(0, SPREAD_SECONDS)) for _ in range(SINGLE_POSTS)
-    )
-    wake([Wake(new_id(), "TIKTOK", due_at, 1) for due_at in due])
-    late_ms: list[float] = []
-    while len(late_ms) < SINGLE_POSTS:
-        queued = RunQueue(QUEUE, redis).count
-        now = time.time()
-        late_ms += [
-            (now - due[position].timestamp()) * 1000 for position in range(len(late_ms), queued)
-        ]
+def _measured(bench: Bench, count: int, side: Callable[[Bench, int, float], float]) -> float:
+    """Measure a side; with more time to put the posts there where that took too long."""
+    for slowness in SLOWNESSES:
+        try:
+            return side(
+                bench, count, bench.size.ahead_seconds + slowness * count / ADDED_PER_SECOND
+            )
+        except TooLate:
+            continue
+    raise TimeoutError(f"{count} posts cannot be put there before they are due")
+
+
+def _ours(bench: Bench, count: int, ahead_seconds: float) -> float:
+    with bench.stage() as stage, stage.leading_scheduler():
+        queue = RunQueue(PUBLISH_QUEUES[PLATFORM], stage.redis)
+
+        def add(due_at: datetime) -> None:
+            for first in range(0, count, BATCH):
+                size = min(BATCH, count - first)
+                wake([Wake(new_id(), PLATFORM, due_at, 1) for _ in range(size)])
+
+        return _released(ahead_seconds, add, lambda: queue.count, count)
+
+
+def _theirs(bench: Bench, count: int, ahead_seconds: float) -> float:
+    assert bench.bullmq is not None
+    bullmq = bench.bullmq
+
+    def add(due_at: datetime) -> None:
+        bullmq.add(count=count, due=due_at.timestamp() * 1000)
+
+    bench.redis.flushall()
+    # BullMQ's workers are what moves its delayed jobs.
+    with bullmq.worker("empty") as worker:
+        worker.started()
+        return _released(ahead_seconds, add, lambda: count - jobs_delayed(bench.redis), count)
+
+
+def _released(
+    ahead_seconds: float, add: Callable[[datetime], None], released: Callable[[], int], count: int
+) -> float:
+    """Add the posts, wait for their time, and return how long after it all are queued.
+
+    Raises `TooLate` and `TimeoutError`.
+    """
+    due_at = utcnow() + timedelta(seconds=ahead_seconds)
+    add(due_at)
+    if released() > 0 or utcnow() >= due_at:
+        raise TooLate
+    time.sleep(max(due_at.timestamp() - time.time(), 0))
+    deadline = time.monotonic() + RELEASE_SECONDS
+    while released() < count:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{count} posts were not released within {RELEASE_SECONDS:.0f} s")
         time.sleep(LOOK_SECONDS)
-    redis.delete(RunQueue(QUEUE, redis).key)
-    yield Figure("queued after it was due, p50", "ms", (percentile(late_ms, 0.5),))
-    yield Figure("queued after it was due, p99", "ms", (percentile(late_ms, 0.99),))
-    yield Figure("earliest (never below 0)", "ms", (min(late_ms),))
+    return time.time() - due_at.timestamp()

@@ -1,112 +1,48 @@
-"""The byte path: a large video through a worker to the sandbox, and the memory that takes."""
+"""Videos of 10 MB over lines of 50 MB/s each: how many go live, and the memory that takes."""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-import requests
-from flask import Flask
-
-from app.ids import new_id
-from app.models import Account, Video
-from app.publishing.create import NewJob, create_jobs
-from app.publishing.transaction import transaction
-from app.queries.jobs import find_job
-from app.states import FINAL_STATES, JobState, VideoState
-from app.videos.examine import describe, examine
-from bench.figures import Figure
-from bench.processes import PeakMemory, process
-from sandbox.films import make_film
+from bench.bench import Bench
+from bench.figures import BULLMQ, OURS, Figure, Goal
+from bench.posts import store_film
+from bench.processes import PeakMemory
+from bench.sides import CONCURRENCY, Side, our_side, their_side
+from bench.world import open_world
 
 MB = 10**6
-LARGE_BYTES = 300 * MB
-RUNS = 3
-USER = "bench"
-LOOK_SECONDS = 0.02
+VIDEO_BYTES = 10 * MB
+BYTES_PER_SECOND = 50.0 * MB
 
 
-def measure_uploads(app: Flask, sandbox_url: str, video_dir: Path) -> list[Figure]:
-    """Return the time and the memory of a large video beyond those of a small one."""
-    film = make_film(video_dir / "small.mp4", seconds=4, hue=0)
-    _padded(film, video_dir / "large.mp4", LARGE_BYTES)
-    with app.app_context(), process("workers.worker") as pid:
-        account_id = _connect(sandbox_url)
-        small, large = _registered("small.mp4"), _registered("large.mp4")
-        _publish(app, account_id, small)  # so that everything is loaded
-        seconds, megabytes = [], []
-        for _ in range(RUNS):
-            base = _publish(app, account_id, small)
-            with PeakMemory(pid) as memory:
-                seconds.append(_publish(app, account_id, large) - base)
-            megabytes.append(memory.grown_bytes / MB)
-    return [
-        Figure("300 MB video beyond a small one: time until live", "s", tuple(seconds)),
-        Figure("300 MB video beyond a small one: worker's memory", "MB", tuple(megabytes)),
-    ]
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Yield posts per minute and the peak of the worker tree's memory."""
+    rates: dict[str, list[float]] = {OURS: [], BULLMQ: []}
+    peaks: dict[str, list[float]] = {OURS: [], BULLMQ: []}
+
+    def add(name: str, side: Side) -> None:
+        rate, peak = _publish(side, bench.size.large_posts)
+        rates[name].append(rate)
+        peaks[name].append(peak / MB)
+
+    with open_world(bench.folder / "uploads", BYTES_PER_SECOND) as world:
+        key = store_film(world, VIDEO_BYTES)
+        for _ in range(bench.size.runs):
+            with our_side(bench, world, key) as ours:
+                add(OURS, ours)
+            if bench.bullmq is not None:
+                with their_side(bench, bench.bullmq, world, key) as theirs:
+                    add(BULLMQ, theirs)
+    name = f"10 MB videos, 50 MB/s per connection, concurrency {CONCURRENCY}"
+    goals = (Goal(1, BULLMQ, at_least=True),)
+    yield Figure(f"{name}: posts per minute", "", rates, goals, more_is_better=True)
+    yield Figure(f"{name}: memory of the worker tree", "MB", peaks, (Goal(0.5, BULLMQ),))
 
 
-def _publish(app: Flask, account_id: str, video_id: str) -> float:
-    """Publish and return the seconds from accepted to live; raises `RuntimeError`."""
-    now = datetime.now(timezone.utc)
+def _publish(side: Side, count: int) -> tuple[float, float]:
     started = time.monotonic()
-    new = NewJob(
-        user_id=USER,
-        account_id=account_id,
-        video_id=video_id,
-        platform="YOUTUBE",
-        caption="Measured",
-        privacy_level="public",
-        priority=5,
-        due_at=now,
-    )
-    [job] = create_jobs([new], now)
-    while True:
-        with app.app_context():  # a session of its own, so that the row is read afresh
-            view = find_job(USER, job.id)
-        if view is not None and view.job.state in FINAL_STATES:
-            break
-        time.sleep(LOOK_SECONDS)
-    if view.job.state is not JobState.COMPLETED:
-        raise RuntimeError(f"not published: {view.job.error_message}")
-    return time.monotonic() - started
-
-
-def _connect(sandbox_url: str) -> str:
-    body = {"platform": "YOUTUBE"}
-    given: dict[str, Any] = requests.post(
-        f"{sandbox_url}/_sandbox/accounts", json=body, timeout=10
-    ).json()
-    account = Account(
-        id=new_id(),
-        user_id=USER,
-        platform="YOUTUBE",
-        platform_user_id=given["platformUserId"],
-        access_token=given["accessToken"],
-        refresh_token=given["refreshToken"],
-        scopes=given["scopes"],
-    )
-    with transaction() as session:
-        session.add(account)
-    return account.id
-
-
-def _registered(key: str) -> str:
-    stored, facts = examine(key)
-    video = Video(id=new_id(), user_id=USER, r2_key=key, state=VideoState.READY)
-    describe(video, stored, facts)
-    with transaction() as session:
-        session.add(video)
-    return video.id
-
-
-def _padded(film: Path, target: Path, size_bytes: int) -> None:
-    """Write the film with a box behind it that players skip, so that it has this size."""
-    content = film.read_bytes()
-    padding = size_bytes - len(content)
-    with target.open("wb") as file:
-        # ISO/IEC 14496-12: a `free` box; a size of 1 says that 64 bits of size follow.
-        file.write(content + (1).to_bytes(4, "big") + b"free" + padding.to_bytes(8, "big"))
-        file.truncate(size_bytes)
+    with PeakMemory(side.worker) as memory:
+        side.publish(count)
+    return 60 * count / (time.monotonic() - started), memory.peak_bytes

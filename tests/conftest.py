@@ -17,8 +17,8 @@ from redis import Redis
 from app import create_app, create_base
 from app.config import Config
 from app.extensions import db
+from sandbox.postgres_server import PostgresServer
 from sandbox.redis_server import RedisServer
-from tests.services import PostgresServer
 
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
 

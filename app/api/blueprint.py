@@ -81,7 +81,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
         """Read a body, query or headers with a schema, and hand the result to the view."""
-        decorator: Callable[[View], View] = super().arguments(schema, **options)
+        # One instance for all requests: given the class, the parser makes one for each.
+        decorator: Callable[[View], View] = super().arguments(schema(), **options)
         return decorator
 
     def response(

@@ -15,6 +15,7 @@ from app.checks.times import due_time
 from app.clock import utcnow
 from app.ids import new_id
 from app.publishing.create import create_jobs, earlier_jobs
+from app.publishing.transaction import transaction
 from app.queries.jobs import JobFilter, list_jobs
 from app.schemas.publish import BatchSchema, KeyHeader, PublishSchema
 from app.schemas.publish_answers import (
@@ -45,13 +46,14 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
     """
     now = utcnow()
     keyed = keyed_request(headers)
-    jobs = earlier_jobs(keyed, now) if keyed else None
-    if jobs is None:
-        post = check_post(current_user(), body.values, body.faults, now)
-        if post.faults:
-            raise InvalidRequest(post.faults)
-        new = post.new_job(current_user(), now, due_time(body.values, now))
-        jobs = create_jobs([new], now, keyed=keyed)
+    with transaction():  # one, for what is read and for what is written
+        jobs = earlier_jobs(keyed, now) if keyed else None
+        if jobs is None:
+            post = check_post(current_user(), body.values, body.faults, now)
+            if post.faults:
+                raise InvalidRequest(post.faults)
+            new = post.new_job(current_user(), now, due_time(body.values, now))
+            jobs = create_jobs([new], now, keyed=keyed)
     return accepted_of(jobs[0], now), 202, {"Location": link_to(jobs[0].id)}
 
 
@@ -61,7 +63,8 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
 def validate(body: Gathered) -> Any:
     """Say what publishing would be refused for, and what would not go as wished"""
     now = utcnow()
-    post = check_post(current_user(), body.values, body.faults, now)
+    with transaction():
+        post = check_post(current_user(), body.values, body.faults, now)
     warnings = warnings_for(post, due_time(body.values, now), now)
     return {"valid": not post.faults, "errors": post.faults, "warnings": warnings}
 
@@ -75,14 +78,15 @@ def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:
     """Publish several posts, all or none, each `intervalMinutes` after the one before it"""
     now = utcnow()
     keyed = keyed_request(headers)
-    jobs = earlier_jobs(keyed, now) if keyed else None
-    if jobs is None:
-        posts, faults = check_batch(current_user(), body.values, body.faults, now)
-        if faults:
-            raise InvalidRequest(faults)
-        times = zip(posts, due_times(body.values, now), strict=True)
-        new = [post.new_job(current_user(), now, due_at) for post, due_at in times]
-        jobs = create_jobs(new, now, batch_id=new_id(), keyed=keyed)
+    with transaction():  # one, for what is read and for what is written
+        jobs = earlier_jobs(keyed, now) if keyed else None
+        if jobs is None:
+            posts, faults = check_batch(current_user(), body.values, body.faults, now)
+            if faults:
+                raise InvalidRequest(faults)
+            times = zip(posts, due_times(body.values, now), strict=True)
+            new = [post.new_job(current_user(), now, due_at) for post, due_at in times]
+            jobs = create_jobs(new, now, batch_id=new_id(), keyed=keyed)
     return batch_of(jobs)
 
 

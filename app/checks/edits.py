@@ -9,6 +9,7 @@ from typing import Any
 from app.checks.posts import check_post
 from app.faults import Faults
 from app.models import PublishJob
+from app.publishing.transaction import transaction
 
 #: Fields of a post that are columns of the same name.
 CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
@@ -28,7 +29,8 @@ def edit_faults(
         del values["share_to_feed"]  # every job has one; only Instagram's was asked for
     values.update(platform=job.platform, video_id=job.video_id, account_id=job.account_id)
     values.update(changes)
-    faults = check_post(job.user_id, values, schema_faults, now).faults
+    with transaction():
+        faults = check_post(job.user_id, values, schema_faults, now).faults
     found = {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
     return {**found, **schema_faults}
 

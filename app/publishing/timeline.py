@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
 from app.models import PublishJob, TimelineEntry
+from app.states import JobState
+
+_ENTRIES = cast(Table, TimelineEntry.__table__)
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,19 @@ class Failure:
     category: str
     message: str
     hint: str = ""
+
+
+def accepted(session: Session, jobs: Sequence[PublishJob], now: datetime) -> None:
+    """Write down that jobs were taken on and wait, all in one statement."""
+    entries: list[dict[str, Any]] = []
+    for job in jobs:
+        reason = "scheduled" if job.state_at(now) is JobState.DELAYED else "queue"
+        entry = {"job_id": job.id, "attempt": job.attempts_made, "started_at": now}
+        entries += [
+            {**entry, "kind": "change", "name": "accepted", "ended_at": now, "until": None},
+            {**entry, "kind": "wait", "name": reason, "ended_at": None, "until": job.due_at},
+        ]
+    session.execute(insert(_ENTRIES), entries)
 
 
 def begin(

@@ -10,6 +10,15 @@ from sqlalchemy.orm import Session
 from app.extensions import db
 
 
+def reading() -> Session:
+    """Give the session for reads inside a caller's `transaction`, which ends them.
+
+    What is read and what is then written by a `transaction` within that one are one transaction
+    on one connection: the first end of any of them ends it for all.
+    """
+    return db.session()
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Give the session; afterwards no connection is held, so none is held across a request."""

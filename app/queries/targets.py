@@ -6,13 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import defer
 
 from app.ids import is_id
 from app.models import Account, Video
-from app.publishing.transaction import transaction
+from app.publishing.transaction import reading
 from app.storage import Storage
+
+# Built once: building a statement takes longer than sending it.
+_ACCOUNTS = (
+    select(Account)
+    .where(Account.user_id == bindparam("user_id"), Account.deleted_at.is_(None))
+    # Tokens have no business here, and decrypting them takes time.
+    .options(defer(Account.access_token), defer(Account.refresh_token))
+    .order_by(Account.id)
+)
+_VIDEOS = select(Video).where(
+    Video.user_id == bindparam("user_id"),
+    Video.id.in_(bindparam("video_ids", expanding=True)),
+    Video.deleted_at.is_(None),
+)
 
 
 @dataclass(frozen=True)
@@ -28,20 +42,15 @@ class Targets:
 
 
 def load_targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
-    """Return a user's accounts and those of the named videos that the user has."""
+    """Return a user's accounts and those of the named videos that the user has.
+
+    Needs a transaction around it.
+    """
     wanted = {video_id for video_id in video_ids if video_id is not None and is_id(video_id)}
-    accounts = (
-        select(Account).where(Account.user_id == user_id, Account.deleted_at.is_(None))
-        # Tokens have no business here, and decrypting them takes time.
-        .options(defer(Account.access_token), defer(Account.refresh_token))
-    )
-    videos = select(Video).where(
-        Video.user_id == user_id, Video.id.in_(wanted), Video.deleted_at.is_(None)
-    )
     storage: Storage = current_app.extensions["storage"]
-    with transaction() as session:
-        return Targets(
-            accounts=session.scalars(accounts.order_by(Account.id)).all(),
-            videos={video.id: video for video in session.scalars(videos)},
-            has_public_links=storage.has_public_links,
-        )
+    session, asked = reading(), {"user_id": user_id, "video_ids": list(wanted)}
+    return Targets(
+        accounts=session.scalars(_ACCOUNTS, asked).all(),
+        videos={video.id: video for video in session.scalars(_VIDEOS, asked)} if wanted else {},
+        has_public_links=storage.has_public_links,
+    )

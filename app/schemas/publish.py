@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.platforms import PLATFORMS
@@ -46,6 +48,12 @@ class Number(fields.Float):
             return math.inf if value > 0 else -math.inf
 
 
+def defaults_of(schema: type[Schema]) -> Callable[[], dict[str, Any]]:
+    """Return what gives a fresh copy of the values that a schema makes of nothing."""
+    defaults = schema().load({})
+    return lambda: deepcopy(defaults)
+
+
 class BackoffSchema(BaseSchema):
     """How long to wait between two attempts."""
 
@@ -65,7 +73,7 @@ class OptionsSchema(BaseSchema):
         metadata={"description": "Higher first. Default 5, for scheduled posts 3."},
     )
     attempts = Whole(load_default=3, validate=Range(1, 10))
-    backoff = fields.Nested(BackoffSchema, load_default=lambda: BackoffSchema().load({}))
+    backoff = fields.Nested(BackoffSchema, load_default=defaults_of(BackoffSchema))
     delay = Whole(
         validate=Range(0, _YEAR_MS),
         metadata={"description": "Milliseconds from now; not together with scheduledTime."},
@@ -110,7 +118,7 @@ class PublishSchema(ContentSchema):
         validate=Length(1, 64),
         metadata={"description": "Needed only with several accounts on the platform."},
     )
-    options = fields.Nested(OptionsSchema, load_default=lambda: OptionsSchema().load({}))
+    options = fields.Nested(OptionsSchema, load_default=defaults_of(OptionsSchema))
 
 
 class BatchSchema(BaseSchema):

@@ -15,6 +15,7 @@ from app.config import Config
 from app.extensions import db
 from app.platforms import PLATFORMS
 from sandbox.films import make_film
+from sandbox.postgres_server import PostgresServer
 from sandbox.redis_server import RedisServer
 from sandbox.server import SandboxServer
 from tests.conftest import migrate_database
@@ -23,7 +24,6 @@ from tests.crash.hearer import Hearer
 from tests.crash.plan import Plan
 from tests.platforms import Platforms
 from tests.processes import Process
-from tests.services import PostgresServer
 
 API_KEY = "crash-key"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

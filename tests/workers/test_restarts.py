@@ -17,11 +17,11 @@ from app.config import Config
 from app.extensions import db
 from app.models import Account, PublishJob, TimelineEntry, Video
 from app.states import JobState
+from sandbox.postgres_server import PostgresServer
 from tests.conftest import migrate_database
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
-from tests.services import PostgresServer
 from tests.workers.conftest import connect
 from tests.workers.test_worker import MB, big_film, bytes_received, end_lease, ended, row
 

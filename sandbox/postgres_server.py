@@ -1,4 +1,4 @@
-"""The real PostgreSQL that the tests run against, from a wheel, on this machine only."""
+"""The embedded PostgreSQL: a real server out of a wheel, on this machine only."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ import tempfile
 from pathlib import Path
 
 import pgserver
-from pgserver import pg_ctl
 
 
 class PostgresServer:
-    """A PostgreSQL, in a folder of its own."""
+    """One PostgreSQL, in a folder of its own."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._server = pgserver.get_server(self.folder, cleanup_mode="stop")
 
-    def create_database(self, name: str) -> str:
-        """Create an empty database and return its URL."""
-        self._server.psql(f'CREATE DATABASE "{name}"')
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Copy a database that nobody is in, by default an empty one; return the copy's URL."""
+        self._server.psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         uri: str = self._server.get_uri(database=name)
         return uri
 
     def stop(self, mode: str = "fast") -> None:
         """End it: `fast` as a restart does, `immediate` as a crash. Its data stay."""
-        pg_ctl(
+        pgserver.pg_ctl(
             ["-w", "-m", mode, "stop"], pgdata=self._server.pgdata, user=self._server.system_user
         )
 

@@ -1,0 +1,99 @@
+"""`POST /api/publish`, beside a bare route that does nothing but BullMQ's `queue.add`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bench.bench import Bench
+from bench.figures import BULLMQ, OURS, Figure, Goal, percentile
+from bench.node import DATA, BullMq
+from bench.posts import PLATFORM, USER, make_accounts, probed_video
+from bench.stage import API_KEY
+
+CONNECTIONS = 32
+WARM_SECONDS = 1.0
+#: For the generator to start and to tell.
+GRACE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a route did under load."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Yield the requests per second of one web process, and how long each took."""
+    runs: dict[str, list[Answered]] = {OURS: [], BULLMQ: []}
+    for _ in range(bench.size.runs):
+        runs[OURS].append(_ours(bench))
+        if bench.bullmq is not None:
+            runs[BULLMQ].append(_theirs(bench, bench.bullmq))
+
+    def of(part: str) -> dict[str, list[float]]:
+        return {side: [getattr(one, part) for one in told] for side, told in runs.items()}
+
+    name = f"POST /api/publish, {CONNECTIONS} connections, one web process"
+    goals = (Goal(300, at_least=True),)
+    yield Figure(f"{name}: requests", "/s", of("per_second"), goals, more_is_better=True)
+    yield Figure(f"{name}: p50", "ms", of("p50_ms"))
+    yield Figure(f"{name}: p99", "ms", of("p99_ms"))
+
+
+def _ours(bench: Bench) -> Answered:
+    with bench.stage() as stage, stage.web(1) as (_, url):
+        make_accounts(None, 1)
+        body = {
+            "videoId": probed_video(),
+            "platform": PLATFORM,
+            "caption": DATA["caption"],
+            "hashtags": DATA["hashtags"],
+            "privacyLevel": DATA["privacyLevel"],
+        }
+        headers = {"Authorization": f"Bearer {API_KEY}", "X-User-Id": USER}
+        return _under_load(bench, f"{url}/api/publish", body, headers)
+
+
+def _theirs(bench: Bench, bullmq: BullMq) -> Answered:
+    bench.redis.flushall()
+    with bullmq.script("serve") as server:
+        port = server.started()["port"]
+        return _under_load(bench, f"http://127.0.0.1:{port}/publish", DATA, {})
+
+
+def _under_load(bench: Bench, url: str, body: Any, headers: dict[str, str]) -> Answered:
+    asked = {
+        "body": body,
+        "headers": {"Content-Type": "application/json", **headers},
+        "status": 202,
+    }
+    _load(url, asked, min(WARM_SECONDS, bench.size.api_seconds))
+    told = _load(url, asked, bench.size.api_seconds)
+    took_ms: list[float] = told["tookMs"]
+    return Answered(
+        len(took_ms) / told["seconds"], percentile(took_ms, 0.5), percentile(took_ms, 0.99)
+    )
+
+
+def _load(url: str, asked: dict[str, Any], seconds: float) -> dict[str, Any]:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench.load", url, str(seconds), str(CONNECTIONS)],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        timeout=seconds + GRACE_SECONDS,
+        env=os.environ,
+    )
+    if ended.returncode != 0:
+        raise RuntimeError(f"the load ended: {ended.stderr[-2000:]}")
+    told: dict[str, Any] = json.loads(ended.stdout)
+    return told

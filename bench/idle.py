@@ -1,0 +1,58 @@
+"""What waiting costs: the commands of Redis of a whole stack that has nothing to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from app.platforms import PLATFORMS
+from bench.bench import Bench
+from bench.counters import count_commands, reset_commands
+from bench.figures import BULLMQ, OURS, Figure, Goal
+from bench.node import BullMq
+
+DAY_SECONDS = 24 * 3600
+#: Until what happens once at the start is over.
+SETTLE_SECONDS = 5.0
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Yield the commands per day, extrapolated from some minutes."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    with ExitStack() as parts:
+        stage = parts.enter_context(bench.stage())
+        parts.enter_context(stage.leading_scheduler())
+        parts.enter_context(stage.web(2))
+        for platform in PLATFORMS:
+            parts.enter_context(stage.worker(WORKER_PLATFORMS=platform))
+        _settle(bench)
+        ours += [_per_day(bench) for _ in range(bench.size.runs)]
+    if bench.bullmq is not None:
+        theirs += _theirs(bench, bench.bullmq)
+    yield Figure(
+        "Redis commands per day, idle: web, scheduler, a worker for each platform",
+        "",
+        {OURS: ours, BULLMQ: theirs},
+        (Goal(20_000),),
+    )
+
+
+def _theirs(bench: Bench, bullmq: BullMq) -> list[float]:
+    bench.redis.flushall()
+    with ExitStack() as parts:
+        for _ in PLATFORMS:
+            parts.enter_context(bullmq.worker("empty")).started()
+        _settle(bench)
+        return [_per_day(bench) for _ in range(bench.size.runs)]
+
+
+def _settle(bench: Bench) -> None:
+    time.sleep(min(SETTLE_SECONDS, bench.size.idle_seconds))
+
+
+def _per_day(bench: Bench) -> float:
+    reset_commands(bench.redis)
+    time.sleep(bench.size.idle_seconds)
+    return count_commands(bench.redis) * DAY_SECONDS / bench.size.idle_seconds

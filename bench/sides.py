@@ -1,0 +1,62 @@
+"""Both sides at work on the same store and the same platforms, ready to publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from bench.bench import Bench
+from bench.node import DATA, BullMq, jobs_left
+from bench.posts import PUBLISH_SECONDS, make_accounts, make_video, publish
+from bench.processes import Tree, wait_until
+from bench.world import BUCKET, World
+
+CONCURRENCY = 5
+
+
+@dataclass(frozen=True)
+class Side:
+    """What publishes: `publish(count)` returns when so many posts more are live.
+
+    `trees` is all that works on them, `worker` what carries the bytes.
+    """
+
+    publish: Callable[[int], None]
+    worker: Tree
+    trees: Sequence[Tree]
+
+
+@contextmanager
+def our_side(bench: Bench, world: World, key: str) -> Iterator[Side]:
+    """Run a scheduler and a worker on PostgreSQL; everything is loaded then."""
+    settings = {**world.store_settings, "WORKER_CONCURRENCY": str(CONCURRENCY)}
+    with ExitStack() as parts:
+        stage = parts.enter_context(bench.stage(world.platforms_url, **settings))
+        scheduler = parts.enter_context(stage.leading_scheduler())
+        worker = parts.enter_context(stage.worker())
+        accounts, video = make_accounts(world), make_video(key)
+        publish(accounts, video, 2 * CONCURRENCY)
+        yield Side(lambda count: publish(accounts, video, count), worker, [scheduler, worker])
+
+
+@contextmanager
+def their_side(bench: Bench, bullmq: BullMq, world: World, key: str) -> Iterator[Side]:
+    """Run BullMQ's worker; everything is loaded then. Raises `RuntimeError` where a job failed."""
+    bench.redis.flushall()
+    settings = {
+        "database": str(bench.folder / "bullmq.db"),
+        "store": f"{world.store_url}/{BUCKET}",
+        "platform": f"{world.platforms_url}/youtube",
+        "token": world.account()["accessToken"],
+    }
+
+    def publish_all(count: int) -> None:
+        bullmq.add(count=count, data={**DATA, "key": key})
+        wait_until(lambda: jobs_left(bench.redis) == 0, "BullMQ has published", PUBLISH_SECONDS)
+
+    with bullmq.worker("publish", concurrency=CONCURRENCY, **settings) as worker:
+        worker.started()
+        publish_all(2 * CONCURRENCY)
+        yield Side(publish_all, worker, [worker])
+        worker.ended()

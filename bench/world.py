@@ -1,0 +1,93 @@
+"""Outside of the service: the platform sandbox and a store, each a process of its own.
+
+Both may be reached through a line of limited speed, the same for both sides.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from bench.processes import Tree
+
+MANY = 10**9
+#: The platforms' limits are not what is measured.
+UNLIMITED = {
+    "processing_seconds": 0.0,
+    "youtube_uploads_per_day": MANY,
+    "youtube_units_per_day": MANY,
+    "youtube_stats_per_day": MANY,
+    "youtube_channel_uploads_per_day": MANY,
+}
+BUCKET = "videos"
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the platforms and the store are; `control_url` is not limited."""
+
+    platforms_url: str
+    store_url: str
+    control_url: str
+    store_folder: Path
+
+    @property
+    def store_settings(self) -> dict[str, str]:
+        """The variables that make the service use this store."""
+        return {
+            "R2_ENDPOINT_URL": self.store_url,
+            "R2_BUCKET": BUCKET,
+            "R2_ACCESS_KEY_ID": "bench",
+            "R2_SECRET_ACCESS_KEY": "bench-secret",
+        }
+
+    def account(self) -> dict[str, Any]:
+        """Make an account of YouTube; returns what `PUT /api/accounts` takes."""
+        return self._control("accounts", platform="YOUTUBE")
+
+    def settings(self, **changes: Any) -> None:
+        """Change how the platforms behave."""
+        self._control("settings", **changes)
+
+    def _control(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = requests.post(f"{self.control_url}/_sandbox/{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@contextmanager
+def open_world(folder: Path, bytes_per_second: float | None = None) -> Iterator[World]:
+    """Run the sandbox and the store, with lines of this speed per connection before them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as parts:
+
+        def run(module: str, *arguments: str) -> str:
+            command = [sys.executable, "-m", module, *arguments]
+            return parts.enter_context(Tree(command, os.environ, folder / f"{module}.log")).line()
+
+        def line_to(port: str) -> str:
+            if bytes_per_second is None:
+                return port
+            return run("bench.paced", f"127.0.0.1:{port}", str(bytes_per_second)).strip()
+
+        store_folder = folder / "store"
+        store_folder.mkdir(exist_ok=True)
+        started = run("sandbox", "--port", "0", "--state-dir", str(folder / "sandbox"))
+        sandbox_port = started.strip().rpartition(":")[2]
+        store_port = run("bench.store", str(store_folder)).strip()
+        world = World(
+            platforms_url=f"http://127.0.0.1:{line_to(sandbox_port)}",
+            store_url=f"http://127.0.0.1:{line_to(store_port)}",
+            control_url=f"http://127.0.0.1:{sandbox_port}",
+            store_folder=store_folder,
+        )
+        world.settings(**UNLIMITED)
+        yield world

@@ -15,6 +15,8 @@ from redis import Redis
 from app import create_base
 from app.queries.health import is_leader_alive
 from app.settings import process_config
+from bench.claims import measure_claims
+from bench.isolation import measure_isolation
 from bench.processes import process
 from bench.release import measure_release
 from bench.uploads import measure_uploads
@@ -45,6 +47,13 @@ def _measure(folder: Path, redis_url: str, sandbox_url: str) -> None:
         VIDEO_DIR=str(video_dir),
         LOG_LEVEL="WARNING",
         WORKER_CONCURRENCY="1",
+        TIKTOK_API_URL=f"{sandbox_url}/tiktok",
+        TIKTOK_CLIENT_KEY="sandbox-client",
+        TIKTOK_CLIENT_SECRET="sandbox-secret",
+        TIKTOK_POLL_SECONDS="0.2",
+        INSTAGRAM_GRAPH_URL=f"{sandbox_url}/graph",
+        INSTAGRAM_LOGIN_URL=f"{sandbox_url}/instagram",
+        INSTAGRAM_POLL_SECONDS="0.2",
         YOUTUBE_API_URL=f"{sandbox_url}/youtube",
         GOOGLE_OAUTH_URL=f"{sandbox_url}/google",
         YOUTUBE_CLIENT_ID="sandbox-client",
@@ -59,7 +68,12 @@ def _measure(folder: Path, redis_url: str, sandbox_url: str) -> None:
         with app.app_context():
             while not is_leader_alive():
                 time.sleep(0.05)
-        figures = [*measure_release(app, redis), *measure_uploads(app, sandbox_url, video_dir)]
+        figures = [
+            *measure_release(app, redis),
+            *measure_uploads(app, sandbox_url, video_dir),
+            *measure_isolation(app, sandbox_url, video_dir),
+            *measure_claims(app),
+        ]
     print("| figure | median | range |\n|---|---|---|")
     for figure in figures:
         print(figure.line())

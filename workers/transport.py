@@ -16,8 +16,8 @@ from typing import Any, NoReturn, Protocol
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
+from workers.deadlines import Deadline, WatchedAdapter, seconds_for
 from workers.errors import AnswerLost, NetworkFailure, OutcomeUnknown, PublishError, Transient
 
 CONNECT_SECONDS = 10.0
@@ -64,6 +64,17 @@ class Body:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """How the last request of a thread went: well where any answer below 500 came.
+
+    `is_hang`: its time was up before anything came.
+    """
+
+    is_well: bool
+    is_hang: bool = False
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a server answered: the status, the headers and a bounded body."""
 
@@ -97,29 +108,48 @@ def call(
     *,
     acts: bool = False,
     read_seconds: float = READ_SECONDS,
+    whole_seconds: float | None = None,
     **kwargs: Any,
 ) -> Answer:
     """Send one request and return whatever was answered, of any status.
+
+    Each wait for bytes is limited, and so is the whole: by `whole_seconds`, or by what
+    `deadlines.seconds_for` grants the body.
 
     `acts` marks a request that may make a video public: when its answer is lost, `AnswerLost` is
     raised instead of `NetworkFailure`, since sent again it could post the video twice. `kwargs`
     are those of `requests.request`. Exceptions raised by a `Body` pass through.
     """
+    body = kwargs.get("data")
+    body_bytes = body.len if isinstance(body, Body) else 0
+    deadline = Deadline(whole_seconds or seconds_for(body_bytes))
+    kwargs.update(timeout=(CONNECT_SECONDS, read_seconds), allow_redirects=False, stream=True)
     try:
-        response = _session().request(
-            method,
-            url,
-            timeout=(CONNECT_SECONDS, read_seconds),
-            allow_redirects=False,
-            stream=True,
-            **kwargs,
-        )
-        with response:
-            return Answer(response.status_code, response.headers, _bounded_body(response))
+        with deadline, _session().request(method, url, **kwargs) as response:
+            answer = Answer(response.status_code, response.headers, _bounded_body(response))
+        if deadline.is_over:
+            raise requests.ReadTimeout  # the body may end where we hung up
     except requests.ConnectTimeout as exc:
+        _threads.heard = Heard(is_well=False, is_hang=True)
         raise NetworkFailure("connect_timeout", "the platform could not be reached") from exc
     except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
-        raise _lost(acts)(_code_of(exc), "the connection to the platform broke") from exc
+        is_hang = deadline.is_over or isinstance(exc, requests.Timeout)
+        _threads.heard = Heard(is_well=False, is_hang=is_hang)
+        code = "read_timeout" if is_hang else "connection_lost"
+        raise _lost(acts)(code, "the connection to the platform broke") from exc
+    _threads.heard = Heard(is_well=answer.status < 500)
+    return answer
+
+
+def listen() -> None:
+    """Forget how this thread's requests went so far."""
+    _threads.heard = None
+
+
+def heard() -> Heard | None:
+    """Return how the last request since `listen` went; None: there was none."""
+    found: Heard | None = getattr(_threads, "heard", None)
+    return found
 
 
 def unexpected(answer: Answer, *, acts: bool = False) -> PublishError:
@@ -135,13 +165,6 @@ def _lost(acts: bool) -> type[PublishError]:
     return AnswerLost if acts else NetworkFailure
 
 
-def _code_of(exc: Exception) -> str:
-    """Return a stable code; the exception's own text may hold a URL with a token."""
-    if isinstance(exc, requests.Timeout):
-        return "read_timeout"
-    return "connection_lost"
-
-
 def _bounded_body(response: requests.Response) -> bytes:
     body = response.raw.read(ANSWER_MAX_BYTES, decode_content=True)
     assert isinstance(body, bytes)
@@ -154,7 +177,7 @@ def _session() -> requests.Session:
     if session is None:
         session = requests.Session()
         session.trust_env = False
-        adapter = HTTPAdapter(pool_connections=8, pool_maxsize=2, max_retries=0)
+        adapter = WatchedAdapter(pool_connections=8, pool_maxsize=2, max_retries=0)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         _threads.session = session

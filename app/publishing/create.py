@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.limits import lanes
 from app.models import IdempotencyKey, PublishJob
 from app.publishing import timeline
 from app.publishing.errors import KeyReused
@@ -75,6 +76,7 @@ def create_jobs(
             session.flush()
             for job in jobs:
                 _tell_timeline(session, job, now)
+            _join_lanes(session, jobs)
             if keyed is not None:
                 session.add(_key_row(keyed, batch_id or jobs[0].id, now))
     except IntegrityError:
@@ -135,6 +137,14 @@ def _row(new: NewJob, batch_id: str | None, now: datetime) -> PublishJob:
         wake_number=0,
         created_at=now,
     )
+
+
+def _join_lanes(session: Session, jobs: Sequence[PublishJob]) -> None:
+    # In the same order everywhere, so that two batches never wait for each other.
+    for account_id, priority, platform in sorted(
+        {(job.account_id, job.priority, job.platform) for job in jobs}
+    ):
+        lanes.refresh_lane(session, account_id, priority, platform)
 
 
 def _tell_timeline(session: Session, job: PublishJob, now: datetime) -> None:

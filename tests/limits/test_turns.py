@@ -267,7 +267,7 @@ def test_queries_of_a_claim_do_not_grow_with_what_waits() -> None:
     assert claim_next("TIKTOK", now) is not None
     few = statements_of_a_claim(bob, video, now)
     post_many(alice, video, A_LOT, due_at=now)
-    assert statements_of_a_claim(bob, video, now) == few
+    assert statements_of_a_claim(bob, video, now) <= few
 
 
 def statements_of_a_claim(account: Account, video: Video, now: datetime) -> int:

@@ -59,6 +59,9 @@ class Config:
     worker_concurrency: int = 5
     retention_days: int = 90
     limits: Mapping[str, int] = field(default_factory=dict)
+    priority_aging_minutes: float = 60.0
+    circuit_failures: int = 5
+    circuit_pause_seconds: float = 30.0
 
     log_level: str = "INFO"
     log_format: str = ""

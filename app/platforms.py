@@ -22,7 +22,8 @@ class Limit:
 
     `counts` says what is counted, `scope` for whom. A `rolling` window looks back
     `window_seconds`; `pacific_day` starts at midnight in Los Angeles; `at_once` counts what is
-    going on.
+    going on. `posts` and `uploads` decide whether a job may begin, all others whether a call may
+    be made.
     """
 
     setting: str
@@ -31,6 +32,11 @@ class Limit:
     scope: Literal["account", "application", "platform"]
     window: Window = "rolling"
     window_seconds: int = 86400
+
+    @property
+    def words(self) -> str:
+        """What is counted, as a person says it."""
+        return self.counts.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,8 @@ class Platform:
 
 
 _FLAG = Option("bool")
+_ROLL: Window = "rolling"
+_DAY: Window = "pacific_day"
 
 # https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 _TIKTOK = Platform(
@@ -112,7 +120,10 @@ _TIKTOK = Platform(
     limits=(
         Limit("LIMIT_TIKTOK_POSTS_PER_MINUTE", 2, "posts", "account", window_seconds=60),
         Limit("LIMIT_TIKTOK_POSTS_PER_DAY", 15, "posts", "account"),
+        # Calls per token: https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit
         Limit("LIMIT_TIKTOK_INITS_PER_MINUTE", 6, "inits", "account", window_seconds=60),
+        Limit("LIMIT_TIKTOK_CREATOR_READS_PER_MINUTE", 20, "creator_reads", "account", _ROLL, 60),
+        Limit("LIMIT_TIKTOK_STATUS_READS_PER_MINUTE", 30, "status_reads", "account", _ROLL, 60),
         Limit("LIMIT_TIKTOK_CONCURRENT_UPLOADS", 3, "uploads", "platform", "at_once"),
         Limit("LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
@@ -138,7 +149,9 @@ _INSTAGRAM = Platform(
     },
     limits=(
         Limit("LIMIT_INSTAGRAM_CALLS_PER_HOUR", 200, "calls", "account", window_seconds=3600),
+        # Until the account's own content_publishing_limit was read.
         Limit("LIMIT_INSTAGRAM_POSTS_PER_DAY", 100, "posts", "account"),
+        Limit("LIMIT_INSTAGRAM_CONTAINERS_PER_DAY", 400, "containers", "account"),
         Limit("LIMIT_INSTAGRAM_CONCURRENT_UPLOADS", 5, "uploads", "platform", "at_once"),
         Limit("LIMIT_INSTAGRAM_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
@@ -167,8 +180,11 @@ _YOUTUBE = Platform(
         "recordingDate": Option("date"),
     },
     limits=(
-        Limit("LIMIT_YOUTUBE_UNITS_PER_DAY", 10_000, "units", "application", "pacific_day"),
-        Limit("LIMIT_YOUTUBE_UPLOADS_PER_DAY", 100, "posts", "application", "pacific_day"),
+        # https://developers.google.com/youtube/v3/determine_quota_cost
+        Limit("LIMIT_YOUTUBE_UNITS_PER_DAY", 10_000, "units", "application", _DAY),
+        Limit("LIMIT_YOUTUBE_UPLOADS_PER_DAY", 100, "posts", "application", _DAY),
+        # A session that is opened anew for the same post costs another one of them.
+        Limit("LIMIT_YOUTUBE_UPLOADS_PER_DAY", 100, "inserts", "application", _DAY),
         Limit("LIMIT_YOUTUBE_CONCURRENT_UPLOADS", 10, "uploads", "platform", "at_once"),
         Limit("LIMIT_YOUTUBE_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),

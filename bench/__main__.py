@@ -36,6 +36,8 @@ FAMILIES = (
     "empty",
     "api",
     "growth",
+    "claims",
+    "isolation",
 )
 
 

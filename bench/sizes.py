@@ -27,6 +27,7 @@ class Size:
     scheduled_posts: int
     edge_posts: int
     delayed_posts: int
+    waiting_posts: int
     large_bytes: int
     paced_bytes: int
 
@@ -46,6 +47,7 @@ FULL = Size(
     scheduled_posts=1_000_000,
     edge_posts=10_000,
     delayed_posts=10_000,
+    waiting_posts=100_000,
     large_bytes=1_000 * 10**6,
     paced_bytes=300 * 10**6,
 )
@@ -64,6 +66,7 @@ QUICK = Size(
     scheduled_posts=20_000,
     edge_posts=2_000,
     delayed_posts=2_000,
+    waiting_posts=10_000,
     large_bytes=300 * 10**6,
     paced_bytes=100 * 10**6,
 )
@@ -82,6 +85,7 @@ SMOKE = Size(
     scheduled_posts=200,
     edge_posts=100,
     delayed_posts=50,
+    waiting_posts=200,
     large_bytes=20 * 10**6,
     paced_bytes=10 * 10**6,
 )

@@ -48,9 +48,13 @@ class World:
             "R2_SECRET_ACCESS_KEY": "bench-secret",
         }
 
-    def account(self) -> dict[str, Any]:
-        """Make an account of YouTube; returns what `PUT /api/accounts` takes."""
-        return self._control("accounts", platform="YOUTUBE")
+    def account(self, platform: str = "YOUTUBE") -> dict[str, Any]:
+        """Make an account; returns what `PUT /api/accounts` takes."""
+        return self._control("accounts", platform=platform)
+
+    def fault(self, **fault: Any) -> None:
+        """Switch a fault on."""
+        self._control("faults", **fault)
 
     def settings(self, **changes: Any) -> None:
         """Change how the platforms behave."""

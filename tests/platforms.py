@@ -34,6 +34,10 @@ class Platforms:
         """Make an account; returns what `PUT /api/accounts/{platform}` takes."""
         return self._call("POST", "/accounts", platform=platform, **options)
 
+    def revoke(self, account: str) -> None:
+        """Take the consent back, as the account's owner can."""
+        self._call("POST", f"/accounts/{account}/revoke")
+
     def fault(self, platform: str, kind: str, **fields: Any) -> None:
         """Switch a fault on."""
         self._call("POST", "/faults", platform=platform, kind=kind, **fields)
@@ -42,6 +46,11 @@ class Platforms:
         """Return the faults that have not struck yet."""
         faults: list[dict[str, Any]] = self._call("GET", "/faults")["active"]
         return faults
+
+    def struck(self) -> int:
+        """Count how often faults have struck; a call that hangs is journalled only at its end."""
+        faults = self._call("GET", "/faults")
+        return sum(fault["fired"] for fault in [*faults["active"], *faults["spent"]])
 
     def settings(self, **changes: Any) -> None:
         """Change how the sandbox behaves."""

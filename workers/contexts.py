@@ -15,6 +15,7 @@ from app.publishing.claims import Claim
 from app.publishing.outcomes import is_known_post
 from app.storage import Storage
 from workers.platforms.base import Access, Context, Draft, Journal, Upload
+from workers.platforms.budget import Budget
 from workers.source import StoreSource
 
 
@@ -40,14 +41,16 @@ class Content(Protocol):
     def platform_options(self) -> Mapping[str, Any]: ...
 
 
-def working_context(claim: Claim, video: Video, access: Access, journal: Journal) -> Context:
+def working_context(
+    claim: Claim, video: Video, access: Access, journal: Journal, budget: Budget
+) -> Context:
     """Return the context of a run that holds the job."""
-    return _context(claim, claim.job_id, video, access, journal)
+    return _context(claim, claim.job_id, video, access, journal, budget)
 
 
-def reading_context(job: PublishJob, video: Video, access: Access) -> Context:
+def reading_context(job: PublishJob, video: Video, access: Access, budget: Budget) -> Context:
     """Return the context of a look at a post that is live: nothing can be written down."""
-    return _context(job, job.id, video, access, _NoJournal())
+    return _context(job, job.id, video, access, _NoJournal(), budget)
 
 
 def current_storage() -> Storage:
@@ -58,7 +61,12 @@ def current_storage() -> Storage:
 
 
 def _context(
-    content: Content, job_id: str, video: Video, access: Access, journal: Journal
+    content: Content,
+    job_id: str,
+    video: Video,
+    access: Access,
+    journal: Journal,
+    budget: Budget,
 ) -> Context:
     composed = compose(
         content.platform, content.caption, content.hashtags, content.platform_options
@@ -84,6 +92,7 @@ def _context(
         journal=journal,
         now=utcnow,
         is_known_post=is_known_post(content.platform, job_id),
+        budget=budget,
     )
 
 

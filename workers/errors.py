@@ -100,7 +100,8 @@ class RateLimited(PublishError):
     """Raised when the platform asks to wait. Uses no attempt.
 
     `retry_at` is when to try again (aware UTC). `everyone` is True where the limit is the whole
-    application's, not this account's.
+    application's, not this account's; `calls` where it is one on calls of any kind, so that even
+    asking about posts has to wait.
     """
 
     category = Category.RATE_LIMIT
@@ -112,11 +113,13 @@ class RateLimited(PublishError):
         *,
         retry_at: datetime,
         everyone: bool = False,
+        calls: bool = False,
         hint: str = "",
     ) -> None:
         super().__init__(code, detail, hint=hint)
         self.retry_at = retry_at
         self.everyone = everyone
+        self.calls = calls
 
 
 class TokenExpired(PublishError):
@@ -170,6 +173,7 @@ class Verdict:
     hint: str = ""
     wait_seconds: int = 0
     everyone: bool = False
+    calls: bool = False
     reconnect: bool = False
 
     def error_for(
@@ -179,7 +183,12 @@ class Verdict:
         if issubclass(self.error, RateLimited):
             assert retry_at is not None
             return self.error(
-                code, detail, retry_at=retry_at, everyone=self.everyone, hint=self.hint
+                code,
+                detail,
+                retry_at=retry_at,
+                everyone=self.everyone,
+                calls=self.calls,
+                hint=self.hint,
             )
         if issubclass(self.error, AccountRefused):
             return self.error(code, detail, hint=self.hint, reconnect=self.reconnect)

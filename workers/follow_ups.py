@@ -19,6 +19,7 @@ from app.models import PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import timeline
 from app.publishing.transaction import transaction
 from workers import tokens
+from workers.budget import RunBudget
 from workers.contexts import reading_context
 from workers.errors import PublishError
 from workers.handlers import load_handler
@@ -90,7 +91,12 @@ def _look(post: PublishedPost, job: PublishJob, video: Video) -> Published:
     handler = load_handler(job.platform)
     access = tokens.access_for(handler, job.account_id)
     upload = handler.upload_type.load(job.checkpoint or {})
-    return handler.follow_up(reading_context(job, video, access), upload, post.platform_post_id)
+    budget = RunBudget(job.platform, job.account_id)
+    try:
+        context = reading_context(job, video, access, budget)
+        return handler.follow_up(context, upload, post.platform_post_id)
+    finally:
+        budget.settle()
 
 
 def _store(post: PublishedPost, found: Published, now: datetime) -> None:

@@ -20,18 +20,15 @@ PROGRESS_SECONDS = 1.0
 
 class RunJournal:
     """The `Journal` of one run. `upload` is the last one saved; `has_committed` is True once
-    the platform may have published it; `may_send` says whether this run may send bytes."""
+    the platform may have published it."""
 
-    def __init__(
-        self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None, *, may_send: bool = True
-    ) -> None:
+    def __init__(self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None) -> None:
         self._claim = claim
         self._keeper = keeper
         self._size_bytes = 0
         self._shown = 0
         self._shown_at = time.monotonic()
         self.upload = upload
-        self.may_send = may_send
         self.has_committed = claim.committed_at is not None
 
     def expect(self, size_bytes: int) -> None:

@@ -21,6 +21,8 @@ from app.publishing.errors import CancelRequested, RunStopped, Superseded
 from app.publishing.holding import forget_upload
 from app.publishing.timeline import Failure
 from app.states import Step, step_progress
+from workers import transport
+from workers.budget import RunBudget
 from workers.errors import PublishError
 from workers.failures import (
     checkpoint_unreadable,
@@ -34,6 +36,7 @@ from workers.kept_runs import keep_completed, keep_failed
 from workers.lease import LeaseKeeper, Stopping, stop_requested
 from workers.platforms.base import Processing, Published
 from workers.retry import Action, Backoff, Decision, Situation, decide
+from workers.standing import closing_of, take_in
 from workers.steps import UploadNeeded, publish_once
 
 logger = logging.getLogger(__name__)
@@ -66,7 +69,7 @@ def poll(platform: str, job_id: str) -> None:
     if claim is None:
         wake_again_if_early(job_id, utcnow())
         return
-    _work_on(claim, may_send=False)
+    _work_on(claim)
 
 
 def release_lost(job_id: str, run_number: int) -> None:
@@ -74,14 +77,14 @@ def release_lost(job_id: str, run_number: int) -> None:
     end_lease(job_id, run_number, utcnow())
 
 
-def _work_on(claim: Claim, *, may_send: bool = True) -> None:
+def _work_on(claim: Claim) -> None:
     _tell_parent(claim)
     hopeless = _hopeless(claim)
     if hopeless is not None:
         _fail(claim, hopeless)
         return
     try:
-        _work(claim, may_send)
+        _work(claim)
     except Exception as bug:
         if isinstance(bug, SQLAlchemyError) and not isinstance(bug, (DataError, IntegrityError)):
             # With the database away nothing can be written: the lease ends, the row is due again.
@@ -97,24 +100,30 @@ def _tell_parent(claim: Claim) -> None:
         parent.hold(claim.job_id, claim.run)
 
 
-def _work(claim: Claim, may_send: bool) -> None:
+def _work(claim: Claim) -> None:
+    budget = RunBudget(claim.platform, claim.account_id)
+    transport.listen()
     try:
-        with LeaseKeeper(_app(), claim) as keeper:
-            result = publish_once(claim, load_handler(claim.platform), keeper, may_send=may_send)
-        _settle(claim, result)
+        try:
+            with LeaseKeeper(_app(), claim) as keeper:
+                result = publish_once(claim, load_handler(claim.platform), keeper, budget)
+        finally:
+            budget.settle()
+        take_in(claim, budget)
+        _settle(claim, result, budget)
     except RunStopped as stopped:
         _stop(claim, stopped)
     except PublishError as error:
-        _settle_error(claim, error)
+        _settle_error(claim, error, take_in(claim, budget))
 
 
-def _settle(claim: Claim, result: Published | Processing) -> None:
-    if isinstance(result, Processing):
-        due_at = utcnow() + timedelta(seconds=result.again_seconds)
-        progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
-        outcomes.ask_again(claim, due_at, progress=progress)
-        return
+def _settle(claim: Claim, result: Published | Processing, budget: RunBudget) -> None:
     now = utcnow()
+    if isinstance(result, Processing):
+        due_at = now + timedelta(seconds=budget.stretch(result.again_seconds))
+        progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
+        outcomes.ask_again(claim, due_at, now, progress=progress)
+        return
     outcomes.complete(
         claim,
         now,
@@ -130,7 +139,8 @@ def _settle(claim: Claim, result: Published | Processing) -> None:
 def _stop(claim: Claim, stopped: RunStopped) -> None:
     try:
         if isinstance(stopped, (Stopping, UploadNeeded)):
-            outcomes.hand_back(claim, utcnow())
+            has_bytes = not isinstance(stopped, UploadNeeded)
+            outcomes.hand_back(claim, utcnow(), has_bytes=has_bytes)
         elif isinstance(stopped, CancelRequested):
             outcomes.cancelled(claim, utcnow())
         else:
@@ -140,7 +150,7 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
         _stop(claim, since)
 
 
-def _settle_error(claim: Claim, error: PublishError) -> None:
+def _settle_error(claim: Claim, error: PublishError, circuit_until: datetime | None) -> None:
     """Do what `workers.retry` decides. A lease lost meanwhile leaves all to the new holder."""
     now = utcnow()
     logger.info(
@@ -148,7 +158,7 @@ def _settle_error(claim: Claim, error: PublishError) -> None:
         extra={"jobId": claim.job_id, "platform": claim.platform, "code": error.code},
     )
     try:
-        _act(claim, error, decide(error, _situation(claim), now), now)
+        _act(claim, error, decide(error, _situation(claim, circuit_until), now), now)
     except RunStopped as stopped:
         _stop(claim, stopped)
 
@@ -158,7 +168,8 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
     if decision.action is Action.TRY_AGAIN:
         outcomes.try_again(claim, failure, decision.at, now)
     elif decision.action is Action.HOLD_BACK:
-        outcomes.hold_back(claim, failure, decision.at, now)
+        closing = closing_of(claim, error, decision.at)
+        outcomes.hold_back(claim, failure, decision.at, now, closing=closing)
     elif decision.action is Action.READ_AGAIN:
         outcomes.read_again(claim, failure, decision.at, now)
     elif decision.action is Action.REOPEN:
@@ -170,7 +181,7 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
         _fail(claim, failure, upload_is_dead=error.upload_is_dead)
 
 
-def _situation(claim: Claim) -> Situation:
+def _situation(claim: Claim, circuit_until: datetime | None) -> Situation:
     standing = outcomes.standing(claim)
     return Situation(
         attempt=claim.attempt,
@@ -178,6 +189,8 @@ def _situation(claim: Claim) -> Situation:
         reopened=standing.reopened,
         committed_at=standing.committed_at,
         unanswered_since=standing.unanswered_since,
+        circuit_until=circuit_until,
+        started_at=standing.started_at,
     )
 
 

@@ -8,6 +8,8 @@ from flask import current_app
 from sqlalchemy import delete, select
 
 from app.config import Config
+from app.limits.ledger import BATCH as PRUNED_AT_ONCE
+from app.limits.ledger import prune_ledger
 from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
 from app.publishing.transaction import transaction
 from app.states import FINAL_STATES
@@ -34,6 +36,8 @@ def prune(now: datetime) -> None:
         session.execute(
             delete(IdempotencyKey).where(IdempotencyKey.created_at < now - IDEMPOTENCY_KEEP)
         )
+    while _prune_uses(now) == PRUNED_AT_ONCE:
+        pass
     trim_all()
     current_storage().prune_partials(PARTIAL_KEEP.total_seconds())
 
@@ -47,3 +51,8 @@ def _prune_jobs(before: datetime) -> int:
         session.execute(delete(TimelineEntry).where(TimelineEntry.job_id.in_(ids)))
         session.execute(delete(PublishJob).where(PublishJob.id.in_(ids)))
     return len(ids)
+
+
+def _prune_uses(now: datetime) -> int:
+    with transaction() as session:
+        return prune_ledger(session, now)

@@ -16,6 +16,8 @@ READ_AGAIN_MIN_SECONDS = 5.0
 READ_AGAIN_MAX_SECONDS = 300.0
 READ_AGAIN_SHARE = 0.25
 READ_AGAIN_LIMIT = timedelta(hours=24)
+#: For how long a platform's outage costs a job no attempt.
+OUTAGE_LIMIT = timedelta(hours=24)
 #: A platform that asks to wait, but not for how long, must not be asked without a pause.
 HOLD_BACK_MIN = timedelta(seconds=5)
 
@@ -63,6 +65,9 @@ class Situation:
     reopened: int
     committed_at: datetime | None
     unanswered_since: datetime | None = None
+    #: until when nothing goes out to the platform, which fails every job at the moment
+    circuit_until: datetime | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -74,24 +79,31 @@ class Decision:
 
 
 def decide(error: PublishError, situation: Situation, now: datetime) -> Decision:
-    """Return what to do about an error. A rate limit uses no attempt."""
+    """Return what to do about an error. Rate limits and a platform's outage use no attempt."""
     if isinstance(error, RateLimited):
         return Decision(Action.HOLD_BACK, max(error.retry_at, now + HOLD_BACK_MIN))
     if isinstance(error, UploadGone) and situation.reopened < REOPEN_MAX:
         return Decision(Action.REOPEN, now)
     if isinstance(error, (Transient, OutcomeUnknown, UploadGone)):
         if situation.committed_at is not None and not isinstance(error, UploadGone):
-            return _read_again(situation.unanswered_since or now, now)
+            return _read_again(situation, now)
+        if situation.circuit_until is not None and not _is_out_too_long(situation, now):
+            return Decision(Action.HOLD_BACK, max(situation.circuit_until, now + HOLD_BACK_MIN))
         if situation.attempt < situation.backoff.attempts:
             return Decision(Action.TRY_AGAIN, now + situation.backoff.after(situation.attempt))
     return Decision(Action.FAIL, now)
 
 
-def _read_again(unanswered_since: datetime, now: datetime) -> Decision:
+def _is_out_too_long(situation: Situation, now: datetime) -> bool:
+    return now - (situation.started_at or now) > OUTAGE_LIMIT
+
+
+def _read_again(situation: Situation, now: datetime) -> Decision:
     """Pause in proportion to how long the answer has been missing."""
-    missing = now - unanswered_since
+    missing = now - (situation.unanswered_since or now)
     if missing > READ_AGAIN_LIMIT:
         return Decision(Action.GIVE_UP_UNKNOWN, now)
     seconds = missing.total_seconds() * READ_AGAIN_SHARE
     pause = min(max(seconds, READ_AGAIN_MIN_SECONDS), READ_AGAIN_MAX_SECONDS)
-    return Decision(Action.READ_AGAIN, now + timedelta(seconds=pause))
+    at = now + timedelta(seconds=pause)
+    return Decision(Action.READ_AGAIN, max(at, situation.circuit_until or at))

@@ -13,6 +13,7 @@ from app.publishing.errors import RunStopped
 from app.publishing.holding import begin_step
 from app.states import Step
 from workers import tokens
+from workers.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
 from workers.contexts import working_context
 from workers.errors import AccountRefused, TokenExpired, VideoRefused
 from workers.journal import RunJournal
@@ -30,40 +31,42 @@ from workers.videos import checked_video, known_video, refuse_unfit
 
 
 class UploadNeeded(RunStopped):
-    """Raised when a look finds that bytes are missing: sending them is not for a look to do."""
+    """Raised by a run that came to ask, where the platform lacks bytes after all.
+
+    Sending them is an upload, and needs a place among those.
+    """
 
 
 def publish_once(
-    claim: Claim, handler: Handler, keeper: LeaseKeeper, *, may_send: bool = True
+    claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: RunBudget
 ) -> Published | Processing:
     """Take the job as far as it goes without waiting; a refused token is renewed once.
 
-    Without `may_send` it is only a look at what the platform has, and what follows from that.
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
     upload = None
     if claim.checkpoint is not None:
         upload = handler.upload_type.load(claim.checkpoint)
-    journal = RunJournal(claim, keeper, upload, may_send=may_send)
+    journal = RunJournal(claim, keeper, upload)
     if claim.step is not Step.PROCESS:
         begin_step(claim, Step.TOKEN, utcnow())
     access = tokens.access_for(handler, claim.account_id)
     try:
         try:
-            return _go_on(claim, handler, journal, access)
+            return _go_on(claim, handler, journal, access, budget)
         except TokenExpired:
             access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
-        return _go_on_renewed(claim, handler, journal, access)
+        return _go_on_renewed(claim, handler, journal, access, budget)
     except AccountRefused as error:
         tokens.tell_refused(claim.account_id, access.token, error)
         raise
 
 
 def _go_on_renewed(
-    claim: Claim, handler: Handler, journal: RunJournal, access: Access
+    claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
 ) -> Published | Processing:
     try:
-        return _go_on(claim, handler, journal, access)
+        return _go_on(claim, handler, journal, access, budget)
     except TokenExpired as error:
         raise AccountRefused(
             error.code,
@@ -74,17 +77,20 @@ def _go_on_renewed(
 
 
 def _go_on(
-    claim: Claim, handler: Handler, journal: RunJournal, access: Access
+    claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
 ) -> Published | Processing:
     if journal.upload is not None:
-        context = working_context(claim, known_video(claim.video_id), access, journal)
+        context = working_context(claim, known_video(claim.video_id), access, journal, budget)
+        budget.keep_share = KEEP_TO_ASK
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
+            budget.keep_share = 0.0
             return _process(claim, handler, context, journal, found)
-    if not journal.may_send:
-        raise UploadNeeded(claim.job_id)
+        if claim.is_at_platform:
+            raise UploadNeeded(claim.job_id)
     video = _fit_video(claim, journal)
-    context = working_context(claim, video, access, journal)
+    context = working_context(claim, video, access, journal, budget)
+    budget.keep_share = KEEP_TO_BEGIN if journal.upload is None else 0.0
     begin_step(claim, Step.UPLOAD, utcnow())
     journal.expect(context.source.size_bytes)
     if journal.upload is None:

@@ -1,9 +1,10 @@
 """Finding what fell through: rows that are due without a wake-up on the way. Leader only.
 
 A wake-up carries nothing, so lost ones are made good by number: where fewer runs are queued
-than rows are due, the difference is queued again. Rows that come near are brought to Redis, and
-all of them once more after it has lost its memory. Each look is a short walk along an index, and
-Redis is asked nothing while the database has nothing for it.
+than rows could be taken up now, the difference is queued again; rows that wait for a place, for
+their account's turn or for a window would find nothing. Rows that come near are brought to
+Redis, and all of them once more after it has lost its memory. Each look is a short walk along an
+index, and Redis is asked nothing while the database has nothing for it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from rq.defaults import RQ_KEY_PREFIX
 from sqlalchemy import exists, select, tuple_
 
 from app.config import Config
-from app.ids import new_id
 from app.models import Notification, PublishedPost, PublishJob
+from app.publishing.relay import relay
 from app.publishing.transaction import transaction
 from app.queues import (
     HORIZON,
@@ -32,8 +33,10 @@ from app.queues import (
     wake,
     wake_maintenance,
 )
-from app.queues.names import DELIVER, FOLLOW_UP
+from app.queues.names import CHECK_AHEAD, DELIVER, FOLLOW_UP, RENEW
 from app.states import OPEN_STATES, JobState, NotificationState
+from workers.at_risk import is_any_near
+from workers.renewals import is_any_to_renew
 
 logger = logging.getLogger(__name__)
 #: Rows looked at per platform and sweep: more than a queue of that length needs no help.
@@ -69,8 +72,10 @@ class Sweeper:
         Raises `RedisError` and `SQLAlchemyError`: the next sweep tries again.
         """
         connection = current_redis()
-        for platform, queue_name in PUBLISH_QUEUES.items():
-            _wake_missing(platform, queue_name, connection, now)
+        for platform in PUBLISH_QUEUES:
+            missing = relay(platform, now - GRACE, polls=True)
+            if missing:
+                logger.warning("%s wake-ups of %s were missing", missing, platform)
         self._fetch_upcoming(connection, now)
         _wake_maintenance(connection, now)
 
@@ -98,23 +103,6 @@ class Sweeper:
             connection.set(MEMORY_KEY, "1")
         self._remembered_at = time.monotonic()
         return is_there
-
-
-def _wake_missing(platform: str, queue_name: str, connection: Redis, now: datetime) -> None:
-    with transaction() as session:
-        query = select(PublishJob.id, PublishJob.due_at).where(
-            PublishJob.platform == platform,
-            PublishJob.state.in_(OPEN_STATES),
-            PublishJob.due_at <= now - GRACE,
-        )
-        due = session.execute(query.limit(LOOK)).all()
-    if not due:
-        return
-    missing = len(due) - RunQueue(queue_name, connection).count
-    if missing > 0:
-        logger.warning("%s rows of %s were due without a wake-up", missing, platform)
-        found = [(job_id, at) for job_id, at in due[:missing] if at is not None]
-        wake([Wake(job_id, platform, at, f"s{new_id()}") for job_id, at in found], now)
 
 
 def _is_any_upcoming(now: datetime) -> bool:
@@ -154,6 +142,10 @@ def _wake_maintenance(connection: Redis, now: datetime) -> None:
         wanted.append(DELIVER)
     if _is_follow_up_due(now):
         wanted.append(FOLLOW_UP)
+    if is_any_near(now):
+        wanted.append(CHECK_AHEAD)
+    if is_any_to_renew(now):
+        wanted.append(RENEW)
     if wanted and RunQueue(MAINTENANCE_QUEUE, connection).count < MAINTENANCE_MAX:
         # Where more wait nobody works on them, and each of them works on all there is.
         for function in wanted:

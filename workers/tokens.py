@@ -11,9 +11,10 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import OperationalError
 
+from app.accounts.renewal import INSTAGRAM_LOGIN, RENEW_WHEN_LEFT, renewal_time
 from app.clock import utcnow
 from app.models import Account
-from app.publishing.outcomes import require_reconnect
+from app.publishing.reconnecting import require_reconnect
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import AccountState
@@ -23,10 +24,6 @@ from workers.platforms.base import Access, Handler, Tokens
 logger = logging.getLogger(__name__)
 #: A token that ends sooner than this is refreshed before it is used.
 MARGIN = {"TIKTOK": timedelta(minutes=10), "YOUTUBE": timedelta(minutes=5)}
-#: Instagram's live 60 days and cannot be refreshed once they have ended, so they are refreshed
-#: when a week of that is gone (never on the first day, when they cannot be yet).
-INSTAGRAM_MARGIN = timedelta(days=53)
-INSTAGRAM_LOGIN = "instagram"
 #: A token that lives this long is still good for a run whose refresh ahead of time failed.
 LAST_USE = timedelta(minutes=2)
 #: For how long one worker alone may be refreshing, and how long the others wait for it.
@@ -92,6 +89,11 @@ def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
         _end_turn(account_id, turn)
 
 
+def renew(handler: Handler, account_id: str) -> None:
+    """Replace a token that is still good, by the calendar. Raises as `access_for`."""
+    refresh(handler, account_id, stale_token=_read(account_id).access.token)
+
+
 def tell_refused(account_id: str, token: str, error: AccountRefused) -> None:
     """Mark the account for connecting again where the refusal of this token asks for it."""
     if error.reconnect:
@@ -124,7 +126,7 @@ def _is_fresh(held: Held, now: datetime) -> bool:
         return held.expires_at - now > MARGIN[held.platform]
     if held.access.login_type != INSTAGRAM_LOGIN:
         return True  # no refresh exists; the platform itself says when it is over
-    return held.expires_at - now > INSTAGRAM_MARGIN
+    return held.expires_at - now > RENEW_WHEN_LEFT
 
 
 def _read(account_id: str) -> Held:
@@ -211,6 +213,7 @@ def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
             return replace(old, token=account.access_token or "", scopes=frozenset(account.scopes))
         account.access_token = tokens.access_token
         account.expires_at = tokens.expires_at
+        account.renew_at = renewal_time(account.login_type, tokens.expires_at, utcnow())
         if tokens.refresh_token is not None:
             account.refresh_token = tokens.refresh_token
         if tokens.scopes is not None:

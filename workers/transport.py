@@ -7,6 +7,7 @@ into a message. Connections are kept per host and shared by the threads of a pro
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ PIECE_BYTES = 512 * 1024
 #: How long a cancellation may go unnoticed while a body waits for its next bytes.
 HEED_SECONDS = 1.0
 _pools = Pools()
+_threads = threading.local()
 
 
 class Readable(Protocol):
@@ -71,6 +73,17 @@ class Body:
             read_bytes += len(piece)
             self._on_read(read_bytes)
             yield piece
+
+
+@dataclass(frozen=True)
+class Heard:
+    """How the last request of a thread went: well where any answer below 500 came.
+
+    `is_hang`: its time was up before anything came.
+    """
+
+    is_well: bool
+    is_hang: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,14 +138,30 @@ def call(
     limit = _limit(described, read_seconds)
     try:
         with limit:
-            return _exchange(method, full_url, {**described, **(headers or {})}, body, read_seconds)
+            sent = {**described, **(headers or {})}
+            answer = _exchange(method, full_url, sent, body, read_seconds)
     except ConnectTimeoutError as exc:
+        _threads.heard = Heard(is_well=False, is_hang=True)
         raise NetworkFailure("connect_timeout", "the platform could not be reached") from exc
     except HTTPError as exc:
         is_late = limit.is_over or isinstance(exc, TimeoutError)
+        _threads.heard = Heard(is_well=False, is_hang=is_late)
         code = "read_timeout" if is_late else "connection_lost"
         # The exception's own text may hold a URL with a token.
         raise _lost(acts)(code, "the connection to the platform broke") from exc
+    _threads.heard = Heard(is_well=answer.status < 500)
+    return answer
+
+
+def listen() -> None:
+    """Forget how this thread's requests went so far."""
+    _threads.heard = None
+
+
+def heard() -> Heard | None:
+    """Return how the last request since `listen` went; None: there was none."""
+    found: Heard | None = getattr(_threads, "heard", None)
+    return found
 
 
 def unexpected(answer: Answer, *, acts: bool = False) -> PublishError:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
+from app.accounts.renewal import renewal_time
 from app.models import Account
 from app.publishing.transaction import transaction
 from app.states import AccountState
@@ -84,6 +85,7 @@ def _fill(account: Account, connection: Connection, now: datetime) -> None:
     account.scopes = list(connection.scopes)
     account.state = AccountState.ACTIVE
     account.state_reason = ""
+    account.renew_at = renewal_time(connection.login_type, connection.expires_at, now)
     account.refreshing_until = None
     account.deleted_at = None
     account.updated_at = now

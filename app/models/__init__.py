@@ -2,7 +2,10 @@
 
 from app.models.account import Account
 from app.models.base import Base
+from app.models.gate import Gate
 from app.models.idempotency_key import IdempotencyKey
+from app.models.lane import Lane
+from app.models.limit_use import LimitUse
 from app.models.notification import Notification
 from app.models.publish_job import PublishJob
 from app.models.published_post import PublishedPost
@@ -13,7 +16,10 @@ from app.models.video import Video
 __all__ = [
     "Account",
     "Base",
+    "Gate",
     "IdempotencyKey",
+    "Lane",
+    "LimitUse",
     "Notification",
     "PublishJob",
     "PublishedPost",

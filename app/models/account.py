@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import utcnow
 from app.ids import new_id
 from app.models.base import Base, EncryptedText, JsonColumn, UtcDateTime, values_of
 from app.states import AccountState
+
+#: Tokens of Instagram Login are renewed by the calendar: once they have ended it is too late.
+RENEWABLE = text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL")
 
 
 class Account(Base):
@@ -24,6 +27,12 @@ class Account(Base):
     __table_args__ = (
         UniqueConstraint("user_id", "platform", "platform_user_id"),
         Index("ix_accounts_state_expires_at", "state", "expires_at"),
+        Index(
+            "ix_accounts_renewable",
+            "renew_at",
+            postgresql_where=RENEWABLE,
+            sqlite_where=RENEWABLE,
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
@@ -43,6 +52,8 @@ class Account(Base):
     )
     #: why it must be connected again, for a person
     state_reason: Mapped[str] = mapped_column(String(500), default="")
+    #: when to renew the token ahead of its end, where that is done by the calendar
+    renew_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: until when one worker alone may refresh the token
     refreshing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

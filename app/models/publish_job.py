@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, TextClause, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import utcnow
@@ -18,7 +18,20 @@ from app.ids import new_id
 from app.models.base import Base, EncryptedJson, JsonColumn, UtcDateTime, values_of
 from app.states import JobState, Step, shown_state
 
-_OPEN = text("state IN ('waiting', 'active')")
+# Conditions of partial indexes, and of the queries that are to use them: SQLite takes such an
+# index only where the query has its condition word for word.
+OPEN = text("state IN ('waiting', 'active')")
+#: the platform has every byte of it: it is only asked about
+AT_PLATFORM = text("state IN ('waiting', 'active') AND is_at_platform")
+#: yet to be begun or gone on with, and in nobody's hands
+TO_BEGIN = text("state IN ('waiting', 'active') AND NOT is_at_platform AND NOT is_leased")
+LEASED = text("is_leased")
+#: scheduled, and not yet looked at ahead of its time
+UNCHECKED = text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL")
+
+
+def _partial(name: str, *columns: str, where: TextClause) -> Index:
+    return Index(name, *columns, postgresql_where=where, sqlite_where=where)
 
 
 class PublishJob(Base):
@@ -30,18 +43,13 @@ class PublishJob(Base):
             "state IN ('completed', 'failed', 'cancelled') OR due_at IS NOT NULL",
             name="open_has_due_time",
         ),
-        Index(
-            "ix_publish_jobs_due",
-            "platform",
-            "priority",
-            "due_at",
-            postgresql_where=_OPEN,
-            sqlite_where=_OPEN,
-        ),
+        _partial("ix_publish_jobs_due", "platform", "due_at", where=OPEN),
         # What the scheduler brings to Redis as its time comes near, whatever the platform.
-        Index(
-            "ix_publish_jobs_upcoming", "due_at", "id", postgresql_where=_OPEN, sqlite_where=_OPEN
-        ),
+        _partial("ix_publish_jobs_upcoming", "due_at", "id", where=OPEN),
+        _partial("ix_publish_jobs_at_platform", "platform", "due_at", where=AT_PLATFORM),
+        _partial("ix_publish_jobs_lane", "account_id", "priority", "due_at", where=TO_BEGIN),
+        _partial("ix_publish_jobs_leased", "platform", "due_at", where=LEASED),
+        _partial("ix_publish_jobs_unchecked", "due_at", where=UNCHECKED),
         Index("ix_publish_jobs_user_id_id", "user_id", "id"),
         Index("ix_publish_jobs_batch_id", "batch_id"),
         Index("ix_publish_jobs_video_id", "video_id"),
@@ -81,6 +89,9 @@ class PublishJob(Base):
     #: times that an upload was opened anew within the present attempt
     reopened: Mapped[int] = mapped_column(default=0)
 
+    #: the platform has all of it, and is only asked how it is doing: no upload any more
+    is_at_platform: Mapped[bool] = mapped_column(default=False)
+
     # Who holds it.
     #: fencing token: raised by each claim; a write of any other number is refused
     run_number: Mapped[int] = mapped_column(default=0)
@@ -96,6 +107,12 @@ class PublishJob(Base):
     committed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: since when, once committed, no look at the platform has been answered
     unanswered_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    # What a look ahead of its time has found.
+    #: None: not looked at yet, or moved since
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: what its user was told is at risk: `token`, `video`, `limits`
+    risks_told: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
 
     # Why it failed, or why it waits.
     error_code: Mapped[str | None] = mapped_column(String(100))

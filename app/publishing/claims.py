@@ -2,7 +2,8 @@
 
 A claim is a lease with a fencing token: the row's `run_number`, raised by each claim. The lease
 is the row's `due_at`, so a row whose worker died is simply due again. What a worker may write
-while it holds the row is in `app.publishing.holding`.
+while it holds the row is in `app.publishing.holding`; which row goes next, in
+`app.publishing.choosing`.
 """
 
 from __future__ import annotations
@@ -11,27 +12,31 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, literal, select, union_all, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import update
 from sqlalchemy.orm import Session, undefer
 
 from app.crypto import UndecryptableError
+from app.limits import lanes, ledger
 from app.models import PublishJob
 from app.publishing import timeline
+from app.publishing.choosing import Choice, choose, choose_polled
+from app.publishing.relay import relay
 from app.publishing.steer import end_cancelled
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_maintenance
-from app.states import OPEN_STATES, JobState, Step
+from app.states import JobState, Step
 
 #: A worker that is lost is noticed within this; see also `holding.RENEW_SECONDS`.
 LEASE_SECONDS = 30.0
-PRIORITIES = range(10, 0, -1)
+#: Choices made before the rest is left to another run: each may put many rows off.
+ROUNDS = 20
 
 
 @dataclass(frozen=True)
 class Claim:
     """What a worker needs of the row it holds; `run` is the fencing token.
 
+    `is_at_platform`: the platform has every byte, so this run asks and uploads nothing.
     `is_readable` is False where no key decrypts the checkpoint: nobody may act on such a job.
     """
 
@@ -56,46 +61,39 @@ class Claim:
     lost_runs: int
     committed_at: datetime | None
     step: Step | None
+    is_at_platform: bool = False
     is_readable: bool = True
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
 
 
 def claim_next(platform: str, now: datetime) -> Claim | None:
-    """Take the due row of a platform that should go first, or return None when none is due.
+    """Take the row of a platform that should go first, or return None when none may go now.
 
-    Higher priorities first, then the longest due. Begins an attempt unless the row is in the
-    middle of one; a row whose last worker was lost goes on with the same attempt. A cancelled
-    row left by a lost worker is ended here.
+    Begins an attempt unless the row is in the middle of one; a row whose last worker was lost
+    goes on with the same attempt. On the way, rows that may not begin are put off, and a
+    cancelled row left by a lost worker is ended.
     """
-    while True:
-        claimed, was_cancelled = _claim_one(platform, now)
-        if not was_cancelled:
+    for _ in range(ROUNDS):
+        claimed, choice, was_cancelled = _claim_one(platform, now)
+        if was_cancelled:
+            wake_maintenance()
+        wake(_wakes_of(choice, now), now)
+        if claimed is not None or choice.is_final:
             return claimed
-        wake_maintenance()
-
-
-def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, bool]:
-    with transaction() as session:
-        job_id = _take(session, platform, now)
-        if job_id is None:
-            return None, False
-        claimed = _hold(session, job_id, now)
-        return claimed, claimed is None
+    relay(platform, now)
+    return None
 
 
 def claim_polled(job_id: str, now: datetime) -> Claim | None:
-    """Take one row that the platform processes, where its next look is due; else return None."""
+    """Take one row that the platform has, where its next look is due; else return None.
+
+    One that may not be asked about now is put off.
+    """
     with transaction() as session:
-        query = select(PublishJob.run_number).where(
-            PublishJob.id == job_id,
-            PublishJob.step == Step.PROCESS,
-            PublishJob.is_leased.is_(False),
-        )
-        run_number = session.scalar(query)
-        if run_number is None or not _raise_number(session, job_id, run_number, now):
-            return None
-        claimed = _hold(session, job_id, now)
-    if claimed is None:
+        choice = choose_polled(session, job_id, now)
+        claimed = _take(session, job_id, now) if choice.job is not None else None
+    wake(_wakes_of(choice, now), now)
+    if claimed is None and choice.job is not None:
         wake_maintenance()
     return claimed
 
@@ -118,7 +116,23 @@ def end_lease(job_id: str, run_number: int, now: datetime) -> None:
         wake([Wake(job_id, ended.platform, now, ended.wake_number)])
 
 
-def _hold(session: Session, job_id: str, now: datetime) -> Claim | None:
+def _wakes_of(choice: Choice, now: datetime) -> list[Wake]:
+    return [
+        Wake(job.id, job.platform, job.due_at or now, job.wake_number, is_poll=job.is_at_platform)
+        for job in choice.put_off
+    ]
+
+
+def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice, bool]:
+    with transaction() as session:
+        choice = choose(session, platform, now)
+        if choice.job is None:
+            return None, choice, False
+        claimed = _take(session, choice.job.id, now)
+        return claimed, choice, claimed is None
+
+
+def _take(session: Session, job_id: str, now: datetime) -> Claim | None:
     """Write down that a row is in a worker's hands; None for one that was cancelled meanwhile."""
     job, is_readable = _read(session, job_id)
     if job.cancel_requested and not job.is_committed:
@@ -130,9 +144,20 @@ def _hold(session: Session, job_id: str, now: datetime) -> Claim | None:
         job.lost_runs += 1
         job.step = None
         timeline.end(session, job, ("step",), "lost", now)
+    _hold(session, job, now)
+    return _claim_of(job, is_readable=is_readable)
+
+
+def _hold(session: Session, job: PublishJob, now: datetime) -> None:
     job.state = JobState.ACTIVE
     job.is_leased = True
-    return _claim_of(job, is_readable=is_readable)
+    job.run_number += 1
+    job.due_at = now + timedelta(seconds=LEASE_SECONDS)
+    if not job.is_at_platform:
+        ledger.take_place(
+            session, platform=job.platform, account_id=job.account_id, job_id=job.id, now=now
+        )
+        lanes.refresh(session, job, served_at=now)
 
 
 def _read(session: Session, job_id: str) -> tuple[PublishJob, bool]:
@@ -146,53 +171,6 @@ def _read(session: Session, job_id: str) -> tuple[PublishJob, bool]:
         return session.get_one(PublishJob, job_id, options=whole, populate_existing=True), True
     except UndecryptableError:
         return session.get_one(PublishJob, job_id, populate_existing=True), False
-
-
-def _take(session: Session, platform: str, now: datetime) -> str | None:
-    """Raise the run number of the first due row that nobody else takes first; return its id."""
-    while True:
-        found = session.execute(_first_due(platform, now)).first()
-        if found is None:
-            return None
-        job_id, run_number = found
-        if _raise_number(session, job_id, run_number, now):
-            return job_id
-
-
-def _raise_number(session: Session, job_id: str, run_number: int, now: datetime) -> bool:
-    """Take a due row by its run number; False where somebody else was faster."""
-    taken = session.execute(
-        update(PublishJob)
-        .where(
-            PublishJob.id == job_id,
-            PublishJob.run_number == run_number,
-            PublishJob.state.in_(OPEN_STATES),
-            PublishJob.due_at <= now,
-        )
-        .values(run_number=run_number + 1, due_at=now + timedelta(seconds=LEASE_SECONDS))
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(taken, CursorResult)
-    return taken.rowcount == 1
-
-
-def _first_due(platform: str, now: datetime) -> Select[str, int]:
-    """One short look into the index per priority, so that rows due later cost nothing."""
-    looks = [
-        select(PublishJob.id, PublishJob.run_number, literal(priority).label("priority"))
-        .where(
-            PublishJob.platform == platform,
-            PublishJob.priority == priority,
-            PublishJob.state.in_(OPEN_STATES),
-            PublishJob.due_at <= now,
-        )
-        .order_by(PublishJob.due_at)
-        .limit(1)
-        .subquery()
-        for priority in PRIORITIES
-    ]
-    found = union_all(*(select(look) for look in looks)).subquery()
-    return select(found.c.id, found.c.run_number).order_by(found.c.priority.desc()).limit(1)
 
 
 def _begin_attempt(session: Session, job: PublishJob, now: datetime) -> None:
@@ -228,6 +206,7 @@ def _claim_of(job: PublishJob, *, is_readable: bool) -> Claim:
         lost_runs=job.lost_runs,
         committed_at=job.committed_at,
         step=job.step,
+        is_at_platform=job.is_at_platform,
         is_readable=is_readable,
         checkpoint=job.checkpoint if is_readable else None,
     )

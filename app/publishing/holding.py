@@ -77,6 +77,7 @@ def forget_upload(claim: Claim) -> None:
     with held(claim) as (_, job):
         job.checkpoint = None
         job.committed_at = None
+        job.is_at_platform = False
         job.reopened += 1
 
 

@@ -18,6 +18,7 @@ from app.publishing.timeline import Failure
 COMPLETED = "publish.completed"
 FAILED = "publish.failed"
 CANCELLED = "publish.cancelled"
+AT_RISK = "publish.at_risk"
 RECONNECT_REQUIRED = "account.reconnect_required"
 
 
@@ -44,6 +45,15 @@ def tell_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
     message = f"Your post to {_platform_name(job.platform)} was cancelled"
     data = _job_data(session, job, "Publishing Cancelled", message)
     _store(session, CANCELLED, job.id, job.user_id, data, now)
+
+
+def tell_at_risk(session: Session, job: PublishJob, risk: Failure, now: datetime) -> None:
+    """Store `publish.at_risk`: a scheduled post that will not go out in time as things are."""
+    message = f"Your post to {_platform_name(job.platform)} is at risk: {risk.message}"
+    data = _job_data(session, job, "Publishing At Risk", message)
+    data["error"] = _error_data(risk)
+    data["scheduledTime"] = to_iso(job.scheduled_time) if job.scheduled_time else None
+    _store(session, AT_RISK, job.id, job.user_id, data, now)
 
 
 def tell_reconnect(session: Session, account: Account, failure: Failure, now: datetime) -> None:

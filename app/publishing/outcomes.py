@@ -14,18 +14,22 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Account, PublishedPost, PublishJob
+from app.limits import gates, lanes, ledger
+from app.limits.gates import Closing
+from app.limits.holds import explain
+from app.models import PublishedPost, PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.claims import Claim
 from app.publishing.errors import CancelRequested
 from app.publishing.holding import held
 from app.publishing.patience import patiently
 from app.publishing.record import record_completed
+from app.publishing.relay import relay
 from app.publishing.steer import end_cancelled
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_maintenance
-from app.states import AccountState, JobState, Step
+from app.states import JobState
 
 #: Added to the hint of a job that failed when the platform may already have published it.
 MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
@@ -38,34 +42,39 @@ class Standing:
     reopened: int
     committed_at: datetime | None
     unanswered_since: datetime | None
+    started_at: datetime | None
 
 
 @patiently
 def standing(claim: Claim) -> Standing:
     """Return what the row says now: a run may have changed it since the claim."""
     with held(claim) as (_, job):
-        return Standing(job.reopened, job.committed_at, job.unanswered_since)
+        return Standing(job.reopened, job.committed_at, job.unanswered_since, job.started_at)
 
 
 @patiently
-def ask_again(claim: Claim, due_at: datetime, *, progress: int) -> None:
-    """Let the job go until the next poll, within the same attempt."""
-    with held(claim) as (_, job):
+def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
+    """Let the job go until the next poll, within the same attempt: the platform has all of it."""
+    with held(claim) as (session, job):
+        if not job.is_at_platform:
+            ledger.keep_place(session, job.id, now)
+        job.is_at_platform = True
         job.progress = max(job.progress, progress)
         job.unanswered_since = None
         job.error_code = job.error_category = job.error_message = job.error_hint = None
-        _let_go(job, due_at)
-    _wake(job, is_poll=True)
+        _let_go(session, job, due_at)
+    _wake(job, now)
 
 
 @patiently
 def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Let the job go until the next look, within the same attempt: no answer came to this one."""
-    with held(claim) as (_, job):
+    with held(claim) as (session, job):
+        job.is_at_platform = True
         job.unanswered_since = job.unanswered_since or now
-        _explain(job, failure)
-        _let_go(job, due_at)
-    _wake(job, is_poll=job.step is Step.PROCESS)
+        explain(job, failure)
+        _let_go(session, job, due_at)
+    _wake(job, now)
 
 
 @patiently
@@ -74,27 +83,47 @@ def try_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -
     with held(claim) as (session, job):
         timeline.end(session, job, ("step", "attempt"), "failed", now, failure=failure)
         _wait(session, job, "backoff", failure, due_at, now)
-    _wake(job)
+    _wake(job, now)
 
 
 @patiently
-def hold_back(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
-    """Give the attempt back and wait: a limit holds the job, which costs it no attempt."""
+def hold_back(
+    claim: Claim,
+    failure: Failure,
+    due_at: datetime,
+    now: datetime,
+    *,
+    closing: Closing | None = None,
+) -> None:
+    """Give the attempt back and wait: what holds the job up costs it no attempt.
+
+    `closing`: what holds it up holds others up as well, who need not find out one by one.
+    """
     with held(claim) as (session, job):
+        if closing is not None:
+            gates.close(session, closing, failure)
         timeline.end(session, job, ("step", "attempt"), "given_back", now, failure=failure)
         job.attempts_made -= 1
-        _wait(session, job, "limit", failure, due_at, now)
-    _wake(job)
+        if not _has_upload(session, job):
+            ledger.give_place_back(session, job.id)
+        reason = "limit" if failure.category == "rate_limit" else "outage"
+        _wait(session, job, reason, failure, due_at, now)
+    _wake(job, now)
 
 
 @patiently
-def hand_back(claim: Claim, now: datetime) -> None:
-    """Let the job go at once to another worker, within the same attempt: this one must stop."""
+def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
+    """Let the job go at once to another worker, within the same attempt.
+
+    Not `has_bytes`: the platform lacks some, so the job needs a place among the uploads.
+    """
     with held(claim) as (session, job):
         timeline.end(session, job, ("step",), "given_back", now)
         job.step = None
-        _let_go(job, now)
-    _wake(job)
+        if not has_bytes:
+            job.is_at_platform = False
+        _let_go(session, job, now)
+    _wake(job, now)
 
 
 @patiently
@@ -103,6 +132,7 @@ def cancelled(claim: Claim, now: datetime) -> None:
     with held(claim) as (session, job):
         end_cancelled(session, job, now)
     wake_maintenance()
+    relay(claim.platform, now)
 
 
 @patiently
@@ -122,11 +152,13 @@ def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool 
             job.committed_at = None
         elif job.is_committed and failure.category != "ambiguous":
             failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
-        _explain(job, failure)
+        ledger.settle_place(session, job.id, now, has_upload=job.is_committed)
+        explain(job, failure)
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)
         outbox.tell_failed(session, job, failure, now)
     wake_maintenance()
+    relay(claim.platform, now)
 
 
 @patiently
@@ -151,31 +183,7 @@ def complete(
             follow_up_at=follow_up_at,
         )
     wake_maintenance()
-
-
-def require_reconnect(
-    account_id: str, failure: Failure, now: datetime, *, refused_token: str
-) -> None:
-    """Mark an account whose tokens are worthless, and tell the back end once.
-
-    Does nothing where the account has another access token by now: it was connected again, or
-    disconnected, while the platform refused the old one.
-    """
-    with transaction() as session:
-        account = session.scalars(
-            select(Account)
-            .where(Account.id == account_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).one()
-        if account.state is AccountState.RECONNECT_REQUIRED:
-            return
-        if account.access_token != refused_token:
-            return
-        account.state = AccountState.RECONNECT_REQUIRED
-        account.state_reason = failure.message[:500]
-        outbox.tell_reconnect(session, account, failure, now)
-    wake_maintenance()
+    relay(claim.platform, now)
 
 
 def is_known_post(platform: str, job_id: str) -> Callable[[str], bool]:
@@ -203,27 +211,31 @@ def _wait(
 ) -> None:
     job.state = JobState.WAITING
     job.step = None
-    _explain(job, failure)
-    _let_go(job, due_at)
+    explain(job, failure)
+    _let_go(session, job, due_at)
     timeline.begin(session, job, "wait", reason, now, until=due_at, failure=failure)
 
 
-def _let_go(job: PublishJob, due_at: datetime) -> None:
+def _has_upload(session: Session, job: PublishJob) -> bool:
+    """Tell whether the platform has given anything for the job; the secret itself is not read."""
+    session.flush()
+    query = select(PublishJob.id).where(PublishJob.id == job.id, PublishJob.checkpoint.is_not(None))
+    return session.scalar(query) is not None
+
+
+def _let_go(session: Session, job: PublishJob, due_at: datetime) -> None:
     if job.cancel_requested and not job.is_committed:
         raise CancelRequested(job.id)
     job.due_at = due_at
     job.lost_runs = 0  # this one got through: what ended the others was not the job
     job.is_leased = False
     job.wake_number += 1
+    if not job.is_at_platform:
+        lanes.refresh(session, job)
 
 
-def _explain(job: PublishJob, failure: Failure) -> None:
-    job.error_code = failure.code[:100]
-    job.error_category = failure.category
-    job.error_message = failure.message[:1000]
-    job.error_hint = failure.hint[:500]
-
-
-def _wake(job: PublishJob, *, is_poll: bool = False) -> None:
+def _wake(job: PublishJob, now: datetime) -> None:
     assert job.due_at is not None
+    is_poll = job.is_at_platform and job.state is JobState.ACTIVE
     wake([Wake(job.id, job.platform, job.due_at, job.wake_number, is_poll=is_poll)])
+    relay(job.platform, now)

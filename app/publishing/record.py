@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.captions import compose
+from app.limits import ledger
 from app.models import PublishedPost, PublishJob
 from app.publishing import outbox, timeline
 from app.states import JobState, Step, step_progress
@@ -41,6 +42,7 @@ def record_completed(
         follow_up_at=follow_up_at,
     )
     session.add(post)
+    ledger.keep_place(session, job.id, now)
     _end(job, now)
     timeline.end(session, job, ("wait", "step", "attempt"), "done", now)
     for warning in warnings:

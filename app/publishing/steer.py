@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.limits import lanes, ledger
 from app.models import PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.errors import WrongState
@@ -60,6 +61,8 @@ def end_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
     job.due_at = None
     job.is_leased = False
     job.finished_at = now
+    ledger.give_place_back(session, job.id)
+    lanes.refresh(session, job)
     timeline.end(session, job, ("wait", "step", "attempt"), "cancelled", now)
     timeline.note(session, job, "cancelled", now)
     outbox.tell_cancelled(session, job, now)
@@ -84,24 +87,41 @@ def edit(
             raise WrongState("The platform may already have published it")
         if any(getattr(job, name) != value for name, value in judged.items()):
             raise WrongState("The job was changed at the same moment; read it and try again")
-        content = {name: value for name, value in changes.items() if name in CONTENT}
-        for name, value in content.items():
-            setattr(job, name, value)
-        if content:
-            job.checkpoint = None
-            timeline.note(session, job, "edited", now)
+        priorities = {job.priority, changes.get("priority", job.priority)}
+        _change_content(session, job, changes, now)
         replaced = job.wake_number
         if "scheduled_time" in changes:
-            job.scheduled_time = changes["scheduled_time"]
-            job.due_at = job.scheduled_time or now
-            job.wake_number += 1
-            timeline.end(session, job, ("wait",), "done", now)
-            timeline.note(session, job, "rescheduled", now)
-            reason = "queue" if job.scheduled_time is None else "scheduled"
-            timeline.begin(session, job, "wait", reason, now, until=job.due_at)
+            _reschedule(session, job, changes["scheduled_time"], now)
+        for priority in sorted(priorities):
+            lanes.refresh_lane(session, job.account_id, priority, job.platform)
     if job.wake_number != replaced:
         wake([_wake_for(job, now, replaces=replaced)])
     return job
+
+
+def _change_content(
+    session: Session, job: PublishJob, changes: Mapping[str, Any], now: datetime
+) -> None:
+    content = {name: value for name, value in changes.items() if name in CONTENT}
+    for name, value in content.items():
+        setattr(job, name, value)
+    if content:
+        job.checkpoint = None
+        job.is_at_platform = False
+        timeline.note(session, job, "edited", now)
+
+
+def _reschedule(
+    session: Session, job: PublishJob, scheduled_time: datetime | None, now: datetime
+) -> None:
+    job.scheduled_time = scheduled_time
+    job.due_at = scheduled_time or now
+    job.wake_number += 1
+    job.checked_at = None  # what was found ahead of the former time may not hold for this one
+    timeline.end(session, job, ("wait",), "done", now)
+    timeline.note(session, job, "rescheduled", now)
+    reason = "queue" if scheduled_time is None else "scheduled"
+    timeline.begin(session, job, "wait", reason, now, until=job.due_at)
 
 
 def retry(job_id: str, now: datetime) -> PublishJob:
@@ -121,9 +141,11 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         job.attempts_made = job.lost_runs = job.reopened = 0
         job.finished_at = None
         job.cancel_requested = False
+        job.is_at_platform = False
         job.wake_number += 1
         timeline.note(session, job, "retried", now)
         timeline.begin(session, job, "wait", "queue", now, until=now)
+        lanes.refresh(session, job)
     wake([_wake_for(job, now)])
     return job
 

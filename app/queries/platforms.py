@@ -1,4 +1,4 @@
-"""The platforms as one user sees them: rules, accounts, limits used."""
+"""The platforms as one user sees them: rules, accounts, limits used, when a post would go out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.checks.posts import PRIORITY
+from app.limits.forecast import Forecast, forecast
 from app.models import Account
 from app.platforms import PLATFORMS, Platform
 from app.queries.accounts import all_accounts
@@ -14,10 +16,11 @@ from app.queries.limits import LimitUse, account_uses, platform_uses
 
 @dataclass(frozen=True)
 class AccountLimits:
-    """An account and how it stands with its own limits."""
+    """An account, how it stands with its own limits, and when a post placed now would begin."""
 
     account: Account
     uses: Sequence[LimitUse]
+    next_post: Forecast
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,11 @@ def view_platforms(user_id: str, now: datetime) -> list[PlatformView]:
             name,
             rules,
             platform_uses(name, now),
-            [AccountLimits(one, uses[one.id]) for one in accounts if one.platform == name],
+            [
+                AccountLimits(one, uses[one.id], forecast(name, one.id, PRIORITY, now, now))
+                for one in accounts
+                if one.platform == name
+            ],
         )
         for name, rules in PLATFORMS.items()
     ]

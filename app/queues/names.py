@@ -11,3 +11,5 @@ QUEUE_NAMES: tuple[str, ...] = (*PUBLISH_QUEUES.values(), MAINTENANCE_QUEUE)
 ADVANCE = "workers.pipeline.advance"
 DELIVER = "workers.notify.deliver"
 FOLLOW_UP = "workers.follow_ups.follow_up_due"
+CHECK_AHEAD = "workers.at_risk.check_ahead"
+RENEW = "workers.renewals.renew_due"

@@ -66,7 +66,11 @@ class LimitSchema(BaseSchema):
 
     counts = fields.String(
         attribute="limit.counts",
-        metadata={"description": "What is counted: `posts`, `inits`, `calls`, `units`, `uploads`."},
+        metadata={
+            "description": "What is counted: `posts` and `uploads` decide whether one may begin;"
+            " `inits`, `creator_reads`, `status_reads`, `calls`, `containers`, `units` and"
+            " `inserts` whether a request may be made."
+        },
     )
     scope = fields.String(
         attribute="limit.scope",
@@ -91,6 +95,13 @@ class LimitSchema(BaseSchema):
     )
 
 
+class NextPostSchema(BaseSchema):
+    """When a post placed now would begin, and what puts it off, if anything does."""
+
+    begins_at = Moment()
+    reason = fields.String(attribute="hold.failure.message")
+
+
 class AccountLimitsSchema(BaseSchema):
     """A connected account and its limits."""
 
@@ -98,6 +109,7 @@ class AccountLimitsSchema(BaseSchema):
     username = fields.String(attribute="account.username")
     state = fields.String(attribute="account.state.value")
     limits = fields.List(fields.Nested(LimitSchema), attribute="uses")
+    next_post = fields.Nested(NextPostSchema)
 
 
 class PlatformSchema(BaseSchema):

@@ -36,6 +36,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("state_reason", sa.String(length=500), nullable=False),
+        sa.Column("renew_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("refreshing_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -50,6 +51,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("accounts", schema=None) as batch_op:
         batch_op.create_index("ix_accounts_state_expires_at", ["state", "expires_at"], unique=False)
+        batch_op.create_index(
+            "ix_accounts_renewable",
+            ["renew_at"],
+            unique=False,
+            postgresql_where=sa.text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL"),
+            sqlite_where=sa.text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL"),
+        )
 
     op.create_table(
         "idempotency_keys",
@@ -200,6 +208,7 @@ def upgrade() -> None:
         sa.Column("attempts_made", sa.Integer(), nullable=False),
         sa.Column("lost_runs", sa.Integer(), nullable=False),
         sa.Column("reopened", sa.Integer(), nullable=False),
+        sa.Column("is_at_platform", sa.Boolean(), nullable=False),
         sa.Column("run_number", sa.Integer(), nullable=False),
         sa.Column("is_leased", sa.Boolean(), nullable=False),
         sa.Column("wake_number", sa.Integer(), nullable=False),
@@ -207,6 +216,10 @@ def upgrade() -> None:
         sa.Column("checkpoint", sa.Text(), nullable=True),
         sa.Column("committed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unanswered_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "risks_told", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
         sa.Column("error_code", sa.String(length=100), nullable=True),
         sa.Column("error_category", sa.String(length=16), nullable=True),
         sa.Column("error_message", sa.String(length=1000), nullable=True),
@@ -230,10 +243,38 @@ def upgrade() -> None:
         batch_op.create_index("ix_publish_jobs_batch_id", ["batch_id"], unique=False)
         batch_op.create_index(
             "ix_publish_jobs_due",
-            ["platform", "priority", "due_at"],
+            ["platform", "due_at"],
             unique=False,
             postgresql_where=sa.text("state IN ('waiting', 'active')"),
             sqlite_where=sa.text("state IN ('waiting', 'active')"),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_at_platform",
+            ["platform", "due_at"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('waiting', 'active') AND is_at_platform"),
+            sqlite_where=sa.text("state IN ('waiting', 'active') AND is_at_platform"),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_lane",
+            ["account_id", "priority", "due_at"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('waiting', 'active') AND NOT is_at_platform AND NOT is_leased"),
+            sqlite_where=sa.text("state IN ('waiting', 'active') AND NOT is_at_platform AND NOT is_leased"),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_leased",
+            ["platform", "due_at"],
+            unique=False,
+            postgresql_where=sa.text("is_leased"),
+            sqlite_where=sa.text("is_leased"),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_unchecked",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL"),
+            sqlite_where=sa.text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL"),
         )
         batch_op.create_index("ix_publish_jobs_finished_at", ["finished_at"], unique=False)
         batch_op.create_index(
@@ -343,11 +384,64 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_worker_trees")),
     )
+    op.create_table(
+        "lanes",
+        sa.Column("account_id", sa.String(length=26), nullable=False),
+        sa.Column("priority", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column("head_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("turn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("account_id", "priority", name=op.f("pk_lanes")),
+    )
+    with op.batch_alter_table("lanes", schema=None) as batch_op:
+        batch_op.create_index("ix_lanes_turn", ["platform", "priority", "turn_at"], unique=False)
+
+    op.create_table(
+        "gates",
+        sa.Column("key", sa.String(length=26), nullable=False),
+        sa.Column("begins_closed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reads_closed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("code", sa.String(length=100), nullable=False),
+        sa.Column("message", sa.String(length=1000), nullable=False),
+        sa.Column("hint", sa.String(length=500), nullable=False),
+        sa.Column("posts_max", sa.Integer(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failed_job_id", sa.String(length=26), nullable=True),
+        sa.Column("is_general", sa.Boolean(), nullable=False),
+        sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probe_job_id", sa.String(length=26), nullable=True),
+        sa.Column("pause_seconds", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_gates")),
+    )
+    op.create_table(
+        "limit_uses",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column("account_id", sa.String(length=26), nullable=False),
+        sa.Column("counts", sa.String(length=16), nullable=False),
+        sa.Column("amount", sa.Integer(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("job_id", sa.String(length=26), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_limit_uses")),
+    )
+    with op.batch_alter_table("limit_uses", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_limit_uses_account", ["account_id", "counts", "used_at"], unique=False
+        )
+        batch_op.create_index("ix_limit_uses_job_id", ["job_id"], unique=False)
+        batch_op.create_index(
+            "ix_limit_uses_platform", ["platform", "counts", "used_at"], unique=False
+        )
+        batch_op.create_index("ix_limit_uses_used_at", ["used_at"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_table("worker_trees")
     op.drop_table("scheduler_terms")
+    op.drop_table("limit_uses")
+    op.drop_table("gates")
+    op.drop_table("lanes")
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.drop_index("ix_timeline_job_id_id")
 

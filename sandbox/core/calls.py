@@ -106,6 +106,7 @@ class PlatformApi:
             {
                 "event": "call",
                 "time": call.started_at,
+                "ended_at": iso(current_world().clock.now()),
                 "platform": call.platform,
                 "call": call.name,
                 "account": call.account,

@@ -22,6 +22,10 @@ class RollingWindow:
             times.popleft()
         return len(times)
 
+    def total(self, now: datetime) -> int:
+        """Return the events of all keys still inside the window."""
+        return sum(self.count(key, now) for key in list(self._times))
+
     def seconds_until_free(self, key: str, now: datetime) -> float:
         """Return when the oldest event leaves the window; 0 when there is none."""
         times = self._times[key]

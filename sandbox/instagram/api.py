@@ -127,14 +127,20 @@ def add_usage(response: Response) -> Response:
     with world.lock:
         count = state().calls.count(account.id, now)
         wait = state().calls.seconds_until_free(account.id, now)
+        everyone = state().calls.total(now)
     limit = world.settings.instagram_calls_per_hour
-    percent = count * 100 // limit if limit else 100
-    usage = {"call_count": percent, "total_cputime": percent // 4, "total_time": percent // 4}
+    users = len([one for one in world.accounts.all() if one.platform == "INSTAGRAM"])
+    app_usage, usage = _usage(everyone, limit * users), _usage(count, limit)
     minutes = int(wait // 60) + 1 if count >= limit else 0
     business = [{"type": "instagram", **usage, "estimated_time_to_regain_access": minutes}]
-    response.headers["X-App-Usage"] = json.dumps(usage)
+    response.headers["X-App-Usage"] = json.dumps(app_usage)
     response.headers["X-Business-Use-Case-Usage"] = json.dumps({account.id: business})
     return response
+
+
+def _usage(count: int, limit: int) -> dict[str, int]:
+    percent = count * 100 // limit if limit else 100
+    return {"call_count": percent, "total_cputime": percent // 4, "total_time": percent // 4}
 
 
 def answer(**fields: Any) -> Response:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
+
+from app.config import Config
+from tests.limits import without_limits
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Settings under which nothing waits for a limit: those have their own tests."""
+    return replace(config, limits=without_limits(), priority_aging_minutes=0.0)
 
 
 @pytest.fixture(autouse=True)

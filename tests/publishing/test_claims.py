@@ -120,7 +120,7 @@ def test_superseded_worker_can_write_nothing() -> None:
         lambda: begin_step(late, Step.UPLOAD, now),
         lambda: show_progress(late, 50),
         lambda: forget_upload(late),
-        lambda: outcomes.ask_again(late, now, progress=85),
+        lambda: outcomes.ask_again(late, now, now, progress=85),
         lambda: outcomes.try_again(late, FAILURE, now, now),
         lambda: outcomes.hold_back(late, FAILURE, now, now),
         lambda: outcomes.read_again(late, FAILURE, now, now),
@@ -183,8 +183,8 @@ def test_given_back_attempt_does_not_count() -> None:
 def test_failed_attempts_count_and_polls_do_not() -> None:
     job = make_job()
     now = utcnow()
-    outcomes.ask_again(claimed(job), now, progress=85)
-    outcomes.ask_again(claimed(job), now, progress=85)
+    outcomes.ask_again(claimed(job), now, now, progress=85)
+    outcomes.ask_again(claimed(job), now, now, progress=85)
     outcomes.try_again(claimed(job), FAILURE, now, now)
     assert claimed(job).attempt == 2
 
@@ -192,7 +192,7 @@ def test_failed_attempts_count_and_polls_do_not() -> None:
 @pytest.mark.parametrize(
     "let_go",
     [
-        lambda claim, at: outcomes.ask_again(claim, at, progress=85),
+        lambda claim, at: outcomes.ask_again(claim, at, utcnow(), progress=85),
         lambda claim, at: outcomes.try_again(claim, FAILURE, at, utcnow()),
         lambda claim, at: outcomes.hold_back(claim, FAILURE, at, utcnow()),
         lambda claim, at: outcomes.hand_back(claim, at),
@@ -215,7 +215,7 @@ def test_job_whose_key_is_gone_is_claimed_and_does_not_hold_up_the_others(app: F
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None and claim.job_id == locked.id
     save_checkpoint(claim, {"publish_id": "p1"}, utcnow())
-    outcomes.ask_again(claim, utcnow(), progress=80)
+    outcomes.ask_again(claim, utcnow(), utcnow(), progress=80)
     app.extensions["cipher"] = Cipher([Fernet.generate_key().decode()])
     unreadable = claim_next("TIKTOK", utcnow())
     assert unreadable is not None and unreadable.job_id == locked.id
@@ -233,7 +233,7 @@ def test_lost_workers_are_forgotten_by_a_run_that_got_through() -> None:
         now += LEASE + timedelta(seconds=1)
         claim = claim_next("TIKTOK", now)
         assert claim is not None and claim.lost_runs == 1
-        outcomes.ask_again(claim, now, progress=85)
+        outcomes.ask_again(claim, now, now, progress=85)
     assert row(job.id).attempts_made == 1
 
 
@@ -260,5 +260,5 @@ def test_silence_of_the_platform_counts_from_its_last_answer() -> None:
         claim = claim_next("TIKTOK", now)
         assert claim is not None
         assert outcomes.standing(claim).unanswered_since == asked_at + timedelta(seconds=60)
-    outcomes.ask_again(claim, now, progress=85)
+    outcomes.ask_again(claim, now, now, progress=85)
     assert row(job.id).unanswered_since is None

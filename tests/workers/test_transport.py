@@ -10,6 +10,7 @@ import pytest
 from app.connections import Limit
 from tests.hosts import Host, answering, host
 from tests.workers.test_read_ahead import Pieces
+from workers import transport
 from workers.errors import AnswerLost, NetworkFailure, Transient
 from workers.read_ahead import ReadAhead
 from workers.transport import Body, call
@@ -116,3 +117,14 @@ def test_form_and_json_are_described() -> None:
     assert b"content-length: 5" in form
     assert b"content-type: application/json" in document
     assert b"content-length: 8" in document
+
+
+def test_what_came_of_a_request_is_heard() -> None:
+    with host(answering) as server:
+        transport.listen()
+        assert transport.heard() is None
+        call("GET", server.url)
+        assert transport.heard() == transport.Heard(is_well=True)
+    with host(trickling) as server, pytest.raises(NetworkFailure), Limit(0.3):
+        call("GET", server.url)
+    assert transport.heard() == transport.Heard(is_well=False, is_hang=True)

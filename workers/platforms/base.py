@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from workers.platforms.budget import Budget, Unlimited
+
 UploadT = TypeVar("UploadT", bound="Upload")
 
 
@@ -149,6 +151,7 @@ class Context:
     now: Callable[[], datetime]
     is_known_post: Callable[[str], bool]
     """Whether another job already owns this platform post id: such a post is never ours."""
+    budget: Budget = field(default_factory=Unlimited)
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,10 @@ _ANOTHER = Verdict(UploadGone)
 _REQUEST = Verdict(RequestRefused)
 _COVER = Verdict(RequestRefused, hint=COVER_HINT)
 _PERMISSION = Verdict(AccountRefused, hint=PERMISSION_HINT)
-_THROTTLED = Verdict(RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS)
-_APP_THROTTLED = Verdict(RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, everyone=True)
+_THROTTLED = Verdict(RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, calls=True)
+_APP_THROTTLED = Verdict(
+    RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, everyone=True, calls=True
+)
 
 #: Publishing subcodes, each with the code it comes under; a container in ERROR names only the
 #: subcode. None: seen in the field, not documented.

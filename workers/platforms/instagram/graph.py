@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from workers.platforms.base import Access, Api, Context
+from workers.platforms.budget import Budget
 from workers.platforms.fields import Fields
 from workers.platforms.instagram.failures import FACEBOOK_LOGIN, failure
-from workers.platforms.instagram.usage import is_busy
+from workers.platforms.instagram.usage import BUSY_PERCENT, used_percents
 from workers.transport import READ_SECONDS, call
 
 INSTAGRAM_LOGIN = "instagram"
@@ -27,18 +28,21 @@ class Graph:
     `is_busy` is True once an answer said that most of a call limit is used up.
     """
 
-    def __init__(self, api: Api, access: Access, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, api: Api, access: Access, now: Callable[[], datetime], budget: Budget
+    ) -> None:
         self.login_type = login_type_of(access)
         host = api.oauth_url if self.login_type == INSTAGRAM_LOGIN else api.url
         self._base = f"{host}/{api.version}"
         self._headers = {"Authorization": f"Bearer {access.token}"}
         self._now = now
+        self._budget = budget
         self.is_busy = False
 
     @classmethod
     def of(cls, api: Api, context: Context) -> Graph:
         """Return the graph for a handler's call."""
-        return cls(api, context.access, context.now)
+        return cls(api, context.access, context.now, context.budget)
 
     def get(self, path: str, **params: str | int) -> Fields:
         """Read an object; raises whatever its error stands for."""
@@ -64,6 +68,7 @@ class Graph:
         read_seconds: float = READ_SECONDS,
         **kwargs: Any,
     ) -> Fields:
+        self._budget.spend("calls")
         answer = call(
             method,
             f"{self._base}/{path}",
@@ -72,7 +77,9 @@ class Graph:
             headers=self._headers,
             **kwargs,
         )
-        self.is_busy = self.is_busy or is_busy(answer)
+        account_percent, application_percent = used_percents(answer)
+        self._budget.hear_usage(account_percent, application_percent)
+        self.is_busy |= max(account_percent, application_percent) >= BUSY_PERCENT
         error = failure(answer, now=self._now(), login_type=self.login_type, acts=acts)
         if error is not None:
             raise error

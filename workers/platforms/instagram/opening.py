@@ -41,6 +41,7 @@ def open_container(graph: Graph, api: Api, context: Context) -> InstagramUpload:
     _refuse_over_quota(graph, context)
     video = {"video_url": link} if link else {"upload_type": _RESUMABLE}
     user_id = context.access.platform_user_id
+    context.budget.spend("containers")
     answer = graph.post(f"{user_id}/media", {**_parameters(context.draft), **video})
     container_id = identifier(answer, "id")
     if container_id is None:
@@ -122,6 +123,8 @@ def _refuse_over_quota(graph: Graph, context: Context) -> None:
         return
     used = whole(data[0], "quota_usage")
     total = whole(child(data[0], "config"), "quota_total")
+    if total is not None:
+        context.budget.hear_posts_max(total)
     if used is not None and total is not None and used >= total:
         raise RateLimited(
             "publishing_quota",

@@ -23,10 +23,12 @@ WAIT_MAX_MINUTES = 24 * 60
 _SHARES = ("call_count", "total_cputime", "total_time")
 
 
-def is_busy(answer: Answer) -> bool:
-    """Tell whether most of a limit is used up."""
-    entries = [_header(answer, APP_HEADER), *_account_entries(answer)]
-    return any(_number(entry, name) >= BUSY_PERCENT for entry in entries for name in _SHARES)
+def used_percents(answer: Answer) -> tuple[float, float]:
+    """Return how much of the limits on calls is used: the account's, and the application's."""
+    return (
+        max((_used(entry) for entry in _account_entries(answer)), default=0.0),
+        _used(_header(answer, APP_HEADER)),
+    )
 
 
 def free_again_at(answer: Answer, now: datetime) -> datetime | None:
@@ -39,6 +41,10 @@ def free_again_at(answer: Answer, now: datetime) -> datetime | None:
     )
     minutes = min(max(waits, default=0.0), WAIT_MAX_MINUTES)
     return now + timedelta(minutes=minutes) if minutes > 0 else None
+
+
+def _used(entry: dict[str, Any]) -> float:
+    return max(_number(entry, name) for name in _SHARES)
 
 
 def _account_entries(answer: Answer) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,13 @@ from workers.platforms.tiktok.answers import OK, refusal
 from workers.transport import Answer
 
 logger = logging.getLogger(__name__)
+#: Calls whose number a minute is limited, by the names of `app.platforms`.
+#: https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit
+COUNTED = {
+    "post/publish/creator_info/query/": "creator_reads",
+    "post/publish/video/init/": "inits",
+    "post/publish/status/fetch/": "status_reads",
+}
 
 
 class Client:
@@ -23,6 +30,7 @@ class Client:
     def __init__(self, api: Api, context: Context) -> None:
         self.api = api
         self._token = context.access.token
+        self._budget = context.budget
         self._now = context.now
 
     def ask(
@@ -34,6 +42,8 @@ class Client:
         of this API publishes: that the last byte of an upload does.
         https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
         """
+        if path in COUNTED:
+            self._budget.spend(COUNTED[path])
         answer = transport.call(
             "POST",
             f"{self.api.url}/v2/{path}",

@@ -46,7 +46,7 @@ ERRORS: Mapping[str, Verdict] = {
     "access_token_invalid": Verdict(TokenExpired),
     "scope_not_authorized": Verdict(AccountRefused, _GRANT_ALL, reconnect=True),
     "scope_permission_missed": Verdict(RequestRefused, _ASK_OPERATOR),
-    "rate_limit_exceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS),
+    "rate_limit_exceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, calls=True),
     "spam_risk_too_many_posts": Verdict(
         RateLimited, _WAIT_TO_POST, wait_seconds=DAILY_CAP_PROBE_SECONDS
     ),

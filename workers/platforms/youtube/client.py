@@ -22,11 +22,13 @@ class Client:
     def __init__(self, api: Api, context: Context) -> None:
         self.api = api
         self._token = context.access.token
+        self._budget = context.budget
         self._now = context.now
 
     def read(self, resource: str, **query: str) -> dict[str, Any]:
         """Return what `GET /youtube/v3/{resource}` answers; raises any `PublishError`."""
         url = f"{self.api.url}/youtube/v3/{resource}"
+        self._budget.spend("units")  # every list costs one
         answer = self.send("GET", url, params=query)
         body = answer.json_object()
         if answer.status != 200 or not isinstance(body.get("items"), list):
@@ -51,6 +53,10 @@ class Client:
         error = refusal(answer, self.now(), acts=acts)
         logger.info("youtube refused", extra={"status": answer.status, "code": error.code})
         return error
+
+    def spend_insert(self) -> None:
+        """Count a session that is about to be opened: one of the application's daily uploads."""
+        self._budget.spend("inserts")
 
     def now(self) -> datetime:
         """Return the time, aware UTC."""

@@ -58,6 +58,7 @@ def open_session(client: Client, context: Context) -> YouTubeUpload:
     resource = video_resource(draft)
     name = file_name(draft, source.content_type)
     opened_at = context.now().timestamp()
+    client.spend_insert()
     answer = client.send(
         "POST",
         f"{client.api.url}/upload/youtube/v3/videos",

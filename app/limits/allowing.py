@@ -1,0 +1,140 @@
+"""Whether a job may begin now, and if not: until when not, and why. Inside a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from app.clock import to_iso
+from app.limits import circuits, gates, ledger
+from app.limits.rules import POSTS, in_words, limits_on, maximum_of
+from app.limits.windows import SPREAD, room_in_day, room_in_rolling
+from app.models import Gate
+from app.platforms import PLATFORMS, Limit
+from app.publishing.timeline import Failure
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A job may not begin before `until`, and why."""
+
+    until: datetime
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class Rank:
+    """How many jobs go before one: of its account, of all that share the application's limits,
+    and of those that are put off at the same moment."""
+
+    in_account: int = 0
+    in_application: int = 0
+    here: int = 0
+
+
+FIRST = Rank()
+#: While a platform is out, what falls due is put off a little apart.
+CIRCUIT_SPREAD = timedelta(milliseconds=250)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One limit on posts, how much of it is used, and by which account or application."""
+
+    limit: Limit
+    maximum: int
+    times: tuple[datetime, ...]
+
+    def room_at(self, now: datetime, rank: Rank) -> datetime:
+        """Return when one more fits, after the others that go before it."""
+        before = rank.in_account if self.limit.scope == "account" else rank.in_application
+        if self.limit.window == "pacific_day":
+            return room_in_day(len(self.times), self.maximum, now, rank=before)
+        window = timedelta(seconds=self.limit.window_seconds)
+        return room_in_rolling(self.times, self.maximum, window, now, rank=before)
+
+
+class Allowance:
+    """What stands between one account's jobs and their beginning, as it is at one moment."""
+
+    def __init__(
+        self,
+        platform: str,
+        now: datetime,
+        closed: Mapping[str, Gate],
+        windows: list[Window],
+        account_id: str,
+    ) -> None:
+        self.platform = platform
+        self.now = now
+        self.windows = windows
+        self._gates = [closed[key] for key in (platform, account_id) if key in closed]
+        self._circuit_until = circuits.closed_until(closed.get(platform), now)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing may begin at all, not even what has its place already."""
+        return next(self._closed(FIRST), None) is not None
+
+    def hold(self, rank: Rank = FIRST) -> Hold | None:
+        """Return what holds up a job that goes after others; None: it may begin now."""
+        holds = [*self._closed(rank), *self._used_up(rank)]
+        return max(holds, key=lambda hold: hold.until, default=None)
+
+    def _closed(self, rank: Rank) -> Iterator[Hold]:
+        if self._circuit_until is not None:
+            until = self._circuit_until + CIRCUIT_SPREAD * rank.here
+            yield Hold(until, circuits.reason(self.platform))
+        for gate in self._gates:
+            closed_until = gate.begins_closed_until
+            if closed_until is not None and closed_until > self.now:
+                yield Hold(closed_until + SPREAD * rank.in_account, gates.reason(gate))
+
+    def _used_up(self, rank: Rank) -> Iterator[Hold]:
+        for window in self.windows:
+            until = window.room_at(self.now, rank)
+            if until > self.now:
+                yield Hold(until, _reason(self.platform, window, until))
+
+
+def read_allowance(
+    session: Session,
+    platform: str,
+    account_id: str,
+    now: datetime,
+    *,
+    without_job: str | None = None,
+) -> Allowance:
+    """Read the gates and the windows of an account; `without_job` is not counted."""
+    closed = gates.read(session, [platform, account_id])
+    windows = []
+    for limit in limits_on(platform, POSTS):
+        key = account_id if limit.scope == "account" else platform
+        uses = ledger.times_of(session, limit, key, now, without_job=without_job)
+        times = tuple(moment for moment, amount in uses for _ in range(amount))
+        windows.append(Window(limit, maximum_for(limit, closed.get(account_id)), times))
+    return Allowance(platform, now, closed, windows, account_id)
+
+
+def maximum_for(limit: Limit, gate: Gate | None) -> int:
+    """Return a limit's figure: what the platform has said of this account, else the setting."""
+    configured = maximum_of(limit)
+    is_days = limit.window_seconds == 86400 and limit.scope == "account"
+    if not is_days or gate is None or gate.posts_max is None:
+        return configured
+    # An operator's own figure is meant to be kept, whatever the platform would take.
+    return gate.posts_max if configured == limit.default else min(configured, gate.posts_max)
+
+
+def _reason(platform: str, window: Window, until: datetime) -> Failure:
+    name, words = PLATFORMS[platform].name, in_words(window.limit, window.maximum)
+    whose = "this account" if window.limit.scope == "account" else "this service"
+    return Failure(
+        f"limit_{window.limit.setting.removeprefix('LIMIT_').lower()}",
+        "rate_limit",
+        f"{name} takes {words} from {whose}; the next place is free at {to_iso(until)}",
+        "Nothing needs to be done: the post goes out by itself, without using an attempt",
+    )

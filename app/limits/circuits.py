@@ -1,0 +1,105 @@
+"""One circuit per platform: it opens when the platform fails one job after another.
+
+While it is open nothing is sent to that platform but one probe after each pause. The first probe
+that is answered closes it. All workers share it. Inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from app.config import Config
+from app.limits import gates
+from app.models import Gate
+from app.platforms import PLATFORMS
+from app.publishing.timeline import Failure
+
+#: A call that hangs until its time is up holds a worker all that time: it counts double.
+HANG_WEIGHT = 2
+#: Each probe that fails doubles the pause before the next, up to this.
+PAUSE_MAX_SECONDS = 300.0
+#: A probe is given up as lost after this; it may be an upload, which hangs for a minute or two.
+PROBE_SECONDS = 150.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run's last call to a platform tells: whether it answered, and whether it hung."""
+
+    is_well: bool
+    is_hang: bool = False
+
+
+def closed_until(gate: Gate | None, now: datetime) -> datetime | None:
+    """Return until when nothing goes out to a platform; None: now something may."""
+    if gate is None or gate.probe_at is None or gate.probe_at <= now:
+        return None
+    return gate.probe_at
+
+
+def begin_probe(gate: Gate, job_id: str, now: datetime) -> None:
+    """Let one job through an open circuit; the gate is locked, so it is only one."""
+    if gate.probe_at is not None:
+        gate.probe_at = now + timedelta(seconds=PROBE_SECONDS)
+        gate.probe_job_id = job_id
+
+
+def note(
+    session: Session, platform: str, job_id: str, evidence: Evidence, now: datetime
+) -> tuple[datetime | None, bool]:
+    """Take what a run has seen of a platform into account.
+
+    Return until when the circuit is open, and whether this run has closed it.
+    """
+    known = gates.read(session, [platform]).get(platform)
+    if evidence.is_well:
+        if known is None or (known.failures == 0 and known.probe_at is None):
+            return None, False
+        return None, _recover(gates.lock(session, platform))
+    return _fail(gates.lock(session, platform), job_id, evidence, now), False
+
+
+def reason(platform: str) -> Failure:
+    """Return why the jobs of a platform wait while its circuit is open."""
+    name = PLATFORMS[platform].name
+    return Failure(
+        "platform_unavailable",
+        "platform",
+        f"{name} does not answer at the moment; it is tried again from time to time",
+        "Nothing needs to be done: the post goes out when the platform answers again",
+    )
+
+
+def _recover(gate: Gate) -> bool:
+    was_open = gate.probe_at is not None
+    gate.failures = 0
+    gate.failed_job_id = gate.probe_job_id = gate.probe_at = None
+    gate.is_general = False
+    gate.pause_seconds = 0.0
+    return was_open
+
+
+def _fail(gate: Gate, job_id: str, evidence: Evidence, now: datetime) -> datetime | None:
+    config: Config = current_app.config["SETTINGS"]
+    if gate.failed_job_id not in (None, job_id):
+        gate.is_general = True
+    gate.failed_job_id = job_id
+    gate.failures += HANG_WEIGHT if evidence.is_hang else 1
+    # One post that fails again and again says more about that post than about the platform.
+    if not gate.is_general or gate.failures < config.circuit_failures:
+        return None
+    if gate.probe_at is None:
+        _pause(gate, config.circuit_pause_seconds, now)
+    elif gate.probe_job_id == job_id:
+        _pause(gate, gate.pause_seconds * 2, now)
+    return gate.probe_at
+
+
+def _pause(gate: Gate, seconds: float, now: datetime) -> None:
+    gate.pause_seconds = min(seconds, PAUSE_MAX_SECONDS)
+    gate.probe_at = now + timedelta(seconds=gate.pause_seconds)
+    gate.probe_job_id = None

@@ -1,0 +1,79 @@
+"""What the platforms themselves close: for one account, or for the whole application.
+
+Their word counts whatever our own counting says. Inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.limits.inserting import insert_missing
+from app.models import Gate
+from app.publishing.timeline import Failure
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A platform's word that nothing more is to come for a while.
+
+    `key` is the account's id, or the platform's name for everyone on it. With `reads`, it is
+    not to be asked about posts either.
+    """
+
+    key: str
+    until: datetime
+    reads: bool = False
+
+
+def lock(session: Session, key: str) -> Gate:
+    """Return a gate, locked until the transaction ends."""
+    gate = session.get(Gate, key, with_for_update=True, populate_existing=True)
+    if gate is None:
+        insert_missing(
+            session,
+            Gate,
+            key=key,
+            code="",
+            message="",
+            hint="",
+            failures=0,
+            is_general=False,
+            pause_seconds=0.0,
+        )
+        gate = session.get_one(Gate, key, with_for_update=True, populate_existing=True)
+    return gate
+
+
+def read(session: Session, keys: Sequence[str]) -> Mapping[str, Gate]:
+    """Return those gates that were ever closed, by key."""
+    query = select(Gate).where(Gate.key.in_(keys)).execution_options(populate_existing=True)
+    return {gate.key: gate for gate in session.scalars(query)}
+
+
+def close(session: Session, closing: Closing, failure: Failure) -> None:
+    """Close a gate until a time, or longer where it is closed for longer already."""
+    gate = lock(session, closing.key)
+    if gate.begins_closed_until is None or gate.begins_closed_until < closing.until:
+        gate.begins_closed_until = closing.until
+        gate.code, gate.message = failure.code[:100], failure.message[:1000]
+        gate.hint = failure.hint[:500]
+    is_later = gate.reads_closed_until is None or gate.reads_closed_until < closing.until
+    if closing.reads and is_later:
+        gate.reads_closed_until = closing.until
+
+
+def reason(gate: Gate) -> Failure:
+    """Return why a gate was closed."""
+    return Failure(gate.code, "rate_limit", gate.message, gate.hint)
+
+
+def learn_posts_max(session: Session, account_id: str, maximum: int) -> None:
+    """Remember how many posts a day the platform says an account may have."""
+    known = session.get(Gate, account_id)
+    if known is None or known.posts_max != maximum:
+        lock(session, account_id).posts_max = maximum

@@ -1,0 +1,126 @@
+"""Putting off what may not begin: a due time, the reason, and an end to looking at it till then.
+
+Each row is touched once per closing of its window, by whoever finds it at the head of its lane.
+Inside the caller's transaction, which afterwards wakes the rows for their new times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, TextClause, func, select, union_all
+from sqlalchemy.orm import Session
+
+from app.limits import ledger
+from app.limits.allowing import Allowance, Hold, Rank
+from app.limits.lanes import due_jobs, refresh_lane
+from app.models import Lane, PublishJob
+from app.models.publish_job import OPEN, TO_BEGIN
+from app.publishing import timeline
+from app.publishing.timeline import Failure
+from app.states import JobState
+
+#: Rows put off at a time.
+BATCH = 200
+#: Rows that are counted to say when one that goes after them will begin.
+RANK_MAX = 2000
+
+
+def hold_lane(session: Session, lane: Lane, allowance: Allowance) -> list[PublishJob]:
+    """Put off the due posts of a lane that may not begin; return them.
+
+    Those that have their place among the day's posts already are left for their turn.
+    """
+    now = allowance.now
+    jobs = due_jobs(session, lane, now, BATCH)
+    placed = ledger.have_places(session, [job.id for job in jobs])
+    again = _Ranks(session, lane, now, lane.priority + 1)
+    fresh = _Ranks(session, lane, now, lane.priority)
+    held = []
+    for job in jobs:
+        if job.id in placed and not allowance.is_closed:
+            continue
+        ranks = again if job.error_category == "rate_limit" else fresh
+        hold = allowance.hold(ranks.next())
+        if hold is not None:
+            put_off(session, job, hold, now)
+            held.append(job)
+    refresh_lane(session, lane.account_id, lane.priority, lane.platform)
+    return held
+
+
+def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> None:
+    """Give a row a later due time, and say why. Its worker, if it has one, was lost."""
+    if job.is_leased:
+        timeline.end(session, job, ("step",), "lost", now)
+        job.step = None
+        job.lost_runs += 1
+    job.due_at = hold.until
+    job.is_leased = False
+    job.wake_number += 1
+    explain(job, hold.failure)
+    if job.state is JobState.WAITING:
+        timeline.end(session, job, ("wait",), "done", now)
+        reason = "limit" if hold.failure.category == "rate_limit" else "outage"
+        timeline.begin(session, job, "wait", reason, now, until=hold.until, failure=hold.failure)
+
+
+def explain(job: PublishJob, failure: Failure) -> None:
+    """Say on the row why it waits, or why it has failed."""
+    job.error_code = failure.code[:100]
+    job.error_category = failure.category
+    job.error_message = failure.message[:1000]
+    job.error_hint = failure.hint[:500]
+
+
+def rank_of_next(
+    session: Session, *, platform: str, account_id: str, priority: int, now: datetime
+) -> Rank:
+    """Return how many posts that are put off would go before a new one of this priority."""
+    own = [
+        _upcoming(now, PublishJob.account_id == account_id, PublishJob.priority == each, TO_BEGIN)
+        for each in range(priority, 11)
+    ]
+    everyone = _upcoming(now, PublishJob.platform == platform, OPEN)
+    return Rank(
+        in_account=_count_held(session, own, priority) if own else 0,
+        in_application=_count_held(session, [everyone], priority),
+    )
+
+
+class _Ranks:
+    """Counts up from the posts that are put off already."""
+
+    def __init__(self, session: Session, lane: Lane, now: datetime, priority: int) -> None:
+        self._first = rank_of_next(
+            session,
+            platform=lane.platform,
+            account_id=lane.account_id,
+            priority=priority,
+            now=now,
+        )
+        self._given = 0
+
+    def next(self) -> Rank:
+        given, self._given = self._given, self._given + 1
+        first = self._first
+        return Rank(first.in_account + given, first.in_application + given, given)
+
+
+def _upcoming(
+    now: datetime, *conditions: ColumnElement[bool] | TextClause
+) -> Select[str | None, int]:
+    """Read the next rows due: a look into an index, of a bounded length."""
+    return (
+        select(PublishJob.error_category, PublishJob.priority)
+        .where(*conditions, PublishJob.due_at > now)
+        .order_by(PublishJob.due_at)
+        .limit(RANK_MAX)
+    )
+
+
+def _count_held(session: Session, looks: Sequence[Select[str | None, int]], priority: int) -> int:
+    found = union_all(*(select(look.subquery()) for look in looks)).subquery()
+    is_held = (found.c.error_category == "rate_limit") & (found.c.priority >= priority)
+    return session.scalar(select(func.count()).select_from(found).where(is_held)) or 0

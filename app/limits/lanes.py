@@ -1,0 +1,153 @@
+"""Whose turn it is to begin, at a cost that does not grow with the number of posts waiting.
+
+Whatever changes which post of a lane is the first calls `refresh`, inside the same transaction.
+The lane is locked before its first post is looked for, so that of two changes at once the second
+sees what the first has done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import Subquery, func, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from app.limits.inserting import insert_missing
+from app.models import Lane, PublishJob
+from app.models.publish_job import TO_BEGIN
+
+PRIORITIES = range(10, 0, -1)
+#: Posts counted of one priority, to say how many go before another one.
+WAITING_MAX = 2000
+
+
+def refresh(session: Session, job: PublishJob, *, served_at: datetime | None = None) -> None:
+    """Bring the lane of a job up to date; `served_at`: a post of it begins."""
+    refresh_lane(session, job.account_id, job.priority, job.platform, served_at=served_at)
+
+
+def refresh_lane(
+    session: Session,
+    account_id: str,
+    priority: int,
+    platform: str,
+    *,
+    served_at: datetime | None = None,
+) -> None:
+    """Look for a lane's first post, and say when its turn is."""
+    session.flush()
+    lane = _locked(session, account_id, priority, platform)
+    lane.served_at = served_at or lane.served_at
+    lane.head_due_at = session.scalar(
+        select(PublishJob.due_at)
+        .where(PublishJob.account_id == account_id, PublishJob.priority == priority, TO_BEGIN)
+        .order_by(PublishJob.due_at)
+        .limit(1)
+    )
+    lane.turn_at = lane.head_due_at
+    if lane.head_due_at is not None and lane.served_at is not None:
+        lane.turn_at = max(lane.head_due_at, lane.served_at)
+
+
+def next_lanes(
+    session: Session,
+    platform: str,
+    now: datetime,
+    *,
+    without: Collection[str],
+    aging: timedelta,
+    limit: int = 1,
+) -> list[Lane]:
+    """Return the lanes whose turn has come, of accounts not in `without`, the next one first.
+
+    A look into the index per priority: the longest waiting lane of each. The highest priority
+    goes first, raised by one for each `aging` that its lane has waited for its turn (zero: never
+    raised), so that nobody waits for ever.
+    """
+    ids = _longest_waiting(platform, now, without, limit)
+    query = select(Lane).join(
+        ids, (Lane.account_id == ids.c.account_id) & (Lane.priority == ids.c.priority)
+    )
+    lanes = list(session.scalars(query.execution_options(populate_existing=True)))
+
+    def rank(lane: Lane) -> tuple[int, datetime, str]:
+        turn_at = lane.turn_at or now
+        raised = (now - turn_at) // aging if aging else 0
+        return (-(lane.priority + raised), turn_at, lane.account_id)
+
+    return sorted(lanes, key=rank)
+
+
+def count_lanes(
+    session: Session, platform: str, now: datetime, *, without: Collection[str], limit: int
+) -> int:
+    """Count the lanes whose turn has come, up to `limit` of each priority."""
+    ids = _longest_waiting(platform, now, without, limit)
+    return session.scalar(select(func.count()).select_from(ids)) or 0
+
+
+def due_jobs(session: Session, lane: Lane, now: datetime, limit: int) -> list[PublishJob]:
+    """Lock and return the lane's due posts, the first one first.
+
+    Those that a caller is changing at this moment are left out: they are refreshed by it.
+    """
+    query = (
+        select(PublishJob)
+        .where(
+            PublishJob.account_id == lane.account_id,
+            PublishJob.priority == lane.priority,
+            TO_BEGIN,
+            PublishJob.due_at <= now,
+        )
+        .order_by(PublishJob.due_at, PublishJob.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def count_waiting(session: Session, account_id: str, priority: int, now: datetime) -> int:
+    """Count an account's due posts of at least a priority that have not begun, up to a bound."""
+    looks = [
+        select(PublishJob.id)
+        .where(
+            PublishJob.account_id == account_id,
+            PublishJob.priority == each,
+            TO_BEGIN,
+            PublishJob.due_at <= now,
+        )
+        .limit(WAITING_MAX)
+        .subquery()
+        for each in range(priority, max(PRIORITIES) + 1)
+    ]
+    rows = union_all(*(select(look) for look in looks)).subquery()
+    return session.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def _longest_waiting(
+    platform: str, now: datetime, without: Collection[str], limit: int
+) -> Subquery:
+    looks = [
+        select(Lane.account_id, literal(priority).label("priority"))
+        .where(
+            Lane.platform == platform,
+            Lane.priority == priority,
+            Lane.turn_at <= now,
+            Lane.account_id.not_in(without),
+        )
+        .order_by(Lane.turn_at)
+        .limit(limit)
+        .subquery()
+        for priority in PRIORITIES
+    ]
+    return union_all(*(select(look) for look in looks)).subquery()
+
+
+def _locked(session: Session, account_id: str, priority: int, platform: str) -> Lane:
+    key = {"account_id": account_id, "priority": priority}
+    lane = session.get(Lane, key, with_for_update=True, populate_existing=True)
+    if lane is None:
+        insert_missing(session, Lane, platform=platform, **key)
+        lane = session.get_one(Lane, key, with_for_update=True, populate_existing=True)
+    return lane

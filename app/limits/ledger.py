@@ -1,0 +1,137 @@
+"""What was used of the limits, in the database; inside the caller's transaction.
+
+A job takes its place among the day's posts when it is claimed to begin, and keeps it: a post that
+goes on after a failure counts once. Platforms count when they have the video, so the place's time
+moves on to that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.orm import Session
+
+from app.limits.rules import LEDGER_KEEP, POSTS
+from app.limits.windows import pacific_day
+from app.models import LimitUse
+from app.platforms import Limit
+
+BATCH = 5000
+
+
+def take_place(
+    session: Session, *, platform: str, account_id: str, job_id: str, now: datetime
+) -> None:
+    """Count a job among the posts, from now on."""
+    if not keep_place(session, job_id, now):
+        session.add(
+            LimitUse(
+                platform=platform,
+                account_id=account_id,
+                counts=POSTS,
+                amount=1,
+                used_at=now,
+                job_id=job_id,
+            )
+        )
+
+
+def keep_place(session: Session, job_id: str, now: datetime) -> bool:
+    """Let the windows of a job's place begin now; False where it has none."""
+    place = session.scalars(select(LimitUse).where(LimitUse.job_id == job_id)).first()
+    if place is not None:
+        place.used_at = now
+    return place is not None
+
+
+def give_place_back(session: Session, job_id: str) -> None:
+    """Forget a job's place: the platform has seen nothing of it."""
+    session.execute(delete(LimitUse).where(LimitUse.job_id == job_id))
+
+
+def have_places(session: Session, job_ids: Sequence[str]) -> set[str]:
+    """Return those of some jobs that have a place."""
+    query = select(LimitUse.job_id).where(LimitUse.job_id.in_(job_ids))
+    return {job_id for job_id in session.scalars(query) if job_id is not None}
+
+
+def record(
+    session: Session, platform: str, account_id: str, used: Mapping[str, int], now: datetime
+) -> None:
+    """Write down what the calls of a run have used."""
+    session.add_all(
+        LimitUse(
+            platform=platform, account_id=account_id, counts=counts, amount=amount, used_at=now
+        )
+        for counts, amount in used.items()
+    )
+
+
+def times_of(
+    session: Session, limit: Limit, key: str, now: datetime, *, without_job: str | None = None
+) -> list[tuple[datetime, int]]:
+    """Return when how much was used within a limit's window, oldest first.
+
+    `key` is the account's id, or the platform where the whole application shares the limit.
+    """
+    query = (
+        select(LimitUse.used_at, LimitUse.amount)
+        .where(*_within(limit, key, now))
+        .order_by(LimitUse.used_at)
+    )
+    if without_job is not None:
+        query = query.where(LimitUse.job_id.is_distinct_from(without_job))
+    return [(used_at, amount) for used_at, amount in session.execute(query)]
+
+
+def entries_of(
+    session: Session, limit: Limit, key: str, now: datetime
+) -> list[tuple[int, datetime, int]]:
+    """Return the uses within a limit's window: id, when, how much."""
+    query = select(LimitUse.id, LimitUse.used_at, LimitUse.amount).where(*_within(limit, key, now))
+    return [(use_id, used_at, amount) for use_id, used_at, amount in session.execute(query)]
+
+
+def used_in(
+    session: Session, limit: Limit, key: str, now: datetime, *, without_job: str | None = None
+) -> int:
+    """Return how much was used within a limit's window."""
+    query = select(func.coalesce(func.sum(LimitUse.amount), 0)).where(*_within(limit, key, now))
+    if without_job is not None:
+        query = query.where(LimitUse.job_id.is_distinct_from(without_job))
+    return int(session.scalar(query) or 0)
+
+
+def settle_place(session: Session, job_id: str, now: datetime, *, has_upload: bool) -> None:
+    """Keep the place of a job that the platform has something of; else give it back."""
+    if has_upload:
+        keep_place(session, job_id, now)
+    else:
+        give_place_back(session, job_id)
+
+
+def prune_ledger(session: Session, now: datetime) -> int:
+    """Forget a batch of what no window looks back to; return how many."""
+    old = select(LimitUse.id).where(LimitUse.used_at < now - LEDGER_KEEP).limit(BATCH)
+    ids = session.scalars(old).all()
+    session.execute(delete(LimitUse).where(LimitUse.id.in_(ids)))
+    return len(ids)
+
+
+def since(limit: Limit, now: datetime) -> datetime:
+    """Return when a limit's window began."""
+    if limit.window == "pacific_day":
+        return pacific_day(now)[0]
+    # What was used exactly a window ago has left it.
+    return now - timedelta(seconds=limit.window_seconds) + timedelta(microseconds=1)
+
+
+def _within(limit: Limit, key: str, now: datetime) -> list[ColumnElement[bool]]:
+    owner = LimitUse.account_id if limit.scope == "account" else LimitUse.platform
+    return [
+        owner == key,
+        LimitUse.counts == limit.counts,
+        LimitUse.used_at >= since(limit, now),
+    ]

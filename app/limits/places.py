@@ -1,0 +1,46 @@
+"""What is in workers' hands at the moment: how many uploads, and whose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.limits.rules import at_once
+from app.models import PublishJob
+from app.models.publish_job import LEASED
+
+
+@dataclass(frozen=True)
+class Places:
+    """What of a platform's places is taken. Leases that have ended hold none."""
+
+    platform: str
+    uploads: int
+    uploads_by_account: Counter[str]
+
+    @property
+    def free_uploads(self) -> int:
+        """How many more uploads may begin, as far as the platform's ceiling goes."""
+        return max(at_once(self.platform, "platform") - self.uploads, 0)
+
+    @property
+    def full_accounts(self) -> list[str]:
+        """The accounts that have as many uploads as they may have."""
+        most = at_once(self.platform, "account")
+        return [account for account, count in self.uploads_by_account.items() if count >= most]
+
+
+def read_places(session: Session, platform: str, now: datetime) -> Places:
+    """Look at what is leased: never more rows than there are workers."""
+    query = select(PublishJob.account_id).where(
+        PublishJob.platform == platform,
+        LEASED,
+        PublishJob.is_at_platform.is_(False),
+        PublishJob.due_at > now,
+    )
+    accounts = session.scalars(query).all()
+    return Places(platform, len(accounts), Counter(accounts))

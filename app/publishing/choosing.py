@@ -1,0 +1,166 @@
+"""Which row a worker takes next. Inside the claim's transaction.
+
+First what the platform already has, which is only asked about and takes no upload's place; then
+uploads whose worker was lost; then the next lane (`app.limits.lanes`). What may not go now is put
+off on the way, so that it is not met again before its time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, TextClause, select
+from sqlalchemy.orm import Session
+
+from app.limits import circuits, gates
+from app.limits.allowing import Hold, read_allowance
+from app.limits.holds import hold_lane, put_off
+from app.limits.lanes import due_jobs, next_lanes, refresh_lane
+from app.limits.places import Places, read_places
+from app.models import Gate, Lane, PublishJob
+from app.models.publish_job import AT_PLATFORM, LEASED
+from app.publishing.relay import aging
+
+#: Questions that a closed gate puts off come back within so much of its opening.
+READS_SPREAD_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The row to take, locked; or none, and whether another look may find one.
+
+    `put_off` are rows that got a later due time on the way: they want a wake-up for it.
+    """
+
+    job: PublishJob | None = None
+    put_off: Sequence[PublishJob] = ()
+    is_final: bool = False
+
+
+NOTHING = Choice(is_final=True)
+
+
+def choose(session: Session, platform: str, now: datetime) -> Choice:
+    """Return the row of a platform that goes first."""
+    asked = _first(session, platform, now, AT_PLATFORM)
+    if asked is not None:
+        return _ask(session, asked, now)
+    places = read_places(session, platform, now)
+    if not places.free_uploads or not _is_any_waiting(session, places, now):
+        return NOTHING
+    # From here on one claim of this platform at a time: what is counted now stays true.
+    gate = gates.lock(session, platform)
+    places = read_places(session, platform, now)
+    if not places.free_uploads:
+        return NOTHING
+    return _begin(session, gate, places, now)
+
+
+def choose_polled(session: Session, job_id: str, now: datetime) -> Choice:
+    """Return one row that the platform has, where the next look at it is due and allowed."""
+    query = (
+        select(PublishJob)
+        .where(
+            PublishJob.id == job_id,
+            AT_PLATFORM,
+            PublishJob.is_leased.is_(False),
+            PublishJob.due_at <= now,
+        )
+        .with_for_update(skip_locked=True)
+    )
+    job = session.scalars(query.execution_options(populate_existing=True)).first()
+    return NOTHING if job is None else _ask(session, job, now)
+
+
+def _ask(session: Session, job: PublishJob, now: datetime) -> Choice:
+    closed = gates.read(session, [job.platform, job.account_id])
+    gate = closed.get(job.platform)
+    if gate is not None and gate.probe_at is not None:
+        gate = gates.lock(session, job.platform)
+        until = circuits.closed_until(gate, now)
+        if until is not None:
+            return _later(session, job, Hold(_spread(until), circuits.reason(job.platform)), now)
+        circuits.begin_probe(gate, job.id, now)
+    for one in closed.values():
+        if one.reads_closed_until is not None and one.reads_closed_until > now:
+            until = _spread(one.reads_closed_until)
+            return _later(session, job, Hold(until, gates.reason(one)), now)
+    return Choice(job)
+
+
+def _begin(session: Session, gate: Gate, places: Places, now: datetime) -> Choice:
+    platform = places.platform
+    lost = _lost_upload(session, places, now)
+    if lost is not None:
+        until = circuits.closed_until(gate, now)
+        if until is not None:
+            return _later(session, lost, Hold(_spread(until), circuits.reason(platform)), now)
+        circuits.begin_probe(gate, lost.id, now)
+        return Choice(lost)
+    lanes = next_lanes(session, platform, now, without=places.full_accounts, aging=aging())
+    for lane in lanes:
+        choice = _serve(session, gate, lane, now)
+        if choice is not None:
+            return choice
+    return Choice(is_final=not lanes)
+
+
+def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice | None:
+    """Take the first post of a lane, or put its posts off; None: its turn had not come."""
+    heads = due_jobs(session, lane, now, 1)
+    if not heads:
+        refresh_lane(session, lane.account_id, lane.priority, lane.platform)
+        return None
+    job = heads[0]
+    allowance = read_allowance(session, lane.platform, lane.account_id, now, without_job=job.id)
+    if allowance.hold() is not None:
+        return Choice(put_off=hold_lane(session, lane, allowance))
+    circuits.begin_probe(gate, job.id, now)
+    return Choice(job)
+
+
+def _later(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Choice:
+    put_off(session, job, hold, now)
+    if not job.is_at_platform:
+        refresh_lane(session, job.account_id, job.priority, job.platform)
+    return Choice(put_off=[job])
+
+
+def _spread(until: datetime) -> datetime:
+    return until + timedelta(seconds=random.uniform(0, READS_SPREAD_SECONDS))
+
+
+def _first(
+    session: Session,
+    platform: str,
+    now: datetime,
+    *conditions: ColumnElement[bool] | TextClause,
+) -> PublishJob | None:
+    """Lock the longest due row that nobody else is about to take."""
+    query = (
+        select(PublishJob)
+        .where(PublishJob.platform == platform, *conditions, PublishJob.due_at <= now)
+        .order_by(PublishJob.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return session.scalars(query.execution_options(populate_existing=True)).first()
+
+
+def _lost_upload(session: Session, places: Places, now: datetime) -> PublishJob | None:
+    uploads = PublishJob.is_at_platform.is_(False)
+    others = PublishJob.account_id.not_in(places.full_accounts)
+    return _first(session, places.platform, now, LEASED, uploads, others)
+
+
+def _is_any_waiting(session: Session, places: Places, now: datetime) -> bool:
+    """Look without a lock: most wake-ups that find nothing shall hold nobody up."""
+    if _lost_upload(session, places, now) is not None:
+        return True
+    lanes = next_lanes(
+        session, places.platform, now, without=places.full_accounts, aging=timedelta()
+    )
+    return bool(lanes)

@@ -1,0 +1,39 @@
+"""Asking an account's owner to connect it again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.models import Account
+from app.publishing import outbox
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from app.queues import wake_maintenance
+from app.states import AccountState
+
+
+def require_reconnect(
+    account_id: str, failure: Failure, now: datetime, *, refused_token: str
+) -> None:
+    """Mark an account whose tokens are worthless, and tell the back end once.
+
+    Does nothing where the account has another access token by now: it was connected again, or
+    disconnected, while the platform refused the old one.
+    """
+    with transaction() as session:
+        account = session.scalars(
+            select(Account)
+            .where(Account.id == account_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).one()
+        if account.state is AccountState.RECONNECT_REQUIRED:
+            return
+        if account.access_token != refused_token:
+            return
+        account.state = AccountState.RECONNECT_REQUIRED
+        account.state_reason = failure.message[:500]
+        outbox.tell_reconnect(session, account, failure, now)
+    wake_maintenance()

@@ -1,0 +1,75 @@
+"""Passing free places on: whoever frees one wakes a worker for what waits for it.
+
+A wake-up that finds every place taken is used up, and the row stays due. So a run that lets its
+job go looks, after its commit, whether something could begin that no queued wake-up will find.
+The sweeper does the same for all platforms, for what died in between.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from flask import current_app
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.config import Config
+from app.ids import new_id
+from app.limits.lanes import count_lanes
+from app.limits.places import read_places
+from app.models import PublishJob
+from app.models.publish_job import AT_PLATFORM, LEASED
+from app.publishing.transaction import transaction
+from app.queues import PUBLISH_QUEUES, RunQueue, Wake, current_redis, wake
+
+logger = logging.getLogger(__name__)
+#: Rows of a kind looked at: more than a queue of that length needs no help.
+LOOK = 1000
+
+
+def relay(platform: str, now: datetime, *, polls: bool = False) -> int:
+    """Queue the wake-ups that are missing, for what may begin; return how many.
+
+    Not for every row that is due: those that wait for a place get theirs from who frees it. With
+    `polls` also for what is to be asked about, which else its own worker sees to.
+    """
+    with transaction() as session:
+        wanted = startable(session, platform, now, polls=polls)
+    if not wanted:
+        return 0
+    try:
+        missing = wanted - RunQueue(PUBLISH_QUEUES[platform], current_redis()).count
+    except RedisError as exc:
+        logger.warning("wake-ups left to the sweeper: %s", type(exc).__name__)
+        return 0
+    wake([Wake("next", platform, now, new_id()) for _ in range(missing)], now)
+    return max(missing, 0)
+
+
+def startable(session: Session, platform: str, now: datetime, *, polls: bool = True) -> int:
+    """Count what a claim could take now, up to `LOOK` of each kind."""
+    asked = _count_due(session, platform, now, is_lost=False) if polls else 0
+    places = read_places(session, platform, now)
+    free = places.free_uploads
+    if free == 0:
+        return asked
+    uploads = _count_due(session, platform, now, is_lost=True)
+    uploads += count_lanes(session, platform, now, without=places.full_accounts, limit=free)
+    return asked + min(uploads, free)
+
+
+def aging() -> timedelta:
+    """Return the wait that raises a post's priority by one; zero: none does."""
+    config: Config = current_app.config["SETTINGS"]
+    return timedelta(minutes=config.priority_aging_minutes)
+
+
+def _count_due(session: Session, platform: str, now: datetime, *, is_lost: bool) -> int:
+    """Count the due rows at the platform, or the uploads whose worker was lost."""
+    kind = (LEASED, PublishJob.is_at_platform.is_(False)) if is_lost else (AT_PLATFORM,)
+    due = select(PublishJob.id).where(
+        PublishJob.platform == platform, *kind, PublishJob.due_at <= now
+    )
+    return session.scalar(select(func.count()).select_from(due.limit(LOOK).subquery())) or 0

@@ -1,0 +1,143 @@
+"""A platform that fails everyone is left alone, by all workers, but for one probe at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+
+from app.clock import utcnow
+from app.config import Config
+from app.limits import circuits
+from app.limits.circuits import PROBE_SECONDS, Evidence
+from app.models import PublishJob
+from app.publishing import outcomes
+from app.publishing.claims import Claim, claim_next
+from app.publishing.transaction import transaction
+from app.states import JobState
+from tests.factories import make_job
+from tests.limits import without_limits
+
+pytestmark = pytest.mark.usefixtures("context")
+FAILED, HUNG, WELL = Evidence(False), Evidence(False, is_hang=True), Evidence(True)
+PAUSE = timedelta(seconds=30)
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """No limits: a circuit needs none."""
+    return replace(config, limits=without_limits(), circuit_failures=3)
+
+
+def note(job_id: str, evidence: Evidence, now: datetime) -> datetime | None:
+    """Let a run of a job have seen this of TikTok; return until when its circuit is open."""
+    with transaction() as session:
+        return circuits.note(session, "TIKTOK", job_id, evidence, now)[0]
+
+
+def row(job: PublishJob) -> PublishJob:
+    """Read a job afresh."""
+    with transaction() as session:
+        return session.get_one(PublishJob, job.id, populate_existing=True)
+
+
+def open_circuit(now: datetime) -> None:
+    """Fail three jobs."""
+    for name in "abc":
+        note(name, FAILED, now)
+
+
+def test_it_opens_when_one_job_after_another_fails() -> None:
+    now = utcnow()
+    assert note("a", FAILED, now) is None
+    assert note("b", FAILED, now) is None
+    assert note("c", FAILED, now) == now + PAUSE
+
+
+def test_a_call_that_hangs_weighs_twice() -> None:
+    now = utcnow()
+    assert note("a", HUNG, now) is None
+    assert note("b", HUNG, now) == now + PAUSE
+
+
+def test_any_answer_in_between_begins_the_count_anew() -> None:
+    now = utcnow()
+    for evidence in (FAILED, FAILED, WELL, FAILED, FAILED):
+        assert note(str(evidence), evidence, now) is None
+
+
+def test_one_job_alone_cannot_open_it() -> None:
+    now = utcnow()
+    assert [note("a", FAILED, now) for _ in range(9)] == [None] * 9
+
+
+def test_while_it_is_open_posts_wait_and_say_why() -> None:
+    now = utcnow()
+    open_circuit(now)
+    job, other = make_job(due_at=now), make_job("YOUTUBE", due_at=now)
+    assert claim_next("TIKTOK", now) is None
+    held = row(job)
+    assert held.state_at(now) is JobState.DELAYED and held.attempts_made == 0
+    assert held.error_code == "platform_unavailable" and held.due_at is not None
+    assert held.due_at >= now + PAUSE
+    claim = claim_next("YOUTUBE", now)
+    assert claim is not None and claim.job_id == other.id
+
+
+def test_after_the_pause_a_single_probe_goes_out() -> None:
+    now = utcnow()
+    open_circuit(now)
+    make_job(), make_job()
+    later = now + PAUSE
+    probe = claim_next("TIKTOK", later)
+    assert probe is not None
+    assert claim_next("TIKTOK", later) is None
+    # It failed: the next one goes out after twice the pause.
+    assert note(probe.job_id, FAILED, later) == later + 2 * PAUSE
+
+
+def test_the_first_answer_closes_it() -> None:
+    now = utcnow()
+    open_circuit(now)
+    job = make_job()
+    probe = claim_next("TIKTOK", now + PAUSE)
+    assert probe is not None and probe.job_id == job.id
+    assert note(probe.job_id, WELL, now + PAUSE) is None
+    make_job()
+    assert claim_next("TIKTOK", now + PAUSE) is not None
+
+
+def test_a_probe_that_was_lost_is_followed_by_another() -> None:
+    now = utcnow()
+    open_circuit(now)
+    make_job(), make_job()
+    later = now + PAUSE
+    assert claim_next("TIKTOK", later) is not None
+    assert claim_next("TIKTOK", later + timedelta(seconds=PROBE_SECONDS + 60)) is not None
+
+
+def test_a_question_may_be_the_probe() -> None:
+    now = utcnow()
+    make_job(due_at=now)
+    claim = claim_next("TIKTOK", now)
+    assert claim is not None
+    outcomes.ask_again(claim, now, now, progress=85)
+    open_circuit(now)
+    assert claim_next("TIKTOK", now) is None
+    asked = _after_its_pause(claim)
+    assert asked is not None and asked.is_at_platform
+
+
+def _after_its_pause(claim: Claim) -> Claim | None:
+    with transaction() as session:
+        due_at = session.get_one(PublishJob, claim.job_id, populate_existing=True).due_at
+    assert due_at is not None
+    return claim_next("TIKTOK", due_at)
+
+
+def test_failures_of_runs_begun_before_it_opened_do_not_lengthen_the_pause(app: Flask) -> None:
+    now = utcnow()
+    open_circuit(now)
+    assert note("late", HUNG, now + timedelta(seconds=1)) == now + PAUSE

@@ -1,0 +1,256 @@
+"""What a limit holds up: a due time, the reason in words, no attempt used, and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+
+from app.clock import utcnow
+from app.config import Config
+from app.limits import gates
+from app.limits.gates import Closing
+from app.models import Account, PublishJob, TimelineEntry, Video
+from app.publishing import outcomes, steer
+from app.publishing.claims import Claim, claim_next
+from app.publishing.relay import relay
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from app.states import JobState
+from tests.factories import make_account, make_job, make_video
+from tests.limits import without_limits
+
+pytestmark = pytest.mark.usefixtures("context")
+DAY = timedelta(days=1)
+REFUSED = Failure("spam_risk_too_many_posts", "rate_limit", "TikTok takes no more today")
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Two TikTok posts and three of YouTube's a day, and no other limit."""
+    limits = without_limits(
+        LIMIT_TIKTOK_POSTS_PER_DAY=2,
+        LIMIT_YOUTUBE_UPLOADS_PER_DAY=3,
+        LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT=1,
+    )
+    return replace(config, limits=limits)
+
+
+def row(job: PublishJob) -> PublishJob:
+    """Read a job afresh."""
+    with transaction() as session:
+        return session.get_one(PublishJob, job.id, populate_existing=True)
+
+
+def waits(job: PublishJob) -> list[TimelineEntry]:
+    """Return a job's waits that are not over."""
+    with transaction() as session:
+        query = session.query(TimelineEntry).filter_by(job_id=job.id, kind="wait", ended_at=None)
+        return query.populate_existing().all()
+
+
+def take(platform: str, now: datetime) -> Claim:
+    """Claim what must be there."""
+    claim = claim_next(platform, now)
+    assert claim is not None
+    return claim
+
+
+def publish(platform: str, now: datetime) -> str:
+    """Publish the next post, and return its job's id."""
+    claim = take(platform, now)
+    outcomes.complete(claim, now, platform_post_id=claim.job_id, url=None)
+    return claim.job_id
+
+
+def several(count: int, platform: str = "TIKTOK", **fields: Any) -> list[PublishJob]:
+    """Accept some posts of one account."""
+    account, video = make_account(platform), make_video()
+    return [make_job(platform, account=account, video=video, **fields) for _ in range(count)]
+
+
+def test_what_no_longer_fits_is_delayed_with_the_reason_and_goes_out_in_order() -> None:
+    jobs = several(5)
+    now = utcnow()
+    assert [publish("TIKTOK", now), publish("TIKTOK", now)] == [jobs[0].id, jobs[1].id]
+    assert claim_next("TIKTOK", now) is None
+    held = [row(job) for job in jobs[2:]]
+    # Two places are free again a day later, and again two a day after that.
+    assert [job.due_at for job in held] == [now + DAY, now + DAY, now + 2 * DAY]
+    for job in held:
+        assert job.state_at(now) is JobState.DELAYED and job.attempts_made == 0
+        assert job.error_code == "limit_tiktok_posts_per_day"
+        assert "2 posts in 24 hours" in (job.error_message or "")
+        [wait] = waits(job)
+        assert (wait.name, wait.until) == ("limit", job.due_at)
+        assert wait.error_message == job.error_message
+    later = now + DAY
+    assert [publish("TIKTOK", later), publish("TIKTOK", later)] == [jobs[2].id, jobs[3].id]
+    assert claim_next("TIKTOK", later) is None
+
+
+def test_another_account_goes_on() -> None:
+    several(3)
+    now = utcnow()
+    publish("TIKTOK", now), publish("TIKTOK", now)
+    other = make_job(due_at=now)
+    assert publish("TIKTOK", now) == other.id
+
+
+def test_the_whole_application_shares_youtube_s_day() -> None:
+    several(2, "YOUTUBE")
+    others = several(3, "YOUTUBE")
+    now = datetime.fromisoformat("2026-11-26T20:00:00+00:00") + DAY * 400
+    for _ in range(3):
+        publish("YOUTUBE", now)
+    assert claim_next("YOUTUBE", now) is None
+    midnight = datetime.fromisoformat("2028-01-01T08:00:00+00:00")
+    assert [row(job).due_at for job in others if row(job).state is JobState.WAITING][0] == midnight
+
+
+def test_a_higher_priority_takes_the_next_place() -> None:
+    jobs = several(3)
+    now = utcnow()
+    publish("TIKTOK", now), publish("TIKTOK", now)
+    assert claim_next("TIKTOK", now) is None
+    with transaction() as session:
+        account = session.get_one(Account, jobs[0].account_id)
+        video = session.get_one(Video, jobs[0].video_id)
+    urgent = make_job(account=account, video=video, priority=9, due_at=now)
+    assert claim_next("TIKTOK", now) is None
+    assert row(urgent).due_at == now + DAY
+    assert publish("TIKTOK", now + DAY) == urgent.id
+
+
+def test_a_post_that_goes_on_after_a_failure_counts_once() -> None:
+    several(3)
+    now = utcnow()
+    for _ in range(3):
+        claim = take("TIKTOK", now)
+        outcomes.try_again(claim, Failure("cut", "network", "cut"), now, now)
+    publish("TIKTOK", now), publish("TIKTOK", now)
+    assert claim_next("TIKTOK", now) is None
+
+
+def test_a_place_is_given_back_where_the_platform_has_nothing() -> None:
+    jobs = several(3)
+    now = utcnow()
+    outcomes.fail(take("TIKTOK", now), Failure("gone", "video", "gone"), now)
+    steer.cancel(jobs[1].id, now)
+    assert publish("TIKTOK", now) == jobs[2].id
+    more = make_job(account=account_of(jobs[0]), video=make_video(), due_at=now)
+    assert publish("TIKTOK", now) == more.id
+
+
+def account_of(job: PublishJob) -> Account:
+    """Return a job's account."""
+    with transaction() as session:
+        return session.get_one(Account, job.account_id)
+
+
+@pytest.mark.parametrize("is_everyone", [False, True])
+def test_a_platform_s_word_closes_the_gate_for_all_it_concerns(is_everyone: bool) -> None:
+    jobs, other = several(2), make_job(priority=1)
+    now, until = utcnow(), utcnow() + timedelta(hours=2)
+    claim = take("TIKTOK", now)
+    key = "TIKTOK" if is_everyone else claim.account_id
+    outcomes.hold_back(claim, REFUSED, until, now, closing=Closing(key, until))
+    following = claim_next("TIKTOK", now)
+    if is_everyone:
+        assert following is None
+        jobs = [*jobs, other]
+    else:
+        assert following is not None and following.job_id == other.id
+        assert claim_next("TIKTOK", now) is None
+    for job in jobs:
+        held = row(job)
+        assert held.due_at is not None and held.due_at >= until
+        assert (held.error_message, held.attempts_made) == (REFUSED.message, 0)
+        assert [wait.name for wait in waits(job)] == ["limit"]
+    # They come out a little apart, not all at once.
+    assert len({row(job).due_at for job in jobs}) > 1
+
+
+def test_a_gate_for_reads_puts_questions_off_and_one_for_uploads_does_not() -> None:
+    several(1)
+    now = utcnow()
+    claim = take("TIKTOK", now)
+    outcomes.ask_again(claim, now, now, progress=85)
+    with transaction() as session:
+        gates.close(session, Closing(claim.account_id, now + DAY), REFUSED)
+    asked = take("TIKTOK", now)
+    assert asked.is_at_platform
+    outcomes.ask_again(asked, now, now, progress=85)
+    with transaction() as session:
+        gates.close(session, Closing(claim.account_id, now + DAY, reads=True), REFUSED)
+    assert claim_next("TIKTOK", now) is None
+    with transaction() as session:
+        due_at = session.get_one(PublishJob, claim.job_id, populate_existing=True).due_at
+    assert due_at is not None and due_at >= now + DAY
+
+
+def test_posts_that_are_put_off_wake_nobody_before_their_time(redis: Redis) -> None:
+    several(3)
+    now = utcnow()
+    publish("TIKTOK", now), publish("TIKTOK", now)
+    assert claim_next("TIKTOK", now) is None
+    redis.flushall()
+    assert relay("TIKTOK", now) == 0
+    assert relay("TIKTOK", now + DAY) == 1
+
+
+def test_a_thousand_posts_of_a_closed_account_are_put_off_by_few_claims() -> None:
+    account, video = make_account(), make_video()
+    with transaction() as session:
+        gates.close(session, Closing(account.id, utcnow() + DAY), REFUSED)
+    for _ in range(3):
+        make_job(account=account, video=video)
+    now = utcnow()
+    assert claim_next("TIKTOK", now) is None
+    other = make_job()
+    assert take("TIKTOK", utcnow()).job_id == other.id
+
+
+def test_validate_and_platforms_say_when_a_post_would_go_out(
+    app: Flask, client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    jobs = several(2)
+    now = utcnow()
+    publish("TIKTOK", now), publish("TIKTOK", now)
+    body = {"videoId": jobs[0].video_id, "platform": "TIKTOK", "caption": "Third"}
+    said = client.post("/api/publish/validate", headers=auth(), json=body).get_json()
+    assert said["valid"]
+    [sentence] = said["warnings"]["platform"]
+    assert "2 posts in 24 hours" in sentence and "wait until" in sentence
+    shown = client.get("/api/platforms", headers=auth()).get_json()["platforms"][0]
+    [account] = [one for one in shown["accounts"] if one["accountId"] == jobs[0].account_id]
+    [day] = [
+        one
+        for one in account["limits"]
+        if one["counts"] == "posts" and one["windowSeconds"] == 86400
+    ]
+    assert (day["used"], day["left"], day["max"]) == (2, 0, 2)
+    begins_at = datetime.fromisoformat(account["nextPost"]["beginsAt"])
+    assert abs(begins_at - (now + DAY)) < timedelta(seconds=1)
+    assert day["resetsAt"] == account["nextPost"]["beginsAt"]
+    assert "2 posts in 24 hours" in account["nextPost"]["reason"]
+
+
+def test_status_says_why_a_post_waits_and_until_when(
+    client: FlaskClient, auth: Callable[..., dict[str, str]]
+) -> None:
+    jobs = several(3)
+    now = utcnow()
+    publish("TIKTOK", now), publish("TIKTOK", now)
+    assert claim_next("TIKTOK", now) is None
+    said = client.get(f"/api/publish/{jobs[2].id}", headers=auth()).get_json()
+    assert (said["state"], said["attemptsMade"]) == ("delayed", 0)
+    assert said["error"]["category"] == "rate_limit" and "TikTok takes" in said["error"]["message"]
+    assert said["nextAttemptAt"] == said["waiting"]["until"]
+    assert said["waiting"]["name"] == "limit"

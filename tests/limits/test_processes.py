@@ -1,0 +1,131 @@
+"""Real worker processes side by side; the sandbox's journal says what was under way at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from app.config import Config
+from app.models import Account, PublishJob, Video
+from app.publishing.transaction import transaction
+from app.states import JobState
+from tests.factories import make_job
+from tests.limits import without_limits
+from tests.platforms import Platforms
+from tests.processes import Process, wait_until
+from tests.workers.conftest import connect
+
+pytestmark = [pytest.mark.usefixtures("context", "redis"), pytest.mark.timeout(600)]
+PATIENCE_SECONDS = 300.0
+WORKERS = 4
+UPLOADS = {
+    "TIKTOK": "tiktok.upload",
+    "INSTAGRAM": "instagram.upload",
+    "YOUTUBE": "youtube.upload",
+}
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Two uploads at once on each platform, one per account, and no other limit."""
+    ceilings = {f"LIMIT_{platform}_CONCURRENT_UPLOADS": 2 for platform in UPLOADS}
+    accounts = {f"LIMIT_{platform}_CONCURRENT_PER_ACCOUNT": 1 for platform in UPLOADS}
+    limits = without_limits(**ceilings, **accounts)
+    return replace(config, limits=limits, worker_concurrency=2)
+
+
+@pytest.fixture
+def start(config: Config, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Start a scheduler and so many workers, ended with the test."""
+    with ExitStack() as stack:
+
+        def start(workers: int, **more: str) -> None:
+            settings = {name: str(value) for name, value in config.limits.items()}
+            names = ["scheduler", *["worker"] * workers]
+            for number, name in enumerate(names):
+                log = tmp_path / f"{name}-{number}.log"
+                process = Process(f"workers.{name}", config, log, **settings, **more)
+                stack.enter_context(process)
+
+        yield start
+
+
+def states(job_ids: list[str]) -> list[JobState]:
+    """Read how jobs stand."""
+    with transaction() as session:
+        rows = session.query(PublishJob.state).filter(PublishJob.id.in_(job_ids)).all()
+    return [state for (state,) in rows]
+
+
+def all_live(job_ids: list[str]) -> bool:
+    """Tell whether every job is completed."""
+    return set(states(job_ids)) == {JobState.COMPLETED}
+
+
+def spans(platforms: Platforms, call: str) -> list[tuple[datetime, datetime, str]]:
+    """Return from when to when each call of a name was under way, and whose it was."""
+    return [
+        (
+            datetime.fromisoformat(entry["time"]),
+            datetime.fromisoformat(entry["ended_at"]),
+            entry["account"],
+        )
+        for entry in platforms.journal(call)
+    ]
+
+
+def most_at_once(found: list[tuple[datetime, datetime, str]]) -> int:
+    """Return how many spans overlap at most."""
+    moments = [(begun, 1) for begun, _, _ in found] + [(ended, -1) for _, ended, _ in found]
+    count = most = 0
+    for _, change in sorted(moments):
+        count += change
+        most = max(most, count)
+    return most
+
+
+def test_four_workers_together_never_pass_a_ceiling(
+    platforms: Platforms, stored_film: Video, start: Callable[..., None], redis: Redis
+) -> None:
+    jobs: list[str] = []
+    for platform, call in UPLOADS.items():
+        accounts = [connect(platforms, platform) for _ in range(3)]
+        platforms.fault(platform, "slow", call=call, seconds=0.3, times=100)
+        for number in range(9):
+            account = accounts[number % 3]
+            jobs.append(make_job(platform, account=account, video=stored_film).id)
+    start(WORKERS)
+    wait_until(lambda: all_live(jobs), "all posts live", PATIENCE_SECONDS)
+    for call in UPLOADS.values():
+        found = spans(platforms, call)
+        assert len(found) >= 9
+        assert most_at_once(found) <= 2
+        for account in {account for _, _, account in found}:
+            assert most_at_once([span for span in found if span[2] == account]) == 1
+
+
+def test_a_platform_that_hangs_leaves_the_others_their_workers(
+    platforms: Platforms, stored_film: Video, start: Callable[..., None], redis: Redis
+) -> None:
+    def posts(platform: str, count: int, accounts: list[Account]) -> list[str]:
+        return [
+            make_job(platform, account=accounts[n % len(accounts)], video=stored_film).id
+            for n in range(count)
+        ]
+
+    platforms.fault("TIKTOK", "hang", times=1000)
+    hanging = posts("TIKTOK", 6, [connect(platforms, "TIKTOK") for _ in range(6)])
+    others: list[str] = []
+    # One tree of four slots, all three platforms in it: TikTok's calls hang for a minute each.
+    start(1, WORKER_CONCURRENCY="4")
+    wait_until(platforms.struck, "a hanging call", PATIENCE_SECONDS)
+    for platform in ("INSTAGRAM", "YOUTUBE"):
+        others += posts(platform, 4, [connect(platforms, platform) for _ in range(2)])
+    wait_until(lambda: all_live(others), "the others' posts live", PATIENCE_SECONDS)
+    assert JobState.COMPLETED not in states(hanging)

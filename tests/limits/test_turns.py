@@ -1,0 +1,301 @@
+"""Whose turn it is: fair between accounts, strict between priorities, never above a ceiling."""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask, current_app
+from redis import Redis
+
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.ids import new_id
+from app.models import Account, PublishJob, Video
+from app.publishing import outcomes
+from app.publishing.claims import Claim, claim_next
+from app.publishing.create import NewJob, create_jobs
+from app.publishing.relay import relay
+from app.publishing.transaction import transaction
+from app.queues import PUBLISH_QUEUES, RunQueue
+from tests.factories import make_account, make_job, make_video
+from tests.limits import without_limits
+
+pytestmark = pytest.mark.usefixtures("context")
+CEILING, PER_ACCOUNT = "LIMIT_TIKTOK_CONCURRENT_UPLOADS", "LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT"
+A_LOT = 1000
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """No limits but those on what is under way."""
+    return replace(config, limits=without_limits(**{CEILING: 3, PER_ACCOUNT: 1}))
+
+
+def post_many(account: Account, video: Video, count: int, **fields: Any) -> list[PublishJob]:
+    """Accept many posts of one account."""
+    now = utcnow()
+    new = NewJob(
+        **{
+            "user_id": account.user_id,
+            "account_id": account.id,
+            "video_id": video.id,
+            "platform": account.platform,
+            "caption": "Hello",
+            "privacy_level": "public",
+            "priority": 5,
+            "due_at": now,
+            **fields,
+        }
+    )
+    return create_jobs([new] * count, now)
+
+
+def publish(claim: Claim) -> None:
+    """End a claim as a worker does whose post went live."""
+    outcomes.complete(claim, utcnow(), platform_post_id=new_id(), url=None)
+
+
+def begun(count: int) -> list[Claim]:
+    """Let one worker publish so many posts, one after the other."""
+    claims = []
+    for _ in range(count):
+        claim = claim_next("TIKTOK", utcnow())
+        assert claim is not None
+        publish(claim)
+        claims.append(claim)
+    return claims
+
+
+def test_one_post_goes_before_a_thousand_of_another_account() -> None:
+    alice, bob = make_account(), make_account(user_id="bob")
+    post_many(alice, make_video(), A_LOT)
+    begun(1)
+    post_many(bob, make_video("bob"), 1)
+    assert bob.id in [claim.account_id for claim in begun(2)]
+
+
+def test_accounts_take_turns() -> None:
+    accounts = [make_account() for _ in range(3)]
+    for account in accounts:
+        post_many(account, make_video(), 4)
+    order = [claim.account_id for claim in begun(12)]
+    for first in range(0, 12, 3):
+        assert sorted(order[first : first + 3]) == sorted(account.id for account in accounts)
+
+
+def test_priorities_go_in_order_though_accepted_shuffled() -> None:
+    video = make_video()
+    wanted = [priority for priority in range(1, 11) for _ in range(3)]
+    random.Random(5).shuffle(wanted)
+    of_job = {make_job(video=video, priority=one).id: one for one in wanted}
+    order = [of_job[claim.job_id] for claim in begun(30)]
+    assert order == sorted(wanted, reverse=True)
+
+
+def test_priorities_of_one_account_go_in_order_too() -> None:
+    account, video = make_account(), make_video()
+    made = {make_job(account=account, video=video, priority=p).id: p for p in (2, 9, 5, 9, 1)}
+    assert [made[claim.job_id] for claim in begun(5)] == [9, 9, 5, 2, 1]
+
+
+def test_a_post_that_has_waited_long_goes_before_higher_priorities() -> None:
+    now, video = utcnow(), make_video()
+    hour = timedelta(hours=1)
+    patient = make_job(video=video, priority=1, due_at=now - 9 * hour)
+    make_job(video=video, priority=9, due_at=now)
+    claim = claim_next("TIKTOK", now)
+    assert claim is not None and claim.job_id == patient.id
+
+
+def test_a_post_that_has_waited_shortly_does_not() -> None:
+    now, video = utcnow(), make_video()
+    make_job(video=video, priority=1, due_at=now - timedelta(hours=7))
+    urgent = make_job(video=video, priority=9, due_at=now)
+    claim = claim_next("TIKTOK", now)
+    assert claim is not None and claim.job_id == urgent.id
+
+
+def test_an_account_has_one_upload_at_a_time() -> None:
+    account = make_account()
+    post_many(account, make_video(), 2)
+    first = claim_next("TIKTOK", utcnow())
+    assert first is not None
+    assert claim_next("TIKTOK", utcnow()) is None
+    publish(first)
+    assert claim_next("TIKTOK", utcnow()) is not None
+
+
+def test_a_platform_has_no_more_uploads_than_its_ceiling() -> None:
+    video = make_video()
+    for _ in range(5):
+        make_job(video=video)
+    claims = [claim_next("TIKTOK", utcnow()) for _ in range(5)]
+    assert [claim is not None for claim in claims] == [True] * 3 + [False] * 2
+
+
+def test_what_is_at_the_platform_takes_no_upload_s_place() -> None:
+    later, video = utcnow() + timedelta(minutes=1), make_video()
+    for _ in range(7):
+        make_job(video=video)
+    for _ in range(3):
+        claim = claim_next("TIKTOK", utcnow())
+        assert claim is not None
+        outcomes.ask_again(claim, later, utcnow(), progress=85)
+    # Due questions go first, and do not count; then three more uploads.
+    claims = [claim_next("TIKTOK", later) for _ in range(7)]
+    assert [claim.is_at_platform for claim in claims if claim] == [True] * 3 + [False] * 3
+
+
+def test_the_place_of_a_lost_worker_is_free_when_its_lease_ends() -> None:
+    account = make_account()
+    post_many(account, make_video(), 2)
+    lost = claim_next("TIKTOK", utcnow())
+    later = utcnow() + timedelta(seconds=31)
+    follower = claim_next("TIKTOK", later)
+    assert lost is not None and follower is not None
+    assert (follower.job_id, follower.lost_runs) == (lost.job_id, 1)
+    assert claim_next("TIKTOK", later) is None
+
+
+def test_many_workers_at_once_never_pass_a_ceiling() -> None:
+    posts, now = 20, utcnow()
+    for _ in range(5):
+        post_many(make_account(), make_video(), posts // 5, due_at=now)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    guard, pause, under_way = threading.Lock(), threading.Event(), []
+    seen: list[tuple[int, int]] = []
+    done: list[str] = []
+
+    def work() -> None:
+        with app.app_context():
+            while len(done) < posts:
+                claim = claim_next("TIKTOK", now)
+                if claim is None:
+                    pause.wait(0.01)
+                    continue
+                with guard:
+                    under_way.append(claim.account_id)
+                    seen.append((len(under_way), under_way.count(claim.account_id)))
+                with guard:
+                    under_way.remove(claim.account_id)
+                publish(claim)
+                done.append(claim.job_id)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(done)) == posts
+    assert max(total for total, _ in seen) <= 3 and max(own for _, own in seen) == 1
+
+
+def test_whoever_frees_a_place_wakes_the_next(redis: Redis) -> None:
+    account = make_account()
+    post_many(account, make_video(), 3)
+    first = claim_next("TIKTOK", utcnow())
+    assert first is not None
+    redis.flushall()  # the other wake-ups have found the account at work, and are used up
+    publish(first)
+    assert RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).count == 1
+
+
+def test_rows_that_wait_for_a_place_are_not_woken_again_and_again(redis: Redis) -> None:
+    post_many(make_account(), make_video(), 3)
+    assert claim_next("TIKTOK", utcnow()) is not None
+    redis.flushall()
+    assert relay("TIKTOK", utcnow()) == 0
+
+
+def plan_of(query: str) -> str:
+    """Return how the database would carry a query out."""
+    word = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with transaction() as session:
+        if word == "EXPLAIN":
+            session.connection().exec_driver_sql("SET enable_seqscan = off")
+        rows = session.connection().exec_driver_sql(f"{word} {query}").all()
+        if word == "EXPLAIN":
+            session.connection().exec_driver_sql("SET enable_seqscan = on")
+    return " ".join(str(row[-1]) for row in rows)
+
+
+OPEN = "state IN ('waiting', 'active')"
+
+
+@pytest.mark.parametrize(
+    ("index", "query"),
+    [
+        (
+            "ix_lanes_turn",
+            "SELECT account_id FROM lanes WHERE platform = 'TIKTOK' AND priority = 5"
+            " AND turn_at <= '2026-11-26' ORDER BY turn_at LIMIT 1",
+        ),
+        (
+            "ix_publish_jobs_lane",
+            "SELECT due_at FROM publish_jobs WHERE account_id = 'a' AND priority = 5"
+            f" AND {OPEN} AND NOT is_at_platform AND NOT is_leased ORDER BY due_at LIMIT 1",
+        ),
+        (
+            "ix_publish_jobs_at_platform",
+            f"SELECT id FROM publish_jobs WHERE platform = 'TIKTOK' AND {OPEN} AND is_at_platform"
+            " AND due_at <= '2026-11-26' ORDER BY due_at LIMIT 1",
+        ),
+        (
+            "ix_publish_jobs_leased",
+            "SELECT id FROM publish_jobs WHERE platform = 'TIKTOK' AND is_leased"
+            " AND due_at > '2026-11-26'",
+        ),
+    ],
+)
+def test_a_claim_looks_into_indexes_only(index: str, query: str) -> None:
+    plan = plan_of(query)
+    assert index in plan
+    assert "Sort" not in plan and "TEMP B-TREE" not in plan
+
+
+def test_queries_of_a_claim_do_not_grow_with_what_waits() -> None:
+    """A thousand blocked posts, and then another account's: the same statements either way."""
+    alice, bob = make_account(), make_account(user_id="bob")
+    video, now = make_video(), utcnow()
+    post_many(alice, video, 2, due_at=now)
+    assert claim_next("TIKTOK", now) is not None
+    few = statements_of_a_claim(bob, video, now)
+    post_many(alice, video, A_LOT, due_at=now)
+    assert statements_of_a_claim(bob, video, now) <= few
+
+
+def statements_of_a_claim(account: Account, video: Video, now: datetime) -> int:
+    """Count the statements with which an account's only post is claimed."""
+    post_many(account, video, 1, due_at=now)
+    counted: list[str] = []
+
+    def count(*args: Any) -> None:
+        counted.append(args[2])
+
+    db.event.listen(db.engine, "before_cursor_execute", count)
+    try:
+        claim = claim_next("TIKTOK", now)
+    finally:
+        db.event.remove(db.engine, "before_cursor_execute", count)
+    assert claim is not None and claim.account_id == account.id
+    publish(claim)
+    return len(counted)
+
+
+def row(job_id: str) -> PublishJob:
+    """Read a job afresh."""
+    with transaction() as session:
+        return session.get_one(PublishJob, job_id, populate_existing=True)
+
+
+def due_at(job_id: str) -> datetime:
+    """Return when a job is due."""
+    found = row(job_id).due_at
+    assert found is not None
+    return found

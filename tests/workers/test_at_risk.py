@@ -1,0 +1,151 @@
+"""Scheduled posts are looked at a quarter of an hour ahead, while someone can still act."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from app.clock import utcnow
+from app.config import Config
+from app.limits import gates
+from app.limits.gates import Closing
+from app.models import Account, Notification, PublishJob, Video
+from app.publishing import steer
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from app.queues import MAINTENANCE_QUEUE, RunQueue
+from app.storage import Storage
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.workers.conftest import connect
+from workers.at_risk import check_ahead, is_any_near
+from workers.sweeper import Sweeper
+
+pytestmark = pytest.mark.usefixtures("context")
+SOON = timedelta(minutes=14)
+
+
+@pytest.fixture(params=["sqlite"])
+def database_url(request: pytest.FixtureRequest, database_url: str) -> str:
+    """One database is enough for what is looked at; the queries are those of other tests too."""
+    return database_url
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Settings with a receiver, to which nothing is sent here."""
+    return replace(config, webhook_url="http://127.0.0.1:9/hook", webhook_secret="whsec_c2VjcmV0")
+
+
+@pytest.fixture
+def account(platforms: Platforms) -> Account:
+    """A TikTok account whose tokens work."""
+    return connect(platforms, "TIKTOK")
+
+
+def scheduled(account: Account, video: Video, ahead: timedelta = SOON) -> PublishJob:
+    """Accept a post that is due a while from now."""
+    time = utcnow() + ahead
+    return make_job(
+        account.platform, account=account, video=video, due_at=time, scheduled_time=time
+    )
+
+
+def told() -> list[dict[str, Any]]:
+    """Return what the outbox holds."""
+    with transaction() as session:
+        return [json.loads(one.body) for one in session.query(Notification)]
+
+
+def lose_token(platforms: Platforms, account: Account, app: Flask) -> None:
+    """Let the user take the consent back, and the token end."""
+    platforms.revoke(account.platform_user_id)
+    with transaction() as session:
+        session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
+
+
+def lose_video(platforms: Platforms, account: Account, app: Flask) -> None:
+    """Take the object out of the store."""
+    storage: Storage = app.extensions["storage"]
+    storage.delete("videos/film.mp4")
+
+
+def use_up(platforms: Platforms, account: Account, app: Flask) -> None:
+    """Let the account be closed until tomorrow."""
+    closing = Closing(account.id, utcnow() + timedelta(days=1))
+    with transaction() as session:
+        gates.close(session, closing, Failure("full", "rate_limit", "no more posts today"))
+
+
+@pytest.mark.parametrize(
+    ("endanger", "code", "words"),
+    [
+        (lose_token, "invalid_grant", ""),
+        (lose_video, "video_missing", "not in the store"),
+        (use_up, "full", "no more posts today"),
+    ],
+)
+def test_what_endangers_a_scheduled_post_is_told_once(
+    platforms: Platforms,
+    account: Account,
+    stored_film: Video,
+    app: Flask,
+    endanger: Callable[[Platforms, Account, Flask], None],
+    code: str,
+    words: str,
+) -> None:
+    job = scheduled(account, stored_film)
+    endanger(platforms, account, app)
+    check_ahead()
+    [risk] = [one for one in told() if one["type"] == "publish.at_risk"]
+    data = risk["data"]
+    assert (data["jobId"], data["userId"], data["platform"]) == (job.id, "alice", "TIKTOK")
+    assert data["title"] == "Publishing At Risk" and data["scheduledTime"]
+    assert data["error"]["code"] == code
+    assert words in data["message"]
+    # Moved, it is looked at again, and told of what is new only.
+    steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
+    check_ahead()
+    assert [one["type"] for one in told()].count("publish.at_risk") == 1
+
+
+def test_a_post_that_is_in_order_is_told_of_nothing(account: Account, stored_film: Video) -> None:
+    scheduled(account, stored_film)
+    check_ahead()
+    assert told() == []
+
+
+def test_a_token_near_its_end_is_refreshed(account: Account, stored_film: Video) -> None:
+    with transaction() as session:
+        row = session.get_one(Account, account.id)
+        row.expires_at = utcnow() + timedelta(minutes=1)
+    scheduled(account, stored_film)
+    check_ahead()
+    with transaction() as session:
+        row = session.get_one(Account, account.id, populate_existing=True)
+    assert row.expires_at is not None and row.expires_at > utcnow() + timedelta(hours=1)
+    assert told() == []
+
+
+def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) -> None:
+    now = utcnow()
+    scheduled(account, stored_film, timedelta(minutes=20))
+    assert not is_any_near(now)
+    assert is_any_near(now + timedelta(minutes=6))
+    scheduled(account, stored_film)
+    assert is_any_near(now)
+    check_ahead()
+    assert not is_any_near(utcnow())
+
+
+def test_a_sweep_wakes_a_worker_for_it(account: Account, stored_film: Video, redis: Redis) -> None:
+    scheduled(account, stored_film)
+    Sweeper().sweep(utcnow())
+    assert RunQueue(MAINTENANCE_QUEUE, redis).count == 1

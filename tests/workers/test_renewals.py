@@ -1,0 +1,90 @@
+"""Tokens that are renewed by the calendar."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from redis import Redis
+
+from app.accounts.connect import Connection, connect_account
+from app.accounts.renewal import renewal_time
+from app.clock import utcnow
+from app.models import Account
+from app.publishing.transaction import transaction
+from app.queues import MAINTENANCE_QUEUE, RunQueue
+from app.states import AccountState
+from tests.platforms import Platforms
+from tests.workers.conftest import connect
+from workers.renewals import is_any_to_renew, renew_due
+from workers.sweeper import Sweeper
+
+pytestmark = pytest.mark.usefixtures("context")
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
+
+
+def stored(account: Account) -> Account:
+    """Read an account afresh."""
+    with transaction() as session:
+        return session.get_one(Account, account.id, populate_existing=True)
+
+
+def due(account: Account) -> None:
+    """Let a week be over since the account's token was given."""
+    with transaction() as session:
+        session.get_one(Account, account.id).renew_at = utcnow()
+
+
+@pytest.mark.parametrize(
+    ("login_type", "left", "expected"),
+    [
+        ("instagram", 60 * DAY, NOW + 7 * DAY),
+        ("instagram", None, NOW + 7 * DAY),
+        # Handed over old: as soon as it may be, which is never on its first day.
+        ("instagram", 20 * DAY, NOW + DAY),
+        ("facebook", 60 * DAY, None),
+        ("", DAY, None),
+    ],
+)
+def test_the_calendar(login_type: str, left: timedelta | None, expected: datetime | None) -> None:
+    assert renewal_time(login_type, NOW + left if left else None, NOW) == expected
+
+
+def test_a_connected_account_gets_its_day() -> None:
+    account, _ = connect_account(
+        Connection("alice", "INSTAGRAM", "17", "t", None, NOW + 60 * DAY, "a", "instagram"), NOW
+    )
+    assert account.renew_at == NOW + 7 * DAY
+
+
+def test_a_token_of_instagram_login_is_renewed_weekly(platforms: Platforms, redis: Redis) -> None:
+    account = connect(platforms, "INSTAGRAM", login_type="instagram", token_age_seconds=2 * 86400)
+    before = account.access_token
+    due(account)
+    assert is_any_to_renew(utcnow())
+    Sweeper().sweep(utcnow())
+    assert RunQueue(MAINTENANCE_QUEUE, redis).count == 1
+    renew_due()
+    after = stored(account)
+    assert after.access_token != before and after.renew_at is not None
+    assert after.renew_at > utcnow() + 6 * DAY
+    assert not is_any_to_renew(utcnow())
+
+
+def test_a_renewal_that_failed_is_put_off(platforms: Platforms) -> None:
+    account = connect(platforms, "INSTAGRAM", login_type="instagram", token_age_seconds=2 * 86400)
+    due(account)
+    platforms.fault("INSTAGRAM", "error", call="instagram.token", status=500)
+    renew_due()
+    after = stored(account)
+    assert after.access_token == account.access_token and after.state is AccountState.ACTIVE
+    assert after.renew_at is not None and after.renew_at > utcnow()
+
+
+def test_tokens_of_others_are_left_alone(platforms: Platforms) -> None:
+    accounts = [connect(platforms, name) for name in ("TIKTOK", "INSTAGRAM", "YOUTUBE")]
+    for account in accounts:
+        due(account)
+    renew_due()
+    assert [stored(one).access_token for one in accounts] == [one.access_token for one in accounts]

@@ -1,0 +1,123 @@
+"""A look at scheduled posts a quarter of an hour ahead, so that someone can still act.
+
+Is the token alive, or was it refreshed; is the video there; will a limit hold it up? What is
+found is told once per job and reason (`publish.at_risk`), and changes nothing about the job.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select
+
+from app.clock import to_iso, utcnow
+from app.limits.forecast import forecast
+from app.models import PublishJob
+from app.models.publish_job import UNCHECKED
+from app.publishing import outbox
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from app.queues import wake_maintenance
+from workers import tokens
+from workers.errors import NetworkFailure, PublishError
+from workers.failures import failure_of
+from workers.handlers import load_handler
+from workers.lease import stop_requested
+from workers.videos import checked_video, refuse_unfit
+
+logger = logging.getLogger(__name__)
+#: How long before its time a scheduled post is looked at.
+AHEAD = timedelta(minutes=15)
+#: A later start than this is worth telling.
+LATE = timedelta(minutes=1)
+BATCH = 50
+
+
+def is_any_near(now: datetime) -> bool:
+    """Tell whether a scheduled post has come within a quarter of an hour and was not looked at."""
+    with transaction() as session:
+        near = exists().where(UNCHECKED, PublishJob.due_at <= now + AHEAD)
+        return bool(session.scalar(select(near)))
+
+
+def check_ahead() -> None:
+    """Look at every scheduled post that is near; a run's function, safe at any time."""
+    while not stop_requested.is_set():
+        jobs = _take(utcnow())
+        for job in jobs:
+            tell(job, risks_of(job, utcnow()), utcnow())
+        if len(jobs) < BATCH:
+            return
+
+
+def risks_of(job: PublishJob, now: datetime) -> Mapping[str, Failure]:
+    """Return what will keep a scheduled post from going out in time, by what it lies in."""
+    found = {
+        "token": _risk_of_token(job),
+        "video": _risk_of_video(job),
+        "limits": _risk_of_limits(job, now),
+    }
+    return {part: failure for part, failure in found.items() if failure is not None}
+
+
+def tell(job: PublishJob, risks: Mapping[str, Failure], now: datetime) -> None:
+    """Store a notification for each risk that the job's user was not told of yet."""
+    if not risks:
+        return
+    with transaction() as session:
+        row = session.get(PublishJob, job.id, with_for_update=True, populate_existing=True)
+        if row is None or row.state is not job.state:
+            return
+        new = [part for part in risks if part not in row.risks_told]
+        row.risks_told = [*row.risks_told, *new]
+        for part in new:
+            outbox.tell_at_risk(session, row, risks[part], now)
+    if new:
+        wake_maintenance()
+
+
+def _take(now: datetime) -> list[PublishJob]:
+    """Mark the next jobs as looked at; another worker takes the ones after them."""
+    with transaction() as session:
+        query = (
+            select(PublishJob)
+            .where(UNCHECKED, PublishJob.due_at <= now + AHEAD)
+            .order_by(PublishJob.due_at)
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        jobs = list(session.scalars(query.execution_options(populate_existing=True)))
+        for job in jobs:
+            job.checked_at = now
+    return jobs
+
+
+def _risk_of_token(job: PublishJob) -> Failure | None:
+    try:
+        tokens.access_for(load_handler(job.platform), job.account_id)
+    except PublishError as error:
+        return failure_of(error)
+    return None
+
+
+def _risk_of_video(job: PublishJob) -> Failure | None:
+    try:
+        refuse_unfit(job.platform, checked_video(job.video_id, must_be_the_same=False))
+    except NetworkFailure as error:
+        logger.info("video of %s not looked at: %s", job.id, error.code)
+    except PublishError as error:
+        return failure_of(error)
+    return None
+
+
+def _risk_of_limits(job: PublishJob, now: datetime) -> Failure | None:
+    due_at = job.due_at or now
+    expected = forecast(job.platform, job.account_id, job.priority, due_at, now)
+    if expected.hold is None or expected.begins_at <= due_at + LATE:
+        return None
+    failure = expected.hold.failure
+    late = f"it will go out at {to_iso(expected.begins_at)} instead of {to_iso(due_at)}"
+    return replace(failure, message=f"{late}: {failure.message}")

@@ -1,0 +1,59 @@
+"""Tokens renewed by the calendar, where it would be too late on failure.
+
+Those of Instagram Login cannot be renewed once they have ended, so each is renewed a week after
+it was given (`app.accounts.renewal`). The others are refreshed before they are used (`tokens`).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select
+
+from app.clock import utcnow
+from app.models import Account
+from app.models.account import RENEWABLE
+from app.publishing.transaction import transaction
+from workers import tokens
+from workers.errors import PublishError
+from workers.handlers import load_handler
+from workers.lease import stop_requested
+
+logger = logging.getLogger(__name__)
+#: A renewal that failed is tried again after this: there are weeks left for it.
+AGAIN = timedelta(hours=6)
+
+
+def is_any_to_renew(now: datetime) -> bool:
+    """Tell whether a token is due to be renewed."""
+    with transaction() as session:
+        return bool(session.scalar(select(exists().where(RENEWABLE, Account.renew_at <= now))))
+
+
+def renew_due() -> None:
+    """Renew every token that is due for it; a run's function, safe at any time."""
+    while not stop_requested.is_set():
+        account = _take_one(utcnow())
+        if account is None:
+            return
+        try:
+            tokens.renew(load_handler(account.platform), account.id)
+        except PublishError as error:
+            logger.warning("token of account %s not renewed: %s", account.id, error.code)
+
+
+def _take_one(now: datetime) -> Account | None:
+    """Take a due account, its next renewal already put off, so that nobody renews it twice."""
+    with transaction() as session:
+        query = (
+            select(Account)
+            .where(RENEWABLE, Account.renew_at <= now)
+            .order_by(Account.renew_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        account = session.scalars(query.execution_options(populate_existing=True)).first()
+        if account is not None:
+            account.renew_at = now + AGAIN
+        return account

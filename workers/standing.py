@@ -1,0 +1,76 @@
+"""What a run has learned of its platform's and account's standing, for all other jobs of theirs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from app.clock import utcnow
+from app.limits import circuits, gates
+from app.limits.circuits import Evidence
+from app.limits.gates import Closing
+from app.platforms import PLATFORMS
+from app.publishing.claims import Claim
+from app.publishing.relay import relay
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from workers import transport
+from workers.budget import RunBudget, slow_down_seconds
+from workers.errors import PublishError, RateLimited
+
+
+def take_in(claim: Claim, budget: RunBudget) -> datetime | None:
+    """Write down what the platform has said besides its answer, and whether it answered at all.
+
+    Return until when its circuit is open; None: it is closed.
+    """
+    now = utcnow()
+    heard = transport.heard()
+    if heard is None:
+        return None
+    evidence = Evidence(heard.is_well, heard.is_hang)
+    with transaction() as session:
+        open_until, has_recovered = circuits.note(
+            session, claim.platform, claim.job_id, evidence, now
+        )
+        if budget.posts_max is not None:
+            gates.learn_posts_max(session, claim.account_id, budget.posts_max)
+        for closing, percent in _slow_downs(claim, budget, now):
+            gates.close(session, closing, _busy(claim.platform, percent))
+    if has_recovered:
+        relay(claim.platform, now)
+    return open_until
+
+
+def closing_of(claim: Claim, error: PublishError, until: datetime) -> Closing | None:
+    """Return what a rate limit closes for others: for the account, or for the application.
+
+    Questions as well where it is one on calls. A daily quota of the whole application is one of
+    two: of questions where a question met it, else of uploads.
+    """
+    if not isinstance(error, RateLimited):
+        return None
+    key = claim.platform if error.everyone else claim.account_id
+    is_quota_of_reads = error.everyone and claim.is_at_platform
+    return Closing(key, until, reads=error.calls or is_quota_of_reads)
+
+
+def _slow_downs(claim: Claim, budget: RunBudget, now: datetime) -> list[tuple[Closing, float]]:
+    said = (
+        (claim.account_id, budget.account_percent),
+        (claim.platform, budget.application_percent),
+    )
+    return [
+        (Closing(key, now + timedelta(seconds=slow_down_seconds(percent))), percent)
+        for key, percent in said
+        if slow_down_seconds(percent)
+    ]
+
+
+def _busy(platform: str, percent: float) -> Failure:
+    name = PLATFORMS[platform].name
+    return Failure(
+        "calls_nearly_used_up",
+        "rate_limit",
+        f"{name} says that {percent:.0f} % of the calls are used, so posts are spread out",
+        "Nothing needs to be done: the post goes out by itself, without using an attempt",
+    )

@@ -44,10 +44,16 @@ _FACTS: dict[str, tuple[type, ...]] = {
     "width": (int,),
     "height": (int,),
     "rotation": (int, float),
+    "pixel_ratio": (float,),
     "pixel_format": _OPTIONAL_TEXT,
+    "bit_depth": _OPTIONAL_COUNT,
+    "transfer": _OPTIONAL_TEXT,
     "frame_rate": (float, type(None)),
+    "is_variable_rate": (bool,),
+    "is_interlaced": (bool,),
     "audio_codec": _OPTIONAL_TEXT,
     "audio_channels": _OPTIONAL_COUNT,
+    "audio_layout": _OPTIONAL_TEXT,
     "audio_sample_rate": _OPTIONAL_COUNT,
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.media.boxes import read_layout
+from app.media.layout import read_layout
 from app.media.probe import Probe, ProbeBounds, VideoInvalid, probe
 from app.media.window import BLOCK_BYTES, Window
 from app.storage import Storage, StoredObject

@@ -15,7 +15,7 @@ from app.publishing.claims import Claim
 from app.publishing.outcomes import is_known_post
 from app.storage import Storage
 from workers.platforms.base import Access, Context, Draft, Journal, Upload
-from workers.source import StoreSource
+from workers.source import SourceFile, StoreSource
 
 
 class Content(Protocol):
@@ -40,14 +40,14 @@ class Content(Protocol):
     def platform_options(self) -> Mapping[str, Any]: ...
 
 
-def working_context(claim: Claim, video: Video, access: Access, journal: Journal) -> Context:
+def working_context(claim: Claim, file: SourceFile, access: Access, journal: Journal) -> Context:
     """Return the context of a run that holds the job."""
-    return _context(claim, claim.job_id, video, access, journal)
+    return _context(claim, claim.job_id, file, access, journal)
 
 
 def reading_context(job: PublishJob, video: Video, access: Access) -> Context:
     """Return the context of a look at a post that is live: nothing can be written down."""
-    return _context(job, job.id, video, access, _NoJournal())
+    return _context(job, job.id, SourceFile.of(video), access, _NoJournal())
 
 
 def current_storage() -> Storage:
@@ -58,7 +58,7 @@ def current_storage() -> Storage:
 
 
 def _context(
-    content: Content, job_id: str, video: Video, access: Access, journal: Journal
+    content: Content, job_id: str, file: SourceFile, access: Access, journal: Journal
 ) -> Context:
     composed = compose(
         content.platform, content.caption, content.hashtags, content.platform_options
@@ -69,18 +69,12 @@ def _context(
             text=composed.text,
             title=composed.title,
             privacy=content.privacy_level,
-            duration_seconds=video.duration_seconds or 0.0,
+            duration_seconds=file.duration_seconds,
             marker=job_id,
             share_to_feed=content.share_to_feed,
             options=PLATFORMS[content.platform].native_options(content.platform_options),
         ),
-        source=StoreSource(
-            current_storage(),
-            video.r2_key,
-            etag=video.etag,
-            size=video.file_size or 0,
-            content_type=(video.probe or {}).get("content_type", "video/mp4"),
-        ),
+        source=StoreSource(current_storage(), file),
         journal=journal,
         now=utcnow,
         is_known_post=is_known_post(content.platform, job_id),

@@ -18,6 +18,7 @@ from app.publishing.early import wake_again_if_early
 from app.publishing.errors import CancelRequested, RunStopped, Superseded
 from app.publishing.holding import forget_upload
 from app.publishing.timeline import Failure
+from app.renditions.outcomes import wake_waiting
 from app.states import Step, step_progress
 from workers.errors import PublishError
 from workers.failures import (
@@ -27,6 +28,7 @@ from workers.failures import (
     outcome_unknown,
     workers_lost,
 )
+from workers.fitting import Converting
 from workers.handlers import load_handler
 from workers.lease import LeaseKeeper, Stopping, stop_requested
 from workers.platforms.base import Processing, Published
@@ -39,6 +41,9 @@ logger = logging.getLogger(__name__)
 LOST_RUNS_MAX = 5
 #: A live post whose id or link is still missing is looked at again this soon.
 FOLLOW_UP_FIRST = timedelta(seconds=60)
+
+#: A job that waits for a conversion is woken at its end; it looks by itself only this often.
+CONVERTING_PAUSE = timedelta(seconds=30)
 
 
 class JobFailed(Exception):
@@ -85,7 +90,12 @@ def _work(claim: Claim) -> dict[str, str] | None:
     return None
 
 
-def _settle(claim: Claim, result: Published | Processing) -> dict[str, str] | None:
+def _settle(claim: Claim, result: Published | Processing | Converting) -> dict[str, str] | None:
+    if isinstance(result, Converting):
+        progress = step_progress(Step.OPTIMIZE, result.percent / 100)
+        outcomes.ask_again(claim, utcnow() + CONVERTING_PAUSE, progress=progress)
+        wake_waiting(result.rendition_id, utcnow())  # it may have been done just before
+        return None
     if isinstance(result, Processing):
         due_at = utcnow() + timedelta(seconds=result.again_seconds)
         progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)

@@ -19,6 +19,7 @@ from app.config import Config
 from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
 from app.publishing.transaction import transaction
 from app.queues import QUEUE_NAMES, RESULT_TTL_SECONDS, Run, RunQueue, current_redis
+from app.renditions.removing import prune_renditions
 from app.states import FINAL_STATES
 from workers.contexts import current_storage
 
@@ -70,7 +71,8 @@ def trim(queue_name: str, keep: int, *, is_failure: bool) -> int:
 
 
 def prune(now: datetime) -> None:
-    """Delete what is past its time: jobs, their timelines, notifications, keys, runs, leftovers."""
+    """Delete what is past its time: jobs, their timelines, notifications, keys, runs, converted
+    videos, leftovers."""
     config: Config = current_app.config["SETTINGS"]
     before = now - timedelta(days=config.retention_days)
     while _prune_jobs(before) == BATCH:
@@ -86,6 +88,7 @@ def prune(now: datetime) -> None:
     for name in QUEUE_NAMES:
         trim(name, KEEP_COMPLETED, is_failure=False)
         trim(name, KEEP_FAILED, is_failure=True)
+    prune_renditions(now - timedelta(days=config.rendition_days))
     current_storage().prune_partials(PARTIAL_KEEP.total_seconds())
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from app.models import Rendition, Video
 from app.storage import Storage
 from app.storage import Stream as StoreStream
 from app.storage.errors import ObjectChanged, ObjectMissing, StorageError
@@ -45,34 +47,55 @@ class TranslatedStream:
         self._stream.close()
 
 
+@dataclass(frozen=True)
+class SourceFile:
+    """The very object that a platform gets: the video's own, or one that was made of it."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    content_type: str
+    duration_seconds: float
+
+    @classmethod
+    def of(cls, file: Video | Rendition) -> SourceFile:
+        """Return the object of a video, or of a rendition that is ready."""
+        probe = file.probe or {}
+        return cls(
+            key=file.r2_key or "",
+            etag=file.etag,
+            size_bytes=file.file_size or 0,
+            content_type=probe.get("content_type", "video/mp4"),
+            duration_seconds=probe.get("duration_seconds", file.duration_seconds) or 0.0,
+        )
+
+
 class StoreSource:
     """One object, as it was when it was probed: every range is read of that same version."""
 
-    def __init__(self, storage: Storage, key: str, etag: str, size: int, content_type: str) -> None:
+    def __init__(self, storage: Storage, file: SourceFile) -> None:
         self._storage = storage
-        self._key = key
-        self._etag = etag
-        self._size_bytes = size
-        self._content_type = content_type
+        self._file = file
 
     @property
     def size_bytes(self) -> int:
-        return self._size_bytes
+        return self._file.size_bytes
 
     @property
     def content_type(self) -> str:
-        return self._content_type
+        return self._file.content_type
 
     @property
     def filename(self) -> str:
-        return self._key.rsplit("/", 1)[-1]
+        return self._file.key.rsplit("/", 1)[-1]
 
     @property
     def public_url(self) -> str | None:
         if not self._storage.has_public_links:
             return None
-        return self._storage.signed_get_url(self._key, LINK_SECONDS)
+        return self._storage.signed_get_url(self._file.key, LINK_SECONDS)
 
     def open(self, first: int, length: int) -> TranslatedStream:
         with store_errors():
-            return TranslatedStream(self._storage.open(self._key, first, length, self._etag))
+            file = self._file
+            return TranslatedStream(self._storage.open(file.key, first, length, file.etag))

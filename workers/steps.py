@@ -7,13 +7,13 @@ back to sending only when the platform says that bytes are missing.
 from __future__ import annotations
 
 from app.clock import utcnow
-from app.models import Video
 from app.publishing.claims import Claim
 from app.publishing.holding import begin_step
 from app.states import Step
 from workers import tokens
 from workers.contexts import working_context
 from workers.errors import AccountRefused, TokenExpired, VideoRefused
+from workers.fitting import Converting, begun_file, fit_file, known_file, still_converting
 from workers.journal import RunJournal
 from workers.lease import LeaseKeeper
 from workers.platforms.base import (
@@ -25,10 +25,13 @@ from workers.platforms.base import (
     Published,
     Ready,
 )
-from workers.videos import checked_video, known_video, refuse_unfit
+from workers.source import SourceFile
+from workers.videos import checked_video
+
+Result = Published | Processing | Converting
 
 
-def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper) -> Published | Processing:
+def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper) -> Result:
     """Take the job as far as it goes without waiting; a refused token is renewed once.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
@@ -37,7 +40,9 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper) -> Publish
     if claim.checkpoint is not None:
         upload = handler.upload_type.load(claim.checkpoint)
     journal = RunJournal(claim, keeper, upload)
-    if claim.step is not Step.PROCESS:
+    if claim.step is Step.OPTIMIZE and (converting := still_converting(claim)):
+        return converting
+    if claim.step not in (Step.OPTIMIZE, Step.PROCESS):
         begin_step(claim, Step.TOKEN, utcnow())
     access = tokens.access_for(handler, claim.account_id)
     try:
@@ -51,9 +56,7 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper) -> Publish
         raise
 
 
-def _go_on_renewed(
-    claim: Claim, handler: Handler, journal: RunJournal, access: Access
-) -> Published | Processing:
+def _go_on_renewed(claim: Claim, handler: Handler, journal: RunJournal, access: Access) -> Result:
     try:
         return _go_on(claim, handler, journal, access)
     except TokenExpired as error:
@@ -65,16 +68,16 @@ def _go_on_renewed(
         ) from error
 
 
-def _go_on(
-    claim: Claim, handler: Handler, journal: RunJournal, access: Access
-) -> Published | Processing:
+def _go_on(claim: Claim, handler: Handler, journal: RunJournal, access: Access) -> Result:
     if journal.upload is not None:
-        context = working_context(claim, known_video(claim.video_id), access, journal)
+        context = working_context(claim, known_file(claim), access, journal)
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
             return _process(claim, handler, context, journal, found)
-    video = _fit_video(claim, journal)
-    context = working_context(claim, video, access, journal)
+    file = _fit_file(claim, journal)
+    if isinstance(file, Converting):
+        return file
+    context = working_context(claim, file, access, journal)
     begin_step(claim, Step.UPLOAD, utcnow())
     journal.expect(context.source.size_bytes)
     if journal.upload is None:
@@ -85,17 +88,20 @@ def _go_on(
     return _process(claim, handler, context, journal, Processing(handler.api.poll_seconds))
 
 
-def _fit_video(claim: Claim, journal: RunJournal) -> Video:
-    """Look at the object itself and refuse what the platform would not take."""
-    begin_step(claim, Step.VIDEO, utcnow())
+def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Converting:
+    """Look at the object itself, and have it made anew where the platform would not take it."""
+    is_begun = journal.upload is not None
+    if claim.step is not Step.OPTIMIZE:
+        begin_step(claim, Step.VIDEO, utcnow())
     try:
-        video = checked_video(claim.video_id, must_be_the_same=journal.upload is not None)
+        video = checked_video(claim.video_id, must_be_the_same=is_begun)
     except VideoRefused as error:
         # Another file needs another upload, and nothing is live of one that was never committed.
         raise error if journal.has_committed else error.for_dead_upload()
     begin_step(claim, Step.OPTIMIZE, utcnow())
-    refuse_unfit(claim.platform, video)
-    return video
+    if is_begun:
+        return begun_file(claim, video, may_reopen=not journal.has_committed)
+    return fit_file(claim, video)
 
 
 def _process(

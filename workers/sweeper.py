@@ -18,6 +18,7 @@ from app.ids import new_id
 from app.models import Notification, PublishedPost, PublishJob
 from app.publishing.transaction import transaction
 from app.queues import (
+    ENCODE_QUEUE,
     MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
     QUEUE_NAMES,
@@ -25,15 +26,17 @@ from app.queues import (
     Wake,
     current_redis,
     wake,
+    wake_encode,
     wake_maintenance,
 )
 from app.queues.names import FOLLOW_UP
+from app.renditions.claims import is_any_due
 from app.states import OPEN_STATES, NotificationState
 
 logger = logging.getLogger(__name__)
 #: Rows looked at per platform and sweep: more than a queue of that length needs no help.
 LOOK = 1000
-#: Runs of maintenance that may wait before no more are added.
+#: Runs of maintenance, or of conversions, that may wait before no more are added.
 MAINTENANCE_MAX = 4
 #: There while Redis has not lost its memory since the delayed runs were last put into it.
 MEMORY_KEY = "publish:memory"
@@ -52,10 +55,12 @@ def sweep(now: datetime) -> None:
         connection.set(MEMORY_KEY, "1")
     for platform, queue_name in PUBLISH_QUEUES.items():
         _wake_missing(platform, queue_name, connection, now)
+    if RunQueue(ENCODE_QUEUE, connection).count < MAINTENANCE_MAX and is_any_due(now):
+        wake_encode()
     if RunQueue(MAINTENANCE_QUEUE, connection).count >= MAINTENANCE_MAX:
         return  # nobody works on them, and each of them works on all there is
     config: Config = current_app.config["SETTINGS"]
-    if config.webhook_url and _is_any_due(now):
+    if config.webhook_url and _is_notification_due(now):
         wake_maintenance()
     if _is_follow_up_due(now):
         wake_maintenance(FOLLOW_UP)
@@ -95,7 +100,7 @@ def _swept(job_id: str, platform: str, due_at: datetime) -> Wake:
     return Wake(job_id, platform, due_at, f"s{new_id()}")
 
 
-def _is_any_due(now: datetime) -> bool:
+def _is_notification_due(now: datetime) -> bool:
     with transaction() as session:
         due = exists().where(
             Notification.state == NotificationState.PENDING, Notification.due_at <= now

@@ -22,11 +22,12 @@ from app import create_base
 from app.config import Config
 from app.extensions import db
 from app.ids import new_id
-from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, Run, RunQueue
+from app.queues import ENCODE_QUEUE, MAINTENANCE_QUEUE, PUBLISH_QUEUES, Run, RunQueue
 from app.settings import process_config
 from workers import follow_ups, notify, pipeline
 from workers.background import Repeated
 from workers.lease import stop_requested
+from workers.media import encode
 from workers.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ PULSE_SECONDS = 60
 #: RQ waits for a run 15 seconds less than this, then gives a sign of life and waits again.
 WORKER_TTL_SECONDS = PULSE_SECONDS + 15
 #: What runs call, loaded before the fork so that every child shares it.
-PRELOADED = (pipeline, notify, follow_ups)
+PRELOADED = (pipeline, notify, follow_ups, encode)
 
 
 class PublishWorker(SimpleWorker):
@@ -93,17 +94,20 @@ def main() -> None:
         db.engine.dispose()
 
     def work(number: int) -> None:
-        work_until_stopped(app, config)
+        names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
+        is_encoder = number >= config.worker_concurrency
+        work_until_stopped(
+            app, config, [ENCODE_QUEUE] if is_encoder else [*names, MAINTENANCE_QUEUE]
+        )
 
-    Supervisor(config.worker_concurrency, work).run()
+    Supervisor(config.worker_concurrency + config.encode_concurrency, work).run()
 
 
-def work_until_stopped(app: Flask, config: Config) -> None:
+def work_until_stopped(app: Flask, config: Config, names: list[str]) -> None:
     """Be one RQ worker."""
     # A client of its own: RQ's blocking pop outlasts the time limits of the API's client.
     connection = Redis.from_url(config.redis_url, health_check_interval=30)
-    names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
-    queues = [RunQueue(name, connection) for name in (*names, MAINTENANCE_QUEUE)]
+    queues = [RunQueue(name, connection) for name in names]
     PublishWorker(app, queues, connection).work(
         # RQ tells of every run at INFO; ours are told by the pipeline.
         logging_level="DEBUG" if config.log_level == "DEBUG" else "WARNING",

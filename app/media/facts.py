@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
 #: PQ and HLG: ITU-R BT.2100.
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 

@@ -24,6 +24,7 @@ _SIZE_USED = 0.975
 #: Bits per pixel above which x264 at our quality is hardly ever: less needs two passes.
 _RICH = 0.12
 _POOR = 0.004
+_RGB = ("rgb", "bgr", "gbr", "argb", "abgr", "rgba", "bgra", "0rgb", "0bgr", "pal8")
 _SAMPLE_RATES = (48_000, 44_100)
 
 
@@ -142,7 +143,8 @@ def _pictures(
         frame_rate=frame_rate,
         crf=profile.crf,
         bit_rate_max=profile.bit_rate_max,
-        tone_map=probe.is_hdr,
+        transfer=probe.transfer if probe.is_hdr else None,
+        is_rgb=bool(probe.pixel_format and probe.pixel_format.startswith(_RGB)),
         deinterlace=probe.is_interlaced,
     )
     return _within_size(made, probe.duration_seconds, size_max, sound_rate)

@@ -170,7 +170,9 @@ def _times(container: InputContainer, video: VideoStream, *, is_whole: bool) -> 
     index = video.index_entries
     base = float(video.time_base or 0)
     if not is_whole and container.format.name.startswith("mov"):
-        return [float(index[at].timestamp) * base for at in range(min(len(index), _TIMES_LOOKED_AT))]
+        return [
+            float(index[at].timestamp) * base for at in range(min(len(index), _TIMES_LOOKED_AT))
+        ]
     times, left = [], _TIMES_BYTES
     for packet in container.demux(video):
         if packet.pts is not None:

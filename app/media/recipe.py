@@ -22,7 +22,8 @@ class Pictures:
     """H.264, 8 bits 4:2:0, progressive, of square pixels, upright, at a constant rate.
 
     `frame_rate` is a fraction such as `30000/1001`. `crf` is x264's quality; `bit_rate_max` caps
-    it (bits/s). With `bit_rate`, two passes hit that rate instead. `tone_map`: the source is HDR.
+    it (bits/s). With `bit_rate`, two passes hit that rate instead. `transfer` is the source's
+    where that is HDR and is brought to the range of usual screens. `is_rgb`: the source is.
     """
 
     width: int
@@ -31,7 +32,8 @@ class Pictures:
     crf: int
     bit_rate_max: int
     bit_rate: int | None = None
-    tone_map: bool = False
+    transfer: str | None = None
+    is_rgb: bool = False
     deinterlace: bool = False
 
 

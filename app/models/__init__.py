@@ -6,6 +6,7 @@ from app.models.idempotency_key import IdempotencyKey
 from app.models.notification import Notification
 from app.models.publish_job import PublishJob
 from app.models.published_post import PublishedPost
+from app.models.rendition import Rendition
 from app.models.timeline import TimelineEntry
 from app.models.video import Video
 
@@ -16,6 +17,7 @@ __all__ = [
     "Notification",
     "PublishJob",
     "PublishedPost",
+    "Rendition",
     "TimelineEntry",
     "Video",
 ]

@@ -45,6 +45,8 @@ class Account(Base):
     state_reason: Mapped[str] = mapped_column(String(500), default="")
     #: until when one worker alone may refresh the token
     refreshing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: how long a video the platform takes of it, as it last said; None where it has not
+    video_max_seconds: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

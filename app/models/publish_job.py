@@ -41,6 +41,7 @@ class PublishJob(Base):
         Index("ix_publish_jobs_user_id_id", "user_id", "id"),
         Index("ix_publish_jobs_batch_id", "batch_id"),
         Index("ix_publish_jobs_video_id", "video_id"),
+        Index("ix_publish_jobs_rendition_id", "rendition_id"),
         Index("ix_publish_jobs_finished_at", "finished_at"),
     )
 
@@ -76,6 +77,9 @@ class PublishJob(Base):
     lost_runs: Mapped[int] = mapped_column(default=0)
     #: times that an upload was opened anew within the present attempt
     reopened: Mapped[int] = mapped_column(default=0)
+
+    #: the file made for the platform that goes in place of the video, or is waited for
+    rendition_id: Mapped[str | None] = mapped_column(ForeignKey("renditions.id"))
 
     # Who holds it.
     #: fencing token: raised by each claim; a write of any other number is refused

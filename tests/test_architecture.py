@@ -65,7 +65,7 @@ def test_handler_named_by_the_registry_is_one(platform: str) -> None:
     assert issubclass(getattr(import_module(module), name), Handler)
 
 
-@pytest.mark.parametrize("path", [names.ADVANCE, names.DELIVER, names.FOLLOW_UP])
+@pytest.mark.parametrize("path", [names.ADVANCE, names.DELIVER, names.ENCODE, names.FOLLOW_UP])
 def test_functions_named_by_the_queues_are_there(path: str) -> None:
     module, _, name = path.rpartition(".")
     assert callable(getattr(import_module(module), name))

@@ -54,6 +54,24 @@ class Plan:
     recipe: Recipe | None = None
 
 
+@dataclass(frozen=True)
+class PlatformPlan:
+    """What one platform gets of a file."""
+
+    platform: str
+    plan: Plan
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the platform can get it at all."""
+        return not self.plan.refusals
+
+
+def plans_for(probe: Probe) -> tuple[PlatformPlan, ...]:
+    """Return the plan for every platform, whatever the account."""
+    return tuple(PlatformPlan(platform, plan_for(platform, probe)) for platform in VIDEO_RULES)
+
+
 def plan_for(platform: str, probe: Probe, *, max_duration_seconds: float | None = None) -> Plan:
     """Return the plan for a file; `max_duration_seconds` is the account's own limit, if known."""
     broken = violations(platform, probe, max_duration_seconds=max_duration_seconds)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.media.children import ProbeBounds
 from app.media.facts import Probe, VideoInvalid
-from app.media.isolation import ProbeBounds, ask_child
+from app.media.isolation import ask_child
 from app.media.layout import Layout, read_layout, read_matroska_type, refuse_cut_riff
 from app.media.window import Window
 from app.storage import Storage, StoredObject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from flask import current_app
@@ -15,7 +16,7 @@ from app.publishing.claims import Claim
 from app.publishing.outcomes import is_known_post
 from app.storage import Storage
 from workers.platforms.base import Access, Context, Draft, Journal, Upload
-from workers.source import SourceFile, StoreSource
+from workers.source import SourceFile, StoreSource, cover_of
 
 
 class Content(Protocol):
@@ -78,6 +79,7 @@ def _context(
         journal=journal,
         now=utcnow,
         is_known_post=is_known_post(content.platform, job_id),
+        cover=partial(cover_of, current_storage(), file),
     )
 
 
@@ -88,6 +90,9 @@ class _NoJournal:
         raise AssertionError("a follow-up only reads")
 
     def commit_to_publish(self, upload: Upload) -> NoReturn:
+        raise AssertionError("a follow-up only reads")
+
+    def learn_limit(self, video_max_seconds: int) -> NoReturn:
         raise AssertionError("a follow-up only reads")
 
     def sent(self, total_bytes: int) -> NoReturn:

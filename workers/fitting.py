@@ -141,4 +141,5 @@ def _raise_failed(rendition: Rendition) -> NoReturn:
 
 def _account_limit(account_id: str) -> int | None:
     with transaction() as session:
-        return session.get_one(Account, account_id, populate_existing=True).video_max_seconds
+        account = session.get_one(Account, account_id, populate_existing=True)
+    return account.video_limit_at(utcnow())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from app.accounts import learn_limit
 from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.holding import save_checkpoint, show_progress
@@ -50,6 +51,9 @@ class RunJournal:
         if progress != self._shown:
             self._shown = progress
             show_progress(self._claim, progress)
+
+    def learn_limit(self, video_max_seconds: int) -> None:
+        learn_limit(self._claim.account_id, video_max_seconds, utcnow())
 
     def _store(self, upload: Upload, *, commits: bool) -> None:
         save_checkpoint(self._claim, upload.dump(), utcnow(), commits=commits)

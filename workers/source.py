@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from app.media.facts import VideoInvalid
+from app.media.frames import picture
 from app.models import Rendition, Video
-from app.storage import Storage
+from app.storage import Storage, StoredObject
 from app.storage import Stream as StoreStream
 from app.storage.errors import ObjectChanged, ObjectMissing, StorageError
 from workers.errors import NetworkFailure, VideoRefused
 
 #: How long a signed link given to a platform works: it may queue its download.
 LINK_SECONDS = 6 * 3600
+#: YouTube shows covers of 1280 by 720: https://support.google.com/youtube/answer/72431
+COVER_SIDE = 1280
 
 
 @contextmanager
@@ -68,6 +72,16 @@ class SourceFile:
             content_type=probe.get("content_type", "video/mp4"),
             duration_seconds=probe.get("duration_seconds", file.duration_seconds) or 0.0,
         )
+
+
+def cover_of(storage: Storage, file: SourceFile, at_ms: int) -> bytes | None:
+    """Return the picture at a millisecond as JPEG; None where none can be had."""
+    stored = StoredObject(file.size_bytes, file.etag, file.content_type)
+    with store_errors():
+        try:
+            return picture(storage, file.key, stored, at_ms / 1000, COVER_SIDE)
+        except VideoInvalid:
+            return None
 
 
 class StoreSource:

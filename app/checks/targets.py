@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.accounts.requirements import needs_public_links
+from app.clock import utcnow
 from app.faults import Faults
 from app.media import rules
 from app.media.facts import Probe
@@ -104,7 +105,7 @@ def _plan(values: Mapping[str, Any], video: Video, account: Account | None) -> P
     platform = values.get("platform")
     if probe is None or platform is None:
         return None
-    limit = None if account is None else account.video_max_seconds
+    limit = None if account is None else account.video_limit_at(utcnow())
     return plan_for(platform, probe, max_duration_seconds=limit)
 
 
@@ -113,9 +114,10 @@ def _moment_in_video_faults(values: Mapping[str, Any], video: Video) -> Faults:
     if video.duration_seconds is None:
         return {}
     duration_ms = int(video.duration_seconds * 1000)
+    latest_ms = duration_ms - (values.get("platform") == "INSTAGRAM")  # it wants one within
     options = values.get("platform_options", {})
     return {
         f"platformOptions.{name}": [f"The video ends at {duration_ms} ms."]
-        for name, latest in (("coverTimestampMs", duration_ms), ("thumbOffsetMs", duration_ms - 1))
-        if isinstance(options.get(name), int) and options[name] > latest
+        for name in ("coverTimestampMs", "thumbOffsetMs")
+        if isinstance(options.get(name), int) and options[name] > latest_ms
     }

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("state_reason", sa.String(length=500), nullable=False),
         sa.Column("refreshing_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("video_max_seconds", sa.Integer(), nullable=True),
+        sa.Column("video_max_told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),

@@ -16,6 +16,7 @@ from app import create_base
 from app.queues.scheduler import LEADER_KEY
 from app.settings import process_config
 from bench.processes import process
+from bench.quality import measure_quality
 from bench.release import measure_release
 from bench.uploads import measure_uploads
 from sandbox.redis_server import RedisServer
@@ -59,6 +60,7 @@ def _measure(folder: Path, redis_url: str, sandbox_url: str) -> None:
         while redis.get(LEADER_KEY) is None:
             time.sleep(0.05)
         figures = [*measure_release(app, redis), *measure_uploads(app, sandbox_url, video_dir)]
+    figures += measure_quality()
     print("| figure | median | range |\n|---|---|---|")
     for figure in figures:
         print(figure.line())

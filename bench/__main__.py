@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from app import create_base
-from app.queues.scheduler import LEADER_KEY
+from app.queries.health import is_leader_alive
 from app.settings import process_config
 from bench.processes import process
 from bench.quality import measure_quality
@@ -57,8 +57,9 @@ def _measure(folder: Path, redis_url: str, sandbox_url: str) -> None:
         flask_migrate.upgrade(str(ROOT / "migrations"))
     redis = Redis.from_url(redis_url)
     with process("workers.scheduler"):
-        while redis.get(LEADER_KEY) is None:
-            time.sleep(0.05)
+        with app.app_context():
+            while not is_leader_alive():
+                time.sleep(0.05)
         figures = [*measure_release(app, redis), *measure_uploads(app, sandbox_url, video_dir)]
     figures += measure_quality()
     print("| figure | median | range |\n|---|---|---|")

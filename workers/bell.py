@@ -7,6 +7,9 @@ from redis.connection import Connection
 
 from app.queues.scheduler import BELL_KEY
 
+#: A bell that has not rung for this long is listened to anew: a dead connection would not ring.
+LISTEN_SECONDS = 300.0
+
 
 class Bell:
     """A pending `BLPOP` on a connection of its own.
@@ -15,23 +18,28 @@ class Bell:
     the sleeper goes by its own clock and leaves the command pending for the next sleep.
     """
 
-    def __init__(self, connection: Redis, listen_seconds: float) -> None:
+    def __init__(self, connection: Redis) -> None:
         self._pool = connection.connection_pool
-        self._listen_seconds = listen_seconds
         self._connection: Connection | None = None
 
-    def sleep(self, seconds: float) -> None:
-        """Return after `seconds`, or as soon as somebody rings. Raises `RedisError`."""
+    def sleep(self, seconds: float) -> tuple[str, float] | None:
+        """Return after `seconds`, or as soon as somebody rings: then the queue's name, and the
+        due time of the run that was added. Raises `RedisError`."""
         if self._connection is None:
             self._connection = self._pool.get_connection()
-            self._connection.send_command("BLPOP", BELL_KEY, self._listen_seconds)
+            self._connection.send_command("BLPOP", BELL_KEY, LISTEN_SECONDS)
         try:
-            if self._connection.can_read(max(seconds, 0.0)):
-                self._connection.read_response()
-                self._release()
+            if not self._connection.can_read(max(seconds, 0.0)):
+                return None
+            answer = self._connection.read_response()
+            self._release()
         except BaseException:
             self.close()
             raise
+        if answer is None:
+            return None
+        queue, _, due_at = answer[1].decode().partition(" ")
+        return queue, float(due_at)
 
     def close(self) -> None:
         """Give the pending command up."""

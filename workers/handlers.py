@@ -22,6 +22,7 @@ _APIS: dict[str, Callable[[Config], Api]] = {
         url=config.instagram_graph_url,
         oauth_url=config.instagram_login_url,
         version=config.instagram_graph_version,
+        fetches=config.instagram_video_by == "link",
         poll_seconds=config.instagram_poll_seconds,
     ),
     "YOUTUBE": lambda config: Api(

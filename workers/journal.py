@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from app.accounts import learn_limit
 from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.holding import save_checkpoint, show_progress
+from app.publishing.patience import AWAY
 from app.states import Step, step_progress
 from workers.lease import LeaseKeeper
 from workers.platforms.base import Upload
 
+logger = logging.getLogger(__name__)
 #: Progress is a kindness, not a promise: it is written at most this often.
 PROGRESS_SECONDS = 1.0
 
 
 class RunJournal:
     """The `Journal` of one run. `upload` is the last one saved; `has_committed` is True once
-    the platform may have published it."""
+    the platform may have published it; `may_send` says whether this run may send bytes."""
 
-    def __init__(self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None) -> None:
+    def __init__(
+        self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None, *, may_send: bool = True
+    ) -> None:
         self._claim = claim
         self._keeper = keeper
         self._size_bytes = 0
         self._shown = 0
         self._shown_at = time.monotonic()
         self.upload = upload
+        self.may_send = may_send
         self.has_committed = claim.committed_at is not None
 
     def expect(self, size_bytes: int) -> None:
@@ -34,8 +40,10 @@ class RunJournal:
         self._size_bytes = size_bytes
 
     def save(self, upload: Upload) -> None:
-        self._keeper.check()
+        # What the platform has given is kept even by a worker that must stop: it may never be
+        # told again, and whoever goes on needs it.
         self._store(upload, commits=False)
+        self._keeper.check()
 
     def commit_to_publish(self, upload: Upload) -> None:
         self._keeper.check()
@@ -50,7 +58,14 @@ class RunJournal:
         progress = step_progress(Step.UPLOAD, total_bytes / self._size_bytes)
         if progress != self._shown:
             self._shown = progress
+            self._show(progress)
+
+    def _show(self, progress: int) -> None:
+        try:
             show_progress(self._claim, progress)
+        except AWAY as exc:
+            # The bytes go on: an upload is not broken off because nobody can be told of it.
+            logger.warning("progress not shown: %s", type(exc).__name__)
 
     def learn_limit(self, video_max_seconds: int) -> None:
         learn_limit(self._claim.account_id, video_max_seconds, utcnow())

@@ -1,93 +1,136 @@
-"""Leading: one scheduler process releases the delayed runs, the others stand by.
+"""Leading: one scheduler process releases the delayed runs and sweeps, the others stand by.
 
-Who leads, what is due and when to look again are settled by one script on the server. So a run
-is either still delayed or queued, never both and never neither, whatever moment the leader dies
-at; one that was paused and is no longer the leader can release nothing; and an idle system costs
-one command per look.
+The office is a row of the database: a sign of life there costs nothing, and in Redis it would be
+most of what an idle service is billed for. No clock is compared with another machine's: whoever
+stands by watches the row, and takes over when it has not changed for a term by his own clock; a
+leader that could not renew for a term, by its own, no longer leads. The number of a term is a
+fencing token: Redis releases nothing for an earlier one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import logging
+import threading
+import time
 
-from redis import Redis
-from rq.utils import utcformat
+from flask import Flask
+from sqlalchemy import update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
+from app.clock import utcnow
 from app.ids import new_id
-from app.queues import PostScheduler, Run
-from app.queues.scheduler import LEADER_KEY, NEXT_KEY
+from app.models import SchedulerTerm
+from app.publishing.transaction import transaction
 
-#: A leader that died has lost its office after this; a standby looks within the rest of 10 s.
-TERM_SECONDS = 7.0
-RELEASE_BATCH = 1000
-
-# KEYS: leader, next, then the delayed runs and the queue of each queue in turn.
-# ARGV: token, term in ms, now, batch size, run key prefix, now as RQ writes it.
-# Takes or extends the office, moves up to a batch of due runs of each queue, in due order, and
-# sets the next due time: a client that adds an earlier run is seen here or rings the bell.
-_TURN = """
-local leader = redis.call('GET', KEYS[1])
-if leader and leader ~= ARGV[1] then return {0, ''} end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-local earliest = nil
-for i = 3, #KEYS, 2 do
-  local due = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', ARGV[3], 'LIMIT', 0, ARGV[4])
-  for _, id in ipairs(due) do
-    local key = ARGV[5] .. id
-    if redis.call('EXISTS', key) == 1 then
-      redis.call('HSET', key, 'status', 'queued', 'enqueued_at', ARGV[6])
-      redis.call('RPUSH', KEYS[i + 1], id)
-    end
-  end
-  if #due > 0 then redis.call('ZREM', KEYS[i], unpack(due)) end
-  local first = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')
-  if first[2] and (not earliest or tonumber(first[2]) < tonumber(earliest)) then
-    earliest = first[2]
-  end
-end
-redis.call('SET', KEYS[2], earliest or 'inf')
-return {1, earliest or ''}
-"""
-
-# KEYS: leader. ARGV: token.
-_RESIGN = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What came of a turn: whether we lead, and when the next run is due (epoch seconds)."""
-
-    leads: bool
-    next_due: float | None
+logger = logging.getLogger(__name__)
+#: A leader that died has lost its office after this, and a standby looks this often.
+TERM_SECONDS = 6.0
+RENEW_SECONDS = 2.0
+NAME = "leader"
 
 
 class Leadership:
-    """One process's claim to lead, with a token of its own."""
+    """One process's claim to lead. `renew` is called every `RENEW_SECONDS` from one thread;
+    `term` may be asked from any."""
 
-    def __init__(self, connection: Redis, schedulers: Sequence[PostScheduler]) -> None:
-        self.token = new_id()
-        self._keys = [LEADER_KEY, NEXT_KEY]
-        for scheduler in schedulers:
-            self._keys += [scheduler.scheduled_jobs_key, scheduler.queue.key]
-        self._turn = connection.register_script(_TURN)
-        self._resign = connection.register_script(_RESIGN)
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._id = new_id()
+        self._lock = threading.Lock()
+        self._number = 0
+        self._renewed_at = -TERM_SECONDS
+        #: what the row said when it last changed, and when that was, by our own clock
+        self._watched: tuple[int, int] | None = None
+        self._changed_at = 0.0
 
-    def take_turn(self, now: datetime) -> Turn:
-        """Become or stay the leader for another term and release what is due, a batch at most.
+    @property
+    def term(self) -> int | None:
+        """The number of our term, or None while we do not lead."""
+        with self._lock:
+            is_over = time.monotonic() - self._renewed_at >= TERM_SECONDS
+            return None if is_over or not self._number else self._number
 
-        Where more is due, `next_due` is not later than `now`. Raises `RedisError`.
-        """
-        now_seconds, term_ms = repr(now.timestamp()), int(TERM_SECONDS * 1000)
-        args: list[str | int] = [self.token, term_ms, now_seconds, RELEASE_BATCH]
-        args += [Run.redis_job_namespace_prefix, utcformat(now)]
-        leads, next_due = self._turn(keys=self._keys, args=args)
-        return Turn(bool(leads), float(next_due) if next_due else None)
+    def renew(self) -> bool:
+        """Stay or become the leader; tell whether we lead now."""
+        began_at = time.monotonic()
+        try:
+            with self._app.app_context(), transaction() as session:
+                number = self._renew_row(session, began_at)
+        except SQLAlchemyError as exc:
+            logger.warning("leadership not renewed: %s", type(exc).__name__)
+            return self.term is not None
+        with self._lock:
+            if number and number != self._number:
+                logger.info("this scheduler leads now")
+            self._number = number
+            if number:
+                self._renewed_at = began_at
+        return bool(number)
 
     def resign(self) -> None:
         """Let another process lead at once."""
-        self._resign(keys=[LEADER_KEY], args=[self.token])
+        with self._lock:
+            number, self._number = self._number, 0
+        if not number:
+            return
+        try:
+            with self._app.app_context(), transaction() as session:
+                row = session.get(SchedulerTerm, NAME, populate_existing=True)
+                if row is not None and row.holder == self._id:
+                    _write(session, row, holder="")
+        except SQLAlchemyError as exc:
+            logger.warning("leadership not handed over: %s", type(exc).__name__)
+
+    def _renew_row(self, session: Session, now: float) -> int:
+        """Return the number of our term; 0 where another leads."""
+        row = session.get(SchedulerTerm, NAME, populate_existing=True)
+        if row is None:
+            return self._found(session)
+        if row.holder == self._id:
+            return row.number if _write(session, row, renewals=row.renewals + 1) else 0
+        seen = (row.number, row.renewals)
+        if seen != self._watched:
+            self._watched, self._changed_at = seen, now
+        if row.holder and now - self._changed_at < TERM_SECONDS:
+            return 0
+        number = max(row.number + 1, _first_number())
+        taken = _write(session, row, number=number, holder=self._id, renewals=0)
+        return number if taken else 0
+
+    def _found(self, session: Session) -> int:
+        """Be the first leader ever, unless another process is faster."""
+        number = _first_number()
+        first = SchedulerTerm(
+            name=NAME, number=number, renewals=0, holder=self._id, renewed_at=utcnow()
+        )
+        try:
+            with session.begin_nested():
+                session.add(first)
+        except IntegrityError:
+            return 0
+        return number
+
+
+def _first_number() -> int:
+    """Return a number above those of a database that was there before this one: Redis may
+    remember its terms."""
+    return int(time.time())
+
+
+def _write(session: Session, row: SchedulerTerm, **values: int | str) -> bool:
+    """Change the row, unless somebody else has changed it since it was read."""
+    changed = session.execute(
+        update(SchedulerTerm)
+        .where(
+            SchedulerTerm.name == NAME,
+            SchedulerTerm.number == row.number,
+            SchedulerTerm.renewals == row.renewals,
+            SchedulerTerm.holder == row.holder,
+        )
+        .values(renewed_at=utcnow(), **values)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(changed, CursorResult)
+    return changed.rowcount == 1

@@ -1,6 +1,8 @@
-"""The one RQ function for posts: take the row that is due, do what comes next, write it down.
+"""What runs do for posts: take the row that is due, do what comes next, write it down.
 
-Handlers and steps raise; only this module catches, decides (`workers.retry`) and records.
+`advance` is the function of RQ's runs. `poll` is the look at a job that the platform processes,
+which the worker that sent the bytes calls by itself. Handlers and steps raise; only this module
+catches, decides (`workers.retry`) and records.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.clock import utcnow
 from app.publishing import outcomes
-from app.publishing.claims import Claim, claim_next
+from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
 from app.publishing.early import wake_again_if_early
 from app.publishing.errors import CancelRequested, RunStopped, Superseded
 from app.publishing.holding import forget_upload
@@ -30,11 +32,11 @@ from workers.failures import (
 )
 from workers.fitting import Converting
 from workers.handlers import load_handler
+from workers.kept_runs import keep_completed, keep_failed
 from workers.lease import LeaseKeeper, Stopping, stop_requested
-from workers.platforms.base import Processing, Published
-from workers.retention import keep_run
+from workers.platforms.base import Processing
 from workers.retry import Action, Backoff, Decision, Situation, decide
-from workers.steps import publish_once
+from workers.steps import Result, UploadNeeded, publish_once
 
 logger = logging.getLogger(__name__)
 #: Workers that may be lost on one attempt: after that the job itself is what kills them.
@@ -46,30 +48,45 @@ FOLLOW_UP_FIRST = timedelta(seconds=60)
 CONVERTING_PAUSE = timedelta(seconds=30)
 
 
-class JobFailed(Exception):
-    """Raised at the end of a run whose job failed, so that RQ lists it among the failed."""
-
-
-def advance(platform: str, due_job_id: str) -> dict[str, str] | None:
-    """Work on the due row of a platform that should go first; a run's only function.
+def advance(platform: str, due_job_id: str) -> None:
+    """Work on the due row of a platform that should go first.
 
     `due_job_id` is the row whose time had come; another of the same platform may go first, and
-    its own wake-up then finds this one. Safe to call twice, late, or with nothing to do. Return
-    what became of the job, for RQ's result, when this run ended it. Raises `JobFailed`.
+    its own wake-up then finds this one. Safe to call twice, late, or with nothing to do.
     """
     if stop_requested.is_set():
-        return None  # the row is due, so the sweeper or another worker wakes for it again
+        return  # the row is due, so the sweeper or another worker wakes for it again
     claim = claim_next(platform, utcnow())
     if claim is None:
         wake_again_if_early(due_job_id, utcnow())
-        return None
+        return
+    _work_on(claim)
+
+
+def poll(platform: str, job_id: str) -> None:
+    """Ask the platform once how a job's upload is doing, where the time has come for it."""
+    if stop_requested.is_set():
+        return
+    claim = claim_polled(job_id, utcnow())
+    if claim is None:
+        wake_again_if_early(job_id, utcnow())
+        return
+    _work_on(claim, may_send=False)
+
+
+def release_lost(job_id: str, run_number: int) -> None:
+    """Let a job go on at once whose worker has died: its lease need not end by itself."""
+    end_lease(job_id, run_number, utcnow())
+
+
+def _work_on(claim: Claim, *, may_send: bool = True) -> None:
+    _tell_parent(claim)
     hopeless = _hopeless(claim)
     if hopeless is not None:
-        return _fail(claim, hopeless)
+        _fail(claim, hopeless)
+        return
     try:
-        return _work(claim)
-    except JobFailed:
-        raise
+        _work(claim, may_send)
     except Exception as bug:
         if isinstance(bug, SQLAlchemyError) and not isinstance(bug, (DataError, IntegrityError)):
             # With the database away nothing can be written: the lease ends, the row is due again.
@@ -78,29 +95,35 @@ def advance(platform: str, due_job_id: str) -> dict[str, str] | None:
         raise
 
 
-def _work(claim: Claim) -> dict[str, str] | None:
+def _tell_parent(claim: Claim) -> None:
+    """Let the worker's parent know what this child holds, in case it dies."""
+    parent = current_app.extensions.get("short_waits")
+    if parent is not None:
+        parent.hold(claim.job_id, claim.run)
+
+
+def _work(claim: Claim, may_send: bool) -> None:
     try:
         with LeaseKeeper(_app(), claim) as keeper:
-            result = publish_once(claim, load_handler(claim.platform), keeper)
-        return _settle(claim, result)
+            result = publish_once(claim, load_handler(claim.platform), keeper, may_send=may_send)
+        _settle(claim, result)
     except RunStopped as stopped:
         _stop(claim, stopped)
     except PublishError as error:
-        return _settle_error(claim, error)
-    return None
+        _settle_error(claim, error)
 
 
-def _settle(claim: Claim, result: Published | Processing | Converting) -> dict[str, str] | None:
+def _settle(claim: Claim, result: Result) -> None:
     if isinstance(result, Converting):
         progress = step_progress(Step.OPTIMIZE, result.percent / 100)
         outcomes.ask_again(claim, utcnow() + CONVERTING_PAUSE, progress=progress)
         wake_waiting(result.rendition_id, utcnow())  # it may have been done just before
-        return None
+        return
     if isinstance(result, Processing):
         due_at = utcnow() + timedelta(seconds=result.again_seconds)
         progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
         outcomes.ask_again(claim, due_at, progress=progress)
-        return None
+        return
     now = utcnow()
     outcomes.complete(
         claim,
@@ -111,13 +134,12 @@ def _settle(claim: Claim, result: Published | Processing | Converting) -> dict[s
         follow_up_at=now + FOLLOW_UP_FIRST if result.follow_up else None,
     )
     logger.info("published", extra={"jobId": claim.job_id, "platform": claim.platform})
-    keep_run(claim.remove_on_complete, is_failure=False)
-    return {"jobId": claim.job_id, "state": "completed", "platformPostId": result.post_id or ""}
+    keep_completed(claim, {"platformPostId": result.post_id or "", "url": result.url or ""})
 
 
 def _stop(claim: Claim, stopped: RunStopped) -> None:
     try:
-        if isinstance(stopped, Stopping):
+        if isinstance(stopped, (Stopping, UploadNeeded)):
             outcomes.hand_back(claim, utcnow())
         elif isinstance(stopped, CancelRequested):
             outcomes.cancelled(claim, utcnow())
@@ -128,7 +150,7 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
         _stop(claim, since)
 
 
-def _settle_error(claim: Claim, error: PublishError) -> dict[str, str] | None:
+def _settle_error(claim: Claim, error: PublishError) -> None:
     """Do what `workers.retry` decides. A lease lost meanwhile leaves all to the new holder."""
     now = utcnow()
     logger.info(
@@ -136,15 +158,12 @@ def _settle_error(claim: Claim, error: PublishError) -> dict[str, str] | None:
         extra={"jobId": claim.job_id, "platform": claim.platform, "code": error.code},
     )
     try:
-        return _act(claim, error, decide(error, _situation(claim), now), now)
+        _act(claim, error, decide(error, _situation(claim), now), now)
     except RunStopped as stopped:
         _stop(claim, stopped)
-    return None
 
 
-def _act(
-    claim: Claim, error: PublishError, decision: Decision, now: datetime
-) -> dict[str, str] | None:
+def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
     failure = failure_of(error)
     if decision.action is Action.TRY_AGAIN:
         outcomes.try_again(claim, failure, decision.at, now)
@@ -156,10 +175,9 @@ def _act(
         forget_upload(claim)
         outcomes.hand_back(claim, now)
     elif decision.action is Action.GIVE_UP_UNKNOWN:
-        return _fail(claim, outcome_unknown(failure))
+        _fail(claim, outcome_unknown(failure))
     else:
-        return _fail(claim, failure, upload_is_dead=error.upload_is_dead)
-    return None
+        _fail(claim, failure, upload_is_dead=error.upload_is_dead)
 
 
 def _situation(claim: Claim) -> Situation:
@@ -173,12 +191,9 @@ def _situation(claim: Claim) -> Situation:
     )
 
 
-def _fail(claim: Claim, failure: Failure, *, upload_is_dead: bool = False) -> dict[str, str] | None:
+def _fail(claim: Claim, failure: Failure, *, upload_is_dead: bool = False) -> None:
     outcomes.fail(claim, failure, utcnow(), upload_is_dead=upload_is_dead)
-    if keep_run(claim.remove_on_fail, is_failure=True):
-        # RQ keeps and logs the whole chain of errors, and those of HTTP libraries name URLs.
-        raise JobFailed(f"{claim.job_id}: {failure.code}: {failure.message}") from None
-    return None
+    keep_failed(claim, f"{failure.code}: {failure.message}")
 
 
 def _fail_internal(claim: Claim, bug: Exception) -> None:

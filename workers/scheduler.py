@@ -1,7 +1,8 @@
 """The scheduler process: `python -m workers.scheduler`. One leads, the others stand by.
 
 The leader sleeps until the next delayed run is due or an earlier one arrives, and releases what
-is due. Beside that, in a thread, it sweeps and prunes.
+is due. Two threads beside that: one stays the leader, the other fetches what comes near out of
+the database, sweeps and prunes.
 """
 
 from __future__ import annotations
@@ -22,22 +23,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_base
 from app.clock import utcnow
-from app.queues import QUEUE_NAMES, PostScheduler
+from app.queues import QUEUE_NAMES, Deposed, PostScheduler, connect_redis
 from app.settings import process_config
 from app.storage.errors import StorageError
 from workers.bell import Bell
-from workers.leadership import TERM_SECONDS, Leadership
+from workers.leadership import RENEW_SECONDS, Leadership
 from workers.retention import prune
-from workers.sweeper import sweep
+from workers.sweeper import Sweeper
 
 logger = logging.getLogger(__name__)
-#: The longest sleep of the leader, so that its term is extended in time.
-TICK_SECONDS = TERM_SECONDS - 2
-#: How often a standby looks whether there is a leader.
-STANDBY_SECONDS = 10 - TERM_SECONDS
-#: The bell's command outlives many sleeps, and is sent anew only this often.
-LISTEN_SECONDS = 600.0
-SWEEP_SECONDS = 15.0
+#: The longest sleep of the leader, so that it soon notices that it leads no more.
+TICK_SECONDS = 1.0
+SWEEP_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0
 REDIS_AWAY_SECONDS = 1.0
 ANSWER_SECONDS = 10.0
@@ -52,55 +49,89 @@ class SchedulerProcess:
 
     def __init__(self, app: Flask, connection: Redis) -> None:
         self._app = app
-        schedulers = [PostScheduler(name, connection) for name in QUEUE_NAMES]
-        self._leadership = Leadership(connection, schedulers)
-        self._bell = Bell(connection, LISTEN_SECONDS)
+        self._schedulers = {name: PostScheduler(name, connection) for name in QUEUE_NAMES}
+        self._leadership = Leadership(app)
+        self._bell = Bell(connection)
+        self._sweeper = Sweeper()
         self._leads = threading.Event()
         self._stopping = threading.Event()
+        #: Queue → when to look at it again (epoch seconds); empty while we do not lead.
+        self._next_due: dict[str, float] = {}
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT, then hand the leadership over at once."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        chores = threading.Thread(target=self._do_chores, name="chores", daemon=True)
-        chores.start()
+        threads = [
+            threading.Thread(target=work, name=work.__name__, daemon=True)
+            for work in (self._lead, self._do_chores)
+        ]
+        for thread in threads:
+            thread.start()
         try:
             while not self._stopping.is_set():
                 self._turn_or_wait()
         except _Stopped:
             pass
-        self._resign()
+        self._bell.close()
+        threads[0].join(RENEW_SECONDS)
+        self._leadership.resign()
 
     def _turn_or_wait(self) -> None:
         try:
             self._turn()
+        except Deposed:
+            self._step_down()
+            self._stopping.wait(RENEW_SECONDS)
         except RedisError as exc:
-            self._leads.clear()
-            # Its connection may be dead without knowing it: on that nobody can ring.
+            # Its connection may be dead without knowing it: on that nobody can ring. And what
+            # Redis remembers is unknown, so every queue is looked at again.
             self._bell.close()
+            self._next_due.clear()
             logger.warning("Redis does not answer: %s", type(exc).__name__)
             self._stopping.wait(REDIS_AWAY_SECONDS)
 
     def _turn(self) -> None:
-        turn = self._leadership.take_turn(utcnow())
-        if not turn.leads:
-            self._leads.clear()
-            self._bell.close()  # a command still pending would take the leader's rings
-            self._stopping.wait(STANDBY_SECONDS)
+        term = self._leadership.term
+        if term is None:
+            self._step_down()
+            self._leads.wait(RENEW_SECONDS)
             return
-        if not self._leads.is_set():
-            logger.info("this scheduler leads now")
-            self._leads.set()
-        pause = TICK_SECONDS if turn.next_due is None else turn.next_due - time.time()
-        if pause > 0:
-            self._bell.sleep(min(pause, TICK_SECONDS))
+        if not self._next_due:
+            self._next_due = dict.fromkeys(self._schedulers, 0.0)
+        for name, due in self._next_due.items():
+            if due <= time.time():
+                released = self._schedulers[name].release(term, utcnow())
+                self._next_due[name] = released.next_due or float("inf")
+        self._sleep()
+
+    def _sleep(self) -> None:
+        pause = min(self._next_due.values()) - time.time()
+        if pause <= 0:
+            return
+        rung = self._bell.sleep(min(pause, TICK_SECONDS))
+        if rung is not None and rung[0] in self._next_due:
+            name, due = rung
+            self._next_due[name] = min(self._next_due[name], due)
+
+    def _step_down(self) -> None:
+        self._next_due.clear()
+        self._bell.close()  # a command still pending would take the leader's rings
+
+    def _lead(self) -> None:
+        while not self._stopping.is_set():
+            if self._leadership.renew():
+                self._leads.set()
+            else:
+                self._leads.clear()
+            self._stopping.wait(RENEW_SECONDS)
 
     def _do_chores(self) -> None:
         prune_at = time.monotonic() + random.uniform(0, 60)
         while not self._stopping.is_set():
             # At different moments in different processes and hours, so that nothing is in step.
             self._leads.wait()
-            self._chore("sweep", sweep)
+            self._chore("sweep", self._sweeper.sweep)
             if time.monotonic() >= prune_at:
                 self._chore("prune", prune)
                 prune_at = time.monotonic() + PRUNE_SECONDS
@@ -123,21 +154,12 @@ class SchedulerProcess:
             self._stopping.set()
             raise _Stopped
 
-    def _resign(self) -> None:
-        self._bell.close()
-        try:
-            self._leadership.resign()
-        except RedisError as exc:
-            logger.warning("leadership not handed over: %s", type(exc).__name__)
-
 
 def main() -> None:
     """Start the process and stay until told to stop."""
     config = process_config()
     app = create_base(config)
-    connection = Redis.from_url(
-        config.redis_url, socket_connect_timeout=5, socket_timeout=ANSWER_SECONDS
-    )
+    connection = connect_redis(config.redis_url, answer_seconds=ANSWER_SECONDS)
     SchedulerProcess(app, connection).run()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from app.clock import utcnow
 from app.publishing.claims import Claim
+from app.publishing.errors import RunStopped
 from app.publishing.holding import begin_step
 from app.states import Step
 from workers import tokens
@@ -31,15 +32,22 @@ from workers.videos import checked_video
 Result = Published | Processing | Converting
 
 
-def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper) -> Result:
+class UploadNeeded(RunStopped):
+    """Raised when a look finds that bytes are missing: sending them is not for a look to do."""
+
+
+def publish_once(
+    claim: Claim, handler: Handler, keeper: LeaseKeeper, *, may_send: bool = True
+) -> Result:
     """Take the job as far as it goes without waiting; a refused token is renewed once.
 
+    Without `may_send` it is only a look at what the platform has, and what follows from that.
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
     upload = None
     if claim.checkpoint is not None:
         upload = handler.upload_type.load(claim.checkpoint)
-    journal = RunJournal(claim, keeper, upload)
+    journal = RunJournal(claim, keeper, upload, may_send=may_send)
     if claim.step is Step.OPTIMIZE and (converting := still_converting(claim)):
         return converting
     if claim.step not in (Step.OPTIMIZE, Step.PROCESS):
@@ -74,6 +82,8 @@ def _go_on(claim: Claim, handler: Handler, journal: RunJournal, access: Access) 
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
             return _process(claim, handler, context, journal, found)
+    if not journal.may_send:
+        raise UploadNeeded(claim.job_id)
     file = _fit_file(claim, journal)
     if isinstance(file, Converting):
         return file

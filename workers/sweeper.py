@@ -1,17 +1,21 @@
 """Finding what fell through: rows that are due without a wake-up on the way. Leader only.
 
 A wake-up carries nothing, so lost ones are made good by number: where fewer runs are queued
-than rows are due, the difference is queued again. One indexed count and one LLEN per platform.
+than rows are due, the difference is queued again. Rows that come near are brought to Redis, and
+all of them once more after it has lost its memory. Each look is a short walk along an index, and
+Redis is asked nothing while the database has nothing for it.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 
 from flask import current_app
 from redis import Redis
-from sqlalchemy import exists, select
+from rq.defaults import RQ_KEY_PREFIX
+from sqlalchemy import exists, select, tuple_
 
 from app.config import Config
 from app.ids import new_id
@@ -19,6 +23,7 @@ from app.models import Notification, PublishedPost, PublishJob
 from app.publishing.transaction import transaction
 from app.queues import (
     ENCODE_QUEUE,
+    HORIZON,
     MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
     QUEUE_NAMES,
@@ -29,81 +34,142 @@ from app.queues import (
     wake_encode,
     wake_maintenance,
 )
-from app.queues.names import FOLLOW_UP
+from app.queues.names import DELIVER, FOLLOW_UP
 from app.renditions.claims import is_any_due
-from app.states import OPEN_STATES, NotificationState
+from app.states import OPEN_STATES, JobState, NotificationState
 
 logger = logging.getLogger(__name__)
 #: Rows looked at per platform and sweep: more than a queue of that length needs no help.
 LOOK = 1000
-#: Runs of maintenance, or of conversions, that may wait before no more are added.
+#: A row due for less than this is left to the wake-up that is on its way.
+GRACE = timedelta(seconds=1)
+#: Runs of maintenance that may wait before no more are added.
 MAINTENANCE_MAX = 4
 #: There while Redis has not lost its memory since the delayed runs were last put into it.
-MEMORY_KEY = "publish:memory"
+MEMORY_KEY = f"{RQ_KEY_PREFIX}:publish:memory"
+#: How often it is asked for that while there is anything it could have lost.
+REMEMBER_SECONDS = 20.0
+#: Rows that wait; the second condition is that of their index.
+_WAITING = (PublishJob.state == JobState.WAITING, PublishJob.state.in_(OPEN_STATES))
+#: How far apart the fetches of upcoming rows may lie: always well within the horizon.
+FETCH_EVERY = HORIZON / 6
+#: Clocks differ: what a client should have put into Redis is fetched again for this long.
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
-def sweep(now: datetime) -> None:
-    """Queue what is due and not queued, and rebuild the delayed runs after a loss of Redis.
+class Sweeper:
+    """Sweeps, and remembers up to when rows were brought to Redis, `page` of them at a time."""
 
-    Raises `RedisError` and `SQLAlchemyError`: the next sweep tries again.
-    """
-    connection = current_redis()
-    if not connection.exists(MEMORY_KEY):
-        queues = [RunQueue(name, connection).key for name in QUEUE_NAMES]
-        connection.sadd(RunQueue.redis_queues_keys, *queues)  # what rq-dashboard lists
-        _rebuild_delayed(now)
-        connection.set(MEMORY_KEY, "1")
-    for platform, queue_name in PUBLISH_QUEUES.items():
-        _wake_missing(platform, queue_name, connection, now)
-    if RunQueue(ENCODE_QUEUE, connection).count < MAINTENANCE_MAX and is_any_due(now):
-        wake_encode()
-    if RunQueue(MAINTENANCE_QUEUE, connection).count >= MAINTENANCE_MAX:
-        return  # nobody works on them, and each of them works on all there is
-    config: Config = current_app.config["SETTINGS"]
-    if config.webhook_url and _is_notification_due(now):
-        wake_maintenance()
-    if _is_follow_up_due(now):
-        wake_maintenance(FOLLOW_UP)
+    def __init__(self, *, remember_seconds: float = REMEMBER_SECONDS, page: int = LOOK) -> None:
+        self._remember_seconds = remember_seconds
+        self._page = page
+        self._fetched_until: datetime | None = None
+        self._remembered_at = -remember_seconds
+
+    def sweep(self, now: datetime) -> None:
+        """Queue what is due and not queued, and bring what comes near to Redis.
+
+        Raises `RedisError` and `SQLAlchemyError`: the next sweep tries again.
+        """
+        connection = current_redis()
+        for platform, queue_name in PUBLISH_QUEUES.items():
+            _wake_missing(platform, queue_name, connection, now)
+        self._fetch_upcoming(connection, now)
+        _wake_maintenance(connection, now)
+        if is_any_due(now - GRACE) and RunQueue(ENCODE_QUEUE, connection).count < MAINTENANCE_MAX:
+            wake_encode()
+
+    def _fetch_upcoming(self, connection: Redis, now: datetime) -> None:
+        if not self._is_remembered(connection, now):
+            self._fetched_until = None
+        until = now + HORIZON
+        done = self._fetched_until
+        if done is not None and until - done < FETCH_EVERY:
+            return
+        since = now if done is None else done - CLOCKS_DIFFER
+        _wake_between(since, until, now, self._page)
+        self._fetched_until = until
+
+    def _is_remembered(self, connection: Redis, now: datetime) -> bool:
+        """Tell whether Redis still has what was put into it, as far as that matters."""
+        if time.monotonic() - self._remembered_at < self._remember_seconds:
+            return True
+        if self._fetched_until is not None and not _is_any_upcoming(now):
+            return True
+        is_there = bool(connection.exists(MEMORY_KEY))
+        if not is_there:
+            queues = [RunQueue(name, connection).key for name in QUEUE_NAMES]
+            connection.sadd(RunQueue.redis_queues_keys, *queues)  # what rq-dashboard lists
+            connection.set(MEMORY_KEY, "1")
+        self._remembered_at = time.monotonic()
+        return is_there
 
 
 def _wake_missing(platform: str, queue_name: str, connection: Redis, now: datetime) -> None:
     with transaction() as session:
-        query = select(PublishJob.id).where(
+        query = select(PublishJob.id, PublishJob.due_at).where(
             PublishJob.platform == platform,
             PublishJob.state.in_(OPEN_STATES),
-            PublishJob.due_at <= now,
+            PublishJob.due_at <= now - GRACE,
         )
-        due = session.scalars(query.limit(LOOK)).all()
+        due = session.execute(query.limit(LOOK)).all()
     if not due:
         return
     missing = len(due) - RunQueue(queue_name, connection).count
     if missing > 0:
         logger.warning("%s rows of %s were due without a wake-up", missing, platform)
-        wake([_swept(job_id, platform, now) for job_id in due[:missing]])
+        found = [(job_id, at) for job_id, at in due[:missing] if at is not None]
+        wake([Wake(job_id, platform, at, f"s{new_id()}") for job_id, at in found], now)
 
 
-def _rebuild_delayed(now: datetime) -> None:
-    last_id = ""
+def _is_any_upcoming(now: datetime) -> bool:
+    with transaction() as session:
+        upcoming = exists().where(
+            *_WAITING, PublishJob.due_at > now, PublishJob.due_at <= now + HORIZON
+        )
+        return bool(session.scalar(select(upcoming)))
+
+
+def _wake_between(since: datetime, until: datetime, now: datetime, page: int) -> None:
+    """Schedule a run for every waiting row of a span; for one that has one it changes nothing."""
+    last_due, last_id = since, ""
     while True:
-        with transaction() as session:
-            query = select(PublishJob.id, PublishJob.platform, PublishJob.due_at).where(
-                PublishJob.state.in_(OPEN_STATES), PublishJob.due_at > now, PublishJob.id > last_id
+        query = (
+            select(PublishJob.id, PublishJob.platform, PublishJob.due_at, PublishJob.wake_number)
+            .where(
+                *_WAITING,
+                tuple_(PublishJob.due_at, PublishJob.id) > tuple_(last_due, last_id),
+                PublishJob.due_at <= until,
             )
-            rows = session.execute(query.order_by(PublishJob.id).limit(LOOK)).all()
-        wake([_swept(job_id, platform, due_at or now) for job_id, platform, due_at in rows])
-        if len(rows) < LOOK:
+            .order_by(PublishJob.due_at, PublishJob.id)
+            .limit(page)
+        )
+        with transaction() as session:
+            rows = session.execute(query).all()
+        wake([Wake(row.id, row.platform, row.due_at or now, row.wake_number) for row in rows], now)
+        if len(rows) < page:
             return
-        last_id = rows[-1][0]
+        last_due, last_id = rows[-1].due_at or until, rows[-1].id
 
 
-def _swept(job_id: str, platform: str, due_at: datetime) -> Wake:
-    return Wake(job_id, platform, due_at, f"s{new_id()}")
+def _wake_maintenance(connection: Redis, now: datetime) -> None:
+    config: Config = current_app.config["SETTINGS"]
+    wanted = []
+    if config.webhook_url and _is_any_notification_due(now):
+        wanted.append(DELIVER)
+    if _is_follow_up_due(now):
+        wanted.append(FOLLOW_UP)
+    if wanted and RunQueue(MAINTENANCE_QUEUE, connection).count < MAINTENANCE_MAX:
+        # Where more wait nobody works on them, and each of them works on all there is.
+        for function in wanted:
+            wake_maintenance(function)
 
 
-def _is_notification_due(now: datetime) -> bool:
+def _is_any_notification_due(now: datetime) -> bool:
     with transaction() as session:
         due = exists().where(
-            Notification.state == NotificationState.PENDING, Notification.due_at <= now
+            Notification.state == NotificationState.PENDING,
+            Notification.due_at <= now - GRACE,
         )
         return bool(session.scalar(select(due)))
 

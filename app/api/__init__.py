@@ -5,7 +5,17 @@ from __future__ import annotations
 from flask import Flask, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
-from app.api import accounts, health, media, platforms, posts, publish, steering, videos
+from app.api import (
+    accounts,
+    health,
+    media,
+    notifications,
+    platforms,
+    posts,
+    publish,
+    steering,
+    videos,
+)
 from app.api.admin import register_admin
 from app.api.auth import register_auth
 from app.api.blueprint import Blueprint
@@ -22,6 +32,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     accounts.blueprint,
     posts.blueprint,
     platforms.blueprint,
+    notifications.blueprint,
     health.blueprint,
     media.blueprint,
 )

@@ -1,7 +1,7 @@
 """Who calls: a back end with a service key that names a user, or a browser with a JWT.
 
 Everything under `/api` needs one of the two, except the views marked with `open_to_all`, and
-except the description and its pages.
+except the description and its pages. Those marked with `for_services` need the key, and no user.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ def open_to_all(view: View) -> View:
     return view
 
 
+def for_services(view: View) -> View:
+    """Mark a view that needs a service key, and is about no user."""
+    view.is_for_services = True  # type: ignore[attr-defined]
+    return view
+
+
 def register_auth(app: Flask) -> None:
     """Check the caller of every request under `/api` before its view runs."""
     app.before_request(_check_caller)
@@ -46,9 +52,19 @@ def _check_caller() -> None:
         return
     if request.method == "OPTIONS":  # a browser asks whether it may, and sends no token yet
         return
-    is_open = getattr(current_app.view_functions[request.endpoint], "is_open_to_all", False)
-    if is_open or request.blueprint in DOCS_BLUEPRINTS:
-        return
+    view = current_app.view_functions[request.endpoint]
+    if getattr(view, "is_for_services", False):
+        _check_service()
+    elif not getattr(view, "is_open_to_all", False) and request.blueprint not in DOCS_BLUEPRINTS:
+        _find_user()
+
+
+def _check_service() -> None:
+    if not _is_service_key(current_app.config["SETTINGS"], _bearer()):
+        raise Unauthorized("Only a service key opens this")
+
+
+def _find_user() -> None:
     settings = current_app.config["SETTINGS"]
     credentials = _bearer()
     if _is_service_key(settings, credentials):

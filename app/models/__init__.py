@@ -7,6 +7,7 @@ from app.models.notification import Notification
 from app.models.publish_job import PublishJob
 from app.models.published_post import PublishedPost
 from app.models.rendition import Rendition
+from app.models.service import SchedulerTerm, WorkerTree
 from app.models.timeline import TimelineEntry
 from app.models.video import Video
 
@@ -18,6 +19,8 @@ __all__ = [
     "PublishJob",
     "PublishedPost",
     "Rendition",
+    "SchedulerTerm",
     "TimelineEntry",
     "Video",
+    "WorkerTree",
 ]

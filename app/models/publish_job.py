@@ -38,6 +38,10 @@ class PublishJob(Base):
             postgresql_where=_OPEN,
             sqlite_where=_OPEN,
         ),
+        # What the scheduler brings to Redis as its time comes near, whatever the platform.
+        Index(
+            "ix_publish_jobs_upcoming", "due_at", "id", postgresql_where=_OPEN, sqlite_where=_OPEN
+        ),
         Index("ix_publish_jobs_user_id_id", "user_id", "id"),
         Index("ix_publish_jobs_batch_id", "batch_id"),
         Index("ix_publish_jobs_video_id", "video_id"),

@@ -20,7 +20,7 @@ from app.models import PublishJob
 from app.publishing import timeline
 from app.publishing.steer import end_cancelled
 from app.publishing.transaction import transaction
-from app.queues import wake_maintenance
+from app.queues import Wake, wake, wake_maintenance
 from app.states import OPEN_STATES, JobState, Step
 
 #: A worker that is lost is noticed within this; see also `holding.RENEW_SECONDS`.
@@ -79,19 +79,60 @@ def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, bool]:
         job_id = _take(session, platform, now)
         if job_id is None:
             return None, False
-        job, is_readable = _read(session, job_id)
-        if job.cancel_requested and not job.is_committed:
-            end_cancelled(session, job, now)
-            return None, True
-        if job.state is JobState.WAITING:
-            _begin_attempt(session, job, now)
-        elif job.is_leased:
-            job.lost_runs += 1
-            job.step = None
-            timeline.end(session, job, ("step",), "lost", now)
-        job.state = JobState.ACTIVE
-        job.is_leased = True
-        return _claim_of(job, is_readable=is_readable), False
+        claimed = _hold(session, job_id, now)
+        return claimed, claimed is None
+
+
+def claim_polled(job_id: str, now: datetime) -> Claim | None:
+    """Take one row that the platform processes, where its next look is due; else return None."""
+    with transaction() as session:
+        query = select(PublishJob.run_number).where(
+            PublishJob.id == job_id,
+            PublishJob.step == Step.PROCESS,
+            PublishJob.is_leased.is_(False),
+        )
+        run_number = session.scalar(query)
+        if run_number is None or not _raise_number(session, job_id, run_number, now):
+            return None
+        claimed = _hold(session, job_id, now)
+    if claimed is None:
+        wake_maintenance()
+    return claimed
+
+
+def end_lease(job_id: str, run_number: int, now: datetime) -> None:
+    """Let a row be due at once whose holder is known to be dead; nothing where it has another."""
+    with transaction() as session:
+        ended = session.execute(
+            update(PublishJob)
+            .where(
+                PublishJob.id == job_id,
+                PublishJob.run_number == run_number,
+                PublishJob.is_leased,
+            )
+            .values(due_at=now, wake_number=PublishJob.wake_number + 1)
+            .returning(PublishJob.platform, PublishJob.wake_number)
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+    if ended is not None:
+        wake([Wake(job_id, ended.platform, now, ended.wake_number)])
+
+
+def _hold(session: Session, job_id: str, now: datetime) -> Claim | None:
+    """Write down that a row is in a worker's hands; None for one that was cancelled meanwhile."""
+    job, is_readable = _read(session, job_id)
+    if job.cancel_requested and not job.is_committed:
+        end_cancelled(session, job, now)
+        return None
+    if job.state is JobState.WAITING:
+        _begin_attempt(session, job, now)
+    elif job.is_leased:
+        job.lost_runs += 1
+        job.step = None
+        timeline.end(session, job, ("step",), "lost", now)
+    job.state = JobState.ACTIVE
+    job.is_leased = True
+    return _claim_of(job, is_readable=is_readable)
 
 
 def _read(session: Session, job_id: str) -> tuple[PublishJob, bool]:
@@ -114,23 +155,25 @@ def _take(session: Session, platform: str, now: datetime) -> str | None:
         if found is None:
             return None
         job_id, run_number = found
-        taken = session.execute(
-            update(PublishJob)
-            .where(
-                PublishJob.id == job_id,
-                PublishJob.run_number == run_number,
-                PublishJob.state.in_(OPEN_STATES),
-                PublishJob.due_at <= now,
-            )
-            .values(
-                run_number=run_number + 1,
-                due_at=now + timedelta(seconds=LEASE_SECONDS),
-            )
-            .execution_options(synchronize_session=False)
-        )
-        assert isinstance(taken, CursorResult)
-        if taken.rowcount == 1:
+        if _raise_number(session, job_id, run_number, now):
             return job_id
+
+
+def _raise_number(session: Session, job_id: str, run_number: int, now: datetime) -> bool:
+    """Take a due row by its run number; False where somebody else was faster."""
+    taken = session.execute(
+        update(PublishJob)
+        .where(
+            PublishJob.id == job_id,
+            PublishJob.run_number == run_number,
+            PublishJob.state.in_(OPEN_STATES),
+            PublishJob.due_at <= now,
+        )
+        .values(run_number=run_number + 1, due_at=now + timedelta(seconds=LEASE_SECONDS))
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(taken, CursorResult)
+    return taken.rowcount == 1
 
 
 def _first_due(platform: str, now: datetime) -> Select[str, int]:

@@ -19,12 +19,13 @@ from app.publishing import outbox, timeline
 from app.publishing.claims import Claim
 from app.publishing.errors import CancelRequested
 from app.publishing.holding import held
+from app.publishing.patience import patiently
 from app.publishing.record import record_completed
 from app.publishing.steer import end_cancelled
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_maintenance
-from app.states import AccountState, JobState
+from app.states import AccountState, JobState, Step
 
 #: Added to the hint of a job that failed when the platform may already have published it.
 MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
@@ -39,12 +40,14 @@ class Standing:
     unanswered_since: datetime | None
 
 
+@patiently
 def standing(claim: Claim) -> Standing:
     """Return what the row says now: a run may have changed it since the claim."""
     with held(claim) as (_, job):
         return Standing(job.reopened, job.committed_at, job.unanswered_since)
 
 
+@patiently
 def ask_again(claim: Claim, due_at: datetime, *, progress: int) -> None:
     """Let the job go until the next poll, within the same attempt."""
     with held(claim) as (_, job):
@@ -52,18 +55,20 @@ def ask_again(claim: Claim, due_at: datetime, *, progress: int) -> None:
         job.unanswered_since = None
         job.error_code = job.error_category = job.error_message = job.error_hint = None
         _let_go(job, due_at)
-    _wake(job)
+    _wake(job, is_poll=job.step is Step.PROCESS)
 
 
+@patiently
 def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Let the job go until the next look, within the same attempt: no answer came to this one."""
     with held(claim) as (_, job):
         job.unanswered_since = job.unanswered_since or now
         _explain(job, failure)
         _let_go(job, due_at)
-    _wake(job)
+    _wake(job, is_poll=job.step is Step.PROCESS)
 
 
+@patiently
 def try_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """End the attempt with an error; the next one begins at `due_at`."""
     with held(claim) as (session, job):
@@ -72,6 +77,7 @@ def try_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -
     _wake(job)
 
 
+@patiently
 def hold_back(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Give the attempt back and wait: a limit holds the job, which costs it no attempt."""
     with held(claim) as (session, job):
@@ -81,6 +87,7 @@ def hold_back(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -
     _wake(job)
 
 
+@patiently
 def hand_back(claim: Claim, now: datetime) -> None:
     """Let the job go at once to another worker, within the same attempt: this one must stop."""
     with held(claim) as (session, job):
@@ -90,6 +97,7 @@ def hand_back(claim: Claim, now: datetime) -> None:
     _wake(job)
 
 
+@patiently
 def cancelled(claim: Claim, now: datetime) -> None:
     """End the job as its user asked."""
     with held(claim) as (session, job):
@@ -97,6 +105,7 @@ def cancelled(claim: Claim, now: datetime) -> None:
     wake_maintenance()
 
 
+@patiently
 def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool = False) -> None:
     """End the job with an error.
 
@@ -120,6 +129,7 @@ def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool 
     wake_maintenance()
 
 
+@patiently
 def complete(
     claim: Claim,
     now: datetime,
@@ -214,6 +224,6 @@ def _explain(job: PublishJob, failure: Failure) -> None:
     job.error_hint = failure.hint[:500]
 
 
-def _wake(job: PublishJob) -> None:
+def _wake(job: PublishJob, *, is_poll: bool = False) -> None:
     assert job.due_at is not None
-    wake([Wake(job.id, job.platform, job.due_at, job.wake_number)])
+    wake([Wake(job.id, job.platform, job.due_at, job.wake_number, is_poll=is_poll)])

@@ -1,18 +1,26 @@
-"""Whether the parts that the service needs are there: one line each."""
+"""Whether the parts that the service needs are there: one line each.
+
+Workers and the scheduler's leader make themselves known in the database every few seconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.exceptions import RedisError
-from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.clock import utcnow
+from app.models import SchedulerTerm, WorkerTree
 from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, current_redis
-from app.queues.scheduler import LEADER_KEY
+
+#: A process that has not been seen for this long is not there: a few of its signs are missing.
+ALIVE_FOR = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -24,57 +32,45 @@ class Check:
     detail: str
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What Redis tells of the other processes."""
-
-    workers: Mapping[str, int]
-    has_leader: bool
-
-
 def check_parts() -> list[Check]:
     """Return a check for the database, Redis, the workers of each platform and the scheduler."""
-    checks = [_check_database()]
     try:
-        seen = _look_around()
-    except RedisError as exc:
-        checks.append(Check("redis", False, f"does not answer ({type(exc).__name__})"))
-        seen = _Seen({}, False)
-    else:
-        checks.append(Check("redis", True, "answers"))
-    return [*checks, *_check_processes(seen)]
-
-
-def _check_database() -> Check:
-    try:
-        with transaction() as session:
-            session.execute(select(1))
+        workers, leads = workers_alive(), is_leader_alive()
     except SQLAlchemyError as exc:
-        return Check("database", False, f"does not answer ({type(exc).__name__})")
-    return Check("database", True, "answers")
+        database = Check("database", False, f"does not answer ({type(exc).__name__})")
+        workers, leads = Counter[str](), False
+    else:
+        database = Check("database", True, "answers")
+    return [database, _check_redis(), *_check_processes(workers, leads=leads)]
 
 
-def _check_processes(seen: _Seen) -> Iterator[Check]:
+def workers_alive() -> Counter[str]:
+    """Return how many worker processes serve each platform now. Raises `SQLAlchemyError`."""
+    query = select(WorkerTree.platforms).where(WorkerTree.seen_at > utcnow() - ALIVE_FOR)
+    with transaction() as session:
+        served = session.scalars(query).all()
+    return Counter(platform for platforms in served for platform in platforms.split(","))
+
+
+def is_leader_alive() -> bool:
+    """Tell whether a scheduler leads now. Raises `SQLAlchemyError`."""
+    query = select(SchedulerTerm.name).where(
+        SchedulerTerm.holder != "", SchedulerTerm.renewed_at > utcnow() - ALIVE_FOR
+    )
+    with transaction() as session:
+        return session.scalar(query.limit(1)) is not None
+
+
+def _check_redis() -> Check:
+    try:
+        current_redis().ping()
+    except RedisError as exc:
+        return Check("redis", False, f"does not answer ({type(exc).__name__})")
+    return Check("redis", True, "answers")
+
+
+def _check_processes(workers: Counter[str], *, leads: bool) -> Iterator[Check]:
     for platform in PUBLISH_QUEUES:
-        count = seen.workers.get(platform, 0)
+        count = workers[platform]
         yield Check(f"worker {platform}", count > 0, f"{count} alive" if count else "none is alive")
-    yield Check("scheduler", seen.has_leader, "one leads" if seen.has_leader else "none leads")
-
-
-def _look_around() -> _Seen:
-    """Two round trips: who is registered for each queue, and who of them is alive.
-
-    A worker that was killed stays registered; only its own key expires.
-    """
-    connection = current_redis()
-    pipeline = connection.pipeline(transaction=False)
-    pipeline.exists(LEADER_KEY)
-    for queue in PUBLISH_QUEUES.values():
-        pipeline.smembers(WORKERS_BY_QUEUE_KEY % queue)
-    leader, *registered = pipeline.execute()
-    pipeline = connection.pipeline(transaction=False)
-    for keys in registered:
-        # EXISTS wants one key at least, and none has this name.
-        pipeline.exists(*keys, b"")
-    alive = pipeline.execute()
-    return _Seen(dict(zip(PUBLISH_QUEUES, alive)), bool(leader))
+    yield Check("scheduler", leads, "one leads" if leads else "none leads")

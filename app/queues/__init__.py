@@ -1,9 +1,10 @@
 """The one package that knows rq and rq-scheduler from the side that puts work on queues."""
 
 from app.queues.names import ENCODE_QUEUE, MAINTENANCE_QUEUE, PUBLISH_QUEUES, QUEUE_NAMES
-from app.queues.run import RESULT_TTL_SECONDS, Run, RunQueue
-from app.queues.scheduler import PostScheduler
+from app.queues.run import Run, RunQueue, new_run
+from app.queues.scheduler import Deposed, PostScheduler
 from app.queues.wakes import (
+    HORIZON,
     Wake,
     connect_redis,
     current_redis,
@@ -14,16 +15,18 @@ from app.queues.wakes import (
 
 __all__ = [
     "ENCODE_QUEUE",
+    "HORIZON",
     "MAINTENANCE_QUEUE",
     "PUBLISH_QUEUES",
     "QUEUE_NAMES",
-    "RESULT_TTL_SECONDS",
+    "Deposed",
     "PostScheduler",
     "Run",
     "RunQueue",
     "Wake",
     "connect_redis",
     "current_redis",
+    "new_run",
     "wake",
     "wake_encode",
     "wake_maintenance",

@@ -1,44 +1,85 @@
-"""rq-scheduler for one of our queues: the delayed runs. `workers.leadership` releases them.
+"""rq-scheduler for one of our queues: the delayed runs, and their release.
 
 What differs from the stock class, and why:
 - the delayed runs live under the key of RQ's own registry of scheduled runs, so that
   rq-dashboard shows them;
 - due times keep their fraction of a second, so that nothing is released early;
-- whoever adds a run that is due before the one the leader sleeps for wakes the leader up.
+- one script moves a batch of due runs to the queue, in due order. A run is either still delayed
+  or queued, never both and never neither, whatever moment the scheduler dies at;
+- the script compares a fencing number: a scheduler that was paused, and has a successor by now,
+  releases nothing;
+- whoever adds a run that is due before all others rings a bell, so that the scheduler need not
+  look while nothing is due.
+
+In which order runs of one queue wake workers up does not matter to priorities: a run carries no
+job, and the worker takes the row that should go first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from redis import Redis
 from redis.client import Pipeline
+from rq.defaults import RQ_KEY_PREFIX
 from rq.job import JobStatus
 from rq.registry import ScheduledJobRegistry
+from rq.utils import utcformat
 from rq_scheduler import Scheduler
 
 from app.queues.run import Run, RunQueue
 
-LEADER_KEY = "publish:scheduler:leader"
-#: A list that a client pushes to when it adds a run due before the one the leader sleeps for.
-BELL_KEY = "publish:scheduler:bell"
-#: The due time the leader sleeps for.
-NEXT_KEY = "publish:scheduler:next"
+#: A list that a client pushes to when it adds a run due before all others of its queue.
+BELL_KEY = f"{RQ_KEY_PREFIX}:publish:bell"
+#: The highest fencing number that has released runs.
+FENCE_KEY = f"{RQ_KEY_PREFIX}:publish:fence"
+#: As many as one script moves without keeping other clients waiting.
+RELEASE_BATCH = 2000
 
-# KEYS: delayed runs, next, bell. ARGV: due time, run id.
+# KEYS: delayed runs, bell. ARGV: due time, run id, queue name.
 _SCHEDULE = """
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
-local next = redis.call('GET', KEYS[2])
-if not next or tonumber(ARGV[1]) < tonumber(next) then
-  redis.call('RPUSH', KEYS[3], '1')
-  redis.call('LTRIM', KEYS[3], -1, -1)
+if redis.call('ZRANGE', KEYS[1], 0, 0)[1] == ARGV[2] then
+  redis.call('RPUSH', KEYS[2], ARGV[3] .. ' ' .. ARGV[1])
+  redis.call('LTRIM', KEYS[2], -100, -1)
 end
 """
 
+# KEYS: fence, delayed runs, queue. ARGV: fencing number, now, batch, key prefix of runs,
+# now as RQ writes it.
+_RELEASE = """
+local fence = tonumber(redis.call('GET', KEYS[1]) or 0)
+if fence > tonumber(ARGV[1]) then return {-1, ''} end
+if fence < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
+if #due > 0 then
+  for _, id in ipairs(due) do
+    redis.call('HSET', ARGV[4] .. id, 'status', 'queued', 'enqueued_at', ARGV[5])
+  end
+  redis.call('RPUSH', KEYS[3], unpack(due))
+  redis.call('ZREM', KEYS[2], unpack(due))
+end
+local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+return {#due, first[2] or ''}
+"""
+
+
+@dataclass(frozen=True)
+class Released:
+    """What came of a release: how many runs, and when the next one is due (epoch seconds)."""
+
+    count: int
+    next_due: float | None
+
+
+class Deposed(Exception):
+    """Raised when another scheduler, of a later term, has released runs already."""
+
 
 class PostScheduler(Scheduler):  # type: ignore[misc]
-    """Holds one queue's delayed runs."""
+    """Holds one queue's delayed runs, and releases those that are due."""
 
     job_class = Run
     queue_class = RunQueue
@@ -48,18 +89,34 @@ class PostScheduler(Scheduler):  # type: ignore[misc]
         self.queue = RunQueue(queue_name, connection)
         registry = ScheduledJobRegistry(queue=self.queue)
         self.scheduled_jobs_key: str = registry.key
-        self._schedule = connection.register_script(_SCHEDULE)
 
     def schedule_run(self, pipeline: Pipeline, run: Run, due_at: datetime) -> None:
-        """Add one delayed run to a pipeline; ring the leader where it sleeps for a later one."""
+        """Add one delayed run to a pipeline; ring where it is due before all others."""
         run.origin = self.queue_name
-        run.set_status(JobStatus.SCHEDULED, pipeline=pipeline)
+        run._status = JobStatus.SCHEDULED
         run.save(pipeline=pipeline)
-        keys = [self.scheduled_jobs_key, NEXT_KEY, BELL_KEY]
-        self._schedule(keys=keys, args=[repr(due_at.timestamp()), run.id], client=pipeline)
+        keys = (self.scheduled_jobs_key, BELL_KEY)
+        # EVAL, not EVALSHA: a pipeline cannot know whether Redis has forgotten the script.
+        pipeline.eval(
+            _SCHEDULE, len(keys), *keys, repr(due_at.timestamp()), run.id, self.queue_name
+        )
 
     def forget(self, pipeline: Pipeline, run_ids: Sequence[str]) -> None:
         """Drop delayed runs that no longer mean anything; unknown ids do no harm."""
         if run_ids:
             pipeline.zrem(self.scheduled_jobs_key, *run_ids)
             pipeline.delete(*(Run.key_for(run_id) for run_id in run_ids))
+
+    def release(self, term: int, now: datetime) -> Released:
+        """Queue the runs that are due, a batch at most; then `next_due` may lie in the past.
+
+        `term` is the scheduler's fencing number. Raises `Deposed` where a later one has been
+        seen, and `RedisError`.
+        """
+        keys = (FENCE_KEY, self.scheduled_jobs_key, self.queue.key)
+        args = (term, repr(now.timestamp()), RELEASE_BATCH, Run.redis_job_namespace_prefix)
+        answer = self.connection.eval(_RELEASE, len(keys), *keys, *args, utcformat(now))
+        count, next_due = answer
+        if count < 0:
+            raise Deposed
+        return Released(count, float(next_due) if next_due else None)

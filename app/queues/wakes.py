@@ -3,6 +3,10 @@
 A run does not carry the job: it says that a row of its platform is due at a time. Whoever
 executes it claims the row that should go first. So losing Redis loses no work, a doubled wake
 does nothing, and an error of Redis here is logged and left to the sweeper.
+
+Not every wake needs Redis. What is due beyond the horizon waits in the database alone until the
+scheduler fetches it. And inside a worker, a look at a job that the platform processes and the
+delivery of a notification are kept by that worker's own process tree (`ShortWaits`).
 """
 
 from __future__ import annotations
@@ -10,7 +14,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from flask import current_app
 from redis import Redis
@@ -30,13 +35,15 @@ from app.queues.names import (
     MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
 )
-from app.queues.run import FAILURE_TTL_SECONDS, NO_TIMEOUT, Run, RunQueue
+from app.queues.run import Run, RunQueue, new_run
 from app.queues.scheduler import PostScheduler
 
 logger = logging.getLogger(__name__)
 #: How long a request of the API may hang on Redis before the row alone has to do.
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
+#: What is due later than this from now is not put into Redis yet.
+HORIZON = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Wake:
     """One wake-up for a row: `number` makes the run's id new each time.
 
     `replaces` is the number of an earlier wake that no longer means anything, if there is one.
+    `is_poll`: the platform has the upload, and is to be asked how it is doing.
     """
 
     job_id: str
@@ -51,6 +59,7 @@ class Wake:
     due_at: datetime
     number: int | str
     replaces: int | None = None
+    is_poll: bool = False
 
     @property
     def run_id(self) -> str:
@@ -58,14 +67,26 @@ class Wake:
         return f"{self.job_id}-{self.number}"
 
 
-def connect_redis(url: str) -> Redis:
+class ShortWaits(Protocol):
+    """What a worker's process tree keeps to itself. Found as the extension `short_waits`."""
+
+    def keep(self, wake: Wake) -> bool:
+        """Take a wake-up; False for one that is better kept by the scheduler."""
+
+    def keep_maintenance(self, function: str) -> bool:
+        """Take a call of a maintenance function."""
+
+
+def connect_redis(url: str, *, answer_seconds: float = ANSWER_SECONDS, retries: int = 1) -> Redis:
     """Return a client that gives up soon: the API must answer when Redis does not."""
+    # A server that vanished without a word is noticed even while nothing is asked.
+    keepalive = {} if url.startswith("unix://") else {"socket_keepalive": True}
     return Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 1),
+        socket_timeout=answer_seconds,
+        retry=Retry(NoBackoff(), retries),
+        **keepalive,
     )
 
 
@@ -76,17 +97,23 @@ def current_redis() -> Redis:
     return client
 
 
-def wake(wakes: Sequence[Wake]) -> bool:
-    """Queue or schedule a run for each row, all in one round trip; tell whether Redis took them.
+def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
+    """Queue or schedule a run for each row, all in one round trip; tell whether all is arranged.
 
-    Call it after the commit: a run that starts before its row is there would find nothing.
+    `now` is by default the time now. Call it after the commit: a run that starts before its row
+    is there would find nothing.
     """
-    if not wakes:
+    waits: ShortWaits | None = current_app.extensions.get("short_waits")
+    if waits is not None:
+        wakes = [one for one in wakes if not waits.keep(one)]
+    now = now or utcnow()
+    near = [one for one in wakes if one.replaces is not None or one.due_at <= now + HORIZON]
+    if not near:
         return True
     try:
         pipeline = current_redis().pipeline(transaction=False)
-        for one in wakes:
-            _add(pipeline, one)
+        for one in near:
+            _add(pipeline, one, now)
         pipeline.execute()
     except RedisError as exc:
         logger.warning("wake-ups left to the sweeper: %s", type(exc).__name__)
@@ -96,6 +123,9 @@ def wake(wakes: Sequence[Wake]) -> bool:
 
 def wake_maintenance(function: str = DELIVER) -> bool:
     """Queue a run of a function that works through rows of its own: by default the outbox."""
+    waits: ShortWaits | None = current_app.extensions.get("short_waits")
+    if waits is not None and waits.keep_maintenance(function):
+        return True
     return _wake_for_rows(function, MAINTENANCE_QUEUE)
 
 
@@ -106,7 +136,7 @@ def wake_encode() -> bool:
 
 def _wake_for_rows(function: str, queue: str) -> bool:
     connection = current_redis()
-    run = _run(connection, function, (), queue, function.rpartition(".")[2], None)
+    run = new_run(connection, function, (), queue, function.rpartition(".")[2])
     try:
         pipeline = connection.pipeline(transaction=False)
         _push(pipeline, connection, run, queue)
@@ -117,47 +147,25 @@ def _wake_for_rows(function: str, queue: str) -> bool:
     return True
 
 
-def _add(pipeline: Pipeline, wake: Wake) -> None:
+def _add(pipeline: Pipeline, wake: Wake, now: datetime) -> None:
     connection = current_redis()
     queue = PUBLISH_QUEUES[wake.platform]
     if wake.replaces is not None:
         outdated = f"{wake.job_id}-{wake.replaces}"
         PostScheduler(queue, connection).forget(pipeline, [outdated])
+    if wake.due_at > now + HORIZON:
+        return
     args = (wake.platform, wake.job_id)
     description = f"{wake.platform} post {wake.job_id}"
-    run = _run(connection, ADVANCE, args, queue, description, wake.run_id)
-    if wake.due_at > utcnow():
+    run = new_run(connection, ADVANCE, args, queue, description, wake.run_id)
+    if wake.due_at > now:
         PostScheduler(queue, connection).schedule_run(pipeline, run, wake.due_at)
     else:
         _push(pipeline, connection, run, queue)
 
 
-def _run(
-    connection: Redis,
-    function: str,
-    args: tuple[str, ...],
-    queue: str,
-    description: str,
-    run_id: str | None,
-) -> Run:
-    run = Run.create(
-        function,
-        args=args,
-        connection=connection,
-        origin=queue,
-        id=run_id,
-        description=description,
-        timeout=NO_TIMEOUT,
-        # Only the run that ends its job is kept: see workers.retention.
-        result_ttl=0,
-        failure_ttl=FAILURE_TTL_SECONDS,
-    )
-    assert isinstance(run, Run)
-    return run
-
-
 def _push(pipeline: Pipeline, connection: Redis, run: Run, queue: str) -> None:
     run.enqueued_at = rq_now()
-    run.set_status(JobStatus.QUEUED, pipeline=pipeline)
+    run._status = JobStatus.QUEUED
     run.save(pipeline=pipeline)
     RunQueue(queue, connection).push_job_id(run.id, pipeline=pipeline)

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("give_up_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_error", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
     )
@@ -99,6 +100,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
+        batch_op.create_index("ix_notifications_state_id", ["state", "id"], unique=False)
         batch_op.create_index("ix_notifications_subject_id_id", ["subject_id", "id"], unique=False)
 
     op.create_table(
@@ -301,6 +303,13 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_publish_jobs_finished_at", ["finished_at"], unique=False)
         batch_op.create_index("ix_publish_jobs_rendition_id", ["rendition_id"], unique=False)
+        batch_op.create_index(
+            "ix_publish_jobs_upcoming",
+            ["due_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('waiting', 'active')"),
+            sqlite_where=sa.text("state IN ('waiting', 'active')"),
+        )
         batch_op.create_index("ix_publish_jobs_user_id_id", ["user_id", "id"], unique=False)
         batch_op.create_index("ix_publish_jobs_video_id", ["video_id"], unique=False)
 
@@ -382,8 +391,30 @@ def upgrade() -> None:
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.create_index("ix_timeline_job_id_id", ["job_id", "id"], unique=False)
 
+    op.create_table(
+        "scheduler_terms",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("renewals", sa.BigInteger(), nullable=False),
+        sa.Column("holder", sa.String(length=26), nullable=False),
+        sa.Column("renewed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_scheduler_terms")),
+    )
+    op.create_table(
+        "worker_trees",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("platforms", sa.String(length=255), nullable=False),
+        sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_worker_trees")),
+    )
+
 
 def downgrade() -> None:
+    op.drop_table("worker_trees")
+    op.drop_table("scheduler_terms")
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.drop_index("ix_timeline_job_id_id")
 
@@ -406,6 +437,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_publish_jobs_video_id")
         batch_op.drop_index("ix_publish_jobs_user_id_id")
         batch_op.drop_index("ix_publish_jobs_rendition_id")
+        batch_op.drop_index(
+            "ix_publish_jobs_upcoming",
+            postgresql_where=sa.text("state IN ('waiting', 'active')"),
+            sqlite_where=sa.text("state IN ('waiting', 'active')"),
+        )
         batch_op.drop_index("ix_publish_jobs_finished_at")
         batch_op.drop_index(
             "ix_publish_jobs_due",

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
-from rq import Worker
 
 from app import create_app
+from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.queues import PUBLISH_QUEUES, Run, RunQueue
-from app.queues.scheduler import LEADER_KEY
+from app.ids import new_id
+from app.models import WorkerTree
+from app.platforms import PLATFORMS
+from app.queries.health import ALIVE_FOR
+from workers.leadership import Leadership
 
 
 @pytest.fixture
@@ -29,11 +33,18 @@ def nothing_there(config: Config) -> Iterator[Flask]:
     app.extensions["redis"].close()
 
 
-def register_worker(connection: Redis, *queues: str) -> Worker:
-    names = [RunQueue(queue, connection) for queue in queues]
-    worker = Worker(names, connection=connection, job_class=Run, queue_class=RunQueue)
-    worker.register_birth()
-    return worker
+def show_worker(platforms: str, seen_at: datetime | None = None) -> str:
+    tree = WorkerTree(
+        id=new_id(),
+        host="here",
+        platforms=platforms,
+        concurrency=5,
+        started_at=utcnow(),
+        seen_at=seen_at or utcnow(),
+    )
+    db.session.add(tree)
+    db.session.commit()
+    return tree.id
 
 
 def lines(client: FlaskClient) -> tuple[int, dict[str, bool]]:
@@ -48,7 +59,7 @@ def test_healthz_asks_nobody(nothing_there: Flask) -> None:
     assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
 
 
-def test_readyz_names_every_part(client: FlaskClient, redis: Redis) -> None:
+def test_readyz_names_every_part(app: Flask, client: FlaskClient, redis: Redis) -> None:
     assert lines(client) == (
         503,
         {
@@ -60,22 +71,29 @@ def test_readyz_names_every_part(client: FlaskClient, redis: Redis) -> None:
             "scheduler": False,
         },
     )
-    workers = [register_worker(redis, queue) for queue in PUBLISH_QUEUES.values()]
+    with app.app_context():
+        for platform in PLATFORMS:
+            tree_id = show_worker(platform)
     assert lines(client)[0] == 503
-    redis.set(LEADER_KEY, "token", px=9000)
+    leader = Leadership(app)
+    assert leader.renew()
     status, checks = lines(client)
     assert status == 200
     assert all(checks.values())
-    # A worker that was killed stays in the sets, and its own key expires.
-    redis.delete(workers[0].key)
+    with app.app_context():
+        db.session.get_one(WorkerTree, tree_id).seen_at = utcnow() - 2 * ALIVE_FOR
+        db.session.commit()
     status, checks = lines(client)
     assert status == 503
-    assert [name for name, ok in checks.items() if not ok] == ["worker TIKTOK"]
+    assert [name for name, ok in checks.items() if not ok] == ["worker YOUTUBE"]
+    leader.resign()
+    assert lines(client)[1]["scheduler"] is False
 
 
-def test_one_worker_may_serve_all(client: FlaskClient, redis: Redis) -> None:
-    register_worker(redis, *PUBLISH_QUEUES.values())
-    redis.set(LEADER_KEY, "token")
+def test_one_worker_may_serve_all(app: Flask, client: FlaskClient, redis: Redis) -> None:
+    with app.app_context():
+        show_worker("TIKTOK,INSTAGRAM,YOUTUBE")
+    assert Leadership(app).renew()
     assert lines(client)[0] == 200
 
 

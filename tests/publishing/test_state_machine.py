@@ -48,10 +48,10 @@ from app.publishing.holding import (
 )
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
-from app.queues import PUBLISH_QUEUES, RunQueue
+from app.queues import HORIZON, PUBLISH_QUEUES, PostScheduler, RunQueue
 from app.states import FINAL_STATES, JobState, Step
 from tests.factories import make_account, make_video
-from workers.sweeper import sweep
+from workers.sweeper import GRACE, Sweeper
 
 START = datetime(2020, 1, 1, tzinfo=timezone.utc)
 #: No two rows fall due at one instant, between which a database might choose as it likes.
@@ -405,13 +405,22 @@ class Publishing(RuleBasedStateMachine):
     def sweep(self, is_empty: bool) -> None:
         if is_empty:
             self.redis.flushall()
-        sweep(self.now)
+        self.now += 2 * GRACE
+        Sweeper().sweep(self.now)
         queued = RunQueue(PUBLISH_QUEUES[PLATFORM], self.redis).count
         assert queued >= len(self.due())
         if is_empty:
-            # Those that were due later have a wake-up of their own again.
-            still_open = [job for job in self.rows if job.state not in FINAL_STATES]
-            assert queued >= len(still_open) - len(self.due())
+            # Those that are due soon have a wake-up of their own again; those due later get one
+            # when their time comes near.
+            soon = [
+                job
+                for job in self.rows
+                if job.state is JobState.WAITING
+                and job.due_at is not None
+                and self.now < job.due_at <= self.now + HORIZON
+            ]
+            scheduler = PostScheduler(PUBLISH_QUEUES[PLATFORM], self.redis)
+            assert self.redis.zcard(scheduler.scheduled_jobs_key) == len(soon)
 
     @precondition(lambda self: self.made)
     @rule()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
+from redis import Redis
+from rq import Queue as StockQueue
 
 from app.clock import utcnow
 from app.crypto import Cipher
@@ -25,10 +26,10 @@ from sandbox.films import make_film
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
+from tests.redis_values import is_pickled, values
 from tests.workers.conftest import connect
 from workers.follow_ups import follow_up_due
-from workers.pipeline import LOST_RUNS_MAX, JobFailed, advance
-from workers.worker import PublishWorker
+from workers.pipeline import LOST_RUNS_MAX, advance
 
 PLATFORM_NAMES = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
 FINAL = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
@@ -56,10 +57,7 @@ def all_of(kind: type, **columns: object) -> list:  # type: ignore[type-arg]
 
 def run_once(job: PublishJob) -> PublishJob:
     """Do what one wake-up does."""
-    try:
-        advance(job.platform, job.id)
-    except JobFailed:
-        pass
+    advance(job.platform, job.id)
     return row(job.id)
 
 
@@ -290,31 +288,62 @@ def test_nothing_on_redis_is_pickled_or_secret(platforms: Platforms, stored_film
     job = make_job("TIKTOK", account=account, video=stored_film)
     run_once(job)
     secrets = [value.encode() for value in (account.access_token, account.refresh_token) if value]
-    redis = current_redis()
-    for key in redis.scan_iter():
-        dumped = redis.dump(key) or b""
-        assert b"\x80\x04\x95" not in dumped and b"\x80\x05\x95" not in dumped, key
-        assert not any(secret in dumped for secret in secrets), key
+    found = [*values(current_redis())]
+    assert any(job.id.encode() in value and b"advance" in value for value in found)
+    assert [value for value in found if is_pickled(value)] == []
+    assert [value for value in found if any(secret in value for secret in secrets)] == []
 
 
-def test_failed_run_tells_no_url_of_a_request(
+def test_scan_of_redis_sees_what_stock_rq_would_put_there(redis: Redis) -> None:
+    """So that the test before this one can fail."""
+    StockQueue("stock", redis).enqueue("a.function", "a secret")
+    found = [*values(redis)]
+    assert any(is_pickled(value) and b"a secret" in value for value in found)
+
+
+def test_what_rq_keeps_of_a_failed_job_tells_no_url_of_a_request(
     app: Flask, platforms: Platforms, stored_film: Video
 ) -> None:
-    """RQ keeps and logs the whole chain of errors, and an upload's URL is a secret."""
+    """An upload's URL is a secret."""
     settings = app.config["SETTINGS"]
     app.config["SETTINGS"] = replace(settings, instagram_graph_url="http://127.0.0.1:9")
     account = connect(platforms, "INSTAGRAM")
     job = make_job("INSTAGRAM", account=account, video=stored_film, max_attempts=1)
+    assert run_once(job).error_code == "connection_lost"
     queue = RunQueue(PUBLISH_QUEUES["INSTAGRAM"], current_redis())
-    run_id = queue.job_ids[0]
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    PublishWorker(app, [queue], current_redis()).work(burst=True)
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    assert row(job.id).error_code == "connection_lost"
-    result = Run.fetch(run_id, connection=current_redis()).latest_result()
-    assert result is not None and "JobFailed" in str(result.exc_string)
+    assert queue.failed_job_registry.get_job_ids() == [job.id]
+    result = Run.fetch(job.id, connection=current_redis()).latest_result()
+    assert result is not None and "connection_lost" in str(result.exc_string)
     assert "with url" not in str(result.exc_string)
+
+
+def test_retried_job_moves_from_the_failed_to_the_finished(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("TIKTOK", "error", call="tiktok.init", code="spam_risk", times=1)
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    queue = RunQueue(PUBLISH_QUEUES["TIKTOK"], current_redis())
+    assert run_once(job).state is JobState.FAILED
+    assert queue.failed_job_registry.get_job_ids() == [job.id]
+    steer.retry(job.id, utcnow())
+    assert run_to_end(job).state is JobState.COMPLETED
+    assert queue.failed_job_registry.get_job_ids() == []
+    assert queue.finished_job_registry.get_job_ids() == [job.id]
+    [post] = all_of(PublishedPost, job_id=job.id)
+    kept = Run.fetch(job.id, connection=current_redis()).return_value()
+    assert kept == {"platformPostId": post.platform_post_id or "", "url": post.url or ""}
+
+
+@pytest.mark.parametrize("keep", [True, 0, 2])
+def test_as_many_completed_jobs_are_kept_as_asked_for(
+    keep: bool | int, platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "YOUTUBE")
+    for _ in range(3):
+        job = make_job("YOUTUBE", account=account, video=stored_film, remove_on_complete=keep)
+        assert run_to_end(job).state is JobState.COMPLETED
+    queue = RunQueue(PUBLISH_QUEUES["YOUTUBE"], current_redis())
+    assert queue.finished_job_registry.count == (0 if keep is True else keep)
 
 
 def test_job_whose_key_is_gone_fails_and_can_be_retried_with_it(

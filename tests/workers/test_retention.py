@@ -16,7 +16,8 @@ from app.publishing import outcomes
 from app.publishing.claims import claim_next
 from app.queues import PUBLISH_QUEUES, RunQueue
 from tests.factories import make_job
-from workers.retention import prune, trim
+from workers.kept_runs import trim_all
+from workers.retention import prune
 
 pytestmark = pytest.mark.usefixtures("context")
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
@@ -55,7 +56,7 @@ def test_oldest_runs_are_dropped_with_all_their_keys(redis: Redis) -> None:
         run = queue.enqueue("builtins.print", job_id=f"run-{number}")
         registry.add(run, 1000 + number)
         redis.xadd(f"rq:results:{run.id}", {"type": "1"})
-    assert trim(QUEUE, 1, is_failure=False) == 2
+    trim_all(keep_completed=1)
     assert registry.get_job_ids(cleanup=False) == ["run-2"]
     assert not redis.exists("rq:job:run-0", "rq:results:run-0")
 

@@ -15,10 +15,10 @@ from app.extensions import db
 from app.models import PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
-from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
+from app.queues import HORIZON, MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
 from sandbox.redis_server import RedisServer
 from tests.factories import make_job
-from workers.sweeper import MAINTENANCE_MAX, sweep
+from workers.sweeper import FETCH_EVERY, GRACE, MAINTENANCE_MAX, Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
@@ -28,6 +28,11 @@ QUEUE = PUBLISH_QUEUES["TIKTOK"]
 def config(config: Config) -> Config:
     """Settings with a receiver that nothing is sent to here."""
     return replace(config, webhook_url="http://127.0.0.1:9/hook", webhook_secret="whsec_c2VjcmV0")
+
+
+def sweep(after: timedelta = 2 * GRACE) -> None:
+    """Sweep as a scheduler that was just started, a moment from now."""
+    Sweeper().sweep(utcnow() + after)
 
 
 def queued(redis: Redis, name: str = QUEUE) -> int:
@@ -50,9 +55,9 @@ def test_rows_without_a_wake_up_get_one(redis: Redis) -> None:
     for _ in range(3):
         make_job()
     redis.delete(RunQueue(QUEUE, redis).key)
-    sweep(utcnow())
+    sweep()
     assert queued(redis) == 3
-    sweep(utcnow())
+    sweep()
     assert queued(redis) == 3
 
 
@@ -60,22 +65,54 @@ def test_rows_in_a_workers_hands_are_left_alone(redis: Redis) -> None:
     job = make_job()
     claim_next("TIKTOK", utcnow())
     redis.delete(RunQueue(QUEUE, redis).key)
-    sweep(utcnow())
+    sweep()
     assert queued(redis) == 0
     end_lease(job)
-    sweep(utcnow())
+    sweep()
     assert queued(redis) == 1
 
 
 def test_delayed_rows_are_put_back_after_redis_lost_its_memory(redis: Redis) -> None:
     for _ in range(3):
-        make_job(due_at=utcnow() + timedelta(hours=1))
-    sweep(utcnow())
+        make_job(due_at=utcnow() + HORIZON / 2)
+    sweep()
     redis.flushall()
-    sweep(utcnow())
+    sweep()
     assert delayed(redis) == 3
-    sweep(utcnow())
+    sweep()
     assert delayed(redis) == 3
+
+
+def test_loss_of_redis_is_noticed_by_a_scheduler_that_runs(redis: Redis) -> None:
+    make_job(due_at=utcnow() + HORIZON / 2)
+    sweeper = Sweeper(remember_seconds=0.0)
+    sweeper.sweep(utcnow())
+    redis.flushall()
+    sweeper.sweep(utcnow())
+    assert delayed(redis) == 1
+
+
+def test_row_beyond_the_horizon_is_fetched_when_it_comes_near(redis: Redis) -> None:
+    """Until then it costs Redis nothing, and it is there long before it is due."""
+    due_at = utcnow() + 3 * HORIZON
+    for _ in range(3):
+        make_job(due_at=due_at)
+    sweeper = Sweeper()
+    now = utcnow()
+    while now < due_at - HORIZON / 2:
+        sweeper.sweep(now)
+        assert delayed(redis) == 0 or now > due_at - HORIZON - FETCH_EVERY
+        now += FETCH_EVERY / 2
+    assert delayed(redis) == 3
+
+
+def test_many_rows_due_at_one_instant_are_all_fetched(redis: Redis) -> None:
+    due_at = utcnow() + HORIZON / 2
+    for _ in range(7):
+        make_job(due_at=due_at)
+    redis.flushall()
+    Sweeper(page=3).sweep(utcnow())
+    assert delayed(redis) == 7
 
 
 def test_post_accepted_while_redis_was_away_is_found(
@@ -86,7 +123,7 @@ def test_post_accepted_while_redis_was_away_is_found(
         make_job()
     finally:
         redis_server.start()
-    sweep(utcnow())
+    sweep()
     assert queued(redis) == 1
 
 
@@ -96,7 +133,7 @@ def test_undelivered_notifications_wake_a_worker(redis: Redis) -> None:
     assert claim is not None
     outcomes.cancelled(claim, utcnow())
     redis.flushall()
-    sweep(utcnow())
+    sweep()
     assert queued(redis, MAINTENANCE_QUEUE) == 1
 
 
@@ -106,7 +143,7 @@ def test_maintenance_that_nobody_does_is_not_piled_up(redis: Redis) -> None:
     assert claim is not None
     outcomes.cancelled(claim, utcnow())
     for _ in range(3 * MAINTENANCE_MAX):
-        sweep(utcnow())
+        sweep()
     assert queued(redis, MAINTENANCE_QUEUE) == MAINTENANCE_MAX
 
 
@@ -118,5 +155,5 @@ def test_idle_service_without_a_receiver_wakes_nobody(app: Flask, redis: Redis) 
     assert claim is not None
     outcomes.cancelled(claim, utcnow())
     redis.flushall()
-    sweep(utcnow())
+    sweep()
     assert queued(redis, MAINTENANCE_QUEUE) == 0

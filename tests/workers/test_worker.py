@@ -21,8 +21,9 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.models import PublishJob, TimelineEntry, Video
+from app.models import Account, Notification, PublishJob, TimelineEntry, Video
 from app.publishing import steer
+from app.publishing.claims import LEASE_SECONDS
 from app.queues import PUBLISH_QUEUES, RunQueue, Wake, wake
 from app.states import FINAL_STATES, JobState, Step
 from app.storage import Storage
@@ -31,6 +32,7 @@ from sandbox.redis_server import RedisServer
 from tests.factories import make_job, make_video
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
+from tests.redis_values import is_pickled, values
 from tests.workers.conftest import connect
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -105,7 +107,7 @@ def long_film(film: Path) -> Path:
     path = film.with_name("long.mp4")
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-y"]
     command += ["-stream_loop", "29", "-i", str(film), "-c", "copy", "-movflags", "+faststart"]
-    subprocess.run([*command, "-use_editlist", "0", str(path)], check=True, timeout=60)
+    subprocess.run([*command, "-use_editlist", "0", str(path)], check=True, timeout=240)
     return path
 
 
@@ -177,25 +179,36 @@ def test_cancellation_reaches_a_running_upload(
     assert platforms.posts() == []
 
 
-def test_dead_child_is_replaced(platforms: Platforms, stored_film: Video, worker: Process) -> None:
-    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
-    [child] = wait_until(lambda: children.read_text().split(), "a child")
-    os.kill(int(child), signal.SIGKILL)
-    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
-    assert ended(job).state is JobState.COMPLETED
+def test_killed_child_is_followed_at_once(
+    app: Flask, platforms: Platforms, film: Path, worker: Process
+) -> None:
+    """Its parent sees it die, so the job need not wait for the end of its lease."""
+    video = big_film(app, film, 60 * MB)
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
+    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    lease = row(job.id).due_at
+    for child in children(worker):
+        os.kill(child, signal.SIGKILL)
+    wait_until(lambda: row(job.id).lost_runs, "the next child")
+    assert lease is not None and utcnow() < lease + timedelta(seconds=LEASE_SECONDS)
+    done = ended(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    assert len(platforms.posts()) == 1
+    assert bytes_received(platforms, "youtube.upload") < 70 * MB
 
 
 def children(worker: Process) -> list[int]:
-    """Return what a worker's supervisor has forked."""
+    """Return what a worker has forked."""
     return [*map(int, Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split())]
 
 
 def registered(redis: Redis) -> bool:
-    """Tell whether a living worker is known to Redis."""
+    """Tell whether RQ's lists have a living worker."""
     return bool(redis.exists(*redis.smembers(WORKERS_BY_QUEUE_KEY % "publish-tiktok"), b""))
 
 
-def test_children_do_not_outlive_their_supervisor(redis: Redis, worker: Process) -> None:
+def test_children_do_not_outlive_their_parent(redis: Redis, worker: Process) -> None:
     """Nobody would tell them to stop, and beside the next worker they would be too many."""
     wait_until(lambda: registered(redis), "a worker at work")
     orphans = children(worker)
@@ -206,7 +219,7 @@ def test_children_do_not_outlive_their_supervisor(redis: Redis, worker: Process)
 def test_second_signal_does_not_break_a_run_off(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
-    """A terminal tells every process, then the supervisor tells its children again."""
+    """A terminal tells every process, then the parent tells its children again."""
     platforms.fault("TIKTOK", "slow", call="tiktok.creator_info", seconds=4)
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     wait_until(lambda: row(job.id).step is Step.UPLOAD, "a call that takes its time")
@@ -222,6 +235,7 @@ def test_worker_is_known_again_after_redis_came_back_empty(
     redis: Redis, redis_server: RedisServer, worker: Process
 ) -> None:
     wait_until(lambda: registered(redis), "the worker")
+    wait_until(lambda: redis.info("clients")["blocked_clients"], "its listening")
     redis_server.kill()
     redis_server.start()
     wait_until(lambda: registered(redis), "the same worker")
@@ -258,24 +272,39 @@ def test_memory_stays_flat_with_a_300_mb_video(
     assert peak - before < 64 * MB
 
 
-def test_no_token_in_any_log_line(
-    platforms: Platforms, stored_film: Video, worker: Process, redis: Redis
+def test_no_token_leaves_by_a_log_by_redis_or_by_a_webhook(
+    platforms: Platforms, stored_film: Video, worker: Process, redis: Redis, tmp_path: Path
 ) -> None:
-    secrets = []
+    """The tokens that the accounts came with, and those that they were refreshed to."""
+    secrets, accounts = [], []
     for platform in ("TIKTOK", "INSTAGRAM", "YOUTUBE"):
         account = connect(platforms, platform)
         account.expires_at = utcnow() + timedelta(minutes=1) if platform != "INSTAGRAM" else None
         db.session.merge(account)
         db.session.commit()
         secrets += [secret for secret in (account.access_token, account.refresh_token) if secret]
+        accounts.append(account.id)
         job = make_job(platform, account=account, video=stored_film)
         assert ended(job).state is JobState.COMPLETED
-    lines = worker.log.read_text()
+    for account_id in accounts:
+        account = db.session.get_one(Account, account_id, populate_existing=True)
+        secrets += [secret for secret in (account.access_token, account.refresh_token) if secret]
+    assert len(set(secrets)) >= 8  # TikTok's two and Google's one were replaced
+    secrets += ["upload_id=", "upload_token"]
+
+    lines = worker.log.read_text() + (tmp_path / "scheduler.log").read_text()
     assert "published" in lines
-    assert not [secret for secret in secrets if secret in lines]
-    assert "upload_id=" not in lines and "upload_token" not in lines
+    assert [secret for secret in secrets if secret in lines] == []
+
     kept = RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).finished_job_registry.get_job_ids()
     assert len(kept) == 1
+    held = [*values(redis)]
+    assert [value for value in held if is_pickled(value)] == []
+    assert [value for value in held if any(secret.encode() in value for secret in secrets)] == []
+
+    told = [notification.body for notification in db.session.query(Notification)]
+    assert len(told) == 3
+    assert [body for body in told if any(secret in body for secret in secrets)] == []
 
 
 def _is_running(pid: int) -> bool:

@@ -1,0 +1,161 @@
+"""The worker's process tree on a real Redis: pops that lose nothing, children that die, outages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from app.clock import utcnow
+from app.config import Config
+from app.queries.health import workers_alive
+from app.queues import PUBLISH_QUEUES, Run, RunQueue, Wake, new_run, wake
+from sandbox.redis_server import RedisServer
+from tests.processes import Process, wait_until
+
+pytestmark = pytest.mark.usefixtures("context")
+QUEUE = PUBLISH_QUEUES["TIKTOK"]
+#: Functions of the standard library: one takes its time, one fails, one ends its process.
+SLEEP, FAIL, CRASH = "time.sleep", "math.sqrt", "os.abort"
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Settings for a tree of two uploads at once."""
+    return replace(config, worker_concurrency=2)
+
+
+@pytest.fixture
+def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
+    """A running worker; no scheduler, so that nobody else mends anything."""
+    with Process("workers.worker", config, tmp_path / "worker.log") as process:
+        wait_until(lambda: workers_alive()["TIKTOK"], "a worker")
+        yield process
+
+
+def put(redis: Redis, function: str, *args: object, queue: str = QUEUE) -> Run:
+    """Queue a run of any function."""
+    run = new_run(redis, function, args, queue, "a test")  # type: ignore[arg-type]
+    run.save()
+    RunQueue(queue, redis).push_job_id(run.id)
+    return run
+
+
+def started(redis: Redis, queue: str = QUEUE) -> int:
+    """Count the runs at work."""
+    return int(redis.zcard(RunQueue(queue, redis).started_key))
+
+
+def nothing_left(redis: Redis) -> bool:
+    """Tell whether every run of the queue was carried out."""
+    queue = RunQueue(QUEUE, redis)
+    return not queue.count and not started(redis) and not list(redis.scan_iter("rq:job:*"))
+
+
+def test_run_is_gone_when_it_is_done(redis: Redis, worker: Process) -> None:
+    put(redis, SLEEP, 0)
+    wait_until(lambda: nothing_left(redis), "the run")
+
+
+def test_run_that_fails_is_kept_with_why(redis: Redis, worker: Process) -> None:
+    run = put(redis, FAIL, -1)
+    registry = RunQueue(QUEUE, redis).failed_job_registry
+    assert wait_until(lambda: registry.get_job_ids(), "the failure") == [run.id]
+    result = Run.fetch(run.id, connection=redis).latest_result()
+    assert result is not None and "math domain error" in str(result.exc_string)
+
+
+def test_as_many_runs_as_there_are_slots_are_at_work(redis: Redis, worker: Process) -> None:
+    for _ in range(4):
+        put(redis, SLEEP, 3)
+    wait_until(lambda: started(redis) == 2, "two at work")
+    assert RunQueue(QUEUE, redis).count == 2
+    wait_until(lambda: nothing_left(redis), "all of them")
+
+
+def test_queue_whose_runs_hang_holds_up_no_other(redis: Redis, worker: Process) -> None:
+    for _ in range(4):
+        put(redis, SLEEP, 30)
+    wait_until(lambda: started(redis) == 2, "the slots to be taken")
+    other = PUBLISH_QUEUES["YOUTUBE"]
+    run = put(redis, SLEEP, 0, queue=other)
+    wait_until(lambda: not Run.exists(run.id, redis), "the other queue's run")
+    assert started(redis) == 2
+
+
+def test_killed_worker_loses_no_run(redis: Redis, worker: Process) -> None:
+    """Whatever it had popped is put back by the next worker, and carried out."""
+    runs = [put(redis, SLEEP, 2) for _ in range(5)]
+    wait_until(lambda: started(redis) == 2, "two at work")
+    worker.kill()
+    names = redis.smembers("rq:workers")
+    redis.delete(*names)  # as if their time had passed
+    assert all(Run.exists(run.id, redis) for run in runs[2:])
+    worker.start()
+    wait_until(lambda: nothing_left(redis), "all of them")
+
+
+def test_run_that_kills_its_child_takes_no_other_with_it(redis: Redis, worker: Process) -> None:
+    put(redis, SLEEP, 4)
+    wait_until(lambda: started(redis) == 1, "one at work")
+    crash = put(redis, CRASH)
+    registry = RunQueue(QUEUE, redis).failed_job_registry
+    assert wait_until(lambda: registry.get_job_ids(), "the crash") == [crash.id]
+    assert started(redis) == 1
+    redis.delete(Run.key_for(crash.id))
+    wait_until(lambda: nothing_left(redis), "the other run's own end")
+
+
+def test_runs_that_come_after_an_outage_of_redis_are_taken(
+    redis: Redis, redis_server: RedisServer, worker: Process
+) -> None:
+    put(redis, SLEEP, 1)
+    redis_server.kill()
+    redis_server.start()
+    run = put(redis, SLEEP, 0)
+    wait_until(lambda: not Run.exists(run.id, redis), "the run after the outage")
+
+
+def test_told_to_stop_it_settles_what_ends_and_takes_no_more(redis: Redis, worker: Process) -> None:
+    for _ in range(3):
+        put(redis, SLEEP, 2)
+    wait_until(lambda: started(redis) == 2, "two at work")
+    assert worker.terminate() == 0
+    assert (started(redis), RunQueue(QUEUE, redis).count) == (0, 1)
+    assert redis.smembers("rq:workers") == set()
+
+
+def test_idle_worker_asks_redis_next_to_nothing(redis: Redis, worker: Process) -> None:
+    """Its pops are pending; who lives is told in the database."""
+    put(redis, SLEEP, 0)
+    wait_until(lambda: nothing_left(redis), "a run, after which it is idle")
+    time.sleep(1)
+    redis.config_resetstat()
+    time.sleep(12)
+    stats = redis.info("commandstats")
+    counted = {name: one["calls"] for name, one in stats.items() if "config" not in name}
+    assert sum(counted.values()) <= 1, counted
+
+
+def test_few_commands_carry_out_a_run(app: Flask, redis: Redis, worker: Process) -> None:
+    """All counted, those inside scripts too: RQ's own worker sends about sixty."""
+    count = 20
+    redis.config_resetstat()
+    for number in range(count):
+        wake([Wake(f"{number:026}", "TIKTOK", utcnow(), 1)])
+    registry = RunQueue(QUEUE, redis)
+    while registry.count or started(redis):
+        time.sleep(0.5)
+    stats = redis.info("commandstats")
+    ours = ("llen", "zcard", "config", "info", "hello", "client", "select", "command", "ping")
+    sent = {
+        name: one["calls"]
+        for name, one in stats.items()
+        if not name.removeprefix("cmdstat_").startswith(ours)
+    }
+    assert sum(sent.values()) <= 15 * count, sent

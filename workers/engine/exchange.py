@@ -1,0 +1,154 @@
+"""What the worker tells Redis about runs, and takes from it: few commands, in one round trip.
+
+A run is always in one place of three: on its queue, in this worker's hand list, or in RQ's
+registry of started runs, with this worker's name. So whoever finds a dead worker can put back
+what it had. None of this decides anything about a post: the rows do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from rq.utils import utcformat
+
+from app.clock import utcnow
+from app.queues import Run, RunQueue
+from workers.engine.registration import hand_key
+
+#: RQ takes an entry of its registry for abandoned after this; runs of ours end long before.
+STARTED_FOR = timedelta(days=2)
+
+# KEYS: run, hand list, started runs. ARGV: run id, entry, its score, now, worker.
+_START = """
+redis.call('LREM', KEYS[2], 1, ARGV[1])
+local fields = redis.call('HGETALL', KEYS[1])
+if #fields == 0 then return false end
+redis.call('HSET', KEYS[1], 'status', 'started', 'started_at', ARGV[4], 'worker_name', ARGV[5])
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[2])
+return fields
+"""
+
+# KEYS: run, its started runs, then each queue to take from and its started runs.
+# ARGV: entry, whether to keep the run, then for the next: score, now, worker, prefix of runs.
+_FINISH = """
+redis.call('ZREM', KEYS[2], ARGV[1])
+if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) end
+for i = 3, #KEYS, 2 do
+  local id = redis.call('LPOP', KEYS[i])
+  if id then
+    local fields = redis.call('HGETALL', ARGV[6] .. id)
+    if #fields > 0 then
+      redis.call('HSET', ARGV[6] .. id,
+                 'status', 'started', 'started_at', ARGV[4], 'worker_name', ARGV[5])
+      redis.call('ZADD', KEYS[i + 1], ARGV[3], id .. ':' .. ARGV[5])
+      return {(i - 3) / 2, id, fields}
+    end
+  end
+end
+return false
+"""
+
+
+@dataclass(frozen=True)
+class StartedRun:
+    """A run that this worker has started: its queue, and all that Redis knows of it."""
+
+    queue: str
+    run_id: str
+    fields: dict[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has ended here; `traceback` says why it failed, if it did."""
+
+    queue: str
+    run_id: str
+    fields: dict[bytes, bytes]
+    traceback: str | None
+
+
+class Exchange:
+    """Gathers what is to be told, and tells it at once."""
+
+    def __init__(self, connection: Redis, queues: Sequence[RunQueue], worker_name: str) -> None:
+        self._connection = connection
+        self._queues = {queue.name: queue for queue in queues}
+        self._worker = worker_name
+        self._pipeline: Pipeline = connection.pipeline(transaction=False)
+        #: for each command of the pipeline, what to make of its answer
+        self._readings: list[tuple[str, Any] | None] = []
+
+    def start(self, queue: str, run_id: str) -> None:
+        """Start a run that a listener has popped."""
+        keys = (
+            Run.key_for(run_id),
+            hand_key(self._queues[queue], self._worker),
+            self._queues[queue].started_key,
+        )
+        args = (run_id, f"{run_id}:{self._worker}", self._score(), _now(), self._worker)
+        self._add("start", (queue, run_id)).eval(_START, len(keys), *keys, *args)
+
+    def put_back(self, queue: str, run_id: str) -> None:
+        """Put a run that was popped back to the head of its queue: no slot is free for it."""
+        self._add("nothing", None).lpush(self._queues[queue].key, run_id)
+        self._add("nothing", None).lrem(hand_key(self._queues[queue], self._worker), 1, run_id)
+
+    def finish(self, run: FinishedRun, take_from: Sequence[str]) -> None:
+        """Settle a run, and start the first that waits on one of these queues, in this order."""
+        keys = [Run.key_for(run.run_id), self._queues[run.queue].started_key]
+        for name in take_from:
+            keys += [self._queues[name].key, self._queues[name].started_key]
+        keep = "0" if run.traceback is None else "1"
+        args = (f"{run.run_id}:{self._worker}", keep, self._score(), _now(), self._worker)
+        prefix = Run.redis_job_namespace_prefix
+        self._add("finish", tuple(take_from)).eval(_FINISH, len(keys), *keys, *args, prefix)
+        if run.traceback is not None:
+            self._keep_as_failed(run, run.traceback)
+
+    def send(self) -> list[StartedRun]:
+        """Tell all that was gathered; return the runs started by it. Raises `RedisError`."""
+        pipeline, readings = self._pipeline, self._readings
+        self._pipeline = self._connection.pipeline(transaction=False)
+        self._readings = []
+        if not readings:
+            return []
+        started = []
+        for reading, answer in zip(readings, pipeline.execute()):
+            if reading is not None and answer:
+                started.append(_read(*reading, answer))
+        return started
+
+    def _add(self, kind: str, what: Any) -> Pipeline:
+        self._readings.append(None if kind == "nothing" else (kind, what))
+        return self._pipeline
+
+    def _keep_as_failed(self, run: FinishedRun, traceback: str) -> None:
+        failed = Run(run.run_id, self._connection)
+        failed.restore(run.fields)
+        before = len(self._pipeline)
+        failed.keep_as_failed(self._pipeline, traceback, self._worker)
+        self._readings += [None] * (len(self._pipeline) - before)
+
+    @staticmethod
+    def _score() -> float:
+        return (utcnow() + STARTED_FOR).timestamp()
+
+
+def _now() -> str:
+    return str(utcformat(utcnow()))
+
+
+def _read(kind: str, what: Any, answer: Any) -> StartedRun:
+    if kind == "start":
+        queue, run_id = what
+        fields = answer
+    else:
+        position, run_id, fields = answer
+        queue, run_id = what[position], run_id.decode()
+    return StartedRun(queue, run_id, dict(zip(fields[::2], fields[1::2])))

@@ -1,0 +1,109 @@
+"""Being known to RQ, so that rq-dashboard shows this worker, and clearing up after dead ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from redis import Redis
+from redis.client import Pipeline
+from rq.utils import as_text, now, utcformat
+from rq.worker import BaseWorker
+from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
+
+from app.queues import RunQueue
+
+#: A sign of life this often. Nothing is decided by it: who lives is told in the database.
+BEAT_SECONDS = 300.0
+#: RQ forgets a worker a minute after this.
+FORGET_SECONDS = 2 * int(BEAT_SECONDS)
+
+
+def hand_key(queue: RunQueue, worker_name: str) -> str:
+    """Return the list of runs that a worker has popped and not started yet."""
+    return f"{queue.key}:hand:{worker_name}"
+
+
+class Registration:
+    """One worker's entry in RQ's lists. `at_work` returns the ids of the runs it has started."""
+
+    def __init__(
+        self,
+        worker: BaseWorker,
+        queues: Sequence[RunQueue],
+        at_work: Callable[[], Collection[str]],
+    ) -> None:
+        self._worker = worker
+        self._connection: Redis = worker.connection
+        self._queues = queues
+        self._at_work = at_work
+        self._beat_at = 0.0
+        self._is_known = False
+        worker.worker_ttl = FORGET_SECONDS
+
+    def doubt(self) -> None:
+        """Note that Redis was away, and may have forgotten everything."""
+        self._is_known = False
+
+    def seconds(self) -> float:
+        """Return when the next sign of life is due."""
+        return self._beat_at - time.monotonic() if self._is_known else 0.0
+
+    def renew(self) -> None:
+        """Give a sign of life when one is due. Raises `RedisError`."""
+        if self._is_known and time.monotonic() < self._beat_at:
+            return
+        if not self._is_known or not self._beat():
+            self._connection.delete(self._worker.key)
+            self._worker.register_birth()
+            self._put_back(self._worker.name, self._at_work())
+            self._is_known = True
+        for name in self._dead_workers():
+            self._put_back(name, ())
+            self._forget(name)
+        self._beat_at = time.monotonic() + BEAT_SECONDS
+
+    def end(self) -> None:
+        """Take this worker off RQ's lists. Raises `RedisError`."""
+        self._worker.register_death()
+
+    def _beat(self) -> bool:
+        """Tell whether Redis still knows this worker."""
+        pipeline = self._connection.pipeline(transaction=False)
+        pipeline.expire(self._worker.key, FORGET_SECONDS + 60, xx=False)
+        pipeline.hset(self._worker.key, "last_heartbeat", utcformat(now()))
+        return bool(pipeline.execute()[0])
+
+    def _dead_workers(self) -> list[str]:
+        prefix = self._worker.redis_worker_namespace_prefix
+        keys = [as_text(key) for key in self._connection.smembers(REDIS_WORKER_KEYS)]
+        pipeline = self._connection.pipeline(transaction=False)
+        for key in keys:
+            pipeline.exists(key)
+        is_alive = pipeline.execute()
+        return [key.removeprefix(prefix) for key, alive in zip(keys, is_alive) if not alive]
+
+    def _put_back(self, name: str, at_work: Collection[str]) -> None:
+        """Put the runs that a worker had, and works on no more, back to the heads of the queues.
+
+        Twice is harmless: a run that finds nothing to do does nothing.
+        """
+        for queue in self._queues:
+            while self._connection.lmove(hand_key(queue, name), queue.key, "RIGHT", "LEFT"):
+                pass
+            for member in self._connection.zrange(queue.started_key, 0, -1):
+                entry = as_text(member)  # type: ignore[arg-type]
+                run_id, _, owner = entry.partition(":")
+                if owner == name and run_id not in at_work:
+                    pipeline: Pipeline = self._connection.pipeline()
+                    pipeline.zrem(queue.started_key, entry)
+                    pipeline.lpush(queue.key, run_id)
+                    pipeline.execute()
+
+    def _forget(self, name: str) -> None:
+        key = self._worker.redis_worker_namespace_prefix + name
+        pipeline = self._connection.pipeline(transaction=False)
+        pipeline.srem(REDIS_WORKER_KEYS, key)
+        for queue in self._queues:
+            pipeline.srem(WORKERS_BY_QUEUE_KEY % queue.name, key)
+        pipeline.execute()

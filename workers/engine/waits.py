@@ -1,0 +1,66 @@
+"""What a process tree wakes for by itself: the parent's list of things due soon."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.queues import MAINTENANCE_QUEUE, Wake
+from workers.engine.orders import Call
+
+#: A lane of looks at one platform is called after it.
+POLL_LANE = "poll-{}"
+MAINTENANCE_LANE = MAINTENANCE_QUEUE
+POLL = "workers.pipeline.poll"
+#: The two clocks do not tick alike, and a look that comes early finds nothing to do.
+NEVER_EARLY_SECONDS = 0.002
+
+
+@dataclass(frozen=True)
+class Wait:
+    """One call, and the lane it belongs to. `wake` is the row's, where there is one."""
+
+    lane: str
+    call: Call
+    wake: Wake | None = None
+
+
+class Waits:
+    """Calls by the time they are due, on the monotonic clock: a step of the other harms none."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Wait]] = []
+        self._order = itertools.count()
+
+    def __iter__(self) -> Iterator[Wait]:
+        return (wait for _, _, wait in self._heap)
+
+    def add(self, wait: Wait, seconds: float = 0.0) -> None:
+        """Add a call that is due in so many seconds."""
+        due = time.monotonic() + max(seconds, 0.0)
+        heapq.heappush(self._heap, (due, next(self._order), wait))
+
+    def add_wake(self, wake: Wake) -> None:
+        """Add the look at a job that the platform processes."""
+        call = Call(POLL, (wake.platform, wake.job_id))
+        wait = Wait(POLL_LANE.format(wake.platform), call, wake)
+        self.add(wait, wake.due_at.timestamp() - time.time() + NEVER_EARLY_SECONDS)
+
+    def add_once(self, wait: Wait) -> None:
+        """Add a call that is due now, unless the same one waits already."""
+        if wait not in self:
+            self.add(wait)
+
+    def take_due(self) -> list[Wait]:
+        """Take all that is due."""
+        now, due = time.monotonic(), []
+        while self._heap and self._heap[0][0] <= now:
+            due.append(heapq.heappop(self._heap)[2])
+        return due
+
+    def seconds(self) -> float:
+        """Return how long nothing is due."""
+        return self._heap[0][0] - time.monotonic() if self._heap else float("inf")

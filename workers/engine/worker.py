@@ -1,0 +1,231 @@
+"""The parent: an RQ worker that pops runs, hands them to its children and settles them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.worker import BaseWorker
+
+from app.ids import new_id
+from app.queues import Run, RunQueue, wake
+from workers.engine.exchange import Exchange, FinishedRun
+from workers.engine.horses import Horses
+from workers.engine.listener import Listener
+from workers.engine.orders import Call, Execute
+from workers.engine.registration import Registration, hand_key
+from workers.engine.slots import Slots
+from workers.engine.waits import Wait, Waits
+
+logger = logging.getLogger(__name__)
+#: Heroku and Render kill what is still there 30 s after SIGTERM.
+GRACE_SECONDS = 25.0
+#: How long a command may hang, and how long Redis is left alone after an error of its.
+ANSWER_SECONDS = 10
+REDIS_AWAY_SECONDS = 1.0
+#: The longest sleep: things that only a clock tells are looked at this often.
+TICK_SECONDS = 30.0
+
+
+class PublishWorker(BaseWorker):
+    """One RQ worker with many children. `lanes` names its queues and how many runs of each may be
+    at work at once besides uploads; `repeated` are calls made again and again, by seconds."""
+
+    job_class = Run
+    queue_class: type[Queue] = RunQueue
+
+    def __init__(
+        self,
+        app: Flask,
+        queues: list[RunQueue],
+        connection: Redis,
+        slots: Slots,
+        repeated: Mapping[Call, float],
+    ) -> None:
+        name = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
+        super().__init__(queues, name=name, connection=connection, prepare_for_work=False)
+        self.hostname, self.pid = socket.gethostname(), os.getpid()
+        self._app = app
+        self._slots = slots
+        self._repeated = repeated
+        self._exchange = Exchange(connection, queues, name)
+        self._listeners = {
+            queue.name: Listener(connection, queue.key, hand_key(queue, name)) for queue in queues
+        }
+        self._horses = Horses(app, self._listeners.values())
+        self._registration = Registration(self, queues, self._horses.at_work)
+        self._waits = Waits()
+        #: calls that are due and have no slot yet
+        self._ready: deque[Wait] = deque()
+        #: runs that have ended and are not settled yet
+        self._finished: list[FinishedRun] = []
+        #: runs that were popped: queue and id
+        self._arrived: list[tuple[str, str]] = []
+        self._rotation = [queue.name for queue in queues]
+        self._away_until = 0.0
+        self._told_to_stop = False
+
+    @property
+    def connection_timeout(self) -> int:
+        """How long a command may hang; RQ would have it outlast a blocking pop."""
+        return ANSWER_SECONDS
+
+    def work(self, *_: Any, **__: Any) -> bool:
+        """Work until SIGTERM or SIGINT, then let the children hand their jobs back."""
+        self._horses.listen_for_signals()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.request_stop)
+        for call, seconds in self._repeated.items():
+            self._waits.add(Wait(call.function, call))
+        while not self._told_to_stop:
+            self._turn()
+        self._stop()
+        return True
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Take no more runs. A second signal, such as a terminal's beside the supervisor's, does
+        nothing more: children about to hand their jobs back are not to be broken off."""
+        self._told_to_stop = True
+
+    def _turn(self) -> None:
+        """Wait for something to happen, and do what follows from it."""
+        self._serve_waits()
+        self._with_redis(self._talk)
+        self._horses.keep_one_idle()
+        listeners = [one for one in self._listeners.values() if one.is_listening]
+        for source in self._horses.wait(listeners, self._pause()):
+            if isinstance(source, Listener):
+                self._with_redis(partial(self._hear, source))
+        for lane, order, traceback in self._horses.settled(self._waits):
+            self._settle(lane, order, traceback)
+
+    def _pause(self) -> float:
+        until_back = max(self._away_until - time.monotonic(), 0.0)
+        pauses = [TICK_SECONDS, self._waits.seconds(), self._registration.seconds()]
+        if until_back:
+            pauses[-1] = until_back
+        return max(min(pauses), 0.0)
+
+    def _settle(self, lane: str, order: Execute | Call, traceback: str | None) -> None:
+        self._slots.give_back(lane)
+        if isinstance(order, Execute):
+            self._finished.append(FinishedRun(lane, order.run_id, order.fields, traceback))
+        elif traceback is not None:
+            logger.warning("%s failed: %s", order.function, traceback.splitlines()[-1])
+        if isinstance(order, Call) and order in self._repeated:
+            self._waits.add(Wait(lane, order), self._repeated[order])
+
+    def _serve_waits(self) -> None:
+        self._ready.extend(self._waits.take_due())
+        for wait in [one for one in self._ready if self._slots.is_free(one.lane)]:
+            if self._slots.is_free(wait.lane):
+                self._ready.remove(wait)
+                self._give(wait.lane, wait.call)
+
+    def _give(self, lane: str, order: Execute | Call) -> None:
+        self._slots.take(lane)
+        self._horses.give(lane, order)
+
+    # Everything that speaks with Redis.
+
+    def _with_redis(self, action: Callable[[], None]) -> None:
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            action()
+        except RedisError as exc:
+            logger.warning("Redis does not answer: %s", type(exc).__name__)
+            self._listen_no_more()
+            self._arrived = []  # they are on the hand list, or gone with all the rest
+            self._registration.doubt()
+            self._away_until = time.monotonic() + REDIS_AWAY_SECONDS
+
+    def _listen_no_more(self) -> None:
+        self._horses.watch(())
+        for listener in self._listeners.values():
+            listener.close()
+
+    def _talk(self) -> None:
+        self._registration.renew()
+        self._exchange_runs()
+        for name, listener in self._listeners.items():
+            listener.check()
+            if self._slots.is_free(name):
+                listener.listen()
+
+    def _hear(self, listener: Listener) -> None:
+        run_id = listener.read()
+        if run_id is not None:
+            name = next(name for name, one in self._listeners.items() if one is listener)
+            self._arrived.append((name, run_id))
+
+    def _exchange_runs(self) -> None:
+        """Settle what has ended, start what has come and, where a slot is free, the next that
+        waits: all in one round trip. What could not be told is told again next time."""
+        if not self._finished and not self._arrived:
+            return
+        reserved = []
+        for name, run_id in self._arrived:
+            if self._slots.is_free(name):
+                self._slots.take(name)
+                reserved.append(name)
+                self._exchange.start(name, run_id)
+            else:
+                self._exchange.put_back(name, run_id)
+        offers = self._offers()
+        for run in self._finished:
+            self._exchange.finish(run, next(offers, ()))
+        try:
+            started = self._exchange.send()
+        finally:
+            for name in reserved:
+                self._slots.give_back(name)
+        self._finished, self._arrived = [], []
+        self._rotation.append(self._rotation.pop(0))
+        for one in started:
+            self._give(one.queue, Execute(one.run_id, one.fields))
+
+    def _offers(self) -> Iterator[tuple[str, ...]]:
+        """For each run that is settled in one exchange, give the queues to take another from."""
+        uploads_left = self._slots.uploads_left
+        others = [name for name in self._rotation if not self._slots.is_upload(name)]
+        while True:
+            names = self._rotation if uploads_left > 0 else others
+            yield tuple(
+                name
+                for name in names
+                if self._slots.is_free(name) and not self._listeners[name].is_listening
+            )
+            uploads_left -= 1
+            others = []
+
+    def _stop(self) -> None:
+        """End in order: pop nothing, let every child hand its job back, settle what ended, and
+        leave the waits to the others."""
+        self._listen_no_more()
+        for lane, order, traceback in self._horses.stop(GRACE_SECONDS, self._waits):
+            self._settle(lane, order, traceback)
+        with self._app.app_context():
+            wake([wait.wake for wait in (*self._waits, *self._ready) if wait.wake is not None])
+        self._away_until = 0.0
+        self._with_redis(self._say_goodbye)
+
+    def _say_goodbye(self) -> None:
+        for run in self._finished:
+            self._exchange.finish(run, ())
+        for name, run_id in self._arrived:
+            self._exchange.put_back(name, run_id)
+        self._exchange.send()
+        self._registration.end()

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install demo run test crash lint format check bench doctor clean
+.PHONY: help install demo run test corpus crash lint format check bench doctor clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ run: $(READY) ## Start the whole stack and keep it up; Ctrl-C ends it
 
 test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
+
+corpus: $(READY) ## Make every file of the corpus anew for every platform, and judge the results
+	$(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py
 
 crash: $(READY) ## Kill processes at work 500 times, and count what is lost or doubled
 	@$(BIN)/python -m tests.crash --kills 500

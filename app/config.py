@@ -58,6 +58,15 @@ class Config:
     worker_platforms: tuple[str, ...] = tuple(PLATFORMS)
     worker_concurrency: int = 5
     retention_days: int = 90
+
+    encode_concurrency: int = 1
+    encode_dir: Path = VAR_DIR / "encode"
+    encode_disk_mb: int = 20_000
+    encode_memory_mb: int = 4096
+    encode_threads: int = 0
+    encode_minutes: int = 120
+    rendition_days: int = 7
+
     limits: Mapping[str, int] = field(default_factory=dict)
     priority_aging_minutes: float = 60.0
     circuit_failures: int = 5

@@ -140,6 +140,7 @@ _INSTAGRAM = Platform(
     options={
         "coverUrl": Option("url", max=2000),
         "thumbOffsetMs": Option("int", max=INT32_MAX),
+        "coverTimestampMs": Option("int", max=INT32_MAX, same_as="thumbOffsetMs"),
         "audioName": Option("text", max=200),
         "collaborators": Option("texts", max=3),
         "locationId": Option("text", max=64),
@@ -167,6 +168,7 @@ _YOUTUBE = Platform(
     privacy_levels=("public", "private", "unlisted"),
     options={
         "title": Option("text"),
+        "coverTimestampMs": Option("int", max=INT32_MAX),
         "description": Option("text"),
         "tags": Option("texts"),
         "categoryId": Option("text", max=8),

@@ -24,6 +24,14 @@ from app.platforms import PLATFORMS
 
 _POLL_BOUNDS = (0.05, 3600.0)
 JWT_SECRET_MIN_BYTES = 32
+_NUMBERS = {
+    "ENCODE_CONCURRENCY": (0, 64),
+    "ENCODE_DISK_MB": (100, 10**7),
+    "ENCODE_MEMORY_MB": (256, 10**6),
+    "ENCODE_THREADS": (0, 256),
+    "ENCODE_MINUTES": (1, 1440),
+    "RENDITION_DAYS": (1, 36500),
+}
 _SECRETS_AND_IDS = (
     "R2_BUCKET",
     "R2_ACCESS_KEY_ID",
@@ -78,6 +86,7 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
         priority_aging_minutes=env.number("PRIORITY_AGING_MINUTES", 60.0, float, (0, 525600)),
         circuit_failures=env.number("CIRCUIT_FAILURES", 5, int, (1, 1000)),
         circuit_pause_seconds=env.number("CIRCUIT_PAUSE_SECONDS", 30.0, float, (0.1, 3600)),
+        encode_dir=Path(env.text("ENCODE_DIR") or VAR_DIR / "encode"),
         log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         log_format=env.choice("LOG_FORMAT", "", ("text", "json")),
         sentry_dsn=_sentry_dsn(env),
@@ -94,6 +103,8 @@ def _named_alike(env: Environment) -> dict[str, Any]:
     settings: dict[str, Any] = {name.lower(): env.text(name) for name in _SECRETS_AND_IDS}
     for name in _URLS:
         settings[name.lower()] = env.url(name, getattr(Config, name.lower()))
+    for name, bounds in _NUMBERS.items():
+        settings[name.lower()] = env.number(name, getattr(Config, name.lower()), int, bounds)
     for platform in PLATFORMS:
         name = f"{platform}_POLL_SECONDS"
         default: float = getattr(Config, name.lower())

@@ -73,6 +73,17 @@ class VideoState(str, Enum):
     INVALID = "invalid"
 
 
+class RenditionState(str, Enum):
+    """Where a file that is made for a platform is."""
+
+    #: to be made, as soon as somebody waits for it
+    PENDING = "pending"
+    #: in a worker's hands
+    ENCODING = "encoding"
+    READY = "ready"
+    FAILED = "failed"
+
+
 class NotificationState(str, Enum):
     """Where a webhook is."""
 

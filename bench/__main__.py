@@ -38,6 +38,7 @@ FAMILIES = (
     "growth",
     "claims",
     "isolation",
+    "quality",
 )
 
 

@@ -76,13 +76,20 @@ def probed_video() -> str:
         width=720,
         height=1280,
         rotation=0,
+        pixel_ratio=1.0,
         frame_rate=30.0,
+        is_variable_rate=False,
+        is_interlaced=False,
         pixel_format="yuv420p",
+        bit_depth=8,
+        transfer=None,
         audio_codec="aac",
         audio_channels=2,
+        audio_layout="stereo",
         audio_sample_rate=48000,
         moov_first=True,
         has_edit_list=False,
+        edit_list_cuts=False,
     )
     video = Video(id=new_id(), user_id=USER, r2_key=f"videos/{new_id()}.mp4")
     describe(video, StoredObject(facts.size_bytes, "etag", facts.content_type), facts)

@@ -66,7 +66,15 @@ def test_handler_named_by_the_registry_is_one(platform: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [names.ADVANCE, names.DELIVER, names.FOLLOW_UP, names.CHECK_AHEAD, names.RENEW]
+    "path",
+    [
+        names.ADVANCE,
+        names.DELIVER,
+        names.ENCODE,
+        names.FOLLOW_UP,
+        names.CHECK_AHEAD,
+        names.RENEW,
+    ],
 )
 def test_functions_named_by_the_queues_are_there(path: str) -> None:
     module, _, name = path.rpartition(".")

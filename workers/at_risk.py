@@ -24,9 +24,10 @@ from app.queues import wake_maintenance
 from workers import tokens
 from workers.errors import NetworkFailure, PublishError
 from workers.failures import failure_of
+from workers.fitting import workable_plan
 from workers.handlers import load_handler
 from workers.lease import stop_requested
-from workers.videos import checked_video, refuse_unfit
+from workers.videos import checked_video
 
 logger = logging.getLogger(__name__)
 #: How long before its time a scheduled post is looked at.
@@ -105,7 +106,8 @@ def _risk_of_token(job: PublishJob) -> Failure | None:
 
 def _risk_of_video(job: PublishJob) -> Failure | None:
     try:
-        refuse_unfit(job.platform, checked_video(job.video_id, must_be_the_same=False))
+        video = checked_video(job.video_id, must_be_the_same=False)
+        workable_plan(job.platform, job.account_id, video)
     except NetworkFailure as error:
         logger.info("video of %s not looked at: %s", job.id, error.code)
     except PublishError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from flask import current_app
@@ -16,7 +17,7 @@ from app.publishing.outcomes import is_known_post
 from app.storage import Storage
 from workers.platforms.base import Access, Context, Draft, Journal, Upload
 from workers.platforms.budget import Budget
-from workers.source import StoreSource
+from workers.source import SourceFile, StoreSource, cover_of
 
 
 class Content(Protocol):
@@ -42,15 +43,15 @@ class Content(Protocol):
 
 
 def working_context(
-    claim: Claim, video: Video, access: Access, journal: Journal, budget: Budget
+    claim: Claim, file: SourceFile, access: Access, journal: Journal, budget: Budget
 ) -> Context:
     """Return the context of a run that holds the job."""
-    return _context(claim, claim.job_id, video, access, journal, budget)
+    return _context(claim, claim.job_id, file, access, journal, budget)
 
 
 def reading_context(job: PublishJob, video: Video, access: Access, budget: Budget) -> Context:
     """Return the context of a look at a post that is live: nothing can be written down."""
-    return _context(job, job.id, video, access, _NoJournal(), budget)
+    return _context(job, job.id, SourceFile.of(video), access, _NoJournal(), budget)
 
 
 def current_storage() -> Storage:
@@ -63,7 +64,7 @@ def current_storage() -> Storage:
 def _context(
     content: Content,
     job_id: str,
-    video: Video,
+    file: SourceFile,
     access: Access,
     journal: Journal,
     budget: Budget,
@@ -77,21 +78,16 @@ def _context(
             text=composed.text,
             title=composed.title,
             privacy=content.privacy_level,
-            duration_seconds=video.duration_seconds or 0.0,
+            duration_seconds=file.duration_seconds,
             marker=job_id,
             share_to_feed=content.share_to_feed,
             options=PLATFORMS[content.platform].native_options(content.platform_options),
         ),
-        source=StoreSource(
-            current_storage(),
-            video.r2_key,
-            etag=video.etag,
-            size=video.file_size or 0,
-            content_type=(video.probe or {}).get("content_type", "video/mp4"),
-        ),
+        source=StoreSource(current_storage(), file),
         journal=journal,
         now=utcnow,
         is_known_post=is_known_post(content.platform, job_id),
+        cover=partial(cover_of, current_storage(), file),
         budget=budget,
     )
 
@@ -103,6 +99,9 @@ class _NoJournal:
         raise AssertionError("a follow-up only reads")
 
     def commit_to_publish(self, upload: Upload) -> NoReturn:
+        raise AssertionError("a follow-up only reads")
+
+    def learn_limit(self, video_max_seconds: int) -> NoReturn:
         raise AssertionError("a follow-up only reads")
 
     def sent(self, total_bytes: int) -> NoReturn:

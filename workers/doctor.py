@@ -29,6 +29,7 @@ from app.storage.errors import ObjectMissing, StorageError
 from workers.contexts import current_storage
 from workers.errors import AccountRefused, PublishError
 from workers.handlers import load_handler
+from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
 from workers.platforms.base import Access
 from workers.webhooks import send_webhook
 
@@ -115,6 +116,15 @@ def check_keys(config: Config) -> Finding:
     return Finding(name, True, "stored tokens can be read")
 
 
+def check_ffmpeg(config: Config) -> Finding:
+    """Say which ffmpeg converts videos, and where."""
+    try:
+        ffmpeg = find_ffmpeg()
+    except NoFfmpeg as exc:
+        return Finding("ffmpeg", False, f"cannot convert videos: {exc}")
+    return Finding("ffmpeg", True, f"{ffmpeg.origin}, version {ffmpeg.version}, {ffmpeg.path}")
+
+
 def check_callers(config: Config) -> Finding:
     """See that somebody may call at all."""
     if not config.api_keys and not config.jwt_secret:
@@ -160,6 +170,7 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     check_redis,
     check_storage,
     check_keys,
+    check_ffmpeg,
     check_callers,
     check_client("TIKTOK", "TIKTOK_CLIENT_KEY"),
     check_client("YOUTUBE", "YOUTUBE_CLIENT_ID"),

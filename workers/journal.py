@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from app.accounts import learn_limit
 from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.holding import save_checkpoint, show_progress
@@ -62,6 +63,9 @@ class RunJournal:
         except AWAY as exc:
             # The bytes go on: an upload is not broken off because nobody can be told of it.
             logger.warning("progress not shown: %s", type(exc).__name__)
+
+    def learn_limit(self, video_max_seconds: int) -> None:
+        learn_limit(self._claim.account_id, video_max_seconds, utcnow())
 
     def _store(self, upload: Upload, *, commits: bool) -> None:
         save_checkpoint(self._claim, upload.dump(), utcnow(), commits=commits)

@@ -20,6 +20,7 @@ from app.publishing.early import wake_again_if_early
 from app.publishing.errors import CancelRequested, RunStopped, Superseded
 from app.publishing.holding import forget_upload
 from app.publishing.timeline import Failure
+from app.renditions.outcomes import wake_waiting
 from app.states import Step, step_progress
 from workers import transport
 from workers.budget import RunBudget
@@ -31,19 +32,23 @@ from workers.failures import (
     outcome_unknown,
     workers_lost,
 )
+from workers.fitting import Converting
 from workers.handlers import load_handler
 from workers.kept_runs import keep_completed, keep_failed
 from workers.lease import LeaseKeeper, Stopping, stop_requested
-from workers.platforms.base import Processing, Published
+from workers.platforms.base import Processing
 from workers.retry import Action, Backoff, Decision, Situation, decide
 from workers.standing import closing_of, take_in
-from workers.steps import UploadNeeded, publish_once
+from workers.steps import Result, UploadNeeded, publish_once
 
 logger = logging.getLogger(__name__)
 #: Workers that may be lost on one attempt: after that the job itself is what kills them.
 LOST_RUNS_MAX = 5
 #: A live post whose id or link is still missing is looked at again this soon.
 FOLLOW_UP_FIRST = timedelta(seconds=60)
+
+#: A job that waits for a conversion is woken at its end; it looks by itself only this often.
+CONVERTING_PAUSE = timedelta(seconds=30)
 
 
 def advance(platform: str, due_job_id: str) -> None:
@@ -117,8 +122,13 @@ def _work(claim: Claim) -> None:
         _settle_error(claim, error, take_in(claim, budget))
 
 
-def _settle(claim: Claim, result: Published | Processing, budget: RunBudget) -> None:
+def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:
     now = utcnow()
+    if isinstance(result, Converting):
+        progress = step_progress(Step.OPTIMIZE, result.percent / 100)
+        outcomes.wait_for_file(claim, now + CONVERTING_PAUSE, now, progress=progress)
+        wake_waiting(result.rendition_id, utcnow())  # it may have been done just before
+        return
     if isinstance(result, Processing):
         due_at = now + timedelta(seconds=budget.stretch(result.again_seconds))
         progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)

@@ -12,6 +12,7 @@ from app.limits.ledger import BATCH as PRUNED_AT_ONCE
 from app.limits.ledger import prune_ledger
 from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
 from app.publishing.transaction import transaction
+from app.renditions.removing import prune_renditions
 from app.states import FINAL_STATES
 from workers.contexts import current_storage
 from workers.kept_runs import trim_all
@@ -23,7 +24,8 @@ BATCH = 500
 
 
 def prune(now: datetime) -> None:
-    """Delete what is past its time: jobs, their timelines, notifications, keys, runs, leftovers."""
+    """Delete what is past its time: jobs, their timelines, notifications, keys, runs, converted
+    videos, leftovers."""
     config: Config = current_app.config["SETTINGS"]
     before = now - timedelta(days=config.retention_days)
     while _prune_jobs(before) == BATCH:
@@ -38,6 +40,7 @@ def prune(now: datetime) -> None:
         )
     while _prune_uses(now) == PRUNED_AT_ONCE:
         pass
+    prune_renditions(now - timedelta(days=config.rendition_days))
     trim_all()
     current_storage().prune_partials(PARTIAL_KEEP.total_seconds())
 

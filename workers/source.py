@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from app.storage import Storage
+from app.media.facts import VideoInvalid
+from app.media.frames import picture
+from app.models import Rendition, Video
+from app.storage import Storage, StoredObject
 from app.storage import Stream as StoreStream
 from app.storage.errors import ObjectChanged, ObjectMissing, StorageError, StoreUnavailable
 from workers.errors import NetworkFailure, VideoRefused
@@ -14,6 +18,8 @@ from workers.read_ahead import PIECE_BYTES, ReadAhead
 
 #: How long a signed link given to a platform works: it may queue its download.
 LINK_SECONDS = 6 * 3600
+#: YouTube shows covers of 1280 by 720: https://support.google.com/youtube/answer/72431
+COVER_SIDE = 1280
 #: Before each further try of a store that broke off. A piece that arrives begins them anew.
 PAUSES_SECONDS = (0.5, 2.0, 5.0)
 
@@ -95,33 +101,63 @@ class SteadyRange:
         return self._stream.read(size)
 
 
+@dataclass(frozen=True)
+class SourceFile:
+    """The very object that a platform gets: the video's own, or one that was made of it."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    content_type: str
+    duration_seconds: float
+
+    @classmethod
+    def of(cls, file: Video | Rendition) -> SourceFile:
+        """Return the object of a video, or of a rendition that is ready."""
+        probe = file.probe or {}
+        return cls(
+            key=file.r2_key or "",
+            etag=file.etag,
+            size_bytes=file.file_size or 0,
+            content_type=probe.get("content_type", "video/mp4"),
+            duration_seconds=probe.get("duration_seconds", file.duration_seconds) or 0.0,
+        )
+
+
+def cover_of(storage: Storage, file: SourceFile, at_ms: int) -> bytes | None:
+    """Return the picture at a millisecond as JPEG; None where none can be had."""
+    stored = StoredObject(file.size_bytes, file.etag, file.content_type)
+    with store_errors():
+        try:
+            return picture(storage, file.key, stored, at_ms / 1000, COVER_SIDE)
+        except VideoInvalid:
+            return None
+
+
 class StoreSource:
     """One object, as it was when it was probed: every range is read of that same version."""
 
-    def __init__(self, storage: Storage, key: str, etag: str, size: int, content_type: str) -> None:
+    def __init__(self, storage: Storage, file: SourceFile) -> None:
         self._storage = storage
-        self._key = key
-        self._etag = etag
-        self._size_bytes = size
-        self._content_type = content_type
+        self._file = file
 
     @property
     def size_bytes(self) -> int:
-        return self._size_bytes
+        return self._file.size_bytes
 
     @property
     def content_type(self) -> str:
-        return self._content_type
+        return self._file.content_type
 
     @property
     def filename(self) -> str:
-        return self._key.rsplit("/", 1)[-1]
+        return self._file.key.rsplit("/", 1)[-1]
 
     @property
     def public_url(self) -> str | None:
         if not self._storage.has_public_links:
             return None
-        return self._storage.signed_get_url(self._key, LINK_SECONDS)
+        return self._storage.signed_get_url(self._file.key, LINK_SECONDS)
 
     def open(self, first: int, length: int) -> SteadyRange | ReadAhead:
         """Open a range; a longer one is read ahead. Raises as its `read` does."""
@@ -129,4 +165,4 @@ class StoreSource:
         return steady if length <= PIECE_BYTES else ReadAhead(steady)
 
     def _open(self, first: int, length: int) -> StoreStream:
-        return self._storage.open(self._key, first, length, self._etag)
+        return self._storage.open(self._file.key, first, length, self._file.etag)

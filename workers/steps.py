@@ -7,7 +7,6 @@ back to sending only when the platform says that bytes are missing.
 from __future__ import annotations
 
 from app.clock import utcnow
-from app.models import Video
 from app.publishing.claims import Claim
 from app.publishing.errors import RunStopped
 from app.publishing.holding import begin_step
@@ -16,6 +15,7 @@ from workers import tokens
 from workers.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
 from workers.contexts import working_context
 from workers.errors import AccountRefused, TokenExpired, VideoRefused
+from workers.fitting import Converting, begun_file, fit_file, known_file, still_converting
 from workers.journal import RunJournal
 from workers.lease import LeaseKeeper
 from workers.platforms.base import (
@@ -27,7 +27,10 @@ from workers.platforms.base import (
     Published,
     Ready,
 )
-from workers.videos import checked_video, known_video, refuse_unfit
+from workers.source import SourceFile
+from workers.videos import checked_video
+
+Result = Published | Processing | Converting
 
 
 class UploadNeeded(RunStopped):
@@ -37,9 +40,7 @@ class UploadNeeded(RunStopped):
     """
 
 
-def publish_once(
-    claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: RunBudget
-) -> Published | Processing:
+def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: RunBudget) -> Result:
     """Take the job as far as it goes without waiting; a refused token is renewed once.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
@@ -48,7 +49,9 @@ def publish_once(
     if claim.checkpoint is not None:
         upload = handler.upload_type.load(claim.checkpoint)
     journal = RunJournal(claim, keeper, upload)
-    if claim.step is not Step.PROCESS:
+    if claim.step is Step.OPTIMIZE and (converting := still_converting(claim)):
+        return converting
+    if claim.step not in (Step.OPTIMIZE, Step.PROCESS):
         begin_step(claim, Step.TOKEN, utcnow())
     access = tokens.access_for(handler, claim.account_id)
     try:
@@ -64,7 +67,7 @@ def publish_once(
 
 def _go_on_renewed(
     claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
-) -> Published | Processing:
+) -> Result:
     try:
         return _go_on(claim, handler, journal, access, budget)
     except TokenExpired as error:
@@ -78,9 +81,9 @@ def _go_on_renewed(
 
 def _go_on(
     claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
-) -> Published | Processing:
+) -> Result:
     if journal.upload is not None:
-        context = working_context(claim, known_video(claim.video_id), access, journal, budget)
+        context = working_context(claim, known_file(claim), access, journal, budget)
         budget.keep_share = KEEP_TO_ASK
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
@@ -88,8 +91,10 @@ def _go_on(
             return _process(claim, handler, context, journal, found)
         if claim.is_at_platform:
             raise UploadNeeded(claim.job_id)
-    video = _fit_video(claim, journal)
-    context = working_context(claim, video, access, journal, budget)
+    file = _fit_file(claim, journal)
+    if isinstance(file, Converting):
+        return file
+    context = working_context(claim, file, access, journal, budget)
     budget.keep_share = KEEP_TO_BEGIN if journal.upload is None else 0.0
     begin_step(claim, Step.UPLOAD, utcnow())
     journal.expect(context.source.size_bytes)
@@ -101,17 +106,20 @@ def _go_on(
     return _process(claim, handler, context, journal, Processing(handler.api.poll_seconds))
 
 
-def _fit_video(claim: Claim, journal: RunJournal) -> Video:
-    """Look at the object itself and refuse what the platform would not take."""
-    begin_step(claim, Step.VIDEO, utcnow())
+def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Converting:
+    """Look at the object itself, and have it made anew where the platform would not take it."""
+    is_begun = journal.upload is not None
+    if claim.step is not Step.OPTIMIZE:
+        begin_step(claim, Step.VIDEO, utcnow())
     try:
-        video = checked_video(claim.video_id, must_be_the_same=journal.upload is not None)
+        video = checked_video(claim.video_id, must_be_the_same=is_begun)
     except VideoRefused as error:
         # Another file needs another upload, and nothing is live of one that was never committed.
         raise error if journal.has_committed else error.for_dead_upload()
     begin_step(claim, Step.OPTIMIZE, utcnow())
-    refuse_unfit(claim.platform, video)
-    return video
+    if is_begun:
+        return begun_file(claim, video, may_reopen=not journal.has_committed)
+    return fit_file(claim, video)
 
 
 def _process(

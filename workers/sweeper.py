@@ -23,6 +23,7 @@ from app.models import Notification, PublishedPost, PublishJob
 from app.publishing.relay import relay
 from app.publishing.transaction import transaction
 from app.queues import (
+    ENCODE_QUEUE,
     HORIZON,
     MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
@@ -31,9 +32,11 @@ from app.queues import (
     Wake,
     current_redis,
     wake,
+    wake_encode,
     wake_maintenance,
 )
 from app.queues.names import CHECK_AHEAD, DELIVER, FOLLOW_UP, RENEW
+from app.renditions.claims import is_any_due
 from app.states import OPEN_STATES, JobState, NotificationState
 from workers.at_risk import is_any_near
 from workers.renewals import is_any_to_renew
@@ -78,6 +81,8 @@ class Sweeper:
                 logger.warning("%s wake-ups of %s were missing", missing, platform)
         self._fetch_upcoming(connection, now)
         _wake_maintenance(connection, now)
+        if is_any_due(now - GRACE) and RunQueue(ENCODE_QUEUE, connection).count < MAINTENANCE_MAX:
+            wake_encode()
 
     def _fetch_upcoming(self, connection: Redis, now: datetime) -> None:
         if not self._is_remembered(connection, now):

@@ -1,9 +1,8 @@
-"""The `video` and `optimize` steps: is the object there, what is it, does the platform take it."""
+"""The `video` step: is the object there, and what is it."""
 
 from __future__ import annotations
 
-from app.media.facts import Probe, VideoInvalid
-from app.media.rules import violations
+from app.media.facts import VideoInvalid
 from app.models import Video
 from app.publishing.transaction import transaction
 from app.states import VideoState
@@ -47,18 +46,6 @@ def checked_video(video_id: str, *, must_be_the_same: bool) -> Video:
                 "video_changed", "the video was replaced while it was being published"
             )
         return _look_again(video)
-
-
-def refuse_unfit(platform: str, video: Video) -> None:
-    """Raise `VideoRefused` for a file that breaks the platform's rules, with every figure."""
-    assert video.probe is not None
-    broken = violations(platform, Probe.load(video.probe))
-    if broken:
-        raise VideoRefused(
-            broken[0].rule,
-            " ".join(violation.message for violation in broken),
-            hint="Export the video within these limits and upload it again",
-        )
 
 
 def _look_again(video: Video) -> Video:

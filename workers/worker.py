@@ -8,13 +8,14 @@ from app import create_base
 from app.config import Config
 from app.extensions import db
 from app.ids import new_id
-from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, RunQueue, connect_redis
+from app.queues import ENCODE_QUEUE, MAINTENANCE_QUEUE, PUBLISH_QUEUES, RunQueue, connect_redis
 from app.settings import process_config
 from workers import at_risk, follow_ups, notify, pipeline, presence, renewals
 from workers.engine.orders import Call
 from workers.engine.slots import Slots
 from workers.engine.waits import POLL_LANE
 from workers.engine.worker import ANSWER_SECONDS, PublishWorker
+from workers.media import encode
 from workers.platforms import instagram, tiktok, youtube
 
 #: What runs call, loaded before the fork so that every child shares it.
@@ -24,6 +25,7 @@ PRELOADED = (
     follow_ups,
     at_risk,
     renewals,
+    encode,
     presence,
     tiktok,
     instagram,
@@ -39,10 +41,14 @@ def build_worker(app: Flask, config: Config) -> PublishWorker:
     names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
     others = {POLL_LANE.format(platform): 1 for platform in config.worker_platforms}
     others |= {MAINTENANCE_QUEUE: 1, PRESENCE: 1}
+    queues = [*names, MAINTENANCE_QUEUE]
+    if config.encode_concurrency:  # else these are left to other machines
+        others[ENCODE_QUEUE] = config.encode_concurrency
+        queues.append(ENCODE_QUEUE)
     beat = Call(PRESENCE, (new_id(), ",".join(config.worker_platforms), config.worker_concurrency))
     return PublishWorker(
         app,
-        [RunQueue(name, connection) for name in (*names, MAINTENANCE_QUEUE)],
+        [RunQueue(name, connection) for name in queues],
         connection,
         Slots(names, config.worker_concurrency, others),
         repeated={beat: presence.BEAT_SECONDS},

@@ -10,12 +10,14 @@ from app.api.auth import current_user, open_to_all
 from app.api.blueprint import Blueprint
 from app.api.errors import InvalidRequest, NotFound, Unavailable, problem
 from app.clock import utcnow
+from app.media.facts import VideoInvalid
 from app.models import Video
 from app.queries.pages import Page
 from app.queries.videos import find_video, list_videos
 from app.schemas.base import PageQuery
 from app.schemas.video import (
     NewUploadSchema,
+    PreviewQuery,
     RegisterVideoSchema,
     UploadSchema,
     VideoSchema,
@@ -25,11 +27,14 @@ from app.storage.errors import StorageError
 from app.videos import (
     LinkRefused,
     LinkUsed,
+    NoPreview,
     ObjectRefused,
     VideoInUse,
     check_link,
     delete_video,
     open_upload,
+    preview,
+    preview_tag,
     receive_upload,
     register_video,
     settle_upload,
@@ -82,6 +87,30 @@ def show(video_id: str) -> Video:
         return video  # what is known is better than nothing
 
 
+@blueprint.route("/<video_id>/preview", methods=["GET"])
+@blueprint.arguments(PreviewQuery, location="query")
+@blueprint.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
+@blueprint.alt_response(304, schema=None, description="The caller has this very picture.")
+@blueprint.alt_response(409, schema=None, description="There is no such picture of the video.")
+def show_preview(query: dict[str, Any], video_id: str) -> Response:
+    """Show a picture of a video, or nine on one sheet
+
+    What `at` shows is what a cover chosen at that time will show.
+    """
+    video = find_video(current_user(), video_id)
+    if video is None:
+        raise NotFound(NOT_FOUND)
+    at_ms, is_sheet = query["at"], query["sheet"]
+    answer = Response(content_type="image/jpeg")
+    answer.set_etag(preview_tag(video, at_ms, is_sheet=is_sheet))
+    answer.headers["Cache-Control"] = "private, max-age=86400"
+    if request.if_none_match.contains(answer.get_etag()[0] or ""):
+        answer.status_code = 304
+        return answer
+    answer.set_data(preview(video, at_ms, is_sheet=is_sheet))
+    return answer
+
+
 @blueprint.route("/<video_id>", methods=["DELETE"])
 @blueprint.response(204)
 @blueprint.alt_response(409, schema=None, description="A job that has not ended needs the video.")
@@ -128,6 +157,7 @@ def receive(token: str) -> None:
 
 @blueprint.errorhandler(VideoInUse)
 @blueprint.errorhandler(LinkUsed)
+@blueprint.errorhandler(NoPreview)
 def answer_conflict(error: Exception) -> Response:
     """Answer what the state of a video does not allow."""
     return problem(409, str(error))
@@ -137,6 +167,12 @@ def answer_conflict(error: Exception) -> Response:
 def answer_refused_link(error: LinkRefused) -> Response:
     """Answer an upload that does not go with its link."""
     return problem(error.status, str(error))
+
+
+@blueprint.errorhandler(VideoInvalid)
+def answer_unreadable(error: VideoInvalid) -> Response:
+    """Answer that a video gives no picture."""
+    return problem(409, error.sentence)
 
 
 @blueprint.errorhandler(StorageError)

@@ -16,7 +16,7 @@ def warnings_for(post: CheckedPost, due_at: datetime | None, now: datetime) -> F
     """Return what the user should know of a post before sending it, by field."""
     warnings: Faults = {}
     if post.video is not None:
-        merge(warnings, video_warnings(post.values, post.video))
+        merge(warnings, video_warnings(post.values, post.video, post.account))
     if post.account is not None:
         options = post.values.get("options") or {}
         priority = options.get("priority", SCHEDULED_PRIORITY if due_at else PRIORITY)

@@ -125,7 +125,7 @@ def _check(
     )
     merge(faults, account_faults)
     merge(faults, link_faults(account, has_public_links=targets.has_public_links))
-    merge(faults, video_faults(sound, targets.videos))
+    merge(faults, video_faults(sound, targets.videos, account))
     return CheckedPost(values, faults, account, targets.videos.get(sound.get("video_id", "")))
 
 

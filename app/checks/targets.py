@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.accounts.requirements import needs_public_links
+from app.clock import utcnow
 from app.faults import Faults
 from app.media import rules
 from app.media.facts import Probe
+from app.media.plan import Plan, plan_for
+from app.media.words import told
 from app.models import Account, Video
 from app.platforms import PLATFORMS
 from app.states import AccountState, VideoState
@@ -43,7 +46,9 @@ def link_faults(account: Account | None, *, has_public_links: bool) -> Faults:
     return {"accountId": [sentence]}
 
 
-def video_faults(values: Mapping[str, Any], videos: Mapping[str, Video]) -> Faults:
+def video_faults(
+    values: Mapping[str, Any], videos: Mapping[str, Video], account: Account | None
+) -> Faults:
     """Return why a post's video cannot be published on its platform, if it cannot."""
     video_id = values.get("video_id")
     if video_id is None:
@@ -56,19 +61,18 @@ def video_faults(values: Mapping[str, Any], videos: Mapping[str, Video]) -> Faul
     if video.state is VideoState.INVALID:
         return {"videoId": [video.state_reason or "The video cannot be read."]}
     faults = _moment_in_video_faults(values, video)
-    broken = [broken for broken in _violations(values, video) if not broken.is_curable]
-    if broken:
-        faults["videoId"] = [violation.message for violation in broken]
+    plan = _plan(values, video, account)
+    if plan is not None and plan.refusals:
+        faults["videoId"] = [violation.message for violation in plan.refusals]
     return faults
 
 
-def video_warnings(values: Mapping[str, Any], video: Video) -> Faults:
+def video_warnings(values: Mapping[str, Any], video: Video, account: Account | None) -> Faults:
     """Return what will work with this video, but not as wished."""
-    probe = _probe_of(video)
-    if probe is None or "platform" not in values:
+    probe, plan = _probe_of(video), _plan(values, video, account)
+    if probe is None or plan is None:
         return {}
-    cured = [violation for violation in _violations(values, video) if violation.is_curable]
-    messages = [f"The video will be converted: {violation.message}" for violation in cured]
+    messages = told(plan)
     messages += [advice.message for advice in rules.warnings(values["platform"], probe)]
     return {"videoId": messages} if messages else {}
 
@@ -96,12 +100,13 @@ def _probe_of(video: Video) -> Probe | None:
     return None if video.probe is None else Probe.load(video.probe)
 
 
-def _violations(values: Mapping[str, Any], video: Video) -> list[rules.Violation]:
+def _plan(values: Mapping[str, Any], video: Video, account: Account | None) -> Plan | None:
     probe = _probe_of(video)
     platform = values.get("platform")
     if probe is None or platform is None:
-        return []
-    return rules.violations(platform, probe)
+        return None
+    limit = None if account is None else account.video_limit_at(utcnow())
+    return plan_for(platform, probe, max_duration_seconds=limit)
 
 
 def _moment_in_video_faults(values: Mapping[str, Any], video: Video) -> Faults:
@@ -109,9 +114,10 @@ def _moment_in_video_faults(values: Mapping[str, Any], video: Video) -> Faults:
     if video.duration_seconds is None:
         return {}
     duration_ms = int(video.duration_seconds * 1000)
+    latest_ms = duration_ms - (values.get("platform") == "INSTAGRAM")  # it wants one within
     options = values.get("platform_options", {})
     return {
         f"platformOptions.{name}": [f"The video ends at {duration_ms} ms."]
-        for name, latest in (("coverTimestampMs", duration_ms), ("thumbOffsetMs", duration_ms - 1))
-        if isinstance(options.get(name), int) and options[name] > latest
+        for name in ("coverTimestampMs", "thumbOffsetMs")
+        if isinstance(options.get(name), int) and options[name] > latest_ms
     }

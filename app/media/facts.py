@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+#: PQ and HLG: ITU-R BT.2100.
+HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+
 
 class VideoInvalid(Exception):
     """Raised when an object is not a video that anyone could publish.
@@ -40,13 +43,25 @@ class Probe:
     width: int
     height: int
     rotation: int
+    pixel_ratio: float
     frame_rate: float | None
+    is_variable_rate: bool
+    is_interlaced: bool
     pixel_format: str | None
+    bit_depth: int | None
+    transfer: str | None
     audio_codec: str | None
     audio_channels: int | None
+    audio_layout: str | None
     audio_sample_rate: int | None
     moov_first: bool | None
     has_edit_list: bool | None
+    edit_list_cuts: bool | None
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether light is stored for screens brighter than the usual: PQ (HDR10) or HLG."""
+        return self.transfer in HDR_TRANSFERS
 
     def dump(self) -> dict[str, Any]:
         """Return the facts as a JSON object, for the row."""

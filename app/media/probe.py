@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.media.boxes import Layout, read_layout
+from app.media.children import ProbeBounds
 from app.media.facts import Probe, VideoInvalid
-from app.media.isolation import ProbeBounds, ask_child
+from app.media.isolation import ask_child
+from app.media.layout import Layout, read_layout, read_matroska_type, refuse_cut_riff
 from app.media.window import Window
 from app.storage import Storage, StoredObject
 
@@ -50,12 +51,15 @@ def _probe_of(window: Window, facts: dict[str, Any]) -> Probe:
         content_type = layout.content_type
         container = content_type.partition("/")[2]
     elif container == "matroska":
-        content_type, container = _matroska_type(window)
+        content_type, container = read_matroska_type(window)
     else:
+        if container == "avi":
+            refuse_cut_riff(window)
         content_type = _CONTENT_TYPES.get(container, "application/octet-stream")
     facts["rotation"] = round(-facts["rotation"] / 90) * 90 % 360  # FFmpeg turns the other way
     if facts["rotation"] in (90, 270):
         facts["width"], facts["height"] = facts["height"], facts["width"]
+        facts["pixel_ratio"] = 1 / facts["pixel_ratio"]
     return Probe(
         content_type=content_type,
         container=container,
@@ -64,16 +68,6 @@ def _probe_of(window: Window, facts: dict[str, Any]) -> Probe:
         bit_rate=round(window.size_bytes * 8 / facts["duration_seconds"]),
         moov_first=layout.moov_first if layout else None,
         has_edit_list=layout.has_edit_list if layout else None,
+        edit_list_cuts=layout.edit_list_cuts if layout else None,
         **facts,
     )
-
-
-def _matroska_type(window: Window) -> tuple[str, str]:
-    """Tell WebM from other Matroska files by the DocType (0x4282) in the EBML header.
-
-    https://www.rfc-editor.org/rfc/rfc8794#section-11.2.7
-    """
-    rest = window.read_at(0, 256).partition(b"\x42\x82")[2]
-    if rest and rest[1 : 1 + (rest[0] & 0x7F)].rstrip(b"\0") == b"webm":
-        return "video/webm", "webm"
-    return "video/x-matroska", "matroska"

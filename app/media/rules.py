@@ -44,7 +44,7 @@ _MEASURES: dict[str, _Measure] = {
         lambda probe: (probe.duration_seconds,), "The video lasts {}", " s", is_curable=False
     ),
     "ratio": _Measure(
-        lambda probe: (probe.width / probe.height,),
+        lambda probe: (probe.width * probe.pixel_ratio / probe.height,),
         "The picture's width to height is {}",
         ":1",
         slack=0.01,
@@ -86,6 +86,13 @@ _CHOICES: dict[str, _Choice] = {
     "video_codec": _Choice(lambda probe: probe.video_codec, "The pictures are encoded as {}"),
     "audio_codec": _Choice(lambda probe: probe.audio_codec, "The sound is encoded as {}"),
     "chroma": _Choice(lambda probe: _chroma(probe.pixel_format), "The colours are stored as {}"),
+    "h264_format": _Choice(
+        lambda probe: _h264_format(probe), "The pictures are H.264 in {}", "it in {}"
+    ),
+    "scan": _Choice(
+        lambda probe: "interlaced" if probe.is_interlaced else "progressive",
+        "The pictures are {}",
+    ),
     "index": _Choice(
         lambda probe: _INDEX[probe.moov_first], "The file's index (moov) is {}", "it {}"
     ),
@@ -151,6 +158,12 @@ def _choices(
             limit = ", ".join(allowed)
             told = f"{choice.told.format(actual)}; {verb} {choice.allowed.format(limit)}."
             yield Violation(rule, limit, actual, told)
+
+
+def _h264_format(probe: Probe) -> str | None:
+    if probe.video_codec != "h264" or probe.bit_depth is None:
+        return None
+    return f"{probe.bit_depth} bits {_chroma(probe.pixel_format)}"
 
 
 def _chroma(pixel_format: str | None) -> str | None:

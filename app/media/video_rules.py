@@ -29,7 +29,8 @@ class VideoRules:
     `ranges` goes by the measures of `app.media.rules`: duration (s), size (bytes), frame_rate
     (frames/s), side and width (pixels as shown), ratio (width ÷ height), bit_rate (bit/s),
     audio_channels, audio_sample_rate (Hz). `choices` goes by container (the media type),
-    video_codec, audio_codec, chroma, index (where the MP4 `moov` box is) and edit_list.
+    video_codec, audio_codec, chroma, h264_format, scan, index (where the MP4 `moov` box is) and
+    edit_list.
     """
 
     name: str
@@ -38,6 +39,9 @@ class VideoRules:
     advised_ranges: Mapping[str, Bounds] = field(default_factory=dict)
     advised_choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+
+#: No page says so, but next to no phone or hardware decoder takes more of H.264 than this.
+_H264_EVERYWHERE = ("8 bits 4:2:0",)
 
 VIDEO_RULES: dict[str, VideoRules] = {
     # https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
@@ -52,6 +56,7 @@ VIDEO_RULES: dict[str, VideoRules] = {
         choices={
             "container": ("video/mp4", "video/quicktime", "video/webm"),
             "video_codec": ("h264", "hevc", "vp8", "vp9"),
+            "h264_format": _H264_EVERYWHERE,
         },
         advised_ranges={"duration": Bounds(low=3), "ratio": Bounds(9 / 16, 16 / 9)},
     ),
@@ -73,6 +78,8 @@ VIDEO_RULES: dict[str, VideoRules] = {
             "video_codec": ("h264", "hevc"),
             "audio_codec": ("aac",),
             "chroma": ("4:2:0",),
+            "h264_format": _H264_EVERYWHERE,
+            "scan": ("progressive",),
             "index": ("in front",),
             "edit_list": ("none",),
         },

@@ -9,6 +9,7 @@ from app.models.limit_use import LimitUse
 from app.models.notification import Notification
 from app.models.publish_job import PublishJob
 from app.models.published_post import PublishedPost
+from app.models.rendition import Rendition
 from app.models.service import SchedulerTerm, WorkerTree
 from app.models.timeline import TimelineEntry
 from app.models.video import Video
@@ -23,6 +24,7 @@ __all__ = [
     "Notification",
     "PublishJob",
     "PublishedPost",
+    "Rendition",
     "SchedulerTerm",
     "TimelineEntry",
     "Video",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -14,6 +14,8 @@ from app.states import AccountState
 
 #: Tokens of Instagram Login are renewed by the calendar: once they have ended it is too late.
 RENEWABLE = text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL")
+#: Accounts grow: what a platform said longer ago is asked again.
+LIMIT_TOLD_FOR = timedelta(hours=24)
 
 
 class Account(Base):
@@ -56,6 +58,15 @@ class Account(Base):
     renew_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: until when one worker alone may refresh the token
     refreshing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: how long a video the platform takes of it, as it last said; None where it has not
+    video_max_seconds: Mapped[int | None]
+    video_max_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    def video_limit_at(self, now: datetime) -> int | None:
+        """Return the account's own limit; None where the platform has not told it of late."""
+        if self.video_max_told_at is None or now - self.video_max_told_at > LIMIT_TOLD_FOR:
+            return None
+        return self.video_max_seconds

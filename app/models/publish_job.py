@@ -53,6 +53,7 @@ class PublishJob(Base):
         Index("ix_publish_jobs_user_id_id", "user_id", "id"),
         Index("ix_publish_jobs_batch_id", "batch_id"),
         Index("ix_publish_jobs_video_id", "video_id"),
+        Index("ix_publish_jobs_rendition_id", "rendition_id"),
         Index("ix_publish_jobs_finished_at", "finished_at"),
     )
 
@@ -91,6 +92,8 @@ class PublishJob(Base):
 
     #: the platform has all of it, and is only asked how it is doing: no upload any more
     is_at_platform: Mapped[bool] = mapped_column(default=False)
+    #: the file made for the platform that goes in place of the video, or is waited for
+    rendition_id: Mapped[str | None] = mapped_column(ForeignKey("renditions.id"))
 
     # Who holds it.
     #: fencing token: raised by each claim; a write of any other number is refused

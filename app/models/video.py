@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import utcnow
 from app.ids import new_id
+from app.media.facts import Probe
+from app.media.plan import PlatformPlan, plans_for
 from app.models.base import Base, JsonColumn, UtcDateTime, values_of
 from app.states import VideoState
 
@@ -47,3 +49,8 @@ class Video(Base):
     probe: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def plans(self) -> tuple[PlatformPlan, ...]:
+        """What each platform gets of it; none until it is probed."""
+        return () if self.probe is None else plans_for(Probe.load(self.probe))

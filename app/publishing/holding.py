@@ -85,12 +85,12 @@ def forget_upload(claim: Claim) -> None:
 def begin_step(claim: Claim, step: Step, now: datetime) -> None:
     """Move to a step: its progress, its timeline entry. Honours a cancellation.
 
-    A step gone on with, such as the next poll of `process`, keeps its open entry.
+    A step gone on with after a wait, `optimize` or `process`, keeps its open entry.
     """
     with held(claim) as (session, job):
         if job.cancel_requested and not job.is_committed:
             raise CancelRequested(claim.job_id)
-        if job.step is step and step is Step.PROCESS:
+        if job.step is step and step in (Step.OPTIMIZE, Step.PROCESS):
             return
         job.step = step
         job.progress = max(job.progress, step_progress(step, 0.0))
@@ -104,3 +104,9 @@ def show_progress(claim: Claim, progress: int) -> None:
         if job.cancel_requested and not job.is_committed:
             raise CancelRequested(claim.job_id)
         job.progress = max(job.progress, progress)
+
+
+def tell_conversion(claim: Claim, reasons: str, now: datetime) -> None:
+    """Add to the timeline why, and how far, the video is made anew for the platform."""
+    with held(claim) as (session, job):
+        timeline.tell(session, job, "conversion", reasons, now)

@@ -67,6 +67,17 @@ def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -
 
 
 @patiently
+def wait_for_file(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
+    """Let the job go until the file that is made for it is looked for again, within the same
+    attempt. It uploads nothing meanwhile, so its place among the uploads is free for others."""
+    with held(claim) as (session, job):
+        ledger.give_place_back(session, job.id)
+        job.progress = max(job.progress, progress)
+        _let_go(session, job, due_at)
+    _wake(job, now)
+
+
+@patiently
 def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Let the job go until the next look, within the same attempt: no answer came to this one."""
     with held(claim) as (session, job):

@@ -82,11 +82,16 @@ def note(session: Session, job: PublishJob, name: str, now: datetime) -> None:
 
 def warn(session: Session, job: PublishJob, message: str, now: datetime) -> None:
     """Add something the owner should know about a post that is live all the same."""
+    tell(session, job, "warning", message, now)
+
+
+def tell(session: Session, job: PublishJob, name: str, message: str, now: datetime) -> None:
+    """Add a moment and what is to be said of it."""
     session.add(
         TimelineEntry(
             job_id=job.id,
             kind="change",
-            name="warning",
+            name=name,
             attempt=job.attempts_made,
             started_at=now,
             ended_at=now,

@@ -1,6 +1,6 @@
 """The one package that knows rq and rq-scheduler from the side that puts work on queues."""
 
-from app.queues.names import MAINTENANCE_QUEUE, PUBLISH_QUEUES, QUEUE_NAMES
+from app.queues.names import ENCODE_QUEUE, MAINTENANCE_QUEUE, PUBLISH_QUEUES, QUEUE_NAMES
 from app.queues.run import Run, RunQueue, new_run
 from app.queues.scheduler import Deposed, PostScheduler
 from app.queues.wakes import (
@@ -9,10 +9,12 @@ from app.queues.wakes import (
     connect_redis,
     current_redis,
     wake,
+    wake_encode,
     wake_maintenance,
 )
 
 __all__ = [
+    "ENCODE_QUEUE",
     "HORIZON",
     "MAINTENANCE_QUEUE",
     "PUBLISH_QUEUES",
@@ -26,5 +28,6 @@ __all__ = [
     "current_redis",
     "new_run",
     "wake",
+    "wake_encode",
     "wake_maintenance",
 ]

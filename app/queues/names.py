@@ -5,7 +5,9 @@ from app.platforms import PLATFORMS
 #: Platform → its queue: one each, so that workers can be given to platforms one by one.
 PUBLISH_QUEUES: dict[str, str] = {name: entry.queue for name, entry in PLATFORMS.items()}
 MAINTENANCE_QUEUE = "maintenance"
-QUEUE_NAMES: tuple[str, ...] = (*PUBLISH_QUEUES.values(), MAINTENANCE_QUEUE)
+#: Making files anew, which takes minutes: apart, so that files that are ready never wait for it.
+ENCODE_QUEUE = "encode"
+QUEUE_NAMES: tuple[str, ...] = (*PUBLISH_QUEUES.values(), MAINTENANCE_QUEUE, ENCODE_QUEUE)
 
 # By dotted string, so that the API never loads the workers.
 ADVANCE = "workers.pipeline.advance"
@@ -13,3 +15,4 @@ DELIVER = "workers.notify.deliver"
 FOLLOW_UP = "workers.follow_ups.follow_up_due"
 CHECK_AHEAD = "workers.at_risk.check_ahead"
 RENEW = "workers.renewals.renew_due"
+ENCODE = "workers.media.encode.encode_due"

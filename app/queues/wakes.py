@@ -27,7 +27,14 @@ from rq.job import JobStatus
 from rq.utils import now as rq_now
 
 from app.clock import utcnow
-from app.queues.names import ADVANCE, DELIVER, MAINTENANCE_QUEUE, PUBLISH_QUEUES
+from app.queues.names import (
+    ADVANCE,
+    DELIVER,
+    ENCODE,
+    ENCODE_QUEUE,
+    MAINTENANCE_QUEUE,
+    PUBLISH_QUEUES,
+)
 from app.queues.run import Run, RunQueue, new_run
 from app.queues.scheduler import PostScheduler
 
@@ -119,14 +126,23 @@ def wake_maintenance(function: str = DELIVER) -> bool:
     waits: ShortWaits | None = current_app.extensions.get("short_waits")
     if waits is not None and waits.keep_maintenance(function):
         return True
+    return _wake_for_rows(function, MAINTENANCE_QUEUE)
+
+
+def wake_encode() -> bool:
+    """Queue a run that makes the files which are due to be made."""
+    return _wake_for_rows(ENCODE, ENCODE_QUEUE)
+
+
+def _wake_for_rows(function: str, queue: str) -> bool:
     connection = current_redis()
-    run = new_run(connection, function, (), MAINTENANCE_QUEUE, function.rpartition(".")[2])
+    run = new_run(connection, function, (), queue, function.rpartition(".")[2])
     try:
         pipeline = connection.pipeline(transaction=False)
-        _push(pipeline, connection, run, MAINTENANCE_QUEUE)
+        _push(pipeline, connection, run, queue)
         pipeline.execute()
     except RedisError as exc:
-        logger.warning("maintenance left to the sweeper: %s", type(exc).__name__)
+        logger.warning("%s left to the sweeper: %s", queue, type(exc).__name__)
         return False
     return True
 

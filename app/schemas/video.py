@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 from marshmallow.validate import Length, OneOf, Range
 
+from app.platforms import INT32_MAX, PLATFORMS
 from app.schemas.base import NO_CONTROLS, BaseSchema, Moment, PageSchema, Whole
 from app.videos import UPLOAD_MAX_BYTES, UPLOAD_TYPES
 
@@ -58,6 +59,52 @@ class CodecsSchema(BaseSchema):
     audio = fields.String(attribute="audio_codec", allow_none=True)
 
 
+class PreviewQuery(BaseSchema):
+    """Which picture of a video."""
+
+    at = fields.Integer(
+        load_default=None,
+        validate=Range(0, INT32_MAX),
+        metadata={"description": "Milliseconds; as `coverTimestampMs` has them."},
+    )
+    sheet = fields.Boolean(
+        load_default=False, metadata={"description": "Nine pictures from the whole video."}
+    )
+
+
+class BrokenRuleSchema(BaseSchema):
+    """A rule of the platform that the file breaks as it is."""
+
+    rule = fields.String()
+    limit = fields.Raw(metadata={"type": ["number", "string"]})
+    actual = fields.Raw(metadata={"type": ["number", "string"]})
+    message = fields.String()
+
+
+class PlanSchema(BaseSchema):
+    """What a platform gets of this video."""
+
+    platform = fields.String(validate=OneOf(tuple(PLATFORMS)))
+    is_possible = fields.Boolean(data_key="possible")
+    work = fields.String(
+        attribute="plan.work.value",
+        metadata={
+            "description": "`nothing`: the very bytes; `remux`: rewritten without loss; `audio`, "
+            "`video`: only that is encoded anew; `encode`: both are."
+        },
+    )
+    reasons = fields.List(
+        fields.Nested(BrokenRuleSchema),
+        attribute="plan.reasons",
+        metadata={"description": "Why that is done."},
+    )
+    refusals = fields.List(
+        fields.Nested(BrokenRuleSchema),
+        attribute="plan.refusals",
+        metadata={"description": "Why the platform cannot get it, whatever is done."},
+    )
+
+
 class VideoSchema(BaseSchema):
     """A video; what the probe found is null until it has looked."""
 
@@ -76,6 +123,10 @@ class VideoSchema(BaseSchema):
     format = fields.String(allow_none=True)
     resolution = fields.String(allow_none=True, metadata={"description": "As in `1080x1920`."})
     codecs = fields.Nested(CodecsSchema, attribute="probe", allow_none=True)
+    plans = fields.List(
+        fields.Nested(PlanSchema),
+        metadata={"description": "What each platform gets of it; empty until it is probed."},
+    )
     created_at = Moment()
 
 

@@ -1,11 +1,19 @@
 """All that may be done to a video. Owns every commit of it.
 
 `register` takes an object that is in the store, `uploads` signs and receives direct uploads,
-`settle` finds out what became of one, `delete` lets a video go.
+`settle` finds out what became of one, `preview` shows what is in it, `delete` lets a video go.
 """
 
 from app.videos.delete import delete_video
-from app.videos.errors import LinkRefused, LinkUsed, ObjectRefused, VideoError, VideoInUse
+from app.videos.errors import (
+    LinkRefused,
+    LinkUsed,
+    NoPreview,
+    ObjectRefused,
+    VideoError,
+    VideoInUse,
+)
+from app.videos.preview import preview, preview_tag
 from app.videos.register import register_video
 from app.videos.settle import settle_upload
 from app.videos.uploads import (
@@ -21,12 +29,15 @@ __all__ = [
     "UPLOAD_TYPES",
     "LinkRefused",
     "LinkUsed",
+    "NoPreview",
     "ObjectRefused",
     "VideoError",
     "VideoInUse",
     "check_link",
     "delete_video",
     "open_upload",
+    "preview",
+    "preview_tag",
     "receive_upload",
     "register_video",
     "settle_upload",

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.models import PublishJob, Video
 from app.publishing.transaction import transaction
+from app.renditions.removing import remove_renditions_of
 from app.states import OPEN_STATES
 from app.storage import Storage
 from app.storage.errors import StorageError
@@ -19,8 +20,9 @@ from app.videos.errors import VideoInUse
 def delete_video(user_id: str, video_id: str, now: datetime) -> bool:
     """Hide a video from its user; tell whether the user had such a video.
 
-    An object that came by a direct upload is ours and goes with it; a registered one is left
-    alone. Raises `VideoInUse`, and any `StorageError`, with which the video stays.
+    An object that came by a direct upload is ours and goes with it, as does what was made of the
+    video for platforms; a registered one is left alone. Raises `VideoInUse`, and any
+    `StorageError`, with which the video stays.
     """
     with transaction() as session:
         video = _locked(session, user_id, video_id)
@@ -29,9 +31,9 @@ def delete_video(user_id: str, video_id: str, now: datetime) -> bool:
         if _is_needed(session, video_id):
             raise VideoInUse("A job that has not ended yet needs this video; cancel it first")
         video.deleted_at = now
-        is_ours = video.is_upload and not _has_another_row(session, video)
-    if is_ours:
-        _delete_object(video)
+        is_last = not _has_another_row(session, video)
+    if is_last:
+        _delete_objects(video)
     return True
 
 
@@ -56,10 +58,12 @@ def _has_another_row(session: Session, video: Video) -> bool:
     return bool(session.scalar(select(other)))
 
 
-def _delete_object(video: Video) -> None:
+def _delete_objects(video: Video) -> None:
     storage: Storage = current_app.extensions["storage"]
     try:
-        storage.delete(video.r2_key)
+        remove_renditions_of(video.r2_key)
+        if video.is_upload:
+            storage.delete(video.r2_key)
     except StorageError:
         # Otherwise nothing would remember the object, and nobody could delete it any more.
         with transaction() as session:

@@ -5,6 +5,7 @@ VideoError
   VideoInUse        a job that has not ended needs the video
   LinkRefused       the upload's link, or what was sent to it, is not what was signed
   LinkUsed          the upload has arrived before
+  NoPreview         there is no such picture of the video
 """
 
 
@@ -30,3 +31,7 @@ class LinkRefused(VideoError):
 
 class LinkUsed(VideoError):
     """Raised when an object has already arrived by an upload's link."""
+
+
+class NoPreview(VideoError):
+    """Raised when a picture is asked for that a video does not have."""

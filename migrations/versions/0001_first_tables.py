@@ -38,6 +38,8 @@ def upgrade() -> None:
         sa.Column("state_reason", sa.String(length=500), nullable=False),
         sa.Column("renew_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("refreshing_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("video_max_seconds", sa.Integer(), nullable=True),
+        sa.Column("video_max_told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
@@ -140,6 +142,66 @@ def upgrade() -> None:
         batch_op.create_index("ix_videos_user_id_id", ["user_id", "id"], unique=False)
 
     op.create_table(
+        "renditions",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("source_key", sa.String(length=1024), nullable=False),
+        sa.Column("source_etag", sa.String(length=255), nullable=False),
+        sa.Column("source_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("duration_seconds", sa.Float(), nullable=False),
+        sa.Column("recipe_digest", sa.String(length=32), nullable=False),
+        sa.Column(
+            "recipe", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "encoding",
+                "ready",
+                "failed",
+                name="renditionstate",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("run_number", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("lost_runs", sa.Integer(), nullable=False),
+        sa.Column("progress", sa.Integer(), nullable=False),
+        sa.Column("r2_key", sa.String(length=1024), nullable=True),
+        sa.Column("etag", sa.String(length=255), nullable=False),
+        sa.Column("file_size", sa.BigInteger(), nullable=True),
+        sa.Column("probe", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("error_code", sa.String(length=100), nullable=True),
+        sa.Column("error_category", sa.String(length=16), nullable=True),
+        sa.Column("error_message", sa.String(length=500), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_renditions")),
+        sa.UniqueConstraint(
+            "source_key",
+            "source_etag",
+            "recipe_digest",
+            name=op.f("uq_renditions_source_key_source_etag_recipe_digest"),
+        ),
+    )
+    with op.batch_alter_table("renditions", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_renditions_due",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('pending', 'encoding')"),
+            sqlite_where=sa.text("state IN ('pending', 'encoding')"),
+        )
+        batch_op.create_index("ix_renditions_last_used_at", ["last_used_at"], unique=False)
+        batch_op.create_index("ix_renditions_user_id", ["user_id", "started_at"], unique=False)
+
+    op.create_table(
         "publish_jobs",
         sa.Column("id", sa.String(length=26), nullable=False),
         sa.Column("user_id", sa.String(length=128), nullable=False),
@@ -209,6 +271,7 @@ def upgrade() -> None:
         sa.Column("lost_runs", sa.Integer(), nullable=False),
         sa.Column("reopened", sa.Integer(), nullable=False),
         sa.Column("is_at_platform", sa.Boolean(), nullable=False),
+        sa.Column("rendition_id", sa.String(length=26), nullable=True),
         sa.Column("run_number", sa.Integer(), nullable=False),
         sa.Column("is_leased", sa.Boolean(), nullable=False),
         sa.Column("wake_number", sa.Integer(), nullable=False),
@@ -233,6 +296,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_publish_jobs_account_id_accounts")
+        ),
+        sa.ForeignKeyConstraint(
+            ["rendition_id"], ["renditions.id"], name=op.f("fk_publish_jobs_rendition_id_renditions")
         ),
         sa.ForeignKeyConstraint(
             ["video_id"], ["videos.id"], name=op.f("fk_publish_jobs_video_id_videos")
@@ -277,6 +343,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL"),
         )
         batch_op.create_index("ix_publish_jobs_finished_at", ["finished_at"], unique=False)
+        batch_op.create_index("ix_publish_jobs_rendition_id", ["rendition_id"], unique=False)
         batch_op.create_index(
             "ix_publish_jobs_upcoming",
             ["due_at", "id"],
@@ -463,6 +530,7 @@ def downgrade() -> None:
     with op.batch_alter_table("publish_jobs", schema=None) as batch_op:
         batch_op.drop_index("ix_publish_jobs_video_id")
         batch_op.drop_index("ix_publish_jobs_user_id_id")
+        batch_op.drop_index("ix_publish_jobs_rendition_id")
         batch_op.drop_index(
             "ix_publish_jobs_upcoming",
             postgresql_where=sa.text("state IN ('waiting', 'active')"),
@@ -477,6 +545,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_publish_jobs_batch_id")
 
     op.drop_table("publish_jobs")
+    with op.batch_alter_table("renditions", schema=None) as batch_op:
+        batch_op.drop_index("ix_renditions_user_id")
+        batch_op.drop_index("ix_renditions_last_used_at")
+        batch_op.drop_index(
+            "ix_renditions_due",
+            postgresql_where=sa.text("state IN ('pending', 'encoding')"),
+            sqlite_where=sa.text("state IN ('pending', 'encoding')"),
+        )
+
+    op.drop_table("renditions")
     with op.batch_alter_table("videos", schema=None) as batch_op:
         batch_op.drop_index("ix_videos_user_id_id")
         batch_op.drop_index("ix_videos_r2_key")

@@ -24,13 +24,20 @@ GOOD = Probe(
     width=1080,
     height=1920,
     rotation=0,
+    pixel_ratio=1.0,
     frame_rate=30.0,
+    is_variable_rate=False,
+    is_interlaced=False,
     pixel_format="yuv420p",
+    bit_depth=8,
+    transfer="bt709",
     audio_codec="aac",
     audio_channels=2,
+    audio_layout="stereo",
     audio_sample_rate=48000,
     moov_first=True,
     has_edit_list=False,
+    edit_list_cuts=False,
 )
 
 

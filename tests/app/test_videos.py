@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -57,6 +59,12 @@ def test_register_probes_the_object(
     assert video.pop("createdAt").endswith("Z")
     assert video.pop("duration") == pytest.approx(3, abs=0.1)
     video_id = video.pop("id")
+    works = [(plan["platform"], plan["work"], plan["possible"]) for plan in video.pop("plans")]
+    assert works == [
+        ("TIKTOK", "nothing", True),
+        ("INSTAGRAM", "remux", True),
+        ("YOUTUBE", "nothing", True),
+    ]
     assert video == {
         "r2Key": "alice/clip.mp4",
         "title": "A film",
@@ -353,3 +361,35 @@ def test_a_folder_that_is_none_is_told(client: FlaskClient, auth: Auth, config: 
     signed = client.post("/api/videos/uploads", json=upload, headers=auth()).get_json()
     url = signed["uploadUrl"].removeprefix(config.public_url)
     assert client.put(url, data=b"12345", headers=signed["headers"]).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("query", "size"), [("", (360, 640)), ("?at=2500", (360, 640)), ("?sheet=true", (421, 736))]
+)
+def test_preview_is_a_picture_of_the_video(
+    client: FlaskClient,
+    auth: Auth,
+    clip: Path,
+    register: Callable[..., TestResponse],
+    query: str,
+    size: tuple[int, int],
+) -> None:
+    path = f"/api/videos/{register().get_json()['id']}/preview{query}"
+    answer = client.get(path, headers=auth())
+    assert (answer.status_code, answer.content_type) == (200, "image/jpeg")
+    with av.open(io.BytesIO(answer.data), format="mjpeg") as image:
+        stream = image.streams.video[0]
+        assert (stream.codec_context.width, stream.codec_context.height) == size
+    again = client.get(path, headers={**auth(), "If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_preview_of_what_is_not_there(
+    client: FlaskClient, auth: Auth, clip: Path, register: Callable[..., TestResponse]
+) -> None:
+    path = f"/api/videos/{register().get_json()['id']}/preview"
+    assert client.get(f"{path}?at=9000", headers=auth()).status_code == 409
+    assert client.get(f"{path}?at=soon", headers=auth()).status_code == 400
+    assert client.get(path, headers=auth("bob")).status_code == 404
+    clip.unlink()
+    assert client.get(path, headers=auth()).status_code == 409

@@ -12,7 +12,7 @@ import pytest
 from app.storage.s3 import Bucket, S3Storage
 from tests.hosts import Host, host
 from workers.errors import NetworkFailure, VideoRefused
-from workers.source import SteadyRange, StoreSource
+from workers.source import SourceFile, SteadyRange, StoreSource
 
 BODY = bytes(range(256)) * 32768  # 8 MiB: more than is read ahead
 ETAG = '"first"'
@@ -57,7 +57,8 @@ def storage_of(server: Host) -> S3Storage:
 
 
 def source_of(server: Host) -> StoreSource:
-    return StoreSource(storage_of(server), "clip.mp4", ETAG, len(BODY), "video/mp4")
+    file = SourceFile("clip.mp4", ETAG, len(BODY), "video/mp4", duration_seconds=1.0)
+    return StoreSource(storage_of(server), file)
 
 
 def pieces(source: StoreSource, first: int, length: int) -> Iterator[bytes]:

@@ -139,6 +139,9 @@ class Journal(Protocol):
         Raises as `save` when this run may not go on.
         """
 
+    def learn_limit(self, video_max_seconds: int) -> None:
+        """Keep how long a video this account may post, as the platform has just said."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -151,6 +154,9 @@ class Context:
     now: Callable[[], datetime]
     is_known_post: Callable[[str], bool]
     """Whether another job already owns this platform post id: such a post is never ours."""
+    cover: Callable[[int], bytes | None]
+    """Returns the picture at a millisecond as JPEG, or None where there is none. Raises what
+    reading the source does."""
     budget: Budget = field(default_factory=Unlimited)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.media.boxes import read_layout
+from app.media.layout import read_layout
 from app.media.probe import Probe, ProbeBounds, VideoInvalid, probe
 from app.media.window import BLOCK_BYTES, Window
 from app.storage import Storage, StoredObject
@@ -44,13 +44,20 @@ def test_probe_finds_all_there_is_to_know(store: Storage, made: Made) -> None:
         width=360,
         height=640,
         rotation=0,
+        pixel_ratio=1.0,
         frame_rate=30.0,
+        is_variable_rate=False,
+        is_interlaced=False,
         pixel_format="yuv420p",
+        bit_depth=8,
+        transfer=None,
         audio_codec="aac",
         audio_channels=2,
+        audio_layout="stereo",
         audio_sample_rate=48000,
         moov_first=False,
         has_edit_list=True,
+        edit_list_cuts=False,
     )
     assert Probe.load(json.loads(json.dumps(found.dump()))) == found
 

@@ -152,6 +152,7 @@ class MemoryJournal:
     upload: Upload | None = None
     saved: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     sent_bytes: list[int] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
     stop_at_bytes: int | None = None
     stop_at_commit: bool = False
 
@@ -167,6 +168,9 @@ class MemoryJournal:
         self.sent_bytes.append(total_bytes)
         if self.stop_at_bytes is not None and total_bytes >= self.stop_at_bytes:
             raise Stopped
+
+    def learn_limit(self, video_max_seconds: int) -> None:
+        self.limits.append(video_max_seconds)
 
     def _keep(self, kind: str, upload: Upload) -> None:
         # Through JSON fields and back, as the row keeps it.
@@ -201,6 +205,7 @@ class Job:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     is_known_post: Callable[[str], bool] = lambda post_id: False
     errors: list[PublishError] = field(default_factory=list)
+    cover: Callable[[int], bytes | None] = lambda at_ms: None
 
     @property
     def context(self) -> Context:
@@ -211,6 +216,7 @@ class Job:
             journal=self.journal,
             now=self.sandbox.now,
             is_known_post=self.is_known_post,
+            cover=self.cover,
         )
 
     def run(self) -> Processing | Published:

@@ -145,6 +145,12 @@ def test_options_reach_the_post(control: Sandbox, sandbox: SandboxServer, video:
     }
 
 
+def test_creators_own_limit_is_kept(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    opened(job)
+    assert job.journal.limits == [600]
+
+
 def test_post_without_caption_and_options_sends_neither(
     control: Sandbox, sandbox: SandboxServer, video: bytes
 ) -> None:

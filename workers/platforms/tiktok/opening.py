@@ -56,6 +56,8 @@ def open_upload(client: Client, context: Context) -> TikTokUpload:
         raise VideoRefused("empty_file", "the video file is empty", hint="Upload it again")
     privacy_level = _privacy_level(draft)
     creator = _read_creator(client)
+    if creator.max_seconds:
+        context.journal.learn_limit(creator.max_seconds)
     _check(draft, creator, privacy_level)
     plan = ChunkPlan.of(size_bytes)
     asked_at = context.now().timestamp()

@@ -8,6 +8,8 @@ https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from workers.errors import UploadGone
 from workers.platforms import base
 from workers.platforms.base import (
@@ -20,10 +22,10 @@ from workers.platforms.base import (
     Tokens,
     Upload,
 )
-from workers.platforms.youtube import codes, fate, listing, oauth, sending, session
+from workers.platforms.youtube import codes, covers, fate, lengths, listing, oauth, sending, session
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.session import Complete, Held, SessionLost
-from workers.platforms.youtube.upload import SESSION_LIMIT_SECONDS, YouTubeUpload
+from workers.platforms.youtube.upload import COVER_SET, SESSION_LIMIT_SECONDS, YouTubeUpload
 
 
 class Handler(base.Handler):
@@ -43,11 +45,14 @@ class Handler(base.Handler):
                 "upload_scope_missing",
                 "the account was connected without the permission to upload",
             )
-        return session.open_session(Client(self.api, context), context)
+        client = Client(self.api, context)
+        lengths.refuse_too_long(client, context)
+        return session.open_session(client, context)
 
     def send(self, context: Context, upload: Upload) -> YouTubeUpload:
         """Send the missing bytes; the last request is written down before it is made."""
-        return sending.send_rest(Client(self.api, context), context, _ours(upload))
+        client = Client(self.api, context)
+        return covers.covered(client, context, sending.send_rest(client, context, _ours(upload)))
 
     def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
         """Read the session until there is a video, then the video until it is processed.
@@ -57,7 +62,7 @@ class Handler(base.Handler):
         """
         client, upload = Client(self.api, context), _ours(upload)
         if upload.video_id is not None:
-            return fate.ask(client, context, upload)
+            return self._fate(client, context, covers.covered(client, context, upload))
         try:
             state = session.query(client, upload)
         except SessionLost:
@@ -70,6 +75,14 @@ class Handler(base.Handler):
     def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
         """Read a live video's processing and privacy once more."""
         return fate.follow(Client(self.api, context), context, _ours(upload), post_id)
+
+    def _fate(
+        self, client: Client, context: Context, upload: YouTubeUpload
+    ) -> Processing | Published:
+        found = fate.ask(client, context, upload)
+        if isinstance(found, Published) and upload.cover not in ("", COVER_SET):
+            return replace(found, warnings=(*found.warnings, upload.cover))
+        return found
 
     def _unfinished(
         self, client: Client, context: Context, upload: YouTubeUpload, state: Held

@@ -15,6 +15,7 @@ CHUNK_MAX_BYTES = 256 * CHUNK_UNIT_BYTES
 CHUNKS = 16
 #: A session's life is "finite" and not stated there; we begin a new one after a day.
 SESSION_LIMIT_SECONDS = 86_400
+COVER_SET = "set"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class YouTubeUpload(Upload):
     byte may have been sent; `final_started_at` is set right before the request that completes
     the file, by which the video comes into being. `video_id`, `completed_at` and `privacy` are
     the platform's answer to it. `not_listed_at` is when the video was first looked for in the
-    channel's list, in vain.
+    channel's list, in vain. `cover` is empty until a chosen one was tried, then `COVER_SET` or
+    what went wrong.
     """
 
     session_uri: str
@@ -38,6 +40,7 @@ class YouTubeUpload(Upload):
     completed_at: float | None = None
     privacy: str = ""
     not_listed_at: float | None = None
+    cover: str = ""
 
     @property
     def chunk_bytes(self) -> int:

@@ -1,0 +1,99 @@
+"""How a file is laid out: the order of its parts, its edit lists, and whether its end is missing.
+
+What FFmpeg does not tell, or tells only by reading all of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.media.boxes import Box, boxes, find
+from app.media.edits import Edits, read_edits
+from app.media.facts import VideoInvalid
+from app.media.window import Window
+
+_CUT_OFF = "The file is cut off before its end."
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An MP4 or QuickTime file. `brand` is its major brand, None where it has none.
+
+    `edit_list_cuts`: an edit list hides, delays, repeats or slows something, beyond the few
+    frames with which encoders begin: without it the film would be another one.
+    """
+
+    brand: str | None
+    moov_first: bool
+    has_edit_list: bool
+    edit_list_cuts: bool
+
+    @property
+    def content_type(self) -> str:
+        """The media type that the brand stands for."""
+        if self.brand is None or self.brand == "qt  ":
+            return "video/quicktime"
+        return "video/3gpp" if self.brand.startswith(("3gp", "3g2")) else "video/mp4"
+
+
+def read_layout(window: Window) -> Layout:
+    """Return how the file is laid out; raises `VideoInvalid` for one that is cut or malformed.
+
+    Reads no further than the first `mdat` and the `moov` box, whichever is later.
+    """
+    brand: str | None = None
+    moov: Box | None = None
+    media: Box | None = None
+    for box in boxes(window, 0, window.size_bytes):
+        if box.kind == b"ftyp" and brand is None:
+            brand = window.read_at(box.first, 4).decode("latin-1")
+        elif box.kind == b"moov" and moov is None:
+            moov = box
+        elif box.kind == b"mdat" and media is None:
+            media = box
+        if moov and media:
+            break
+    if moov is None:
+        raise VideoInvalid("video_corrupt", "The file has no index (moov): it is not complete.")
+    moov_first = media is None or moov.first < media.first
+    edits = _edits(window, moov)
+    return Layout(brand, moov_first, bool(edits), any(edit.cuts for edit in edits))
+
+
+def read_matroska_type(window: Window) -> tuple[str, str]:
+    """Return the media type and name of a Matroska file; raises `VideoInvalid` for one cut off.
+
+    WebM is told apart by the DocType (0x4282) in the EBML header; the Segment (0x18538067) that
+    follows says how long it is, unless it was written as it was recorded.
+    https://www.rfc-editor.org/rfc/rfc8794#section-11.2.7
+    https://www.rfc-editor.org/rfc/rfc9559#section-5.1
+    """
+    head = window.read_at(0, 4096)
+    before, found, after = head.partition(b"\x18\x53\x80\x67")
+    if found and after:
+        width = 9 - after[0].bit_length()
+        length = int.from_bytes(after[:width], "big") & ((1 << 7 * width) - 1)
+        first = len(before) + len(found) + width
+        is_told = 1 <= width <= 8 and length != (1 << 7 * width) - 1
+        if is_told and first + length > window.size_bytes:
+            raise VideoInvalid("video_corrupt", _CUT_OFF)
+    doc_type = head.partition(b"\x42\x82")[2]
+    if doc_type and doc_type[1 : 1 + (doc_type[0] & 0x7F)].rstrip(b"\0") == b"webm":
+        return "video/webm", "webm"
+    return "video/x-matroska", "matroska"
+
+
+def refuse_cut_riff(window: Window) -> None:
+    """Raise `VideoInvalid` for an AVI that ends before its first list does."""
+    head = window.read_at(0, 8)
+    if int.from_bytes(head[4:8], "little") + 8 > window.size_bytes:
+        raise VideoInvalid("video_corrupt", _CUT_OFF)
+
+
+def _edits(window: Window, moov: Box) -> list[Edits]:
+    found = []
+    for track in boxes(window, moov.first, moov.end):
+        edits = find(window, track, b"edts", b"elst") if track.kind == b"trak" else None
+        if edits is not None:
+            found.append(read_edits(window, moov, track, edits))
+    return found

@@ -1,0 +1,68 @@
+"""A rendition: a video made anew for a platform that does not take it as it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.clock import utcnow
+from app.ids import new_id
+from app.models.base import Base, JsonColumn, UtcDateTime, values_of
+from app.states import RenditionState
+
+_OPEN = text("state IN ('pending', 'encoding')")
+
+
+class Rendition(Base):
+    """What one recipe makes of one version of one object: made once, for whoever needs it.
+
+    `due_at` says when a worker may take it: at once, later, or, while one holds it, when that
+    one's lease ends; None while nobody waits for it.
+    """
+
+    __tablename__ = "renditions"
+    __table_args__ = (
+        UniqueConstraint("source_key", "source_etag", "recipe_digest"),
+        Index("ix_renditions_due", "due_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
+        Index("ix_renditions_user_id", "user_id", "started_at"),
+        Index("ix_renditions_last_used_at", "last_used_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(String(128))
+    source_key: Mapped[str] = mapped_column(String(1024))
+    source_etag: Mapped[str] = mapped_column(String(255))
+    source_bytes: Mapped[int] = mapped_column(BigInteger)
+    duration_seconds: Mapped[float]
+    recipe_digest: Mapped[str] = mapped_column(String(32))
+    #: `app.media.recipe.Recipe`, as it dumps itself
+    recipe: Mapped[dict[str, Any]] = mapped_column(JsonColumn)
+
+    state: Mapped[RenditionState] = mapped_column(values_of(RenditionState))
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: fencing token: raised by each claim; a write of any other number is refused
+    run_number: Mapped[int] = mapped_column(default=0)
+    #: tries that failed, and workers that were lost at it
+    failures: Mapped[int] = mapped_column(default=0)
+    lost_runs: Mapped[int] = mapped_column(default=0)
+    #: 0–100
+    progress: Mapped[int] = mapped_column(default=0)
+
+    #: where the result is, once it is ready
+    r2_key: Mapped[str | None] = mapped_column(String(1024))
+    etag: Mapped[str] = mapped_column(String(255), default="")
+    file_size: Mapped[int | None] = mapped_column(BigInteger)
+    #: of the result, as `app.media.facts.Probe` dumps it
+    probe: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
+
+    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_category: Mapped[str | None] = mapped_column(String(16))
+    error_message: Mapped[str | None] = mapped_column(String(500))
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

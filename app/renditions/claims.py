@@ -1,0 +1,152 @@
+"""How a worker takes a rendition to make it: a lease with a fencing token, as jobs have.
+
+The lease is the row's `due_at`, so what a dead worker held is simply due again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, and_, exists, func, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from app.media.recipe import Recipe
+from app.models import PublishJob, Rendition
+from app.publishing.errors import Superseded
+from app.publishing.transaction import transaction
+from app.states import OPEN_STATES, RenditionState
+
+#: A worker that is lost is noticed within this; it renews three times as often.
+LEASE_SECONDS = 30.0
+OPEN = (RenditionState.PENDING, RenditionState.ENCODING)
+
+
+@dataclass(frozen=True)
+class RenditionClaim:
+    """What a worker needs of the row it holds; `run` is the fencing token."""
+
+    rendition_id: str
+    run: int
+    source_key: str
+    source_etag: str
+    source_bytes: int
+    duration_seconds: float
+    recipe: Recipe
+    failures: int
+    lost_runs: int
+
+    @property
+    def key(self) -> str:
+        """Where this run puts its result: another run's is never overwritten."""
+        return key_of(self.rendition_id, self.run, self.recipe)
+
+
+def key_of(rendition_id: str, run: int, recipe: Recipe) -> str:
+    """Return the key of the result of one run."""
+    return f"renditions/{rendition_id}-{run}.{recipe.container}"
+
+
+def claim_next(now: datetime) -> RenditionClaim | None:
+    """Take the next rendition that is due, of the user who was served longest ago; or None."""
+    with transaction() as session:
+        while True:
+            rendition = session.scalars(_first_due(now)).first()
+            if rendition is None:
+                return None
+            was_lost = rendition.state is RenditionState.ENCODING
+            if not _take(session, rendition, now):
+                session.expire(rendition)
+                continue
+            session.refresh(rendition)
+            rendition.lost_runs += was_lost
+            rendition.state = RenditionState.ENCODING
+            rendition.started_at = now
+            return RenditionClaim(
+                rendition_id=rendition.id,
+                run=rendition.run_number,
+                source_key=rendition.source_key,
+                source_etag=rendition.source_etag,
+                source_bytes=rendition.source_bytes,
+                duration_seconds=rendition.duration_seconds,
+                recipe=Recipe.load(rendition.recipe),
+                failures=rendition.failures,
+                lost_runs=rendition.lost_runs,
+            )
+
+
+def renew(claim: RenditionClaim, now: datetime) -> bool:
+    """Extend the lease; False when it is no longer ours."""
+    with transaction() as session:
+        until = now + timedelta(seconds=LEASE_SECONDS)
+        return _write(session, claim, due_at=until)
+
+
+def is_wanted(claim: RenditionClaim) -> bool:
+    """Whether a job that has not ended waits for the rendition; asks again: this one is ours."""
+    waiting = exists().where(
+        PublishJob.rendition_id == claim.rendition_id, PublishJob.state.in_(OPEN_STATES)
+    )
+    with transaction() as session:
+        return bool(session.scalar(select(waiting)))
+
+
+def is_any_due(now: datetime) -> bool:
+    """Whether a rendition waits for a worker."""
+    due = exists().where(Rendition.state.in_(OPEN), Rendition.due_at <= now)
+    with transaction() as session:
+        return bool(session.scalar(select(due)))
+
+
+def write_held(session: Session, claim: RenditionClaim, **values: object) -> None:
+    """Write columns of a row this run holds; raises `Superseded` when it does not any more."""
+    if not _write(session, claim, **values):
+        raise Superseded(claim.rendition_id)
+
+
+def _write(session: Session, claim: RenditionClaim, **values: object) -> bool:
+    written = session.execute(
+        update(Rendition)
+        .where(
+            Rendition.id == claim.rendition_id,
+            Rendition.run_number == claim.run,
+            Rendition.state == RenditionState.ENCODING,
+        )
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(written, CursorResult)
+    return written.rowcount == 1
+
+
+def _first_due(now: datetime) -> Select[Rendition]:
+    served = (
+        select(Rendition.user_id, func.max(Rendition.started_at).label("at"))
+        .group_by(Rendition.user_id)
+        .subquery()
+    )
+    return (
+        select(Rendition)
+        .join(served, and_(served.c.user_id == Rendition.user_id))
+        .where(Rendition.state.in_(OPEN), Rendition.due_at <= now)
+        .order_by(served.c.at.is_not(None), served.c.at, Rendition.due_at)
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _take(session: Session, rendition: Rendition, now: datetime) -> bool:
+    taken = session.execute(
+        update(Rendition)
+        .where(
+            Rendition.id == rendition.id,
+            Rendition.run_number == rendition.run_number,
+            Rendition.state.in_(OPEN),
+            Rendition.due_at <= now,
+        )
+        .values(run_number=rendition.run_number + 1, due_at=now + timedelta(seconds=LEASE_SECONDS))
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(taken, CursorResult)
+    return taken.rowcount == 1

@@ -1,0 +1,126 @@
+"""How a worker lets a rendition go, and how the jobs that wait for it hear of it.
+
+Every function needs the claim's lease and raises `Superseded` without it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select, update
+
+from app.media.facts import Probe
+from app.models import PublishJob, Rendition
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from app.queues import Wake, wake, wake_encode
+from app.renditions.claims import RenditionClaim, write_held
+from app.states import JobState, RenditionState, Step, step_progress
+from app.storage import StoredObject
+
+
+def show_progress(claim: RenditionClaim, percent: int) -> None:
+    """Store how far the work is, for whoever looks and for the jobs that wait for it."""
+    progress = step_progress(Step.OPTIMIZE, percent / 100)
+    with transaction() as session:
+        write_held(session, claim, progress=percent)
+        session.execute(
+            update(PublishJob)
+            .where(*_waiting(claim.rendition_id), PublishJob.progress < progress)
+            .values(progress=progress)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: datetime) -> None:
+    """Store the result and wake the jobs that wait for it."""
+    with transaction() as session:
+        write_held(
+            session,
+            claim,
+            state=RenditionState.READY,
+            due_at=None,
+            progress=100,
+            r2_key=claim.key,
+            etag=stored.etag,
+            file_size=stored.size_bytes,
+            probe=facts.dump(),
+            finished_at=now,
+        )
+    wake_waiting(claim.rendition_id, now)
+
+
+def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
+    """Give up, and wake the jobs that wait for it: each ends, or tries again, by itself."""
+    with transaction() as session:
+        write_held(
+            session,
+            claim,
+            state=RenditionState.FAILED,
+            due_at=None,
+            error_code=failure.code[:100],
+            error_category=failure.category,
+            error_message=failure.message[:500],
+            finished_at=now,
+        )
+    wake_waiting(claim.rendition_id, now)
+
+
+def put_off(claim: RenditionClaim, seconds: float, now: datetime) -> None:
+    """Try again in a while, after a try that failed."""
+    with transaction() as session:
+        write_held(
+            session,
+            claim,
+            state=RenditionState.PENDING,
+            due_at=now + timedelta(seconds=seconds),
+            failures=claim.failures + 1,
+            lost_runs=0,
+        )
+
+
+def hand_back(claim: RenditionClaim, now: datetime) -> None:
+    """Let another worker begin at once: this one must stop."""
+    with transaction() as session:
+        write_held(session, claim, state=RenditionState.PENDING, due_at=now, lost_runs=0)
+    wake_encode()
+
+
+def park(claim: RenditionClaim) -> None:
+    """Leave it until somebody asks for it again: nobody waits for it any more."""
+    with transaction() as session:
+        write_held(session, claim, state=RenditionState.PENDING, due_at=None, progress=0)
+
+
+def wake_waiting(rendition_id: str, now: datetime) -> None:
+    """Wake the jobs that wait for a rendition, if it has ended; safe at any time.
+
+    A job calls it once it has begun to wait, since the end may have come just before.
+    """
+    with transaction() as session:
+        state = session.scalar(select(Rendition.state).where(Rendition.id == rendition_id))
+        if state not in (RenditionState.READY, RenditionState.FAILED):
+            return
+        jobs = session.scalars(
+            select(PublishJob)
+            .where(*_waiting(rendition_id))
+            .order_by(PublishJob.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+        wakes = []
+        for job in jobs:
+            replaced, job.due_at = job.wake_number, now
+            job.wake_number += 1
+            wakes.append(Wake(job.id, job.platform, now, job.wake_number, replaced))
+    wake(wakes)
+
+
+def _waiting(rendition_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Return what is true of the jobs that wait, in nobody's hands, for a rendition."""
+    return (
+        PublishJob.rendition_id == rendition_id,
+        PublishJob.state == JobState.ACTIVE,
+        PublishJob.step == Step.OPTIMIZE,
+        PublishJob.is_leased.is_(False),
+    )

@@ -1,0 +1,89 @@
+"""Taking renditions away: those long unused, and those of a video that was deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import Select, delete, exists, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from app.media.recipe import Recipe
+from app.models import PublishJob, Rendition
+from app.publishing.transaction import transaction
+from app.renditions.claims import key_of
+from app.states import OPEN_STATES, RenditionState
+from app.storage import Storage
+
+BATCH = 100
+_NEEDED = exists().where(PublishJob.rendition_id == Rendition.id, PublishJob.state.in_(OPEN_STATES))
+
+_EMPTY = {
+    "state": RenditionState.PENDING,
+    "due_at": None,
+    "r2_key": None,
+    "probe": None,
+    "progress": 0,
+}
+
+
+def prune_renditions(unused_since: datetime) -> int:
+    """Remove what no job needs and none has used since then; return how many. Any `StorageError`
+    ends it early: the next call goes on."""
+    is_empty = (Rendition.r2_key.is_(None)) & exists().where(
+        PublishJob.rendition_id == Rendition.id
+    )
+    return _remove(select(Rendition).where(Rendition.last_used_at < unused_since, ~is_empty))
+
+
+def remove_renditions_of(source_key: str) -> int:
+    """Remove all that was made of one object and is not needed by a job."""
+    is_full = Rendition.r2_key.is_not(None) | (Rendition.run_number > 0)
+    return _remove(select(Rendition).where(Rendition.source_key == source_key, is_full))
+
+
+def _remove(query: Select[Rendition]) -> int:
+    # What is being made is needed by nobody any more, and parked within a second.
+    idle = query.where(~_NEEDED, Rendition.state != RenditionState.ENCODING)
+    removed, last_id = 0, ""
+    while True:
+        with transaction() as session:
+            page = idle.where(Rendition.id > last_id).order_by(Rendition.id).limit(BATCH)
+            rows = session.scalars(page).all()
+        for row in rows:
+            removed += _remove_one(row)
+        if len(rows) < BATCH:
+            return removed
+        last_id = rows[-1].id
+
+
+def _remove_one(row: Rendition) -> int:
+    """Remove an object, then its row: a row without an object is made anew, the other way round
+    nobody would find it."""
+    storage: Storage = current_app.extensions["storage"]
+    for key in _keys(row):
+        storage.delete(key)
+    with transaction() as session:
+        return _let_go(session, row)
+
+
+def _keys(rendition: Rendition) -> list[str]:
+    """Return the keys that may exist: the result's, and that of a last run that was lost."""
+    if rendition.run_number == 0:
+        return []
+    last = key_of(rendition.id, rendition.run_number, Recipe.load(rendition.recipe))
+    return list({last, rendition.r2_key or last})
+
+
+def _let_go(session: Session, row: Rendition) -> int:
+    """Delete a row, or, where an ended job still names it, only forget its object.
+
+    Such a job may have begun to upload the object, and must not go on with another.
+    """
+    same = (Rendition.id == row.id, Rendition.run_number == row.run_number, ~_NEEDED)
+    is_named = exists().where(PublishJob.rendition_id == Rendition.id)
+    emptied = session.execute(update(Rendition).where(*same, is_named).values(**_EMPTY))
+    deleted = session.execute(delete(Rendition).where(*same, ~is_named))
+    assert isinstance(emptied, CursorResult) and isinstance(deleted, CursorResult)
+    return emptied.rowcount + deleted.rowcount

@@ -1,0 +1,143 @@
+"""Files made anew by real ffmpeg, and what comes of them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from app.media.facts import Probe
+from app.media.plan import Plan, Work, plan_for
+from app.media.recipe import Pictures, Recipe
+from app.storage import Storage
+from tests.media.conftest import probed
+from tests.media.corpus import H264, make_film, pictures, run_ffmpeg
+from workers.media.ffmpeg import find_ffmpeg
+
+Convert = Callable[[str, Probe, Recipe], tuple[Path, Probe]]
+
+
+def plan_of(facts: Probe, platform: str) -> Plan:
+    plan = plan_for(platform, facts)
+    assert plan.recipe is not None
+    return plan
+
+
+def stream_digest(path: Path, stream: str) -> str:
+    """Return the hash of a stream's bytes, whatever they are wrapped in."""
+    asked = ("-map", f"0:{stream}:0", "-c", "copy", "-f", "streamhash", "-hash", "md5", "-")
+    command = [find_ffmpeg().path, "-v", "error", "-i", str(path), *asked]
+    answer = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
+    return answer.stdout.strip().rpartition("=")[2]
+
+
+def first_times(path: Path) -> dict[str, float]:
+    """Return when each kind of stream begins, in seconds."""
+    with av.open(str(path)) as container:
+        return {
+            stream.type: float((stream.start_time or 0) * (stream.time_base or 0))
+            for stream in container.streams
+        }
+
+
+#: File, platform, and what the result must be beside fit.
+CASES: list[tuple[str, str, dict[str, Any]]] = [
+    ("vp9.mkv", "TIKTOK", {"container": "webm", "video_codec": "vp9", "audio_codec": "opus"}),
+    ("clip.ts", "YOUTUBE", {"container": "mp4", "video_codec": "h264", "audio_codec": "aac"}),
+    ("hlg.mov", "INSTAGRAM", {"video_codec": "hevc", "bit_depth": 10, "is_hdr": True}),
+    ("turned.mov", "INSTAGRAM", {"width": 360, "height": 640, "rotation": 270}),
+    ("surround.mp4", "INSTAGRAM", {"audio_channels": 2, "audio_codec": "aac"}),
+    ("silent.mkv", "INSTAGRAM", {"audio_channels": 2, "audio_codec": "aac"}),
+    ("phone.3gp", "TIKTOK", {"container": "mp4", "audio_codec": "aac", "audio_channels": 1}),
+    ("turned.mp4", "TIKTOK", {"width": 360, "height": 640, "rotation": 0}),
+    ("rgb.mp4", "TIKTOK", {"pixel_format": "yuv420p", "profile": "High"}),
+    ("hlg-fast.mov", "INSTAGRAM", {"frame_rate": 60.0, "bit_depth": 8, "transfer": "bt709"}),
+    ("uneven.mp4", "TIKTOK", {"is_variable_rate": False}),
+    ("tiny.mp4", "TIKTOK", {"width": 360, "height": 360}),
+    ("heavy.mp4", "INSTAGRAM", {"width": 360, "height": 640}),
+    ("interlaced.mp4", "INSTAGRAM", {"is_interlaced": False}),
+    ("clip.avi", "TIKTOK", {"video_codec": "h264", "audio_codec": "aac"}),
+    ("camera.avi", "INSTAGRAM", {"pixel_format": "yuv420p", "audio_channels": 2}),
+    ("odd.webm", "INSTAGRAM", {"width": 360, "height": 640}),
+    ("late-sound.mp4", "INSTAGRAM", {"has_edit_list": False}),
+]
+
+
+@pytest.mark.parametrize(("name", "platform", "facts"), CASES)
+def test_what_is_made_fits_the_platform(
+    name: str,
+    platform: str,
+    facts: dict[str, Any],
+    store: Storage,
+    tmp_path: Path,
+    convert: Convert,
+) -> None:
+    source = make_film(name, tmp_path)
+    before = probed(store, source)
+    plan = plan_of(before, platform)
+    assert plan.recipe is not None
+    path, made = convert(name, before, plan.recipe)
+    after = plan_for(platform, made)
+    assert (after.work, after.refusals) == (Work.NOTHING, ()), made
+    assert {key: getattr(made, key) for key in facts} == facts
+    assert made.duration_seconds == pytest.approx(before.duration_seconds, abs=0.15)
+    if plan.recipe.pictures is None:
+        assert stream_digest(path, "v") == stream_digest(source, "v") or name == "clip.ts"
+    if plan.work is Work.REMUX:
+        assert stream_digest(path, "a") == stream_digest(source, "a") or name == "clip.ts"
+    assert all(abs(begin) < 0.05 for begin in first_times(path).values())
+
+
+@pytest.fixture
+def rich(tmp_path: Path) -> Path:
+    """A film with far more in it than its size may hold."""
+    path = tmp_path / "rich.mp4"
+    noise = pictures("320x320", seconds="2", extra=",noise=alls=60:allf=t")
+    run_ffmpeg(*noise, *H264, "-crf", "20", str(path))
+    return path
+
+
+def test_size_limit_is_met_within_five_percent(
+    rich: Path, store: Storage, convert: Convert
+) -> None:
+    facts, limit = probed(store, rich), 400_000
+    rate = int(limit * 8 * 0.975 / facts.duration_seconds)
+    made = Pictures(320, 320, "30/1", crf=18, bit_rate_max=2 * rate, bit_rate=rate)
+    path, _ = convert(rich.name, facts, Recipe("mp4", made, None, limit))
+    assert limit * 0.95 <= path.stat().st_size <= limit
+
+
+def test_film_that_misses_its_size_is_made_once_more(
+    rich: Path, store: Storage, convert: Convert
+) -> None:
+    facts, limit = probed(store, rich), 400_000
+    made = Pictures(320, 320, "30/1", crf=18, bit_rate_max=20_000_000)
+    path, _ = convert(rich.name, facts, Recipe("mp4", made, None, limit))
+    assert limit * 0.9 <= path.stat().st_size <= limit
+
+
+def test_late_sound_stays_late(store: Storage, tmp_path: Path, convert: Convert) -> None:
+    """The edit list that said so is gone; the silence is in the sound itself."""
+    facts = probed(store, make_film("late-sound.mp4", tmp_path))
+    plan = plan_of(facts, "INSTAGRAM")
+    assert plan.recipe is not None
+    path, _ = convert("late-sound.mp4", facts, plan.recipe)
+    with av.open(str(path)) as container:
+        loud = next(
+            frame.time
+            for frame in container.decode(audio=0)
+            if frame.time is not None and abs(frame.to_ndarray()).max() > 0.01
+        )
+    assert loud == pytest.approx(0.5, abs=0.06)
+
+
+def test_recipes_are_told_apart_and_stored_whole() -> None:
+    recipe = Recipe("mp4", Pictures(360, 640, "30/1", crf=18, bit_rate_max=1), None, 5)
+    assert Recipe.load(recipe.dump()) == recipe
+    assert recipe.digest == Recipe.load(recipe.dump()).digest
+    assert recipe.digest != replace(recipe, container="webm").digest

@@ -1,0 +1,71 @@
+"""The cover that a post's owner chose, and how long a video the channel may have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.workers.platforms.support import Sandbox
+from tests.workers.platforms.youtube import CHANNELS, DRAFT, SESSION, checkpoint, make_job
+from workers.errors import VideoRefused
+
+THUMBNAIL = "youtube.thumbnail"
+JPEG = b"\xff\xd8\xff\xe0 a picture"
+CHOSEN = replace(DRAFT, options={"coverTimestampMs": 1500})
+
+
+def test_chosen_cover_is_set_once(control: Sandbox, video: bytes) -> None:
+    asked: list[int] = []
+    job = make_job(control, video, draft=CHOSEN)
+    job.cover = lambda at_ms: asked.append(at_ms) or JPEG
+    published = job.carry_through()
+    assert (published.warnings, asked) == ((), [1500])
+    [call] = control.calls(THUMBNAIL)
+    assert call["status"] == 200
+    assert checkpoint(job).cover == "set"
+
+
+def test_no_cover_is_set_unless_one_was_chosen(control: Sandbox, video: bytes) -> None:
+    make_job(control, video).carry_through()
+    assert control.calls(THUMBNAIL) == []
+
+
+def test_cover_of_a_run_that_died_is_set_by_the_next(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video, draft=CHOSEN)
+    job.cover = lambda at_ms: JPEG
+    job.run()
+    job.journal.upload = replace(checkpoint(job), cover="")
+    job.carry_through()
+    assert len(control.calls(THUMBNAIL)) == 2  # the same twice, which does no harm
+
+
+@pytest.mark.parametrize(
+    ("account", "image", "word"),
+    [({"phone_verified": False}, JPEG, "forbidden"), ({}, None, "no picture")],
+)
+def test_trouble_with_the_cover_is_a_warning(
+    control: Sandbox, video: bytes, account: dict[str, bool], image: bytes | None, word: str
+) -> None:
+    job = make_job(control, video, draft=CHOSEN, account=control.account("YOUTUBE", **account))
+    job.cover = lambda at_ms: image
+    published = job.carry_through()
+    [warning] = published.warnings
+    assert word in warning
+    assert len(control.posts()) == 1
+
+
+def test_long_video_is_refused_before_a_byte_is_sent(control: Sandbox, video: bytes) -> None:
+    account = control.account("YOUTUBE", long_uploads=False)
+    job = make_job(control, video, account=account, draft=replace(DRAFT, duration_seconds=901.0))
+    with pytest.raises(VideoRefused, match="900 s"):
+        job.run()
+    assert control.calls(SESSION) == []
+    assert job.journal.limits == [900]
+
+
+def test_verified_channel_may_have_long_videos(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video, draft=replace(DRAFT, duration_seconds=901.0))
+    job.run()
+    assert job.journal.limits == [12 * 3600]
+    assert len(control.calls(CHANNELS)) == 1

@@ -1,0 +1,469 @@
+"""Jobs whose video has to be made anew: who waits, who works, and what is left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.media.facts import Probe
+from app.media.plan import Work, plan_for
+from app.models import PublishJob, Rendition, TimelineEntry, Video
+from app.publishing import steer
+from app.queues import ENCODE_QUEUE, RunQueue, current_redis
+from app.renditions import claims
+from app.renditions.removing import prune_renditions
+from app.states import FINAL_STATES, JobState, RenditionState, Step
+from app.storage import Storage
+from app.videos import delete_video
+from app.videos.examine import describe, examine
+from tests.factories import make_job, make_video
+from tests.media.corpus import BOTH, make_film, pictures, run_ffmpeg
+from tests.platforms import Platforms
+from tests.processes import Process, wait_until
+from tests.workers.conftest import connect
+from workers.media.encode import FAILURES_MAX, LOST_RUNS_MAX, encode_due
+from workers.media.workspace import sweep, workspace
+from workers.pipeline import advance
+from workers.sweeper import Sweeper
+
+pytestmark = pytest.mark.usefixtures("context")
+Store = Callable[[Path], Video]
+
+
+@pytest.fixture
+def config(config: Config, tmp_path: Path) -> Config:
+    """Settings with a folder for conversions that is empty."""
+    return replace(config, encode_dir=tmp_path / "encode", worker_concurrency=1)
+
+
+@pytest.fixture
+def stored(app: Flask, context: None) -> Store:
+    """Return a function that makes a file a video of alice's."""
+
+    def store(path: Path) -> Video:
+        storage: Storage = app.extensions["storage"]
+        with path.open("rb") as body:
+            storage.write(f"videos/{path.name}", body, path.stat().st_size)
+        video = Video(user_id="alice", r2_key=f"videos/{path.name}")
+        describe(video, *examine(video.r2_key))
+        return make_video(
+            **{name: value for name, value in vars(video).items() if not name.startswith("_")}
+        )
+
+    return store
+
+
+@pytest.fixture(scope="session")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that TikTok and Instagram take only when all of it is made anew."""
+    return make_film("clip.avi", tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that takes long enough to be made anew for a test to step in."""
+    path = tmp_path_factory.mktemp("clips") / "long.avi"
+    source = pictures(seconds="8", extra=",noise=alls=40:allf=t")
+    run_ffmpeg(*source, "-c:v", "mjpeg", "-q:v", "9", str(path))
+    return path
+
+
+def fresh(kind: type, key: str) -> object:
+    found = db.session.get_one(kind, key, populate_existing=True)
+    db.session.commit()
+    return found
+
+
+def row(job: PublishJob) -> PublishJob:
+    """Read a job afresh."""
+    found = fresh(PublishJob, job.id)
+    assert isinstance(found, PublishJob)
+    return found
+
+
+def renditions() -> list[Rendition]:
+    """Read all of them afresh."""
+    found = db.session.query(Rendition).populate_existing().order_by(Rendition.id).all()
+    db.session.commit()
+    return found
+
+
+def run_once(job: PublishJob) -> PublishJob:
+    """Do what one wake-up does."""
+    advance(job.platform, job.id)
+    return row(job)
+
+
+def run_to_end(job: PublishJob) -> PublishJob:
+    """Do what wake-ups do until the job has ended."""
+
+    def look() -> PublishJob | None:
+        found = run_once(job)
+        return found if found.state in FINAL_STATES else None
+
+    return wait_until(look, f"the end of {job.id}")
+
+
+def objects(app: Flask) -> list[str]:
+    """Return what lies in the store beside the videos."""
+    root: Path = app.config["SETTINGS"].video_dir
+    return [path.name for path in (root / "renditions").glob("*")]
+
+
+def test_unfit_video_is_made_anew_and_goes_live(
+    app: Flask, platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
+    waiting = run_once(job)
+    assert (waiting.state, waiting.step, waiting.progress) == (JobState.ACTIVE, Step.OPTIMIZE, 30)
+    assert not waiting.is_leased and waiting.due_at is not None
+    assert RunQueue(ENCODE_QUEUE, current_redis()).count == 1
+    encode_due()
+    woken = row(job)
+    assert woken.progress > 30 and woken.due_at is not None and woken.due_at <= utcnow()
+    done = run_to_end(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    [made] = renditions()
+    assert made.state is RenditionState.READY and made.probe is not None
+    assert plan_for("TIKTOK", Probe.load(made.probe)).work is Work.NOTHING
+    [name] = objects(app)
+    content = (app.config["SETTINGS"].video_dir / "renditions" / name).read_bytes()
+    [post] = platforms.posts()
+    assert post["sha256"] == hashlib.sha256(content).hexdigest()
+    entries = db.session.query(TimelineEntry).filter_by(job_id=job.id).all()
+    names = [entry.name for entry in entries if entry.kind == "step"]
+    assert names == ["token", "video", "optimize", "upload", "process", "record"]
+    [told] = [entry for entry in entries if entry.name == "conversion"]
+    assert "mpeg4" in (told.error_message or "")
+    assert list(app.config["SETTINGS"].encode_dir.iterdir()) == []
+
+
+def test_three_platforms_and_a_retry_make_each_recipe_once(
+    platforms: Platforms, stored: Store, tmp_path: Path
+) -> None:
+    video = stored(make_film("clip.mkv", tmp_path))
+    jobs = [
+        make_job(platform, account=connect(platforms, platform), video=video)
+        for platform in ("TIKTOK", "INSTAGRAM", "YOUTUBE")
+    ]
+    for job in jobs:
+        run_once(job)
+    [shared] = renditions()  # all three want the very same file
+    encode_due()
+    for job in jobs:
+        assert run_to_end(job).state is JobState.COMPLETED
+    again = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    assert run_to_end(again).state is JobState.COMPLETED
+    [same] = renditions()
+    assert (same.id, same.run_number) == (shared.id, 1)
+    assert len({post["sha256"] for post in platforms.posts()}) == 1
+
+
+def test_waiting_job_looks_by_itself_without_a_trace(
+    platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
+    run_once(job)
+    before = db.session.query(TimelineEntry).filter_by(job_id=job.id).count()
+    db.session.query(PublishJob).update({"due_at": utcnow()})
+    db.session.commit()
+    waiting = run_once(job)
+    assert (waiting.step, waiting.attempts_made) == (Step.OPTIMIZE, 1)
+    assert db.session.query(TimelineEntry).filter_by(job_id=job.id).count() == before
+
+
+def test_cancelled_job_leaves_nothing_to_be_made(
+    platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    video = stored(short_clip)
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    run_once(job)
+    steer.cancel(job.id, utcnow())
+    encode_due()
+    [parked] = renditions()
+    assert (parked.state, parked.due_at) == (RenditionState.PENDING, None)
+    another = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    run_once(another)
+    encode_due()
+    assert run_to_end(another).state is JobState.COMPLETED
+
+
+def test_damaged_video_stops_after_its_attempts(
+    platforms: Platforms, stored: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "poisoned.avi"
+    run_ffmpeg(*BOTH, "-c:v", "mpeg4", "-c:a", "mp3", str(path))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 5 : -20_000] = os.urandom(len(content) - 20_000 - len(content) // 5)
+    path.write_bytes(bytes(content))
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(path))
+    run_once(job)
+    for _ in range(FAILURES_MAX):
+        encode_due()
+        db.session.query(Rendition).filter(Rendition.due_at.is_not(None)).update(
+            {"due_at": utcnow()}
+        )
+        db.session.commit()
+    failed = run_once(job)
+    assert (failed.state, failed.error_category) == (JobState.FAILED, "video")
+    assert platforms.posts() == []
+
+
+def test_workers_lost_at_one_file_are_counted(
+    app: Flask, platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
+    run_once(job)
+    for lost in range(LOST_RUNS_MAX + 1):
+        claim = claims.claim_next(utcnow())
+        assert claim is not None and claim.lost_runs == lost
+        db.session.query(Rendition).update({"due_at": utcnow()})
+        db.session.commit()
+    encode_due()
+    failed = run_once(job)
+    assert (failed.state, failed.error_code) == (JobState.FAILED, "conversion_lost")
+    assert objects(app) == []
+
+
+def test_store_that_is_away_costs_an_attempt_and_is_asked_again(
+    app: Flask, platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    video = stored(short_clip)
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    run_once(job)
+    [asked] = renditions()
+    db.session.query(Rendition).update(
+        {"state": RenditionState.FAILED, "due_at": None, "error_category": "network"}
+    )
+    db.session.query(Rendition).update({"error_code": "store_unavailable"})
+    db.session.query(PublishJob).update({"due_at": utcnow()})
+    db.session.commit()
+    held = run_once(job)
+    assert (held.state, held.error_code) == (JobState.WAITING, "store_unavailable")
+    db.session.query(PublishJob).update({"due_at": utcnow()})
+    db.session.commit()
+    run_once(job)
+    encode_due()
+    done = run_to_end(job)
+    assert (done.state, done.attempts_made, done.rendition_id) == (
+        JobState.COMPLETED,
+        2,
+        asked.id,
+    )
+
+
+def test_refused_for_good_names_rule_and_figure(
+    platforms: Platforms, stored: Store, tmp_path: Path
+) -> None:
+    video = stored(make_film("half-second.mp4", tmp_path))
+    job = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=video)
+    failed = run_once(job)
+    assert (failed.state, failed.error_code) == (JobState.FAILED, "duration_min")
+    assert failed.error_message is not None and "at least 3 s" in failed.error_message
+    assert renditions() == []
+
+
+def test_lost_object_is_made_again(
+    app: Flask, platforms: Platforms, stored: Store, tmp_path: Path
+) -> None:
+    video = stored(make_film("clip.mkv", tmp_path))
+    first = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    run_once(first)
+    encode_due()
+    [made] = renditions()
+    storage: Storage = app.extensions["storage"]
+    storage.delete(made.r2_key or "")
+    assert run_once(first).step is Step.OPTIMIZE
+    encode_due()
+    assert run_to_end(first).state is JobState.COMPLETED
+
+
+def test_unused_renditions_are_pruned_and_needed_ones_kept(
+    app: Flask, platforms: Platforms, stored: Store, tmp_path: Path
+) -> None:
+    video = stored(make_film("clip.mkv", tmp_path))
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    run_once(job)
+    encode_due()
+    assert prune_renditions(utcnow() + timedelta(days=1)) == 0
+    run_to_end(job)
+    assert prune_renditions(utcnow() - timedelta(days=1)) == 0
+    assert len(objects(app)) == 1
+    assert prune_renditions(utcnow() + timedelta(days=1)) == 1
+    assert objects(app) == []
+    assert prune_renditions(utcnow() + timedelta(days=1)) == 0
+    db.session.query(TimelineEntry).delete()
+    db.session.query(PublishJob).delete()
+    db.session.commit()
+    assert prune_renditions(utcnow() + timedelta(days=1)) == 1
+    assert renditions() == []
+
+
+def test_deleted_video_takes_its_renditions_along(
+    app: Flask, platforms: Platforms, stored: Store, tmp_path: Path
+) -> None:
+    video = stored(make_film("clip.mkv", tmp_path))
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    run_once(job)
+    encode_due()
+    run_to_end(job)
+    assert delete_video("alice", video.id, utcnow())
+    assert objects(app) == []
+
+
+def test_users_take_turns(platforms: Platforms, stored: Store, short_clip: Path) -> None:
+    """One user's many conversions do not hold up another user's one."""
+    video = stored(short_clip)
+    now = utcnow()
+    for number, user in enumerate(["alice", "alice", "alice", "bob"]):
+        db.session.add(
+            Rendition(
+                user_id=user,
+                source_key=video.r2_key,
+                source_etag=video.etag,
+                source_bytes=1,
+                duration_seconds=1,
+                recipe_digest=str(number),
+                recipe={
+                    "container": "mp4",
+                    "pictures": None,
+                    "sound": None,
+                    "size_max_bytes": None,
+                },
+                state=RenditionState.PENDING,
+                due_at=now + timedelta(microseconds=number),
+            )
+        )
+    db.session.commit()
+    order = []
+    while claim := claims.claim_next(utcnow()):
+        order.append(fresh(Rendition, claim.rendition_id))
+    assert [one.user_id for one in order if isinstance(one, Rendition)] == [
+        "alice",
+        "bob",
+        "alice",
+        "alice",
+    ]
+
+
+def test_folders_of_the_dead_are_swept_and_those_of_the_living_kept(tmp_path: Path) -> None:
+    with workspace(tmp_path) as mine:
+        orphan = tmp_path / "orphan"
+        orphan.mkdir()
+        (orphan / "lock").touch()
+        (orphan / "source").write_bytes(b"left behind")
+        assert sweep(tmp_path) == 1
+        assert mine.exists() and not orphan.exists()
+    assert not mine.exists()
+
+
+@pytest.fixture
+def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
+    """A worker of all queues, and a scheduler."""
+    encode = {"ENCODE_DIR": str(config.encode_dir)}
+    with Process("workers.scheduler", config, tmp_path / "scheduler.log", **encode):
+        with Process("workers.worker", config, tmp_path / "worker.log", **encode) as process:
+            yield process
+
+
+def frozen_ffmpeg(folder: Path) -> int:
+    """Wait until ffmpeg is at work below a folder, and stop its clock there."""
+    pid = wait_until(lambda: next(iter(ffmpegs(folder)), 0), "ffmpeg at work")
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def ffmpegs(folder: Path) -> list[int]:
+    """Return the ffmpegs at work on files below a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            continue
+        if f"{folder}/".encode() in words and b"-progress" in words:
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_killed_worker_leaves_nothing_and_another_takes_over(
+    app: Flask,
+    config: Config,
+    platforms: Platforms,
+    stored: Store,
+    long_clip: Path,
+    worker: Process,
+    tmp_path: Path,
+) -> None:
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(long_clip))
+    folder = config.encode_dir
+    frozen_ffmpeg(folder)
+    worker.kill()
+    wait_until(lambda: not ffmpegs(folder), "ffmpeg's end")
+    assert len(list(folder.iterdir())) == 1
+    # Its lease would end within 30 s; the test does not wait for that.
+    db.session.query(Rendition).update({"due_at": utcnow() - timedelta(seconds=5)})
+    db.session.commit()
+    Sweeper().sweep(utcnow())
+    encode = {"ENCODE_DIR": str(folder)}
+    with Process("workers.worker", config, tmp_path / "second.log", **encode):
+        done = wait_until(lambda: _ended(job), "the end", 150)
+    assert done.state is JobState.COMPLETED
+    [made] = renditions()
+    assert made.run_number == 2
+    assert [name.split(".")[0] for name in objects(app)] == [f"{made.id}-2"]
+    assert list(folder.iterdir()) == []
+
+
+def _ended(job: PublishJob) -> PublishJob | None:
+    found = row(job)
+    return found if found.state in FINAL_STATES else None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_cancellation_and_sigterm_stop_ffmpeg(
+    app: Flask,
+    config: Config,
+    platforms: Platforms,
+    stored: Store,
+    long_clip: Path,
+    worker: Process,
+) -> None:
+    video, folder = stored(long_clip), config.encode_dir
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    frozen_ffmpeg(folder)
+    steer.cancel(job.id, utcnow())
+    wait_until(lambda: not ffmpegs(folder), "ffmpeg's end")
+    wait_until(lambda: renditions()[0].due_at is None, "the rendition's rest")
+    second = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
+    frozen_ffmpeg(folder)
+    assert worker.terminate() == 0
+    assert not ffmpegs(folder) and list(folder.iterdir()) == []
+    [returned] = renditions()
+    assert (returned.state, returned.run_number) == (RenditionState.PENDING, 2)
+    assert returned.due_at is not None and returned.due_at <= utcnow()
+    assert (returned.failures, returned.lost_runs) == (0, 0)
+    assert row(second).state is JobState.ACTIVE
+
+
+def test_ready_files_pass_by_a_conversion(
+    app: Flask, platforms: Platforms, stored: Store, short_clip: Path, stored_film: Video
+) -> None:
+    """A job that waits for its file is in nobody's hands, so that others of its queue go on."""
+    waiting = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
+    run_once(waiting)
+    ready = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    assert run_to_end(ready).state is JobState.COMPLETED
+    assert row(waiting).step is Step.OPTIMIZE

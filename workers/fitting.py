@@ -1,0 +1,149 @@
+"""The `optimize` step: which file the platform gets, and the wait for one that is still made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NoReturn
+
+from app.clock import utcnow
+from app.media.facts import Probe
+from app.media.plan import Plan, plan_for
+from app.media.words import told
+from app.models import Account, Rendition, Video
+from app.publishing.claims import Claim
+from app.publishing.holding import tell_conversion
+from app.publishing.transaction import transaction
+from app.renditions.asking import ask_for, begin_anew, let_go, rendition_of
+from app.states import RenditionState, Step
+from app.storage.errors import ObjectMissing
+from workers.contexts import current_storage
+from workers.errors import Category, NetworkFailure, UploadGone, VideoRefused
+from workers.source import SourceFile, store_errors
+from workers.videos import known_video
+
+#: A conversion that nobody begins for so long is nobody's: no worker makes any.
+NOT_BEGUN_LIMIT = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Converting:
+    """The file is still made; `percent` 0–100. The job is woken when it is done."""
+
+    rendition_id: str
+    percent: int
+
+
+def still_converting(claim: Claim) -> Converting | None:
+    """Return how far the file is that the job waits for; None when the wait is over.
+
+    Raises `VideoRefused` or `NetworkFailure` when it could not be made.
+    """
+    rendition = rendition_of(claim.job_id)
+    if rendition is None or rendition.state is RenditionState.READY:
+        return None
+    if rendition.state is RenditionState.FAILED:
+        _raise_failed(rendition)
+    if rendition.due_at is None:
+        return None  # given up just before this job asked: it has to ask again
+    if utcnow() - rendition.due_at > NOT_BEGUN_LIMIT:
+        raise NetworkFailure("not_converted", "no worker has begun to convert the video in a day")
+    return Converting(rendition.id, rendition.progress)
+
+
+def fit_file(claim: Claim, video: Video) -> SourceFile | Converting:
+    """Return the file for the platform: the video's own wherever that will do.
+
+    Raises `VideoRefused` for what nothing cures, with every rule and figure.
+    """
+    plan = workable_plan(claim.platform, claim.account_id, video)
+    if plan.recipe is None:
+        let_go(claim.job_id)
+        return SourceFile.of(video)
+    rendition = ask_for(claim.job_id, video, plan.recipe, utcnow())
+    if claim.step is not Step.OPTIMIZE:
+        tell_conversion(claim, " ".join(told(plan)), utcnow())
+    if rendition.state is RenditionState.FAILED:
+        _raise_failed(rendition)
+    if rendition.state is RenditionState.READY and _is_there(rendition):
+        return _fitting(claim, rendition)
+    return Converting(rendition.id, rendition.progress)
+
+
+def workable_plan(platform: str, account_id: str, video: Video) -> Plan:
+    """Return what has to be done to a video for a platform; raises `VideoRefused` as `fit_file`."""
+    assert video.probe is not None
+    plan = plan_for(
+        platform, Probe.load(video.probe), max_duration_seconds=_account_limit(account_id)
+    )
+    if plan.refusals:
+        raise VideoRefused(
+            plan.refusals[0].rule,
+            " ".join(violation.message for violation in plan.refusals),
+            hint="Export the video within these limits and upload it again",
+        )
+    return plan
+
+
+def begun_file(claim: Claim, video: Video, *, may_reopen: bool) -> SourceFile:
+    """Return the file whose upload was begun: its other bytes must be of the very same.
+
+    Raises `UploadGone` where it does not exist any more and the upload can have published
+    nothing, `VideoRefused` where it can.
+    """
+    rendition = rendition_of(claim.job_id)
+    if rendition is None:
+        return SourceFile.of(video)
+    if rendition.state is RenditionState.READY and _is_there(rendition):
+        return SourceFile.of(rendition)
+    if may_reopen:
+        raise UploadGone("rendition_gone", "the converted video was removed meanwhile")
+    raise VideoRefused("video_changed", "the converted video was removed while it was published")
+
+
+def known_file(claim: Claim) -> SourceFile:
+    """Return the file that was uploaded, without a look at the store."""
+    rendition = rendition_of(claim.job_id)
+    if rendition is not None and rendition.state is RenditionState.READY:
+        return SourceFile.of(rendition)
+    return SourceFile.of(known_video(claim.video_id))
+
+
+def _is_there(rendition: Rendition) -> bool:
+    """Whether the store still has the object; one that is gone is made once more."""
+    assert rendition.r2_key is not None
+    with store_errors():
+        try:
+            is_same = current_storage().stat(rendition.r2_key).etag == rendition.etag
+        except ObjectMissing:
+            is_same = False
+    if not is_same:
+        begin_anew(rendition, utcnow())
+    return is_same
+
+
+def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
+    """Return the file that was made, judged like any other: nothing is taken on trust."""
+    assert rendition.probe is not None
+    plan = plan_for(claim.platform, Probe.load(rendition.probe))
+    broken = (*plan.refusals, *plan.reasons)
+    if broken:
+        raise VideoRefused(
+            "conversion_unfit",
+            " ".join(f"Converted: {violation.message}" for violation in broken),
+            hint="Export the video within these limits and upload it again",
+        )
+    return SourceFile.of(rendition)
+
+
+def _raise_failed(rendition: Rendition) -> NoReturn:
+    code, detail = rendition.error_code or "", rendition.error_message or ""
+    if rendition.error_category == Category.VIDEO.value:
+        raise VideoRefused(code, detail, hint="Export the video anew and upload it again")
+    raise NetworkFailure(code, detail)
+
+
+def _account_limit(account_id: str) -> int | None:
+    with transaction() as session:
+        account = session.get_one(Account, account_id, populate_existing=True)
+    return account.video_limit_at(utcnow())

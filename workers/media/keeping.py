@@ -1,0 +1,66 @@
+"""Keeping a rendition while it is made, and knowing when to stop making it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.clock import utcnow
+from app.publishing.errors import CancelRequested, Superseded
+from app.renditions.claims import LEASE_SECONDS, RenditionClaim, is_wanted, renew
+from workers.background import Repeated
+from workers.lease import Stopping, stop_requested
+
+logger = logging.getLogger(__name__)
+#: How soon it is seen that the last job that waited was cancelled.
+LOOK_SECONDS = 1.0
+RENEW_SECONDS = LEASE_SECONDS / 3
+
+
+class RenditionKeeper:
+    """Renews a claim's lease, and watches who waits, from a thread while the block runs."""
+
+    def __init__(self, app: Flask, claim: RenditionClaim) -> None:
+        self._app = app
+        self._claim = claim
+        self._is_lost = False
+        self._is_wanted = True
+        self._renewed_at = time.monotonic()
+        self._looks = Repeated("rendition", LOOK_SECONDS, self._look)
+
+    def __enter__(self) -> RenditionKeeper:
+        self._looks.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._looks.__exit__(kind, error, traceback)
+
+    def check(self) -> None:
+        """Raise `Superseded`, `Stopping` or `CancelRequested` when the work may not go on."""
+        if self._is_lost:
+            raise Superseded(self._claim.rendition_id)
+        if stop_requested.is_set():
+            raise Stopping(self._claim.rendition_id)
+        if not self._is_wanted:
+            raise CancelRequested(self._claim.rendition_id)
+
+    def _look(self) -> bool:
+        try:
+            with self._app.app_context():
+                self._is_wanted = is_wanted(self._claim)
+                if time.monotonic() - self._renewed_at >= RENEW_SECONDS:
+                    self._is_lost = not renew(self._claim, utcnow())
+                    self._renewed_at = time.monotonic()
+        except SQLAlchemyError as exc:
+            # The lease outlives two failed renewals; every write checks it anyway.
+            logger.warning("rendition not renewed: %s", type(exc).__name__)
+        return not self._is_lost and self._is_wanted

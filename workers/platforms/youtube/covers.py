@@ -1,0 +1,48 @@
+"""A video's own thumbnail: the picture that the owner chose. A post never fails for it.
+
+https://developers.google.com/youtube/v3/docs/thumbnails/set
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workers.errors import PublishError, TokenExpired
+from workers.platforms.base import Context
+from workers.platforms.youtube.client import Client
+from workers.platforms.youtube.upload import COVER_SET, YouTubeUpload
+
+
+def covered(client: Client, context: Context, upload: YouTubeUpload) -> YouTubeUpload:
+    """Give the video its cover, once, and return the upload to go on with.
+
+    Done twice it does no harm, so that a lost answer costs nothing. What goes wrong is kept as
+    a sentence for the owner; only a token that has expired is raised, to be renewed.
+    """
+    at_ms = context.draft.options.get("coverTimestampMs")
+    if upload.video_id is None or upload.cover or at_ms is None:
+        return upload
+    upload = replace(upload, cover=_set(client, context, upload.video_id, at_ms))
+    context.journal.save(upload)
+    return upload
+
+
+def _set(client: Client, context: Context, video_id: str, at_ms: int) -> str:
+    try:
+        image = context.cover(at_ms)
+        if image is None:
+            return "the cover was not set: no picture can be taken out of the video there"
+        answer = client.send(
+            "POST",
+            f"{client.api.url}/upload/youtube/v3/thumbnails/set",
+            params={"videoId": video_id},
+            headers={"Content-Type": "image/jpeg"},
+            data=image,
+        )
+        if answer.status != 200:
+            raise client.refused(answer)
+    except TokenExpired:
+        raise
+    except PublishError as error:
+        return f"YouTube did not take the cover ({error.code}): {error.detail}"
+    return COVER_SET

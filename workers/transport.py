@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlencode
 
 from urllib3 import Timeout
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, TimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, TimeoutError
 from urllib3.util import make_headers, parse_url
 
 from app.connections import Limit, Pools, transfer_seconds
@@ -140,6 +140,9 @@ def call(
         with limit:
             sent = {**described, **(headers or {})}
             answer = _exchange(method, full_url, sent, body, read_seconds)
+    except NewConnectionError as exc:  # refused, or without an address: nothing was sent
+        _threads.heard = Heard(is_well=False)
+        raise NetworkFailure("connection_lost", "the platform could not be reached") from exc
     except ConnectTimeoutError as exc:
         _threads.heard = Heard(is_well=False, is_hang=True)
         raise NetworkFailure("connect_timeout", "the platform could not be reached") from exc

@@ -64,8 +64,8 @@ def test_a_call_that_hangs_weighs_twice() -> None:
 
 def test_any_answer_in_between_begins_the_count_anew() -> None:
     now = utcnow()
-    for evidence in (FAILED, FAILED, WELL, FAILED, FAILED):
-        assert note(str(evidence), evidence, now) is None
+    for number, evidence in enumerate((FAILED, FAILED, WELL, FAILED, FAILED)):
+        assert note(f"job-{number}", evidence, now) is None
 
 
 def test_one_job_alone_cannot_open_it() -> None:

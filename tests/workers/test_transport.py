@@ -125,6 +125,6 @@ def test_what_came_of_a_request_is_heard() -> None:
         assert transport.heard() is None
         call("GET", server.url)
         assert transport.heard() == transport.Heard(is_well=True)
-    with host(trickling) as server, pytest.raises(NetworkFailure), Limit(0.3):
-        call("GET", server.url)
+    with host(listening) as server, pytest.raises(NetworkFailure):
+        call("GET", server.url, read_seconds=0.2)
     assert transport.heard() == transport.Heard(is_well=False, is_hang=True)

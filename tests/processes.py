@@ -56,8 +56,8 @@ def environment(config: Config, **more: str) -> dict[str, str]:
 class Process:
     """One process of the service; killed at the end of the block if it is still there."""
 
-    def __init__(self, module: str, config: Config, log: Path, **more: str) -> None:
-        self._command = [sys.executable, "-m", module]
+    def __init__(self, module: str, config: Config, log: Path, *rest: str, **more: str) -> None:
+        self._command = [sys.executable, "-m", module, *rest]
         self._environment = environment(config, **more)
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None

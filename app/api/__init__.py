@@ -5,7 +5,17 @@ from __future__ import annotations
 from flask import Flask, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
-from app.api import accounts, health, media, platforms, posts, publish, steering, videos
+from app.api import (
+    accounts,
+    events,
+    health,
+    media,
+    platforms,
+    posts,
+    publish,
+    steering,
+    videos,
+)
 from app.api.admin import register_admin
 from app.api.auth import register_auth
 from app.api.blueprint import Blueprint
@@ -17,6 +27,7 @@ from app.ids import is_id
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     publish.blueprint,
+    events.blueprint,
     steering.blueprint,
     videos.blueprint,
     accounts.blueprint,
@@ -43,6 +54,7 @@ def register_api(app: Flask) -> None:
     pages = get_swaggerui_blueprint(DOCS_URL, DESCRIPTION_URL, config={"app_name": "API"})
     app.register_blueprint(pages)
     register_dashboard(app)
+    events.register_events(app)
 
 
 def _refuse_malformed_ids() -> None:

@@ -29,6 +29,16 @@ def open_to_all(view: View) -> View:
     return view
 
 
+def token_in_query(view: View) -> View:
+    """Mark a view that also takes a JWT as `access_token` in the query (RFC 6750 §2.3).
+
+    For a browser's `EventSource`, which sends no headers. Never a service key: addresses get
+    into logs, and a JWT soon ends.
+    """
+    view.takes_token_in_query = True  # type: ignore[attr-defined]
+    return view
+
+
 def register_auth(app: Flask) -> None:
     """Check the caller of every request under `/api` before its view runs."""
     app.before_request(_check_caller)
@@ -46,10 +56,14 @@ def _check_caller() -> None:
         return
     if request.method == "OPTIONS":  # a browser asks whether it may, and sends no token yet
         return
-    is_open = getattr(current_app.view_functions[request.endpoint], "is_open_to_all", False)
-    if is_open or request.blueprint in DOCS_BLUEPRINTS:
+    view = current_app.view_functions[request.endpoint]
+    if getattr(view, "is_open_to_all", False) or request.blueprint in DOCS_BLUEPRINTS:
         return
     settings = current_app.config["SETTINGS"]
+    given = request.args.get("access_token", "")
+    if given and getattr(view, "takes_token_in_query", False):
+        g.user_id = _user_of_token(settings, given)
+        return
     credentials = _bearer()
     if _is_service_key(settings, credentials):
         g.user_id = _checked_user(request.headers.get("X-User-Id", ""))

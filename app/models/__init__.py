@@ -2,22 +2,27 @@
 
 from app.models.account import Account
 from app.models.base import Base
+from app.models.consent import Consent
 from app.models.idempotency_key import IdempotencyKey
 from app.models.notification import Notification
 from app.models.publish_job import PublishJob
 from app.models.published_post import PublishedPost
 from app.models.service import SchedulerTerm, WorkerTree
+from app.models.tally import Tally, TallyMark
 from app.models.timeline import TimelineEntry
 from app.models.video import Video
 
 __all__ = [
     "Account",
     "Base",
+    "Consent",
     "IdempotencyKey",
     "Notification",
     "PublishJob",
     "PublishedPost",
     "SchedulerTerm",
+    "Tally",
+    "TallyMark",
     "TimelineEntry",
     "Video",
     "WorkerTree",

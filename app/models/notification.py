@@ -13,6 +13,7 @@ from app.models.base import Base, UtcDateTime, values_of
 from app.states import NotificationState
 
 _PENDING = text("state = 'pending'")
+_DEAD = text("state = 'dead'")
 
 
 class Notification(Base):
@@ -21,6 +22,7 @@ class Notification(Base):
     __tablename__ = "notifications"
     __table_args__ = (
         Index("ix_notifications_due", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
+        Index("ix_notifications_dead", "id", postgresql_where=_DEAD, sqlite_where=_DEAD),
         Index("ix_notifications_subject_id_id", "subject_id", "id"),
     )
 

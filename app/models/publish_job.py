@@ -19,6 +19,7 @@ from app.models.base import Base, EncryptedJson, JsonColumn, UtcDateTime, values
 from app.states import JobState, Step, shown_state
 
 _OPEN = text("state IN ('waiting', 'active')")
+_ACTIVE = text("state = 'active'")
 
 
 class PublishJob(Base):
@@ -41,6 +42,9 @@ class PublishJob(Base):
         # What the scheduler brings to Redis as its time comes near, whatever the platform.
         Index(
             "ix_publish_jobs_upcoming", "due_at", "id", postgresql_where=_OPEN, sqlite_where=_OPEN
+        ),
+        Index(
+            "ix_publish_jobs_active", "platform", postgresql_where=_ACTIVE, sqlite_where=_ACTIVE
         ),
         Index("ix_publish_jobs_user_id_id", "user_id", "id"),
         Index("ix_publish_jobs_batch_id", "batch_id"),

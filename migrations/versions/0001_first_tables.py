@@ -12,6 +12,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+FAILED_ATTEMPT = "kind = 'attempt' AND error_category IS NOT NULL"
+DONE_UPLOAD = "kind = 'step' AND name = 'upload' AND outcome = 'done'"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -50,6 +53,40 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("accounts", schema=None) as batch_op:
         batch_op.create_index("ix_accounts_state_expires_at", ["state", "expires_at"], unique=False)
+
+    op.create_table(
+        "consents",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column("login_type", sa.String(length=16), nullable=False),
+        sa.Column("redirect", sa.String(length=2000), nullable=False),
+        sa.Column("verifier", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "asked",
+                "granted",
+                "exchanging",
+                "connected",
+                "failed",
+                name="consentstate",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("account_id", sa.String(length=26), nullable=True),
+        sa.Column("error_code", sa.String(length=100), nullable=True),
+        sa.Column("error_message", sa.String(length=1000), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
+    )
+    with op.batch_alter_table("consents", schema=None) as batch_op:
+        batch_op.create_index("ix_consents_expires_at", ["expires_at"], unique=False)
+        batch_op.create_index("ix_consents_state_expires_at", ["state", "expires_at"], unique=False)
 
     op.create_table(
         "idempotency_keys",
@@ -91,6 +128,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("notifications", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_notifications_dead",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
+        )
+        batch_op.create_index(
             "ix_notifications_due",
             ["due_at"],
             unique=False,
@@ -99,6 +143,22 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_notifications_subject_id_id", ["subject_id", "id"], unique=False)
 
+    op.create_table(
+        "tallies",
+        sa.Column("seconds", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("start_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column(
+            "figures", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("seconds", "start_at", "platform", name=op.f("pk_tallies")),
+    )
+    op.create_table(
+        "tally_marks",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("counted_until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tally_marks")),
+    )
     op.create_table(
         "videos",
         sa.Column("id", sa.String(length=26), nullable=False),
@@ -225,6 +285,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_publish_jobs")),
     )
     with op.batch_alter_table("publish_jobs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_publish_jobs_active",
+            ["platform"],
+            unique=False,
+            postgresql_where=sa.text("state = 'active'"),
+            sqlite_where=sa.text("state = 'active'"),
+        )
         batch_op.create_index("ix_publish_jobs_batch_id", ["batch_id"], unique=False)
         batch_op.create_index(
             "ix_publish_jobs_due",
@@ -260,6 +327,8 @@ def upgrade() -> None:
         sa.Column("likes", sa.BigInteger(), nullable=True),
         sa.Column("comments", sa.BigInteger(), nullable=True),
         sa.Column("shares", sa.BigInteger(), nullable=True),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("count_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("follow_up_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_published_posts_account_id_accounts")
@@ -275,6 +344,13 @@ def upgrade() -> None:
             "ix_published_posts_account_id_published_at",
             ["account_id", "published_at"],
             unique=False,
+        )
+        batch_op.create_index(
+            "ix_published_posts_count_at",
+            ["platform", "count_at"],
+            unique=False,
+            postgresql_where=sa.text("count_at IS NOT NULL"),
+            sqlite_where=sa.text("count_at IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_published_posts_follow_up_at",
@@ -320,6 +396,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_timeline")),
     )
     with op.batch_alter_table("timeline", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_timeline_done_upload_ended_at",
+            ["ended_at"],
+            unique=False,
+            postgresql_where=sa.text(DONE_UPLOAD),
+            sqlite_where=sa.text(DONE_UPLOAD),
+        )
+        batch_op.create_index(
+            "ix_timeline_failed_attempt_ended_at",
+            ["ended_at"],
+            unique=False,
+            postgresql_where=sa.text(FAILED_ATTEMPT),
+            sqlite_where=sa.text(FAILED_ATTEMPT),
+        )
         batch_op.create_index("ix_timeline_job_id_id", ["job_id", "id"], unique=False)
 
     op.create_table(
@@ -348,6 +438,16 @@ def downgrade() -> None:
     op.drop_table("scheduler_terms")
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.drop_index("ix_timeline_job_id_id")
+        batch_op.drop_index(
+            "ix_timeline_failed_attempt_ended_at",
+            postgresql_where=sa.text(FAILED_ATTEMPT),
+            sqlite_where=sa.text(FAILED_ATTEMPT),
+        )
+        batch_op.drop_index(
+            "ix_timeline_done_upload_ended_at",
+            postgresql_where=sa.text(DONE_UPLOAD),
+            sqlite_where=sa.text(DONE_UPLOAD),
+        )
 
     op.drop_table("timeline")
     with op.batch_alter_table("published_posts", schema=None) as batch_op:
@@ -360,6 +460,11 @@ def downgrade() -> None:
             "ix_published_posts_follow_up_at",
             postgresql_where=sa.text("follow_up_at IS NOT NULL"),
             sqlite_where=sa.text("follow_up_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_published_posts_count_at",
+            postgresql_where=sa.text("count_at IS NOT NULL"),
+            sqlite_where=sa.text("count_at IS NOT NULL"),
         )
         batch_op.drop_index("ix_published_posts_account_id_published_at")
 
@@ -379,6 +484,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("state IN ('waiting', 'active')"),
         )
         batch_op.drop_index("ix_publish_jobs_batch_id")
+        batch_op.drop_index(
+            "ix_publish_jobs_active",
+            postgresql_where=sa.text("state = 'active'"),
+            sqlite_where=sa.text("state = 'active'"),
+        )
 
     op.drop_table("publish_jobs")
     with op.batch_alter_table("videos", schema=None) as batch_op:
@@ -386,6 +496,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_videos_r2_key")
 
     op.drop_table("videos")
+    op.drop_table("tally_marks")
+    op.drop_table("tallies")
     with op.batch_alter_table("notifications", schema=None) as batch_op:
         batch_op.drop_index("ix_notifications_subject_id_id")
         batch_op.drop_index(
@@ -393,12 +505,22 @@ def downgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
+        batch_op.drop_index(
+            "ix_notifications_dead",
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
+        )
 
     op.drop_table("notifications")
     with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
         batch_op.drop_index("ix_idempotency_keys_created_at")
 
     op.drop_table("idempotency_keys")
+    with op.batch_alter_table("consents", schema=None) as batch_op:
+        batch_op.drop_index("ix_consents_state_expires_at")
+        batch_op.drop_index("ix_consents_expires_at")
+
+    op.drop_table("consents")
     with op.batch_alter_table("accounts", schema=None) as batch_op:
         batch_op.drop_index("ix_accounts_state_expires_at")
 

@@ -22,6 +22,11 @@ _APIS: dict[str, Callable[[Config], Api]] = {
         url=config.instagram_graph_url,
         oauth_url=config.instagram_login_url,
         version=config.instagram_graph_version,
+        client_id=config.facebook_client_id,
+        client_secret=config.facebook_client_secret,
+        login_client_id=config.instagram_client_id,
+        login_client_secret=config.instagram_client_secret,
+        login_token_url=config.instagram_token_url,
         poll_seconds=config.instagram_poll_seconds,
     ),
     "YOUTUBE": lambda config: Api(

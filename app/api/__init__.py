@@ -10,6 +10,7 @@ from app.api import (
     events,
     health,
     media,
+    metrics,
     platforms,
     posts,
     publish,
@@ -34,6 +35,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     posts.blueprint,
     platforms.blueprint,
     health.blueprint,
+    metrics.blueprint,
     media.blueprint,
 )
 DOCS_URL = "/api/docs"

@@ -1,7 +1,7 @@
 """Who calls: a back end with a service key that names a user, or a browser with a JWT.
 
 Everything under `/api` needs one of the two, except the views marked with `open_to_all`, and
-except the description and its pages.
+except the description and its pages. Those marked with `for_services` need the key, and no user.
 """
 
 from __future__ import annotations
@@ -39,8 +39,14 @@ def token_in_query(view: View) -> View:
     return view
 
 
+def for_services(view: View) -> View:
+    """Mark a view that needs a service key, and is about no user."""
+    view.is_for_services = True  # type: ignore[attr-defined]
+    return view
+
+
 def register_auth(app: Flask) -> None:
-    """Check the caller of every request under `/api` before its view runs."""
+    """Check the caller of every request that needs one before its view runs."""
     app.before_request(_check_caller)
 
 
@@ -52,13 +58,32 @@ def current_user() -> str:
 
 
 def _check_caller() -> None:
-    if not request.path.startswith("/api/") or request.endpoint is None:
-        return
-    if request.method == "OPTIONS":  # a browser asks whether it may, and sends no token yet
+    if request.endpoint is None:
         return
     view = current_app.view_functions[request.endpoint]
-    if getattr(view, "is_open_to_all", False) or request.blueprint in DOCS_BLUEPRINTS:
+    if getattr(view, "is_for_services", False):
+        _check_service()
+    elif _needs_user(view):
+        _find_user(view)
+
+
+def _needs_user(view: Callable[..., Any]) -> bool:
+    if not request.path.startswith("/api/"):
+        return False
+    if request.method == "OPTIONS":  # a browser asks whether it may, and sends no token yet
+        return False
+    is_open = getattr(view, "is_open_to_all", False)
+    return not is_open and request.blueprint not in DOCS_BLUEPRINTS
+
+
+def _check_service() -> None:
+    if request.method == "OPTIONS":
         return
+    if not _is_service_key(current_app.config["SETTINGS"], _bearer()):
+        raise Unauthorized("Only a service key opens this")
+
+
+def _find_user(view: Callable[..., Any]) -> None:
     settings = current_app.config["SETTINGS"]
     given = request.args.get("access_token", "")
     if given and getattr(view, "takes_token_in_query", False):

@@ -11,3 +11,6 @@ QUEUE_NAMES: tuple[str, ...] = (*PUBLISH_QUEUES.values(), MAINTENANCE_QUEUE)
 ADVANCE = "workers.pipeline.advance"
 DELIVER = "workers.notify.deliver"
 FOLLOW_UP = "workers.follow_ups.follow_up_due"
+COUNT_POSTS = "workers.counts.count_due"
+ADD_UP = "workers.tallies.add_up"
+CONNECT = "workers.connections.exchange_granted"

@@ -6,8 +6,8 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from tests.live.streams import Stream
 from tests.processes import Process, wait_until
 
 LISTENERS = 100
+ON_POSTGRES = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 KEY = {"Authorization": "Bearer test-key", "X_User_Id": "alice"}
 
 
@@ -38,19 +39,31 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture
-def config(config: Config) -> Config:
-    return replace(config, port=free_port())
+@dataclass(frozen=True)
+class Web:
+    """A web process, as the Procfile starts it."""
+
+    process: Process
+    port: int
 
 
-@pytest.fixture
-def web(app: Flask, config: Config, tmp_path: Path) -> Iterator[Process]:
-    """One web process, as the Procfile starts it."""
+@contextmanager
+def serving(config: Config, database_url: str, folder: Path) -> Iterator[Web]:
+    config = replace(config, database_url=database_url, port=free_port())
     arguments = ("--config", "python:app.serving", "app:create_app()")
-    log = tmp_path / "web.log"
+    log = folder / "web.log"
     with Process("gunicorn", config, log, *arguments, WEB_CONCURRENCY="1") as process:
         wait_until(lambda: is_up(config.port), "the web process answers")
-        yield process
+        yield Web(process, config.port)
+
+
+@pytest.fixture(scope="module")
+def web(
+    base_config: Config, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Web]:
+    """One for all tests that leave it as it is."""
+    with serving(base_config, postgres_url, tmp_path_factory.mktemp("web")) as web:
+        yield web
 
 
 def is_up(port: int) -> bool:
@@ -86,10 +99,11 @@ def token(config: Config, user: str = "alice") -> str:
     return jwt.encode(claims, config.jwt_secret, algorithm="HS256")
 
 
+@ON_POSTGRES
 def test_status_comes_at_once_then_every_change_until_the_end(
-    web: Process, config: Config, job: PublishJob
+    web: Web, job: PublishJob
 ) -> None:
-    with Stream(config.port, job.id, **KEY) as stream:
+    with Stream(web.port, job.id, **KEY) as stream:
         assert (stream.status, stream.headers["content-type"].split(";")[0]) == (
             200,
             "text/event-stream",
@@ -112,27 +126,29 @@ def test_status_comes_at_once_then_every_change_until_the_end(
         assert len({one.id for one in (first, second, third, fourth, last)}) == 5
 
 
+@ON_POSTGRES
 def test_post_that_falls_due_is_told_without_a_write(
-    web: Process, config: Config, context: None
+    web: Web, context: None
 ) -> None:
     due_at = utcnow() + timedelta(seconds=2)
     job = make_job(due_at=due_at, scheduled_time=due_at)
-    with Stream(config.port, job.id, **KEY) as stream:
+    with Stream(web.port, job.id, **KEY) as stream:
         states = [event.status["state"] for event in (stream.next(), stream.next()) if event]
     assert states in (["delayed", "waiting"], ["waiting"])
 
 
+@ON_POSTGRES
 def test_listener_that_comes_back_is_told_nothing_twice(
-    web: Process, config: Config, client: FlaskClient, job: PublishJob
+    web: Web, client: FlaskClient, job: PublishJob
 ) -> None:
-    with Stream(config.port, job.id, **KEY) as stream:
+    with Stream(web.port, job.id, **KEY) as stream:
         first = stream.next()
         assert first is not None
-    with Stream(config.port, job.id, **KEY, Last_Event_ID=first.id) as stream:
+    with Stream(web.port, job.id, **KEY, Last_Event_ID=first.id) as stream:
         steer.cancel(job.id, utcnow())
         [last] = stream.rest()
         assert last.status["state"] == "cancelled"
-    with Stream(config.port, job.id, **KEY, Last_Event_ID=last.id) as stream:
+    with Stream(web.port, job.id, **KEY, Last_Event_ID=last.id) as stream:
         assert stream.status == 204
     # Another process gives the same event the same id.
     headers = {"Authorization": "Bearer test-key", "X-User-Id": "alice"}
@@ -146,16 +162,17 @@ def test_listener_that_comes_back_is_told_nothing_twice(
     assert f"id: {last.id}\n" in again.text
 
 
+@ON_POSTGRES
 def test_many_listeners_hold_no_thread_and_all_are_told(
-    web: Process, config: Config, job: PublishJob
+    web: Web, job: PublishJob
 ) -> None:
     with ExitStack() as stack:
         streams = [
-            stack.enter_context(Stream(config.port, job.id, **KEY)) for _ in range(LISTENERS)
+            stack.enter_context(Stream(web.port, job.id, **KEY)) for _ in range(LISTENERS)
         ]
         for stream in streams:
             assert stream.next() is not None
-        assert is_up(config.port)  # with many more listeners than threads
+        assert is_up(web.port)  # with many more listeners than threads
         claim = take(job)
         assert {event.status["state"] for stream in streams if (event := stream.next())} == {
             "active"
@@ -164,28 +181,31 @@ def test_many_listeners_hold_no_thread_and_all_are_told(
         for stream in streams:
             [last] = stream.rest()
             assert last.status["state"] == "completed"
-    assert is_up(config.port)
+    assert is_up(web.port)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_told_to_stop_the_process_hangs_up_and_ends(
-    web: Process, config: Config, job: PublishJob
+    base_config: Config, database_url: str, tmp_path: Path, job: PublishJob
 ) -> None:
-    with Stream(config.port, job.id, **KEY) as stream:
-        assert stream.next() is not None
-        os.kill(web.pid, signal.SIGTERM)
-        assert stream.rest() == []
-    assert web.terminate() == 0
+    with serving(base_config, database_url, tmp_path) as web:
+        with Stream(web.port, job.id, **KEY) as stream:
+            assert stream.next() is not None
+            os.kill(web.process.pid, signal.SIGTERM)
+            assert stream.rest() == []
+        assert web.process.terminate() == 0
 
 
+@ON_POSTGRES
 def test_browser_names_itself_by_token_in_header_or_query(
-    web: Process, config: Config, job: PublishJob
+    web: Web, config: Config, job: PublishJob
 ) -> None:
     for name, query, headers in (
         ("header", "", {"Authorization": f"Bearer {token(config)}"}),
         ("query", f"?access_token={token(config)}", {}),
     ):
         with Stream(
-            config.port, job.id, query=query, Origin="https://app.example", **headers
+            web.port, job.id, query=query, Origin="https://app.example", **headers
         ) as stream:
             assert stream.status == 200, name
             assert stream.headers["access-control-allow-origin"] == "*"

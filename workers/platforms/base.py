@@ -13,11 +13,14 @@ Whatever fails or dies in between, the next run of a job that holds an `Upload` 
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
+
+from workers.platforms.connecting import Connecting
+from workers.platforms.counting import Counting
 
 UploadT = TypeVar("UploadT", bound="Upload")
 
@@ -34,6 +37,10 @@ class Api:
     version: str = ""
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
+    #: of Instagram Login, which is another client with a token host of its own
+    login_client_id: str = ""
+    login_client_secret: str = field(default="", repr=False)
+    login_token_url: str = ""
     poll_seconds: float = 15.0
 
 
@@ -198,7 +205,7 @@ class Published:
     warnings: tuple[str, ...] = ()
 
 
-class Handler(ABC):
+class Handler(Connecting, Counting):
     """Speaks one platform's API. Holds no state of a job, never sleeps, never retries.
 
     Every method may raise any `PublishError` of `workers.errors` and nothing else on purpose.

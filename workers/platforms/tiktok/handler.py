@@ -9,6 +9,8 @@ https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from workers.errors import AccountRefused, RequestRefused
 from workers.platforms import base
 from workers.platforms.base import (
@@ -21,7 +23,9 @@ from workers.platforms.base import (
     Tokens,
     Upload,
 )
-from workers.platforms.tiktok import codes, fate, oauth, opening, sending, status
+from workers.platforms.connecting import Grant, Opened
+from workers.platforms.counting import Counts, Reader
+from workers.platforms.tiktok import codes, connecting, counts, fate, oauth, opening, sending, status
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.upload import TikTokUpload
 
@@ -30,6 +34,7 @@ class Handler(base.Handler):
     """Publishes on TikTok. The order of calls is that of `workers.platforms.base`."""
 
     upload_type = TikTokUpload
+    posts_at_once = counts.POSTS_AT_ONCE
 
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
         """Get a fresh access token; see `oauth.refresh`."""
@@ -76,6 +81,14 @@ class Handler(base.Handler):
         except (AccountRefused, RequestRefused):
             return Published(None)
         return fate.published(upload, found, context.now().timestamp())
+
+    def connect(self, grant: Grant) -> Sequence[Opened]:
+        """Exchange a consent's code; see `connecting.connect`."""
+        return connecting.connect(self.api, grant)
+
+    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+        """Read how videos are doing; see `counts.read_counts`."""
+        return counts.read_counts(self.api, reader, post_ids)
 
 
 def _ours(upload: Upload) -> TikTokUpload:

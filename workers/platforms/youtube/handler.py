@@ -8,6 +8,8 @@ https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from workers.errors import UploadGone
 from workers.platforms import base
 from workers.platforms.base import (
@@ -20,7 +22,9 @@ from workers.platforms.base import (
     Tokens,
     Upload,
 )
-from workers.platforms.youtube import codes, fate, listing, oauth, sending, session
+from workers.platforms.connecting import Grant, Opened
+from workers.platforms.counting import Counts, Reader
+from workers.platforms.youtube import codes, connecting, counts, fate, listing, oauth, sending, session
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.session import Complete, Held, SessionLost
 from workers.platforms.youtube.upload import SESSION_LIMIT_SECONDS, YouTubeUpload
@@ -30,6 +34,7 @@ class Handler(base.Handler):
     """Publishes on YouTube. The order of calls is that of `workers.platforms.base`."""
 
     upload_type = YouTubeUpload
+    posts_at_once = counts.POSTS_AT_ONCE
 
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
         """Get a fresh access token; see `oauth.refresh`."""
@@ -70,6 +75,14 @@ class Handler(base.Handler):
     def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
         """Read a live video's processing and privacy once more."""
         return fate.follow(Client(self.api, context), context, _ours(upload), post_id)
+
+    def connect(self, grant: Grant) -> Sequence[Opened]:
+        """Exchange a consent's code; see `connecting.connect`."""
+        return connecting.connect(self.api, grant)
+
+    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+        """Read how videos are doing; see `counts.read_counts`."""
+        return counts.read_counts(self.api, reader, post_ids)
 
     def _unfinished(
         self, client: Client, context: Context, upload: YouTubeUpload, state: Held

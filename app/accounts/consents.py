@@ -8,7 +8,7 @@ that platforms are asked for; the browser waits for it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -127,7 +127,7 @@ def read_consent(consent_id: str, platform: str) -> Consent:
     return found
 
 
-def _answer(consent_id: str, platform: str, values: dict[str, object], now: datetime) -> None:
+def _answer(consent_id: str, platform: str, values: Mapping[str, object], now: datetime) -> None:
     with transaction() as session:
         answered = session.execute(
             update(Consent)

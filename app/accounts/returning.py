@@ -31,7 +31,9 @@ def may_return_to(target: str, allowed: Sequence[str]) -> bool:
 def with_result(target: str, result: Mapping[str, str]) -> str:
     """Return the target with a result in its query; what else is in it stays."""
     parts = urlsplit(target)
-    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in result]
+    query = [
+        pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in result
+    ]
     return urlunsplit(parts._replace(query=urlencode([*query, *result.items()])))
 
 

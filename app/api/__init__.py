@@ -7,6 +7,7 @@ from flask_swagger_ui import get_swaggerui_blueprint
 
 from app.api import (
     accounts,
+    consents,
     events,
     health,
     media,
@@ -32,6 +33,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     steering.blueprint,
     videos.blueprint,
     accounts.blueprint,
+    consents.blueprint,
     posts.blueprint,
     platforms.blueprint,
     health.blueprint,

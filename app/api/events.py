@@ -23,9 +23,24 @@ blueprint = Blueprint(
 EXAMPLE = (
     "retry: 1740\n\n"
     "event: status\nid: 6b0f7c2a91d4e8f3\n"
-    'data: {"jobId":"01M857G6RK4GB7XFVPFZ7G88S9","state":"active","progress":57,"step":"upload"}\n\n'
+    'data: {"jobId":"01M857G6RK4GB7XFVPFZ7G88S9","state":"active","progress":57,'
+    '"step":"upload"}\n\n'
 )
-STREAM: dict[str, Any] = {"type": "string", "description": "Server-Sent Events."}
+#: Of each event; the schema of the status is the component that `GET …/status` answers.
+STREAM: dict[str, Any] = {
+    "type": "object",
+    "description": "Server-Sent Events: each one's fields.",
+    "properties": {
+        "event": {"const": "status"},
+        "id": {"type": "string", "description": "For `Last-Event-ID`."},
+        "retry": {"type": "integer", "description": "Milliseconds until coming back."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/Status"},
+        },
+    },
+}
 
 
 def register_events(app: Flask) -> None:

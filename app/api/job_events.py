@@ -1,4 +1,6 @@
-"""A job's status as Server-Sent Events: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""A job's status as Server-Sent Events.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 An event is the whole status, so that whoever has the last one has all. Its id is a fingerprint of
 the status: the same in every process, and without a counter that every write would have to raise.

@@ -35,9 +35,7 @@ class Consent(Base):
     verifier: Mapped[str | None] = mapped_column(EncryptedText)
     #: what the platform answered, until it is exchanged
     code: Mapped[str | None] = mapped_column(EncryptedText)
-    state: Mapped[ConsentState] = mapped_column(
-        values_of(ConsentState), default=ConsentState.ASKED
-    )
+    state: Mapped[ConsentState] = mapped_column(values_of(ConsentState), default=ConsentState.ASKED)
     account_id: Mapped[str | None] = mapped_column(String(26))
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_message: Mapped[str | None] = mapped_column(String(1000))

@@ -43,9 +43,7 @@ class PublishJob(Base):
         Index(
             "ix_publish_jobs_upcoming", "due_at", "id", postgresql_where=_OPEN, sqlite_where=_OPEN
         ),
-        Index(
-            "ix_publish_jobs_active", "platform", postgresql_where=_ACTIVE, sqlite_where=_ACTIVE
-        ),
+        Index("ix_publish_jobs_active", "platform", postgresql_where=_ACTIVE, sqlite_where=_ACTIVE),
         Index("ix_publish_jobs_user_id_id", "user_id", "id"),
         Index("ix_publish_jobs_batch_id", "batch_id"),
         Index("ix_publish_jobs_video_id", "video_id"),

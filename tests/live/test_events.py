@@ -100,9 +100,7 @@ def token(config: Config, user: str = "alice") -> str:
 
 
 @ON_POSTGRES
-def test_status_comes_at_once_then_every_change_until_the_end(
-    web: Web, job: PublishJob
-) -> None:
+def test_status_comes_at_once_then_every_change_until_the_end(web: Web, job: PublishJob) -> None:
     with Stream(web.port, job.id, **KEY) as stream:
         assert (stream.status, stream.headers["content-type"].split(";")[0]) == (
             200,
@@ -127,9 +125,7 @@ def test_status_comes_at_once_then_every_change_until_the_end(
 
 
 @ON_POSTGRES
-def test_post_that_falls_due_is_told_without_a_write(
-    web: Web, context: None
-) -> None:
+def test_post_that_falls_due_is_told_without_a_write(web: Web, context: None) -> None:
     due_at = utcnow() + timedelta(seconds=2)
     job = make_job(due_at=due_at, scheduled_time=due_at)
     with Stream(web.port, job.id, **KEY) as stream:
@@ -163,13 +159,9 @@ def test_listener_that_comes_back_is_told_nothing_twice(
 
 
 @ON_POSTGRES
-def test_many_listeners_hold_no_thread_and_all_are_told(
-    web: Web, job: PublishJob
-) -> None:
+def test_many_listeners_hold_no_thread_and_all_are_told(web: Web, job: PublishJob) -> None:
     with ExitStack() as stack:
-        streams = [
-            stack.enter_context(Stream(web.port, job.id, **KEY)) for _ in range(LISTENERS)
-        ]
+        streams = [stack.enter_context(Stream(web.port, job.id, **KEY)) for _ in range(LISTENERS)]
         for stream in streams:
             assert stream.next() is not None
         assert is_up(web.port)  # with many more listeners than threads

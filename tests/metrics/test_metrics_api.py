@@ -100,9 +100,7 @@ def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
     assert found["publishing_jobs"][labels(platform="TIKTOK", state="delayed")] == 1
     assert found["publishing_scheduler_leads"][labels()] == 0
     assert found["publishing_redis_up"][labels()] == 1
-    youtube = labels(
-        platform="YOUTUBE", counts="posts", scope="application", window="pacific_day"
-    )
+    youtube = labels(platform="YOUTUBE", counts="posts", scope="application", window="pacific_day")
     assert found["publishing_limit_max"][youtube] == 100
 
 

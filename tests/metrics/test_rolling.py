@@ -41,11 +41,11 @@ def begin(at: datetime, platform: str = "TIKTOK", late: float = 0.0, **fields: o
     return claim
 
 
-def complete(at: datetime, platform: str = "TIKTOK", seconds: float = 10.0, late: float = 0) -> None:
+def complete(
+    at: datetime, platform: str = "TIKTOK", seconds: float = 10.0, late: float = 0
+) -> None:
     claim = begin(at, platform, late)
-    outcomes.complete(
-        claim, at + timedelta(seconds=late + seconds), platform_post_id="1", url=None
-    )
+    outcomes.complete(claim, at + timedelta(seconds=late + seconds), platform_post_id="1", url=None)
 
 
 def fail(at: datetime) -> PublishJob:
@@ -91,9 +91,7 @@ def test_what_ended_a_moment_ago_is_left_for_later(context: None, now: datetime)
 
 
 @pytest.mark.parametrize("counted", [True, False])
-def test_windows_hold_what_ended_within_them(
-    context: None, now: datetime, counted: bool
-) -> None:
+def test_windows_hold_what_ended_within_them(context: None, now: datetime, counted: bool) -> None:
     ages = [timedelta(minutes=20), timedelta(hours=3), timedelta(hours=20), timedelta(days=3)]
     for age in ages:
         complete(now - age, "YOUTUBE")
@@ -104,7 +102,9 @@ def test_windows_hold_what_ended_within_them(
     assert found == {"1h": 1, "24h": 3, "7d": 4}
     for name, count in found.items():
         window = read_window(name, now)
-        by_point = [figures.completed for point in window.points for figures in point.figures.values()]
+        by_point = [
+            figures.completed for point in window.points for figures in point.figures.values()
+        ]
         assert sum(by_point) == count == window.total.completed
 
 
@@ -119,9 +119,7 @@ def test_times_from_due_to_start_and_from_start_to_live(context: None, now: date
     assert figures.live.total == pytest.approx(40, abs=0.01)
 
 
-def test_failed_attempts_are_errors_though_the_job_completes(
-    context: None, now: datetime
-) -> None:
+def test_failed_attempts_are_errors_though_the_job_completes(context: None, now: datetime) -> None:
     claim = begin(now)
     outcomes.try_again(claim, TIMEOUT, now + timedelta(seconds=5), now + timedelta(seconds=1))
     again = claims.claim_next("TIKTOK", now + timedelta(seconds=5))

@@ -25,7 +25,16 @@ from workers.platforms.base import (
 )
 from workers.platforms.connecting import Grant, Opened
 from workers.platforms.counting import Counts, Reader
-from workers.platforms.tiktok import codes, connecting, counts, fate, oauth, opening, sending, status
+from workers.platforms.tiktok import (
+    codes,
+    connecting,
+    counts,
+    fate,
+    oauth,
+    opening,
+    sending,
+    status,
+)
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.upload import TikTokUpload
 

@@ -24,7 +24,16 @@ from workers.platforms.base import (
 )
 from workers.platforms.connecting import Grant, Opened
 from workers.platforms.counting import Counts, Reader
-from workers.platforms.youtube import codes, connecting, counts, fate, listing, oauth, sending, session
+from workers.platforms.youtube import (
+    codes,
+    connecting,
+    counts,
+    fate,
+    listing,
+    oauth,
+    sending,
+    session,
+)
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.session import Complete, Held, SessionLost
 from workers.platforms.youtube.upload import SESSION_LIMIT_SECONDS, YouTubeUpload

@@ -15,6 +15,8 @@ from redis import Redis
 from app import create_base
 from app.queries.health import is_leader_alive
 from app.settings import process_config
+from bench.listeners import measure_listeners
+from bench.million import measure_million
 from bench.processes import process
 from bench.release import measure_release
 from bench.uploads import measure_uploads
@@ -60,6 +62,7 @@ def _measure(folder: Path, redis_url: str, sandbox_url: str) -> None:
             while not is_leader_alive():
                 time.sleep(0.05)
         figures = [*measure_release(app, redis), *measure_uploads(app, sandbox_url, video_dir)]
+    figures += [*measure_listeners(process_config()), *measure_million(process_config())]
     print("| figure | median | range |\n|---|---|---|")
     for figure in figures:
         print(figure.line())

@@ -39,6 +39,7 @@ blueprint = Blueprint(
 #: How long a browser's request waits for the worker; usually it takes a fraction of that.
 WAIT_SECONDS = 3.0
 LOOK_SECONDS = 0.1
+CODE_MAX = 4096
 _PAGE = {"type": "string", "description": "A page for the user."}
 _PAGE_HEADERS = {
     "Cache-Control": "no-store",
@@ -99,6 +100,8 @@ def callback(query: dict[str, Any], platform: str) -> Response:
     Platforms send browsers here; its address is to be registered with each of them. A `state` is
     good for one answer.
     """
+    if platform not in PLATFORMS:
+        raise NotFound("Platform not found")
     try:
         consent_id = _signer().read(query["state"])
         consent = read_consent(consent_id, platform)
@@ -137,12 +140,19 @@ def _take_answer(query: dict[str, Any], consent: Consent) -> None:
     """Store the platform's answer; nothing of it comes with the reloads of a page that waits."""
     now = utcnow()
     if query["error"]:
-        words = query["error_description"] or "The platform or its user refused"
-        take_refusal(consent.id, consent.platform, query["error"], words, now)
+        words = _line(query["error_description"]) or "The platform or its user refused"
+        take_refusal(consent.id, consent.platform, _line(query["error"]), words, now)
+    elif len(query["code"]) > CODE_MAX:
+        raise ConsentRefused("The platform's answer is too long to be one.")
     elif query["code"]:
         take_code(consent.id, consent.platform, query["code"], now)
     elif consent.state is ConsentState.ASKED:
         raise ConsentRefused("The platform's answer is missing. Please begin again.")
+
+
+def _line(words: str) -> str:
+    """Return what can be shown of words that came by way of a browser."""
+    return " ".join("".join(one if one.isprintable() else " " for one in words).split())
 
 
 def _awaited(consent: Consent) -> Consent:

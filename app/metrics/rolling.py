@@ -66,10 +66,14 @@ def _count_slot(now: datetime) -> bool:
         first = first_end(session, mark.counted_until if mark else None)
         if first is None or first >= until:
             return False
-        slot_start = slot_of(first, SLOT_SECONDS)
+        # What nobody will ask for slot by slot is counted by the hour.
+        is_old = first < now - KEPT[SLOT_SECONDS]
+        seconds = HOUR_SECONDS if is_old else SLOT_SECONDS
+        slot_start = slot_of(first, seconds)
         start_at = max(slot_start, mark.counted_until) if mark else slot_start
-        end_at = min(slot_start + timedelta(seconds=SLOT_SECONDS), until)
-        _add(session, slot_start, count_span(session, Span(start_at, end_at)))
+        end_at = min(slot_start + timedelta(seconds=seconds), until)
+        counted = count_span(session, Span(start_at, end_at))
+        _add(session, slot_start, counted, only_hour=is_old)
         if mark is None:
             session.add(TallyMark(id=_MARK, counted_until=end_at))
         else:
@@ -83,12 +87,12 @@ def _locked_mark(session: Session) -> TallyMark | None:
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 
-def _add(session: Session, slot_start: datetime, counted: Mapping[str, Figures]) -> None:
-    starts = {
-        SLOT_SECONDS: slot_start,
-        HOUR_SECONDS: slot_of(slot_start, HOUR_SECONDS),
-        EVER_SECONDS: EVER_START,
-    }
+def _add(
+    session: Session, slot_start: datetime, counted: Mapping[str, Figures], *, only_hour: bool
+) -> None:
+    starts = {HOUR_SECONDS: slot_of(slot_start, HOUR_SECONDS), EVER_SECONDS: EVER_START}
+    if not only_hour:
+        starts[SLOT_SECONDS] = slot_start
     for platform, figures in counted.items():
         for seconds, start_at in starts.items():
             key = (seconds, start_at, platform)

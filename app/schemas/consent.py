@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, fields
+from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf
 
 from app.accounts.returning import REDIRECT_MAX
@@ -35,15 +35,16 @@ class AuthorizeSchema(BaseSchema):
     expires_at = Moment()
 
 
-class CallbackQuery(BaseSchema):
-    """What a platform adds to the address; what else it adds means nothing here."""
+class CallbackQuery(Schema):
+    """What a platform adds to the address; what else it adds means nothing here.
+
+    Nothing is refused field by field: whoever comes is a person with a browser.
+    """
 
     class Meta:
         unknown = EXCLUDE
 
-    state = fields.String(load_default="", validate=Length(max=500))
-    code = fields.String(load_default="", validate=Length(max=4096))
-    error = fields.String(load_default="", validate=Length(max=500))
-    error_description = fields.String(
-        data_key="error_description", load_default="", validate=Length(max=2000)
-    )
+    state = fields.String(load_default="")
+    code = fields.String(load_default="")
+    error = fields.String(load_default="")
+    error_description = fields.String(load_default="")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+import yaml
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -24,6 +28,7 @@ from app.publishing.timeline import Failure
 from app.queues.scheduler import LEADER_KEY
 from tests.factories import make_account, make_job, make_video
 
+DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
 KEY = {"Authorization": "Bearer test-key"}
 
 
@@ -136,3 +141,28 @@ def test_without_redis_the_rest_is_told(config: Config, some_jobs: None) -> None
     with app.app_context():
         db.engine.dispose()
     app.extensions["redis"].close()
+
+
+def names_in(text: str) -> set[str]:
+    return set(re.findall(r"\bpublishing_\w+", text))
+
+
+@pytest.mark.parametrize("name", ["grafana-dashboard.json", "prometheus-alerts.yml"])
+def test_dashboard_and_alerts_ask_for_what_there_is(
+    client: FlaskClient, some_jobs: None, name: str
+) -> None:
+    count_on(utcnow() + timedelta(minutes=2))
+    told = set(samples(client))
+    asked = names_in((DEPLOY / name).read_text())
+    assert asked and asked - told == set()
+
+
+def test_every_panel_and_rule_is_whole() -> None:
+    dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    assert all(target["expr"] for panel in panels for target in panel["targets"])
+    [group] = yaml.safe_load((DEPLOY / "prometheus-alerts.yml").read_text())["groups"]
+    for rule in group["rules"]:
+        assert rule["expr"] and rule["labels"]["severity"], rule
+        assert rule["annotations"]["summary"] and rule["annotations"]["description"], rule

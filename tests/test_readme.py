@@ -28,7 +28,7 @@ def test_api_by_curl_publishes_a_post(tmp_path: Path) -> None:
             timeout=120,
         )
     assert done.returncode == 0, done.stderr
-    *_, told, asked = done.stdout.strip().splitlines()
+    *_, told, asked = (line for line in done.stdout.splitlines() if line.strip())
     status = json.loads(told)
     assert status["state"] == "completed"
     assert status["result"]["url"].startswith("https://www.youtube.com/watch?v=")

@@ -10,7 +10,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.queues import MAINTENANCE_QUEUE, PUBLISH_QUEUES, RunQueue, connect_redis
 from app.settings import process_config
-from workers import follow_ups, notify, pipeline, presence
+from workers import connections, counts, follow_ups, notify, pipeline, presence, tallies
 from workers.engine.orders import Call
 from workers.engine.slots import Slots
 from workers.engine.waits import POLL_LANE
@@ -18,7 +18,18 @@ from workers.engine.worker import ANSWER_SECONDS, PublishWorker
 from workers.platforms import instagram, tiktok, youtube
 
 #: What runs call, loaded before the fork so that every child shares it.
-PRELOADED = (pipeline, notify, follow_ups, presence, tiktok, instagram, youtube)
+PRELOADED = (
+    pipeline,
+    notify,
+    follow_ups,
+    counts,
+    tallies,
+    connections,
+    presence,
+    tiktok,
+    instagram,
+    youtube,
+)
 PRESENCE = "workers.presence.beat"
 
 

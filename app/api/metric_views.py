@@ -8,8 +8,9 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from app.metrics.figures import Figures, Histogram
+from app.platforms import PLATFORMS
 from app.queries.depths import read_depths, read_queues, read_troubles
-from app.queries.health import look_around
+from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
 from app.queries.metrics import WindowView, read_window
 
@@ -96,10 +97,14 @@ def _series(view: WindowView) -> dict[str, Any]:
     return {"seconds": view.point_seconds, "points": points}
 
 
-def _processes() -> dict[str, Any] | None:
+def _processes() -> dict[str, Any]:
     try:
-        seen = look_around()
         queues = read_queues()
     except RedisError:
-        return None
-    return {"queues": queues, "workers": seen.workers, "scheduler_leads": seen.has_leader}
+        queues = None
+    workers = workers_alive()
+    return {
+        "queues": queues,
+        "workers": {platform: workers[platform] for platform in PLATFORMS},
+        "scheduler_leads": is_leader_alive(),
+    }

@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from app.metrics.figures import Figures, Histogram
 from app.platforms import PLATFORMS
 from app.queries.depths import read_depths, read_queues, read_troubles, states_of
-from app.queries.health import look_around
+from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
 from app.queries.metrics import read_counted_until, read_ever
 
@@ -58,6 +58,7 @@ class _Service(Collector):
         yield from _limits(self._now)
         yield from _troubles()
         yield from _processes()
+        yield from _queues()
         until = read_counted_until() or self._now
         yield GaugeMetricFamily(
             "publishing_counted_until_timestamp_seconds",
@@ -133,26 +134,28 @@ def _troubles() -> Iterator[Metric]:
 
 
 def _processes() -> Iterator[Metric]:
+    alive = workers_alive()
+    workers = _gauge("publishing_workers", "Worker processes alive", "platform")
+    for platform in PLATFORMS:
+        workers.add_metric([platform], alive[platform])
+    yield workers
+    yield GaugeMetricFamily(
+        "publishing_scheduler_leads", "Whether a scheduler leads", value=int(is_leader_alive())
+    )
+
+
+def _queues() -> Iterator[Metric]:
     up = GaugeMetricFamily("publishing_redis_up", "Whether Redis answers")
-    try:
-        seen, depths = look_around(), read_queues()
-    except RedisError:
-        up.add_metric([], 0)
-        yield up
-        return
-    up.add_metric([], 1)
-    yield up
     runs = _gauge("publishing_queue_runs", "Runs on RQ's queues", "queue", "state")
+    try:
+        depths = read_queues()
+    except RedisError:
+        depths = []
     for depth in depths:
         runs.add_metric([depth.queue, "queued"], depth.queued)
         runs.add_metric([depth.queue, "scheduled"], depth.scheduled)
-    workers = _gauge("publishing_workers", "Workers alive", "platform")
-    for platform in PLATFORMS:
-        workers.add_metric([platform], seen.workers.get(platform, 0))
-    leader = GaugeMetricFamily(
-        "publishing_scheduler_leads", "Whether a scheduler leads", value=int(seen.has_leader)
-    )
-    yield from (runs, workers, leader)
+    up.add_metric([], int(bool(depths)))
+    yield from (up, runs)
 
 
 def _counter(name: str, words: str, *labels: str) -> CounterMetricFamily:

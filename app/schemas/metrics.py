@@ -97,9 +97,13 @@ class QueueSchema(BaseSchema):
 
 
 class ProcessesSchema(BaseSchema):
-    """What Redis tells of queues and processes."""
+    """Who is at work, and what Redis tells of the queues."""
 
-    queues = fields.List(fields.Nested(QueueSchema))
+    queues = fields.List(
+        fields.Nested(QueueSchema),
+        allow_none=True,
+        metadata={"description": "null while Redis does not answer."},
+    )
     workers = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),
@@ -125,9 +129,5 @@ class MetricsSchema(BaseSchema):
     total = fields.Nested(EndedSchema)
     platforms = fields.List(fields.Nested(PlatformMetricsSchema))
     series = fields.Nested(SeriesSchema)
-    processes = fields.Nested(
-        ProcessesSchema,
-        allow_none=True,
-        metadata={"description": "null while Redis does not answer."},
-    )
+    processes = fields.Nested(ProcessesSchema)
     troubles = fields.Nested(TroublesSchema)

@@ -17,8 +17,6 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from openapi_spec_validator import validate
-from redis import Redis
-from rq import Worker
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -32,9 +30,8 @@ from schemathesis.specs.openapi.checks import (
 
 from app.clock import utcnow
 from app.publishing import steer
-from app.queues import QUEUE_NAMES, Run, RunQueue
-from app.queues.scheduler import LEADER_KEY
 from tests.app.conftest import Caller
+from tests.metrics.test_metrics_api import show_processes
 
 EXAMPLES = 8
 CHECKS = (
@@ -50,14 +47,13 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def things(app: Flask, alice: Caller, redis: Redis) -> dict[str, str]:
+def things(app: Flask, alice: Caller) -> dict[str, str]:
     """Ids by their name in paths: a job that has ended, since a stream of another never ends.
 
     A worker and a scheduler are there, so that the service is ready.
     """
-    redis.set(LEADER_KEY, "somebody")
-    queues = [RunQueue(name, redis) for name in QUEUE_NAMES]
-    Worker(queues, connection=redis, job_class=Run, queue_class=RunQueue).register_birth()
+    with app.app_context():
+        show_processes()
     job_id = alice.publish("TIKTOK")["jobId"]
     with app.app_context():
         steer.cancel(job_id, utcnow())

@@ -16,16 +16,17 @@ import yaml
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
-from redis import Redis
 
 from app import create_app
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
+from app.ids import new_id
 from app.metrics.rolling import count_on
+from app.models import SchedulerTerm, WorkerTree
+from app.platforms import PLATFORMS
 from app.publishing import claims, outcomes
 from app.publishing.timeline import Failure
-from app.queues.scheduler import LEADER_KEY
 from tests.factories import make_account, make_job, make_video
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
@@ -53,6 +54,26 @@ def some_jobs(context: None) -> None:
     outcomes.fail(failed, Failure("video_missing", "video", "gone"), utcnow())
 
 
+def show_processes() -> None:
+    """Store the signs of life of a scheduler that leads and of a worker for all platforms."""
+    now = utcnow()
+    db.session.add(
+        SchedulerTerm(name="leader", number=1, renewals=1, holder=new_id(), renewed_at=now)
+    )
+    platforms = ",".join(PLATFORMS)
+    db.session.add(
+        WorkerTree(
+            id=new_id(),
+            host="here",
+            platforms=platforms,
+            concurrency=5,
+            started_at=now,
+            seen_at=now,
+        )
+    )
+    db.session.commit()
+
+
 def samples(client: FlaskClient) -> dict[str, dict[frozenset[tuple[str, str]], float]]:
     answer = client.get("/metrics", headers=KEY)
     assert answer.status_code == 200, answer.text
@@ -67,10 +88,8 @@ def labels(**values: str) -> frozenset[tuple[str, str]]:
     return frozenset(values.items())
 
 
-def test_json_tells_what_ended_and_what_waits(
-    client: FlaskClient, some_jobs: None, redis: Redis
-) -> None:
-    redis.set(LEADER_KEY, "somebody")
+def test_json_tells_what_ended_and_what_waits(client: FlaskClient, some_jobs: None) -> None:
+    show_processes()
     answer = client.get("/api/metrics?window=1h", headers=KEY)
     assert answer.status_code == 200, answer.text
     told: Any = answer.json
@@ -88,6 +107,7 @@ def test_json_tells_what_ended_and_what_waits(
     assert told["total"]["completed"] == 1
     assert sum(point["completed"] for point in told["series"]["points"]) == 1
     assert told["processes"]["schedulerLeads"] is True
+    assert told["processes"]["workers"] == {name: 1 for name in PLATFORMS}
     assert {one["queue"] for one in told["processes"]["queues"]} >= {"publish-tiktok"}
     assert told["troubles"]["pendingNotifications"] == 2
 
@@ -137,7 +157,7 @@ def test_without_redis_the_rest_is_told(config: Config, some_jobs: None) -> None
     assert samples(client)["publishing_redis_up"] == {labels(): 0}
     answer = client.get("/api/metrics", headers=KEY)
     assert answer.status_code == 200
-    assert answer.json is not None and answer.json["processes"] is None
+    assert answer.json is not None and answer.json["processes"]["queues"] is None
     with app.app_context():
         db.engine.dispose()
     app.extensions["redis"].close()

@@ -4,8 +4,12 @@ Threads, because a request waits for the database, the store or an upload most o
 listens to a job holds no thread: see `app.live`.
 """
 
+from __future__ import annotations
+
 import resource
 from typing import Any
+
+from flask import Flask
 
 from app.live.hub import Hub
 from app.settings import process_config
@@ -33,5 +37,7 @@ loglevel = _config.log_level.lower()
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Hang up on a process's listeners when it ends: they come back to another one."""
-    hub: Hub = worker.wsgi.extensions["live"]
-    hub.close()
+    app: Flask | None = getattr(worker, "wsgi", None)  # None: it ended before it had one
+    if app is not None:
+        hub: Hub = app.extensions["live"]
+        hub.close()

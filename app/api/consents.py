@@ -41,6 +41,10 @@ WAIT_SECONDS = 3.0
 LOOK_SECONDS = 0.1
 CODE_MAX = 4096
 _PAGE = {"type": "string", "description": "A page for the user."}
+_ASKED = {
+    "url": "https://www.tiktok.com/v2/auth/authorize/?client_key=…&response_type=code&state=…",
+    "expiresAt": "2026-11-26T12:15:00.000Z",
+}
 _PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",  # this address has a state in it
@@ -58,7 +62,7 @@ class NotSetUp(Exception):
 @blueprint.arguments(AuthorizeQuery, location="query")
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
-@blueprint.response(200, AuthorizeSchema)
+@blueprint.response(200, AuthorizeSchema, example=_ASKED)
 def authorize(query: dict[str, Any], platform: str) -> Asked:
     """Get the address of a platform's consent page for this user
 

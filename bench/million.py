@@ -114,7 +114,7 @@ def _fill() -> None:
         connection.exec_driver_sql("SET statement_timeout = 0")
         connection.exec_driver_sql("SET synchronous_commit = off")
         for statement in FILL:
-            connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(statement.replace("%", "%%"))
         connection.exec_driver_sql("RESET ALL")
 
 

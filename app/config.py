@@ -58,6 +58,7 @@ class Config:
     instagram_graph_url: str = "https://graph.facebook.com"
     instagram_login_url: str = "https://graph.instagram.com"
     instagram_graph_version: str = "v26.0"
+    instagram_video_by: str = "link"
     youtube_client_id: str = ""
     youtube_client_secret: str = field(default="", repr=False)
     youtube_api_url: str = "https://www.googleapis.com"

@@ -6,11 +6,13 @@ with the reason and 1 when one is not.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import requests
 from rich.console import Console
@@ -19,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from sandbox.caller import Caller, CallFailed
 from sandbox.films import make_film
 from sandbox.receiver import WebhookReceiver
-from sandbox.stack import VAR_DIR, Stack, StackError
+from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError
 
 #: Apart from what `make run` keeps, so that both may run at once.
 DEMO_DIR = VAR_DIR / "demo"
@@ -31,6 +33,8 @@ STAGGER_MINUTES = 0.1
 PATIENCE_SECONDS = 240.0
 WEBHOOK_SECONDS = 30.0
 LOOK_SECONDS = 0.3
+#: What shells report for a command ended by Ctrl-C.
+INTERRUPTED = 130
 
 
 class Demo:
@@ -161,6 +165,7 @@ def run(console: Console, receiver: WebhookReceiver, stack: Stack) -> list[str]:
     console.print()
     for line in demo.report():
         console.print(line, soft_wrap=True, highlight=False)
+    console.print("The links are as the platforms form them; nothing has left this machine.")
     problems = demo.failures()
     if not receiver.wait_for(len(demo.jobs), WEBHOOK_SECONDS):
         problems.append(f"{len(receiver.received)} of {len(demo.jobs)} webhooks arrived")
@@ -168,8 +173,14 @@ def run(console: Console, receiver: WebhookReceiver, stack: Stack) -> list[str]:
     return problems
 
 
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Run the demo and return the exit status."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, _interrupt)
     console = Console()
     log_path = DEMO_DIR / "stack.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,6 +195,9 @@ def main() -> int:
                     problems = run(console, receiver, stack)
     except (StackError, CallFailed, requests.RequestException) as error:
         problems = [str(error)]
+    except KeyboardInterrupt:
+        console.print("\nStopped before the end; nothing is left running.")
+        return INTERRUPTED
     for problem in problems:
         console.print(f"[red]not live:[/red] {problem}", highlight=False)
     if problems:

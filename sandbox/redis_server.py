@@ -62,6 +62,11 @@ class RedisServer:
         """Tell whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process's id; 0 while it is not there."""
+        return 0 if self._process is None else self._process.pid
+
     def kill(self) -> None:
         """End it as a crash would."""
         if self._process is not None:

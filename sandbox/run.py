@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import threading
+from pathlib import Path
 
-from sandbox.stack import Stack, StackError
+from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError
 
 
 def main() -> int:
     """Start everything, say how to use it, and wait."""
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
+    parser.add_argument("--var-dir", type=Path, default=VAR_DIR, help="where everything is kept")
+    arguments = parser.parse_args()
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING_SIGNALS:
         signal.signal(number, lambda *_: ended.set())
     try:
-        with Stack(log=None) as stack:
+        with Stack(log=None, var_dir=arguments.var_dir.resolve()) as stack:
             print(_welcome(stack), flush=True)
             while not ended.wait(1.0):
                 stack.check()

@@ -31,6 +31,8 @@ VAR_DIR = ROOT / "var"
 START_SECONDS = 60.0
 STOP_SECONDS = 28.0
 PORT_TRIES = 50
+#: Ctrl-C, `kill`, and a terminal window that is closed: the parts are ended in order at each.
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StackError(Exception):
@@ -63,7 +65,9 @@ class Stack:
         )
         self.api_url = f"http://127.0.0.1:{self.ports.api}"
         self.sandbox_url = f"http://127.0.0.1:{self.ports.sandbox}"
-        self.environment = {**os.environ, **self._settings()}
+        # A shell that knows a real bucket must not make the demo write to it.
+        inherited = {name: value for name, value in os.environ.items() if name[:3] != "R2_"}
+        self.environment = {**inherited, **self._settings()}
 
     def _settings(self) -> dict[str, str]:
         platforms = self.sandbox_url

@@ -38,6 +38,11 @@ class Platforms:
         """Switch a fault on."""
         self._call("POST", "/faults", platform=platform, kind=kind, **fields)
 
+    def active_faults(self) -> list[dict[str, Any]]:
+        """Return the faults that have not struck yet."""
+        faults: list[dict[str, Any]] = self._call("GET", "/faults")["active"]
+        return faults
+
     def settings(self, **changes: Any) -> None:
         """Change how the sandbox behaves."""
         self._call("POST", "/settings", **changes)
@@ -59,7 +64,7 @@ class Platforms:
     def _call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         url = f"{self.url}/_sandbox{path}"
         options = {"json": body} if method == "POST" else {}
-        answer = self._session.request(method, url, timeout=30, **options)
+        answer = self._session.request(method, url, timeout=60, **options)
         assert answer.ok, answer.text
         found: dict[str, Any] = answer.json()
         return found

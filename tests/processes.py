@@ -17,7 +17,7 @@ from app.config import Config
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 #: How long a test waits for something to happen: the machines are small and busy.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 def environment(config: Config, **more: str) -> dict[str, str]:
@@ -57,6 +57,7 @@ def environment(config: Config, **more: str) -> dict[str, str]:
         "INSTAGRAM_POLL_SECONDS": str(config.instagram_poll_seconds),
         "YOUTUBE_POLL_SECONDS": str(config.youtube_poll_seconds),
         "WORKER_CONCURRENCY": str(config.worker_concurrency),
+        **{name: str(maximum) for name, maximum in config.limits.items()},
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "INFO",
         **more,
@@ -65,10 +66,13 @@ def environment(config: Config, **more: str) -> dict[str, str]:
 
 
 class Process:
-    """One process of the service; killed at the end of the block if it is still there."""
+    """One process of the service; killed at the end of the block if it is still there.
 
-    def __init__(self, module: str, config: Config, log: Path, *rest: str, **more: str) -> None:
-        self._command = [sys.executable, "-m", module, *rest]
+    `module` is what follows `python -m`, with its arguments.
+    """
+
+    def __init__(self, module: str, config: Config, log: Path, **more: str) -> None:
+        self._command = [sys.executable, "-m", *module.split()]
         self._environment = environment(config, **more)
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,6 +102,12 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and everything it forked."""
         os.killpg(self.pid, number)
+
+    def kill_alone(self) -> None:
+        """End it as a crash does, and leave what it forked to itself."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE_SECONDS)
 
     def terminate(self) -> int:
         """End it as a deploy does, by SIGTERM to the parent alone; return its exit status."""

@@ -27,6 +27,7 @@ _APIS: dict[str, Callable[[Config], Api]] = {
         login_client_id=config.instagram_client_id,
         login_client_secret=config.instagram_client_secret,
         login_token_url=config.instagram_token_url,
+        fetches=config.instagram_video_by == "link",
         poll_seconds=config.instagram_poll_seconds,
     ),
     "YOUTUBE": lambda config: Api(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.holding import save_checkpoint, show_progress
+from app.publishing.patience import AWAY
 from app.states import Step, step_progress
 from workers.lease import LeaseKeeper
 from workers.platforms.base import Upload
 
+logger = logging.getLogger(__name__)
 #: Progress is a kindness, not a promise: it is written at most this often.
 PROGRESS_SECONDS = 1.0
 
@@ -36,8 +39,10 @@ class RunJournal:
         self._size_bytes = size_bytes
 
     def save(self, upload: Upload) -> None:
-        self._keeper.check()
+        # What the platform has given is kept even by a worker that must stop: it may never be
+        # told again, and whoever goes on needs it.
         self._store(upload, commits=False)
+        self._keeper.check()
 
     def commit_to_publish(self, upload: Upload) -> None:
         self._keeper.check()
@@ -52,7 +57,14 @@ class RunJournal:
         progress = step_progress(Step.UPLOAD, total_bytes / self._size_bytes)
         if progress != self._shown:
             self._shown = progress
+            self._show(progress)
+
+    def _show(self, progress: int) -> None:
+        try:
             show_progress(self._claim, progress)
+        except AWAY as exc:
+            # The bytes go on: an upload is not broken off because nobody can be told of it.
+            logger.warning("progress not shown: %s", type(exc).__name__)
 
     def _store(self, upload: Upload, *, commits: bool) -> None:
         save_checkpoint(self._claim, upload.dump(), utcnow(), commits=commits)

@@ -26,7 +26,6 @@ PAUSES = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 15, 60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
 )
-GIVE_UP_AFTER = timedelta(days=3)
 #: For how long one worker alone may be delivering a notification.
 TURN = timedelta(seconds=60)
 #: There while the receiver is left alone, since it did not answer a moment ago.
@@ -107,7 +106,7 @@ def _settle(notification: Notification, problem: str | None, now: datetime) -> N
     values: dict[str, object]
     if problem is None:
         values = {"state": NotificationState.DELIVERED, "delivered_at": now, "last_error": None}
-    elif now - notification.created_at > GIVE_UP_AFTER:
+    elif now > notification.give_up_at:
         values = {"state": NotificationState.DEAD, "last_error": problem}
     else:
         pause = PAUSES[min(notification.deliveries, len(PAUSES)) - 1]

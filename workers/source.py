@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from app.storage import Storage
 from app.storage import Stream as StoreStream
-from app.storage.errors import ObjectChanged, ObjectMissing, StorageError
+from app.storage.errors import ObjectChanged, ObjectMissing, StorageError, StoreUnavailable
 from workers.errors import NetworkFailure, VideoRefused
+from workers.read_ahead import PIECE_BYTES, ReadAhead
 
 #: How long a signed link given to a platform works: it may queue its download.
 LINK_SECONDS = 6 * 3600
+#: Before each further try of a store that broke off. A piece that arrives begins them anew.
+PAUSES_SECONDS = (0.5, 2.0, 5.0)
 
 
 @contextmanager
@@ -31,18 +35,64 @@ def store_errors() -> Iterator[None]:
         raise NetworkFailure("store_unavailable", "the video store does not answer") from exc
 
 
-class TranslatedStream:
-    """One open range, raising what a handler expects."""
+class SteadyRange:
+    """One range of one version of an object. Where the store breaks off, it is asked again.
 
-    def __init__(self, stream: StoreStream) -> None:
-        self._stream = stream
+    It goes on at the byte reached, and only with the same version: the store is asked for that,
+    and its answer is checked, each time. `read` returns up to `size` bytes, empty at the end.
+    """
+
+    def __init__(
+        self,
+        open_range: Callable[[int, int], StoreStream],
+        first: int,
+        length: int,
+        pauses_seconds: Sequence[float] = PAUSES_SECONDS,
+    ) -> None:
+        self._open_range = open_range
+        self._first, self._left = first, length
+        self._pauses_seconds = pauses_seconds
+        self._breaks = 0
+        self._stopped = threading.Event()
+        self._stream: StoreStream | None = None
+        with store_errors():
+            self._stream = open_range(first, length)
 
     def read(self, size: int, /) -> bytes:
         with store_errors():
-            return self._stream.read(size)
+            while self._left:
+                try:
+                    piece = self._read(min(size, self._left))
+                except StoreUnavailable:
+                    self.close()
+                    if self._breaks == len(self._pauses_seconds) or self._stopped.is_set():
+                        raise
+                    self._stopped.wait(self._pauses_seconds[self._breaks])
+                    self._breaks += 1
+                else:
+                    self._first, self._left = self._first + len(piece), self._left - len(piece)
+                    self._breaks = 0
+                    return piece
+        return b""
+
+    def is_ready(self, seconds: float) -> bool:
+        """Say yes: nothing is read before it is asked for."""
+        return True
+
+    def stop(self) -> None:
+        """Ask the store no more."""
+        self._stopped.set()
 
     def close(self) -> None:
-        self._stream.close()
+        """Let the store's connection go."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _read(self, size: int) -> bytes:
+        if self._stream is None:
+            self._stream = self._open_range(self._first, self._left)
+        return self._stream.read(size)
 
 
 class StoreSource:
@@ -73,6 +123,10 @@ class StoreSource:
             return None
         return self._storage.signed_get_url(self._key, LINK_SECONDS)
 
-    def open(self, first: int, length: int) -> TranslatedStream:
-        with store_errors():
-            return TranslatedStream(self._storage.open(self._key, first, length, self._etag))
+    def open(self, first: int, length: int) -> SteadyRange | ReadAhead:
+        """Open a range; a longer one is read ahead. Raises as its `read` does."""
+        steady = SteadyRange(self._open, first, length)
+        return steady if length <= PIECE_BYTES else ReadAhead(steady)
+
+    def _open(self, first: int, length: int) -> StoreStream:
+        return self._storage.open(self._key, first, length, self._etag)

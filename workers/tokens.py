@@ -17,7 +17,7 @@ from app.publishing.outcomes import require_reconnect
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import AccountState
-from workers.errors import AccountRefused, NetworkFailure, PublishError
+from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.platforms.base import Access, Handler, Tokens
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,9 @@ INSTAGRAM_LOGIN = "instagram"
 LAST_USE = timedelta(minutes=2)
 #: For how long one worker alone may be refreshing, and how long the others wait for it.
 REFRESH_LEASE = timedelta(seconds=90)
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 5.0
+#: How long a post is put off, without using an attempt, when the wait was in vain.
+BUSY_PAUSE = timedelta(seconds=5)
 #: For how long fresh tokens are held while the database does not take them.
 STORE_SECONDS = 60.0
 LOOK_SECONDS = 0.25
@@ -105,7 +107,12 @@ def _wait_for_turn(account_id: str, stale_token: str) -> datetime | None:
         if _take_turn(account_id, turn):
             return turn
         if time.monotonic() > deadline:
-            raise NetworkFailure("token_refresh_busy", "the token is being refreshed")
+            # Whoever has the turn may be dead: waiting for its end is no fault of this post.
+            raise RateLimited(
+                "token_refresh_busy",
+                "the account's token is being refreshed",
+                retry_at=utcnow() + BUSY_PAUSE,
+            )
         time.sleep(LOOK_SECONDS)
     return None
 

@@ -10,14 +10,13 @@ import flask_smorest
 from flask import Request
 from marshmallow import EXCLUDE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import RequestEntityTooLarge
 
+from app.api.bodies import read_body
 from app.api.errors import InvalidRequest, UnsupportedBody
 from app.api.json_bodies import read_json
 from app.faults import Faults, flatten
 
 View = TypeVar("View", bound=Callable[..., Any])
-MAX_BODY_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,7 @@ class StrictParser(FlaskParser):
         """Return the body's JSON, refusing what the standard refuses."""
         if not req.is_json:
             raise UnsupportedBody("Send the body as application/json")
-        # One more: a body sent in chunks is cut at the bound without a word.
-        req.max_content_length = MAX_BODY_BYTES + 1
-        body = req.get_data()
-        if len(body) > MAX_BODY_BYTES:
-            raise RequestEntityTooLarge()
-        return read_json(body)
+        return read_json(read_body(req))
 
     def parse(self, argmap: Any, *args: Any, **options: Any) -> Any:
         """Return what a schema makes of one part of the request."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -12,8 +12,9 @@ from app.ids import new_id
 from app.models.base import Base, UtcDateTime, values_of
 from app.states import NotificationState
 
+#: For how long the delivery of a notification is tried.
+GIVE_UP_AFTER = timedelta(days=3)
 _PENDING = text("state = 'pending'")
-_DEAD = text("state = 'dead'")
 
 
 class Notification(Base):
@@ -22,7 +23,7 @@ class Notification(Base):
     __tablename__ = "notifications"
     __table_args__ = (
         Index("ix_notifications_due", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
-        Index("ix_notifications_dead", "id", postgresql_where=_DEAD, sqlite_where=_DEAD),
+        Index("ix_notifications_state_id", "state", "id"),
         Index("ix_notifications_subject_id_id", "subject_id", "id"),
     )
 
@@ -40,4 +41,8 @@ class Notification(Base):
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: a delivery that fails after this is the last one
+    give_up_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, default=lambda: utcnow() + GIVE_UP_AFTER
+    )
     last_error: Mapped[str | None] = mapped_column(String(200))

@@ -19,6 +19,7 @@ from app.models import PublishJob
 from app.publishing import timeline
 from app.publishing.claims import LEASE_SECONDS, Claim
 from app.publishing.errors import CancelRequested, Superseded
+from app.publishing.patience import patiently
 from app.publishing.transaction import transaction
 from app.states import Step, step_progress
 
@@ -53,6 +54,7 @@ def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
         yield session, job
 
 
+@patiently
 def save_checkpoint(
     claim: Claim, checkpoint: dict[str, Any], now: datetime, *, commits: bool = False
 ) -> None:
@@ -69,6 +71,7 @@ def save_checkpoint(
             job.committed_at = now
 
 
+@patiently
 def forget_upload(claim: Claim) -> None:
     """Drop an upload that is dead and has published nothing; the next one is opened anew."""
     with held(claim) as (_, job):
@@ -77,6 +80,7 @@ def forget_upload(claim: Claim) -> None:
         job.reopened += 1
 
 
+@patiently
 def begin_step(claim: Claim, step: Step, now: datetime) -> None:
     """Move to a step: its progress, its timeline entry. Honours a cancellation.
 

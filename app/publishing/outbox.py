@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import to_iso
 from app.models import Account, Notification, PublishedPost, PublishJob, Video
+from app.models.notification import GIVE_UP_AFTER
 from app.platforms import PLATFORMS
 from app.publishing.timeline import Failure
 
@@ -107,5 +108,6 @@ def _store(
             body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
             due_at=now,
             created_at=now,
+            give_up_at=now + GIVE_UP_AFTER,
         )
     )

@@ -19,6 +19,7 @@ from app.publishing import outbox, timeline
 from app.publishing.claims import Claim
 from app.publishing.errors import CancelRequested
 from app.publishing.holding import held
+from app.publishing.patience import patiently
 from app.publishing.record import record_completed
 from app.publishing.steer import end_cancelled
 from app.publishing.timeline import Failure
@@ -39,12 +40,14 @@ class Standing:
     unanswered_since: datetime | None
 
 
+@patiently
 def standing(claim: Claim) -> Standing:
     """Return what the row says now: a run may have changed it since the claim."""
     with held(claim) as (_, job):
         return Standing(job.reopened, job.committed_at, job.unanswered_since)
 
 
+@patiently
 def ask_again(claim: Claim, due_at: datetime, *, progress: int) -> None:
     """Let the job go until the next poll, within the same attempt."""
     with held(claim) as (_, job):
@@ -55,6 +58,7 @@ def ask_again(claim: Claim, due_at: datetime, *, progress: int) -> None:
     _wake(job, is_poll=True)
 
 
+@patiently
 def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Let the job go until the next look, within the same attempt: no answer came to this one."""
     with held(claim) as (_, job):
@@ -64,6 +68,7 @@ def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) 
     _wake(job, is_poll=job.step is Step.PROCESS)
 
 
+@patiently
 def try_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """End the attempt with an error; the next one begins at `due_at`."""
     with held(claim) as (session, job):
@@ -72,6 +77,7 @@ def try_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -
     _wake(job)
 
 
+@patiently
 def hold_back(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Give the attempt back and wait: a limit holds the job, which costs it no attempt."""
     with held(claim) as (session, job):
@@ -81,6 +87,7 @@ def hold_back(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -
     _wake(job)
 
 
+@patiently
 def hand_back(claim: Claim, now: datetime) -> None:
     """Let the job go at once to another worker, within the same attempt: this one must stop."""
     with held(claim) as (session, job):
@@ -90,6 +97,7 @@ def hand_back(claim: Claim, now: datetime) -> None:
     _wake(job)
 
 
+@patiently
 def cancelled(claim: Claim, now: datetime) -> None:
     """End the job as its user asked."""
     with held(claim) as (session, job):
@@ -97,6 +105,7 @@ def cancelled(claim: Claim, now: datetime) -> None:
     wake_maintenance()
 
 
+@patiently
 def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool = False) -> None:
     """End the job with an error.
 
@@ -120,6 +129,7 @@ def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool 
     wake_maintenance()
 
 
+@patiently
 def complete(
     claim: Claim,
     now: datetime,

@@ -93,7 +93,8 @@ def current_redis() -> Redis:
 def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
     """Queue or schedule a run for each row, all in one round trip; tell whether all is arranged.
 
-    `now` is by default the time now. Call it after the commit: a run that starts before its row is there would find nothing.
+    `now` is by default the time now. Call it after the commit: a run that starts before its row
+    is there would find nothing.
     """
     waits: ShortWaits | None = current_app.extensions.get("short_waits")
     if waits is not None:

@@ -5,9 +5,8 @@ The only module that makes boto3 clients.
 
 from __future__ import annotations
 
-import os
 import re
-import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -32,6 +31,7 @@ from app.storage.base import (
 )
 from app.storage.errors import ObjectMissing
 from app.storage.keys import checked_key, content_type_of
+from app.storage.s3_sending import Sender
 from app.storage.s3_streams import ExactBody, checked_stream, translated
 
 if TYPE_CHECKING:
@@ -46,7 +46,11 @@ _NAMED_REGION = re.compile(r"^s3[.-](?:[a-z]+\.)?([a-z]{2}(?:-[a-z]+)+-\d{1,3})\
 
 @dataclass(frozen=True)
 class Bucket:
-    """Which bucket, where, and who we are to it."""
+    """Which bucket, where, and who we are to it.
+
+    It may be silent for `read_seconds`, and each piece of a body that is read at once must have
+    come within `piece_seconds`.
+    """
 
     endpoint_url: str
     name: str
@@ -54,6 +58,7 @@ class Bucket:
     secret_access_key: str = field(repr=False)
     connect_seconds: float = 10.0
     read_seconds: float = 30.0
+    piece_seconds: float = 30.0
     tries: int = 3
 
     @property
@@ -71,8 +76,7 @@ class Bucket:
 
 @cache
 def _descriptions() -> Loader:
-    """Return boto3's descriptions of services: parsing them is most of what a client costs, so
-    that all threads, and all workers forked from here, share them."""
+    """Return boto3's descriptions of services: parsing them is most of what a client costs."""
     return create_loader()
 
 
@@ -81,8 +85,8 @@ class S3Storage(Storage):
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._clients = threading.local()
-        self._new_client().close()  # warms `_descriptions` before a fork
+        # Shared by all threads and kept across a fork: it holds no connections of its own.
+        self._client = self._new_client()
 
     @property
     def has_public_links(self) -> bool:
@@ -149,16 +153,6 @@ class S3Storage(Storage):
             )
         return SignedUpload(url, "PUT", {"Content-Type": content_type}, expires_at)
 
-    @property
-    def _client(self) -> S3Client:
-        """This thread's client. A fork must not share its parent's connections."""
-        made_by: int | None = getattr(self._clients, "pid", None)
-        if made_by != os.getpid():
-            self._clients.client = self._new_client()
-            self._clients.pid = os.getpid()
-        client: S3Client = self._clients.client
-        return client
-
     def _new_client(self) -> S3Client:
         # A session of its own: boto3's default one may not be used by several threads at once.
         core = botocore.session.Session()
@@ -172,12 +166,18 @@ class S3Storage(Storage):
         config = Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},  # what every endpoint takes, with any bucket name
-            connect_timeout=self._bucket.connect_seconds,
-            read_timeout=self._bucket.read_seconds,
             retries={"mode": "standard", "total_max_attempts": self._bucket.tries},
             # R2 and others do not know the checksums that boto3 now adds on its own.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            proxies={},
         )
-        return session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)
+        client = session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)
+        bundle: str | None = core.get_config_variable("ca_bundle")  # AWS_CA_BUNDLE
+        sender = Sender(
+            connect_seconds=self._bucket.connect_seconds,
+            read_seconds=self._bucket.read_seconds,
+            piece_seconds=self._bucket.piece_seconds,
+            authorities=bundle,
+        )
+        client.meta.events.register("before-send.s3", cast(Callable[..., None], sender))
+        return client

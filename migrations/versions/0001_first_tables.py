@@ -123,17 +123,11 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("give_up_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_error", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
     )
     with op.batch_alter_table("notifications", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_notifications_dead",
-            ["id"],
-            unique=False,
-            postgresql_where=sa.text("state = 'dead'"),
-            sqlite_where=sa.text("state = 'dead'"),
-        )
         batch_op.create_index(
             "ix_notifications_due",
             ["due_at"],
@@ -141,6 +135,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
+        batch_op.create_index("ix_notifications_state_id", ["state", "id"], unique=False)
         batch_op.create_index("ix_notifications_subject_id_id", ["subject_id", "id"], unique=False)
 
     op.create_table(
@@ -504,11 +499,6 @@ def downgrade() -> None:
             "ix_notifications_due",
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
-        )
-        batch_op.drop_index(
-            "ix_notifications_dead",
-            postgresql_where=sa.text("state = 'dead'"),
-            sqlite_where=sa.text("state = 'dead'"),
         )
 
     op.drop_table("notifications")

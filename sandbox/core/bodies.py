@@ -52,8 +52,9 @@ class Received:
 
     def seize(self) -> int:
         """Shut out a stream that is still going on, and return how many bytes stand."""
+        patience_seconds = current_world().settings.takeover_seconds
         with self._idle:
-            self._idle.wait_for(lambda: self._streams == 0, SETTLE_SECONDS)
+            self._idle.wait_for(lambda: self._streams == 0, patience_seconds)
             self._turn += 1
             return self._size
 

@@ -9,6 +9,7 @@ class Settings:
     """Quotas and delays; the defaults are the platforms' documented numbers."""
 
     processing_seconds: float = 0.5
+    takeover_seconds: float = 1.0  # a new stream waits so long for one that still sends
     client_id: str = "sandbox-client"
     client_secret: str = "sandbox-secret"
 

@@ -19,5 +19,5 @@ def clip_bytes(seconds: int = 3) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         program = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error")
-        subprocess.run([*program, *pictures, *sound, *coded, str(path)], check=True, timeout=60)
+        subprocess.run([*program, *pictures, *sound, *coded, str(path)], check=True, timeout=240)
         return path.read_bytes()

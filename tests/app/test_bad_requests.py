@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.api.blueprint import MAX_BODY_BYTES
+from app.api.bodies import MAX_BODY_BYTES
 from app.faults import PAST_TIME
 from app.ids import new_id
 from app.models import PublishJob

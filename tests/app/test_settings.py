@@ -36,6 +36,7 @@ KEY = Fernet.generate_key().decode()
         ("WEBHOOK_SECRET", "secret"),
         ("WEBHOOK_SECRET", "whsec_"),
         ("WEBHOOK_SECRET", "whsec_%%"),
+        ("INSTAGRAM_VIDEO_BY", "post"),
         ("INSTAGRAM_GRAPH_VERSION", "../v26.0"),
         ("TOKEN_ENCRYPTION_KEYS", "short"),
         ("CORS_ORIGINS", "app.example"),
@@ -69,6 +70,7 @@ def test_wrong_setting_is_named(name: str, value: str) -> None:
         ("CORS_ORIGINS", "https://app.example, http://localhost:3000"),
         ("CONNECT_RETURN_URLS", "https://app.example/accounts"),
         ("INSTAGRAM_GRAPH_VERSION", "v27.0"),
+        ("INSTAGRAM_VIDEO_BY", "bytes"),
     ],
 )
 def test_right_setting_is_taken(name: str, value: str) -> None:
@@ -93,7 +95,7 @@ def test_every_process_ends_with_a_line_that_names_the_fault(command: list[str])
         env={"PATH": os.environ["PATH"], "REDIS_URL": "memcached://localhost"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == ["REDIS_URL: is a redis://, rediss:// or unix:// URL"]

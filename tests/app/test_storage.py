@@ -200,7 +200,7 @@ def test_a_fork_uses_the_store_of_its_parent(store: Storage) -> None:
     sizes = forked.SimpleQueue()
     child = forked.Process(target=_size_of, args=(store, sizes))
     child.start()
-    child.join(30)
+    child.join(240)
     assert child.exitcode == 0
     assert sizes.get() == store.stat("clip.mp4").size_bytes == len(BODY)
 

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 from app.models import Account
-from tests.crash.leases import Resumption, end_leases, held_now
+from tests.crash.gates import GATES, WEB_GATES
+from tests.crash.leases import Held, Resumption, end_leases, held_now
 from tests.crash.plan import Plan
 from tests.crash.stage import Stage
 from tests.processes import Process
 
-#: The calls of a post's way: a worker dies in the midst of each.
+T = TypeVar("T")
+#: The calls of a post's way: something dies in the midst of each. Not of TikTok's refresh: it ends
+#: the old refresh token, and whoever dies before the new one is stored loses the account, as
+#: docs/reliability.md says.
 CALLS = {
     "TIKTOK": ("creator_info", "init", "upload", "status"),
-    "INSTAGRAM": ("container", "upload", "container_status", "publish"),
-    "YOUTUBE": ("session", "upload", "status_query", "videos"),
+    "INSTAGRAM": ("quota", "container", "upload", "container_status", "publish"),
+    "YOUTUBE": ("token", "session", "upload", "status_query", "videos"),
 }
+VICTIMS = ("workers", "scheduler", "web")
+#: For each other victim, so often the workers: they are what a call is made by.
+WORKERS_SHARE = 4
 #: Longer than a lease: the job goes to another worker while this one sleeps.
 PAUSE_SECONDS = 36.0
-BOUNDARY_SECONDS = 1.5
+REACH_SECONDS = 20.0
 REDIS_AWAY_SECONDS = 1.0
+OUTAGE_SECONDS = 70.0
+STALL_SECONDS = 7.0
+POSTGRES_AWAY_SECONDS = 2.0
+DEAF_SECONDS = 2.0
+#: Longer than it takes to kill, also on a busy machine.
+HELD_SECONDS = 8.0
+#: Calls that the platforms are to get between two blows, so that each hits something at work.
+WORK_CALLS = (1, 12)
 FAULTS = ("lost_answer", "cut", "error", "garbage")
+#: Slow enough for a kill amid the bytes of a large film.
+BYTES_PER_SECOND = 2_000_000
 
 
 class Blows:
@@ -41,19 +59,35 @@ class Blows:
         self._rough = rough
         self._chance = chance
         self._paused: dict[int, tuple[Process, float]] = {}
-        self._calls = {
-            platform: [name for name in names if f"{platform.lower()}.{name}" not in plan.spared]
+        self._calls = [
+            (platform, name)
             for platform, names in CALLS.items()
-        }
-        self._boundaries = self._shuffled_calls()
+            for name in names
+            if f"{platform.lower()}.{name}" not in plan.spared
+        ]
+        often = ("workers",) * WORKERS_SHARE + VICTIMS[1:]
+        self._boundaries = self._endless([*product(self._calls, often)])
+        self._gates = self._endless(GATES)
+        self._seen = 0
         self.resumption = Resumption()
         self.struck: Counter[str] = Counter()
+        #: processes that were ended by `kill -9`; one blow may end several
+        self.ended = 0
+        #: how often each boundary was reached
+        self.reached: Counter[str] = Counter()
+        for (platform, name), victim in product(self._calls, VICTIMS):
+            self.reached[f"{platform} {name} x {victim}"] = 0
+        for platform, gate in GATES if stage.gates is not None else ():
+            self.reached[f"{platform} write of {gate}"] = 0
 
     def strike(self, kind: str) -> None:
-        """Let one blow fall."""
-        blow: Callable[[], None] = getattr(self, f"_{kind}")
-        blow()
-        self.struck[kind] += 1
+        """Let one blow fall; it counts when there was something to hit."""
+        self._await_work()
+        blow: Callable[[], bool | None] = getattr(self, f"_{kind}")
+        if blow() is False:
+            self.struck[f"missed {kind}"] += 1
+        else:
+            self.struck[kind] += 1
 
     def wake_paused(self, *, all_of_them: bool = False) -> None:
         """Let go on what has slept for longer than its lease."""
@@ -62,116 +96,230 @@ class Blows:
                 del self._paused[pid]
                 _signal(pid, signal.SIGCONT)
 
-    def _child(self) -> None:
-        children = self._children()
+    def _await_work(self) -> None:
+        """Wait until the platforms were called some more."""
+        wanted = self._seen + self._chance.randint(*WORK_CALLS)
+        _wait(lambda: self._calls_made() >= wanted, REACH_SECONDS)
+        time.sleep(self._chance.uniform(0.0, 0.2))
+        self._seen = self._calls_made()
+
+    def _calls_made(self) -> int:
+        newest = self._stage.sandbox.world.journal.newest(1)
+        return int(newest[0]["seq"]) if newest else 0
+
+    def _child(self) -> bool:
+        children = self._children(*self._stage.workers)
         if children:
             self.resumption.killed(held_now())
-            _signal(self._chance.choice(children), signal.SIGKILL)
+            self._end(self._chance.choice(children))
+        return bool(children)
 
-    def _boundary(self) -> None:
-        """Kill every worker in the midst of one call: before its work is done, or after."""
-        platform, name = self._boundaries.pop(0)
-        self._boundaries = self._boundaries or self._shuffled_calls()
-        kind = self._chance.choice(("slow", "hang"))
-        fault = {"seconds": 2.0, "call": f"{platform.lower()}.{name}"}
-        self._stage.platforms.fault(platform, kind, after_work=kind == "hang", **fault)
+    def _boundary(self) -> bool:
+        """Kill in the midst of one call: before its work is done, or after."""
+        (platform, name), victim = next(self._boundaries)
+        # Only a worker that dies may lose an answer: another would use up an attempt.
+        kind = self._chance.choice(("slow", "hang")) if victim == "workers" else "slow"
+        more: dict[str, object] = {"after_work": kind == "hang", "seconds": HELD_SECONDS}
+        if kind == "slow":
+            more["seconds"] = HELD_SECONDS if victim == "workers" else 1.0
+            if name == "upload" and victim == "workers":
+                more.update(seconds=0, bytes_per_second=BYTES_PER_SECOND)
+        call = f"{platform.lower()}.{name}"
         faults = self._stage.sandbox.world.faults
-        # The active ones first: between the two looks it may have struck.
-        known = {one.id: one for one in (*faults.active(), *faults.spent())}
-        waiting = max(known.values(), key=lambda one: int(one.id.rpartition("-")[2]))
-        deadline = time.monotonic() + BOUNDARY_SECONDS
-        while not waiting.fired and time.monotonic() < deadline:
-            time.sleep(0.01)
-        faults.remove(waiting.id)
-        self.struck[f"at {platform} {name}"] += waiting.fired
-        if waiting.fired:
-            # What the call has done is to be done before its worker dies, half of the time.
-            time.sleep(self._chance.choice((0.0, 0.1)))
-        self._kill_children()
+        fault = faults.add({"platform": platform, "kind": kind, "call": call, **more})
+        is_reached = _wait(lambda: fault.fired > 0, REACH_SECONDS)
+        faults.remove(fault.id)
+        if not is_reached:
+            return False
+        self.reached[f"{platform} {name} x {victim}"] += 1
+        # What the call has done is to be done before its worker dies, half of the time.
+        time.sleep(self._chance.choice((0.0, 0.1, 0.5)))
+        getattr(self, f"_kill_{victim}")()
+        return True
 
-    def _kill_children(self) -> None:
-        """Kill all children of all trees. Their supervisors sleep until it is seen what died."""
-        for tree in self._stage.workers:
-            _signal(tree.pid, signal.SIGSTOP)
-        for pid in self._children():
-            _signal(pid, signal.SIGKILL)
-        self._note_the_dead()
-        for tree in self._stage.workers:
-            _signal(tree.pid, signal.SIGCONT)
+    def _gate(self) -> bool:
+        """Kill whoever is about to commit a certain write; or the database under them."""
+        found = self._stand_at_gate()
+        if found is not None:
+            _, gate = found
+            if gate in WEB_GATES:
+                self._kill_web()
+            else:
+                self._kill_workers()
+        return found is not None
+
+    def _postgres(self) -> bool:
+        """Restart the database while somebody is about to commit."""
+        server = self._stage.postgres
+        assert server is not None
+        found = self._stand_at_gate()
+        server.stop(self._chance.choice(("fast", "immediate")))
+        time.sleep(self._chance.uniform(0.0, POSTGRES_AWAY_SECONDS))
+        server.start()
+        return found is not None
+
+    def _stand_at_gate(self) -> tuple[str, str] | None:
+        gates = self._stage.gates
+        assert gates is not None
+        platform, gate = next(self._gates)
+        if not gates.is_reached(platform, gate, REACH_SECONDS):
+            return None
+        self.reached[f"{platform} write of {gate}"] += 1
+        return platform, gate
+
+    def _kill_workers(self) -> None:
+        dead = [pid for pid in at_work(self._stage.workers) if pid not in self._paused]
+        self._note_the_dead(kill_at_work(self._stage.workers, spared=self._paused))
+        self.ended += len(dead)
 
     def _tree(self) -> None:
         tree = self._chance.choice(self._stage.workers)
         self._forget_paused_of(tree)
+        self.ended += 1 + len(_children_of(tree.pid))
         tree.kill()
-        self._note_the_dead()
+        self._note_the_dead(held_now())
         tree.start()
 
-    def _note_the_dead(self) -> None:
-        held = held_now()
+    def _parent(self) -> None:
+        """Kill a supervisor alone: its children are to end by themselves, beside the new ones."""
+        tree = self._chance.choice(self._stage.workers)
+        self._forget_paused_of(tree)
+        tree.kill_alone()
+        self.ended += 1
+        tree.start()
+
+    def _note_the_dead(self, held: Held) -> None:
         self.resumption.killed(held)
         if self._ends_leases:
             end_leases(held)
 
     def _scheduler(self) -> None:
-        leader = max(self._stage.schedulers, key=_led_last)
-        leader.kill()
-        leader.start()
+        self._kill_scheduler()
+
+    def _kill_scheduler(self) -> None:
+        """Kill one, which may be the leader, or all."""
+        count = self._chance.randint(1, len(self._stage.schedulers))
+        dead = self._chance.sample(self._stage.schedulers, count)
+        for scheduler in dead:
+            scheduler.kill()
+            self.ended += 1
+        for scheduler in dead:
+            scheduler.start()
+
+    def _web(self) -> None:
+        self._kill_web()
+
+    def _kill_web(self) -> None:
+        """Kill the processes that answer, or all of it."""
+        for web in self._stage.webs:
+            children = _children_of(web.pid)
+            if children and self._chance.random() < 0.5:
+                for pid in children:
+                    self._end(pid)
+            else:
+                self.ended += 1 + len(children)
+                web.kill()
+                web.start()
 
     def _deploy(self) -> None:
         """Replace everything, as a deploy does: told to end, then started again."""
-        for process in (*self._stage.workers, *self._stage.schedulers):
-            if not any(owner is process for owner, _ in self._paused.values()):
-                process.terminate()
-                process.start()
+        self.wake_paused(all_of_them=True)
+        for process in self._stage.processes:
+            process.terminate()
+            process.start()
 
-    def _pause(self) -> None:
+    def _pause(self) -> bool:
         tree = self._chance.choice(self._stage.workers)
         children = self._children(tree)
         if children:
             pid = self._chance.choice(children)
             self._paused[pid] = (tree, time.monotonic() + PAUSE_SECONDS)
             _signal(pid, signal.SIGSTOP)
+        return bool(children)
 
     def _flush(self) -> None:
         self._stage.app.extensions["redis"].flushall()
 
     def _redis(self) -> None:
+        self._restart_redis(REDIS_AWAY_SECONDS)
+
+    def _outage(self) -> None:
+        self._restart_redis(OUTAGE_SECONDS)
+
+    def _restart_redis(self, away_seconds: float) -> None:
         self._stage.redis.kill()
-        time.sleep(REDIS_AWAY_SECONDS)
+        time.sleep(away_seconds)
         self._stage.redis.start()
+
+    def _stall(self) -> None:
+        """Let Redis be there, and not answer."""
+        _signal(self._stage.redis.pid, signal.SIGSTOP)
+        time.sleep(STALL_SECONDS)
+        _signal(self._stage.redis.pid, signal.SIGCONT)
+
+    def _deaf(self) -> None:
+        self._stage.hearer.be_deaf(DEAF_SECONDS)
 
     def _fault(self) -> None:
         account = self._chance.choice(self._rough)
         kind = self._chance.choice(FAULTS)
         more = {"status": self._chance.choice((500, 502, 503))} if kind == "error" else {}
-        name = self._chance.choice(self._calls[account.platform])
+        names = [name for platform, name in self._calls if platform == account.platform]
         self._stage.platforms.fault(
             account.platform,
             kind,
-            call=f"{account.platform.lower()}.{name}",
+            call=f"{account.platform.lower()}.{self._chance.choice(names)}",
             account=account.platform_user_id,
             **more,
         )
 
-    def _shuffled_calls(self) -> list[tuple[str, str]]:
-        calls = [(platform, name) for platform, names in self._calls.items() for name in names]
-        self._chance.shuffle(calls)
-        return calls
+    def _endless(self, places: Sequence[T]) -> Iterator[T]:
+        """Yield all places in any order, again and again."""
+        while True:
+            yield from self._chance.sample(places, len(places))
 
     def _children(self, *trees: Process) -> list[int]:
-        """Return what the supervisors have forked and is not asleep."""
-        found = [pid for tree in trees or self._stage.workers for pid in _children_of(tree.pid)]
-        return [pid for pid in found if pid not in self._paused]
+        return [pid for pid in at_work(trees) if pid not in self._paused]
+
+    def _end(self, pid: int) -> None:
+        _signal(pid, signal.SIGKILL)
+        self.ended += 1
 
     def _forget_paused_of(self, tree: Process) -> None:
-        self._paused = {pid: it for pid, it in self._paused.items() if it[0] is not tree}
+        for pid, (owner, _) in list(self._paused.items()):
+            if owner is tree:
+                del self._paused[pid]
+                _signal(pid, signal.SIGCONT)
 
 
-def _led_last(scheduler: Process) -> str:
-    """Return when a scheduler last became the leader; text that sorts by time."""
-    lines = scheduler.log.read_text().splitlines() if scheduler.log.exists() else []
-    told = [line for line in lines if "this scheduler leads now" in line]
-    return str(json.loads(told[-1])["asctime"]) if told else ""
+def at_work(trees: Sequence[Process]) -> list[int]:
+    """Return what is at work in process trees: what they have forked, or themselves."""
+    return [pid for tree in trees for pid in _children_of(tree.pid) or [tree.pid]]
+
+
+def kill_at_work(trees: Sequence[Process], spared: Container[int] = ()) -> Held:
+    """Kill all that is at work; return the jobs that it held.
+
+    Their supervisors sleep meanwhile, so that nobody new is counted among the dead.
+    """
+    for tree in trees:
+        _signal(tree.pid, signal.SIGSTOP)
+    for pid in at_work(trees):
+        if pid not in spared:
+            _signal(pid, signal.SIGKILL)
+    held = held_now()
+    for tree in trees:
+        _signal(tree.pid, signal.SIGCONT)
+    return held
+
+
+def _wait(look: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def _children_of(pid: int) -> list[int]:

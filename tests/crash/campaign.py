@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash.blows import Blows
-from tests.crash.load import Load, open_posts
-from tests.crash.plan import Plan
+from tests.crash.load import Load, unfinished
+from tests.crash.plan import KILLS, Plan
 from tests.crash.stage import Stage
 from tests.crash.verdict import Verdict, judge
 
@@ -26,37 +26,53 @@ class Outcome:
 
     verdict: Verdict
     struck: Counter[str]
+    reached: Counter[str]
     resume_seconds: list[float]
+    #: processes ended by `kill -9`: a blow may end several
+    ended: int
+
+    @property
+    def kills(self) -> int:
+        """How often something was killed at work."""
+        return sum(self.struck[kind] for kind in KILLS)
 
 
 def run_campaign(plan: Plan, folder: Path) -> Outcome:
     """Strike as the plan says while posts keep coming; then let all end, and judge."""
     with Stage(folder, plan) as stage:
-        load = Load(stage, plan.seed)
-        chance = random.Random(plan.seed)
-        blows = Blows(stage, plan, load.rough, chance)
+        load = Load(stage, plan)
+        blows = Blows(stage, plan, load.rough, random.Random(plan.seed))
+        load.start()
         deadline = time.monotonic() + plan.limit_seconds
-        for kind in plan.blows:
-            if time.monotonic() > deadline:
-                break
-            load.top_up(plan.open_posts)
-            _wait(blows, plan.pause_seconds * chance.uniform(0.2, 1.8))
+        waiting = list(plan.blows)
+        while waiting and time.monotonic() < deadline:
+            kind = waiting.pop(0)
+            missed = blows.struck[f"missed {kind}"]
             blows.strike(kind)
+            if blows.struck[f"missed {kind}"] > missed:
+                waiting.append(kind)  # there was nothing to hit just then
+            load.check()
+            _look(blows)
+        load.stop()
         _let_end(stage, blows)
-        return Outcome(judge(stage, load), blows.struck, blows.resumption.seconds)
+        return Outcome(
+            judge(stage, load),
+            blows.struck,
+            blows.reached,
+            blows.resumption.seconds,
+            blows.ended,
+        )
 
 
-def _wait(blows: Blows, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        time.sleep(min(LOOK_SECONDS, max(0.0, until - time.monotonic())))
-        blows.resumption.look()
-        blows.wake_paused()
+def _look(blows: Blows) -> None:
+    blows.resumption.look()
+    blows.wake_paused()
 
 
 def _let_end(stage: Stage, blows: Blows) -> None:
     stage.sandbox.world.faults.clear()
     blows.wake_paused(all_of_them=True)
     deadline = time.monotonic() + SETTLE_SECONDS
-    while open_posts() and time.monotonic() < deadline:
-        _wait(blows, LOOK_SECONDS)
+    while unfinished() and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        _look(blows)

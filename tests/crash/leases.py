@@ -9,11 +9,13 @@ from sqlalchemy import select, update
 from app.clock import utcnow
 from app.extensions import db
 from app.models import PublishJob
+from app.publishing.patience import patiently
 from app.queues import Wake, wake
 
 Held = dict[str, tuple[int, str]]
 
 
+@patiently
 def held_now() -> Held:
     """Return the jobs that some run holds: {job id: (run number, platform)}."""
     query = select(PublishJob.id, PublishJob.run_number, PublishJob.platform)
@@ -22,6 +24,7 @@ def held_now() -> Held:
     return {job_id: (run, platform) for job_id, run, platform in found}
 
 
+@patiently
 def end_leases(dead: Held) -> None:
     """Let the leases of workers that are dead be over, rather than wait for it."""
     now = utcnow()
@@ -55,6 +58,7 @@ class Resumption:
             if watched is None or watched[0] != run:
                 self._watched[job_id] = (run, now)
 
+    @patiently
     def look(self) -> None:
         """See which were taken up again; forget those whose worker was not the one killed."""
         if not self._watched:

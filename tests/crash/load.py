@@ -1,89 +1,252 @@
-"""The posts that a campaign has accepted, all the time, on all three platforms."""
+"""The back end of a campaign: orders posts over HTTP all the time, and changes its mind.
+
+Every order has an Idempotency-Key and is sent again until it is answered, as a careful client
+does; so whatever dies meanwhile, each is to be one post.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
-from flask import Flask
+import requests
 from sqlalchemy import func, select
 
-from app.clock import utcnow
+from app.clock import to_iso, utcnow
 from app.extensions import db
-from app.models import Account, PublishJob, Video
+from app.models import Account, Notification, PublishJob, Video
 from app.platforms import PLATFORMS
-from app.publishing.create import NewJob, create_jobs
-from app.states import OPEN_STATES
+from app.publishing.patience import patiently
+from app.states import OPEN_STATES, JobState, NotificationState
 from app.storage import Storage
 from app.videos.examine import describe, examine
-from tests.crash.stage import Stage
+from tests.crash.plan import Plan
+from tests.crash.stage import API_KEY, Stage
 from tests.factories import make_video
 from tests.workers.conftest import connect
 
 #: Accounts per platform of each sort.
-ACCOUNTS = 4
+ACCOUNTS = 10
+#: The tokens of some are renewed for each post: they end sooner than is liked before an upload.
+SHORT_TOKEN = {"YOUTUBE": 250}
 #: More than the faults that can strike one post; no attempt may be used up by anything else.
 ATTEMPTS = 10
 BACKOFF_MS = 300
+#: More than the connection's buffers hold, so that some of it is never sent by who dies.
+LARGE_BYTES = 12_000_000
+LARGE_EVERY = 7
+SCHEDULED_SHARE = 0.25
+SCHEDULED_PRIORITY = 9
+STEERED_SHARE = 0.2
+ANSWER_SECONDS = 30.0
+LOOK_SECONDS = 0.05
+#: An order that is answered like this is refused for good.
+REFUSED = range(400, 500)
+
+
+@dataclass
+class Order:
+    """One post that was ordered, and what may be live of it."""
+
+    number: int
+    size_bytes: int
+    is_calm: bool
+    captions: set[str]
+    scheduled: datetime | None = None
+    not_before: datetime | None = None
+    is_cancelled: bool = False
+    is_steered: bool = False
+
+
+@dataclass
+class Answer:
+    """What was answered at last; `is_sure` is False when an earlier answer got lost."""
+
+    status: int
+    body: dict[str, Any] = field(default_factory=dict)
+    is_sure: bool = True
 
 
 class Load:
-    """Keeps a number of posts open. Each has a caption that no other post has.
+    """Keeps posts waiting, from a thread of its own.
 
     Platforms' faults strike the `rough` accounts only: on the calm ones, kills are all there is,
     so a post of theirs takes exactly one attempt.
     """
 
-    def __init__(self, stage: Stage, seed: int) -> None:
-        self._seed = seed
-        self._video = _store_film(stage.app, stage)
+    def __init__(self, stage: Stage, plan: Plan) -> None:
+        self._app, self._url, self._plan = stage.app, stage.web_url, plan
+        self._chance = random.Random(plan.seed + 1)
+        self._films = [store_film(stage), store_film(stage, LARGE_BYTES)]
         self.calm = self._connect(stage)
         self.rough = self._connect(stage)
-        self.calm_ids = {account.id for account in self.calm}
-        self.video_bytes = stage.film.stat().st_size
-        self.markers: dict[str, str] = {}
+        #: by the id of the job that each has become
+        self.orders: dict[str, Order] = {}
+        self.repeated = 0
+        self._numbers = 0
+        self._stopping = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
     @staticmethod
     def _connect(stage: Stage) -> list[Account]:
         return [
-            connect(stage.platforms, platform) for _ in range(ACCOUNTS) for platform in PLATFORMS
+            connect(
+                stage.platforms,
+                platform,
+                **({"token_seconds": SHORT_TOKEN[platform]} if _is_short(number, platform) else {}),
+            )
+            for number in range(ACCOUNTS)
+            for platform in PLATFORMS
         ]
 
-    def top_up(self, wanted: int) -> None:
-        """Accept posts, on one account after the other, until this many are open."""
-        accounts = self.calm + self.rough
-        missing = range(wanted - open_posts())
-        first = len(self.markers)
-        new = [self._post(first + n, accounts[(first + n) % len(accounts)]) for n in missing]
-        if new:
-            for job in create_jobs(new, utcnow()):
-                self.markers[job.id] = job.caption
-        db.session.commit()
+    def start(self) -> None:
+        """Begin to order."""
+        self._thread.start()
 
-    def _post(self, number: int, account: Account) -> NewJob:
-        return NewJob(
-            user_id=account.user_id,
-            account_id=account.id,
-            video_id=self._video.id,
-            platform=account.platform,
-            caption=f"Post{self._seed}n{number:06d}",
-            privacy_level="public",
-            priority=5,
-            due_at=utcnow(),
-            max_attempts=ATTEMPTS,
-            backoff_type="fixed",
-            backoff_delay_ms=BACKOFF_MS,
-        )
+    def check(self) -> None:
+        """Raise what ended the thread, if anything did."""
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Order nothing any more; return when the last order is answered."""
+        self._stopping.set()
+        self._thread.join()
+        self.check()
+
+    def _run(self) -> None:
+        try:
+            with self._app.app_context(), requests.Session() as session:
+                while not self._stopping.is_set():
+                    if _waiting_posts() < self._plan.waiting:
+                        self._order(session)
+                    else:
+                        time.sleep(LOOK_SECONDS)
+                    if self.orders and self._chance.random() < STEERED_SHARE:
+                        self._steer(session)
+        except BaseException as error:
+            self._error = error
+
+    def _order(self, session: requests.Session) -> None:
+        number, self._numbers = self._numbers, self._numbers + 1
+        account = (self.calm + self.rough)[number % (2 * len(self.calm))]
+        caption = f"Post{self._plan.seed}n{number:06d}"
+        film = self._films[number % LARGE_EVERY == 0]
+        order = Order(number, film.file_size or 0, account in self.calm, {caption})
+        options = {"attempts": ATTEMPTS, "backoff": {"type": "fixed", "delay": BACKOFF_MS}}
+        body = {
+            "videoId": film.id,
+            "platform": account.platform,
+            "accountId": account.id,
+            "caption": caption,
+            "privacyLevel": "public",
+            "options": options,
+        }
+        if self._chance.random() < SCHEDULED_SHARE:
+            order.scheduled = utcnow() + timedelta(seconds=self._chance.uniform(8, 25))
+            order.not_before = order.scheduled
+            body["scheduledTime"] = to_iso(order.scheduled)
+            options["priority"] = SCHEDULED_PRIORITY
+        answer = self._ask(session, "POST", "", body, key=caption)
+        if answer.status in REFUSED and "scheduled" in str(answer.body).lower():
+            return  # it took so long to be heard that its time is past: never accepted
+        assert answer.status == 202, answer
+        self.orders[answer.body["jobId"]] = order
+
+    def _steer(self, session: requests.Session) -> None:
+        job_id = self._chance.choice(list(self.orders)[-self._plan.waiting :])
+        order = self.orders[job_id]
+        if order.is_steered:
+            return
+        order.is_steered = True
+        kind = self._chance.choice((self._cancel, self._edit, self._move))
+        kind(session, job_id, order)
+
+    def _cancel(self, session: requests.Session, job_id: str, order: Order) -> None:
+        answer = self._ask(session, "POST", f"/{job_id}/cancel")
+        order.is_cancelled = answer.status == 200
+
+    def _edit(self, session: requests.Session, job_id: str, order: Order) -> None:
+        [old] = order.captions
+        new = f"{old}e"
+        answer = self._ask(session, "PATCH", f"/{job_id}", {"caption": new})
+        if answer.status == 200:
+            order.captions = {new}
+        elif not answer.is_sure:
+            order.captions = {old, new}
+
+    def _move(self, session: requests.Session, job_id: str, order: Order) -> None:
+        moved = utcnow() + timedelta(seconds=self._chance.uniform(5, 15))
+        answer = self._ask(session, "PATCH", f"/{job_id}", {"scheduledTime": to_iso(moved)})
+        if answer.status == 200:
+            order.scheduled = order.not_before = moved
+        elif not answer.is_sure:
+            order.scheduled = order.not_before = None
+
+    def _ask(
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        key: str | None = None,
+    ) -> Answer:
+        """Send a request until it is answered."""
+        headers = {"Authorization": f"Bearer {API_KEY}", "X-User-Id": "alice"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        is_sure = True
+        while True:
+            try:
+                found = session.request(
+                    method,
+                    f"{self._url}/api/publish{path}",
+                    json=body,
+                    headers=headers,
+                    timeout=ANSWER_SECONDS,
+                )
+                if found.status_code < 500:
+                    return Answer(found.status_code, found.json(), is_sure)
+                assert found.status_code in (502, 503, 504), found.text
+            except requests.RequestException:
+                pass
+            is_sure = False
+            self.repeated += 1
+            time.sleep(LOOK_SECONDS)
 
 
-def open_posts() -> int:
-    """Count the posts that have not ended."""
-    query = select(func.count()).where(PublishJob.state.in_(OPEN_STATES))
-    count = db.session.scalar(query) or 0
-    db.session.commit()
-    return count
+def _is_short(number: int, platform: str) -> bool:
+    return platform in SHORT_TOKEN and number % 3 == 0
 
 
-def rows(job_ids: Sequence[str]) -> list[PublishJob]:
+@patiently
+def _waiting_posts() -> int:
+    query = select(func.count()).where(
+        PublishJob.state == JobState.WAITING, PublishJob.due_at <= utcnow()
+    )
+    return _count(query)
+
+
+@patiently
+def unfinished() -> int:
+    """Count the posts that have not ended, and the notifications that were not delivered."""
+    posts = select(func.count()).where(PublishJob.state.in_(OPEN_STATES))
+    notes = (
+        select(func.count())
+        .select_from(Notification)
+        .where(Notification.state == NotificationState.PENDING)
+    )
+    return _count(posts) + _count(notes)
+
+
+def rows(job_ids: list[str]) -> list[PublishJob]:
     """Read these jobs afresh."""
     query = select(PublishJob).execution_options(populate_existing=True)
     found = [
@@ -95,11 +258,23 @@ def rows(job_ids: Sequence[str]) -> list[PublishJob]:
     return found
 
 
-def _store_film(app: Flask, stage: Stage) -> Video:
-    storage: Storage = app.extensions["storage"]
-    key = "videos/film.mp4"
-    with stage.film.open("rb") as body:
-        storage.write(key, body, stage.film.stat().st_size)
+def _count(query: Any) -> int:
+    try:
+        return db.session.scalar(query) or 0
+    finally:
+        db.session.rollback()
+
+
+def store_film(stage: Stage, size_bytes: int | None = None) -> Video:
+    """Put the campaign's film into the store, as a video of alice's; padded to a size, if given."""
+    storage: Storage = stage.app.extensions["storage"]
+    film = stage.film.read_bytes()
+    if size_bytes is not None:
+        padding = size_bytes - len(film)
+        # An MP4 box of the type `free` is what players skip.
+        film += padding.to_bytes(4, "big") + b"free" + bytes(padding - 8)
+    key = f"videos/film-{len(film)}.mp4"
+    storage.write(key, io.BytesIO(film), len(film))
     video = Video(user_id="alice", r2_key=key)
     describe(video, *examine(key))
     columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}

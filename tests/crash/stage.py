@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,16 +13,20 @@ from cryptography.fernet import Fernet
 from app import create_base
 from app.config import Config
 from app.extensions import db
+from app.platforms import PLATFORMS
 from sandbox.films import make_film
 from sandbox.redis_server import RedisServer
 from sandbox.server import SandboxServer
 from tests.conftest import migrate_database
+from tests.crash.gates import Gates
+from tests.crash.hearer import Hearer
 from tests.crash.plan import Plan
 from tests.platforms import Platforms
 from tests.processes import Process
 from tests.services import PostgresServer
 
-SCHEDULERS = 2
+API_KEY = "crash-key"
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 POLL_SECONDS = 0.3
 MANY = 10**6
 #: The platforms' limits are not what is tried here.
@@ -38,6 +44,7 @@ UNLIMITED = {
     "youtube_stats_per_day": MANY,
     "youtube_channel_uploads_per_day": MANY,
 }
+OUR_LIMITS = {limit.setting: MANY for platform in PLATFORMS.values() for limit in platform.limits}
 
 
 class Stage:
@@ -49,8 +56,13 @@ class Stage:
         self._parts = ExitStack()
         self.redis = RedisServer()
         self.sandbox = SandboxServer(folder / "platforms")
+        self.postgres: PostgresServer | None = None
+        self.gates: Gates | None = None
+        self.hearer = Hearer(WEBHOOK_SECRET)
         self.workers: list[Process] = []
         self.schedulers: list[Process] = []
+        self.webs: list[Process] = []
+        self.web_url = ""
 
     def __enter__(self) -> Stage:
         with ExitStack() as parts:
@@ -66,44 +78,68 @@ class Stage:
     ) -> None:
         self._parts.close()
 
+    @property
+    def processes(self) -> Sequence[Process]:
+        """The service's own processes, in the order in which a deploy replaces them."""
+        return (*self.webs, *self.workers, *self.schedulers)
+
     def _start(self, parts: ExitStack) -> None:
         parts.callback(self.redis.stop)
         self.redis.start()
         parts.enter_context(self.sandbox)
+        parts.enter_context(self.hearer)
         self.platforms = parts.enter_context(Platforms(self.sandbox.url))
         self.platforms.settings(**UNLIMITED)
         self.film = make_film(self.folder / "film.mp4", seconds=4, hue=self._plan.seed % 360)
         config = self._config(self._database_url(parts))
         migrate_database(config)
+        if self.postgres is not None:
+            self.gates = Gates(config.database_url)
         self.app = create_base(config)
         parts.callback(self.app.extensions["redis"].close)
         parts.enter_context(self.app.app_context())
         parts.callback(db.engine.dispose)
         parts.callback(db.session.remove)
+        self._start_processes(parts, config)
+
+    def _start_processes(self, parts: ExitStack, config: Config) -> None:
+        self.web_url = f"http://127.0.0.1:{config.port}"
+        web = "gunicorn --config python:app.serving app:create_app()"
+        self.webs = [
+            parts.enter_context(self._process(web, "web", config, n))
+            for n in range(self._plan.webs)
+        ]
         self.schedulers = [
-            parts.enter_context(self._process("scheduler", config, n)) for n in range(SCHEDULERS)
+            parts.enter_context(self._process("workers.scheduler", "scheduler", config, n))
+            for n in range(self._plan.schedulers)
         ]
         self.workers = [
-            parts.enter_context(self._process("worker", config, n)) for n in range(self._plan.trees)
+            parts.enter_context(self._process("workers.worker", "worker", config, n))
+            for n in range(self._plan.trees)
         ]
 
-    def _process(self, name: str, config: Config, number: int) -> Process:
-        return Process(f"workers.{name}", config, self.folder / f"{name}-{number}.log")
+    def _process(self, module: str, name: str, config: Config, number: int) -> Process:
+        return Process(module, config, self.folder / f"{name}-{number}.log")
 
     def _database_url(self, parts: ExitStack) -> str:
         if self._plan.database == "sqlite":
             return f"sqlite:///{self.folder / 'publishing.db'}"
-        server = PostgresServer()
-        parts.callback(server.remove)
-        url = server.create_database("crash")
+        self.postgres = PostgresServer()
+        parts.callback(self.postgres.remove)
+        url = self.postgres.create_database("crash")
         return url.replace("postgresql://", "postgresql+psycopg://")
 
     def _config(self, database_url: str) -> Config:
-        platforms = self.sandbox.url
+        platforms, port = self.sandbox.url, _free_port()
         return Config(
             database_url=database_url,
             redis_url=self.redis.url,
-            public_url="http://127.0.0.1:8000",
+            public_url=f"http://127.0.0.1:{port}",
+            port=port,
+            api_keys=(API_KEY,),
+            webhook_url=self.hearer.url,
+            webhook_secret=WEBHOOK_SECRET,
+            limits=OUR_LIMITS,
             video_dir=self.folder / "videos",
             token_encryption_keys=(Fernet.generate_key().decode(),),
             worker_concurrency=self._plan.concurrency,
@@ -121,3 +157,10 @@ class Stage:
             youtube_poll_seconds=POLL_SECONDS,
             log_level="WARNING",
         )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -4,66 +4,137 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.models import TimelineEntry
+from app.models import PublishedPost, PublishJob, TimelineEntry
+from app.publishing.patience import patiently
 from app.states import JobState
-from tests.crash.load import Load, rows
+from tests.crash.load import Load, Order, rows
 from tests.crash.stage import Stage
+
+#: The journal writes milliseconds at best, and rounds down.
+CLOCK = timedelta(seconds=1)
+_CAPTION = re.compile(r"Post\d+n(\d{6})e?")
+UPLOADS = ("tiktok.upload", "instagram.upload", "youtube.upload")
+
+
+@dataclass(frozen=True)
+class Live:
+    """One post that went live."""
+
+    caption: str
+    at: datetime
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The figures of one campaign. The lists name jobs, a line each; all should be empty."""
+    """The figures of one campaign. `faults` names broken promises and their jobs: none, at best."""
 
     accepted: int
+    cancelled: int
     live: int
-    lost: list[str]
-    doubled: list[str]
-    wasted: list[str]
     interrupted: int
-    bytes_beyond: int
+    without_id: int
+    uploaded_bytes: int
+    resumed_bytes: int
+    late_seconds: list[float]
+    faults: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def is_good(self) -> bool:
         """Tell whether the promises were kept."""
-        return self.accepted > 0 and not (self.lost or self.doubled or self.wasted)
+        return self.accepted > 0 and not any(self.faults.values())
 
 
+@patiently
 def judge(stage: Stage, load: Load) -> Verdict:
-    """Compare what was accepted with what is live."""
+    """Compare what was ordered with what is live, and with what was told."""
     journal = (stage.sandbox.state_dir / "journal.jsonl").read_text().splitlines()
     entries = [json.loads(line) for line in journal]
-    live = Counter(_marker(entry) for entry in entries if entry["event"] == "live")
-    jobs = rows(list(load.markers))
-    sent = sum(entry["bytes"] for entry in entries if entry["event"] == "call")
-    lost_runs = select(func.count()).where(
+    live = _live_by_order(entries)
+    faults: dict[str, list[str]] = {
+        name: []
+        for name in ("lost", "doubled", "unasked", "unwanted", "stale", "early", "wasted", "untold")
+    }
+    jobs = rows(list(load.orders))
+    for job in jobs:
+        order = load.orders[job.id]
+        line = f"{job.id} {job.platform} {job.state.value} {job.error_code} {job.error_message}"
+        for name in _broken(job, order, live[order.number], stage.hearer.told[job.id]):
+            faults[name].append(line)
+    known = {order.number for order in load.orders.values()}
+    faults["unasked"] = [str(number) for number in live if live[number] and number not in known]
+    sizes = {order.number: order.size_bytes for order in load.orders.values()}
+    needed = sum(sizes.get(number, 0) * len(posts) for number, posts in live.items())
+    sent, resumed = _bytes(entries, needed)
+    return Verdict(
+        accepted=len(load.orders),
+        cancelled=sum(order.is_cancelled for order in load.orders.values()),
+        live=sum(map(len, live.values())),
+        interrupted=_count_lost_runs(),
+        without_id=_count_without_id(),
+        uploaded_bytes=sent,
+        resumed_bytes=resumed,
+        late_seconds=[
+            (job.started_at - order.scheduled).total_seconds()
+            for job in jobs
+            if (order := load.orders[job.id]).scheduled and job.started_at
+        ],
+        faults=faults,
+    )
+
+
+def _broken(job: PublishJob, order: Order, live: list[Live], told: dict[str, str]) -> list[str]:
+    """Return the names of the promises that were broken for one order."""
+    state = JobState.CANCELLED if order.is_cancelled else JobState.COMPLETED
+    found = {
+        "lost": job.state is not state or (not order.is_cancelled and not live),
+        "unwanted": order.is_cancelled and bool(live),
+        "doubled": len(live) > 1,
+        "stale": any(post.caption not in order.captions for post in live),
+        "early": any(order.not_before and post.at + CLOCK < order.not_before for post in live),
+        "wasted": order.is_calm and not order.is_cancelled and job.attempts_made != 1,
+        "untold": [*told.values()] != [f"publish.{state.value}"],
+    }
+    return [name for name, is_so in found.items() if is_so]
+
+
+def _live_by_order(entries: list[dict[str, Any]]) -> dict[int, list[Live]]:
+    live: dict[int, list[Live]] = defaultdict(list)
+    for entry in entries:
+        if entry["event"] == "live":
+            found = _CAPTION.search(f"{entry['caption']} {entry['title']}")
+            at = datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
+            # -1: a post that nobody has ordered
+            number = int(found[1]) if found else -1
+            live[number].append(Live(found[0] if found else "", at))
+    return live
+
+
+def _bytes(entries: list[dict[str, Any]], needed: int) -> tuple[int, int]:
+    """Return the bytes that the platforms got, and those that a later upload went on from.
+
+    Of what a broken upload has sent, that which was not sent again was resumed from.
+    """
+    uploads = [entry for entry in entries if entry.get("call") in UPLOADS]
+    sent = sum(entry["bytes"] for entry in uploads)
+    broken = sum(entry["bytes"] for entry in uploads if entry["status"] is None)
+    return sent, max(0, broken - max(0, sent - needed))
+
+
+def _count_lost_runs() -> int:
+    query = select(func.count()).where(
         TimelineEntry.kind == "step", TimelineEntry.outcome == "lost"
     )
-    return Verdict(
-        accepted=len(load.markers),
-        live=sum(live.values()),
-        lost=[
-            f"{job.id} {job.platform} {job.state.value} {job.error_code} {job.error_message}"
-            for job in jobs
-            if job.state is not JobState.COMPLETED or not live[job.caption]
-        ],
-        doubled=[f"{job.id} {job.platform}" for job in jobs if live[job.caption] > 1],
-        wasted=[
-            f"{job.id} {job.platform} {job.attempts_made} attempts"
-            for job in jobs
-            if job.account_id in load.calm_ids and job.attempts_made != 1
-        ],
-        interrupted=db.session.scalar(lost_runs) or 0,
-        bytes_beyond=sent - len(load.markers) * load.video_bytes,
-    )
+    return db.session.scalar(query) or 0
 
 
-def _marker(entry: dict[str, str]) -> str:
-    """Return the caption that makes a live post one job's."""
-    found = re.search(r"Post\d+n\d{6}", f"{entry['caption']} {entry['title']}")
-    return found[0] if found else "a post that nobody asked for"
+def _count_without_id() -> int:
+    query = select(func.count()).where(PublishedPost.platform_post_id.is_(None))
+    return db.session.scalar(query) or 0

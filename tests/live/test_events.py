@@ -50,9 +50,9 @@ class Web:
 @contextmanager
 def serving(config: Config, database_url: str, folder: Path) -> Iterator[Web]:
     config = replace(config, database_url=database_url, port=free_port())
-    arguments = ("--config", "python:app.serving", "app:create_app()")
+    command = "gunicorn --config python:app.serving app:create_app()"
     log = folder / "web.log"
-    with Process("gunicorn", config, log, *arguments, WEB_CONCURRENCY="1") as process:
+    with Process(command, config, log, WEB_CONCURRENCY="1") as process:
         wait_until(lambda: is_up(config.port), "the web process answers")
         yield Web(process, config.port)
 

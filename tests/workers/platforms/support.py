@@ -39,12 +39,12 @@ class Sandbox:
         self._shift = timedelta()
 
     def post(self, path: str, **body: Any) -> Any:
-        answer = self._session.post(f"{self.url}/_sandbox{path}", json=body, timeout=10)
+        answer = self._session.post(f"{self.url}/_sandbox{path}", json=body, timeout=60)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
     def get(self, path: str) -> Any:
-        answer = self._session.get(f"{self.url}/_sandbox{path}", timeout=10)
+        answer = self._session.get(f"{self.url}/_sandbox{path}", timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -95,6 +95,9 @@ class MemoryStream:
         self._place += len(piece)
         self._source.largest_read = max(self._source.largest_read, size)
         return piece
+
+    def is_ready(self, seconds: float) -> bool:
+        return True
 
     def close(self) -> None:
         self.is_open = False

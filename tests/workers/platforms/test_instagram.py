@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -174,6 +175,28 @@ def test_a_public_link_is_fetched_by_the_platform(
     assert published == Published(post["id"], post["url"])
     assert post["sha256"] == sha256(video).hexdigest()
     assert control.calls(UPLOAD) == [] and job.source.ranges == []
+
+
+def test_settings_may_ask_for_bytes_where_a_link_would_do(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    job.handler = InstagramHandler(replace(api_of(control), fetches=False))
+    job.source.link = "http://127.0.0.1:9/video.mp4"
+    job.carry_through()
+    [post] = control.posts()
+    assert post["sha256"] == sha256(video).hexdigest()
+    assert [call["bytes"] for call in control.calls(UPLOAD)] == [len(video)]
+
+
+def test_instagram_login_takes_links_whatever_the_settings_say(
+    control: Sandbox, video: bytes
+) -> None:
+    account = control.account("INSTAGRAM", login_type="instagram")
+    with file_server(video) as link:
+        job = make_job(control, video, account=account)
+        job.handler = InstagramHandler(replace(api_of(control), fetches=False))
+        job.source.link = link
+        job.carry_through()
+    assert len(control.posts()) == 1 and control.calls(UPLOAD) == []
 
 
 def test_instagram_login_without_a_public_link_is_refused(control: Sandbox, video: bytes) -> None:

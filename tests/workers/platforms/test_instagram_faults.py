@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -259,6 +260,41 @@ def test_a_container_gone_after_a_lost_publish_is_looked_for_in_the_list(
                 job.run()
         else:
             assert isinstance(job.run(), Published)
+
+
+def break_container(sandbox: SandboxServer) -> None:
+    """Let the one container there is call itself ERROR, whatever became of its publish."""
+    [container] = sandbox.world.part(InstagramState).containers.values()
+    assert container.processing is not None
+    container.post = None
+    container.processing = replace(container.processing, failure="2207001")
+
+
+def test_a_container_broken_after_a_lost_publish_is_replaced_when_no_post_shows(
+    control: Sandbox, video: bytes, sandbox: SandboxServer
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    break_container(sandbox)
+    before = len(control.calls())
+    with pytest.raises(UploadGone) as caught:
+        job.run()
+    assert caught.value.upload_is_dead
+    assert calls_since(control, before) == [STATUS, LIST]
+    job.journal.upload = None
+    job.carry_through()
+    assert len(control.posts()) == 1
+
+
+def test_a_container_broken_after_a_lost_publish_is_live_when_its_post_shows(
+    control: Sandbox, video: bytes, sandbox: SandboxServer
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "lost_answer")
+    break_container(sandbox)
+    [post] = control.posts()
+    assert job.run() == Published(post["id"], post["url"])
+    assert len(control.calls(CONTAINER)) == 1
 
 
 def test_a_read_that_is_refused_after_publishing_settles_nothing(

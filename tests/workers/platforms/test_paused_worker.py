@@ -44,7 +44,7 @@ class PausedJournal(MemoryJournal):
     def _pause(self) -> None:
         if not self.is_paused.is_set():
             self.is_paused.set()
-            assert self.wake.wait(30)
+            assert self.wake.wait(60)
 
 
 def run_until_it_ends(job: Job) -> None:
@@ -79,7 +79,7 @@ def test_video_is_live_once_beside_its_successor(
     first = Job(job.handler, control, job.access, job.source, job.draft, paused)
     thread = threading.Thread(target=run_until_it_ends, args=(first,))
     thread.start()
-    assert paused.is_paused.wait(30)
+    assert paused.is_paused.wait(60)
     job.journal.upload = paused.upload
     job.carry_through()
     paused.wake.set()

@@ -28,6 +28,7 @@ from workers.errors import AccountRefused, RateLimited, RequestRefused, UploadGo
 from workers.platforms.base import Incomplete, Processing, Published
 from workers.platforms.tiktok.upload import (
     CHUNK_BYTES,
+    CHUNK_MAX_BYTES,
     SINGLE_CHUNK_MAX_BYTES,
     ChunkPlan,
     TikTokUpload,
@@ -85,6 +86,7 @@ def test_long_video_goes_in_chunks_and_the_last_one_is_committed_first(
     assert control.posts()[0]["sha256"] == sha256(data).hexdigest()
     assert received_bytes(control) == LONG_BYTES
     assert job.source.largest_read < 1_000_000
+    assert job.source.ranges == [(0, LONG_BYTES)]  # the store is read through, whatever the chunks
     assert job.source.open_streams == 0
 
 
@@ -97,7 +99,9 @@ def test_long_video_goes_in_chunks_and_the_last_one_is_committed_first(
         (SINGLE_CHUNK_MAX_BYTES, SINGLE_CHUNK_MAX_BYTES, 1),
         (SINGLE_CHUNK_MAX_BYTES + 1, CHUNK_BYTES, 6),
         (128_000_000, CHUNK_BYTES, 12),
-        (4_000_000_000, CHUNK_BYTES, 400),
+        (320_000_123, 20_000_007, 16),
+        (1_000_000_000, CHUNK_MAX_BYTES, 31),
+        (4_000_000_000, CHUNK_MAX_BYTES, 125),
     ],
 )
 def test_chunk_plan_rounds_down_and_covers_the_file(size: int, chunk: int, count: int) -> None:

@@ -21,7 +21,12 @@ from tests.workers.platforms.youtube import (
 )
 from workers.errors import AccountRefused, Ambiguous
 from workers.platforms.base import Processing, Published
-from workers.platforms.youtube.upload import CHUNK_BYTES, CHUNK_UNIT_BYTES
+from workers.platforms.youtube.upload import (
+    CHUNK_BYTES,
+    CHUNK_MAX_BYTES,
+    CHUNK_UNIT_BYTES,
+    YouTubeUpload,
+)
 
 
 def test_upload_arrives_byte_for_byte(control: Sandbox, long_video: bytes) -> None:
@@ -47,6 +52,22 @@ def test_fresh_upload_starts_without_a_read(control: Sandbox, video: bytes) -> N
     assert control.call_names() == [SESSION, UPLOAD]
 
 
+@pytest.mark.parametrize(
+    ("size", "chunk"),
+    [
+        (1, CHUNK_BYTES),
+        (16 * CHUNK_BYTES, CHUNK_BYTES),
+        (16 * CHUNK_BYTES + 1, CHUNK_BYTES + CHUNK_UNIT_BYTES),
+        (1_000_000_000, 62_652_416),
+        (256 * 2**30, CHUNK_MAX_BYTES),
+    ],
+)
+def test_chunks_grow_with_the_file_within_bounds(size: int, chunk: int) -> None:
+    upload = YouTubeUpload("https://session", size, "film.mp4", 0.0)
+    assert upload.chunk_bytes == chunk
+    assert chunk % CHUNK_UNIT_BYTES == 0
+
+
 def test_chunks_are_equal_and_the_last_one_is_committed_first(
     control: Sandbox, long_video: bytes
 ) -> None:
@@ -59,6 +80,7 @@ def test_chunks_are_equal_and_the_last_one_is_committed_first(
         f"bytes {CHUNK_BYTES}-{2 * CHUNK_BYTES - 1}/{size}",
         f"bytes {2 * CHUNK_BYTES}-{size - 1}/{size}",
     ]
+    assert job.source.ranges == [(0, size)]  # the store is read through, whatever the chunks
     kinds = [kind for kind, _ in job.journal.saved]
     assert kinds == ["save", "save", "commit", "save", "save"]
     assert dict(job.journal.saved)["commit"]["final_started_at"] is not None

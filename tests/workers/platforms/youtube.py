@@ -76,7 +76,7 @@ def read_video(control: Sandbox, job: Job, video_id: str, part: str) -> dict[str
         f"{control.url}/youtube/youtube/v3/videos",
         params={"part": part, "id": video_id},
         headers={"Authorization": f"Bearer {job.access.token}"},
-        timeout=10,
+        timeout=60,
     )
     found: dict[str, Any] = answer.json()["items"][0][part]
     return found
@@ -88,6 +88,6 @@ def delete_video(control: Sandbox, job: Job, video_id: str) -> None:
         f"{control.url}/youtube/youtube/v3/videos",
         params={"id": video_id},
         headers={"Authorization": f"Bearer {job.access.token}"},
-        timeout=10,
+        timeout=60,
     )
     assert answer.status_code == 204

@@ -37,7 +37,7 @@ def open_container(graph: Graph, api: Api, context: Context) -> InstagramUpload:
     when the account's quota is used up.
     """
     _refuse_unfit(context.draft)
-    link = _video_link(context, graph.login_type)
+    link = _video_link(context, graph.login_type, fetches=api.fetches)
     _refuse_over_quota(graph, context)
     video = {"video_url": link} if link else {"upload_type": _RESUMABLE}
     user_id = context.access.platform_user_id
@@ -92,12 +92,14 @@ def _unfit_options(draft: Draft) -> list[PublishError]:
     return errors
 
 
-def _video_link(context: Context, login_type: str) -> str | None:
+def _video_link(context: Context, login_type: str, *, fetches: bool) -> str | None:
     """Return the link Instagram can fetch the video by; None where we send the bytes.
 
-    Only Facebook Login is documented to take bytes:
+    Only Facebook Login is documented to take bytes, so the other flavour fetches always:
     https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
     """
+    if login_type != INSTAGRAM_LOGIN and not fetches:
+        return None
     link = context.source.public_url
     if link is None and login_type == INSTAGRAM_LOGIN:
         raise VideoRefused(

@@ -39,7 +39,8 @@ def oauth_refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> Pub
     verdict = codes.OAUTH_ERRORS.get(code)
     if verdict is None and answer.status != 401:  # there is no token yet that could be expired
         verdict = _by_status(answer.status, code, codes.UNKNOWN_OAUTH_ERROR)
-    return _error(answer, code, verdict or (codes.UNKNOWN_OAUTH_ERROR if code else None), now)
+    verdict = verdict or (codes.UNKNOWN_OAUTH_ERROR if code else None)
+    return _error(answer, code, verdict, now, refused="to renew the access")
 
 
 def host_refusal(answer: Answer, now: datetime, *, acts: bool) -> PublishError:
@@ -52,14 +53,21 @@ def host_refusal(answer: Answer, now: datetime, *, acts: bool) -> PublishError:
     return unexpected(answer, acts=acts)
 
 
-def _error(answer: Answer, code: str, verdict: Verdict | None, now: datetime) -> PublishError:
+def _error(
+    answer: Answer,
+    code: str,
+    verdict: Verdict | None,
+    now: datetime,
+    *,
+    refused: str = "the request",
+) -> PublishError:
     if verdict is None:
         # Not TikTok's own words, but a proxy's page, or cut short.
         return unexpected(answer)
     pause = timedelta(seconds=verdict.wait_seconds + random.uniform(0, JITTER_SECONDS))
     return verdict.error_for(
         code[:CODE_MAX_CHARS] or f"http_{answer.status}",
-        f"TikTok refused the request (HTTP {answer.status})",
+        f"TikTok refused {refused} (HTTP {answer.status})",
         retry_at=answer.retry_after(now) or now + pause,
     )
 

@@ -21,6 +21,7 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.base import Context, Incomplete
+from workers.platforms.chunks import ChunkReader
 from workers.platforms.tiktok.answers import host_refusal
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.fate import unfinished
@@ -46,6 +47,13 @@ def send_rest(client: Client, context: Context, upload: TikTokUpload) -> TikTokU
         return upload
     if context.source.size_bytes != upload.size_bytes:
         raise _replaced_video(upload)
+    with closing(ChunkReader(context.source)) as reader:
+        return _send_from(client, context, reader, upload)
+
+
+def _send_from(
+    client: Client, context: Context, reader: ChunkReader, upload: TikTokUpload
+) -> TikTokUpload:
     began, furthest, detours = upload, -1, 0
     offset = 0 if upload.is_fresh else _read_offset(client, upload)
     while offset is not None and _is_open(client, context, upload, offset):
@@ -53,7 +61,7 @@ def send_rest(client: Client, context: Context, upload: TikTokUpload) -> TikTokU
         if detours > DETOURS_MAX:
             raise _stalled(upload)
         furthest = max(furthest, offset)
-        upload, answer = _put_chunk(context, upload, offset)
+        upload, answer = _put_chunk(context, reader, upload, offset)
         end = upload.plan.end(offset)
         if end == upload.size_bytes and answer.status == ALL_STORED:
             return replace(upload, delivered_at=context.now().timestamp())
@@ -84,22 +92,24 @@ def _replaced_video(upload: TikTokUpload) -> VideoRefused:
     return error.for_dead_upload() if upload.final_started_at is None else error
 
 
-def _put_chunk(context: Context, upload: TikTokUpload, first: int) -> tuple[TikTokUpload, Answer]:
+def _put_chunk(
+    context: Context, reader: ChunkReader, upload: TikTokUpload, first: int
+) -> tuple[TikTokUpload, Answer]:
     """Send the rest of the chunk at `first`; what may follow from it is written down before."""
     end = upload.plan.end(first)
     is_final = end == upload.size_bytes
-    with closing(context.source.open(first, end - first)) as stream:
-        upload = _note_start(context, upload, is_final=is_final)
-        answer = transport.call(
-            "PUT",
-            upload.upload_url,
-            acts=is_final,
-            headers={
-                "Content-Type": context.source.content_type,
-                "Content-Range": f"bytes {first}-{end - 1}/{upload.size_bytes}",
-            },
-            data=Body(stream, end - first, lambda count: context.journal.sent(first + count)),
-        )
+    reader.begin(first, end - first)
+    upload = _note_start(context, upload, is_final=is_final)
+    answer = transport.call(
+        "PUT",
+        upload.upload_url,
+        acts=is_final,
+        headers={
+            "Content-Type": context.source.content_type,
+            "Content-Range": f"bytes {first}-{end - 1}/{upload.size_bytes}",
+        },
+        data=Body(reader, end - first, lambda count: context.journal.sent(first + count)),
+    )
     return upload, answer
 
 

@@ -12,6 +12,10 @@ from workers.platforms.base import Upload
 #: https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 SINGLE_CHUNK_MAX_BYTES = 64_000_000
 CHUNK_BYTES = 10_000_000
+#: Each chunk costs a round trip, so long files have some 16; with the remainder, the last one
+#: stays below 64 MB.
+CHUNK_MAX_BYTES = 32_000_000
+CHUNKS = 16
 #: https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 UPLOAD_URL_SECONDS = 3600
 #: A last chunk that was begun before its URL expired may still be on its way to be counted.
@@ -28,8 +32,9 @@ class ChunkPlan:
     @classmethod
     def of(cls, size_bytes: int) -> ChunkPlan:
         """Return the plan for a file of this size."""
-        is_single = size_bytes <= SINGLE_CHUNK_MAX_BYTES
-        return cls(size_bytes, size_bytes if is_single else CHUNK_BYTES)
+        if size_bytes <= SINGLE_CHUNK_MAX_BYTES:
+            return cls(size_bytes, size_bytes)
+        return cls(size_bytes, min(max(size_bytes // CHUNKS, CHUNK_BYTES), CHUNK_MAX_BYTES))
 
     @property
     def count(self) -> int:

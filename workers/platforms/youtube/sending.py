@@ -5,6 +5,7 @@ https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 from workers.errors import (
@@ -15,10 +16,11 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.base import Context
+from workers.platforms.chunks import ChunkReader
 from workers.platforms.fields import child, text
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.session import Complete, Held, put, query
-from workers.platforms.youtube.upload import CHUNK_BYTES, SESSION_LIMIT_SECONDS, YouTubeUpload
+from workers.platforms.youtube.upload import SESSION_LIMIT_SECONDS, YouTubeUpload
 from workers.transport import Body
 
 
@@ -30,14 +32,15 @@ def send_rest(client: Client, context: Context, upload: YouTubeUpload) -> YouTub
     if upload.video_id is not None:
         return upload
     began, state = upload, _begin(client, context, upload)
-    while isinstance(state, Held):
-        upload = moved(context, upload, state)
-        if state.received_bytes == upload.size_bytes:
-            return upload  # YouTube still puts the file together; `poll` asks for the outcome
-        try:
-            upload, state = _send_chunk(client, context, upload, state.received_bytes)
-        except RequestRefused as error:
-            raise _refused_bytes(began, error) from error
+    with closing(ChunkReader(context.source)) as reader:
+        while isinstance(state, Held):
+            upload = moved(context, upload, state)
+            if state.received_bytes == upload.size_bytes:
+                return upload  # YouTube still puts the file together; `poll` asks for the outcome
+            try:
+                upload, state = _send_chunk(client, context, reader, upload, state.received_bytes)
+            except RequestRefused as error:
+                raise _refused_bytes(began, error) from error
     return completed(context, upload, state)
 
 
@@ -95,16 +98,13 @@ def _refused_bytes(began: YouTubeUpload, error: RequestRefused) -> PublishError:
 
 
 def _send_chunk(
-    client: Client, context: Context, upload: YouTubeUpload, first: int
+    client: Client, context: Context, reader: ChunkReader, upload: YouTubeUpload, first: int
 ) -> tuple[YouTubeUpload, Held | Complete]:
-    length = min(CHUNK_BYTES, upload.size_bytes - first)
-    stream = context.source.open(first, length)
-    try:
-        upload = _announce(context, upload, is_final=first + length == upload.size_bytes)
-        body = Body(stream, length, lambda count: context.journal.sent(first + count))
-        state = _put(client, context, upload, first=first, body=body)
-    finally:
-        stream.close()
+    length = min(upload.chunk_bytes, upload.size_bytes - first)
+    reader.begin(first, length)
+    upload = _announce(context, upload, is_final=first + length == upload.size_bytes)
+    body = Body(reader, length, lambda count: context.journal.sent(first + count))
+    state = _put(client, context, upload, first=first, body=body)
     if isinstance(state, Held) and state.received_bytes <= first:
         raise Transient("no_progress", "YouTube kept nothing of what it was sent")
     return upload, state

@@ -107,7 +107,7 @@ def put(
     body: Body,
 ) -> Held | Complete:
     """Send the bytes from offset `first` on; raises as `query` does."""
-    last = first + body.len - 1
+    last = first + body.length - 1
     acts = last + 1 == upload.size_bytes
     answer = client.send(
         "PUT",

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from workers.platforms.base import Upload
 
-#: Chunks are equal multiples of 256 KiB, so that a cancellation is honoured between them.
+#: Chunks are equal multiples of 256 KiB. A cancellation is honoured until the last one begins,
+#: and each costs a round trip: so there are some 16, of 8 MiB at least and of 64 MiB at most.
 #: https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 CHUNK_UNIT_BYTES = 262_144
 CHUNK_BYTES = 32 * CHUNK_UNIT_BYTES
+CHUNK_MAX_BYTES = 256 * CHUNK_UNIT_BYTES
+CHUNKS = 16
 #: A session's life is "finite" and not stated there; we begin a new one after a day.
 SESSION_LIMIT_SECONDS = 86_400
 
@@ -35,3 +38,9 @@ class YouTubeUpload(Upload):
     completed_at: float | None = None
     privacy: str = ""
     not_listed_at: float | None = None
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Return how long each chunk but the last one is."""
+        share = -(-self.size_bytes // (CHUNKS * CHUNK_UNIT_BYTES)) * CHUNK_UNIT_BYTES
+        return min(max(share, CHUNK_BYTES), CHUNK_MAX_BYTES)

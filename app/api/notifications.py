@@ -1,0 +1,58 @@
+"""Notifications, for the operator: which were not delivered, and sending them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.api.auth import for_services
+from app.api.blueprint import Blueprint
+from app.api.errors import NotFound
+from app.clock import utcnow
+from app.models import Notification
+from app.publishing.redeliver import redeliver, redeliver_dead
+from app.queries.notifications import list_notifications
+from app.queries.pages import Page
+from app.schemas.notification import (
+    NotificationSchema,
+    NotificationsQuery,
+    NotificationsSchema,
+    RedeliveredSchema,
+)
+
+blueprint = Blueprint(
+    "notifications", __name__, url_prefix="/api/notifications", description="Webhooks sent"
+)
+SERVICE_ONLY: list[dict[str, list[str]]] = [{"serviceKey": []}]
+
+
+@blueprint.route("", methods=["GET"])
+@for_services
+@blueprint.doc(security=SERVICE_ONLY)
+@blueprint.arguments(NotificationsQuery, location="query")
+@blueprint.response(200, NotificationsSchema)
+def index(query: dict[str, Any]) -> Page[Notification]:
+    """List the notifications of all users, newest first; `state=dead`: those given up"""
+    return list_notifications(**query)
+
+
+@blueprint.route("/redeliver", methods=["POST"])
+@for_services
+@blueprint.doc(security=SERVICE_ONLY)
+@blueprint.response(202, RedeliveredSchema)
+def send_dead_again() -> dict[str, int]:
+    """Send every dead notification again, such as after an outage of the receiver"""
+    return {"redelivered": redeliver_dead(utcnow())}
+
+
+@blueprint.route("/<notification_id>/redeliver", methods=["POST"])
+@for_services
+@blueprint.doc(security=SERVICE_ONLY)
+@blueprint.alt_response(404, response="NOT_FOUND")
+@blueprint.alt_response(409, response="CONFLICT")
+@blueprint.response(202, NotificationSchema)
+def send_again(notification_id: str) -> Notification:
+    """Send a dead or delivered notification again, with the same webhook-id"""
+    found = redeliver(notification_id, utcnow())
+    if found is None:
+        raise NotFound("Notification not found")
+    return found

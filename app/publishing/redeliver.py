@@ -1,0 +1,61 @@
+"""Sending notifications again that were given up, or that the receiver has lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.models import Notification
+from app.models.notification import GIVE_UP_AFTER
+from app.publishing.errors import WrongState
+from app.publishing.transaction import transaction
+from app.queues import wake_maintenance
+from app.states import NotificationState
+
+#: How many of the dead are taken up again in one transaction.
+BATCH = 500
+
+
+def redeliver(notification_id: str, now: datetime) -> Notification | None:
+    """Send one notification again, with the same id, for another three days; None: unknown.
+
+    Raises `WrongState` for one that is on its way already.
+    """
+    with transaction() as session:
+        query = select(Notification).where(Notification.id == notification_id).with_for_update()
+        found = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+        if found is None:
+            return None
+        if found.state is NotificationState.PENDING:
+            raise WrongState("The notification is on its way already")
+        _take_up([found], now)
+    wake_maintenance()
+    return found
+
+
+def redeliver_dead(now: datetime) -> int:
+    """Send every notification again that was given up; return how many those are."""
+    count = 0
+    while True:
+        with transaction() as session:
+            query = select(Notification).where(Notification.state == NotificationState.DEAD)
+            query = query.order_by(Notification.id).limit(BATCH).with_for_update()
+            found = session.scalars(query.execution_options(populate_existing=True)).all()
+            _take_up(found, now)
+        count += len(found)
+        if len(found) < BATCH:
+            break
+    if count:
+        wake_maintenance()
+    return count
+
+
+def _take_up(notifications: Sequence[Notification], now: datetime) -> None:
+    for notification in notifications:
+        notification.state = NotificationState.PENDING
+        notification.deliveries = 0
+        notification.due_at = now
+        notification.give_up_at = now + GIVE_UP_AFTER
+        notification.delivered_at = None

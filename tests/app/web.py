@@ -1,0 +1,55 @@
+"""The web process of the Procfile, started for real on a port of its own."""
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.config import Config
+from tests.processes import PATIENCE_SECONDS, ROOT, environment, wait_until
+
+#: Below the ports that systems give to outgoing connections, so that none takes ours away
+#: between the choice and the use of it.
+PORTS = range(20_000, 30_000)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on; two that choose at once hardly choose the same."""
+    while True:
+        with socket.socket() as probe:
+            port = random.choice(PORTS)
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return port
+
+
+@contextmanager
+def running_web(config: Config, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve the API with one process at `config.port` until the block ends."""
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:app.serving"]
+    variables = environment(config, WEB_CONCURRENCY="1")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "app:create_app()"], cwd=ROOT, env=variables, stdout=output, stderr=output
+        )
+    try:
+        wait_until(lambda: _listens(config.port), "the web process")
+        yield process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,37 @@
+"""The back end that the notifications go to; it can be told not to listen for a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from typing import Any
+
+from sandbox.receiver import WebhookReceiver
+
+UNAVAILABLE = 503
+
+
+class Hearer(WebhookReceiver):
+    """Keeps, for each job, the ids and types of what it was told, in order."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__(secret)
+        self._deaf_until = 0.0
+        self._told = threading.Lock()
+        self.told: dict[str, dict[str, str]] = defaultdict(dict)
+
+    def be_deaf(self, seconds: float) -> None:
+        """Take nothing for a while."""
+        self._deaf_until = time.monotonic() + seconds
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        """Take one delivery, or not."""
+        if time.monotonic() < self._deaf_until:
+            return UNAVAILABLE
+        status = super().take(headers, body)
+        if status < UNAVAILABLE:
+            event: dict[str, Any] = self.received[headers["webhook-id"]]
+            with self._told:
+                self.told[event["data"].get("jobId", "")][headers["webhook-id"]] = event["type"]
+        return status

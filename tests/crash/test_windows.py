@@ -1,0 +1,215 @@
+"""The crash windows of the platforms: a worker is killed inside each, and one post comes of it.
+
+The numbers are those of the tables in docs/reliability.md. What is in them no crash, but an
+answer of the platform's, is in the tests of the handlers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from app.clock import to_iso, utcnow
+from app.extensions import db
+from app.models import Account, PublishJob, Video
+from app.publishing.create import NewJob, create_jobs
+from app.states import FINAL_STATES, JobState
+from tests.crash.blows import kill_at_work
+from tests.crash.leases import end_leases
+from tests.crash.load import store_film
+from tests.crash.plan import Plan
+from tests.crash.stage import Stage
+from tests.processes import wait_until
+from tests.workers.conftest import connect
+from workers.pipeline import LOST_RUNS_MAX
+
+OPENING = {
+    "TIKTOK": "tiktok.init",
+    "INSTAGRAM": "instagram.container",
+    "YOUTUBE": "youtube.session",
+}
+READING = {
+    "TIKTOK": "tiktok.status",
+    "INSTAGRAM": "instagram.container_status",
+    "YOUTUBE": "youtube.status_query",
+}
+BEFORE: dict[str, Any] = {"kind": "slow", "seconds": 20}
+AMID: dict[str, Any] = {"kind": "slow", "bytes_per_second": 2_000_000}
+#: More than the connection's buffers hold, so that some of it is never sent by who dies.
+LARGE_BYTES = 12_000_000
+#: A wake-up that died with its worker is made good by a sweep, on a machine that may be busy.
+REACH_SECONDS = 150.0
+AFTER: dict[str, Any] = {"kind": "hang", "seconds": 20, "after_work": True}
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where the worker dies: in a call of the platform's, or about to commit a write.
+
+    `opened` is how many uploads are opened and answered. `follows` is the call that the next worker
+    begins with: a read, unless nothing can have come of what was cut off.
+    """
+
+    id: str
+    at: str
+    fault: dict[str, Any] = field(default_factory=dict)
+    opened: int = 1
+    follows: str = "read"
+    is_resumed: bool = False
+
+    @property
+    def platform(self) -> str:
+        """The platform whose window it is."""
+        return self.id.partition("-")[0].upper()
+
+    @property
+    def next_call(self) -> str:
+        """The sandbox's name of the call that follows."""
+        if self.follows == "read":
+            return READING[self.platform]
+        return f"{self.platform.lower()}.{self.follows}"
+
+
+WINDOWS = [
+    Window("tiktok-1-before-init", "creator_info", BEFORE, follows="creator_info"),
+    Window("tiktok-2-init-not-answered", "init", AFTER, follows="creator_info"),
+    Window("tiktok-2-init-answered-not-stored", "write of open", opened=2, follows="creator_info"),
+    Window("tiktok-3-amid-the-bytes", "upload", AMID, is_resumed=True),
+    Window("tiktok-4-last-chunk-not-answered", "upload", AFTER),
+    Window("tiktok-4-last-chunk-answered-not-stored", "write of told"),
+    Window("tiktok-6-while-polling", "status", BEFORE),
+    Window("tiktok-7-complete-not-stored", "write of completed"),
+    Window("instagram-1-container-not-answered", "container", AFTER, follows="quota"),
+    Window("instagram-2-amid-the-bytes", "upload", AMID, is_resumed=True),
+    Window("instagram-2-bytes-not-answered", "upload", AFTER),
+    Window("instagram-3-before-the-commit", "write of commit"),
+    Window("instagram-4-publish-not-answered", "publish", AFTER),
+    Window("instagram-6-id-answered-not-stored", "write of told"),
+    Window("instagram-6-live-not-recorded", "write of completed", follows="media"),
+    Window("youtube-1-session-not-answered", "session", AFTER, follows="session"),
+    Window("youtube-2-amid-the-bytes", "upload", AMID, is_resumed=True),
+    Window("youtube-3-last-bytes-not-answered", "upload", AFTER),
+    Window("youtube-4-id-answered-not-stored", "write of told"),
+    Window("youtube-4-live-not-recorded", "write of completed", follows="videos"),
+]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One worker process and a scheduler, on PostgreSQL."""
+    plan = Plan(3, (), "postgresql", trees=1, concurrency=1, schedulers=1, webs=0)
+    with Stage(tmp_path_factory.mktemp("windows"), plan) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def film(stage: Stage) -> Video:
+    """A video in the store."""
+    return store_film(stage)
+
+
+@pytest.fixture(scope="module")
+def large_film(stage: Stage) -> Video:
+    """A larger one."""
+    return store_film(stage, LARGE_BYTES)
+
+
+def order(window: Window, account: Account, video: Video) -> PublishJob:
+    """Accept a post."""
+    new = NewJob(
+        user_id=account.user_id,
+        account_id=account.id,
+        video_id=video.id,
+        platform=window.platform,
+        caption=window.id,
+        privacy_level="public",
+        priority=5,
+        due_at=utcnow(),
+    )
+    [job] = create_jobs([new], utcnow())
+    return job
+
+
+def reach(window: Window, stage: Stage) -> None:
+    """Return when the worker is in the window."""
+    gates, faults = stage.gates, stage.sandbox.world.faults
+    assert gates is not None
+    if not window.fault:
+        assert gates.is_reached(window.platform, window.at.removeprefix("write of "), REACH_SECONDS)
+        return
+    call = f"{window.platform.lower()}.{window.at}"
+    wait_until(lambda: not faults.active(), f"{call} to be called", REACH_SECONDS)
+    # The work of the call is done, or some of its bytes are there.
+    time.sleep(0.5)
+
+
+def ended(job_id: str) -> PublishJob:
+    """Wait for a job's end."""
+
+    def look() -> PublishJob | None:
+        found = db.session.get_one(PublishJob, job_id, populate_existing=True)
+        db.session.commit()
+        return found if found.state in FINAL_STATES else None
+
+    return wait_until(look, f"the end of {job_id}")
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.id)
+def test_worker_killed_in_the_window_publishes_once(
+    window: Window, stage: Stage, film: Video, large_film: Video
+) -> None:
+    stage.platforms.reset()
+    if window.fault:
+        call = f"{window.platform.lower()}.{window.at}"
+        stage.platforms.fault(window.platform, call=call, **window.fault)
+    account = connect(stage.platforms, window.platform)
+    job_id = order(window, account, large_film if window.is_resumed else film).id
+    reach(window, stage)
+    dead = kill_at_work(stage.workers)
+    killed_at = to_iso(utcnow())
+    assert [*dead] == [job_id]
+    end_leases(dead)
+    job = ended(job_id)
+    assert (job.state, job.attempts_made) == (JobState.COMPLETED, 1)
+    [post] = stage.platforms.posts()
+    assert window.id in (post["caption"], post["title"])
+    mine = account.platform_user_id
+    calls = [entry for entry in stage.platforms.journal() if entry.get("account") == mine]
+    calls = [entry for entry in calls if entry["event"] == "call"]
+    opened = [entry for entry in calls if entry["call"] == OPENING[window.platform]]
+    assert sum(entry["status"] is not None for entry in opened) == window.opened
+    # In the order in which they began: what was cut off is only noted when it breaks.
+    began = sorted(calls, key=lambda entry: str(entry["time"]))
+    following = next(entry["call"] for entry in began if entry["time"] > killed_at)
+    assert following == window.next_call
+    if window.is_resumed:
+        uploads = [entry for entry in calls if entry["call"].endswith(".upload")]
+        assert len(uploads) > 1 and 0 < uploads[0]["bytes"] < post["size_bytes"]
+        assert sum(entry["bytes"] for entry in uploads) == post["size_bytes"]
+
+
+@pytest.mark.timeout(480)
+def test_job_that_kills_its_worker_is_stopped_and_takes_no_other_with_it(
+    stage: Stage, film: Video
+) -> None:
+    """As a video would that breaks the program reading it: by memory, or a fault in a library."""
+    stage.platforms.reset()
+    window = Window("tiktok-poison", "write of token")
+    poisoned = order(window, connect(stage.platforms, "TIKTOK"), film).id
+    good = Window("youtube-neighbour", "")
+    neighbour = order(good, connect(stage.platforms, "YOUTUBE"), film).id
+    for _ in range(LOST_RUNS_MAX + 1):
+        reach(window, stage)
+        dead = kill_at_work(stage.workers)
+        assert poisoned in dead
+        end_leases(dead)
+    stopped = ended(poisoned)
+    assert (stopped.state, stopped.error_code) == (JobState.FAILED, "worker_lost")
+    assert (stopped.attempts_made, stopped.lost_runs) == (1, LOST_RUNS_MAX + 1)
+    done = ended(neighbour)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    assert len(stage.platforms.posts()) == 1

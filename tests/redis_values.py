@@ -1,0 +1,46 @@
+"""All that Redis holds, in the clear: what RQ compresses is unpacked."""
+
+from __future__ import annotations
+
+import pickletools
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from redis import Redis
+
+_READERS: Mapping[bytes, Callable[[Redis, bytes], Any]] = {
+    b"none": lambda redis, key: [],  # it ended between the two looks
+    b"string": lambda redis, key: [redis.get(key)],
+    b"hash": lambda redis, key: [part for pair in redis.hgetall(key).items() for part in pair],
+    b"list": lambda redis, key: redis.lrange(key, 0, -1),
+    b"set": lambda redis, key: redis.smembers(key),
+    b"zset": lambda redis, key: redis.zrange(key, 0, -1),
+    b"stream": lambda redis, key: [
+        part for _, fields in redis.xrange(key) for pair in fields.items() for part in pair
+    ],
+}
+
+
+def values(redis: Redis) -> Iterator[bytes]:
+    """Give every key, field and value; of a compressed one what is in it as well."""
+    for key in redis.scan_iter():
+        yield key
+        for value in _READERS[redis.type(key)](redis, key):
+            if value is None:
+                continue  # it ended between the two looks
+            yield value
+            try:
+                yield zlib.decompress(value)
+            except zlib.error:
+                pass
+
+
+def is_pickled(value: bytes) -> bool:
+    """Tell whether a value is a pickle of the kind that Python writes by itself."""
+    if value[:1] != b"\x80":
+        return False
+    try:
+        return any(step.name == "STOP" for step, _, _ in pickletools.genops(value))
+    except ValueError:
+        return False

@@ -1,0 +1,145 @@
+"""What restarts must not cost: neither what a platform has just said, nor an upload, nor a try."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import undefer
+
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.models import Account, PublishJob, TimelineEntry, Video
+from app.states import JobState
+from tests.conftest import migrate_database
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.processes import Process, wait_until
+from tests.services import PostgresServer
+from tests.workers.conftest import connect
+from tests.workers.test_worker import MB, big_film, bytes_received, end_lease, ended, row
+
+pytestmark = pytest.mark.usefixtures("context")
+AWAY_SECONDS = 3.0
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL that may be stopped: the session's other tests do not share it."""
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database_url(own_postgres: PostgresServer, base_config: Config) -> str:
+    """An empty migrated database on it."""
+    url = own_postgres.create_database(f"restarts{time.monotonic_ns()}")
+    url = url.replace("postgresql://", "postgresql+psycopg://")
+    migrate_database(replace(base_config, database_url=url))
+    return url
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Settings for one worker process, so that it is known which one has the job."""
+    return replace(config, worker_concurrency=1)
+
+
+@pytest.fixture
+def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
+    """A running worker, and a scheduler that wakes it for each poll."""
+    with Process("workers.scheduler", config, tmp_path / "scheduler.log"):
+        with Process("workers.worker", config, tmp_path / "worker.log") as process:
+            yield process
+
+
+def checkpoint(job: PublishJob) -> dict[str, object]:
+    """Read what is remembered of a job's upload."""
+    whole = [undefer(PublishJob.checkpoint)]
+    found = db.session.get_one(PublishJob, job.id, options=whole, populate_existing=True)
+    db.session.commit()
+    return found.checkpoint or {}
+
+
+def outcomes_of(job: PublishJob) -> list[str | None]:
+    """Return how the entries of a job's timeline ended."""
+    return [entry.outcome for entry in db.session.query(TimelineEntry).filter_by(job_id=job.id)]
+
+
+def test_post_id_that_arrives_while_the_worker_stops_is_kept(
+    platforms: Platforms, stored_film: Video, worker: Process
+) -> None:
+    """Instagram tells the id once, in the answer to the publish; a list can only guess at it."""
+    platforms.fault("INSTAGRAM", "slow", call="instagram.publish", seconds=3)
+    job = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=stored_film)
+    wait_until(lambda: row(job.id).is_committed, "the publish")
+    assert worker.terminate() == 0
+    [post] = platforms.posts()
+    assert checkpoint(job)["media_id"] == post["id"]
+    worker.start()
+    assert ended(job).state is JobState.COMPLETED
+
+
+def test_upload_opened_while_the_worker_stops_is_kept(
+    platforms: Platforms, stored_film: Video, worker: Process
+) -> None:
+    """Each session that YouTube opens is one of the day's uploads, used or not."""
+    platforms.fault("YOUTUBE", "slow", call="youtube.session", seconds=3)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    wait_until(lambda: row(job.id).step == "upload", "the session's request")
+    assert worker.terminate() == 0
+    assert checkpoint(job)["session_uri"]
+    worker.start()
+    done = ended(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    assert len(platforms.journal("youtube.session")) == 1
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_upload_goes_on_while_the_database_restarts(
+    mode: str,
+    app: Flask,
+    own_postgres: PostgresServer,
+    platforms: Platforms,
+    film: Path,
+    worker: Process,
+) -> None:
+    video = big_film(app, film, 60 * MB)
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=2 * MB, times=2)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
+    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    own_postgres.stop(mode)
+    time.sleep(AWAY_SECONDS)
+    own_postgres.start()
+    done = ended(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    assert "lost" not in outcomes_of(job)
+    assert bytes_received(platforms, "youtube.upload") == 60 * MB
+
+
+def test_killed_refresh_costs_the_account_no_attempt(
+    app: Flask, platforms: Platforms, stored_film: Video, worker: Process
+) -> None:
+    """The turn of a dead worker ends later than its lease; whoever waits for it only waits."""
+    account = connect(platforms, "TIKTOK")
+    account.expires_at = utcnow() + timedelta(minutes=1)
+    db.session.merge(account)
+    db.session.commit()
+    platforms.fault("TIKTOK", "hang", call="tiktok.token", seconds=60)
+    job = make_job("TIKTOK", account=account, video=stored_film)
+    wait_until(lambda: platforms.active_faults() == [], "the refresh")
+    worker.kill()
+    worker.start()
+    end_lease(job)
+    wait_until(lambda: row(job.id).error_code == "token_refresh_busy", "a run that waits")
+    db.session.get_one(Account, account.id, populate_existing=True).refreshing_until = None
+    db.session.commit()
+    done = ended(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)

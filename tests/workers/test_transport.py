@@ -1,0 +1,112 @@
+"""Sending: bodies in pieces, cancellations noticed, and an end to whoever trickles."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from app.connections import Limit
+from tests.hosts import Host, answering, host
+from tests.workers.test_read_ahead import Pieces
+from workers.errors import AnswerLost, NetworkFailure, Transient
+from workers.read_ahead import ReadAhead
+from workers.transport import Body, call
+
+LIMIT_SECONDS = 30
+
+
+class Stopped(Exception):
+    """What a run raises that may not go on."""
+
+
+def trickling(host: Host, connection: socket.socket) -> None:
+    host.head_of(connection)
+    host.trickle(connection, b"HTTP/1.1 200 OK\r\nX-Endless: ")
+
+
+@pytest.mark.parametrize(("acts", "error"), [(False, NetworkFailure), (True, AnswerLost)])
+def test_answer_that_trickles_is_a_lost_one(acts: bool, error: type[Exception]) -> None:
+    with host(trickling) as server, pytest.raises(error), Limit(0.3):
+        call("POST", server.url, acts=acts, json={})
+
+
+def test_body_is_sent_whole_with_its_length() -> None:
+    received = bytearray()
+
+    def take(host: Host, connection: socket.socket) -> None:
+        head, _, early = host.head_of(connection).partition(b"\r\n\r\n")
+        assert b"content-length: 80" in head.lower() and b"chunked" not in head.lower()
+        received.extend(early)
+        while len(received) < 80:
+            received.extend(connection.recv(1000))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    counts: list[int] = []
+    with host(take) as server:
+        body = Body(ReadAhead(Pieces(20)), 80, counts.append)
+        assert call("PUT", server.url, data=body).status == 200
+    assert bytes(received) == b"".join(b"%04d" % number for number in range(1, 21))
+    assert counts[-1] == 80 and counts == sorted(counts)
+
+
+def test_body_that_ends_early_is_no_body() -> None:
+    with host(answering) as server, pytest.raises(Transient, match="source_ended_early"):
+        call("PUT", server.url, data=Body(ReadAhead(Pieces(2)), 9, lambda count: None))
+
+
+def test_cancellation_is_noticed_while_the_store_is_silent() -> None:
+    inner = Pieces(9)
+    inner.may_go_on.clear()
+    stream = ReadAhead(inner)
+
+    def stop(count: int) -> None:
+        raise Stopped
+
+    with host(answering) as server, pytest.raises(Stopped):
+        call("PUT", server.url, data=Body(stream, 36, stop))
+    stream.close()
+    inner.may_go_on.set()
+    assert inner.is_closed.wait(LIMIT_SECONDS)
+
+
+def test_connection_is_kept_for_every_thread_of_the_process() -> None:
+    with host(answering) as server:
+        for _ in range(3):
+            thread = threading.Thread(target=call, args=("GET", server.url))
+            thread.start()
+            thread.join()
+        assert (len(server.requests), len(server.connections)) == (3, 1)
+
+
+def test_no_cookie_is_sent_back() -> None:
+    def give(host: Host, connection: socket.socket) -> None:
+        while host.head_of(connection):
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nSet-Cookie: account=1\r\nContent-Length: 0\r\n\r\n"
+            )
+
+    with host(give) as server:
+        call("GET", server.url)
+        call("GET", server.url)
+    assert all(b"cookie" not in head.lower() for head in server.requests)
+
+
+def test_login_in_an_address_is_sent_as_a_header() -> None:
+    with host(answering) as server:
+        call("GET", server.url.replace("//", "//me:a%40b@"), params={"q": "a b"})
+    [head] = server.requests
+    assert b"authorization: Basic bWU6YUBi" in head or b"Authorization: Basic bWU6YUBi" in head
+    assert head.startswith(b"GET /?q=a+b HTTP/1.1")
+
+
+def test_form_and_json_are_described() -> None:
+    with host(answering) as server:
+        call("POST", server.url, data={"a": "1 2"})
+        call("POST", server.url, json={"a": 1})
+    form, document = (head.lower() for head in server.requests)
+    assert b"content-type: application/x-www-form-urlencoded" in form
+    assert b"content-length: 5" in form
+    assert b"content-type: application/json" in document
+    assert b"content-length: 8" in document

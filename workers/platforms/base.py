@@ -27,10 +27,9 @@ UploadT = TypeVar("UploadT", bound="Upload")
 
 @dataclass(frozen=True)
 class Api:
-    """Where a platform's API lives and who we are to it; from the settings.
+    """Where a platform's API lives and who we are to it; what a platform lacks stays empty.
 
-    `url` has no trailing slash. Fields a platform does not have stay empty. `fetches`: whether it
-    may fetch videos by a signed link, where the store has public ones, instead of being sent them.
+    `fetches`: whether it may fetch videos by a signed link, where the store has public ones.
     """
 
     url: str

@@ -50,8 +50,8 @@ class Host:
                 return
             self.connections.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,))
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)  # to be joined: only what was started can be
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.accounts.consents import StateSigner
 from app.api import register_api
 from app.config import Config
 from app.crypto import Cipher, development_key
@@ -37,6 +38,7 @@ def create_base(config: Config) -> Flask:
     )
     keys = config.token_encryption_keys or (development_key(),)
     app.extensions["cipher"] = Cipher(keys)
+    app.extensions["states"] = StateSigner(keys)
     app.extensions["redis"] = connect_redis(config.redis_url)
     app.extensions["storage"] = open_storage(
         StorageSettings(

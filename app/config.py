@@ -33,6 +33,10 @@ class Config:
     r2_secret_access_key: str = field(default="", repr=False)
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
+    #: pages of other origins that may call the API; `*`: all
+    cors_origins: tuple[str, ...] = ("*",)
+    #: where browsers may be sent after a consent
+    connect_return_urls: tuple[str, ...] = ()
     jwt_secret: str = field(default="", repr=False)
     token_encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     admin_username: str = ""
@@ -43,6 +47,14 @@ class Config:
     tiktok_client_key: str = ""
     tiktok_client_secret: str = field(default="", repr=False)
     tiktok_api_url: str = "https://open.tiktokapis.com"
+    tiktok_consent_url: str = "https://www.tiktok.com"
+    facebook_client_id: str = ""
+    facebook_client_secret: str = field(default="", repr=False)
+    facebook_consent_url: str = "https://www.facebook.com"
+    instagram_client_id: str = ""
+    instagram_client_secret: str = field(default="", repr=False)
+    instagram_consent_url: str = "https://www.instagram.com"
+    instagram_token_url: str = "https://api.instagram.com"
     instagram_graph_url: str = "https://graph.facebook.com"
     instagram_login_url: str = "https://graph.instagram.com"
     instagram_graph_version: str = "v26.0"
@@ -51,6 +63,7 @@ class Config:
     youtube_client_secret: str = field(default="", repr=False)
     youtube_api_url: str = "https://www.googleapis.com"
     google_oauth_url: str = "https://oauth2.googleapis.com"
+    google_consent_url: str = "https://accounts.google.com"
     tiktok_poll_seconds: float = 10.0
     instagram_poll_seconds: float = 15.0
     youtube_poll_seconds: float = 30.0

@@ -1,11 +1,25 @@
 """How gunicorn serves the API. Loaded by name: `gunicorn --config python:app.serving`.
 
-Threads, because a request waits for the database, the store or an upload most of its time.
+Threads, because a request waits for the database, the store or an upload most of its time. Who
+listens to a job holds no thread: see `app.live`.
 """
 
+from __future__ import annotations
+
+import resource
+from typing import Any
+
+from flask import Flask
+
+from app.live.hub import Hub
 from app.settings import process_config
 
 _config = process_config()
+_FILES_WANTED = 65_536
+_, _files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+# Every listener is an open file, and the usual 1024 of them are soon used up.
+_files = _FILES_WANTED if _files_max < 0 else min(_FILES_WANTED, _files_max)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _files_max))
 
 bind = f"0.0.0.0:{_config.port}"
 worker_class = "gthread"
@@ -19,3 +33,11 @@ keepalive = 75
 #: gunicorn is steered by signals, and its socket would lie in the home folder.
 control_socket_disable = True
 loglevel = _config.log_level.lower()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Hang up on a process's listeners when it ends: they come back to another one."""
+    app: Flask | None = getattr(worker, "wsgi", None)  # None: it ended before it had one
+    if app is not None:
+        hub: Hub = app.extensions["live"]
+        hub.close()

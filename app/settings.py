@@ -32,6 +32,8 @@ _NUMBERS = {
     "ENCODE_MINUTES": (1, 1440),
     "RENDITION_DAYS": (1, 36500),
 }
+_ORIGIN = re.compile(r"https?://[^\s/?#@,]+", re.IGNORECASE)
+_RETURN_URL = re.compile(r"https?://[^\s?#@,\\]+", re.IGNORECASE)
 _SECRETS_AND_IDS = (
     "R2_BUCKET",
     "R2_ACCESS_KEY_ID",
@@ -40,6 +42,10 @@ _SECRETS_AND_IDS = (
     "ADMIN_PASSWORD",
     "TIKTOK_CLIENT_KEY",
     "TIKTOK_CLIENT_SECRET",
+    "FACEBOOK_CLIENT_ID",
+    "FACEBOOK_CLIENT_SECRET",
+    "INSTAGRAM_CLIENT_ID",
+    "INSTAGRAM_CLIENT_SECRET",
     "YOUTUBE_CLIENT_ID",
     "YOUTUBE_CLIENT_SECRET",
 )
@@ -47,10 +53,15 @@ _URLS = (
     "R2_ENDPOINT_URL",
     "WEBHOOK_URL",
     "TIKTOK_API_URL",
+    "TIKTOK_CONSENT_URL",
+    "FACEBOOK_CONSENT_URL",
+    "INSTAGRAM_CONSENT_URL",
+    "INSTAGRAM_TOKEN_URL",
     "INSTAGRAM_GRAPH_URL",
     "INSTAGRAM_LOGIN_URL",
     "YOUTUBE_API_URL",
     "GOOGLE_OAUTH_URL",
+    "GOOGLE_CONSENT_URL",
 )
 
 
@@ -73,6 +84,8 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
         port=port,
         web_concurrency=env.number("WEB_CONCURRENCY", 2, int, (1, 64)),
         jwt_secret=_jwt_secret(env),
+        cors_origins=_cors_origins(env),
+        connect_return_urls=_return_urls(env),
         video_dir=Path(env.text("VIDEO_DIR") or VAR_DIR / "videos"),
         api_keys=env.several("API_KEYS"),
         token_encryption_keys=_encryption_keys(env),
@@ -125,6 +138,8 @@ def _check_groups(env: Environment) -> None:
     env.together("ADMIN_USERNAME", "ADMIN_PASSWORD")
     env.together("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET")
     env.together("YOUTUBE_CLIENT_ID", "YOUTUBE_CLIENT_SECRET")
+    env.together("FACEBOOK_CLIENT_ID", "FACEBOOK_CLIENT_SECRET")
+    env.together("INSTAGRAM_CLIENT_ID", "INSTAGRAM_CLIENT_SECRET")
     env.together("WEBHOOK_URL", "WEBHOOK_SECRET")
     if env.text("DATABASE_URL") and not env.text("TOKEN_ENCRYPTION_KEYS"):
         env.fault("TOKEN_ENCRYPTION_KEYS", "is required as soon as DATABASE_URL is set")
@@ -170,6 +185,23 @@ def _jwt_secret(env: Environment) -> str:
     if value and len(value.encode()) < JWT_SECRET_MIN_BYTES:
         env.fault("JWT_SECRET", f"has at least {JWT_SECRET_MIN_BYTES} characters")
     return value
+
+
+def _cors_origins(env: Environment) -> tuple[str, ...]:
+    origins = env.several("CORS_ORIGINS") or Config.cors_origins
+    for origin in origins:
+        # RFC 6454 §6.1: a scheme and a host, and nothing behind them.
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            env.fault("CORS_ORIGINS", f"{origin!r} is not an origin such as https://app.example")
+    return tuple(origin.lower() for origin in origins)
+
+
+def _return_urls(env: Environment) -> tuple[str, ...]:
+    urls = env.several("CONNECT_RETURN_URLS")
+    for url in urls:
+        if not is_url(url, ("http", "https")) or not _RETURN_URL.fullmatch(url):
+            env.fault("CONNECT_RETURN_URLS", f"{url!r} is not a URL without a query")
+    return urls
 
 
 def _sentry_dsn(env: Environment) -> str:

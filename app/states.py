@@ -93,6 +93,21 @@ class NotificationState(str, Enum):
     DEAD = "dead"
 
 
+class ConsentState(str, Enum):
+    """Where a user's consent on a platform's page is."""
+
+    #: the user was sent to the platform's page
+    ASKED = "asked"
+    #: the user agreed; a worker has to exchange the platform's code for tokens
+    GRANTED = "granted"
+    #: a worker is exchanging it
+    EXCHANGING = "exchanging"
+    #: the account is connected
+    CONNECTED = "connected"
+    #: the user refused, or the exchange failed
+    FAILED = "failed"
+
+
 def shown_state(state: JobState, due_at: datetime | None, now: datetime) -> JobState:
     """Return the state of the contract for a row's stored state and due time."""
     if state is JobState.WAITING and due_at is not None and due_at > now:

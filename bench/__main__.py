@@ -39,6 +39,7 @@ FAMILIES = (
     "claims",
     "isolation",
     "quality",
+    "listeners",
 )
 
 

@@ -4,6 +4,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
+from sandbox.consent import blueprint as consent_blueprint
 from sandbox.control import blueprint as control_blueprint
 from sandbox.core.world import World
 from sandbox.pages import blueprint as pages_blueprint
@@ -21,6 +22,7 @@ def create_app(world: World) -> Flask:
     app.extensions["sandbox"] = world
     for platform in PLATFORMS.values():
         app.register_blueprint(platform.api.blueprint)
+    app.register_blueprint(consent_blueprint)
     app.register_blueprint(control_blueprint)
     app.register_blueprint(pages_blueprint)
     app.before_request(refuse_redirects)

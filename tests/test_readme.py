@@ -54,15 +54,18 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def test_api_by_curl_publishes_a_post(running: Running, tmp_path: Path) -> None:
     """One stack for all of it, since starting one takes its time."""
     [section] = re.findall(r"## The API by curl\n.*?```sh\n(.*?)```", README, re.DOTALL)
+    [consent] = re.findall(r"### Connecting accounts\n.*?```sh\n(.*?)```", README, re.DOTALL)
     make_film(running.var_dir / "demo" / "film-0.mp4", seconds=4, hue=0)
     addresses = [running.address("API"), running.address("Platforms")]
-    script = section.replace("http://127.0.0.1:8000", addresses[0])
+    script = f"{section}\necho\n{consent}".replace("http://127.0.0.1:8000", addresses[0])
     script = script.replace("http://127.0.0.1:9000", addresses[1])
     done = _run("bash", "-euo", "pipefail", "-c", script, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    status = json.loads(done.stdout.strip().splitlines()[-1])
+    *_, told, asked = (line for line in done.stdout.splitlines() if line.strip())
+    status = json.loads(told)
     assert status["state"] == "completed"
     assert status["result"]["url"].startswith("https://www.youtube.com/watch?v=")
+    assert json.loads(asked)["url"].startswith(f"{addresses[1]}/tiktok/v2/auth/authorize/?")
 
     second = _run(*RUN, str(running.var_dir), folder=ROOT)
     assert second.returncode == 1

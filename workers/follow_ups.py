@@ -24,7 +24,7 @@ from workers.contexts import reading_context
 from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.lease import stop_requested
-from workers.platforms.base import Published
+from workers.platforms.answers import Published
 
 logger = logging.getLogger(__name__)
 #: How long after publishing it is still worth asking, and how the questions spread out.

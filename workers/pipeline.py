@@ -36,7 +36,7 @@ from workers.fitting import Converting
 from workers.handlers import load_handler
 from workers.kept_runs import keep_completed, keep_failed
 from workers.lease import LeaseKeeper, Stopping, stop_requested
-from workers.platforms.base import Processing
+from workers.platforms.answers import Processing
 from workers.retry import Action, Backoff, Decision, Situation, decide
 from workers.standing import closing_of, take_in
 from workers.steps import Result, UploadNeeded, publish_once

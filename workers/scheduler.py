@@ -28,6 +28,7 @@ from app.settings import process_config
 from app.storage.errors import StorageError
 from workers.bell import Bell
 from workers.leadership import RENEW_SECONDS, Leadership
+from workers.periodic import queue_periodic
 from workers.retention import prune
 from workers.sweeper import Sweeper
 
@@ -132,6 +133,7 @@ class SchedulerProcess:
             # At different moments in different processes and hours, so that nothing is in step.
             self._leads.wait()
             self._chore("sweep", self._sweeper.sweep)
+            self._chore("periodic", queue_periodic)
             if time.monotonic() >= prune_at:
                 self._chore("prune", prune)
                 prune_at = time.monotonic() + PRUNE_SECONDS

@@ -18,15 +18,8 @@ from workers.errors import AccountRefused, TokenExpired, VideoRefused
 from workers.fitting import Converting, begun_file, fit_file, known_file, still_converting
 from workers.journal import RunJournal
 from workers.lease import LeaseKeeper
-from workers.platforms.base import (
-    Access,
-    Context,
-    Handler,
-    Incomplete,
-    Processing,
-    Published,
-    Ready,
-)
+from workers.platforms.answers import Incomplete, Processing, Published, Ready
+from workers.platforms.base import Access, Context, Handler
 from workers.source import SourceFile
 from workers.videos import checked_video
 

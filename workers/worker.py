@@ -10,7 +10,17 @@ from app.extensions import db
 from app.ids import new_id
 from app.queues import ENCODE_QUEUE, MAINTENANCE_QUEUE, PUBLISH_QUEUES, RunQueue, connect_redis
 from app.settings import process_config
-from workers import at_risk, follow_ups, notify, pipeline, presence, renewals
+from workers import (
+    at_risk,
+    connections,
+    counts,
+    follow_ups,
+    notify,
+    pipeline,
+    presence,
+    renewals,
+    tallies,
+)
 from workers.engine.orders import Call
 from workers.engine.slots import Slots
 from workers.engine.waits import POLL_LANE
@@ -26,6 +36,9 @@ PRELOADED = (
     at_risk,
     renewals,
     encode,
+    counts,
+    tallies,
+    connections,
     presence,
     tiktok,
     instagram,

@@ -7,8 +7,11 @@ from flask_swagger_ui import get_swaggerui_blueprint
 
 from app.api import (
     accounts,
+    consents,
+    events,
     health,
     media,
+    metrics,
     notifications,
     platforms,
     posts,
@@ -27,13 +30,16 @@ from app.ids import is_id
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     publish.blueprint,
+    events.blueprint,
     steering.blueprint,
     videos.blueprint,
     accounts.blueprint,
+    consents.blueprint,
     posts.blueprint,
     platforms.blueprint,
     notifications.blueprint,
     health.blueprint,
+    metrics.blueprint,
     media.blueprint,
 )
 DOCS_URL = "/api/docs"
@@ -54,6 +60,7 @@ def register_api(app: Flask) -> None:
     pages = get_swaggerui_blueprint(DOCS_URL, DESCRIPTION_URL, config={"app_name": "API"})
     app.register_blueprint(pages)
     register_dashboard(app)
+    events.register_events(app)
 
 
 def _refuse_malformed_ids() -> None:

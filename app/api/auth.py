@@ -29,6 +29,16 @@ def open_to_all(view: View) -> View:
     return view
 
 
+def token_in_query(view: View) -> View:
+    """Mark a view that also takes a JWT as `access_token` in the query (RFC 6750 §2.3).
+
+    For a browser's `EventSource`, which sends no headers. Never a service key: addresses get
+    into logs, and a JWT soon ends.
+    """
+    view.takes_token_in_query = True  # type: ignore[attr-defined]
+    return view
+
+
 def for_services(view: View) -> View:
     """Mark a view that needs a service key, and is about no user."""
     view.is_for_services = True  # type: ignore[attr-defined]
@@ -36,7 +46,7 @@ def for_services(view: View) -> View:
 
 
 def register_auth(app: Flask) -> None:
-    """Check the caller of every request under `/api` before its view runs."""
+    """Check the caller of every request that needs one before its view runs."""
     app.before_request(_check_caller)
 
 
@@ -48,24 +58,37 @@ def current_user() -> str:
 
 
 def _check_caller() -> None:
-    if not request.path.startswith("/api/") or request.endpoint is None:
-        return
-    if request.method == "OPTIONS":  # a browser asks whether it may, and sends no token yet
+    if request.endpoint is None:
         return
     view = current_app.view_functions[request.endpoint]
     if getattr(view, "is_for_services", False):
         _check_service()
-    elif not getattr(view, "is_open_to_all", False) and request.blueprint not in DOCS_BLUEPRINTS:
-        _find_user()
+    elif _needs_user(view):
+        _find_user(view)
+
+
+def _needs_user(view: Callable[..., Any]) -> bool:
+    if not request.path.startswith("/api/"):
+        return False
+    if request.method == "OPTIONS":  # a browser asks whether it may, and sends no token yet
+        return False
+    is_open = getattr(view, "is_open_to_all", False)
+    return not is_open and request.blueprint not in DOCS_BLUEPRINTS
 
 
 def _check_service() -> None:
+    if request.method == "OPTIONS":
+        return
     if not _is_service_key(current_app.config["SETTINGS"], _bearer()):
         raise Unauthorized("Only a service key opens this")
 
 
-def _find_user() -> None:
+def _find_user(view: Callable[..., Any]) -> None:
     settings = current_app.config["SETTINGS"]
+    given = request.args.get("access_token", "")
+    if given and getattr(view, "takes_token_in_query", False):
+        g.user_id = _user_of_token(settings, given)
+        return
     credentials = _bearer()
     if _is_service_key(settings, credentials):
         g.user_id = _checked_user(request.headers.get("X-User-Id", ""))

@@ -8,6 +8,7 @@ from flask import Response, json
 from marshmallow import fields
 
 from app.api.blueprint import Blueprint
+from app.api.description import ProblemSchema
 from app.api.errors import Unavailable, problem
 from app.queries.health import check_parts
 from app.schemas.base import BaseSchema
@@ -36,6 +37,12 @@ class ReadinessSchema(BaseSchema):
     checks = fields.List(fields.Nested(CheckSchema))
 
 
+class NotReadySchema(ProblemSchema):
+    """What is missing, as an error, with all parts of the service."""
+
+    checks = fields.List(fields.Nested(CheckSchema))
+
+
 @blueprint.route("/healthz", methods=["GET"])
 @blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
@@ -47,7 +54,7 @@ def healthz() -> dict[str, str]:
 @blueprint.route("/readyz", methods=["GET"])
 @blueprint.doc(security=[])
 @blueprint.response(200, ReadinessSchema)
-@blueprint.alt_response(503, schema=ReadinessSchema, content_type="application/problem+json")
+@blueprint.alt_response(503, schema=NotReadySchema, content_type="application/problem+json")
 def readyz() -> Any:
     """Tell whether posts can go out: database, Redis, workers of each platform, scheduler"""
     checks = check_parts()

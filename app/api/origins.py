@@ -1,17 +1,18 @@
 """Pages of other origins: browsers may call the API with the token that a back end gave them.
 
 Nothing under `/api` looks at cookies, so that a page can do nothing here in its visitor's name:
-it needs a token or a signed link, and with one of those its origin does not matter.
+it needs a token or a signed link, and with one of those its origin does not matter. So all origins
+may, unless `CORS_ORIGINS` names some.
 """
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 
-_ALLOWED = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Location, Retry-After",
-}
+from app.config import Config
+
+ANY = "*"
+_ALLOWED = {"Access-Control-Expose-Headers": "Location, Retry-After"}
 #: What a browser asks before it sends anything; the request it asks for is checked when it comes.
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
@@ -26,7 +27,14 @@ def register_origins(app: Flask) -> None:
 
 
 def _allow_origins(answer: Response) -> Response:
-    if request.path.startswith("/api/"):
+    if not request.path.startswith("/api/"):
+        return answer
+    config: Config = current_app.config["SETTINGS"]
+    origin = ANY if ANY in config.cors_origins else request.headers.get("Origin", "")
+    if origin != ANY:
+        answer.vary.add("Origin")  # what is kept for one origin is not for another
+    if origin == ANY or origin.lower() in config.cors_origins:
+        answer.headers["Access-Control-Allow-Origin"] = origin
         answer.headers.update(_ALLOWED)
         if request.method == "OPTIONS":
             answer.headers.update(_PREFLIGHT)

@@ -21,6 +21,7 @@ from app.states import JobState, Step, shown_state
 # Conditions of partial indexes, and of the queries that are to use them: SQLite takes such an
 # index only where the query has its condition word for word.
 OPEN = text("state IN ('waiting', 'active')")
+ACTIVE = text("state = 'active'")
 #: the platform has every byte of it: it is only asked about
 AT_PLATFORM = text("state IN ('waiting', 'active') AND is_at_platform")
 #: yet to be begun or gone on with, and in nobody's hands
@@ -46,6 +47,7 @@ class PublishJob(Base):
         _partial("ix_publish_jobs_due", "platform", "due_at", where=OPEN),
         # What the scheduler brings to Redis as its time comes near, whatever the platform.
         _partial("ix_publish_jobs_upcoming", "due_at", "id", where=OPEN),
+        _partial("ix_publish_jobs_active", "platform", where=ACTIVE),
         _partial("ix_publish_jobs_at_platform", "platform", "due_at", where=AT_PLATFORM),
         _partial("ix_publish_jobs_lane", "account_id", "priority", "due_at", where=TO_BEGIN),
         _partial("ix_publish_jobs_leased", "platform", "due_at", where=LEASED),

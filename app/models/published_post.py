@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,6 +10,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.clock import utcnow
 from app.ids import new_id
 from app.models.base import Base, UtcDateTime
+
+#: A post has something to count when it has been seen for a while.
+FIRST_COUNT_AFTER = timedelta(minutes=15)
+
+
+def _first_count() -> datetime:
+    return utcnow() + FIRST_COUNT_AFTER
 
 
 class PublishedPost(Base):
@@ -28,6 +35,13 @@ class PublishedPost(Base):
             "follow_up_at",
             postgresql_where=text("follow_up_at IS NOT NULL"),
             sqlite_where=text("follow_up_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_published_posts_count_at",
+            "platform",
+            "count_at",
+            postgresql_where=text("count_at IS NOT NULL"),
+            sqlite_where=text("count_at IS NOT NULL"),
         ),
     )
 
@@ -48,5 +62,9 @@ class PublishedPost(Base):
     likes: Mapped[int | None] = mapped_column(BigInteger)
     comments: Mapped[int | None] = mapped_column(BigInteger)
     shares: Mapped[int | None] = mapped_column(BigInteger)
+    #: when the platform last told these numbers
+    counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: when to ask for them again; None: too old to be asked for
+    count_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=_first_count)
     #: when to ask again for an id, a link or the video's fate; None: nothing more to learn
     follow_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

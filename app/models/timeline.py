@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, UtcDateTime
+
+#: What is counted of the entries: attempts that ended with an error, and uploads.
+FAILED_ATTEMPT = text("kind = 'attempt' AND error_category IS NOT NULL")
+DONE_UPLOAD = text("kind = 'step' AND name = 'upload' AND outcome = 'done'")
 
 
 class TimelineEntry(Base):
@@ -18,7 +22,21 @@ class TimelineEntry(Base):
     """
 
     __tablename__ = "timeline"
-    __table_args__ = (Index("ix_timeline_job_id_id", "job_id", "id"),)
+    __table_args__ = (
+        Index("ix_timeline_job_id_id", "job_id", "id"),
+        Index(
+            "ix_timeline_failed_attempt_ended_at",
+            "ended_at",
+            postgresql_where=FAILED_ATTEMPT,
+            sqlite_where=FAILED_ATTEMPT,
+        ),
+        Index(
+            "ix_timeline_done_upload_ended_at",
+            "ended_at",
+            postgresql_where=DONE_UPLOAD,
+            sqlite_where=DONE_UPLOAD,
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("publish_jobs.id", ondelete="CASCADE"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,6 +45,15 @@ def find_job(user_id: str, job_id: str, *, with_timeline: bool = False) -> JobVi
             return None
         timeline = _timeline(session, job_id) if with_timeline else ()
         return JobView(job, _posts(session, [job]).get(job.id), timeline)
+
+
+def find_jobs(job_ids: Collection[str]) -> list[JobView]:
+    """Return those of the jobs that are there, whoever's they are."""
+    query = select(PublishJob).where(PublishJob.id.in_(job_ids)).options(_WITHOUT_CHECKPOINT)
+    with transaction() as session:
+        jobs = session.scalars(query).all()
+        posts = _posts(session, jobs)
+    return [JobView(job, posts.get(job.id)) for job in jobs]
 
 
 def list_jobs(

@@ -42,6 +42,10 @@ class PostSchema(BaseSchema):
     likes = _count()
     comments = _count()
     shares = _count()
+    counted_at = Moment(
+        allow_none=True,
+        metadata={"description": "When the platform last told these numbers; null: not yet."},
+    )
 
 
 class PostsSchema(PageSchema):

@@ -12,6 +12,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+FAILED_ATTEMPT = "kind = 'attempt' AND error_category IS NOT NULL"
+DONE_UPLOAD = "kind = 'step' AND name = 'upload' AND outcome = 'done'"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -60,6 +63,40 @@ def upgrade() -> None:
             postgresql_where=sa.text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL"),
             sqlite_where=sa.text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL"),
         )
+
+    op.create_table(
+        "consents",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column("login_type", sa.String(length=16), nullable=False),
+        sa.Column("redirect", sa.String(length=2000), nullable=False),
+        sa.Column("verifier", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "asked",
+                "granted",
+                "exchanging",
+                "connected",
+                "failed",
+                name="consentstate",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("account_id", sa.String(length=26), nullable=True),
+        sa.Column("error_code", sa.String(length=100), nullable=True),
+        sa.Column("error_message", sa.String(length=1000), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
+    )
+    with op.batch_alter_table("consents", schema=None) as batch_op:
+        batch_op.create_index("ix_consents_expires_at", ["expires_at"], unique=False)
+        batch_op.create_index("ix_consents_state_expires_at", ["state", "expires_at"], unique=False)
 
     op.create_table(
         "idempotency_keys",
@@ -111,6 +148,22 @@ def upgrade() -> None:
         batch_op.create_index("ix_notifications_state_id", ["state", "id"], unique=False)
         batch_op.create_index("ix_notifications_subject_id_id", ["subject_id", "id"], unique=False)
 
+    op.create_table(
+        "tallies",
+        sa.Column("seconds", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("start_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column(
+            "figures", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("seconds", "start_at", "platform", name=op.f("pk_tallies")),
+    )
+    op.create_table(
+        "tally_marks",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("counted_until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tally_marks")),
+    )
     op.create_table(
         "videos",
         sa.Column("id", sa.String(length=26), nullable=False),
@@ -306,6 +359,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_publish_jobs")),
     )
     with op.batch_alter_table("publish_jobs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_publish_jobs_active",
+            ["platform"],
+            unique=False,
+            postgresql_where=sa.text("state = 'active'"),
+            sqlite_where=sa.text("state = 'active'"),
+        )
         batch_op.create_index("ix_publish_jobs_batch_id", ["batch_id"], unique=False)
         batch_op.create_index(
             "ix_publish_jobs_due",
@@ -370,6 +430,8 @@ def upgrade() -> None:
         sa.Column("likes", sa.BigInteger(), nullable=True),
         sa.Column("comments", sa.BigInteger(), nullable=True),
         sa.Column("shares", sa.BigInteger(), nullable=True),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("count_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("follow_up_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_published_posts_account_id_accounts")
@@ -385,6 +447,13 @@ def upgrade() -> None:
             "ix_published_posts_account_id_published_at",
             ["account_id", "published_at"],
             unique=False,
+        )
+        batch_op.create_index(
+            "ix_published_posts_count_at",
+            ["platform", "count_at"],
+            unique=False,
+            postgresql_where=sa.text("count_at IS NOT NULL"),
+            sqlite_where=sa.text("count_at IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_published_posts_follow_up_at",
@@ -430,6 +499,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_timeline")),
     )
     with op.batch_alter_table("timeline", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_timeline_done_upload_ended_at",
+            ["ended_at"],
+            unique=False,
+            postgresql_where=sa.text(DONE_UPLOAD),
+            sqlite_where=sa.text(DONE_UPLOAD),
+        )
+        batch_op.create_index(
+            "ix_timeline_failed_attempt_ended_at",
+            ["ended_at"],
+            unique=False,
+            postgresql_where=sa.text(FAILED_ATTEMPT),
+            sqlite_where=sa.text(FAILED_ATTEMPT),
+        )
         batch_op.create_index("ix_timeline_job_id_id", ["job_id", "id"], unique=False)
 
     op.create_table(
@@ -511,6 +594,16 @@ def downgrade() -> None:
     op.drop_table("lanes")
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.drop_index("ix_timeline_job_id_id")
+        batch_op.drop_index(
+            "ix_timeline_failed_attempt_ended_at",
+            postgresql_where=sa.text(FAILED_ATTEMPT),
+            sqlite_where=sa.text(FAILED_ATTEMPT),
+        )
+        batch_op.drop_index(
+            "ix_timeline_done_upload_ended_at",
+            postgresql_where=sa.text(DONE_UPLOAD),
+            sqlite_where=sa.text(DONE_UPLOAD),
+        )
 
     op.drop_table("timeline")
     with op.batch_alter_table("published_posts", schema=None) as batch_op:
@@ -523,6 +616,11 @@ def downgrade() -> None:
             "ix_published_posts_follow_up_at",
             postgresql_where=sa.text("follow_up_at IS NOT NULL"),
             sqlite_where=sa.text("follow_up_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_published_posts_count_at",
+            postgresql_where=sa.text("count_at IS NOT NULL"),
+            sqlite_where=sa.text("count_at IS NOT NULL"),
         )
         batch_op.drop_index("ix_published_posts_account_id_published_at")
 
@@ -543,6 +641,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("state IN ('waiting', 'active')"),
         )
         batch_op.drop_index("ix_publish_jobs_batch_id")
+        batch_op.drop_index(
+            "ix_publish_jobs_active",
+            postgresql_where=sa.text("state = 'active'"),
+            sqlite_where=sa.text("state = 'active'"),
+        )
 
     op.drop_table("publish_jobs")
     with op.batch_alter_table("renditions", schema=None) as batch_op:
@@ -560,6 +663,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_videos_r2_key")
 
     op.drop_table("videos")
+    op.drop_table("tally_marks")
+    op.drop_table("tallies")
     with op.batch_alter_table("notifications", schema=None) as batch_op:
         batch_op.drop_index("ix_notifications_subject_id_id")
         batch_op.drop_index(
@@ -573,6 +678,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_idempotency_keys_created_at")
 
     op.drop_table("idempotency_keys")
+    with op.batch_alter_table("consents", schema=None) as batch_op:
+        batch_op.drop_index("ix_consents_state_expires_at")
+        batch_op.drop_index("ix_consents_expires_at")
+
+    op.drop_table("consents")
     with op.batch_alter_table("accounts", schema=None) as batch_op:
         batch_op.drop_index("ix_accounts_state_expires_at")
 

@@ -26,13 +26,8 @@ def connect(
     world: World, kind: AccountKind, options: AccountOptions, scopes: Iterable[str] | None
 ) -> dict[str, Any]:
     """Make an account; return the body of the product's `PUT /api/accounts/{platform}`."""
-    account_id = kind.new_id()
-    seconds = options.token_seconds or kind.token_seconds
-    username = options.username or f"{kind.platform.lower()}_{account_id[-6:].lower()}"
-    options = replace(options, username=username, token_seconds=seconds)
-    granted = frozenset(kind.scopes(options) if scopes is None else scopes)
-    account = Account(account_id, kind.platform, options, granted)
-    world.accounts.add(account)
+    account = make_account(world, kind, options, scopes)
+    seconds = account.options.token_seconds
     issued_at = world.clock.now() - timedelta(seconds=options.token_age_seconds)
     access = world.accounts.issue_access(account, issued_at, seconds, kind.access_prefix)
     refresh = None
@@ -40,6 +35,20 @@ def connect(
         lifetime = options.refresh_token_seconds
         refresh = world.accounts.issue_refresh(account, issued_at, lifetime, kind.refresh_prefix)
     return _connection(account, access, refresh)
+
+
+def make_account(
+    world: World, kind: AccountKind, options: AccountOptions, scopes: Iterable[str] | None
+) -> Account:
+    """Make an account that has no tokens yet; by default with every scope."""
+    account_id = kind.new_id()
+    username = options.username or f"{kind.platform.lower()}_{account_id[-6:].lower()}"
+    seconds = options.token_seconds or kind.token_seconds
+    options = replace(options, username=username, token_seconds=seconds)
+    granted = frozenset(kind.scopes(options) if scopes is None else scopes)
+    account = Account(account_id, kind.platform, options, granted)
+    world.accounts.add(account)
+    return account
 
 
 def _connection(account: Account, access: Token, refresh: Token | None) -> dict[str, Any]:

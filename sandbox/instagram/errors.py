@@ -10,7 +10,13 @@ CONTAINER = ("instagram.container",)
 PUBLISH = ("instagram.publish",)
 MAKING = CONTAINER + PUBLISH
 CONTAINER_STATUS = ("instagram.container_status",)
-ACCOUNT_READS = ("instagram.user", "instagram.pages", "instagram.quota", "instagram.media_list")
+ACCOUNT_READS = (
+    "instagram.user",
+    "instagram.pages",
+    "instagram.permissions",
+    "instagram.quota",
+    "instagram.media_list",
+)
 MEDIA = ("instagram.media", "instagram.insights", "instagram.delete", "instagram.comments")
 ANY = MAKING + CONTAINER_STATUS + ACCOUNT_READS + MEDIA
 OAUTH = ("instagram.token",)

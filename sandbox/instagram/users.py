@@ -6,7 +6,7 @@ from flask import Response
 
 from sandbox.core.accounts import Account
 from sandbox.core.world import current_world
-from sandbox.instagram.accounts import BASIC, KIND
+from sandbox.instagram.accounts import BASIC, FACEBOOK_SCOPES, KIND
 from sandbox.instagram.api import API, answer, authorize, select
 from sandbox.instagram.state import state
 
@@ -42,6 +42,14 @@ def list_pages(version: str) -> Response:
         "instagram_business_account": {"id": account.id},
     }
     return answer(data=[select(page)])
+
+
+@API.call("instagram.permissions", "/graph/<version>/me/permissions", "GET")
+def list_permissions(version: str) -> Response:
+    """Facebook Login: answer what the user allowed."""
+    account = authorize(version, FACEBOOK_SCOPES)
+    granted = [{"permission": name, "status": "granted"} for name in sorted(account.scopes)]
+    return answer(data=granted)
 
 
 def _page_token(account: Account) -> str:

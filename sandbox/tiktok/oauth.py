@@ -3,6 +3,7 @@
 from flask import Response, jsonify, request
 
 from sandbox.core.accounts import Account, Token
+from sandbox.core.consents import spend_code
 from sandbox.core.errors import Refusal
 from sandbox.core.fields import form_fields
 from sandbox.core.world import World, current_world
@@ -11,6 +12,7 @@ from sandbox.tiktok.api import API, authorize, ok
 from sandbox.tiktok.state import count_call
 
 REFRESH_FIELDS = {"client_key", "client_secret", "grant_type", "refresh_token"}
+CODE_FIELDS = {"client_key", "client_secret", "grant_type", "code", "redirect_uri"}
 USER_FIELDS = {
     "open_id": "user.info.basic",
     "union_id": "user.info.basic",
@@ -34,20 +36,30 @@ def _form() -> dict[str, str]:
 
 
 @API.call("tiktok.token", "/tiktok/v2/oauth/token/", "POST")
-def refresh_token() -> Response:
-    """Exchange a refresh token for new tokens; the old refresh token stops working."""
+def give_tokens() -> Response:
+    """Exchange a code or a refresh token for new tokens; what was sent stops working."""
     form = _form()
     grant = form.get("grant_type")
     if not grant:
         raise Refusal("invalid_request", "grant_type is required")
     if grant == "authorization_code":
-        raise Refusal("invalid_grant", "Authorization code is invalid or expired.")
+        return _exchange_code(form)
     if grant != "refresh_token":
         raise Refusal("unsupported_grant_type")
     if not form.get("refresh_token") or set(form) - REFRESH_FIELDS:
         raise Refusal("invalid_request", "refresh_token is required, and nothing unknown")
     world = current_world()
     return _tokens(world, _spend_refresh_token(world, form["refresh_token"]))
+
+
+def _exchange_code(form: dict[str, str]) -> Response:
+    if set(form) != CODE_FIELDS or not form["code"]:
+        raise Refusal("invalid_request", "code and redirect_uri are required, and nothing unknown")
+    world = current_world()
+    account = spend_code(world, "TIKTOK", form["code"], form["redirect_uri"])
+    if account is None:
+        raise Refusal("invalid_grant", "Authorization code is invalid or expired.")
+    return _tokens(world, account)
 
 
 def _spend_refresh_token(world: World, value: str) -> Account:

@@ -1,8 +1,11 @@
 """Google's token endpoint: a refresh gives an access token and no new refresh token."""
 
+from typing import Any
+
 from flask import Response, jsonify, request
 
-from sandbox.core.accounts import Token
+from sandbox.core.accounts import Account, Token
+from sandbox.core.consents import spend_code
 from sandbox.core.errors import Refusal
 from sandbox.core.fields import form_fields
 from sandbox.core.world import current_world
@@ -10,6 +13,7 @@ from sandbox.youtube.accounts import KIND
 from sandbox.youtube.api import API
 
 REFRESH_FIELDS = {"client_id", "client_secret", "grant_type", "refresh_token"}
+CODE_FIELDS = {"client_id", "client_secret", "grant_type", "code", "redirect_uri"}
 
 
 def _form() -> dict[str, str]:
@@ -20,8 +24,8 @@ def _form() -> dict[str, str]:
 
 
 @API.call("youtube.token", "/google/token", "POST")
-def refresh_token() -> Response:
-    """Give a new access token for a refresh token, which stays good."""
+def give_tokens() -> Response:
+    """Give a new access token for a refresh token, which stays good, or both for a code."""
     form = _form()
     settings = current_world().settings
     if (form.get("client_id"), form.get("client_secret")) != (
@@ -31,12 +35,25 @@ def refresh_token() -> Response:
         raise Refusal("invalid_client")
     grant = form.get("grant_type")
     if grant == "authorization_code":
-        raise Refusal("invalid_grant", "Malformed auth code.")
+        return _exchange_code(form)
     if grant != "refresh_token":
         raise Refusal("unsupported_grant_type")
     if set(form) != REFRESH_FIELDS:
         raise Refusal("invalid_request", "refresh_token is required, and nothing unknown")
-    return _access(_good_refresh_token(form["refresh_token"]))
+    return jsonify(_access(_good_refresh_token(form["refresh_token"]).account))
+
+
+def _exchange_code(form: dict[str, str]) -> Response:
+    if set(form) - {"code_verifier"} != CODE_FIELDS:
+        raise Refusal("invalid_request", "code and redirect_uri are required, and nothing unknown")
+    world, verifier = current_world(), form.get("code_verifier", "")
+    account = spend_code(world, "YOUTUBE", form["code"], form["redirect_uri"], verifier)
+    if account is None:
+        raise Refusal("invalid_grant", "Malformed auth code.")
+    lifetime = account.options.refresh_token_seconds
+    prefix = str(KIND.refresh_prefix)
+    refresh = world.accounts.issue_refresh(account, world.clock.now(), lifetime, prefix)
+    return jsonify({**_access(account), "refresh_token": refresh.value})
 
 
 def _good_refresh_token(value: str) -> Token:
@@ -49,16 +66,16 @@ def _good_refresh_token(value: str) -> Token:
     return token
 
 
-def _access(refresh: Token) -> Response:
-    world, account = current_world(), refresh.account
+def _access(account: Account) -> dict[str, Any]:
+    world = current_world()
     seconds = account.options.token_seconds
     access = world.accounts.issue_access(account, world.clock.now(), seconds, KIND.access_prefix)
-    return jsonify(
-        access_token=access.value,
-        expires_in=int(seconds),
-        scope=" ".join(sorted(account.scopes)),
-        token_type="Bearer",
-    )
+    return {
+        "access_token": access.value,
+        "expires_in": int(seconds),
+        "scope": " ".join(sorted(account.scopes)),
+        "token_type": "Bearer",
+    }
 
 
 def _any_token() -> Token | None:

@@ -15,7 +15,8 @@ from app.platforms import PLATFORMS
 from sandbox.core.errors import ErrorSpec
 from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_of
 from workers.errors import Ambiguous, PublishError, TokenExpired
-from workers.platforms.base import Api, Draft, Handler, Published
+from workers.platforms.answers import Published
+from workers.platforms.base import Api, Draft, Handler
 
 #: The calls by which each platform is published to, in their order.
 CALLS: dict[str, tuple[str, ...]] = {

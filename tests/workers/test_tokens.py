@@ -18,16 +18,8 @@ from app.states import AccountState
 from tests.factories import make_account
 from workers import tokens
 from workers.errors import AccountRefused, NetworkFailure, PublishError
-from workers.platforms.base import (
-    Access,
-    Api,
-    Context,
-    Handler,
-    Processing,
-    Published,
-    Tokens,
-    Upload,
-)
+from workers.platforms.answers import Processing, Published
+from workers.platforms.base import Access, Api, Context, Handler, Tokens, Upload
 
 pytestmark = pytest.mark.usefixtures("context")
 

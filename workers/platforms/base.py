@@ -13,23 +13,25 @@ Whatever fails or dies in between, the next run of a job that holds an `Upload` 
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.budget import Budget, Unlimited
+from workers.platforms.connecting import Connecting
+from workers.platforms.counting import Counting
 
 UploadT = TypeVar("UploadT", bound="Upload")
 
 
 @dataclass(frozen=True)
 class Api:
-    """Where a platform's API lives and who we are to it; from the settings.
+    """Where a platform's API lives and who we are to it; what a platform lacks stays empty.
 
-    `url` has no trailing slash. Fields a platform does not have stay empty. `fetches`: whether it
-    may fetch videos by a signed link, where the store has public ones, instead of being sent them.
+    `fetches`: whether it may fetch videos by a signed link, where the store has public ones.
     """
 
     url: str
@@ -37,6 +39,10 @@ class Api:
     version: str = ""
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
+    #: of Instagram Login, which is another client with a token host of its own
+    login_client_id: str = ""
+    login_client_secret: str = field(default="", repr=False)
+    login_token_url: str = ""
     poll_seconds: float = 15.0
     fetches: bool = True
 
@@ -177,42 +183,7 @@ class Upload:
         return cls(**fields)
 
 
-@dataclass(frozen=True)
-class Incomplete:
-    """The platform lacks bytes: `send` again. It has `received_bytes`."""
-
-    received_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Processing:
-    """The platform is at work. Ask again in `again_seconds`; `percent` 0–100 where it says."""
-
-    again_seconds: float
-    percent: int | None = None
-
-
-@dataclass(frozen=True)
-class Ready:
-    """Everything is in; `publish` makes it public."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """The post is live, or as live as its privacy lets it be.
-
-    `post_id` and `url` may still be None (TikTok before moderation, an Instagram permalink):
-    then `follow_up` is True while the platform may yet tell them. `warnings` are sentences for
-    the owner, such as a privacy the platform changed.
-    """
-
-    post_id: str | None
-    url: str | None = None
-    follow_up: bool = False
-    warnings: tuple[str, ...] = ()
-
-
-class Handler(ABC):
+class Handler(Connecting, Counting):
     """Speaks one platform's API. Holds no state of a job, never sleeps, never retries.
 
     Every method may raise any `PublishError` of `workers.errors` and nothing else on purpose.

@@ -39,7 +39,8 @@ from workers.errors import (
     Transient,
     VideoRefused,
 )
-from workers.platforms.base import Access, Incomplete, Processing, Published, Ready
+from workers.platforms.answers import Incomplete, Processing, Published, Ready
+from workers.platforms.base import Access
 from workers.platforms.instagram import InstagramHandler
 
 DAY_SECONDS = 86_400

@@ -31,7 +31,7 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.base import Processing, Published
+from workers.platforms.answers import Processing, Published
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.answers import next_midnight_pacific, refusal
 from workers.platforms.youtube.session import SessionLost

@@ -36,7 +36,7 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.base import Incomplete, Processing
+from workers.platforms.answers import Incomplete, Processing
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.answers import next_midnight_pacific
 from workers.platforms.youtube.upload import CHUNK_BYTES, SESSION_LIMIT_SECONDS

@@ -7,21 +7,16 @@ https://developers.facebook.com/docs/instagram-platform/content-publishing
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from workers.errors import Transient
 from workers.platforms import base
-from workers.platforms.base import (
-    Access,
-    Context,
-    Incomplete,
-    Processing,
-    Published,
-    Ready,
-    Tokens,
-    Upload,
-)
-from workers.platforms.instagram import oauth
+from workers.platforms.answers import Incomplete, Processing, Published, Ready
+from workers.platforms.base import Access, Context, Tokens, Upload
+from workers.platforms.connecting import Grant, Opened
+from workers.platforms.counting import Counts, Reader
+from workers.platforms.instagram import connecting, counts, oauth
 from workers.platforms.instagram.codes import MISSING_OBJECT
 from workers.platforms.instagram.containers import (
     IN_PROGRESS,
@@ -43,6 +38,7 @@ class Handler(base.Handler):
     Instagram Login's, and the account's `login_type` says which of them is meant."""
 
     upload_type = InstagramUpload
+    posts_at_once = counts.POSTS_AT_ONCE
 
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
         """Renew an Instagram Login token; a Facebook Login one raises `AccountRefused`."""
@@ -87,6 +83,14 @@ class Handler(base.Handler):
         if media_id is not None:
             return look_at(graph, media_id)
         return Judge(graph, context, upload, self.api.poll_seconds).live()
+
+    def connect(self, grant: Grant) -> Sequence[Opened]:
+        """Exchange a consent's code; see `connecting.connect`."""
+        return connecting.connect(self.api, grant)
+
+    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+        """Read how reels are doing; see `counts.read_counts`."""
+        return counts.read_counts(self.api, reader, post_ids)
 
     def _received_bytes(self, context: Context, upload: InstagramUpload) -> int | None:
         """Read how far the platform got; None where it waits for nothing any more."""

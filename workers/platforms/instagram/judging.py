@@ -10,13 +10,8 @@ from __future__ import annotations
 import logging
 
 from workers.errors import Ambiguous, PublishError, Transient, UploadGone
-from workers.platforms.base import (
-    Context,
-    Incomplete,
-    Processing,
-    Published,
-    Ready,
-)
+from workers.platforms.answers import Incomplete, Processing, Published, Ready
+from workers.platforms.base import Context
 from workers.platforms.instagram.codes import MISSING_OBJECT
 from workers.platforms.instagram.containers import (
     EXPIRED,

@@ -43,10 +43,11 @@ def refresh(api: Api, access: Access) -> Tokens:
         raise AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
     if error is not None:
         raise error
-    return _tokens(answer.json_object(), now)
+    return tokens_of(answer.json_object(), now)
 
 
-def _tokens(fields: Fields, now: datetime) -> Tokens:
+def tokens_of(fields: Fields, now: datetime) -> Tokens:
+    """Return the token of an answer, and when it ends; raises `Transient` where there is none."""
     token = text(fields, "access_token")
     if not token:
         raise Transient("bad_answer", "Instagram gave no token")

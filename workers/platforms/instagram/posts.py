@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 
 from workers.errors import PublishError
-from workers.platforms.base import Context, Draft, Published
+from workers.platforms.answers import Published
+from workers.platforms.base import Context, Draft
 from workers.platforms.fields import text
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.listing import link_of

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workers.errors import OutcomeUnknown, PublishError, Transient
-from workers.platforms.base import Context, Processing, Published
+from workers.platforms.answers import Processing, Published
+from workers.platforms.base import Context
 from workers.platforms.instagram.answers import identifier
 from workers.platforms.instagram.codes import DUPLICATE_POST
 from workers.platforms.instagram.containers import FINISHED, read_container, while_maybe_live

@@ -10,6 +10,7 @@ from typing import Any
 from workers import transport
 from workers.errors import PublishError
 from workers.platforms.base import Api, Context
+from workers.platforms.counting import Reader
 from workers.platforms.fields import child, text
 from workers.platforms.tiktok.answers import OK, refusal
 from workers.transport import Answer
@@ -27,7 +28,7 @@ COUNTED = {
 class Client:
     """One account's way to the API, for the length of one call of the handler."""
 
-    def __init__(self, api: Api, context: Context) -> None:
+    def __init__(self, api: Api, context: Context | Reader) -> None:
         self.api = api
         self._token = context.access.token
         self._budget = context.budget

@@ -16,7 +16,8 @@ from workers.errors import (
     UploadGone,
     Verdict,
 )
-from workers.platforms.base import Context, Incomplete, Processing, Published
+from workers.platforms.answers import Incomplete, Processing, Published
+from workers.platforms.base import Context
 from workers.platforms.pauses import pause_seconds
 from workers.platforms.tiktok import codes, listing, status
 from workers.platforms.tiktok.answers import CODE_MAX_CHARS

@@ -9,19 +9,24 @@ https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from workers.errors import AccountRefused, RequestRefused
 from workers.platforms import base
-from workers.platforms.base import (
-    Access,
-    Context,
-    Incomplete,
-    Processing,
-    Published,
-    Ready,
-    Tokens,
-    Upload,
+from workers.platforms.answers import Incomplete, Processing, Published, Ready
+from workers.platforms.base import Access, Context, Tokens, Upload
+from workers.platforms.connecting import Grant, Opened
+from workers.platforms.counting import Counts, Reader
+from workers.platforms.tiktok import (
+    codes,
+    connecting,
+    counts,
+    fate,
+    oauth,
+    opening,
+    sending,
+    status,
 )
-from workers.platforms.tiktok import codes, fate, oauth, opening, sending, status
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.upload import TikTokUpload
 
@@ -30,6 +35,7 @@ class Handler(base.Handler):
     """Publishes on TikTok. The order of calls is that of `workers.platforms.base`."""
 
     upload_type = TikTokUpload
+    posts_at_once = counts.POSTS_AT_ONCE
 
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
         """Get a fresh access token; see `oauth.refresh`."""
@@ -76,6 +82,14 @@ class Handler(base.Handler):
         except (AccountRefused, RequestRefused):
             return Published(None)
         return fate.published(upload, found, context.now().timestamp())
+
+    def connect(self, grant: Grant) -> Sequence[Opened]:
+        """Exchange a consent's code; see `connecting.connect`."""
+        return connecting.connect(self.api, grant)
+
+    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+        """Read how videos are doing; see `counts.read_counts`."""
+        return counts.read_counts(self.api, reader, post_ids)
 
 
 def _ours(upload: Upload) -> TikTokUpload:

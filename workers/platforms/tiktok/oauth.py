@@ -1,4 +1,4 @@
-"""Refreshes TikTok access tokens.
+"""Gets and refreshes TikTok access tokens.
 
 https://developers.tiktok.com/doc/oauth-user-access-token-management
 """
@@ -35,23 +35,24 @@ def refresh(api: Api, refresh_token: str | None) -> Tokens:
             hint=codes.OAUTH_ERRORS["invalid_grant"].hint,
             reconnect=True,
         )
+    tokens, _ = ask(api, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+    return tokens
+
+
+def ask(api: Api, fields: Mapping[str, str]) -> tuple[Tokens, Mapping[str, Any]]:
+    """Ask the token endpoint for tokens; return them, and the whole answer."""
     asked_at = datetime.now(timezone.utc)
     answer = transport.call(
         "POST",
         f"{api.url}/v2/oauth/token/",
-        data={
-            "client_key": api.client_id,
-            "client_secret": api.client_secret,
-            "grant_type": "refresh_token",
-            "refresh_token": refresh_token,
-        },
+        data={"client_key": api.client_id, "client_secret": api.client_secret, **fields},
     )
     body = answer.json_object()
     if answer.status == 200 and not body.get("error") and text(body, "access_token"):
-        return _tokens(body, asked_at)
+        return _tokens(body, asked_at), body
     error = oauth_refusal(answer, body, asked_at)
     logger.info(
-        "tiktok refused a refresh",
+        "tiktok gave no token",
         extra={"status": answer.status, "code": error.code, "logId": text(body, "log_id")},
     )
     raise error

@@ -20,7 +20,8 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.base import Context, Incomplete
+from workers.platforms.answers import Incomplete
+from workers.platforms.base import Context
 from workers.platforms.chunks import ChunkReader
 from workers.platforms.tiktok.answers import host_refusal
 from workers.platforms.tiktok.client import Client

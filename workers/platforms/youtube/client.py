@@ -10,6 +10,7 @@ from typing import Any
 from workers import transport
 from workers.errors import PublishError
 from workers.platforms.base import Api, Context
+from workers.platforms.counting import Reader
 from workers.platforms.youtube.answers import refusal
 from workers.transport import Answer
 
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 class Client:
     """One account's way to the Data API, for the length of one call of the handler."""
 
-    def __init__(self, api: Api, context: Context) -> None:
+    def __init__(self, api: Api, context: Context | Reader) -> None:
         self.api = api
         self._token = context.access.token
         self._budget = context.budget

@@ -195,3 +195,7 @@ UPLOAD_SCOPES = frozenset(
 UPLOAD_SCOPE_MISSING = Verdict(AccountRefused, _GRANT_ALL, reconnect=True)
 NO_CHANNEL = REASONS["youtubeSignupRequired"]
 NOT_CONNECTED = OAUTH_ERRORS["invalid_grant"]
+READ_SCOPES = frozenset(
+    f"https://www.googleapis.com/auth/{name}"
+    for name in ("youtube.readonly", "youtube", "youtube.force-ssl")
+)

@@ -15,7 +15,8 @@ from workers.errors import (
     RequestRefused,
     Verdict,
 )
-from workers.platforms.base import Context, Processing, Published
+from workers.platforms.answers import Processing, Published
+from workers.platforms.base import Context
 from workers.platforms.fields import child, children, text, whole
 from workers.platforms.pauses import pause_seconds
 from workers.platforms.youtube import codes

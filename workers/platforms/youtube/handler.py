@@ -8,21 +8,27 @@ https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from workers.errors import UploadGone
 from workers.platforms import base
-from workers.platforms.base import (
-    Access,
-    Context,
-    Incomplete,
-    Processing,
-    Published,
-    Ready,
-    Tokens,
-    Upload,
+from workers.platforms.answers import Incomplete, Processing, Published, Ready
+from workers.platforms.base import Access, Context, Tokens, Upload
+from workers.platforms.connecting import Grant, Opened
+from workers.platforms.counting import Counts, Reader
+from workers.platforms.youtube import (
+    codes,
+    connecting,
+    counts,
+    covers,
+    fate,
+    lengths,
+    listing,
+    oauth,
+    sending,
+    session,
 )
-from workers.platforms.youtube import codes, covers, fate, lengths, listing, oauth, sending, session
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.session import Complete, Held, SessionLost
 from workers.platforms.youtube.upload import COVER_SET, SESSION_LIMIT_SECONDS, YouTubeUpload
@@ -32,6 +38,7 @@ class Handler(base.Handler):
     """Publishes on YouTube. The order of calls is that of `workers.platforms.base`."""
 
     upload_type = YouTubeUpload
+    posts_at_once = counts.POSTS_AT_ONCE
 
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
         """Get a fresh access token; see `oauth.refresh`."""
@@ -75,6 +82,14 @@ class Handler(base.Handler):
     def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
         """Read a live video's processing and privacy once more."""
         return fate.follow(Client(self.api, context), context, _ours(upload), post_id)
+
+    def connect(self, grant: Grant) -> Sequence[Opened]:
+        """Exchange a consent's code; see `connecting.connect`."""
+        return connecting.connect(self.api, grant)
+
+    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+        """Read how videos are doing; see `counts.read_counts`."""
+        return counts.read_counts(self.api, reader, post_ids)
 
     def _fate(
         self, client: Client, context: Context, upload: YouTubeUpload

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from workers.errors import AccountRefused, Ambiguous, RequestRefused, Transient
-from workers.platforms.base import Context, Processing
+from workers.platforms.answers import Processing
+from workers.platforms.base import Context
 from workers.platforms.fields import child, children, text, whole
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client

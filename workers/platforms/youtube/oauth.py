@@ -1,4 +1,4 @@
-"""Refreshes Google access tokens.
+"""Gets and refreshes Google access tokens.
 
 https://developers.google.com/identity/protocols/oauth2/web-server#offline
 """
@@ -25,16 +25,16 @@ def refresh(api: Api, refresh_token: str | None) -> Tokens:
     """Get a fresh access token. Google keeps the refresh token, unless it sends another."""
     if not refresh_token:
         raise codes.NOT_CONNECTED.error_for("refresh_token_missing", "there is no refresh token")
+    return ask(api, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+
+def ask(api: Api, fields: Mapping[str, str]) -> Tokens:
+    """Ask the token endpoint for tokens."""
     asked_at = datetime.now(timezone.utc)
     answer = transport.call(
         "POST",
         f"{api.oauth_url}/token",
-        data={
-            "client_id": api.client_id,
-            "client_secret": api.client_secret,
-            "grant_type": "refresh_token",
-            "refresh_token": refresh_token,
-        },
+        data={"client_id": api.client_id, "client_secret": api.client_secret, **fields},
     )
     body = answer.json_object()
     if answer.status != 200 or "error" in body or not text(body, "access_token"):
@@ -61,7 +61,7 @@ def _refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> PublishE
     if verdict is None:
         return unexpected(answer)
     code = (code or f"http_{answer.status}")[:CODE_MAX_CHARS]
-    detail = f"Google refused to renew the access (HTTP {answer.status})"
+    detail = f"Google refused to give access (HTTP {answer.status})"
     retry_at = answer.retry_after(now) or now + timedelta(seconds=verdict.wait_seconds)
     return verdict.error_for(code, detail, retry_at=retry_at)
 

@@ -1,0 +1,122 @@
+"""The platforms' consent pages: where a user is sent, with what. Pure.
+
+https://developers.tiktok.com/doc/login-kit-web
+https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow
+https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/business-login
+https://developers.google.com/identity/protocols/oauth2/web-server
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from app.config import Config
+
+FACEBOOK, INSTAGRAM = "facebook", "instagram"
+_GOOGLE = "https://www.googleapis.com/auth/"
+
+
+@dataclass(frozen=True)
+class ConsentPage:
+    """One login's page. `client` names the setting with our id there; `query` says the rest."""
+
+    client: str
+    client_parameter: str
+    address: Callable[[Config], str]
+    scopes: tuple[str, ...]
+    separator: str
+    query: tuple[tuple[str, str], ...] = ()
+    has_pkce: bool = False
+
+
+#: By platform and login.
+CONSENT_PAGES: dict[tuple[str, str], ConsentPage] = {
+    ("TIKTOK", ""): ConsentPage(
+        "TIKTOK_CLIENT_KEY",
+        "client_key",
+        lambda config: f"{config.tiktok_consent_url}/v2/auth/authorize/",
+        ("user.info.basic", "user.info.profile", "video.publish", "video.list"),
+        ",",
+    ),
+    ("INSTAGRAM", FACEBOOK): ConsentPage(
+        "FACEBOOK_CLIENT_ID",
+        "client_id",
+        lambda config: (
+            f"{config.facebook_consent_url}/{config.instagram_graph_version}/dialog/oauth"
+        ),
+        (
+            "instagram_basic",
+            "instagram_content_publish",
+            "instagram_manage_insights",
+            "pages_read_engagement",
+            "pages_show_list",
+        ),
+        ",",
+    ),
+    ("INSTAGRAM", INSTAGRAM): ConsentPage(
+        "INSTAGRAM_CLIENT_ID",
+        "client_id",
+        lambda config: f"{config.instagram_consent_url}/oauth/authorize",
+        (
+            "instagram_business_basic",
+            "instagram_business_content_publish",
+            "instagram_business_manage_insights",
+        ),
+        ",",
+    ),
+    ("YOUTUBE", ""): ConsentPage(
+        "YOUTUBE_CLIENT_ID",
+        "client_id",
+        lambda config: f"{config.google_consent_url}/o/oauth2/v2/auth",
+        (f"{_GOOGLE}youtube.upload", f"{_GOOGLE}youtube.readonly"),
+        " ",
+        # Google gives a refresh token only to who asks for one, and only with a fresh consent.
+        (("access_type", "offline"), ("prompt", "consent"), ("include_granted_scopes", "true")),
+        has_pkce=True,
+    ),
+}
+
+
+def callback_url(config: Config, platform: str) -> str:
+    """Return where the platforms send browsers back to: to be registered with each of them."""
+    return f"{config.public_url}/api/accounts/{platform}/callback"
+
+
+def consent_url(
+    config: Config, platform: str, login_type: str, *, state: str, verifier: str | None
+) -> str:
+    """Return the address of a platform's page for one user's consent."""
+    page = CONSENT_PAGES[platform, login_type]
+    query = {
+        page.client_parameter: client_of(config, page),
+        "redirect_uri": callback_url(config, platform),
+        "response_type": "code",
+        "scope": page.separator.join(page.scopes),
+        "state": state,
+        **dict(page.query),
+    }
+    if verifier is not None:
+        query.update(code_challenge=challenge_of(verifier), code_challenge_method="S256")
+    return f"{page.address(config)}?{urlencode(query)}"
+
+
+def client_of(config: Config, page: ConsentPage) -> str:
+    """Return our id at the platform; empty where it is not set."""
+    client: str = getattr(config, page.client.lower())
+    return client
+
+
+def new_verifier() -> str:
+    """Return a fresh secret of PKCE (RFC 7636 §4.1)."""
+    return secrets.token_urlsafe(48)
+
+
+def challenge_of(verifier: str) -> str:
+    """Return what of the verifier is shown to the browser (RFC 7636 §4.2)."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,69 @@
+"""What a worker writes while it exchanges a consent for tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.accounts.connect import Connection, connect_account
+from app.models import Consent
+from app.publishing.transaction import transaction
+from app.states import ConsentState
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A consent in a worker's hands."""
+
+    consent_id: str
+    user_id: str
+    platform: str
+    login_type: str
+    code: str = field(repr=False)
+    verifier: str | None = field(repr=False)
+
+
+def next_exchange(now: datetime) -> Exchange | None:
+    """Take the next consent that nobody exchanges yet; None when there is none."""
+    query = (
+        select(Consent)
+        .where(Consent.state == ConsentState.GRANTED, Consent.expires_at > now)
+        .order_by(Consent.expires_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    with transaction() as session:
+        consent = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+        if consent is None:
+            return None
+        exchange = Exchange(
+            consent.id,
+            consent.user_id,
+            consent.platform,
+            consent.login_type,
+            consent.code or "",
+            consent.verifier,
+        )
+        consent.state = ConsentState.EXCHANGING
+        consent.code = consent.verifier = None
+    return exchange
+
+
+def connected(exchange: Exchange, connections: Sequence[Connection], now: datetime) -> None:
+    """Store the accounts that the consent opened; the first is the one the browser is told of."""
+    accounts = [connect_account(connection, now)[0] for connection in connections]
+    with transaction() as session:
+        consent = session.get_one(Consent, exchange.consent_id, with_for_update=True)
+        consent.state = ConsentState.CONNECTED
+        consent.account_id = accounts[0].id
+
+
+def failed(exchange: Exchange, code: str, message: str) -> None:
+    """Store why the consent opened nothing."""
+    with transaction() as session:
+        consent = session.get_one(Consent, exchange.consent_id, with_for_update=True)
+        consent.state = ConsentState.FAILED
+        consent.error_code, consent.error_message = code[:100], message[:1000]

@@ -1,0 +1,208 @@
+"""Connecting accounts by the platforms' own consent pages, for back ends without code for it.
+
+The back end asks for an address and sends the browser there; the platform sends it back to
+`callback`, which waits for a worker to get the tokens and sends it on to the back end's page.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Response, current_app, make_response, redirect, render_template, request
+
+from app.accounts.consent_pages import CONSENT_PAGES, client_of
+from app.accounts.consents import (
+    Asked,
+    ConsentRefused,
+    StateSigner,
+    ask_consent,
+    read_consent,
+    take_code,
+    take_refusal,
+)
+from app.accounts.returning import may_return_to, with_result
+from app.api.auth import current_user, open_to_all
+from app.api.blueprint import Blueprint
+from app.api.errors import InvalidRequest, NotFound, problem
+from app.clock import utcnow
+from app.config import Config
+from app.faults import Faults
+from app.models import Consent
+from app.platforms import PLATFORMS
+from app.schemas.consent import AuthorizeQuery, AuthorizeSchema, CallbackQuery
+from app.states import ConsentState
+
+blueprint = Blueprint(
+    "consents", __name__, url_prefix="/api/accounts", description="Connected platform accounts"
+)
+#: How long a browser's request waits for the worker; usually it takes a fraction of that.
+WAIT_SECONDS = 3.0
+LOOK_SECONDS = 0.1
+CODE_MAX = 4096
+_PAGE = {"type": "string", "description": "A page for the user."}
+_ASKED = {
+    "url": "https://www.tiktok.com/v2/auth/authorize/?client_key=…&response_type=code&state=…",
+    "expiresAt": "2026-11-26T12:15:00.000Z",
+}
+_PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",  # this address has a state in it
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+}
+
+
+class NotSetUp(Exception):
+    """Raised with the setting that connecting accounts of a platform needs."""
+
+
+@blueprint.route("/<platform>/authorize", methods=["GET"])
+@blueprint.arguments(AuthorizeQuery, location="query")
+@blueprint.alt_response(404, response="NOT_FOUND")
+@blueprint.alt_response(409, response="CONFLICT")
+@blueprint.response(200, AuthorizeSchema, example=_ASKED)
+def authorize(query: dict[str, Any], platform: str) -> Asked:
+    """Get the address of a platform's consent page for this user
+
+    Send the user's browser there. It comes back to `redirect`, with `status=connected`,
+    `platform` and `accountId` in the query, or with `status=failed`, `platform`, `error` and
+    `message`. The address is good for one consent, and for a quarter of an hour.
+    """
+    config: Config = current_app.config["SETTINGS"]
+    if platform not in PLATFORMS:
+        raise NotFound("Platform not found")
+    faults = _faults(config, platform, query)
+    if faults:
+        raise InvalidRequest(faults)
+    login_type = _login_of(config, platform, query["login_type"])
+    page = CONSENT_PAGES[platform, login_type]
+    if not client_of(config, page):
+        raise NotSetUp(f"Connecting these accounts is not set up: {page.client} is not set")
+    return ask_consent(
+        config,
+        _signer(),
+        user_id=current_user(),
+        platform=platform,
+        login_type=login_type,
+        redirect=query["redirect"],
+        now=utcnow(),
+    )
+
+
+@blueprint.route("/<platform>/callback", methods=["GET"])
+@blueprint.doc(security=[])
+@blueprint.arguments(CallbackQuery, location="query")
+@blueprint.alt_response(303, description="On to the back end's page, with the result.")
+@blueprint.alt_response(400, schema=_PAGE, content_type="text/html")
+@blueprint.response(200, _PAGE, content_type="text/html")
+@open_to_all
+def callback(query: dict[str, Any], platform: str) -> Response:
+    """Take a browser back from a platform's consent page
+
+    Platforms send browsers here; its address is to be registered with each of them. A `state` is
+    good for one answer.
+    """
+    if platform not in PLATFORMS:
+        raise NotFound("Platform not found")
+    try:
+        consent_id = _signer().read(query["state"])
+        consent = read_consent(consent_id, platform)
+        _take_answer(query, consent)
+    except ConsentRefused as refusal:
+        return _page(400, "This did not work", str(refusal))
+    return _outcome(_awaited(consent), query["state"])
+
+
+@blueprint.errorhandler(NotSetUp)
+def answer_not_set_up(error: NotSetUp) -> Response:
+    """Answer that the operator has to do something first."""
+    return problem(409, str(error))
+
+
+def _faults(config: Config, platform: str, query: dict[str, Any]) -> Faults:
+    faults: Faults = {}
+    target = query["redirect"]
+    if target and not may_return_to(target, config.connect_return_urls):
+        faults["redirect"] = ["Not one of CONNECT_RETURN_URLS, nor below one."]
+    if query["login_type"] is not None and platform != "INSTAGRAM":
+        faults["loginType"] = ["Only Instagram has it."]
+    return faults
+
+
+def _login_of(config: Config, platform: str, asked: str | None) -> str:
+    """Return the login to use: the one asked for, else the first that is set up."""
+    logins = [login for name, login in CONSENT_PAGES if name == platform]
+    if asked is not None:
+        return asked
+    usable = [login for login in logins if client_of(config, CONSENT_PAGES[platform, login])]
+    return (usable or logins)[0]
+
+
+def _take_answer(query: dict[str, Any], consent: Consent) -> None:
+    """Store the platform's answer; nothing of it comes with the reloads of a page that waits."""
+    now = utcnow()
+    if query["error"]:
+        words = _line(query["error_description"]) or "The platform or its user refused"
+        take_refusal(consent.id, consent.platform, _line(query["error"]), words, now)
+    elif len(query["code"]) > CODE_MAX:
+        raise ConsentRefused("The platform's answer is too long to be one.")
+    elif query["code"]:
+        take_code(consent.id, consent.platform, query["code"], now)
+    elif consent.state is ConsentState.ASKED:
+        raise ConsentRefused("The platform's answer is missing. Please begin again.")
+
+
+def _line(words: str) -> str:
+    """Return what can be shown of words that came by way of a browser."""
+    return " ".join("".join(one if one.isprintable() else " " for one in words).split())
+
+
+def _awaited(consent: Consent) -> Consent:
+    """Return the consent when a worker is done with it, or as it is after a while."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        consent = read_consent(consent.id, consent.platform)
+        is_over = consent.state in (ConsentState.CONNECTED, ConsentState.FAILED)
+        if is_over or time.monotonic() > deadline:
+            return consent
+        time.sleep(LOOK_SECONDS)
+
+
+def _outcome(consent: Consent, state: str) -> Response:
+    name = PLATFORMS[consent.platform].name
+    result = {"status": "connected", "platform": consent.platform}
+    if consent.state is ConsentState.CONNECTED:
+        result["accountId"] = consent.account_id or ""
+        return _onward(consent, 200, result, f"Your {name} account is connected")
+    if consent.state is ConsentState.FAILED:
+        result["status"] = "failed"
+        result.update(error=consent.error_code or "", message=consent.error_message or "")
+        return _onward(consent, 400, result, f"Your {name} account is not connected")
+    if consent.expires_at <= utcnow():
+        return _page(400, "This took too long", "Please begin again in a few minutes.")
+    waiting = _page(200, f"Connecting your {name} account …", "This takes a moment.")
+    # Without the code, which is used up: the page asks for itself until there is an outcome.
+    waiting.headers["Refresh"] = f"1; url={request.path}?state={state}"
+    return waiting
+
+
+def _onward(consent: Consent, status: int, result: dict[str, str], title: str) -> Response:
+    if not consent.redirect:
+        return _page(status, title, result.get("message") or "You may close this page.")
+    answer = make_response(redirect(with_result(consent.redirect, result), 303))
+    answer.headers.update(_PAGE_HEADERS)
+    return answer
+
+
+def _page(status: int, title: str, words: str) -> Response:
+    answer = make_response(render_template("consent.html", title=title, words=words), status)
+    answer.headers.update(_PAGE_HEADERS)
+    return answer
+
+
+def _signer() -> StateSigner:
+    signer = current_app.extensions["states"]
+    assert isinstance(signer, StateSigner)
+    return signer

@@ -1,0 +1,86 @@
+"""`/api/publish/{jobId}/events`: a job's status as it changes."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+
+from app.api.auth import token_in_query
+from app.api.blueprint import Blueprint
+from app.api.errors import Unavailable
+from app.api.job_events import event_of, open_hub, retry_line
+from app.api.job_views import require_job
+from app.clock import utcnow
+from app.live.connections import EventStream
+from app.live.hub import Hub
+from app.schemas.events import EventsHeaders, EventsQuery
+
+blueprint = Blueprint(
+    "events", __name__, url_prefix="/api/publish", description="Posts, from request to result"
+)
+EXAMPLE = (
+    "retry: 1740\n\n"
+    "event: status\nid: 6b0f7c2a91d4e8f3\n"
+    'data: {"jobId":"01M857G6RK4GB7XFVPFZ7G88S9","state":"active","progress":57,'
+    '"step":"upload"}\n\n'
+)
+#: Of each event; the schema of the status is the component that `GET …/status` answers.
+STREAM: dict[str, Any] = {
+    "type": "object",
+    "description": "Server-Sent Events: each one's fields.",
+    "properties": {
+        "event": {"const": "status"},
+        "id": {"type": "string", "description": "For `Last-Event-ID`."},
+        "retry": {"type": "integer", "description": "Milliseconds until coming back."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/Status"},
+        },
+    },
+}
+
+
+def register_events(app: Flask) -> None:
+    """Give an application the hub of its listeners."""
+    app.extensions["live"] = open_hub(app)
+
+
+@blueprint.route("/<string:job_id>/events", methods=["GET"])
+@blueprint.arguments(EventsQuery, location="query")
+@blueprint.arguments(EventsHeaders, location="headers")
+@blueprint.alt_response(
+    204, description="`Last-Event-ID` is the last event there will be: do not come back."
+)
+@blueprint.alt_response(404, response="NOT_FOUND")
+@blueprint.alt_response(503, response="SERVICE_UNAVAILABLE")
+@blueprint.response(200, STREAM, content_type="text/event-stream", example=EXAMPLE)
+@token_in_query
+def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Response:
+    """Listen to a job's status until it ends
+
+    The status comes at once, then again with every change, each time whole, as an event `status`
+    whose data is what `GET …/status` answers. Changes that follow each other within half a second
+    come as one. After a state that is an end the stream ends. With `Last-Event-ID`, nothing that
+    is known is sent again; after the last event the answer is 204, which makes an `EventSource`
+    stop. Lines that begin with a colon keep the connection alive.
+    """
+    event = event_of(require_job(job_id), utcnow())
+    is_known = headers["last_event_id"] == event.id
+    if is_known and event.is_last:
+        return Response(status=204)
+    if request.method == "HEAD":
+        return Response(content_type="text/event-stream; charset=utf-8")
+    first = retry_line() + (b"" if is_known else event.words)
+    if event.is_last:
+        return Response(first, content_type="text/event-stream; charset=utf-8")
+    hub: Hub = current_app.extensions["live"]
+    if not hub.has_room():
+        raise Unavailable("Too many are listening; try again")
+
+    def join(connection: socket.socket, head: bytes) -> None:
+        hub.add(connection, job_id, head + first, event.id)
+
+    return EventStream(join)

@@ -1,0 +1,72 @@
+"""A job's status as Server-Sent Events.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+An event is the whole status, so that whoever has the last one has all. Its id is a fingerprint of
+the status: the same in every process, and without a counter that every write would have to raise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from flask import Flask
+
+from app.api.job_views import status_of
+from app.clock import utcnow
+from app.live.hub import Change, Event, Hub
+from app.queries.jobs import JobView, find_jobs
+from app.queries.marks import changed_jobs
+from app.schemas.publish_answers import StatusSchema
+from app.states import FINAL_STATES
+
+#: A client whose connection broke comes back after this; not all of them at one moment.
+RETRY_MS = (1000, 3000)
+ID_CHARACTERS = 16
+#: Jobs read and told at a time: the first are not to wait for the last.
+TOLD_AT_ONCE = 200
+
+
+def event_of(view: JobView, now: datetime) -> Event:
+    """Return the event that tells a job's status."""
+    status = StatusSchema().dump(status_of(view, now))
+    data = json.dumps(status, separators=(",", ":"), ensure_ascii=False)
+    event_id = hashlib.sha256(data.encode()).hexdigest()[:ID_CHARACTERS]
+    words = f"event: status\nid: {event_id}\ndata: {data}\n\n".encode()
+    return Event(event_id, words, is_last=view.job.state in FINAL_STATES)
+
+
+def retry_line() -> bytes:
+    """Return the line that says after which time to come back."""
+    return f"retry: {random.randint(*RETRY_MS)}\n\n".encode()
+
+
+def open_hub(app: Flask) -> Hub:
+    """Return the hub of an application's listeners."""
+    return Hub(_look_of(app))
+
+
+def _look_of(app: Flask) -> Callable[[Mapping[str, Any]], Iterator[Change]]:
+    def look(known: Mapping[str, Any]) -> Iterator[Change]:
+        with app.app_context():
+            changed = changed_jobs(known, utcnow())
+        waiting = iter(changed)
+        while batch := list(islice(waiting, TOLD_AT_ONCE)):
+            with app.app_context():
+                yield from _changes(batch, changed)
+
+    return look
+
+
+def _changes(job_ids: Sequence[str], marks: Mapping[str, Any]) -> Iterator[Change]:
+    now = utcnow()
+    views = {view.job.id: view for view in find_jobs(job_ids)}
+    for job_id in job_ids:
+        view = views.get(job_id)
+        yield Change(job_id, marks[job_id], None if view is None else event_of(view, now))

@@ -1,0 +1,166 @@
+"""The metrics in Prometheus's words, out of the database: so any process may be asked, and the
+answer is that of the whole service.
+
+https://prometheus.io/docs/instrumenting/writing_exporters/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from app.metrics.figures import Figures, Histogram
+from app.platforms import PLATFORMS
+from app.queries.depths import read_depths, read_queues, read_troubles, states_of
+from app.queries.health import is_leader_alive, workers_alive
+from app.queries.limits import platform_uses
+from app.queries.metrics import read_counted_until, read_ever
+
+_HISTOGRAMS = (
+    ("lateness", "publishing_lateness_seconds", "From due to start, of jobs that ended"),
+    ("live", "publishing_live_seconds", "From start to live"),
+    ("throughput", "publishing_upload_bytes_per_second", "Speed of uploads done in one go"),
+)
+
+
+def exposition(now: datetime) -> bytes:
+    """Return everything, in the text format; raises what the database raises."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Service(now))
+    return generate_latest(registry)
+
+
+class _Service(Collector):
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def describe(self) -> Sequence[Metric]:
+        """Return nothing: otherwise registering would ask the database for all of it."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        ever = {platform: Figures() for platform in PLATFORMS} | read_ever()
+        yield from _ended(ever)
+        yield from _histograms(ever)
+        yield from _waiting(self._now)
+        yield from _limits(self._now)
+        yield from _troubles()
+        yield from _processes()
+        yield from _queues()
+        until = read_counted_until() or self._now
+        yield GaugeMetricFamily(
+            "publishing_counted_until_timestamp_seconds",
+            "Up to when the counters have everything",
+            value=until.timestamp(),
+        )
+
+
+def _ended(ever: dict[str, Figures]) -> Iterator[Metric]:
+    ended = _counter("publishing_jobs_ended", "Jobs that ended", "platform", "outcome")
+    first = _counter("publishing_first_attempt", "Jobs live after one attempt", "platform")
+    attempts = _counter("publishing_attempts", "Attempts of jobs that ended", "platform")
+    uploaded = _counter("publishing_uploaded_bytes", "Bytes of uploads", "platform")
+    errors = _counter("publishing_errors", "Attempts that failed", "platform", "category")
+    for platform, figures in ever.items():
+        for outcome in ("completed", "failed", "cancelled"):
+            ended.add_metric([platform, outcome], getattr(figures, outcome))
+        first.add_metric([platform], figures.first_try)
+        attempts.add_metric([platform], figures.attempts)
+        uploaded.add_metric([platform], figures.uploaded_bytes)
+        for category, codes in figures.errors.items():
+            errors.add_metric([platform, category], sum(codes.values()))
+    yield from (ended, first, attempts, uploaded, errors)
+
+
+def _histograms(ever: dict[str, Figures]) -> Iterator[Metric]:
+    for field, name, words in _HISTOGRAMS:
+        family = HistogramMetricFamily(name, words, labels=["platform"])
+        for platform, figures in ever.items():
+            histogram: Histogram = getattr(figures, field)
+            bounds = [*map(str, histogram.bounds), "+Inf"]
+            buckets = list(zip(bounds, accumulate(histogram.counts)))
+            family.add_metric([platform], buckets, histogram.total)
+        yield family
+
+
+def _waiting(now: datetime) -> Iterator[Metric]:
+    jobs = _gauge("publishing_jobs", "Open jobs", "platform", "state")
+    late = _gauge("publishing_late_seconds", "How long the longest due job has waited", "platform")
+    for depth in read_depths(now):
+        for state, count in states_of(depth):
+            jobs.add_metric([depth.platform, state], count)
+        late.add_metric([depth.platform], depth.late.total_seconds())
+    yield from (jobs, late)
+
+
+def _limits(now: datetime) -> Iterator[Metric]:
+    labels = ("platform", "counts", "scope", "window")
+    most = _gauge("publishing_limit_max", "A limit of a platform", *labels)
+    used = _gauge("publishing_limit_used", "How much of a limit is used", *labels)
+    for platform in PLATFORMS:
+        for use in platform_uses(platform, now):
+            limit = use.limit
+            window = f"{limit.window_seconds}s" if limit.window == "rolling" else limit.window
+            values = [platform, limit.counts, limit.scope, window]
+            most.add_metric(values, use.max)
+            if use.used is not None:
+                used.add_metric(values, use.used)
+    yield from (most, used)
+
+
+def _troubles() -> Iterator[Metric]:
+    troubles = read_troubles()
+    notifications = _gauge("publishing_notifications", "Webhooks not delivered", "state")
+    notifications.add_metric(["pending"], troubles.pending_notifications)
+    notifications.add_metric(["dead"], troubles.dead_notifications)
+    yield notifications
+    yield GaugeMetricFamily(
+        "publishing_accounts_to_reconnect",
+        "Accounts whose tokens are dead",
+        value=troubles.accounts_to_reconnect,
+    )
+
+
+def _processes() -> Iterator[Metric]:
+    alive = workers_alive()
+    workers = _gauge("publishing_workers", "Worker processes alive", "platform")
+    for platform in PLATFORMS:
+        workers.add_metric([platform], alive[platform])
+    yield workers
+    yield GaugeMetricFamily(
+        "publishing_scheduler_leads", "Whether a scheduler leads", value=int(is_leader_alive())
+    )
+
+
+def _queues() -> Iterator[Metric]:
+    up = GaugeMetricFamily("publishing_redis_up", "Whether Redis answers")
+    runs = _gauge("publishing_queue_runs", "Runs on RQ's queues", "queue", "state")
+    try:
+        depths = read_queues()
+    except RedisError:
+        depths = []
+    for depth in depths:
+        runs.add_metric([depth.queue, "queued"], depth.queued)
+        runs.add_metric([depth.queue, "scheduled"], depth.scheduled)
+    up.add_metric([], int(bool(depths)))
+    yield from (up, runs)
+
+
+def _counter(name: str, words: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(name, words, labels=labels)
+
+
+def _gauge(name: str, words: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, words, labels=labels)

@@ -1,0 +1,43 @@
+"""One trip of a user to a platform's consent page and back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.clock import utcnow
+from app.ids import new_id
+from app.models.base import Base, EncryptedText, UtcDateTime, values_of
+from app.states import ConsentState
+
+
+class Consent(Base):
+    """Asked for by a user of the API, answered by the platform, exchanged by a worker.
+
+    Its id, signed, is OAuth's `state`: good for one answer, and for a few minutes.
+    """
+
+    __tablename__ = "consents"
+    __table_args__ = (
+        Index("ix_consents_state_expires_at", "state", "expires_at"),
+        Index("ix_consents_expires_at", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(String(128))
+    platform: Mapped[str] = mapped_column(String(16))
+    login_type: Mapped[str] = mapped_column(String(16), default="")
+    #: where the browser goes afterwards; empty: it is shown a page of ours
+    redirect: Mapped[str] = mapped_column(String(2000), default="")
+    #: PKCE's secret (RFC 7636); None where the platform has no PKCE
+    verifier: Mapped[str | None] = mapped_column(EncryptedText)
+    #: what the platform answered, until it is exchanged
+    code: Mapped[str | None] = mapped_column(EncryptedText)
+    state: Mapped[ConsentState] = mapped_column(values_of(ConsentState), default=ConsentState.ASKED)
+    account_id: Mapped[str | None] = mapped_column(String(26))
+    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_message: Mapped[str | None] = mapped_column(String(1000))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,109 @@
+"""What waits now: jobs by platform, runs by queue, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rq.registry import ScheduledJobRegistry
+from sqlalchemy import case, func, select, text
+
+from app.models import Account, Notification, PublishJob
+from app.platforms import PLATFORMS
+from app.publishing.transaction import transaction
+from app.queues import QUEUE_NAMES, RunQueue, current_redis
+from app.states import AccountState, JobState
+
+# In words, not as values: only so can the database tell that its partial indexes will do.
+_OPEN = text("state IN ('waiting', 'active')")
+_ACTIVE = text("state = 'active'")
+_PENDING = text("state = 'pending'")
+_DEAD = text("state = 'dead'")
+
+
+@dataclass(frozen=True)
+class Depth:
+    """The open jobs of a platform. `late`: for how long the longest due one has waited."""
+
+    platform: str
+    waiting: int
+    delayed: int
+    active: int
+    late: timedelta
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    """The runs of an RQ queue: queued, and scheduled for later."""
+
+    queue: str
+    queued: int
+    scheduled: int
+
+
+@dataclass(frozen=True)
+class Troubles:
+    """What an operator has to look at, besides jobs."""
+
+    pending_notifications: int
+    dead_notifications: int
+    accounts_to_reconnect: int
+
+
+def read_depths(now: datetime) -> list[Depth]:
+    """Return the open jobs of every platform: one pass over the index of open rows."""
+    is_due = case((PublishJob.due_at <= now, 1), else_=0)
+    due, every = func.coalesce(func.sum(is_due), 0), func.count()
+    columns = (PublishJob.platform, every, due)
+    open_jobs = select(*columns, func.min(PublishJob.due_at)).where(_OPEN)
+    active_jobs = select(*columns).where(_ACTIVE)
+    with transaction() as session:
+        found = {row[0]: row for row in session.execute(open_jobs.group_by(PublishJob.platform))}
+        active = {row[0]: row for row in session.execute(active_jobs.group_by(PublishJob.platform))}
+    depths = []
+    for platform in PLATFORMS:
+        _, all_open, all_due, first_due = found.get(platform, (platform, 0, 0, None))
+        _, all_active, active_due = active.get(platform, (platform, 0, 0))
+        waiting = max(int(all_due) - int(active_due), 0)
+        delayed = max(all_open - all_active - waiting, 0)
+        late = max(now - first_due, timedelta()) if first_due is not None else timedelta()
+        depths.append(Depth(platform, waiting, delayed, all_active, late))
+    return depths
+
+
+def read_queues() -> list[QueueDepth]:
+    """Return the runs of every queue, in one round trip; raises `RedisError`."""
+    connection = current_redis()
+    pipeline = connection.pipeline(transaction=False)
+    for name in QUEUE_NAMES:
+        queue = RunQueue(name, connection)
+        pipeline.llen(queue.key)
+        pipeline.zcard(ScheduledJobRegistry(queue=queue).key)
+    counts = pipeline.execute()
+    return [
+        QueueDepth(name, counts[2 * position], counts[2 * position + 1])
+        for position, name in enumerate(QUEUE_NAMES)
+    ]
+
+
+def read_troubles() -> Troubles:
+    """Return how much needs a person."""
+    pending = select(func.count()).select_from(Notification).where(_PENDING)
+    dead = select(func.count()).select_from(Notification).where(_DEAD)
+    reconnect = (
+        select(func.count())
+        .select_from(Account)
+        .where(Account.state == AccountState.RECONNECT_REQUIRED, Account.deleted_at.is_(None))
+    )
+    with transaction() as session:
+        return Troubles(*(session.scalar(query) or 0 for query in (pending, dead, reconnect)))
+
+
+def states_of(depth: Depth) -> Sequence[tuple[str, int]]:
+    """Return a depth's counts by the state's word."""
+    return (
+        (JobState.WAITING.value, depth.waiting),
+        (JobState.DELAYED.value, depth.delayed),
+        (JobState.ACTIVE.value, depth.active),
+    )

@@ -1,0 +1,143 @@
+"""What ended within the last hour, day or week, out of the tallies: for the API and the operator.
+
+However many jobs there are, this reads some hundred tallies, and of the rows only those that
+ended in the last minute or so, which are in no tally yet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from app.metrics.counting import Span, count_span
+from app.metrics.figures import Figures
+from app.metrics.rolling import EVER_SECONDS, HOUR_SECONDS, SLOT_SECONDS, counted_until, slot_of
+from app.models import Tally
+from app.platforms import PLATFORMS
+from app.publishing.transaction import transaction
+
+WINDOWS: dict[str, timedelta] = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+}
+#: How often tallies that grow meanwhile are read again.
+_READINGS = 5
+
+
+@dataclass(frozen=True)
+class Point:
+    """What ended in one of the equal spans of a window, by platform."""
+
+    start_at: datetime
+    figures: Mapping[str, Figures]
+
+
+@dataclass(frozen=True)
+class WindowView:
+    """A window: what ended on each platform, all together, and span by span, oldest first."""
+
+    start_at: datetime
+    end_at: datetime
+    platforms: Mapping[str, Figures]
+    total: Figures
+    point_seconds: int
+    points: Sequence[Point]
+
+    @property
+    def hours(self) -> float:
+        """How long the window is."""
+        return (self.end_at - self.start_at).total_seconds() / 3600
+
+
+@dataclass
+class _Read:
+    """Figures by the beginning of their span, and then by platform."""
+
+    until: datetime | None = None
+    spans: dict[datetime, dict[str, Figures]] = field(default_factory=lambda: defaultdict(dict))
+
+    def add(self, start_at: datetime, platform: str, figures: Figures) -> None:
+        of_span = self.spans[start_at]
+        if platform in of_span:
+            of_span[platform].merge(figures)
+        else:
+            of_span[platform] = figures
+
+
+def read_window(name: str, now: datetime) -> WindowView:
+    """Return one of `WINDOWS`, to the moment `now`; it begins on the five minutes before."""
+    start_at = slot_of(now - WINDOWS[name], SLOT_SECONDS)
+    point_seconds = SLOT_SECONDS if name == "1h" else HOUR_SECONDS
+    read = _read(start_at, now)
+    platforms: dict[str, Figures] = {platform: Figures() for platform in PLATFORMS}
+    total = Figures()
+    by_point: dict[datetime, dict[str, Figures]] = defaultdict(lambda: defaultdict(Figures))
+    for span_start, of_span in read.spans.items():
+        for platform, figures in of_span.items():
+            total.merge(figures)
+            platforms.setdefault(platform, Figures()).merge(figures)
+            by_point[slot_of(span_start, point_seconds)][platform].merge(figures)
+    starts = _starts(slot_of(start_at, point_seconds), now, point_seconds)
+    points = [Point(start, by_point.get(start, {})) for start in starts]
+    return WindowView(start_at, now, platforms, total, point_seconds, points)
+
+
+def read_ever() -> dict[str, Figures]:
+    """Return what the tallies have counted since ever, by platform: it never falls."""
+    query = select(Tally.platform, Tally.figures).where(Tally.seconds == EVER_SECONDS)
+    with transaction() as session:
+        rows = session.execute(query).all()
+    return {platform: Figures.load(figures) for platform, figures in rows}
+
+
+def read_counted_until() -> datetime | None:
+    """Return up to when everything that ended is in the tallies."""
+    with transaction() as session:
+        return counted_until(session)
+
+
+def _read(start_at: datetime, now: datetime) -> _Read:
+    with transaction() as session:
+        for _ in range(_READINGS):
+            read = _read_tallies(session, start_at, now)
+            if counted_until(session) == read.until:
+                break
+            session.rollback()  # a pass came in between: what it moved would be seen twice
+        tail_start = max(start_at, read.until) if read.until else start_at
+        # What ended a moment ago may bear a time a little ahead of ours.
+        tail = Span(tail_start, now + timedelta(seconds=5))
+        for platform, figures in count_span(session, tail).items():
+            read.add(slot_of(now, SLOT_SECONDS), platform, figures)
+    return read
+
+
+def _read_tallies(session: Session, start_at: datetime, now: datetime) -> _Read:
+    read = _Read(counted_until(session))
+    first_hour = slot_of(start_at + timedelta(seconds=HOUR_SECONDS - 1), HOUR_SECONDS)
+    last_hour = slot_of(now, HOUR_SECONDS)
+    slot, hour = Tally.seconds == SLOT_SECONDS, Tally.seconds == HOUR_SECONDS
+    if first_hour >= last_hour:
+        wanted = and_(slot, Tally.start_at >= start_at)
+    else:
+        wanted = or_(
+            and_(slot, Tally.start_at >= start_at, Tally.start_at < first_hour),
+            and_(hour, Tally.start_at >= first_hour, Tally.start_at < last_hour),
+            and_(slot, Tally.start_at >= last_hour),
+        )
+    query = select(Tally.start_at, Tally.platform, Tally.figures).where(wanted)
+    for span_start, platform, figures in session.execute(query):
+        read.add(span_start, platform, Figures.load(figures))
+    return read
+
+
+def _starts(first: datetime, now: datetime, seconds: int) -> list[datetime]:
+    starts = [first]
+    while (following := starts[-1] + timedelta(seconds=seconds)) <= now:
+        starts.append(following)
+    return starts

@@ -1,0 +1,133 @@
+"""What the service tells of itself."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+from marshmallow.validate import OneOf
+
+from app.platforms import PLATFORMS
+from app.schemas.base import BaseSchema, Moment
+from app.schemas.platform import LimitSchema
+
+WINDOW_NAMES = ("1h", "24h", "7d")
+
+
+class MetricsQuery(BaseSchema):
+    """Which window."""
+
+    window = fields.String(load_default="24h", validate=OneOf(WINDOW_NAMES))
+
+
+class QuantilesSchema(BaseSchema):
+    """The values that half, 95 and 99 of a hundred do not exceed; null without any."""
+
+    p50 = fields.Float(allow_none=True)
+    p95 = fields.Float(allow_none=True)
+    p99 = fields.Float(allow_none=True)
+
+
+class ErrorCountSchema(BaseSchema):
+    """An error, and how many attempts ended with it."""
+
+    category = fields.String()
+    code = fields.String()
+    count = fields.Integer()
+
+
+class EndedSchema(BaseSchema):
+    """What ended within the window."""
+
+    completed = fields.Integer()
+    failed = fields.Integer()
+    cancelled = fields.Integer()
+    completed_per_hour = fields.Float()
+    failed_per_hour = fields.Float()
+    first_attempt_share = fields.Float(
+        allow_none=True,
+        metadata={"description": "Of those that ended, how many were live after one attempt, 0–1."},
+    )
+    success_share = fields.Float(
+        allow_none=True, metadata={"description": "Of those that ended, how many are live, 0–1."}
+    )
+    retries_per_job = fields.Float(allow_none=True)
+    uploaded_bytes = fields.Integer(metadata={"description": "Of videos sent in one go."})
+    due_to_start_seconds = fields.Nested(QuantilesSchema)
+    start_to_live_seconds = fields.Nested(QuantilesSchema)
+    upload_bytes_per_second = fields.Nested(QuantilesSchema)
+    errors = fields.List(
+        fields.Nested(ErrorCountSchema), metadata={"description": "The most common ones first."}
+    )
+
+
+class PlatformMetricsSchema(EndedSchema):
+    """A platform: what ended, what waits, and its limits that all accounts share."""
+
+    platform = fields.String(validate=OneOf(tuple(PLATFORMS)))
+    waiting = fields.Integer()
+    delayed = fields.Integer()
+    active = fields.Integer()
+    late_seconds = fields.Float(
+        metadata={"description": "For how long the longest due job has waited for a worker."}
+    )
+    limits = fields.List(fields.Nested(LimitSchema))
+
+
+class PointSchema(BaseSchema):
+    """One of the window's equal spans."""
+
+    start = Moment()
+    platform = fields.String()
+    completed = fields.Integer()
+    failed = fields.Integer()
+
+
+class SeriesSchema(BaseSchema):
+    """The window span by span, oldest first; a platform with nothing in a span is left out."""
+
+    seconds = fields.Integer()
+    points = fields.List(fields.Nested(PointSchema))
+
+
+class QueueSchema(BaseSchema):
+    """An RQ queue."""
+
+    queue = fields.String()
+    queued = fields.Integer()
+    scheduled = fields.Integer()
+
+
+class ProcessesSchema(BaseSchema):
+    """Who is at work, and what Redis tells of the queues."""
+
+    queues = fields.List(
+        fields.Nested(QueueSchema),
+        allow_none=True,
+        metadata={"description": "null while Redis does not answer."},
+    )
+    workers = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Workers alive, by platform."},
+    )
+    scheduler_leads = fields.Boolean()
+
+
+class TroublesSchema(BaseSchema):
+    """What may need a person."""
+
+    pending_notifications = fields.Integer()
+    dead_notifications = fields.Integer()
+    accounts_to_reconnect = fields.Integer()
+
+
+class MetricsSchema(BaseSchema):
+    """The service within a window."""
+
+    window = fields.String(validate=OneOf(WINDOW_NAMES))
+    start = Moment(metadata={"description": "On the five minutes before the window."})
+    end = Moment()
+    total = fields.Nested(EndedSchema)
+    platforms = fields.List(fields.Nested(PlatformMetricsSchema))
+    series = fields.Nested(SeriesSchema)
+    processes = fields.Nested(ProcessesSchema)
+    troubles = fields.Nested(TroublesSchema)

@@ -1,0 +1,152 @@
+"""Thousands of listeners on one web process: their memory, and how late they are told."""
+
+from __future__ import annotations
+
+import random
+import resource
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+from sqlalchemy import update
+
+from app.clock import utcnow
+from app.models import PublishJob
+from app.publishing.create import create_jobs
+from app.publishing.transaction import transaction
+from app.states import JobState
+from bench.bench import Bench
+from bench.figures import OURS, Figure, Goal, percentile
+from bench.posts import USER, make_accounts, new_job, probed_video
+from bench.processes import Tree
+from bench.stage import API_KEY as KEY
+
+SINGLE_CHANGES = 50
+ROUNDS = 5
+SINGLE_PAUSE_SECONDS = 0.15
+PATIENCE_SECONDS = 120.0
+MB = 10**6
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Yield how much memory the listeners take, and how soon they are told."""
+    count = bench.size.listeners
+    with bench.stage() as stage:
+        job_ids = _make_jobs(count)
+        with stage.web(1) as (tree, url):
+            yield from _measure(int(url.rpartition(":")[2]), tree, job_ids)
+
+
+def _measure(port: int, tree: Tree, job_ids: list[str]) -> Iterator[Figure]:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * len(job_ids) + 256
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most), most))
+    with ExitStack() as stack:
+        stack.enter_context(closing(_Crowd(port, job_ids[:1]))).wait_for(1)  # all is loaded
+        before = tree.memory_bytes()
+        crowd = stack.enter_context(closing(_Crowd(port, job_ids)))
+        crowd.wait_for(len(job_ids))
+        listening = tree.memory_bytes()
+        late = _single_changes(crowd, job_ids)
+        rounds = [_change_all(crowd, job_ids, number) for number in range(ROUNDS)]
+        after = tree.memory_bytes()
+    many = f"{len(job_ids):,} listeners"
+
+    def told(name: str, unit: str, *values: float, goals: tuple[Goal, ...] = ()) -> Figure:
+        return Figure(f"{many}: {name}", unit, {OURS: values}, goals)
+
+    yield told("memory of one web process", "MB", (listening - before) / MB)
+    yield told(f"memory grown by {ROUNDS} changes each", "MB", (after - listening) / MB)
+    yield told("a change is told after, p50", "s", percentile(late, 0.5))
+    yield told("a change is told after, p99", "s", percentile(late, 0.99), goals=(Goal(1),))
+    yield told("all change at once, the last is told after", "s", *rounds)
+
+
+def _single_changes(crowd: _Crowd, job_ids: list[str]) -> list[float]:
+    late = []
+    for job_id in random.Random(1).sample(job_ids, SINGLE_CHANGES):
+        changed_at = _change([job_id], 40)
+        late.append(crowd.told_at(job_id, changed_at) - changed_at)
+        time.sleep(random.uniform(0, SINGLE_PAUSE_SECONDS))
+    return late
+
+
+def _change_all(crowd: _Crowd, job_ids: list[str], number: int) -> float:
+    changed_at = _change(job_ids, 50 + number)
+    return max(crowd.told_at(job_id, changed_at) for job_id in job_ids) - changed_at
+
+
+def _change(job_ids: list[str], progress: int) -> float:
+    with transaction() as session:
+        session.execute(
+            update(PublishJob)
+            .where(PublishJob.id.in_(job_ids))
+            .values(state=JobState.ACTIVE, progress=progress)
+        )
+    return time.monotonic()
+
+
+class _Crowd:
+    """A listener for each job; a thread notes when each was told something last."""
+
+    def __init__(self, port: int, job_ids: list[str]) -> None:
+        self._told: dict[str, float] = {}
+        self._changed = threading.Condition()
+        self._selector = selectors.DefaultSelector()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        self._sockets = [self._join(port, job_id) for job_id in job_ids]
+
+    def _join(self, port: int, job_id: str) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
+        lines = (
+            f"GET /api/publish/{job_id}/events HTTP/1.1",
+            "Host: localhost",
+            f"Authorization: Bearer {KEY}",
+            f"X-User-Id: {USER}",
+        )
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        connection.setblocking(False)
+        self._selector.register(connection, selectors.EVENT_READ, job_id)
+        return connection
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many were told something."""
+        self._until(lambda: len(self._told) >= count)
+
+    def told_at(self, job_id: str, after: float) -> float:
+        """Wait until a job's listener was told something after a time; return when it was."""
+        self._until(lambda: self._told[job_id] > after)
+        return self._told[job_id]
+
+    def _until(self, is_so: Callable[[], bool]) -> None:
+        with self._changed:
+            if not self._changed.wait_for(is_so, PATIENCE_SECONDS):
+                raise RuntimeError("the listeners were not told in time")
+
+    def _read(self) -> None:
+        while not self._done.is_set():
+            for key, _ in self._selector.select(0.05):
+                words = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                if not words:
+                    raise RuntimeError("a listener was hung up on")
+                if b"event: status" in words:
+                    with self._changed:
+                        self._told[key.data] = time.monotonic()
+                        self._changed.notify_all()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._done.set()
+        self._thread.join()
+        for connection in self._sockets:
+            connection.close()
+
+
+def _make_jobs(count: int) -> list[str]:
+    [account_id], video_id, now = make_accounts(None, 1), probed_video(), utcnow()
+    return [job.id for job in create_jobs([new_job(account_id, video_id, now)] * count, now)]

@@ -1,0 +1,188 @@
+"""The metrics as an operator and Prometheus read them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import yaml
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from app import create_app
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.ids import new_id
+from app.metrics.rolling import count_on
+from app.models import SchedulerTerm, WorkerTree
+from app.platforms import PLATFORMS
+from app.publishing import claims, outcomes
+from app.publishing.timeline import Failure
+from tests.factories import make_account, make_job, make_video
+
+DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
+KEY = {"Authorization": "Bearer test-key"}
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def some_jobs(context: None) -> None:
+    """Of TikTok: one live, one failed, one at work, one waiting, one delayed."""
+    now = utcnow()
+    account = make_account()
+    video = make_video(file_size=10_000_000)
+    for _ in range(4):
+        make_job(account=account, video=video, now=now)
+    make_job(account=account, video=video, now=now, due_at=now + timedelta(hours=1))
+    live, failed, _ = (claims.claim_next("TIKTOK", now) for _ in range(3))
+    assert live is not None and failed is not None
+    outcomes.complete(live, utcnow(), platform_post_id="1", url=None)
+    outcomes.fail(failed, Failure("video_missing", "video", "gone"), utcnow())
+
+
+def show_processes() -> None:
+    """Store the signs of life of a scheduler that leads and of a worker for all platforms."""
+    now = utcnow()
+    db.session.add(
+        SchedulerTerm(name="leader", number=1, renewals=1, holder=new_id(), renewed_at=now)
+    )
+    platforms = ",".join(PLATFORMS)
+    db.session.add(
+        WorkerTree(
+            id=new_id(),
+            host="here",
+            platforms=platforms,
+            concurrency=5,
+            started_at=now,
+            seen_at=now,
+        )
+    )
+    db.session.commit()
+
+
+def samples(client: FlaskClient) -> dict[str, dict[frozenset[tuple[str, str]], float]]:
+    answer = client.get("/metrics", headers=KEY)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, dict[frozenset[tuple[str, str]], float]] = {}
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
+    return found
+
+
+def labels(**values: str) -> frozenset[tuple[str, str]]:
+    return frozenset(values.items())
+
+
+def test_json_tells_what_ended_and_what_waits(client: FlaskClient, some_jobs: None) -> None:
+    show_processes()
+    answer = client.get("/api/metrics?window=1h", headers=KEY)
+    assert answer.status_code == 200, answer.text
+    told: Any = answer.json
+    [tiktok] = [one for one in told["platforms"] if one["platform"] == "TIKTOK"]
+    assert {name: tiktok[name] for name in ("completed", "failed", "cancelled")} == {
+        "completed": 1,
+        "failed": 1,
+        "cancelled": 0,
+    }
+    assert (tiktok["waiting"], tiktok["delayed"], tiktok["active"]) == (1, 1, 1)
+    assert tiktok["successShare"] == tiktok["firstAttemptShare"] == 0.5
+    assert tiktok["retriesPerJob"] == 0
+    assert tiktok["errors"] == [{"category": "video", "code": "video_missing", "count": 1}]
+    assert tiktok["dueToStartSeconds"]["p50"] is not None
+    assert told["total"]["completed"] == 1
+    assert sum(point["completed"] for point in told["series"]["points"]) == 1
+    assert told["processes"]["schedulerLeads"] is True
+    assert told["processes"]["workers"] == {name: 1 for name in PLATFORMS}
+    assert {one["queue"] for one in told["processes"]["queues"]} >= {"publish-tiktok"}
+    assert told["troubles"]["pendingNotifications"] == 2
+
+
+def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
+    assert sum(samples(client)["publishing_jobs_ended_total"].values()) == 0  # a minute behind
+    count_on(utcnow() + timedelta(minutes=2))
+    found = samples(client)
+    ended = found["publishing_jobs_ended_total"]
+    assert ended[labels(platform="TIKTOK", outcome="completed")] == 1
+    assert ended[labels(platform="TIKTOK", outcome="failed")] == 1
+    assert found["publishing_errors_total"] == {labels(platform="TIKTOK", category="video"): 1}
+    assert found["publishing_lateness_seconds_count"][labels(platform="TIKTOK")] == 2
+    assert found["publishing_lateness_seconds_bucket"][labels(platform="TIKTOK", le="+Inf")] == 2
+    assert found["publishing_jobs"][labels(platform="TIKTOK", state="delayed")] == 1
+    assert found["publishing_scheduler_leads"][labels()] == 0
+    assert found["publishing_redis_up"][labels()] == 1
+    youtube = labels(platform="YOUTUBE", counts="posts", scope="application", window="pacific_day")
+    assert found["publishing_limit_max"][youtube] == 100
+
+
+def test_nothing_of_any_user_is_told(client: FlaskClient, some_jobs: None) -> None:
+    for path in ("/metrics", "/api/metrics"):
+        assert "alice" not in client.get(path, headers=KEY).text
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/metrics"])
+def test_only_a_service_key_opens_it(
+    client: FlaskClient, config: Config, auth: Callable[..., dict[str, str]], path: str
+) -> None:
+    claims_ = {"sub": "alice", "exp": utcnow() + timedelta(minutes=5)}
+    token = jwt.encode(claims_, config.jwt_secret, algorithm="HS256")
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {token}"}):
+        assert client.get(path, headers=headers).status_code == 401
+    assert client.get(path, headers=auth("alice")).status_code == 200
+
+
+def test_unknown_window_is_refused_by_name(client: FlaskClient) -> None:
+    answer = client.get("/api/metrics?window=1y", headers=KEY)
+    assert answer.status_code == 400
+    assert answer.json is not None and list(answer.json["errors"]) == ["window"]
+
+
+def test_without_redis_the_rest_is_told(config: Config, some_jobs: None) -> None:
+    app = create_app(replace(config, redis_url="redis://127.0.0.1:9"))
+    client = app.test_client()
+    assert samples(client)["publishing_redis_up"] == {labels(): 0}
+    answer = client.get("/api/metrics", headers=KEY)
+    assert answer.status_code == 200
+    assert answer.json is not None and answer.json["processes"]["queues"] is None
+    with app.app_context():
+        db.engine.dispose()
+    app.extensions["redis"].close()
+
+
+def names_in(text: str) -> set[str]:
+    return set(re.findall(r"\bpublishing_\w+", text))
+
+
+@pytest.mark.parametrize("name", ["grafana-dashboard.json", "prometheus-alerts.yml"])
+def test_dashboard_and_alerts_ask_for_what_there_is(
+    client: FlaskClient, some_jobs: None, name: str
+) -> None:
+    count_on(utcnow() + timedelta(minutes=2))
+    told = set(samples(client))
+    asked = names_in((DEPLOY / name).read_text())
+    assert asked and asked - told == set()
+
+
+def test_every_panel_and_rule_is_whole() -> None:
+    dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    assert all(target["expr"] for panel in panels for target in panel["targets"])
+    [group] = yaml.safe_load((DEPLOY / "prometheus-alerts.yml").read_text())["groups"]
+    for rule in group["rules"]:
+        assert rule["expr"] and rule["labels"]["severity"], rule
+        assert rule["annotations"]["summary"] and rule["annotations"]["description"], rule

@@ -1,0 +1,159 @@
+"""What ended is counted once, whenever and however often it is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+
+from app.clock import utcnow
+from app.metrics.rolling import BEHIND, count_on, is_anything_to_count
+from app.models import PublishJob
+from app.publishing import claims, holding, outcomes, steer
+from app.publishing.claims import Claim
+from app.publishing.timeline import Failure
+from app.queries.metrics import read_ever, read_window
+from app.states import Step
+from tests.factories import make_account, make_job, make_video
+
+TIMEOUT = Failure("read_timeout", "network", "no answer")
+REFUSED = Failure("caption_too_long", "request", "too long")
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A quarter past an hour that has passed, so that spans are where a test expects them."""
+    return (utcnow() - timedelta(days=1)).replace(minute=15, second=0, microsecond=0)
+
+
+def begin(at: datetime, platform: str = "TIKTOK", late: float = 0.0, **fields: object) -> Claim:
+    make_job(platform, now=at, **fields)
+    claim = claims.claim_next(platform, at + timedelta(seconds=late))
+    assert claim is not None
+    return claim
+
+
+def complete(
+    at: datetime, platform: str = "TIKTOK", seconds: float = 10.0, late: float = 0
+) -> None:
+    claim = begin(at, platform, late)
+    outcomes.complete(claim, at + timedelta(seconds=late + seconds), platform_post_id="1", url=None)
+
+
+def fail(at: datetime) -> PublishJob:
+    claim = begin(at)
+    outcomes.fail(claim, REFUSED, at)
+    with_id = PublishJob(id=claim.job_id)
+    return with_id
+
+
+def test_ends_are_counted_once(context: None, now: datetime) -> None:
+    complete(now)
+    fail(now)
+    later = now + timedelta(minutes=5)
+    assert is_anything_to_count(later)
+    for _ in range(3):
+        count_on(later)
+    assert not is_anything_to_count(later)
+    ever = read_ever()["TIKTOK"]
+    assert (ever.completed, ever.failed, ever.attempts, ever.first_try) == (1, 1, 2, 1)
+    assert ever.errors == {"request": {"caption_too_long": 1}}
+
+
+def test_counters_never_fall(context: None, now: datetime) -> None:
+    """A failed job that is retried has no end any more; what was counted stays."""
+    job = fail(now)
+    count_on(now + timedelta(minutes=5))
+    steer.retry(job.id, now + timedelta(minutes=6))
+    claim = claims.claim_next("TIKTOK", now + timedelta(minutes=6))
+    assert claim is not None
+    outcomes.complete(claim, now + timedelta(minutes=7), platform_post_id="1", url=None)
+    count_on(now + timedelta(minutes=10))
+    ever = read_ever()["TIKTOK"]
+    assert (ever.completed, ever.failed) == (1, 1)
+
+
+def test_what_ended_a_moment_ago_is_left_for_later(context: None, now: datetime) -> None:
+    complete(now)
+    assert count_on(now + BEHIND) == 0
+    assert read_ever() == {}
+    # The window has it all the same.
+    window = read_window("1h", now + BEHIND)
+    assert window.total.completed == 1
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_windows_hold_what_ended_within_them(context: None, now: datetime, counted: bool) -> None:
+    ages = [timedelta(minutes=20), timedelta(hours=3), timedelta(hours=20), timedelta(days=3)]
+    for age in ages:
+        complete(now - age, "YOUTUBE")
+    complete(now - timedelta(days=9), "YOUTUBE")
+    if counted:
+        count_on(now)
+    found = {name: read_window(name, now).platforms["YOUTUBE"].completed for name in WINDOWS}
+    assert found == {"1h": 1, "24h": 3, "7d": 4}
+    for name, count in found.items():
+        window = read_window(name, now)
+        by_point = [
+            figures.completed for point in window.points for figures in point.figures.values()
+        ]
+        assert sum(by_point) == count == window.total.completed
+
+
+WINDOWS = ("1h", "24h", "7d")
+
+
+def test_times_from_due_to_start_and_from_start_to_live(context: None, now: datetime) -> None:
+    complete(now, late=0.3, seconds=40)
+    count_on(now + timedelta(minutes=5))
+    figures = read_window("1h", now + timedelta(minutes=5)).total
+    assert figures.lateness.total == pytest.approx(0.3, abs=0.01)
+    assert figures.live.total == pytest.approx(40, abs=0.01)
+
+
+def test_failed_attempts_are_errors_though_the_job_completes(context: None, now: datetime) -> None:
+    claim = begin(now)
+    outcomes.try_again(claim, TIMEOUT, now + timedelta(seconds=5), now + timedelta(seconds=1))
+    again = claims.claim_next("TIKTOK", now + timedelta(seconds=5))
+    assert again is not None
+    outcomes.complete(again, now + timedelta(seconds=9), platform_post_id="1", url=None)
+    count_on(now + timedelta(minutes=5))
+    ever = read_ever()["TIKTOK"]
+    assert (ever.completed, ever.first_try, ever.attempts) == (1, 0, 2)
+    assert ever.errors == {"network": {"read_timeout": 1}}
+
+
+def test_uploads_tell_their_speed_unless_they_were_resumed(context: None, now: datetime) -> None:
+    account = make_account("YOUTUBE")
+    video = make_video(account.user_id, file_size=50_000_000)
+    for resumed in (False, True):
+        make_job("YOUTUBE", now=now, account=account, video=video)
+        claim = claims.claim_next("YOUTUBE", now)
+        assert claim is not None
+        if resumed:
+            holding.begin_step(claim, Step.UPLOAD, now)
+            outcomes.hand_back(claim, now + timedelta(seconds=1))
+            claim = claims.claim_next("YOUTUBE", now + timedelta(seconds=1))
+            assert claim is not None
+        holding.begin_step(claim, Step.UPLOAD, now + timedelta(seconds=1))
+        holding.begin_step(claim, Step.PROCESS, now + timedelta(seconds=11))
+        outcomes.complete(claim, now + timedelta(seconds=20), platform_post_id="1", url=None)
+    count_on(now + timedelta(minutes=5))
+    ever = read_ever()["YOUTUBE"]
+    assert ever.uploaded_bytes == 50_000_000
+    assert (ever.throughput.count, ever.throughput.total) == (1, pytest.approx(5_000_000))
+
+
+def test_short_spans_are_forgotten_and_the_sum_is_not(context: None, now: datetime) -> None:
+    complete(now - timedelta(days=30))
+    count_on(now)
+    assert read_window("7d", now).total.completed == 0
+    assert read_ever()["TIKTOK"].completed == 1

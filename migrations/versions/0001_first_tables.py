@@ -201,7 +201,7 @@ def upgrade() -> None:
         sa.Column("source_key", sa.String(length=1024), nullable=False),
         sa.Column("source_etag", sa.String(length=255), nullable=False),
         sa.Column("source_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("duration_seconds", sa.Float(), nullable=False),
+        sa.Column("duration_seconds", sa.Double(), nullable=False),
         sa.Column("recipe_digest", sa.String(length=32), nullable=False),
         sa.Column(
             "recipe", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False

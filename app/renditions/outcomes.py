@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select, update
 
+from app.limits import lanes
 from app.media.facts import Probe
 from app.models import PublishJob, Rendition
 from app.publishing.timeline import Failure
@@ -113,6 +114,9 @@ def wake_waiting(rendition_id: str, now: datetime) -> None:
             replaced, job.due_at = job.wake_number, now
             job.wake_number += 1
             wakes.append(Wake(job.id, job.platform, now, job.wake_number, replaced))
+        # In the same order everywhere, so that no two wait for each other.
+        for job in sorted(jobs, key=lambda job: (job.account_id, job.priority)):
+            lanes.refresh(session, job)
     wake(wakes)
 
 

@@ -52,6 +52,7 @@ def test_show(app: Flask, client: FlaskClient, auth: Auth) -> None:
         "likes": 0,
         "comments": None,
         "shares": None,
+        "countedAt": None,
     }
 
 

@@ -161,9 +161,10 @@ def _choices(
 
 
 def _h264_format(probe: Probe) -> str | None:
-    if probe.video_codec != "h264" or probe.bit_depth is None:
+    chroma = _chroma(probe.pixel_format)
+    if probe.video_codec != "h264" or probe.bit_depth is None or chroma is None:
         return None
-    return f"{probe.bit_depth} bits {_chroma(probe.pixel_format)}"
+    return f"{probe.bit_depth} bits {chroma}"
 
 
 def _chroma(pixel_format: str | None) -> str | None:

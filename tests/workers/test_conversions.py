@@ -16,6 +16,7 @@ from flask import Flask
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
+from app.limits import lanes
 from app.media.facts import Probe
 from app.media.plan import Work, plan_for
 from app.models import PublishJob, Rendition, TimelineEntry, Video
@@ -99,6 +100,14 @@ def renditions() -> list[Rendition]:
     return found
 
 
+def make_due(job: PublishJob) -> None:
+    """Let a job's time have come."""
+    due = db.session.get_one(PublishJob, job.id, populate_existing=True)
+    due.due_at = utcnow()
+    lanes.refresh(db.session(), due)
+    db.session.commit()
+
+
 def run_once(job: PublishJob) -> PublishJob:
     """Do what one wake-up does."""
     advance(job.platform, job.id)
@@ -176,8 +185,7 @@ def test_waiting_job_looks_by_itself_without_a_trace(
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
     run_once(job)
     before = db.session.query(TimelineEntry).filter_by(job_id=job.id).count()
-    db.session.query(PublishJob).update({"due_at": utcnow()})
-    db.session.commit()
+    make_due(job)
     waiting = run_once(job)
     assert (waiting.step, waiting.attempts_made) == (Step.OPTIMIZE, 1)
     assert db.session.query(TimelineEntry).filter_by(job_id=job.id).count() == before
@@ -247,12 +255,10 @@ def test_store_that_is_away_costs_an_attempt_and_is_asked_again(
         {"state": RenditionState.FAILED, "due_at": None, "error_category": "network"}
     )
     db.session.query(Rendition).update({"error_code": "store_unavailable"})
-    db.session.query(PublishJob).update({"due_at": utcnow()})
-    db.session.commit()
+    make_due(job)
     held = run_once(job)
     assert (held.state, held.error_code) == (JobState.WAITING, "store_unavailable")
-    db.session.query(PublishJob).update({"due_at": utcnow()})
-    db.session.commit()
+    make_due(job)
     run_once(job)
     encode_due()
     done = run_to_end(job)

@@ -17,7 +17,7 @@ CONDITIONS = Conditions("2026-01-31", "full", 2, "Linux", "3.11", "6.2", "6.7")
 FASTER = Figure("speed", "/s", {OURS: [30, 10, 20], BULLMQ: [10]}, (), more_is_better=True)
 
 
-#: CI runs all of them; these are done in seconds.
+#: These are done in seconds.
 QUICK_FAMILIES = ("release", "idle")
 
 

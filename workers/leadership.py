@@ -40,6 +40,7 @@ class Leadership:
         self._id = new_id()
         self._lock = threading.Lock()
         self._number = 0
+        self._stands_by = False
         self._renewed_at = -TERM_SECONDS
         #: what the row said when it last changed, and when that was, by our own clock
         self._watched: tuple[int, int] | None = None
@@ -64,7 +65,9 @@ class Leadership:
         with self._lock:
             if number and number != self._number:
                 logger.info("this scheduler leads now")
-            self._number = number
+            elif not number and not self._stands_by:
+                logger.info("this scheduler stands by")
+            self._number, self._stands_by = number, not number
             if number:
                 self._renewed_at = began_at
         return bool(number)

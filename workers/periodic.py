@@ -28,15 +28,23 @@ COUNTED_KEY = "publish:counted"
 
 def queue_periodic(now: datetime) -> None:
     """Queue a run of each kind that has something to do; raises what Redis or the database do."""
-    connection = current_redis()
-    if RunQueue(MAINTENANCE_QUEUE, connection).count >= WAITING_MAX:
-        return
+    wanted = []
     if is_anything_to_count(now - ADD_UP_EVERY):
-        wake_maintenance(ADD_UP)
+        wanted.append(ADD_UP)
     if _is_consent_waiting(now):
-        wake_maintenance(CONNECT)
-    if _is_post_due(now) and connection.set(COUNTED_KEY, "1", nx=True, ex=COUNT_POSTS_SECONDS):
-        wake_maintenance(COUNT_POSTS)
+        wanted.append(CONNECT)
+    if _is_post_due(now):
+        wanted.append(COUNT_POSTS)
+    # Redis is asked only where there is something to do.
+    if not wanted or RunQueue(MAINTENANCE_QUEUE, current_redis()).count >= WAITING_MAX:
+        return
+    for function in wanted:
+        if function != COUNT_POSTS or _was_not_counted_lately():
+            wake_maintenance(function)
+
+
+def _was_not_counted_lately() -> bool:
+    return bool(current_redis().set(COUNTED_KEY, "1", nx=True, ex=COUNT_POSTS_SECONDS))
 
 
 def _is_post_due(now: datetime) -> bool:

@@ -43,11 +43,10 @@ def context(app: Flask) -> Iterator[None]:
 def some_jobs(context: None) -> None:
     """Of TikTok: one live, one failed, one at work, one waiting, one delayed."""
     now = utcnow()
-    account = make_account()
     video = make_video(file_size=10_000_000)
-    for _ in range(4):
-        make_job(account=account, video=video, now=now)
-    make_job(account=account, video=video, now=now, due_at=now + timedelta(hours=1))
+    for _ in range(4):  # of four accounts: each uploads one at a time
+        make_job(account=make_account(), video=video, now=now)
+    make_job(account=make_account(), video=video, now=now, due_at=now + timedelta(hours=1))
     live, failed, _ = (claims.claim_next("TIKTOK", now) for _ in range(3))
     assert live is not None and failed is not None
     outcomes.complete(live, utcnow(), platform_post_id="1", url=None)

@@ -13,7 +13,7 @@ from app.clock import utcnow
 from app.models import PublishJob, Video
 from app.platforms import PLATFORMS
 from app.publishing.claims import Claim
-from app.publishing.outcomes import is_known_post
+from app.queries.posts import is_known_post
 from app.storage import Storage
 from workers.platforms.base import Access, Context, Draft, Journal, Upload
 from workers.platforms.budget import Budget

@@ -7,7 +7,7 @@ for its next turn, a day where a limit holds it, to find that out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.limits import gates, lanes, ledger
 from app.limits.gates import Closing
 from app.limits.holds import explain
-from app.models import PublishedPost, PublishJob
+from app.models import PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.claims import Claim
 from app.publishing.errors import CancelRequested
@@ -27,7 +27,6 @@ from app.publishing.record import record_completed
 from app.publishing.relay import relay
 from app.publishing.steer import end_cancelled
 from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_maintenance
 from app.states import JobState
 
@@ -195,21 +194,6 @@ def complete(
         )
     wake_maintenance()
     relay(claim.platform, now)
-
-
-def is_known_post(platform: str, job_id: str) -> Callable[[str], bool]:
-    """Return a function that tells whether another job owns a platform's post id."""
-
-    def known(platform_post_id: str) -> bool:
-        query = select(PublishedPost.id).where(
-            PublishedPost.platform == platform,
-            PublishedPost.platform_post_id == platform_post_id,
-            PublishedPost.job_id != job_id,
-        )
-        with transaction() as session:
-            return session.scalar(query.limit(1)) is not None
-
-    return known
 
 
 def _wait(

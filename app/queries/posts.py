@@ -1,6 +1,8 @@
-"""What the API reads of published posts."""
+"""What is read of published posts."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from sqlalchemy import select
 
@@ -34,3 +36,18 @@ def find_post(user_id: str, post_id: str) -> PublishedPost | None:
     )
     with transaction() as session:
         return session.scalars(query).one_or_none()
+
+
+def is_known_post(platform: str, job_id: str) -> Callable[[str], bool]:
+    """Return a function that tells whether another job owns a platform's post id."""
+
+    def known(platform_post_id: str) -> bool:
+        query = select(PublishedPost.id).where(
+            PublishedPost.platform == platform,
+            PublishedPost.platform_post_id == platform_post_id,
+            PublishedPost.job_id != job_id,
+        )
+        with transaction() as session:
+            return session.scalar(query.limit(1)) is not None
+
+    return known

@@ -24,6 +24,7 @@ ENDPOINTS = {
     "instagram.token": ("GET", "/instagram/refresh_access_token"),
     "instagram.user": ("GET", "/instagram/v26.0/me"),
     "instagram.pages": ("GET", f"{GRAPH}/me/accounts"),
+    "instagram.permissions": ("GET", f"{GRAPH}/me/permissions"),
     "instagram.container": ("POST", f"{GRAPH}/1/media"),
     "instagram.upload": ("POST", "/rupload/ig-api-upload/v26.0/17"),
     "instagram.publish": ("POST", f"{GRAPH}/1/media_publish"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import psycopg
@@ -20,6 +20,8 @@ from workers import tokens
 from workers.errors import AccountRefused, NetworkFailure, PublishError
 from workers.platforms.answers import Processing, Published
 from workers.platforms.base import Access, Api, Context, Handler, Tokens, Upload
+from workers.platforms.connecting import Grant, Opened
+from workers.platforms.counting import Counts, Reader
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -55,6 +57,12 @@ class OAuthOnly(Handler):
         raise AssertionError("not asked for here")
 
     def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
+        raise AssertionError("not asked for here")
+
+    def connect(self, grant: Grant) -> Sequence[Opened]:
+        raise AssertionError("not asked for here")
+
+    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
         raise AssertionError("not asked for here")
 
 

@@ -1,11 +1,19 @@
-"""Logging: text on a terminal, JSON elsewhere; never at a level that shows URLs with tokens."""
+"""Logging: text on a terminal, JSON elsewhere; never at a level that shows URLs with tokens.
+
+Every line says whose work it is about, where that is known: of a request the user, of a run the
+user and the job.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import sentry_sdk
+from flask import g, has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
 from sentry_sdk.types import Event, Hint
 
@@ -13,6 +21,19 @@ from app.config import Config
 
 #: Libraries whose DEBUG lines hold URLs and headers.
 TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer", "requests")
+_work: ContextVar[Mapping[str, str]] = ContextVar("work", default={})
+
+
+@contextmanager
+def about(**ids: str) -> Iterator[None]:
+    """Put these ids on all that is logged, or reported as a bug, within the block."""
+    token = _work.set({**_work.get(), **ids})
+    try:
+        with sentry_sdk.new_scope() as scope:
+            scope.set_tags(ids)
+            yield
+    finally:
+        _work.reset(token)
 
 
 def configure_logging(config: Config) -> None:
@@ -31,14 +52,37 @@ def configure_logging(config: Config) -> None:
     if as_json:
         fields = "%(asctime)s %(levelname)s %(name)s %(process)d %(message)s"
         handler.setFormatter(JsonFormatter(fields))
+        handler.addFilter(_add_ids)
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
+        handler.setFormatter(_Text("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(config.log_level)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, root.level))
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+
+
+class _Text(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        ids = "".join(f" {name}={value}" for name, value in _ids().items())
+        return super().formatMessage(record) + ids
+
+
+def _add_ids(record: logging.LogRecord) -> bool:
+    for name, value in _ids().items():
+        record.__dict__.setdefault(name, value)
+    return True
+
+
+def _ids() -> Mapping[str, str]:
+    """Return what the calling thread is at work on."""
+    if not has_request_context():
+        return _work.get()
+    ids = {"request": f"{request.method} {request.endpoint}", **_work.get()}
+    if "user_id" in g:
+        ids["userId"] = g.user_id
+    return ids
 
 
 def _without_query(event: Event, hint: Hint) -> Event:

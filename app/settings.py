@@ -166,6 +166,9 @@ def _redis_url(env: Environment) -> str:
     value = env.text("REDIS_URL") or f"unix://{VAR_DIR / 'redis.sock'}"
     if not is_url(value, ("redis", "rediss", "unix")):
         env.fault("REDIS_URL", "is a redis://, rediss:// or unix:// URL")
+    is_unverified = env.choice("REDIS_TLS_VERIFY", "true", ("true", "false")) == "false"
+    if is_unverified and value.startswith("rediss://"):
+        value += ("&" if "?" in value else "?") + "ssl_cert_reqs=none&ssl_check_hostname=false"
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -17,7 +18,9 @@ class Repeated:
         self._seconds = seconds
         self._beat = beat
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        # What it logs is about the same work.
+        work = contextvars.copy_context()
+        self._thread = threading.Thread(target=work.run, args=(self._run,), name=name, daemon=True)
 
     def __enter__(self) -> None:
         self._thread.start()

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from flask import Flask, current_app
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from app import logs
 from app.clock import utcnow
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
@@ -83,6 +84,11 @@ def release_lost(job_id: str, run_number: int) -> None:
 
 
 def _work_on(claim: Claim) -> None:
+    with logs.about(jobId=claim.job_id, userId=claim.user_id, platform=claim.platform):
+        _carry_out(claim)
+
+
+def _carry_out(claim: Claim) -> None:
     _tell_parent(claim)
     hopeless = _hopeless(claim)
     if hopeless is not None:
@@ -142,7 +148,7 @@ def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:
         warnings=result.warnings,
         follow_up_at=now + FOLLOW_UP_FIRST if result.follow_up else None,
     )
-    logger.info("published", extra={"jobId": claim.job_id, "platform": claim.platform})
+    logger.info("published")
     keep_completed(claim, {"platformPostId": result.post_id or "", "url": result.url or ""})
 
 
@@ -154,7 +160,7 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
         elif isinstance(stopped, CancelRequested):
             outcomes.cancelled(claim, utcnow())
         else:
-            logger.warning("run superseded", extra={"jobId": claim.job_id})
+            logger.warning("run superseded")
     except (CancelRequested, Superseded) as since:
         # Asked for, or taken over, while it was being let go.
         _stop(claim, since)
@@ -163,10 +169,7 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
 def _settle_error(claim: Claim, error: PublishError, circuit_until: datetime | None) -> None:
     """Do what `workers.retry` decides. A lease lost meanwhile leaves all to the new holder."""
     now = utcnow()
-    logger.info(
-        "attempt error",
-        extra={"jobId": claim.job_id, "platform": claim.platform, "code": error.code},
-    )
+    logger.info("attempt ended by an error", extra={"code": error.code})
     try:
         _act(claim, error, decide(error, _situation(claim, circuit_until), now), now)
     except RunStopped as stopped:
@@ -210,11 +213,11 @@ def _fail(claim: Claim, failure: Failure, *, upload_is_dead: bool = False) -> No
 
 
 def _fail_internal(claim: Claim, bug: Exception) -> None:
-    logger.exception("bug in a run", extra={"jobId": claim.job_id})
+    logger.exception("bug in a run")
     try:
         outcomes.fail(claim, internal(bug), utcnow())
     except Superseded:
-        logger.warning("run superseded", extra={"jobId": claim.job_id})
+        logger.warning("run superseded")
 
 
 def _hopeless(claim: Claim) -> Failure | None:

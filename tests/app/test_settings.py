@@ -29,6 +29,7 @@ KEY = Fernet.generate_key().decode()
         ("REDIS_URL", "http://redis.example"),
         ("REDIS_URL", "redis://redis.example:port"),
         ("REDIS_URL", "redis://["),
+        ("REDIS_TLS_VERIFY", "maybe"),
         ("DATABASE_URL", "mysql://database.example/queue"),
         ("DATABASE_URL", "sqlite://queue.db"),
         ("DATABASE_URL", "postgres://user@database.example:port/queue"),

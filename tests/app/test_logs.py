@@ -1,0 +1,90 @@
+"""Log lines: JSON that a log service can search by job and user, or text that a person can read."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from app import logs
+from app.config import Config
+from workers.background import Repeated
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, as it was before when the test is over."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield root
+    root.handlers, root.level = handlers, level
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    """Return the one line that was logged."""
+    line: dict[str, object] = json.loads(capsys.readouterr().err)
+    return line
+
+
+def test_line_of_a_run_says_whose_it_is(
+    root: logging.Logger, base_config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure_logging(replace(base_config, log_format="json"))
+    with logs.about(jobId="j1", userId="alice"):
+        with logs.about(platform="TIKTOK"):
+            root.warning("late", extra={"code": "spam_risk"})
+        line = written(capsys)
+        assert {"jobId": "j1", "userId": "alice", "platform": "TIKTOK"}.items() <= line.items()
+        assert (line["message"], line["code"], line["levelname"]) == (
+            "late",
+            "spam_risk",
+            "WARNING",
+        )
+        root.warning("on")
+        assert "platform" not in written(capsys)
+    root.warning("after")
+    assert "jobId" not in written(capsys)
+
+
+def test_thread_of_a_run_says_so_too(
+    root: logging.Logger, base_config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure_logging(replace(base_config, log_format="json"))
+
+    has_beaten = threading.Event()
+
+    def beat() -> bool:
+        root.warning("beat")
+        has_beaten.set()
+        return False
+
+    with logs.about(jobId="j1"), Repeated("beats", 0.01, beat):
+        assert has_beaten.wait(60)
+    assert written(capsys)["jobId"] == "j1"
+
+
+def test_line_of_a_request_names_user_and_call(
+    root: logging.Logger, config: Config, app: Flask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure_logging(replace(config, log_format="json"))
+    asked = app.test_client()
+    app.before_request_funcs.setdefault(None, []).append(lambda: root.warning("seen"))
+    headers = {"Authorization": f"Bearer {config.api_keys[0]}", "X-User-Id": "alice"}
+    asked.get("/api/videos", headers=headers)
+    line = written(capsys)
+    assert line["userId"] == "alice"
+    assert str(line["request"]).startswith("GET ")
+
+
+def test_line_for_a_person_ends_with_the_ids(
+    root: logging.Logger, base_config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure_logging(replace(base_config, log_format="text"))
+    with logs.about(jobId="j1", userId="alice"):
+        root.warning("published")
+    assert capsys.readouterr().err.endswith("published jobId=j1 userId=alice\n")

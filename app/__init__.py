@@ -16,6 +16,7 @@ from app.database import configure_engines, engine_options
 from app.extensions import db, migrate
 from app.logs import configure_logging
 from app.queues import connect_redis
+from app.rotation import register_rotation
 from app.settings import process_config
 from app.storage import StorageSettings, open_storage
 
@@ -24,6 +25,7 @@ def create_app(config: Config | None = None) -> Flask:
     """Return the application with the API and the admin pages; by default of this process."""
     app = create_base(config or process_config())
     register_api(app)
+    register_rotation(app)
     return app
 
 

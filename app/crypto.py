@@ -20,6 +20,7 @@ class Cipher:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._first = Fernet(keys[0])
 
     def encrypt(self, text: str) -> str:
         """Return the token for a text."""
@@ -31,6 +32,14 @@ class Cipher:
             return self._fernet.decrypt(token.encode()).decode()
         except InvalidToken as exc:
             raise UndecryptableError("no key in TOKEN_ENCRYPTION_KEYS decrypts this row") from exc
+
+    def is_current(self, token: str) -> bool:
+        """Tell whether the first key encrypted it."""
+        try:
+            self._first.decrypt(token.encode())
+        except InvalidToken:
+            return False
+        return True
 
 
 def current_cipher() -> Cipher:

@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 CITED_TEST = re.compile(r"\b(test_\w+\.py)(?:::(test_\w+))?")
+ALERT = re.compile(r"- alert: (\w+)")
+LINK = re.compile(r"\]\(([^)#]+)\)")
 CITED_PATH = re.compile(r"`((?:app|workers|sandbox|tests|docs|bench)/[\w./]*)`")
 
 
@@ -31,3 +33,16 @@ def test_tests_cited_by_a_document_exist(document: Path) -> None:
 def test_paths_named_by_a_document_exist(document: Path) -> None:
     for path in CITED_PATH.findall(document.read_text()):
         assert (ROOT / path).exists(), path
+
+
+def test_every_alert_has_its_place_in_the_runbook() -> None:
+    alerts = ALERT.findall((ROOT / "deploy" / "prometheus-alerts.yml").read_text())
+    runbook = (ROOT / "docs" / "operations.md").read_text()
+    assert re.findall(r"^### (Publishing\w+)$", runbook, re.MULTILINE) == alerts
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "README.md"], ids=lambda path: path.name)
+def test_links_of_a_document_lead_somewhere(document: Path) -> None:
+    for link in LINK.findall(document.read_text()):
+        if "://" not in link:
+            assert (document.parent / link).exists(), link

@@ -31,6 +31,7 @@ from workers.errors import AccountRefused, PublishError
 from workers.handlers import load_handler
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
 from workers.platforms.base import Access
+from workers.platforms.instagram.oauth import check_client as check_client_of_facebook
 from workers.webhooks import send_webhook
 
 
@@ -153,6 +154,26 @@ def check_client(platform: str, variable: str) -> Callable[[Config], Finding]:
     return check
 
 
+def check_facebook(config: Config) -> Finding:
+    """Have Facebook Login's application asked for."""
+    name = "FACEBOOK_CLIENT_ID"
+    if not config.facebook_client_id:
+        return Finding(name, True, "is not set: no account is connected by Facebook Login")
+    try:
+        check_client_of_facebook(load_handler("INSTAGRAM").api)
+    except PublishError as error:
+        return Finding(name, False, f"{error.code}: {error.detail}")
+    return Finding(name, True, "the platform knows this client")
+
+
+def check_instagram(config: Config) -> Finding:
+    """Say what can be said: whether the platform knows the client only shows at a consent."""
+    name = "INSTAGRAM_CLIENT_ID"
+    if not config.instagram_client_id:
+        return Finding(name, True, "is not set: no account is connected by Instagram Login")
+    return Finding(name, True, "is set; only a consent shows whether the platform knows it")
+
+
 def check_webhook(config: Config) -> Finding:
     """Send the receiver a signed event of the type `doctor.ping`."""
     if not config.webhook_url:
@@ -173,6 +194,8 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     check_ffmpeg,
     check_callers,
     check_client("TIKTOK", "TIKTOK_CLIENT_KEY"),
+    check_facebook,
+    check_instagram,
     check_client("YOUTUBE", "YOUTUBE_CLIENT_ID"),
     check_webhook,
 )

@@ -9,6 +9,7 @@ from flask import Response, jsonify, request
 from sandbox.core.accounts import Account
 from sandbox.core.consents import spend_code
 from sandbox.core.errors import Refusal
+from sandbox.core.ids import secret
 from sandbox.core.world import current_world
 from sandbox.instagram.accounts import KIND, LONG_SECONDS
 from sandbox.instagram.api import API, check_token, token_value
@@ -51,7 +52,14 @@ def _exchange_owner(version: str = "") -> str | None:
 @API.call("instagram.token", "/graph/oauth/access_token", "GET", account=_exchange_owner)
 @API.call("instagram.token", "/graph/<version>/oauth/access_token", "GET", account=_exchange_owner)
 def exchange_facebook_token(version: str = "") -> Response:
-    """Facebook Login: exchange a code for a short token, or that for one that lives 60 days."""
+    """Facebook Login: exchange a code for a short token, or that for one that lives 60 days.
+
+    The application gets a token of its own, which opens nothing here.
+    """
+    if request.args.get("grant_type") == "client_credentials":
+        _need("client_id", "client_secret")
+        _check_secret()
+        return jsonify(access_token=secret(), token_type="bearer")
     if request.args.get("grant_type") != "fb_exchange_token":
         _need("client_id", "client_secret", "redirect_uri", "code")
         _check_secret()

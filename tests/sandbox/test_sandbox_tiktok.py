@@ -541,7 +541,7 @@ def test_refresh_rotates_the_refresh_token(tiktok, control):
         ({"client_key": ""}, "invalid_request"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"grant_type": ""}, "invalid_request"),
-        ({"grant_type": "authorization_code"}, "invalid_grant"),
+        ({"grant_type": "authorization_code"}, "invalid_request"),
         ({"refresh_token": ""}, "invalid_request"),
         ({"refresh_token": "rft.unknown"}, "invalid_grant"),
         ({"surprise": "1"}, "invalid_request"),

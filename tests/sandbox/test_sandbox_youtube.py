@@ -447,7 +447,7 @@ def test_refresh_gives_no_new_refresh_token(youtube, control):
         ({"refresh_token": "1//unknown"}, (400, "invalid_grant")),
         ({"refresh_token": ""}, (400, "invalid_request")),
         ({"grant_type": "password"}, (400, "unsupported_grant_type")),
-        ({"grant_type": "authorization_code"}, (400, "invalid_grant")),
+        ({"grant_type": "authorization_code"}, (400, "invalid_request")),
     ],
 )
 def test_token_endpoint_refuses(youtube, changes, expected):

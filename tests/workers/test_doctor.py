@@ -51,6 +51,8 @@ def test_tables_that_are_not_there_are_told_with_the_command(
         ("tiktok_client_secret", "wrong", "TIKTOK_CLIENT_KEY"),
         ("tiktok_client_key", "", "TIKTOK_CLIENT_KEY"),
         ("youtube_client_secret", "wrong", "YOUTUBE_CLIENT_ID"),
+        ("facebook_client_secret", "wrong", "FACEBOOK_CLIENT_ID"),
+        ("facebook_client_id", "wrong", "FACEBOOK_CLIENT_ID"),
         ("webhook_url", "http://127.0.0.1:9/hook", "WEBHOOK_URL"),
         ("r2_endpoint_url", "http://127.0.0.1:9", "R2_ENDPOINT_URL"),
     ],

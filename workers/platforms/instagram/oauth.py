@@ -12,7 +12,7 @@ from workers.errors import AccountRefused, TokenExpired, Transient
 from workers.platforms.base import Access, Api, Tokens
 from workers.platforms.fields import Fields, text, whole
 from workers.platforms.instagram.codes import RECONNECT_HINT
-from workers.platforms.instagram.failures import failure
+from workers.platforms.instagram.failures import FACEBOOK_LOGIN, failure
 from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, login_type_of
 from workers.transport import call
 
@@ -44,6 +44,26 @@ def refresh(api: Api, access: Access) -> Tokens:
     if error is not None:
         raise error
     return tokens_of(answer.json_object(), now)
+
+
+def check_client(api: Api) -> None:
+    """Ask for a token of the application's own; raises `PublishError` where it is not known.
+
+    Facebook Login's application only: Instagram Login has no such token.
+    https://developers.facebook.com/docs/facebook-login/guides/access-tokens#apptokens
+    """
+    answer = call(
+        "GET",
+        f"{api.url}/{api.version}/oauth/access_token",
+        params={
+            "grant_type": "client_credentials",
+            "client_id": api.client_id,
+            "client_secret": api.client_secret,
+        },
+    )
+    error = failure(answer, now=datetime.now(timezone.utc), login_type=FACEBOOK_LOGIN)
+    if error is not None:
+        raise error
 
 
 def tokens_of(fields: Fields, now: datetime) -> Tokens:

@@ -1,0 +1,73 @@
+"""Encrypting anew, with the first key, what an older one of `TOKEN_ENCRYPTION_KEYS` encrypted.
+
+After it the older keys can be taken out of the setting. Safe at any time, beside running
+workers, and as often as one likes: what changes meanwhile is encrypted by the first key anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+from flask import Flask
+from sqlalchemy import Column, Table, Text, select, type_coerce, update
+from sqlalchemy.engine import CursorResult
+
+from app.crypto import current_cipher
+from app.models.base import Base, EncryptedJson, EncryptedText
+from app.publishing.transaction import transaction
+
+BATCH = 200
+
+
+def register_rotation(app: Flask) -> None:
+    """Add the command `flask --app app rotate-keys`."""
+
+    @app.cli.command("rotate-keys")
+    def command() -> None:
+        """Encrypt all secrets with the first key of TOKEN_ENCRYPTION_KEYS."""
+        click.echo(f"{rotate()} secrets encrypted anew")
+
+
+def rotate() -> int:
+    """Encrypt every secret anew that another key than the first encrypted; return how many.
+
+    Raises `UndecryptableError` where no key decrypts one; what was done so far stays done.
+    """
+    return sum(
+        _rotate_column(table, column)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, (EncryptedText, EncryptedJson))
+    )
+
+
+def _rotate_column(table: Table, column: Column[str]) -> int:
+    [key] = table.primary_key
+    cipher, count = current_cipher(), 0
+    stored = type_coerce(column, Text)
+    for batch in _batches(table, column):
+        stale = [(row_id, old) for row_id, old in batch if not cipher.is_current(old)]
+        with transaction() as session:
+            for row_id, old in stale:
+                fresh = type_coerce(cipher.encrypt(cipher.decrypt(old)), Text)
+                # Whoever wrote it meanwhile has used the first key.
+                changed = update(table).where(key == row_id, stored == old).values({column: fresh})
+                written = session.execute(changed)
+                assert isinstance(written, CursorResult)
+                count += written.rowcount
+    return count
+
+
+def _batches(table: Table, column: Column[str]) -> Iterator[list[tuple[str, str]]]:
+    """Yield the keys of rows and their secrets as they are stored, in the order of the keys."""
+    [key] = table.primary_key
+    last = ""
+    while True:
+        chosen = select(key, type_coerce(column, Text)).where(key > last, column.is_not(None))
+        with transaction() as session:
+            batch = [(row[0], row[1]) for row in session.execute(chosen.order_by(key).limit(BATCH))]
+        if not batch:
+            return
+        yield batch
+        last = batch[-1][0]

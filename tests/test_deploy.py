@@ -1,0 +1,94 @@
+"""The files that deploy the service start what the Procfile does, with settings that exist."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+
+from app.config import ROOT
+from app.settings import config_from_env
+from tests.test_architecture import settings_of_the_reader
+
+PROCESSES = dict(
+    line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line
+)
+APP: dict[str, Any] = json.loads((ROOT / "app.json").read_text())
+BLUEPRINT: dict[str, Any] = yaml.safe_load((ROOT / "render.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = {one["name"]: one for one in BLUEPRINT["services"]}
+
+
+def variables(owner: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the variables of a service or group of the Blueprint, its groups' among them."""
+    groups = {one["name"]: one for one in BLUEPRINT["envVarGroups"]}
+    found: dict[str, dict[str, Any]] = {}
+    for one in owner["envVars"]:
+        if "fromGroup" in one:
+            found |= variables(groups[one["fromGroup"]])
+        else:
+            found[one["key"]] = one
+    return found
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "scheduler"])
+def test_render_starts_what_the_procfile_starts(process: str) -> None:
+    service = SERVICES[f"publishing-{process}"]
+    assert service["startCommand"] == PROCESSES[process]
+    assert service["buildCommand"] == "pip install -r requirements.txt"
+    assert ("preDeployCommand" in service) == (process == "web")
+
+
+def test_render_migrates_before_a_deploy() -> None:
+    assert SERVICES["publishing-web"]["preDeployCommand"] == PROCESSES["release"]
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "scheduler"])
+def test_every_process_on_render_has_the_same_settings(process: str) -> None:
+    found = variables(SERVICES[f"publishing-{process}"])
+    assert set(found) == set(variables(SERVICES["publishing-web"]))
+    assert set(found) <= settings_of_the_reader()
+
+
+def test_what_render_refers_to_is_there() -> None:
+    databases = {one["name"] for one in BLUEPRINT["databases"]}
+    for service in SERVICES.values():
+        for one in variables(service).values() if "envVars" in service else ():
+            if "fromDatabase" in one:
+                assert one["fromDatabase"]["name"] in databases
+            if "fromService" in one:
+                source = one["fromService"]
+                assert SERVICES[source["name"]]["type"] == source["type"]
+                if "envVarKey" in source:
+                    assert source["envVarKey"] == one["key"]
+                    assert one["key"] in variables(SERVICES[source["name"]])
+
+
+def test_redis_of_render_drops_nothing_by_itself() -> None:
+    assert SERVICES["publishing-redis"]["maxmemoryPolicy"] == "noeviction"
+
+
+def test_heroku_runs_every_process_of_the_procfile() -> None:
+    assert set(APP["formation"]) == set(PROCESSES) - {"release"}
+
+
+def test_heroku_asks_for_settings_that_there_are() -> None:
+    assert set(APP["env"]) <= settings_of_the_reader()
+
+
+def test_values_written_in_the_files_are_right() -> None:
+    written = {name: one["value"] for name, one in APP["env"].items() if "value" in one}
+    config_from_env(written)
+    group = variables({"envVars": [{"fromGroup": "publishing"}]})
+    config_from_env({name: one["value"] for name, one in group.items() if "value" in one})
+
+
+def test_value_that_render_generates_is_a_key() -> None:
+    """It makes 256 bits in base64, of the alphabet that has + and /."""
+    generated = base64.b64encode(b"\xfb\xff" * 16).decode()
+    assert "+" in generated and "/" in generated
+    [key] = config_from_env({"TOKEN_ENCRYPTION_KEYS": generated}).token_encryption_keys
+    assert Fernet(key).decrypt(Fernet(key).encrypt(b"token")) == b"token"

@@ -1,0 +1,43 @@
+"""The commands of docs/operations.md are run, as they are written there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.config import ROOT, Config
+from tests.processes import PATIENCE_SECONDS, environment
+
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", RUNBOOK, re.DOTALL)
+    for line in block.splitlines()
+]
+BIN = Path(sys.executable).parent
+
+
+@pytest.mark.usefixtures("app", "platforms")
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_command_of_the_runbook_works(config: Config, command: str) -> None:
+    command = command.replace(
+        "make doctor", ".venv/bin/python -m workers.doctor"
+    )  # as `make` has it
+    variables = environment(config, LOG_LEVEL="WARNING")
+    done = subprocess.run(
+        command.replace(".venv/bin", str(BIN)),
+        shell=True,
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout
+    assert "wrong" not in done.stdout

@@ -9,7 +9,6 @@ from __future__ import annotations
 from flask import Flask
 
 from app.accounts.consents import StateSigner
-from app.api import register_api
 from app.config import Config
 from app.crypto import Cipher, development_key
 from app.database import configure_engines, engine_options
@@ -23,6 +22,9 @@ from app.storage import StorageSettings, open_storage
 
 def create_app(config: Config | None = None) -> Flask:
     """Return the application with the API and the admin pages; by default of this process."""
+    # Loaded here, so that workers and the scheduler start without it, and sooner.
+    from app.api import register_api
+
     app = create_base(config or process_config())
     register_api(app)
     register_rotation(app)

@@ -10,11 +10,18 @@ import pgserver
 
 
 class PostgresServer:
-    """One PostgreSQL, in a folder of its own."""
+    """One PostgreSQL, in a folder of its own.
 
-    def __init__(self) -> None:
+    One that need not outlive a loss of power waits for no disk; killed, it loses nothing either.
+    """
+
+    def __init__(self, *, outlives_power: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._server = pgserver.get_server(self.folder, cleanup_mode="stop")
+        if not outlives_power:
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                self._server.psql(f"ALTER SYSTEM SET {setting} = off")
+            self._server.psql("SELECT pg_reload_conf()")
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Copy a database that nobody is in, by default an empty one; return the copy's URL."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from app.config import Config
 from app.extensions import db
 from sandbox.postgres_server import PostgresServer
 from sandbox.redis_server import RedisServer
+from tests.memory import memory_folder
 
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
 
@@ -66,20 +68,29 @@ def sqlite_template(base_config: Config, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def postgres_url(base_config: Config) -> Iterator[str]:
     """A migrated PostgreSQL database, shared by the session's tests."""
-    server = PostgresServer()
+    server = PostgresServer(outlives_power=False)
     url = server.create_database("publishing").replace("postgresql://", "postgresql+psycopg://")
     migrate_database(replace(base_config, database_url=url))
     yield url
     server.remove()
 
 
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[Path]:
+    """Where the files of the test that is running lie, so that its settings are those of others."""
+    with memory_folder("session-") as folder:
+        yield folder
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, session_folder: Path) -> str:
     """An empty migrated database: each test runs on both kinds."""
     if request.param == "postgresql":
         url: str = request.getfixturevalue("postgres_url")
         return url
-    path = tmp_path / "publishing.db"
+    path = session_folder / "publishing.db"
+    for leftover in session_folder.glob("publishing.db*"):  # the log beside it, too
+        leftover.unlink()
     shutil.copy(request.getfixturevalue("sqlite_template"), path)
     return f"sqlite:///{path}"
 
@@ -93,17 +104,40 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def config(base_config: Config, database_url: str, redis: Redis, tmp_path: Path) -> Config:
-    """Settings for one test."""
-    return replace(base_config, database_url=database_url, video_dir=tmp_path / "videos")
+def video_dir(session_folder: Path) -> Iterator[Path]:
+    """Where a store of videos is to be."""
+    path = session_folder / "videos"
+    yield path
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 @pytest.fixture
-def app(config: Config) -> Iterator[Flask]:
-    """The web application on an empty database."""
-    app = create_app(config)
-    app.testing = True
+def config(base_config: Config, database_url: str, redis: Redis, video_dir: Path) -> Config:
+    """Settings for one test."""
+    return replace(base_config, database_url=database_url, video_dir=video_dir)
+
+
+@pytest.fixture(scope="session")
+def kept_apps() -> deque[Flask]:
+    """The applications made last: making one takes longer than most tests do."""
+    return deque(maxlen=8)
+
+
+@pytest.fixture
+def app(config: Config, kept_apps: deque[Flask]) -> Iterator[Flask]:
+    """The web application on an empty database, as nobody has changed it."""
+    app = next((one for one in kept_apps if one.config["SETTINGS"] == config), None)
+    if app is None:
+        app = create_app(config)
+        app.testing = True
+        kept_apps.append(app)
+    extensions = dict(app.extensions)
+    app.config["SETTINGS"] = replace(config, limits=dict(config.limits))
     yield app
+    app.extensions = extensions
+    app.config["SETTINGS"] = config
     with app.app_context():
         _empty_tables()
         db.session.remove()

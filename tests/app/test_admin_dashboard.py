@@ -36,11 +36,9 @@ def database_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def config(base_config: Config, database_url: str, redis: Redis, tmp_path: Path) -> Config:
+def config(config: Config) -> Config:
     return replace(
-        base_config,
-        database_url=database_url,
-        video_dir=tmp_path / "videos",
+        config,
         admin_username="operator",
         admin_password="open sesame: ü",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -69,13 +69,15 @@ def test_thread_of_a_run_says_so_too(
 
 
 def test_line_of_a_request_names_user_and_call(
-    root: logging.Logger, config: Config, app: Flask, capsys: pytest.CaptureFixture[str]
+    root: logging.Logger,
+    config: Config,
+    another_app: Callable[[Config], Flask],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    logs.configure_logging(replace(config, log_format="json"))
-    asked = app.test_client()
+    app = another_app(replace(config, log_format="json"))
     app.before_request_funcs.setdefault(None, []).append(lambda: root.warning("seen"))
     headers = {"Authorization": f"Bearer {config.api_keys[0]}", "X-User-Id": "alice"}
-    asked.get("/api/videos", headers=headers)
+    app.test_client().get("/api/videos", headers=headers)
     line = written(capsys)
     assert line["userId"] == "alice"
     assert str(line["request"]).startswith("GET ")

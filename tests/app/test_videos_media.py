@@ -29,7 +29,7 @@ def database_url(tmp_path: Path, sqlite_template: Path) -> str:
 @pytest.fixture
 def link(app: Flask, config: Config) -> str:
     """A link to a file of `BODY`."""
-    config.video_dir.mkdir()
+    config.video_dir.mkdir(exist_ok=True)
     (config.video_dir / "clip.mp4").write_bytes(BODY)
     url: str = app.extensions["storage"].signed_get_url("clip.mp4", 60)
     assert url.startswith(f"{config.public_url}/media/")

@@ -23,6 +23,7 @@ from tests.crash.gates import Gates
 from tests.crash.hearer import Hearer
 from tests.crash.plan import Plan
 from tests.platforms import Platforms
+from tests.memory import memory_folder
 from tests.processes import Process
 
 API_KEY = "crash-key"
@@ -123,8 +124,9 @@ class Stage:
 
     def _database_url(self, parts: ExitStack) -> str:
         if self._plan.database == "sqlite":
-            return f"sqlite:///{self.folder / 'publishing.db'}"
-        self.postgres = PostgresServer()
+            folder = parts.enter_context(memory_folder("crash-"))
+            return f"sqlite:///{folder / 'publishing.db'}"
+        self.postgres = PostgresServer(outlives_power=False)
         parts.callback(self.postgres.remove)
         url = self.postgres.create_database("crash")
         return url.replace("postgresql://", "postgresql+psycopg://")

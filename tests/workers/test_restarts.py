@@ -32,7 +32,7 @@ AWAY_SECONDS = 3.0
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL that may be stopped: the session's other tests do not share it."""
-    server = PostgresServer()
+    server = PostgresServer(outlives_power=False)
     yield server
     server.remove()
 

@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+KILLS ?= 500
+DATABASE ?= postgresql
 
-.PHONY: help install demo run test corpus crash lint format check bench doctor clean
+.PHONY: help install demo run test corpus thorough crash lint format check bench doctor clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +31,11 @@ test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 corpus: $(READY) ## Make every file of the corpus anew for every platform, and judge the results
 	$(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py
 
+thorough: $(READY) ## Run the random orders of events, and the day near the limits, at full size
+	THOROUGH=1 $(BIN)/python -m pytest -q -n auto tests/publishing/test_state_machine.py tests/limits/test_day.py
+
 crash: $(READY) ## Kill processes at work 500 times, and count what is lost or doubled
-	@$(BIN)/python -m tests.crash --kills 500
+	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE)
 
 lint: $(READY) ## Check style, types and the import rules
 	$(BIN)/black --check --quiet --line-length 100 app workers sandbox tests bench migrations/env.py

@@ -54,7 +54,7 @@ class Plan:
     @property
     def limit_seconds(self) -> float:
         """How long the blows may take altogether."""
-        return 60.0 + 8.0 * len(self.blows)
+        return 180.0 + 15.0 * len(self.blows)
 
 
 def long_plan(seed: int, kills: int, database: str) -> Plan:

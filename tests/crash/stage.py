@@ -22,8 +22,8 @@ from tests.conftest import migrate_database
 from tests.crash.gates import Gates
 from tests.crash.hearer import Hearer
 from tests.crash.plan import Plan
-from tests.platforms import Platforms
 from tests.memory import memory_folder
+from tests.platforms import Platforms
 from tests.processes import Process
 
 API_KEY = "crash-key"

@@ -12,9 +12,9 @@ from tests.crash.plan import long_plan, short_plan
 
 # A lease that nobody saw end is waited for: that and a sweep are most of a minute.
 @pytest.mark.timeout(480)
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_kills_lose_nothing_and_double_nothing(database: str, tmp_path: Path) -> None:
-    outcome = run_campaign(short_plan(7, database), tmp_path)
+def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    """On PostgreSQL, which can be restarted; CI runs a longer one on SQLite, too."""
+    outcome = run_campaign(short_plan(7, "postgresql"), tmp_path)
     verdict = outcome.verdict
     assert {name: jobs for name, jobs in verdict.faults.items() if jobs} == {}
     assert verdict.accepted - verdict.cancelled == verdict.live > 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -16,6 +15,7 @@ from app.models import Account, PublishJob, Video
 from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
 from app.states import JobState
+from tests import IS_THOROUGH
 from tests.factories import make_job
 from tests.limits.day import Day, refusals
 from tests.platforms import Platforms
@@ -25,12 +25,11 @@ pytestmark = [pytest.mark.usefixtures("context"), pytest.mark.timeout(900)]
 #: 20:00 in Los Angeles: midnight there, and the end of YouTube's day, is four hours ahead.
 BEGIN = datetime(2026, 11, 26, 4, 0, tzinfo=timezone.utc)
 HOURS = 30
-#: The real figures take minutes; the test runs with smaller ones unless told otherwise.
-IS_WHOLE = os.environ.get("WHOLE_DAY") == "1"
-UPLOADS_A_DAY = 100 if IS_WHOLE else 8
-UNITS_A_DAY = 10_000 if IS_WHOLE else 60
-INSTAGRAM_POSTS = 120 if IS_WHOLE else 9
-INSTAGRAM_CALLS = 200 if IS_WHOLE else 40
+# The real figures take minutes.
+UPLOADS_A_DAY = 100 if IS_THOROUGH else 8
+UNITS_A_DAY = 10_000 if IS_THOROUGH else 60
+INSTAGRAM_POSTS = 120 if IS_THOROUGH else 9
+INSTAGRAM_CALLS = 200 if IS_THOROUGH else 40
 
 
 @pytest.fixture(params=["sqlite"])

@@ -53,6 +53,7 @@ from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import HORIZON, PUBLISH_QUEUES, PostScheduler, RunQueue
 from app.states import FINAL_STATES, JobState, Step
+from tests import IS_THOROUGH
 from tests.factories import make_account, make_video
 from workers.sweeper import GRACE, Sweeper
 
@@ -535,7 +536,7 @@ def test_no_order_of_events_loses_sticks_or_doubles_a_job(redis: Redis) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Publishing(account, video, redis),
         settings=settings(
-            max_examples=35,
+            max_examples=300 if IS_THOROUGH else 15,
             phases=[Phase.generate],  # a failure is shown as it was found, at once
             stateful_step_count=40,
             derandomize=True,

@@ -27,7 +27,7 @@ from app.queues import Wake, wake, wake_maintenance
 from app.states import JobState, Step
 
 #: A worker that is lost is noticed within this; see also `holding.RENEW_SECONDS`.
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 20.0
 #: Choices made before the rest is left to another run: each may put many rows off.
 ROUNDS = 20
 

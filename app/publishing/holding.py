@@ -23,8 +23,8 @@ from app.publishing.patience import patiently
 from app.publishing.transaction import transaction
 from app.states import Step, step_progress
 
-#: A lease outlives two renewals that fail.
-RENEW_SECONDS = LEASE_SECONDS / 3
+#: A lease outlives three renewals that fail.
+RENEW_SECONDS = LEASE_SECONDS / 4
 
 
 def renew(claim: Claim, now: datetime) -> bool:

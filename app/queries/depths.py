@@ -10,6 +10,7 @@ from rq.registry import ScheduledJobRegistry
 from sqlalchemy import case, func, select, text
 
 from app.models import Account, Notification, PublishJob
+from app.models.publish_job import AMBIGUOUS
 from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
 from app.queues import QUEUE_NAMES, RunQueue, current_redis
@@ -20,6 +21,8 @@ _OPEN = text("state IN ('waiting', 'active')")
 _ACTIVE = text("state = 'active'")
 _PENDING = text("state = 'pending'")
 _DEAD = text("state = 'dead'")
+#: Jobs with an unknown outcome that are counted; more need a person no less.
+COUNT_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,13 @@ class QueueDepth:
 
 @dataclass(frozen=True)
 class Troubles:
-    """What an operator has to look at, besides jobs."""
+    """What an operator has to look at."""
 
     pending_notifications: int
     dead_notifications: int
     accounts_to_reconnect: int
+    #: up to `COUNT_MAX`
+    ambiguous_jobs: int
 
 
 def read_depths(now: datetime) -> list[Depth]:
@@ -96,8 +101,11 @@ def read_troubles() -> Troubles:
         .select_from(Account)
         .where(Account.state == AccountState.RECONNECT_REQUIRED, Account.deleted_at.is_(None))
     )
+    unknown = select(PublishJob.id).where(AMBIGUOUS).limit(COUNT_MAX).subquery()
+    ambiguous = select(func.count()).select_from(unknown)
     with transaction() as session:
-        return Troubles(*(session.scalar(query) or 0 for query in (pending, dead, reconnect)))
+        queries = (pending, dead, reconnect, ambiguous)
+        return Troubles(*(session.scalar(query) or 0 for query in queries))
 
 
 def states_of(depth: Depth) -> Sequence[tuple[str, int]]:

@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from flask_wtf.csrf import CSRFProtect
 
 from app.admin.blueprint import blueprint
-from app.admin.operator import PREFIX
+from app.admin.operator import FILES, PREFIX
 from app.config import Config
 from app.crypto import development_key
 
@@ -66,7 +66,7 @@ def set_policy(answer: Response) -> Response:
     """Tell the browser what our pages may load, and what of them it may keep."""
     answer.headers["Content-Security-Policy"] = POLICY
     answer.headers["Referrer-Policy"] = "same-origin"
-    if request.endpoint == "admin.static" and answer.status_code < 400:
+    if request.endpoint == FILES and answer.status_code < 400:
         answer.headers["Cache-Control"] = STATIC_CACHE
     return answer
 

@@ -16,6 +16,8 @@ from app.api.errors import answer_http_error, problem
 from app.config import Config
 
 PREFIX = "/admin"
+#: Our scripts and styles, which tell nothing of anyone: the browser may keep them.
+FILES = "admin.static"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="admin", charset="UTF-8"'}
 
@@ -71,7 +73,8 @@ def _is_same_origin(config: Config) -> bool:
 
 def _keep_private(answer: Response) -> Response:
     if _is_admin_path():
-        answer.headers.setdefault("Cache-Control", "no-store")
+        if request.endpoint != FILES:
+            answer.headers["Cache-Control"] = "no-store"
         answer.headers["X-Frame-Options"] = "DENY"
         answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

@@ -29,7 +29,7 @@ class Bar:
     left: float
     width: float
     lasted: timedelta | None
-    #: whether it has an error to tell that the entry before it has not told
+    #: whether it has something to tell that those before it have not
     is_telling: bool
 
     @property
@@ -72,8 +72,10 @@ def draw(entries: Sequence[TimelineEntry], now: datetime) -> Picture:
     if not entries:
         return Picture((), ())
     places = _places(entries, now)
-    told = [None, *(entry.error_message for entry in entries)]
-    bars = [_bar(entry, before, places, now) for entry, before in zip(entries, told)]
+    bars, told = [], None
+    for entry in entries:
+        bars.append(_bar(entry, told, places, now))
+        told = entry.error_message or told
     return Picture(bars, _marks(places))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from rq.registry import ScheduledJobRegistry
 from sqlalchemy import case, func, select, text
+from sqlalchemy.orm import Session
 
 from app.models import Account, Notification, PublishJob
 from app.models.publish_job import AMBIGUOUS
@@ -75,6 +76,42 @@ def read_depths(now: datetime) -> list[Depth]:
         late = max(now - first_due, timedelta()) if first_due is not None else timedelta()
         depths.append(Depth(platform, waiting, delayed, all_active, late))
     return depths
+
+
+def read_bounded_depths(now: datetime, most: int) -> list[Depth]:
+    """Return the open jobs of every platform, counted to `most` of each state and no further.
+
+    What a look costs has a bound, however many posts are scheduled.
+    """
+    with transaction() as session:
+        return [_bounded_depth(session, platform, now, most) for platform in PLATFORMS]
+
+
+def _bounded_depth(session: Session, platform: str, now: datetime, most: int) -> Depth:
+    due, later = PublishJob.due_at <= now, PublishJob.due_at > now
+    active_due, active_later, all_due, all_later = (
+        select(func.count())
+        .select_from(
+            select(PublishJob.due_at)
+            .where(PublishJob.platform == platform, *conditions)
+            .limit(2 * most)  # so many may be active, and are no others
+            .subquery()
+        )
+        .scalar_subquery()
+        for conditions in ((_ACTIVE, due), (_ACTIVE, later), (_OPEN, due), (_OPEN, later))
+    )
+    first = select(func.min(PublishJob.due_at)).where(PublishJob.platform == platform, _OPEN)
+    row = session.execute(
+        select(active_due, active_later, all_due, all_later, first.scalar_subquery())
+    ).one()
+    first_due = row[4]
+    return Depth(
+        platform,
+        waiting=min(max(row[2] - row[0], 0), most),
+        delayed=min(max(row[3] - row[1], 0), most),
+        active=min(row[0] + row[1], most),
+        late=max(now - first_due, timedelta()) if first_due is not None else timedelta(),
+    )
 
 
 def read_queues() -> list[QueueDepth]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, defer
 
 from app.ids import is_id
 from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
-from app.models.publish_job import ACTIVE, AMBIGUOUS, OPEN, UNSUCCESSFUL
+from app.models.publish_job import ACTIVE, AMBIGUOUS, COMPLETED, OPEN, UNSUCCESSFUL
 from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
 from app.queries.accounts import WITHOUT_TOKENS
@@ -54,7 +54,7 @@ def search_jobs(search: Search, now: datetime, *, limit: int, cursor: str | None
     with transaction() as session:
         looks = [
             _look(conditions, search, now, limit=limit, cursor=cursor)
-            for conditions in _places(session, search.text)
+            for conditions in _places(session, search)
         ]
         found = union(*looks).subquery()
         newest = select(found.c.id).order_by(found.c.id.desc()).limit(limit + 1)
@@ -120,13 +120,14 @@ def _in_state(state: JobState, now: datetime) -> list[Condition]:
         case JobState.ACTIVE:
             return [OPEN, ACTIVE]
         case JobState.COMPLETED:
-            return [PublishJob.state == JobState.COMPLETED]
+            return [COMPLETED]
         case _:
             return [UNSUCCESSFUL, PublishJob.state == state]
 
 
-def _places(session: Session, text: str) -> list[list[Condition]]:
+def _places(session: Session, search: Search) -> list[list[Condition]]:
     """Return where a text is looked for: each entry finds jobs through one index."""
+    text = search.text
     if not text:
         return [[]]
     places: list[list[Condition]] = [[PublishJob.user_id == text]]
@@ -141,13 +142,15 @@ def _places(session: Session, text: str) -> list[list[Condition]]:
     places += [
         # By the user, whose jobs have an index in the order of the page.
         [PublishJob.user_id == user_id, PublishJob.account_id == account_id]
-        for account_id, user_id in _accounts_named(session, text)
+        for account_id, user_id in _accounts_named(session, search)
     ]
     return places
 
 
-def _accounts_named(session: Session, text: str) -> list[tuple[str, str]]:
-    name = text.removeprefix("@")
+def _accounts_named(session: Session, search: Search) -> list[tuple[str, str]]:
+    name = search.text.removeprefix("@")
     query = select(Account.id, Account.user_id).where(Account.username.in_({name, name.lower()}))
+    if search.platform is not None:
+        query = query.where(Account.platform == search.platform)
     rows = session.execute(query.order_by(Account.id.desc()).limit(ACCOUNTS_MAX))
     return [(account_id, user_id) for account_id, user_id in rows]

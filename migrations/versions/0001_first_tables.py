@@ -16,6 +16,7 @@ FAILED_ATTEMPT = "kind = 'attempt' AND error_category IS NOT NULL"
 DONE_UPLOAD = "kind = 'step' AND name = 'upload' AND outcome = 'done'"
 
 PAUSED = "state = 'waiting' AND error_code = 'platform_paused'"
+COMPLETED = "state = 'completed'"
 UNSUCCESSFUL = "state IN ('failed', 'cancelled')"
 AMBIGUOUS = "state = 'failed' AND error_category = 'ambiguous'"
 
@@ -413,6 +414,13 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text(PAUSED),
             sqlite_where=sa.text(PAUSED),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_completed",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text(COMPLETED),
+            sqlite_where=sa.text(COMPLETED),
         )
         batch_op.create_index(
             "ix_publish_jobs_unsuccessful",

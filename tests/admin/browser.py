@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by its DevTools protocol over a pipe: no driver, no port, no package."""
+"""Debian's Chromium, driven by the DevTools protocol over a pipe: no driver and no port."""
 
 from __future__ import annotations
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from queue import Empty, Queue
@@ -28,6 +30,13 @@ _ARGUMENTS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+#: The number of every answer to a dialog.
+_DIALOG = 0
+# The browser reads from its descriptor 3 and writes to 4; ours are above, so none is in the way.
+_LAUNCH = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4);"
+    "os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 class Browser:
@@ -39,25 +48,24 @@ class Browser:
         self._number = 0
         self._session = ""
         self._answers: Queue[dict[str, Any]] = Queue()
+        self._sending = threading.Lock()
         self._loaded = threading.Event()
         self.complaints: list[str] = []
 
     def __enter__(self) -> Browser:
         assert CHROMIUM is not None
-        # What the browser reads from is its descriptor 3, what it writes to its descriptor 4.
-        theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
-        for descriptor in (theirs_in, theirs_out):
-            os.set_inheritable(descriptor, True)
-        command = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
+        read_end, ours_out = os.pipe()
+        ours_in, write_end = os.pipe()
+        theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (read_end, write_end)]
         profile = f"--user-data-dir={self._profile}"
         self._process = subprocess.Popen(
-            ["sh", "-c", command, "sh", CHROMIUM, *_ARGUMENTS, profile],
-            pass_fds=(theirs_in, theirs_out),
+            [sys.executable, "-c", _LAUNCH, *map(str, theirs), CHROMIUM, *_ARGUMENTS, profile],
+            pass_fds=theirs,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(theirs_in), os.close(theirs_out)
+        for end in (read_end, write_end, *theirs):
+            os.close(end)
         self._out, self._in = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
@@ -84,11 +92,7 @@ class Browser:
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call the protocol, and return its answer."""
         self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        self._out.write(json.dumps(message).encode() + b"\0")
-        self._out.flush()
+        self._send(self._number, method, parameters)
         try:
             answer = self._answers.get(timeout=PATIENCE_SECONDS)
         except Empty as exc:
@@ -149,22 +153,20 @@ class Browser:
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "id" in message:
-            self._answers.put(message)
+            if message["id"] != _DIALOG:
+                self._answers.put(message)
         elif message["method"] == "Page.loadEventFired":
             self._loaded.set()
         elif message["method"] in COMPLAINTS:
             self.complaints.append(json.dumps(message["params"])[:500])
         elif message["method"] == "Page.javascriptDialogOpening":
-            # Answered from here: who clicked waits for nothing but the page.
-            self._out.write(
-                json.dumps(
-                    {
-                        "id": 0,
-                        "method": "Page.handleJavaScriptDialog",
-                        "params": {"accept": True},
-                        "sessionId": self._session,
-                    }
-                ).encode()
-                + b"\0"
-            )
+            # Said yes to from here: who has clicked waits for the page that follows.
+            self._send(_DIALOG, "Page.handleJavaScriptDialog", {"accept": True})
+
+    def _send(self, number: int, method: str, parameters: dict[str, Any]) -> None:
+        message = {"id": number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        with self._sending:
+            self._out.write(json.dumps(message).encode() + b"\0")
             self._out.flush()

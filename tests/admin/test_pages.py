@@ -139,7 +139,8 @@ def test_attention_shows_what_needs_a_person(operator: Operator) -> None:
 
 
 def test_attention_has_pages(operator: Operator) -> None:
-    ids = [fail() for _ in range(25)]
+    account, video = make_account("YOUTUBE"), make_video()
+    ids = [fail("YOUTUBE", account=account, video=video) for _ in range(22)]
     page = operator.page("/attention")
     assert ids[-1] in page and ids[0] not in page
     [link] = re.findall(r'rel="next" href="/admin/attention([^"#]+)', page)

@@ -26,6 +26,9 @@ from app.states import JobState
 Condition = ColumnElement[bool] | TextClause
 #: Accounts of one name that are looked into.
 ACCOUNTS_MAX = 10
+#: Open jobs that are sorted; where there are more, the newest of all jobs are walked through.
+FEW = 5000
+_OPEN_STATES = (JobState.DELAYED, JobState.WAITING, JobState.ACTIVE)
 #: Notifications shown of one job.
 NOTIFICATIONS_MAX = 50
 
@@ -52,13 +55,17 @@ class JobStory:
 def search_jobs(search: Search, now: datetime, *, limit: int, cursor: str | None) -> Page[JobView]:
     """Return one page of what was found, newest first."""
     with transaction() as session:
-        looks = [
-            _look(conditions, search, now, limit=limit, cursor=cursor)
-            for conditions in _places(session, search)
-        ]
-        found = union(*looks).subquery()
-        newest = select(found.c.id).order_by(found.c.id.desc()).limit(limit + 1)
-        ids = list(session.scalars(newest))
+        few = _few_open(session, search, now)
+        if few is not None:
+            ids = [job_id for job_id in few if cursor is None or job_id < cursor]
+        else:
+            looks = [
+                _look(conditions, search, now, limit=limit, cursor=cursor)
+                for conditions in _places(session, search)
+            ]
+            found = union(*looks).subquery()
+            newest = select(found.c.id).order_by(found.c.id.desc()).limit(limit + 1)
+            ids = list(session.scalars(newest))
     shown = ids[:limit]
     views = {view.job.id: view for view in find_jobs(shown)}
     next_cursor = shown[-1] if len(ids) > limit else None
@@ -99,15 +106,33 @@ def _look(
     limit: int,
     cursor: str | None,
 ) -> Select[str]:
-    query = select(PublishJob.id).where(*where)
-    if search.platform is not None:
-        query = query.where(PublishJob.platform == search.platform)
-    if search.state is not None:
-        query = query.where(*_in_state(JobState(search.state), now))
+    query = select(PublishJob.id).where(*where, *_filters(search, now))
     if cursor is not None:
         query = query.where(PublishJob.id < cursor)
     newest = query.order_by(PublishJob.id.desc()).limit(limit + 1).subquery()
     return select(newest.c.id)
+
+
+def _filters(search: Search, now: datetime) -> list[Condition]:
+    filters: list[Condition] = []
+    if search.platform is not None:
+        filters.append(PublishJob.platform == search.platform)
+    if search.state is not None:
+        filters += _in_state(JobState(search.state), now)
+    return filters
+
+
+def _few_open(session: Session, search: Search, now: datetime) -> list[str] | None:
+    """Return the ids of all open jobs that are looked for, where those are few.
+
+    The newest open job may be older than a million that have ended: then the walk from the
+    newest job down would meet those first.
+    """
+    if search.text or search.state not in _OPEN_STATES:
+        return None
+    query = select(PublishJob.id).where(*_filters(search, now)).limit(FEW + 1)
+    ids = session.scalars(query).all()
+    return sorted(ids, reverse=True) if len(ids) <= FEW else None
 
 
 def _in_state(state: JobState, now: datetime) -> list[Condition]:

@@ -23,10 +23,12 @@ from app.storage import StorageSettings, open_storage
 def create_app(config: Config | None = None) -> Flask:
     """Return the application with the API and the admin pages; by default of this process."""
     # Loaded here, so that workers and the scheduler start without it, and sooner.
+    from app.admin import register_admin
     from app.api import register_api
 
     app = create_base(config or process_config())
     register_api(app)
+    register_admin(app)
     register_rotation(app)
     return app
 

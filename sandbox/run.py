@@ -37,7 +37,7 @@ The publishing queue is up.
   API        {stack.api_url}/api/docs
              Authorization: Bearer {stack.secrets.api_key}
              X-User-Id: alice
-  Queues     {stack.api_url}/admin/queues   admin / {stack.secrets.admin_password}
+  Operator   {stack.api_url}/admin   admin / {stack.secrets.admin_password}
   Platforms  {stack.sandbox_url}   (the sandbox: what is live)
 Ctrl-C ends it.
 """

@@ -30,6 +30,8 @@ def environment(config: Config, **more: str) -> dict[str, str]:
         "VIDEO_DIR": str(config.video_dir),
         "API_KEYS": ",".join(config.api_keys),
         "JWT_SECRET": config.jwt_secret,
+        "ADMIN_USERNAME": config.admin_username,
+        "ADMIN_PASSWORD": config.admin_password,
         "TOKEN_ENCRYPTION_KEYS": ",".join(config.token_encryption_keys),
         "WEBHOOK_URL": config.webhook_url,
         "WEBHOOK_SECRET": config.webhook_secret,

@@ -118,8 +118,12 @@ def _risk_of_video(job: PublishJob) -> Failure | None:
 def _risk_of_limits(job: PublishJob, now: datetime) -> Failure | None:
     due_at = job.due_at or now
     expected = forecast(job.platform, job.account_id, job.priority, due_at, now)
-    if expected.hold is None or expected.begins_at <= due_at + LATE:
+    if expected.hold is None:
         return None
     failure = expected.hold.failure
+    if expected.begins_at is None:
+        return failure
+    if expected.begins_at <= due_at + LATE:
+        return None
     late = f"it will go out at {to_iso(expected.begins_at)} instead of {to_iso(due_at)}"
     return replace(failure, message=f"{late}: {failure.message}")

@@ -19,10 +19,8 @@ from app.api import (
     steering,
     videos,
 )
-from app.api.admin import register_admin
 from app.api.auth import register_auth
 from app.api.blueprint import Blueprint
-from app.api.dashboard import register_dashboard
 from app.api.description import API_OPTIONS, DescribedApi
 from app.api.errors import NotFound, register_error_handlers
 from app.api.origins import register_origins
@@ -51,7 +49,6 @@ def register_api(app: Flask) -> None:
     app.config.update(API_OPTIONS)
     register_origins(app)
     register_auth(app)
-    register_admin(app)
     app.before_request(_refuse_malformed_ids)
     register_error_handlers(app)
     api = DescribedApi(app)
@@ -59,7 +56,6 @@ def register_api(app: Flask) -> None:
         api.register_blueprint(blueprint)
     pages = get_swaggerui_blueprint(DOCS_URL, DESCRIPTION_URL, config={"app_name": "API"})
     app.register_blueprint(pages)
-    register_dashboard(app)
     events.register_events(app)
 
 

@@ -12,6 +12,7 @@ from app.api.auth import current_user
 from app.api.errors import NotFound
 from app.checks.content import SHARES_TO_FEED
 from app.clock import to_iso
+from app.limits import pauses
 from app.models import PublishedPost, PublishJob, TimelineEntry
 from app.queries.jobs import JobView, find_job
 from app.schemas.publish_answers import without_missing
@@ -37,7 +38,7 @@ def status_of(view: JobView, now: datetime) -> dict[str, Any]:
         "error": _error_of(job, state),
         "attempts_made": job.attempts_made,
         "attempts": job.max_attempts,
-        "next_attempt_at": job.due_at if state is JobState.DELAYED else None,
+        "next_attempt_at": _next_attempt_at(job, state),
         "scheduled_time": job.scheduled_time,
         "cancel_requested": job.cancel_requested,
         "created_at": job.created_at,
@@ -115,6 +116,13 @@ def request_of(job: PublishJob) -> dict[str, Any]:
         },
     }
     return without_missing(request)
+
+
+def _next_attempt_at(job: PublishJob, state: JobState) -> datetime | None:
+    """Return when a delayed job goes on; of a paused platform nobody knows."""
+    if state is not JobState.DELAYED or pauses.is_paused(job):
+        return None
+    return job.due_at
 
 
 def _result_of(post: PublishedPost | None) -> dict[str, Any] | None:

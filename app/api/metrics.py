@@ -70,7 +70,12 @@ WINDOW = {
         "workers": {"TIKTOK": 2, "INSTAGRAM": 2, "YOUTUBE": 2},
         "schedulerLeads": True,
     },
-    "troubles": {"pendingNotifications": 1, "deadNotifications": 0, "accountsToReconnect": 2},
+    "troubles": {
+        "pendingNotifications": 1,
+        "deadNotifications": 0,
+        "accountsToReconnect": 2,
+        "ambiguousJobs": 1,
+    },
 }
 
 

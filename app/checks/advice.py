@@ -29,5 +29,6 @@ def _limit_warnings(account: Account, priority: int, due_at: datetime, now: date
     if expected.hold is None:
         return {}
     reason = expected.hold.failure.message
-    sentence = f"It will wait until {to_iso(expected.begins_at)}: {reason}."
-    return {"platform": [sentence]}
+    if expected.begins_at is None:
+        return {"platform": [f"It will wait: {reason}."]}
+    return {"platform": [f"It will wait until {to_iso(expected.begins_at)}: {reason}."]}

@@ -19,10 +19,11 @@ from app.publishing.timeline import Failure
 
 @dataclass(frozen=True)
 class Hold:
-    """A job may not begin before `until`, and why."""
+    """A job may not begin before `until`, and why; a pause ends before, nobody knows when."""
 
     until: datetime
     failure: Failure
+    is_pause: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Allowance:
         self.now = now
         self.windows = windows
         self._gates = [closed[key] for key in (platform, account_id) if key in closed]
+        self.is_paused = platform in closed and closed[platform].paused_at is not None
         self._circuit_until = circuits.closed_until(closed.get(platform), now)
 
     @property

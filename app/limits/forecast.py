@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.limits import pauses
 from app.limits.allowing import Allowance, Hold, Rank, read_allowance
 from app.limits.holds import rank_of_next
 from app.limits.lanes import count_waiting
@@ -13,10 +14,13 @@ from app.publishing.transaction import transaction
 
 @dataclass(frozen=True)
 class Forecast:
-    """When a post due at `due_at` would begin; `hold` is what puts it off, if anything does."""
+    """When a post due at `due_at` would begin; `hold` is what puts it off, if anything does.
+
+    `begins_at` is None while the operator pauses the platform: only he knows.
+    """
 
     due_at: datetime
-    begins_at: datetime
+    begins_at: datetime | None
     hold: Hold | None
 
 
@@ -34,6 +38,9 @@ def forecast(
         )
         waiting = count_waiting(session, account_id, priority, now)
         allowance = read_allowance(session, platform, account_id, now)
+    if allowance.is_paused:
+        pause = Hold(due_at + pauses.HELD_FOR, pauses.reason(platform), is_pause=True)
+        return Forecast(due_at, None, pause)
     before = Rank(rank.in_account + waiting, rank.in_application + waiting)
     hold = _hold_at(allowance, before, max(due_at, now))
     return Forecast(due_at, hold.until if hold is not None else max(due_at, now), hold)

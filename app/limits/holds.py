@@ -62,8 +62,15 @@ def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Non
     explain(job, hold.failure)
     if job.state is JobState.WAITING:
         timeline.end(session, job, ("wait",), "done", now)
-        reason = "limit" if hold.failure.category == "rate_limit" else "outage"
-        timeline.begin(session, job, "wait", reason, now, until=hold.until, failure=hold.failure)
+        until = None if hold.is_pause else hold.until
+        timeline.begin(session, job, "wait", _kind(hold), now, until=until, failure=hold.failure)
+
+
+def _kind(hold: Hold) -> str:
+    """Return the timeline's word for a wait."""
+    if hold.is_pause:
+        return "pause"
+    return "limit" if hold.failure.category == "rate_limit" else "outage"
 
 
 def explain(job: PublishJob, failure: Failure) -> None:

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from app.metrics.figures import Figures, Histogram
 from app.platforms import PLATFORMS
 from app.queries.depths import read_depths, read_queues, read_troubles, states_of
+from app.queries.gates import read_gates
 from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
 from app.queries.metrics import read_counted_until, read_ever
@@ -56,6 +57,7 @@ class _Service(Collector):
         yield from _histograms(ever)
         yield from _waiting(self._now)
         yield from _limits(self._now)
+        yield from _gates(self._now)
         yield from _troubles()
         yield from _processes()
         yield from _queues()
@@ -131,6 +133,20 @@ def _troubles() -> Iterator[Metric]:
         "Accounts whose tokens are dead",
         value=troubles.accounts_to_reconnect,
     )
+    yield GaugeMetricFamily(
+        "publishing_ambiguous_jobs",
+        "Jobs of which a person has to say whether they are live",
+        value=troubles.ambiguous_jobs,
+    )
+
+
+def _gates(now: datetime) -> Iterator[Metric]:
+    paused = _gauge("publishing_platform_paused", "Whether the operator pauses it", "platform")
+    circuit = _gauge("publishing_circuit_open", "Whether its circuit is open", "platform")
+    for platform, gate in read_gates(now).items():
+        paused.add_metric([platform], int(gate.paused_at is not None))
+        circuit.add_metric([platform], int(gate.is_circuit_open))
+    yield from (paused, circuit)
 
 
 def _processes() -> Iterator[Metric]:

@@ -29,6 +29,7 @@ class Account(Base):
     __table_args__ = (
         UniqueConstraint("user_id", "platform", "platform_user_id"),
         Index("ix_accounts_state_expires_at", "state", "expires_at"),
+        Index("ix_accounts_username", "username"),
         Index(
             "ix_accounts_renewable",
             "renew_at",

@@ -1,4 +1,4 @@
-"""What stops a platform, or one account on it: a limit that is reached, or an outage."""
+"""What stops a platform, or one account on it: a limit, an outage, or the operator."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ class Gate(Base):
     hint: Mapped[str] = mapped_column(String(500), default="")
     #: posts a day that the platform says this account may have; None until it was read
     posts_max: Mapped[int | None]
+
+    # The operator's word, of a platform only.
+    #: since when no attempt begins; None: they may
+    paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: resumed, and some of what was held by the pause is held still
+    is_releasing: Mapped[bool] = mapped_column(default=False)
 
     # The circuit: failures in a row, of a platform only.
     failures: Mapped[int] = mapped_column(default=0)

@@ -27,6 +27,12 @@ AT_PLATFORM = text("state IN ('waiting', 'active') AND is_at_platform")
 #: yet to be begun or gone on with, and in nobody's hands
 TO_BEGIN = text("state IN ('waiting', 'active') AND NOT is_at_platform AND NOT is_leased")
 LEASED = text("is_leased")
+#: held because its platform is paused
+PAUSED = text("state = 'waiting' AND error_code = 'platform_paused'")
+#: what the operator looks through: ended well, ended otherwise, with no known outcome
+COMPLETED = text("state = 'completed'")
+UNSUCCESSFUL = text("state IN ('failed', 'cancelled')")
+AMBIGUOUS = text("state = 'failed' AND error_category = 'ambiguous'")
 #: scheduled, and not yet looked at ahead of its time
 UNCHECKED = text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL")
 
@@ -52,6 +58,10 @@ class PublishJob(Base):
         _partial("ix_publish_jobs_lane", "account_id", "priority", "due_at", where=TO_BEGIN),
         _partial("ix_publish_jobs_leased", "platform", "due_at", where=LEASED),
         _partial("ix_publish_jobs_unchecked", "due_at", where=UNCHECKED),
+        _partial("ix_publish_jobs_paused", "platform", "due_at", where=PAUSED),
+        _partial("ix_publish_jobs_completed", "id", where=COMPLETED),
+        _partial("ix_publish_jobs_unsuccessful", "id", where=UNSUCCESSFUL),
+        _partial("ix_publish_jobs_ambiguous", "id", where=AMBIGUOUS),
         Index("ix_publish_jobs_user_id_id", "user_id", "id"),
         Index("ix_publish_jobs_batch_id", "batch_id"),
         Index("ix_publish_jobs_video_id", "video_id"),

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, TextClause, select
 from sqlalchemy.orm import Session
 
-from app.limits import circuits, gates
+from app.limits import circuits, gates, pauses
 from app.limits.allowing import Hold, read_allowance
 from app.limits.holds import hold_lane, put_off
 from app.limits.lanes import due_jobs, next_lanes, refresh_lane
@@ -115,6 +115,8 @@ def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice | 
         refresh_lane(session, lane.account_id, lane.priority, lane.platform)
         return None
     job = heads[0]
+    if pauses.holds(gate, job):
+        return Choice(put_off=pauses.hold_paused(session, lane, now))
     allowance = read_allowance(session, lane.platform, lane.account_id, now, without_job=job.id)
     if allowance.hold() is not None:
         return Choice(put_off=hold_lane(session, lane, allowance))

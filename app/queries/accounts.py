@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, union
 from sqlalchemy.orm import defer
 
 from app.models import Account
 from app.publishing.transaction import transaction
 from app.queries.pages import Page, read_page
+from app.states import AccountState
+
+# The tokens stay in the database: nothing that reads accounts for an answer can show them.
+WITHOUT_TOKENS = (
+    defer(Account.access_token, raiseload=True),
+    defer(Account.refresh_token, raiseload=True),
+)
 
 
 def list_accounts(
@@ -29,13 +36,38 @@ def all_accounts(user_id: str) -> Sequence[Account]:
         return session.scalars(_connected(user_id).order_by(Account.id)).all()
 
 
+def list_to_reconnect(*, limit: int, cursor: str | None) -> Page[Account]:
+    """Return one page of every user's accounts whose owner has to connect them again."""
+    query = select(Account).where(
+        Account.state == AccountState.RECONNECT_REQUIRED, Account.deleted_at.is_(None)
+    )
+    with transaction() as session:
+        return read_page(
+            session, query.options(*WITHOUT_TOKENS), Account.id, limit=limit, cursor=cursor
+        )
+
+
+def accounts_called(text: str, *, limit: int) -> Sequence[Account]:
+    """Return connected accounts by their name, their id or their user's, the newest first."""
+    name = text.removeprefix("@")
+    places = (
+        Account.username.in_({name, name.lower()}),
+        Account.user_id == text,
+        Account.id == text.upper(),
+    )
+    looks = [
+        select(Account.id).where(place, Account.deleted_at.is_(None)).limit(limit)
+        for place in places
+    ]
+    found = union(*(select(look.subquery()) for look in looks)).subquery()
+    query = select(Account).where(Account.id.in_(select(found.c.id))).options(*WITHOUT_TOKENS)
+    with transaction() as session:
+        return session.scalars(query.order_by(Account.id.desc()).limit(limit)).all()
+
+
 def _connected(user_id: str) -> Select[Account]:
-    # The tokens stay in the database: nothing that reads accounts for an answer can show them.
     return (
         select(Account)
         .where(Account.user_id == user_id, Account.deleted_at.is_(None))
-        .options(
-            defer(Account.access_token, raiseload=True),
-            defer(Account.refresh_token, raiseload=True),
-        )
+        .options(*WITHOUT_TOKENS)
     )

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from rq.registry import ScheduledJobRegistry
 from sqlalchemy import case, func, select, text
+from sqlalchemy.orm import Session
 
 from app.models import Account, Notification, PublishJob
+from app.models.publish_job import AMBIGUOUS
 from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
 from app.queues import QUEUE_NAMES, RunQueue, current_redis
@@ -20,6 +22,8 @@ _OPEN = text("state IN ('waiting', 'active')")
 _ACTIVE = text("state = 'active'")
 _PENDING = text("state = 'pending'")
 _DEAD = text("state = 'dead'")
+#: Jobs with an unknown outcome that are counted; more need a person no less.
+COUNT_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,13 @@ class QueueDepth:
 
 @dataclass(frozen=True)
 class Troubles:
-    """What an operator has to look at, besides jobs."""
+    """What an operator has to look at."""
 
     pending_notifications: int
     dead_notifications: int
     accounts_to_reconnect: int
+    #: up to `COUNT_MAX`
+    ambiguous_jobs: int
 
 
 def read_depths(now: datetime) -> list[Depth]:
@@ -70,6 +76,42 @@ def read_depths(now: datetime) -> list[Depth]:
         late = max(now - first_due, timedelta()) if first_due is not None else timedelta()
         depths.append(Depth(platform, waiting, delayed, all_active, late))
     return depths
+
+
+def read_bounded_depths(now: datetime, most: int) -> list[Depth]:
+    """Return the open jobs of every platform, counted to `most` of each state and no further.
+
+    What a look costs has a bound, however many posts are scheduled.
+    """
+    with transaction() as session:
+        return [_bounded_depth(session, platform, now, most) for platform in PLATFORMS]
+
+
+def _bounded_depth(session: Session, platform: str, now: datetime, most: int) -> Depth:
+    due, later = PublishJob.due_at <= now, PublishJob.due_at > now
+    active_due, active_later, all_due, all_later = (
+        select(func.count())
+        .select_from(
+            select(PublishJob.due_at)
+            .where(PublishJob.platform == platform, *conditions)
+            .limit(2 * most)  # so many may be active, and are no others
+            .subquery()
+        )
+        .scalar_subquery()
+        for conditions in ((_ACTIVE, due), (_ACTIVE, later), (_OPEN, due), (_OPEN, later))
+    )
+    first = select(func.min(PublishJob.due_at)).where(PublishJob.platform == platform, _OPEN)
+    row = session.execute(
+        select(active_due, active_later, all_due, all_later, first.scalar_subquery())
+    ).one()
+    first_due = row[4]
+    return Depth(
+        platform,
+        waiting=min(max(row[2] - row[0], 0), most),
+        delayed=min(max(row[3] - row[1], 0), most),
+        active=min(row[0] + row[1], most),
+        late=max(now - first_due, timedelta()) if first_due is not None else timedelta(),
+    )
 
 
 def read_queues() -> list[QueueDepth]:
@@ -96,8 +138,11 @@ def read_troubles() -> Troubles:
         .select_from(Account)
         .where(Account.state == AccountState.RECONNECT_REQUIRED, Account.deleted_at.is_(None))
     )
+    unknown = select(PublishJob.id).where(AMBIGUOUS).limit(COUNT_MAX).subquery()
+    ambiguous = select(func.count()).select_from(unknown)
     with transaction() as session:
-        return Troubles(*(session.scalar(query) or 0 for query in (pending, dead, reconnect)))
+        queries = (pending, dead, reconnect, ambiguous)
+        return Troubles(*(session.scalar(query) or 0 for query in queries))
 
 
 def states_of(depth: Depth) -> Sequence[tuple[str, int]]:

@@ -43,8 +43,8 @@ def find_job(user_id: str, job_id: str, *, with_timeline: bool = False) -> JobVi
         job = session.scalars(query.options(_WITHOUT_CHECKPOINT)).one_or_none()
         if job is None:
             return None
-        timeline = _timeline(session, job_id) if with_timeline else ()
-        return JobView(job, _posts(session, [job]).get(job.id), timeline)
+        timeline = timeline_of(session, job_id) if with_timeline else ()
+        return JobView(job, posts_of(session, [job]).get(job.id), timeline)
 
 
 def find_jobs(job_ids: Collection[str]) -> list[JobView]:
@@ -52,7 +52,7 @@ def find_jobs(job_ids: Collection[str]) -> list[JobView]:
     query = select(PublishJob).where(PublishJob.id.in_(job_ids)).options(_WITHOUT_CHECKPOINT)
     with transaction() as session:
         jobs = session.scalars(query).all()
-        posts = _posts(session, jobs)
+        posts = posts_of(session, jobs)
     return [JobView(job, posts.get(job.id)) for job in jobs]
 
 
@@ -64,7 +64,7 @@ def list_jobs(
     query = query.options(_WITHOUT_CHECKPOINT)
     with transaction() as session:
         page = read_page(session, query, PublishJob.id, limit=limit, cursor=cursor)
-        posts = _posts(session, page.rows)
+        posts = posts_of(session, page.rows)
     views = [JobView(job, posts.get(job.id)) for job in page.rows]
     return Page(views, page.next_cursor)
 
@@ -89,12 +89,14 @@ def _state_conditions(state: JobState, now: datetime) -> list[ColumnElement[bool
     return [PublishJob.state == state]
 
 
-def _timeline(session: Session, job_id: str) -> Sequence[TimelineEntry]:
+def timeline_of(session: Session, job_id: str) -> Sequence[TimelineEntry]:
+    """Return a job's timeline, in a caller's transaction."""
     query = select(TimelineEntry).where(TimelineEntry.job_id == job_id)
     return session.scalars(query.order_by(TimelineEntry.id)).all()
 
 
-def _posts(session: Session, jobs: Sequence[PublishJob]) -> dict[str, PublishedPost]:
+def posts_of(session: Session, jobs: Sequence[PublishJob]) -> dict[str, PublishedPost]:
+    """Return the posts of those jobs that are live, by the job, in a caller's transaction."""
     live = [job.id for job in jobs if job.state is JobState.COMPLETED]
     if not live:
         return {}

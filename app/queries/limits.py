@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.limits import gates, ledger
 from app.limits.allowing import maximum_for
+from app.limits.places import read_places
 from app.limits.windows import pacific_day
 from app.models import Account, Gate
+from app.models import LimitUse as LedgerEntry
 from app.platforms import PLATFORMS, Limit
 from app.publishing.transaction import transaction
+from app.queries.accounts import WITHOUT_TOKENS
+
+#: Entries of the ledger that are looked through for the accounts at work of late.
+LOOK_BACK = 500
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,22 @@ def platform_uses(platform: str, now: datetime) -> list[LimitUse]:
             )
             for limit in PLATFORMS[platform].limits
         ]
+
+
+def uploads_now(now: datetime) -> Mapping[str, int]:
+    """Return how many uploads are under way on each platform."""
+    with transaction() as session:
+        return {name: read_places(session, name, now).uploads for name in PLATFORMS}
+
+
+def accounts_at_work(limit: int) -> Sequence[Account]:
+    """Return the accounts that used something of their limits last, the latest first."""
+    latest = select(LedgerEntry.account_id).order_by(LedgerEntry.used_at.desc()).limit(LOOK_BACK)
+    with transaction() as session:
+        ids = list(dict.fromkeys(session.scalars(latest)))[:limit]
+        query = select(Account).where(Account.id.in_(ids)).options(*WITHOUT_TOKENS)
+        found = {account.id: account for account in session.scalars(query)}
+    return [found[account_id] for account_id in ids if account_id in found]
 
 
 def _use(session: Session, limit: Limit, key: str, gate: Gate | None, now: datetime) -> LimitUse:

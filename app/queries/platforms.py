@@ -11,6 +11,7 @@ from app.limits.forecast import Forecast, forecast
 from app.models import Account
 from app.platforms import PLATFORMS, Platform
 from app.queries.accounts import all_accounts
+from app.queries.gates import read_gates
 from app.queries.limits import LimitUse, account_uses, platform_uses
 
 
@@ -25,10 +26,11 @@ class AccountLimits:
 
 @dataclass(frozen=True)
 class PlatformView:
-    """A platform, its limits, and the user's accounts on it."""
+    """A platform, its limits, and the user's accounts on it; `paused_at` None: it is not paused."""
 
     platform: str
     rules: Platform
+    paused_at: datetime | None
     uses: Sequence[LimitUse]
     accounts: Sequence[AccountLimits]
 
@@ -37,10 +39,12 @@ def view_platforms(user_id: str, now: datetime) -> list[PlatformView]:
     """Return every platform as a user sees it."""
     accounts = all_accounts(user_id)
     uses = account_uses(accounts, now)
+    gates = read_gates(now)
     return [
         PlatformView(
             name,
             rules,
+            gates[name].paused_at,
             platform_uses(name, now),
             [
                 AccountLimits(one, uses[one.id], forecast(name, one.id, PRIORITY, now, now))

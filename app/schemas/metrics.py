@@ -118,6 +118,9 @@ class TroublesSchema(BaseSchema):
     pending_notifications = fields.Integer()
     dead_notifications = fields.Integer()
     accounts_to_reconnect = fields.Integer()
+    ambiguous_jobs = fields.Integer(
+        metadata={"description": "Jobs that wait for `…/resolve`; more than 1000 are told as 1000."}
+    )
 
 
 class MetricsSchema(BaseSchema):

@@ -98,7 +98,9 @@ class LimitSchema(BaseSchema):
 class NextPostSchema(BaseSchema):
     """When a post placed now would begin, and what puts it off, if anything does."""
 
-    begins_at = Moment()
+    begins_at = Moment(
+        allow_none=True, metadata={"description": "null while the platform is paused."}
+    )
     reason = fields.String(attribute="hold.failure.message")
 
 
@@ -117,6 +119,10 @@ class PlatformSchema(BaseSchema):
 
     platform = fields.String()
     name = fields.String(attribute="rules.name")
+    paused_at = Moment(
+        allow_none=True,
+        metadata={"description": "Since when the operator lets no post begin; null: posts go out."},
+    )
     caption = fields.Nested(CaptionRulesSchema, attribute="rules.captions")
     privacy_levels = fields.List(fields.String(), attribute="rules.privacy_levels")
     default_privacy_level = fields.String(attribute="rules.default_privacy")

@@ -15,6 +15,11 @@ depends_on = None
 FAILED_ATTEMPT = "kind = 'attempt' AND error_category IS NOT NULL"
 DONE_UPLOAD = "kind = 'step' AND name = 'upload' AND outcome = 'done'"
 
+PAUSED = "state = 'waiting' AND error_code = 'platform_paused'"
+COMPLETED = "state = 'completed'"
+UNSUCCESSFUL = "state IN ('failed', 'cancelled')"
+AMBIGUOUS = "state = 'failed' AND error_category = 'ambiguous'"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -56,6 +61,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("accounts", schema=None) as batch_op:
         batch_op.create_index("ix_accounts_state_expires_at", ["state", "expires_at"], unique=False)
+        batch_op.create_index("ix_accounts_username", ["username"], unique=False)
         batch_op.create_index(
             "ix_accounts_renewable",
             ["renew_at"],
@@ -402,6 +408,34 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL"),
             sqlite_where=sa.text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL"),
         )
+        batch_op.create_index(
+            "ix_publish_jobs_paused",
+            ["platform", "due_at"],
+            unique=False,
+            postgresql_where=sa.text(PAUSED),
+            sqlite_where=sa.text(PAUSED),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_completed",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text(COMPLETED),
+            sqlite_where=sa.text(COMPLETED),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_unsuccessful",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text(UNSUCCESSFUL),
+            sqlite_where=sa.text(UNSUCCESSFUL),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_ambiguous",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text(AMBIGUOUS),
+            sqlite_where=sa.text(AMBIGUOUS),
+        )
         batch_op.create_index("ix_publish_jobs_finished_at", ["finished_at"], unique=False)
         batch_op.create_index("ix_publish_jobs_rendition_id", ["rendition_id"], unique=False)
         batch_op.create_index(
@@ -556,6 +590,8 @@ def upgrade() -> None:
         sa.Column("message", sa.String(length=1000), nullable=False),
         sa.Column("hint", sa.String(length=500), nullable=False),
         sa.Column("posts_max", sa.Integer(), nullable=True),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_releasing", sa.Boolean(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("failed_job_id", sa.String(length=26), nullable=True),
         sa.Column("is_general", sa.Boolean(), nullable=False),

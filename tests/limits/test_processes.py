@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from app.clock import utcnow
 from app.config import Config
+from app.limits import pauses
 from app.models import Account, PublishJob, Video
+from app.publishing import pausing
 from app.publishing.transaction import transaction
 from app.states import JobState
 from tests.factories import make_job
@@ -129,3 +132,31 @@ def test_a_platform_that_hangs_leaves_the_others_their_workers(
         others += posts(platform, 4, [connect(platforms, platform) for _ in range(2)])
     wait_until(lambda: all_live(others), "the others' posts live", PATIENCE_SECONDS)
     assert JobState.COMPLETED not in states(hanging)
+
+
+def test_a_pause_holds_new_posts_of_all_workers_and_resuming_lets_them_go(
+    platforms: Platforms, stored_film: Video, start: Callable[..., None], redis: Redis
+) -> None:
+    accounts = [connect(platforms, "TIKTOK") for _ in range(2)]
+    # What is under way when the pause comes is let to its end.
+    platforms.fault("TIKTOK", "slow", call="tiktok.upload", seconds=3)
+    under_way = make_job("TIKTOK", account=accounts[0], video=stored_film).id
+    start(2)
+    wait_until(platforms.struck, "an upload under way", PATIENCE_SECONDS)
+    pausing.pause("TIKTOK", utcnow())
+    held = [make_job("TIKTOK", account=accounts[n % 2], video=stored_film).id for n in range(4)]
+    other = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film).id
+    wait_until(lambda: all_live([under_way, other]), "what may go on", PATIENCE_SECONDS)
+    wait_until(lambda: all(map(is_held, held)), "the others held", PATIENCE_SECONDS)
+    redis.flushall()  # the pause is in the database, and so is what it holds
+    assert len(platforms.posts()) == 2
+    pausing.resume("TIKTOK", utcnow())
+    wait_until(lambda: all_live(held), "all posts live", PATIENCE_SECONDS)
+    assert len(platforms.posts()) == 6
+
+
+def is_held(job_id: str) -> bool:
+    """Tell whether a job is held by a pause, with no attempt used."""
+    with transaction() as session:
+        job = session.get_one(PublishJob, job_id, populate_existing=True)
+        return job.error_code == pauses.CODE and job.attempts_made == 0

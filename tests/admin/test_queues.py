@@ -19,7 +19,7 @@ from rq.job import JobStatus
 from rq.registry import FailedJobRegistry
 
 from app import create_app
-from app.api.dashboard import CHANGING_VIEWS
+from app.admin.queues import CHANGING_VIEWS
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db

@@ -1,4 +1,4 @@
-"""Who may see what is under `/admin`: the operator, and nobody's page through his browser.
+"""Who may see what is under `/admin`: the operator, and nobody's page through their browser.
 
 Without `ADMIN_USERNAME` and `ADMIN_PASSWORD` there is no such path.
 """
@@ -6,19 +6,23 @@ Without `ADMIN_USERNAME` and `ADMIN_PASSWORD` there is no such path.
 from __future__ import annotations
 
 import hmac
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import NotFound
 
-from app.api.errors import problem
+from app.api.errors import answer_http_error, problem
 from app.config import Config
 
 PREFIX = "/admin"
+#: Our scripts and styles, which tell nothing of anyone: the browser may keep them.
+FILES = "admin.static"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="admin", charset="UTF-8"'}
 
 
-def register_admin(app: Flask) -> None:
+def register_operator(app: Flask) -> None:
     """Check every request under `/admin` before its view runs, known path or not."""
     app.before_request(_check_operator)
     app.after_request(_keep_private)
@@ -28,12 +32,12 @@ def _is_admin_path() -> bool:
     return request.path == PREFIX or request.path.startswith(f"{PREFIX}/")
 
 
-def _check_operator() -> Response | None:
+def _check_operator() -> Any:
     if not _is_admin_path():
         return None
     config: Config = current_app.config["SETTINGS"]
     if not config.admin_username or not config.admin_password:
-        abort(404)
+        return answer_http_error(NotFound())
     if not _is_operator(config):
         return problem(401, "Sign in as the operator", headers=_CHALLENGE)
     if request.method not in _SAFE_METHODS and not _is_same_origin(config):
@@ -69,7 +73,8 @@ def _is_same_origin(config: Config) -> bool:
 
 def _keep_private(answer: Response) -> Response:
     if _is_admin_path():
-        answer.headers["Cache-Control"] = "no-store"
+        if request.endpoint != FILES:
+            answer.headers["Cache-Control"] = "no-store"
         answer.headers["X-Frame-Options"] = "DENY"
         answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

@@ -1,6 +1,6 @@
 """RQ's dashboard at `/admin/queues`, made to fit: JSON runs, our Redis, no change by a GET.
 
-`app.api.admin` has checked the operator before any of it runs.
+`app.admin.operator` has checked the operator before any of it runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from rq_dashboard import blueprint as dashboard
 from rq_dashboard import web
 
-from app.api.admin import PREFIX
+from app.admin.operator import PREFIX
 from app.api.errors import Unavailable, problem
 from app.clock import to_iso
 from app.queues import Run, RunQueue, current_redis

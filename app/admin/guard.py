@@ -1,0 +1,79 @@
+"""What keeps other pages out of the operator's: tokens in forms, and a strict content policy.
+
+A form's token (Flask-WTF) is bound to a session cookie signed with a secret that all processes
+derive from the encryption keys; `app.admin.operator` has looked at the request's origin before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from flask import Flask, Response, request
+from flask_wtf.csrf import CSRFProtect
+
+from app.admin.blueprint import blueprint
+from app.admin.operator import FILES, PREFIX
+from app.config import Config
+from app.crypto import development_key
+
+#: Nothing but our own files, no script or style within a page, no page around ours.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+#: Our files carry their content's digest in their address.
+STATIC_CACHE = "private, max-age=31536000, immutable"
+csrf = CSRFProtect()
+
+
+def register_guard(app: Flask) -> None:
+    """Set up the session and the tokens of the operator's forms."""
+    config: Config = app.config["SETTINGS"]
+    first, *others = config.token_encryption_keys or (development_key(),)
+    app.secret_key = _secret(first)
+    app.config.update(
+        SECRET_KEY_FALLBACKS=_secrets(others),
+        SESSION_COOKIE_NAME="publishing_admin",
+        SESSION_COOKIE_PATH=PREFIX,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_SECURE=config.public_url.startswith("https://"),
+        # The API's callers send no cookie: only the operator's forms are looked at.
+        WTF_CSRF_CHECK_DEFAULT=False,
+        # A page may stay open as long as the browser: its token ends with the session.
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    csrf.init_app(app)
+
+
+@blueprint.before_request
+def check_form() -> None:
+    """Refuse a form that is not from one of our pages; raises `CSRFError`."""
+    csrf.protect()
+
+
+@blueprint.after_request
+def set_policy(answer: Response) -> Response:
+    """Tell the browser what our pages may load, and what of them it may keep."""
+    answer.headers["Content-Security-Policy"] = POLICY
+    answer.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint == FILES and answer.status_code < 400:
+        answer.headers["Cache-Control"] = STATIC_CACHE
+    return answer
+
+
+def _secrets(keys: Sequence[str]) -> list[str | bytes]:
+    return [_secret(key) for key in keys]
+
+
+def _secret(key: str) -> str:
+    return hashlib.sha256(f"session of the operator\n{key}".encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""`/admin/limits`: what is used today, what is left, and when there is more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import render_template, request
+from marshmallow import fields
+from marshmallow.validate import Length
+
+from app.admin.blueprint import blueprint, read_values
+from app.admin.words import now
+from app.models import Account
+from app.platforms import PLATFORMS
+from app.queries.accounts import accounts_called
+from app.queries.limits import (
+    LimitUse,
+    account_uses,
+    accounts_at_work,
+    platform_uses,
+    uploads_now,
+)
+from app.schemas.base import BaseSchema
+
+ACCOUNTS_SHOWN = 12
+
+
+class AccountQuery(BaseSchema):
+    """Whose limits to show besides those that all share."""
+
+    q = fields.String(load_default="", validate=Length(max=255))
+
+
+@dataclass(frozen=True)
+class AccountUse:
+    """An account and how it stands with its own limits."""
+
+    account: Account
+    uses: Sequence[LimitUse]
+
+
+@blueprint.get("/limits")
+def limits() -> str:
+    """Show the limits that all share, and those of some accounts."""
+    text = read_values(AccountQuery, request.args)["q"]
+    accounts = (
+        accounts_called(text, limit=ACCOUNTS_SHOWN) if text else accounts_at_work(ACCOUNTS_SHOWN)
+    )
+    uses = account_uses(accounts, now())
+    if not text:  # where the platform counts for all accounts together there is nothing to see
+        accounts = [account for account in accounts if uses[account.id]]
+    return render_template(
+        "admin/limits.html",
+        text=text,
+        shared={name: platform_uses(name, now()) for name in PLATFORMS},
+        uploads=uploads_now(now()),
+        accounts=[AccountUse(account, uses[account.id]) for account in accounts],
+    )

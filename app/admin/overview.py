@@ -1,0 +1,95 @@
+"""`/admin`: how the service does, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import render_template, request
+from marshmallow import fields
+from marshmallow.validate import OneOf
+from redis.exceptions import RedisError
+
+from app.admin.blueprint import blueprint, read_values
+from app.admin.plots import plots_of
+from app.admin.words import now
+from app.queries.depths import Depth, QueueDepth, read_bounded_depths, read_queues, read_troubles
+from app.queries.gates import GateView, read_gates
+from app.queries.limits import LimitUse, platform_uses, uploads_now
+from app.queries.metrics import WINDOWS, read_window
+from app.queries.processes import leading_scheduler, living_workers
+from app.schemas.base import BaseSchema
+
+#: Jobs of a state that are counted; beyond that it is said that there are more.
+COUNT_MAX = 10_000
+
+
+class WindowQuery(BaseSchema):
+    """How far the plots look back."""
+
+    window = fields.String(load_default="24h", validate=OneOf(list(WINDOWS)))
+
+
+@dataclass(frozen=True)
+class PlatformCard:
+    """One platform as it stands now; `workers`: processes alive that serve it."""
+
+    name: str
+    depth: Depth
+    gate: GateView
+    uploads: int
+    uploads_max: int
+    workers: int
+    limits: Sequence[LimitUse]
+
+
+@blueprint.get("", strict_slashes=False)
+def overview() -> str:
+    """Show throughput, failures, platforms, processes and what needs a person."""
+    window = read_values(WindowQuery, request.args)["window"]
+    view = read_window(window, now())
+    workers = living_workers(now())
+    return render_template(
+        "admin/overview.html",
+        window=window,
+        windows=list(WINDOWS),
+        view=view,
+        plots=plots_of(view),
+        count_max=COUNT_MAX,
+        cards=_cards([worker.platforms.split(",") for worker in workers]),
+        workers=workers,
+        leader=leading_scheduler(now()),
+        queues=_queues(),
+        troubles=read_troubles(),
+    )
+
+
+def _cards(served: Sequence[Sequence[str]]) -> list[PlatformCard]:
+    gates, uploads = read_gates(now()), uploads_now(now())
+    cards = []
+    for depth in read_bounded_depths(now(), COUNT_MAX):
+        uses = platform_uses(depth.platform, now())
+        at_once = [use for use in uses if (use.limit.window, use.limit.scope) == _CEILING]
+        cards.append(
+            PlatformCard(
+                name=depth.platform,
+                depth=depth,
+                gate=gates[depth.platform],
+                uploads=uploads[depth.platform],
+                uploads_max=at_once[0].max,
+                workers=sum(depth.platform in platforms for platforms in served),
+                limits=[use for use in uses if use.used is not None],
+            )
+        )
+    return cards
+
+
+_CEILING = ("at_once", "platform")
+
+
+def _queues() -> list[QueueDepth] | None:
+    """Return RQ's queues; None: Redis does not answer."""
+    try:
+        return read_queues()
+    except RedisError:
+        return None

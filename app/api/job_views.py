@@ -11,7 +11,6 @@ from flask import current_app
 from app.api.auth import current_user
 from app.api.errors import NotFound
 from app.checks.content import SHARES_TO_FEED
-from app.clock import to_iso
 from app.models import PublishedPost, PublishJob, TimelineEntry
 from app.queries.jobs import JobView, find_job
 from app.schemas.publish_answers import without_missing
@@ -95,23 +94,23 @@ def link_to(job_id: str) -> str:
 
 
 def request_of(job: PublishJob) -> dict[str, Any]:
-    """Return the request a job was made from, its defaults filled in, as JSON."""
+    """Return what `RequestSchema` shows: what a job was made from, its defaults filled in."""
     request = {
-        "videoId": job.video_id,
+        "video_id": job.video_id,
         "platform": job.platform,
-        "accountId": job.account_id,
+        "account_id": job.account_id,
         "caption": job.caption,
         "hashtags": job.hashtags,
-        "privacyLevel": job.privacy_level,
-        "shareToFeed": job.share_to_feed if job.platform == SHARES_TO_FEED else None,
-        "platformOptions": job.platform_options,
-        "scheduledTime": to_iso(job.scheduled_time) if job.scheduled_time else None,
+        "privacy_level": job.privacy_level,
+        "share_to_feed": job.share_to_feed if job.platform == SHARES_TO_FEED else None,
+        "platform_options": job.platform_options,
+        "scheduled_time": job.scheduled_time,
         "options": {
             "priority": job.priority,
             "attempts": job.max_attempts,
             "backoff": {"type": job.backoff_type, "delay": job.backoff_delay_ms},
-            "removeOnComplete": job.remove_on_complete,
-            "removeOnFail": job.remove_on_fail,
+            "remove_on_complete": job.remove_on_complete,
+            "remove_on_fail": job.remove_on_fail,
         },
     }
     return without_missing(request)

@@ -58,9 +58,9 @@ def things(app: Flask, alice: Caller) -> dict[str, str]:
     with app.app_context():
         steer.cancel(job_id, utcnow())
     return {
-        "job_id": job_id,
-        "video_id": alice.video_id,
-        "account_id": alice.accounts["YOUTUBE"],
+        "jobId": job_id,
+        "videoId": alice.video_id,
+        "accountId": alice.accounts["YOUTUBE"],
         "platform": "TIKTOK",
     }
 

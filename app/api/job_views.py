@@ -11,6 +11,7 @@ from flask import current_app
 from app.api.auth import current_user
 from app.api.errors import NotFound
 from app.checks.content import SHARES_TO_FEED
+from app.clock import to_iso
 from app.models import PublishedPost, PublishJob, TimelineEntry
 from app.queries.jobs import JobView, find_job
 from app.schemas.publish_answers import without_missing
@@ -94,23 +95,23 @@ def link_to(job_id: str) -> str:
 
 
 def request_of(job: PublishJob) -> dict[str, Any]:
-    """Return what `RequestSchema` shows: what a job was made from, its defaults filled in."""
+    """Return as JSON what `RequestSchema` describes: a job's request, its defaults filled in."""
     request = {
-        "video_id": job.video_id,
+        "videoId": job.video_id,
         "platform": job.platform,
-        "account_id": job.account_id,
+        "accountId": job.account_id,
         "caption": job.caption,
         "hashtags": job.hashtags,
-        "privacy_level": job.privacy_level,
-        "share_to_feed": job.share_to_feed if job.platform == SHARES_TO_FEED else None,
-        "platform_options": job.platform_options,
-        "scheduled_time": job.scheduled_time,
+        "privacyLevel": job.privacy_level,
+        "shareToFeed": job.share_to_feed if job.platform == SHARES_TO_FEED else None,
+        "platformOptions": job.platform_options,
+        "scheduledTime": to_iso(job.scheduled_time) if job.scheduled_time else None,
         "options": {
             "priority": job.priority,
             "attempts": job.max_attempts,
             "backoff": {"type": job.backoff_type, "delay": job.backoff_delay_ms},
-            "remove_on_complete": job.remove_on_complete,
-            "remove_on_fail": job.remove_on_fail,
+            "removeOnComplete": job.remove_on_complete,
+            "removeOnFail": job.remove_on_fail,
         },
     }
     return without_missing(request)

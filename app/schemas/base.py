@@ -93,6 +93,16 @@ class Listing(fields.List[Any]):
         return list(super()._deserialize(value, attr, data, **kwargs))
 
 
+class Json(fields.Nested):
+    """An object of an answer that is JSON already: the schema only describes it."""
+
+    # marshmallow's own Nested does not have its base's names either
+    def _serialize(  # type: ignore[override]
+        self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any
+    ) -> Any:
+        return nested_obj
+
+
 class Moment(fields.DateTime):
     """A time: ISO 8601 with an offset on the way in, UTC with `Z` on the way out."""
 

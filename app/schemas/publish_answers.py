@@ -8,7 +8,7 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
-from app.schemas.base import AnswerSchema, Moment, PageQuery, PageSchema, one_of
+from app.schemas.base import AnswerSchema, Json, Moment, PageQuery, PageSchema, one_of
 from app.schemas.publish import BACKOFF_TYPES, KEEP, PRIVACY_LEVELS, Keep
 from app.states import JobState, Step
 
@@ -138,7 +138,7 @@ class StatusSchema(AnswerSchema):
     state = one_of(JobState)
     progress = fields.Integer(metadata={"minimum": 0, "maximum": 100})
     step = one_of(Step, allow_none=True)
-    data = fields.Nested(RequestSchema)
+    data = Json(RequestSchema)
     result = fields.Nested(ResultSchema, allow_none=True)
     failed_reason = fields.String(allow_none=True)
     error = fields.Nested(ErrorSchema, allow_none=True)

@@ -40,6 +40,7 @@ test("a video goes live on three platforms, from sign-in to webhook", async ({ p
   await test.step("send a video and publish it everywhere", async () => {
     await page.locator("input[type=file]").setInputFiles(FILM);
     await expect(page.locator("input[name=videoId]")).toBeChecked();
+    await seePreview(page);
     await page.getByLabel("Caption").fill("Out of the example, live on three platforms");
     await page.getByLabel("Hashtags").fill("cats #dogs");
     for (const platform of PLATFORMS) await account(page, platform).check();
@@ -136,6 +137,24 @@ async function connect(
   const told = decision === "Allow" ? "is connected" : "is not connected";
   await expect(page.getByText(`Your ${NAMES[platform]} account ${told}`)).toBeVisible();
   await expect(page).toHaveURL(/\/$/); // and a reload does not tell it again
+}
+
+/** The chosen video has a picture, which the browser need not load twice. */
+async function seePreview(page: Page): Promise<void> {
+  const picture = page.locator("label:has(input[name=videoId]:checked) img");
+  await expect
+    .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
+    .toBeGreaterThan(0);
+  const address = (await picture.getAttribute("src")) ?? "";
+  const first = await page.request.get(address);
+  expect(first.headers()["content-type"]).toBe("image/jpeg");
+  const again = await page.request.get(address, {
+    headers: { "If-None-Match": first.headers().etag ?? "" },
+  });
+  expect(again.status()).toBe(304);
+  const missing = await page.request.get("/api/videos/none/preview");
+  expect(missing.status()).toBe(404);
+  expect(missing.headers()["content-type"]).toBe("application/problem+json");
 }
 
 function account(page: Page, platform: (typeof PLATFORMS)[number]): Locator {

@@ -16,16 +16,27 @@ export function publishingFor(userId: UserId) {
   });
 }
 
+interface Answer {
+  data?: unknown;
+  error?: unknown;
+  response: Response;
+}
+
+const PASSED_ON = ["Cache-Control", "Content-Type", "ETag", "Retry-After"];
+
 /** Answer the browser what the queue answered: its body, its status, or its problem document. */
-export async function relay(
-  call: Promise<{ data?: unknown; error?: unknown; response: Response }>,
-): Promise<Response> {
+export async function relay(call: Promise<Answer>): Promise<Response> {
   try {
     const { data, error, response } = await call;
+    const { status } = response;
     const headers = new Headers({ "Cache-Control": "no-store" });
-    const pause = response.headers.get("Retry-After");
-    if (pause) headers.set("Retry-After", pause);
-    return Response.json(data ?? error ?? null, { status: response.status, headers });
+    for (const name of PASSED_ON) {
+      const value = response.headers.get(name);
+      if (value) headers.set(name, value);
+    }
+    if (status === 204 || status === 304) return new Response(null, { status, headers });
+    if (data instanceof ReadableStream) return new Response(data, { status, headers });
+    return Response.json(data ?? error, { status, headers });
   } catch (error) {
     console.error("the publishing queue does not answer:", error);
     return problem(503, "The publishing queue does not answer. Try again in a moment.");

@@ -157,17 +157,25 @@ def _run(command: str, variables: Mapping[str, str]) -> None:
     with path.open("wb") as log:
         words = command.split()
         words[0] = shutil.which(words[0], path=variables["PATH"]) or words[0]
-        done = subprocess.run(
+        process = subprocess.Popen(
             words,
             cwd=EXAMPLE,
             env=dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=log,
-            stderr=subprocess.STDOUT,
-            timeout=COMMAND_SECONDS,
+            stderr=log,
+            start_new_session=True,
         )
-    if done.returncode != 0:
-        raise Failed(f"`{command}` ended with status {done.returncode}\n{_end_of(path)}")
+    try:
+        status = process.wait(COMMAND_SECONDS)
+    except subprocess.TimeoutExpired as exc:
+        raise Failed(f"`{command}` did not end in {COMMAND_SECONDS} s\n{_end_of(path)}") from exc
+    finally:
+        if process.returncode is None:  # the whole tree: npm starts others, and they a browser
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if status != 0:
+        raise Failed(f"`{command}` ended with status {status}\n{_end_of(path)}")
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
 
 

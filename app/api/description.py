@@ -12,6 +12,7 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
 from app.api.errors import PROBLEM_TYPE, answer_http_error
+from app.schemas.webhook import AccountEventSchema, JobEventSchema, described_webhooks
 
 API_OPTIONS: dict[str, Any] = {
     "API_TITLE": "Video publishing queue",
@@ -83,6 +84,9 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
         super()._init_spec(flask_plugin=CamelPaths(), **options)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
+        self.spec.components.schema("JobEvent", schema=JobEventSchema)
+        self.spec.components.schema("AccountEvent", schema=AccountEventSchema)
+        self.spec.options["webhooks"] = described_webhooks()
 
     def _register_responses(self) -> None:
         statuses = {status.name: status.phrase for status in http.HTTPStatus if status >= 400}

@@ -13,7 +13,7 @@ from app.schemas.publish import BACKOFF_TYPES, KEEP, PRIVACY_LEVELS, Keep
 from app.states import JobState, Step
 
 _STATES = [state.value for state in JobState]
-_CATEGORIES = [
+CATEGORIES = [
     "network",
     "platform",
     "rate_limit",
@@ -123,7 +123,7 @@ class ErrorSchema(AnswerSchema):
     """Why a job failed, or why it waits."""
 
     code = fields.String()
-    category = one_of(_CATEGORIES)
+    category = one_of(CATEGORIES)
     message = fields.String()
     hint = fields.String(metadata={"description": "What the user can do about it, or empty."})
     retryable = fields.Boolean(metadata={"description": "Whether trying again can help."})

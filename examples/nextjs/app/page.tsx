@@ -46,7 +46,7 @@ export default async function Page({ searchParams }: PageProps<"/">) {
           <Posts
             jobs={jobs}
             apiUrl={env().publishingUrl}
-            notified={notices.flatMap(({ data }) => data.jobId ?? [])}
+            notified={notices.flatMap(({ data }) => ("jobId" in data ? data.jobId : []))}
           />
           <Notices notices={notices.slice(0, NOTICES_SHOWN)} />
         </div>

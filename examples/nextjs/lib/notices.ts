@@ -6,32 +6,10 @@ import path from "node:path";
 
 import { env } from "@/lib/env";
 import type { UserId } from "@/lib/session";
-import type { Platform } from "@/lib/types";
-
-/** What the publishing queue's webhook says; `data` has more than this page needs. */
-export interface PublishingEvent {
-  type:
-    | "publish.completed"
-    | "publish.failed"
-    | "publish.cancelled"
-    | "publish.at_risk"
-    | "account.reconnect_required";
-  timestamp: string;
-  data: {
-    userId: UserId;
-    platform: Platform;
-    title: string;
-    message: string;
-    /** Of `publish.…` only. */
-    jobId?: string;
-    url?: string | null;
-  };
-}
+import type { PublishingEvent } from "@/lib/types";
 
 /** An event that was received, by the `webhook-id` that is its own for ever. */
-export interface Notice extends PublishingEvent {
-  id: string;
-}
+export type Notice = PublishingEvent & { id: string };
 
 /*
  * Received events are files, one each, named by their `webhook-id`. In your application this is a

@@ -613,7 +613,28 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hear how a post ended, or that somebody has to act
+         * @description Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: at least once, in order per job, and again for three days until the answer is a 2xx.
+         */
+        post: operations["receiveEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         Problem: {
@@ -646,6 +667,61 @@ export interface components {
             previous_page?: number;
             /** @description Next page number. */
             next_page?: number;
+        };
+        EventError: {
+            code: string;
+            /** @enum {string} */
+            category: "network" | "platform" | "rate_limit" | "token" | "account" | "video" | "request" | "ambiguous" | "internal";
+            message: string;
+            /** @description What the user can do about it, or empty. */
+            hint: string;
+        };
+        JobEventData: {
+            jobId: string;
+            userId: string;
+            accountId: string;
+            videoId: string;
+            videoTitle: string;
+            /** @enum {string} */
+            platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
+            /** @description For a person: “Video Published!” */
+            title: string;
+            message: string;
+            platformPostId: string | null;
+            url: string | null;
+            /** @description Of `publish.failed` and `publish.at_risk`. */
+            error: components["schemas"]["EventError"] | null;
+            /** @description Of `publish.completed`: what is not as wished. */
+            warnings?: string[];
+            /**
+             * Format: date-time
+             * @description Of `publish.at_risk`: when the post is due.
+             */
+            scheduledTime?: string | null;
+        };
+        JobEvent: {
+            /** @enum {string} */
+            type: "publish.completed" | "publish.failed" | "publish.cancelled" | "publish.at_risk";
+            /** Format: date-time */
+            timestamp: string;
+            data: components["schemas"]["JobEventData"];
+        };
+        AccountEventData: {
+            accountId: string;
+            userId: string;
+            /** @enum {string} */
+            platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
+            username: string;
+            title: string;
+            message: string;
+            error: components["schemas"]["EventError"];
+        };
+        AccountEvent: {
+            /** @enum {string} */
+            type: "account.reconnect_required";
+            /** Format: date-time */
+            timestamp: string;
+            data: components["schemas"]["AccountEventData"];
         };
         Backoff: {
             /**
@@ -2612,6 +2688,35 @@ export interface operations {
                 };
             };
             default: components["responses"]["DEFAULT_ERROR"];
+        };
+    };
+    receiveEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same on every delivery of this event. */
+                "webhook-id": string;
+                /** @description Seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and an HMAC-SHA256 in base64; several, with spaces between them. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobEvent"] | components["schemas"]["AccountEvent"];
+            };
+        };
+        responses: {
+            /** @description Received; any other answer brings it again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

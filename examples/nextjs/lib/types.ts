@@ -9,6 +9,9 @@ export type Status = Schemas["Status"];
 export type Upload = Schemas["Upload"];
 export type Video = Schemas["Video"];
 
+/** What the webhook says. */
+export type PublishingEvent = Schemas["JobEvent"] | Schemas["AccountEvent"];
+
 /** Errors of the queue and of this application's own routes. */
 export type Problem = Partial<Schemas["Problem"]> & { error: string };
 

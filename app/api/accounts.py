@@ -22,7 +22,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("/<platform>", methods=["PUT"])
+@blueprint.route("/<platform>", methods=["PUT"], operation="connectAccount")
 @blueprint.arguments(ConnectSchema)
 @blueprint.response(200, AccountSchema)
 @blueprint.alt_response(201, schema=AccountSchema, description="The account is new to the user.")
@@ -38,7 +38,7 @@ def connect(body: Gathered, platform: str) -> tuple[Account, int]:
     return account, 201 if is_new else 200
 
 
-@blueprint.route("", methods=["GET"])
+@blueprint.route("", methods=["GET"], operation="listAccounts")
 @blueprint.arguments(AccountsQuery, location="query")
 @blueprint.response(200, AccountsSchema)
 def index(query: dict[str, Any]) -> Page[Account]:
@@ -46,7 +46,7 @@ def index(query: dict[str, Any]) -> Page[Account]:
     return list_accounts(current_user(), **query)
 
 
-@blueprint.route("/<account_id>", methods=["DELETE"])
+@blueprint.route("/<account_id>", methods=["DELETE"], operation="disconnectAccount")
 @blueprint.response(204)
 def disconnect(account_id: str) -> None:
     """Disconnect an account

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -74,10 +75,17 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """Route a view."""
+    def route(self, rule: str, *, operation: str, **options: Any) -> Callable[[View], View]:
+        """Route a view; `operation` is its name in the clients made from the description."""
         decorator: Callable[[View], View] = super().route(rule, **options)
-        return decorator
+
+        def named(view: View) -> View:
+            described: dict[str, Any] = deepcopy(getattr(view, "_apidoc", {}))
+            described.setdefault("manual_doc", {})["operationId"] = operation
+            view._apidoc = described  # type: ignore[attr-defined]
+            return decorator(view)
+
+        return named
 
     def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
         """Read a body, query or headers with a schema, and hand the result to the view."""

@@ -58,7 +58,7 @@ class NotSetUp(Exception):
     """Raised with the setting that connecting accounts of a platform needs."""
 
 
-@blueprint.route("/<platform>/authorize", methods=["GET"])
+@blueprint.route("/<platform>/authorize", methods=["GET"], operation="askConsent")
 @blueprint.arguments(AuthorizeQuery, location="query")
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
@@ -91,7 +91,7 @@ def authorize(query: dict[str, Any], platform: str) -> Asked:
     )
 
 
-@blueprint.route("/<platform>/callback", methods=["GET"])
+@blueprint.route("/<platform>/callback", methods=["GET"], operation="takeConsent")
 @blueprint.doc(security=[])
 @blueprint.arguments(CallbackQuery, location="query")
 @blueprint.alt_response(303, description="On to the back end's page, with the result.")

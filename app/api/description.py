@@ -6,11 +6,13 @@ import http
 from typing import Any
 
 import flask_smorest
+from flask_smorest.spec.plugins import FlaskPlugin
 from flask_smorest.utils import prepare_response
 from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
 from app.api.errors import PROBLEM_TYPE, answer_http_error
+from app.schemas.webhook import AccountEventSchema, JobEventSchema, described_webhooks
 
 API_OPTIONS: dict[str, Any] = {
     "API_TITLE": "Video publishing queue",
@@ -46,16 +48,31 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
 class ProblemSchema(Schema):
     """An error, as RFC 9457 wants it."""
 
-    type = fields.String(metadata={"description": "Always `about:blank`."})
-    title = fields.String(metadata={"description": "The status in words."})
-    status = fields.Integer()
-    detail = fields.String(metadata={"description": "All that is wrong."})
-    error = fields.String(metadata={"description": "One sentence for a person."})
+    type = fields.String(required=True, metadata={"description": "Always `about:blank`."})
+    title = fields.String(required=True, metadata={"description": "The status in words."})
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True, metadata={"description": "All that is wrong."})
+    error = fields.String(required=True, metadata={"description": "One sentence for a person."})
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
         metadata={"description": "For a bad body: field path → messages."},
     )
+
+
+class CamelPaths(FlaskPlugin):  # type: ignore[misc]
+    """Names the parameters in paths as all others are named."""
+
+    def path_helper(self, *args: Any, parameters: list[Any], **options: Any) -> str:
+        """Return a rule's path and describe its parameters."""
+        path: str = super().path_helper(*args, parameters=parameters, **options)
+        for each in parameters:
+            if isinstance(each, dict) and each["in"] == "path":
+                name = each["name"]
+                head, *tail = name.split("_")
+                each["name"] = head + "".join(part.capitalize() for part in tail)
+                path = path.replace(f"{{{name}}}", f"{{{each['name']}}}")
+        return path
 
 
 class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
@@ -64,9 +81,12 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
     ERROR_SCHEMA = ProblemSchema
 
     def _init_spec(self, **options: Any) -> None:
-        super()._init_spec(**options)
+        super()._init_spec(flask_plugin=CamelPaths(), **options)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
+        self.spec.components.schema("JobEvent", schema=JobEventSchema)
+        self.spec.components.schema("AccountEvent", schema=AccountEventSchema)
+        self.spec.options["webhooks"] = described_webhooks()
 
     def _register_responses(self) -> None:
         statuses = {status.name: status.phrase for status in http.HTTPStatus if status >= 400}

@@ -48,7 +48,7 @@ def register_events(app: Flask) -> None:
     app.extensions["live"] = open_hub(app)
 
 
-@blueprint.route("/<string:job_id>/events", methods=["GET"])
+@blueprint.route("/<string:job_id>/events", methods=["GET"], operation="listenToJob")
 @blueprint.arguments(EventsQuery, location="query")
 @blueprint.arguments(EventsHeaders, location="headers")
 @blueprint.alt_response(

@@ -11,18 +11,18 @@ from app.api.blueprint import Blueprint
 from app.api.description import ProblemSchema
 from app.api.errors import Unavailable, problem
 from app.queries.health import check_parts
-from app.schemas.base import BaseSchema
+from app.schemas.base import AnswerSchema
 
 blueprint = Blueprint("health", __name__, description="Health")
 
 
-class HealthSchema(BaseSchema):
+class HealthSchema(AnswerSchema):
     """The process answers."""
 
     status = fields.String()
 
 
-class CheckSchema(BaseSchema):
+class CheckSchema(AnswerSchema):
     """One part of the service."""
 
     name = fields.String()
@@ -30,7 +30,7 @@ class CheckSchema(BaseSchema):
     detail = fields.String()
 
 
-class ReadinessSchema(BaseSchema):
+class ReadinessSchema(AnswerSchema):
     """All parts of the service."""
 
     status = fields.String()
@@ -40,10 +40,10 @@ class ReadinessSchema(BaseSchema):
 class NotReadySchema(ProblemSchema):
     """What is missing, as an error, with all parts of the service."""
 
-    checks = fields.List(fields.Nested(CheckSchema))
+    checks = fields.List(fields.Nested(CheckSchema), required=True)
 
 
-@blueprint.route("/healthz", methods=["GET"])
+@blueprint.route("/healthz", methods=["GET"], operation="getHealth")
 @blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
 def healthz() -> dict[str, str]:
@@ -51,7 +51,7 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@blueprint.route("/readyz", methods=["GET"])
+@blueprint.route("/readyz", methods=["GET"], operation="getReadiness")
 @blueprint.doc(security=[])
 @blueprint.response(200, ReadinessSchema)
 @blueprint.alt_response(503, schema=NotReadySchema, content_type="application/problem+json")

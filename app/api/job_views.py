@@ -96,7 +96,7 @@ def link_to(job_id: str) -> str:
 
 
 def request_of(job: PublishJob) -> dict[str, Any]:
-    """Return the request a job was made from, its defaults filled in, as JSON."""
+    """Return as JSON what `RequestSchema` describes: a job's request, its defaults filled in."""
     request = {
         "videoId": job.video_id,
         "platform": job.platform,

@@ -26,7 +26,7 @@ class NoSuchRange(Exception):
         self.size_bytes = size_bytes
 
 
-@blueprint.route("/<token>", methods=["GET"])
+@blueprint.route("/<token>", methods=["GET"], operation="fetchMedia")
 @blueprint.doc(security=[])
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="video/*")
 @blueprint.alt_response(206, schema={"type": "string", "format": "binary"}, content_type="video/*")

@@ -79,7 +79,7 @@ WINDOW = {
 }
 
 
-@blueprint.route("/api/metrics", methods=["GET"])
+@blueprint.route("/api/metrics", methods=["GET"], operation="getMetrics")
 @blueprint.doc(security=SECURITY)
 @blueprint.arguments(MetricsQuery, location="query")
 @blueprint.response(200, MetricsSchema, example=WINDOW)
@@ -93,7 +93,7 @@ def show(query: dict[str, Any]) -> dict[str, Any]:
     return metrics_of(query["window"], utcnow())
 
 
-@blueprint.route("/metrics", methods=["GET"])
+@blueprint.route("/metrics", methods=["GET"], operation="getPrometheusMetrics")
 @blueprint.doc(security=SECURITY)
 @blueprint.response(200, TEXT, content_type="text/plain", example=EXAMPLE)
 @for_services

@@ -25,7 +25,7 @@ blueprint = Blueprint(
 SERVICE_ONLY: list[dict[str, list[str]]] = [{"serviceKey": []}]
 
 
-@blueprint.route("", methods=["GET"])
+@blueprint.route("", methods=["GET"], operation="listNotifications")
 @for_services
 @blueprint.doc(security=SERVICE_ONLY)
 @blueprint.arguments(NotificationsQuery, location="query")
@@ -35,7 +35,7 @@ def index(query: dict[str, Any]) -> Page[Notification]:
     return list_notifications(**query)
 
 
-@blueprint.route("/redeliver", methods=["POST"])
+@blueprint.route("/redeliver", methods=["POST"], operation="redeliverDeadNotifications")
 @for_services
 @blueprint.doc(security=SERVICE_ONLY)
 @blueprint.response(202, RedeliveredSchema)
@@ -44,7 +44,9 @@ def send_dead_again() -> dict[str, int]:
     return {"redelivered": redeliver_dead(utcnow())}
 
 
-@blueprint.route("/<notification_id>/redeliver", methods=["POST"])
+@blueprint.route(
+    "/<notification_id>/redeliver", methods=["POST"], operation="redeliverNotification"
+)
 @for_services
 @blueprint.doc(security=SERVICE_ONLY)
 @blueprint.alt_response(404, response="NOT_FOUND")

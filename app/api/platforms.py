@@ -13,7 +13,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("", methods=["GET"])
+@blueprint.route("", methods=["GET"], operation="listPlatforms")
 @blueprint.response(200, PlatformsSchema)
 def index() -> dict[str, list[PlatformView]]:
     """Show each platform's rules, the limits used, and when they reset

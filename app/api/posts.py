@@ -15,7 +15,7 @@ from app.schemas.post import PostSchema, PostsQuery, PostsSchema
 blueprint = Blueprint("posts", __name__, url_prefix="/api/posts", description="What is live")
 
 
-@blueprint.route("", methods=["GET"])
+@blueprint.route("", methods=["GET"], operation="listPosts")
 @blueprint.arguments(PostsQuery, location="query")
 @blueprint.response(200, PostsSchema)
 def index(query: dict[str, Any]) -> Page[PublishedPost]:
@@ -23,7 +23,7 @@ def index(query: dict[str, Any]) -> Page[PublishedPost]:
     return list_posts(current_user(), **query)
 
 
-@blueprint.route("/<post_id>", methods=["GET"])
+@blueprint.route("/<post_id>", methods=["GET"], operation="getPost")
 @blueprint.response(200, PostSchema)
 def show(post_id: str) -> PublishedPost:
     """Show one post"""

@@ -34,7 +34,7 @@ blueprint = Blueprint(
 LOCATION = {"Location": {"description": "The job.", "schema": {"type": "string"}}}
 
 
-@blueprint.route("", methods=["POST"])
+@blueprint.route("", methods=["POST"], operation="publishVideo")
 @blueprint.arguments(KeyHeader, location="headers")
 @blueprint.arguments(PublishSchema)
 @blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
@@ -57,7 +57,7 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
     return accepted_of(jobs[0], now), 202, {"Location": link_to(jobs[0].id)}
 
 
-@blueprint.route("/validate", methods=["POST"])
+@blueprint.route("/validate", methods=["POST"], operation="validatePost")
 @blueprint.arguments(PublishSchema)
 @blueprint.response(200, ValidationSchema)
 def validate(body: Gathered) -> Any:
@@ -69,7 +69,7 @@ def validate(body: Gathered) -> Any:
     return {"valid": not post.faults, "errors": post.faults, "warnings": warnings}
 
 
-@blueprint.route("/batch", methods=["POST"])
+@blueprint.route("/batch", methods=["POST"], operation="publishBatch")
 @blueprint.arguments(KeyHeader, location="headers")
 @blueprint.arguments(BatchSchema)
 @blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
@@ -90,7 +90,7 @@ def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:
     return batch_of(jobs)
 
 
-@blueprint.route("", methods=["GET"])
+@blueprint.route("", methods=["GET"], operation="listJobs")
 @blueprint.arguments(JobsQuery, location="query")
 @blueprint.response(200, JobsSchema)
 def list_publish_jobs(query: dict[str, Any]) -> Any:
@@ -101,7 +101,7 @@ def list_publish_jobs(query: dict[str, Any]) -> Any:
     return {"jobs": [status_of(view, now) for view in page.rows], "next_cursor": page.next_cursor}
 
 
-@blueprint.route("/<string:job_id>/status", methods=["GET"])
+@blueprint.route("/<string:job_id>/status", methods=["GET"], operation="getJobStatus")
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, StatusSchema)
 def read_status(job_id: str) -> Any:
@@ -109,7 +109,7 @@ def read_status(job_id: str) -> Any:
     return status_of(require_job(job_id), utcnow())
 
 
-@blueprint.route("/<string:job_id>", methods=["GET"])
+@blueprint.route("/<string:job_id>", methods=["GET"], operation="getJob")
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, JobSchema)
 def read_job(job_id: str) -> Any:

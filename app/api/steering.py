@@ -18,7 +18,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("/<string:job_id>", methods=["PATCH"])
+@blueprint.route("/<string:job_id>", methods=["PATCH"], operation="editJob")
 @blueprint.arguments(EditSchema)
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
@@ -38,7 +38,7 @@ def edit_job(body: Gathered, job_id: str) -> Any:
     return status_of(require_job(job_id), now)
 
 
-@blueprint.route("/<string:job_id>/cancel", methods=["POST"])
+@blueprint.route("/<string:job_id>/cancel", methods=["POST"], operation="cancelJob")
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
@@ -50,7 +50,7 @@ def cancel_job(job_id: str) -> Any:
     return status_of(require_job(job_id), now)
 
 
-@blueprint.route("/<string:job_id>/retry", methods=["POST"])
+@blueprint.route("/<string:job_id>/retry", methods=["POST"], operation="retryJob")
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, StatusSchema)
@@ -62,7 +62,7 @@ def retry_job(job_id: str) -> Any:
     return status_of(require_job(job_id), now)
 
 
-@blueprint.route("/<string:job_id>/resolve", methods=["POST"])
+@blueprint.route("/<string:job_id>/resolve", methods=["POST"], operation="resolveJob")
 @blueprint.arguments(ResolveSchema)
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")

@@ -46,7 +46,7 @@ blueprint = Blueprint(
 NOT_FOUND = "Video not found"
 
 
-@blueprint.route("", methods=["POST"])
+@blueprint.route("", methods=["POST"], operation="registerVideo")
 @blueprint.arguments(RegisterVideoSchema)
 @blueprint.response(201, VideoSchema)
 @blueprint.alt_response(200, schema=VideoSchema, description="The object was registered before.")
@@ -63,7 +63,7 @@ def register(body: dict[str, str]) -> tuple[Video, int]:
     return video, 201 if is_new else 200
 
 
-@blueprint.route("", methods=["GET"])
+@blueprint.route("", methods=["GET"], operation="listVideos")
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, VideosSchema)
 def index(query: dict[str, Any]) -> Page[Video]:
@@ -71,7 +71,7 @@ def index(query: dict[str, Any]) -> Page[Video]:
     return list_videos(current_user(), **query)
 
 
-@blueprint.route("/<video_id>", methods=["GET"])
+@blueprint.route("/<video_id>", methods=["GET"], operation="getVideo")
 @blueprint.response(200, VideoSchema)
 def show(video_id: str) -> Video:
     """Show one video
@@ -87,7 +87,7 @@ def show(video_id: str) -> Video:
         return video  # what is known is better than nothing
 
 
-@blueprint.route("/<video_id>/preview", methods=["GET"])
+@blueprint.route("/<video_id>/preview", methods=["GET"], operation="getVideoPreview")
 @blueprint.arguments(PreviewQuery, location="query")
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
 @blueprint.alt_response(304, schema=None, description="The caller has this very picture.")
@@ -111,7 +111,7 @@ def show_preview(query: dict[str, Any], video_id: str) -> Response:
     return answer
 
 
-@blueprint.route("/<video_id>", methods=["DELETE"])
+@blueprint.route("/<video_id>", methods=["DELETE"], operation="deleteVideo")
 @blueprint.response(204)
 @blueprint.alt_response(409, schema=None, description="A job that has not ended needs the video.")
 def delete(video_id: str) -> None:
@@ -124,7 +124,7 @@ def delete(video_id: str) -> None:
         raise NotFound(NOT_FOUND)
 
 
-@blueprint.route("/uploads", methods=["POST"])
+@blueprint.route("/uploads", methods=["POST"], operation="openUpload")
 @blueprint.arguments(NewUploadSchema)
 @blueprint.response(201, UploadSchema)
 def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
     return {"video_id": video.id, "expires_at": signed.expires_at, **described}
 
 
-@blueprint.route("/uploads/<token>", methods=["PUT"])
+@blueprint.route("/uploads/<token>", methods=["PUT"], operation="receiveUpload")
 @blueprint.doc(security=[])
 @blueprint.response(204)
 @open_to_all

@@ -9,7 +9,16 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Regexp
 
 from app.platforms import PLATFORMS
-from app.schemas.base import NO_CONTROLS, BaseSchema, Moment, PageQuery, PageSchema
+from app.schemas.base import (
+    NO_CONTROLS,
+    AnswerSchema,
+    BaseSchema,
+    Moment,
+    PageQuery,
+    PageSchema,
+    one_of,
+)
+from app.states import AccountState
 
 TOKEN_MAX = 4096
 NAME_MAX = 255
@@ -83,11 +92,11 @@ class AccountsQuery(PageQuery):
     platform = fields.String(load_default=None, validate=OneOf(PLATFORMS))
 
 
-class AccountSchema(BaseSchema):
+class AccountSchema(AnswerSchema):
     """A connected account. There is no field for a token."""
 
     id = fields.String()
-    platform = fields.String()
+    platform = one_of(PLATFORMS)
     platform_user_id = fields.String()
     username = fields.String()
     login_type = fields.Function(
@@ -96,9 +105,7 @@ class AccountSchema(BaseSchema):
     )
     scopes = fields.List(fields.String())
     expires_at = Moment(allow_none=True)
-    state = fields.String(
-        attribute="state.value", metadata={"description": "`active` or `reconnect_required`."}
-    )
+    state = one_of(AccountState, attribute="state.value")
     state_reason = fields.String()
     created_at = Moment()
     updated_at = Moment()

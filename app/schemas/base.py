@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from enum import Enum
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import Range, Regexp
+from marshmallow.validate import OneOf, Range, Regexp
 
 from app.clock import to_iso
 from app.ids import is_id
@@ -51,6 +52,20 @@ class BaseSchema(Schema):
             raise ValidationError(faults)
 
 
+class AnswerSchema(BaseSchema):
+    """What is answered: described as always having every field, but those in `may_lack`.
+
+    So that the types which callers make of the description do not have them look for `undefined`.
+    """
+
+    may_lack: ClassVar[frozenset[str]] = frozenset()
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Give the field its camelCase name, and require it."""
+        super().on_bind_field(field_name, field_obj)
+        field_obj.required = field_name not in self.may_lack
+
+
 class Flag(fields.Boolean):
     """A JSON boolean, and nothing that looks like one."""
 
@@ -76,6 +91,16 @@ class Listing(fields.List[Any]):
         if not isinstance(value, list):
             raise self.make_error("invalid")
         return list(super()._deserialize(value, attr, data, **kwargs))
+
+
+class Json(fields.Nested):
+    """An object of an answer that is JSON already: the schema only describes it."""
+
+    # marshmallow's own Nested does not have its base's names either
+    def _serialize(  # type: ignore[override]
+        self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any
+    ) -> Any:
+        return nested_obj
 
 
 class Moment(fields.DateTime):
@@ -118,6 +143,12 @@ class Cursor(fields.String):
         return last_id
 
 
+def one_of(values: Iterable[str | Enum], **options: Any) -> fields.String:
+    """Return a field of an answer that is always one of these values."""
+    names = [value.value if isinstance(value, Enum) else value for value in values]
+    return fields.String(validate=OneOf(names), **options)
+
+
 class PageQuery(BaseSchema):
     """The query of every list: newest first, `limit` at a time."""
 
@@ -131,7 +162,7 @@ class PageQuery(BaseSchema):
     )
 
 
-class PageSchema(BaseSchema):
+class PageSchema(AnswerSchema):
     """What every list answers besides the list itself."""
 
     next_cursor = Cursor(allow_none=True, metadata={"description": "null on the last page."})

@@ -7,7 +7,7 @@ from marshmallow.validate import Length, OneOf
 
 from app.accounts.returning import REDIRECT_MAX
 from app.schemas.account import LOGIN_TYPES
-from app.schemas.base import BaseSchema, Moment
+from app.schemas.base import AnswerSchema, BaseSchema, Moment
 
 
 class AuthorizeQuery(BaseSchema):
@@ -28,7 +28,7 @@ class AuthorizeQuery(BaseSchema):
     )
 
 
-class AuthorizeSchema(BaseSchema):
+class AuthorizeSchema(AnswerSchema):
     """A consent to be given."""
 
     url = fields.String(metadata={"description": "The platform's page."})

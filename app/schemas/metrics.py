@@ -6,7 +6,7 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
-from app.schemas.base import BaseSchema, Moment
+from app.schemas.base import AnswerSchema, BaseSchema, Moment
 from app.schemas.platform import LimitSchema
 
 WINDOW_NAMES = ("1h", "24h", "7d")
@@ -18,7 +18,7 @@ class MetricsQuery(BaseSchema):
     window = fields.String(load_default="24h", validate=OneOf(WINDOW_NAMES))
 
 
-class QuantilesSchema(BaseSchema):
+class QuantilesSchema(AnswerSchema):
     """The values that half, 95 and 99 of a hundred do not exceed; null without any."""
 
     p50 = fields.Float(allow_none=True)
@@ -26,7 +26,7 @@ class QuantilesSchema(BaseSchema):
     p99 = fields.Float(allow_none=True)
 
 
-class ErrorCountSchema(BaseSchema):
+class ErrorCountSchema(AnswerSchema):
     """An error, and how many attempts ended with it."""
 
     category = fields.String()
@@ -34,7 +34,7 @@ class ErrorCountSchema(BaseSchema):
     count = fields.Integer()
 
 
-class EndedSchema(BaseSchema):
+class EndedSchema(AnswerSchema):
     """What ended within the window."""
 
     completed = fields.Integer()
@@ -72,7 +72,7 @@ class PlatformMetricsSchema(EndedSchema):
     limits = fields.List(fields.Nested(LimitSchema))
 
 
-class PointSchema(BaseSchema):
+class PointSchema(AnswerSchema):
     """One of the window's equal spans."""
 
     start = Moment()
@@ -81,14 +81,14 @@ class PointSchema(BaseSchema):
     failed = fields.Integer()
 
 
-class SeriesSchema(BaseSchema):
+class SeriesSchema(AnswerSchema):
     """The window span by span, oldest first; a platform with nothing in a span is left out."""
 
     seconds = fields.Integer()
     points = fields.List(fields.Nested(PointSchema))
 
 
-class QueueSchema(BaseSchema):
+class QueueSchema(AnswerSchema):
     """An RQ queue."""
 
     queue = fields.String()
@@ -96,7 +96,7 @@ class QueueSchema(BaseSchema):
     scheduled = fields.Integer()
 
 
-class ProcessesSchema(BaseSchema):
+class ProcessesSchema(AnswerSchema):
     """Who is at work, and what Redis tells of the queues."""
 
     queues = fields.List(
@@ -112,7 +112,7 @@ class ProcessesSchema(BaseSchema):
     scheduler_leads = fields.Boolean()
 
 
-class TroublesSchema(BaseSchema):
+class TroublesSchema(AnswerSchema):
     """What may need a person."""
 
     pending_notifications = fields.Integer()
@@ -123,7 +123,7 @@ class TroublesSchema(BaseSchema):
     )
 
 
-class MetricsSchema(BaseSchema):
+class MetricsSchema(AnswerSchema):
     """The service within a window."""
 
     window = fields.String(validate=OneOf(WINDOW_NAMES))

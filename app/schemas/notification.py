@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import fields
 
 from app.models import Notification
-from app.schemas.base import BaseSchema, Moment, PageQuery, PageSchema
+from app.schemas.base import AnswerSchema, Moment, PageQuery, PageSchema
 from app.states import NotificationState
 
 
@@ -18,7 +18,7 @@ class NotificationsQuery(PageQuery):
     state = fields.Enum(NotificationState, by_value=True, load_default=None)
 
 
-class NotificationSchema(BaseSchema):
+class NotificationSchema(AnswerSchema):
     """One webhook: what it says, and how its delivery stands."""
 
     id = fields.String(metadata={"description": "The `webhook-id` of each delivery."})
@@ -44,7 +44,7 @@ class NotificationsSchema(PageSchema):
     notifications = fields.List(fields.Nested(NotificationSchema), attribute="rows")
 
 
-class RedeliveredSchema(BaseSchema):
+class RedeliveredSchema(AnswerSchema):
     """How many notifications are sent again."""
 
     redelivered = fields.Integer()

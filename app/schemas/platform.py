@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from app.schemas.base import BaseSchema, Moment
+from app.platforms import PLATFORMS
+from app.schemas.base import AnswerSchema, Moment, one_of
+from app.states import AccountState
 
 
-class CaptionRulesSchema(BaseSchema):
+class CaptionRulesSchema(AnswerSchema):
     """What a post's text may be, its hashtags included; null: no such rule."""
 
     unit = fields.String(
@@ -24,7 +26,7 @@ class CaptionRulesSchema(BaseSchema):
     forbidden_characters = fields.String(attribute="forbidden")
 
 
-class OptionRuleSchema(BaseSchema):
+class OptionRuleSchema(AnswerSchema):
     """One of the platform's options."""
 
     kind = fields.String()
@@ -38,14 +40,14 @@ class OptionRuleSchema(BaseSchema):
     )
 
 
-class BoundsSchema(BaseSchema):
+class BoundsSchema(AnswerSchema):
     """From `min` to `max`, both included; null: no bound on that side."""
 
     min = fields.Float(attribute="low", allow_none=True)
     max = fields.Float(attribute="high", allow_none=True)
 
 
-class VideoRulesSchema(BaseSchema):
+class VideoRulesSchema(AnswerSchema):
     """What files the platform takes; `advised` is what it takes but advises against."""
 
     ranges = fields.Dict(
@@ -61,7 +63,7 @@ class VideoRulesSchema(BaseSchema):
     advised_choices = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
 
 
-class LimitSchema(BaseSchema):
+class LimitSchema(AnswerSchema):
     """One limit. `used`, `left` and `resetsAt` are null where the use is not counted here."""
 
     counts = fields.String(
@@ -95,8 +97,10 @@ class LimitSchema(BaseSchema):
     )
 
 
-class NextPostSchema(BaseSchema):
+class NextPostSchema(AnswerSchema):
     """When a post placed now would begin, and what puts it off, if anything does."""
+
+    may_lack = frozenset({"reason"})
 
     begins_at = Moment(
         allow_none=True, metadata={"description": "null while the platform is paused."}
@@ -104,20 +108,20 @@ class NextPostSchema(BaseSchema):
     reason = fields.String(attribute="hold.failure.message")
 
 
-class AccountLimitsSchema(BaseSchema):
+class AccountLimitsSchema(AnswerSchema):
     """A connected account and its limits."""
 
     account_id = fields.String(attribute="account.id")
     username = fields.String(attribute="account.username")
-    state = fields.String(attribute="account.state.value")
+    state = one_of(AccountState, attribute="account.state.value")
     limits = fields.List(fields.Nested(LimitSchema), attribute="uses")
     next_post = fields.Nested(NextPostSchema)
 
 
-class PlatformSchema(BaseSchema):
+class PlatformSchema(AnswerSchema):
     """A platform, as the caller has to know it."""
 
-    platform = fields.String()
+    platform = one_of(PLATFORMS)
     name = fields.String(attribute="rules.name")
     paused_at = Moment(
         allow_none=True,
@@ -134,7 +138,7 @@ class PlatformSchema(BaseSchema):
     accounts = fields.List(fields.Nested(AccountLimitsSchema))
 
 
-class PlatformsSchema(BaseSchema):
+class PlatformsSchema(AnswerSchema):
     """All platforms."""
 
     platforms = fields.List(fields.Nested(PlatformSchema))

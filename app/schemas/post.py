@@ -8,7 +8,7 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
-from app.schemas.base import BaseSchema, Moment, PageQuery, PageSchema
+from app.schemas.base import AnswerSchema, Moment, PageQuery, PageSchema, one_of
 
 
 class PostsQuery(PageQuery):
@@ -24,14 +24,14 @@ def _count() -> fields.Field[Any]:
     )
 
 
-class PostSchema(BaseSchema):
+class PostSchema(AnswerSchema):
     """What is live on a platform."""
 
     id = fields.String()
     job_id = fields.String()
     account_id = fields.String()
     video_id = fields.String()
-    platform = fields.String()
+    platform = one_of(PLATFORMS)
     platform_post_id = fields.String(
         allow_none=True, metadata={"description": "null while the platform does not tell it."}
     )

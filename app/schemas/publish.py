@@ -18,10 +18,11 @@ CAPTION_MAX = 2200
 HASHTAGS_MAX = 10
 BATCH_MAX = 100
 MAX_AHEAD_SECONDS = 366 * 24 * 3600
+BACKOFF_TYPES = ("exponential", "fixed")
 PRIVACY_LEVELS = ("public", "private", "unlisted")
 _YEAR_MS = MAX_AHEAD_SECONDS * 1000
 _DAY_MS = 24 * 3600 * 1000
-_KEEP: dict[str, Any] = {
+KEEP: dict[str, Any] = {
     "oneOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0}],
     "description": "true removes the run, false keeps the usual number, N keeps the last N.",
 }
@@ -57,7 +58,7 @@ def defaults_of(schema: type[Schema]) -> Callable[[], dict[str, Any]]:
 class BackoffSchema(BaseSchema):
     """How long to wait between two attempts."""
 
-    type = fields.String(load_default="exponential", validate=OneOf(("exponential", "fixed")))
+    type = fields.String(load_default="exponential", validate=OneOf(BACKOFF_TYPES))
     delay = Whole(
         load_default=5000,
         validate=Range(0, _DAY_MS),
@@ -78,8 +79,8 @@ class OptionsSchema(BaseSchema):
         validate=Range(0, _YEAR_MS),
         metadata={"description": "Milliseconds from now; not together with scheduledTime."},
     )
-    remove_on_complete = Keep(load_default=False, metadata=dict(_KEEP))
-    remove_on_fail = Keep(load_default=False, metadata=dict(_KEEP))
+    remove_on_complete = Keep(load_default=False, metadata=dict(KEEP))
+    remove_on_fail = Keep(load_default=False, metadata=dict(KEEP))
 
 
 class ContentSchema(BaseSchema):

@@ -8,12 +8,12 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
-from app.schemas.base import BaseSchema, Moment, PageQuery, PageSchema
+from app.schemas.base import AnswerSchema, Json, Moment, PageQuery, PageSchema, one_of
+from app.schemas.publish import BACKOFF_TYPES, KEEP, PRIVACY_LEVELS, Keep
 from app.states import JobState, Step
 
 _STATES = [state.value for state in JobState]
-_STEPS = [step.value for step in Step]
-_CATEGORIES = [
+CATEGORIES = [
     "network",
     "platform",
     "rate_limit",
@@ -34,38 +34,40 @@ def _messages(description: str) -> fields.Dict:
     )
 
 
-class LinksSchema(BaseSchema):
+class LinksSchema(AnswerSchema):
     """Where to read on."""
 
     self = fields.Url()
     status = fields.Url()
 
 
-class AcceptedSchema(BaseSchema):
+class AcceptedSchema(AnswerSchema):
     """A post that is taken on: it is in the database."""
 
+    may_lack = frozenset({"scheduled_time"})
+
     job_id = fields.String()
-    state = fields.String(validate=OneOf(_STATES))
-    message = fields.String(validate=OneOf(("Publishing in progress", "Post scheduled")))
+    state = one_of(JobState)
+    message = one_of(("Publishing in progress", "Post scheduled"))
     scheduled_time = Moment(metadata={"description": "Only of a scheduled post."})
     links = fields.Nested(LinksSchema)
 
 
-class BatchJobSchema(BaseSchema):
+class BatchJobSchema(AnswerSchema):
     """One job of a batch."""
 
     job_id = fields.String()
     scheduled_time = Moment()
 
 
-class BatchAcceptedSchema(BaseSchema):
+class BatchAcceptedSchema(AnswerSchema):
     """A batch that is taken on."""
 
     batch_id = fields.String()
     jobs = fields.List(fields.Nested(BatchJobSchema))
 
 
-class ValidationSchema(BaseSchema):
+class ValidationSchema(AnswerSchema):
     """What `POST /api/publish` would say to a body."""
 
     valid = fields.Boolean()
@@ -73,36 +75,70 @@ class ValidationSchema(BaseSchema):
     warnings = _messages("What works, but not as wished: field path → messages.")
 
 
-class ResultSchema(BaseSchema):
+class RequestBackoffSchema(AnswerSchema):
+    """How long a job waits between two attempts."""
+
+    type = one_of(BACKOFF_TYPES)
+    delay = fields.Integer(metadata={"description": "Milliseconds."})
+
+
+class RequestOptionsSchema(AnswerSchema):
+    """How the queue treats a job."""
+
+    priority = fields.Integer()
+    attempts = fields.Integer()
+    backoff = fields.Nested(RequestBackoffSchema)
+    remove_on_complete = Keep(metadata=dict(KEEP))
+    remove_on_fail = Keep(metadata=dict(KEEP))
+
+
+class RequestSchema(AnswerSchema):
+    """What a job was asked for, its defaults filled in."""
+
+    may_lack = frozenset({"share_to_feed", "scheduled_time"})
+
+    video_id = fields.String()
+    platform = one_of(PLATFORMS)
+    account_id = fields.String()
+    caption = fields.String()
+    hashtags = fields.List(fields.String())
+    privacy_level = one_of(PRIVACY_LEVELS)
+    share_to_feed = fields.Boolean(metadata={"description": "Instagram only."})
+    platform_options = fields.Dict(keys=fields.String())
+    scheduled_time = Moment(metadata={"description": "Only of a scheduled post."})
+    options = fields.Nested(RequestOptionsSchema)
+
+
+class ResultSchema(AnswerSchema):
     """What is live."""
 
     platform_post_id = fields.String(
         allow_none=True, metadata={"description": "null while the platform does not tell it."}
     )
     url = fields.String(allow_none=True)
-    platform = fields.String(validate=OneOf(tuple(PLATFORMS)))
+    platform = one_of(PLATFORMS)
 
 
-class ErrorSchema(BaseSchema):
+class ErrorSchema(AnswerSchema):
     """Why a job failed, or why it waits."""
 
     code = fields.String()
-    category = fields.String(validate=OneOf(_CATEGORIES))
+    category = one_of(CATEGORIES)
     message = fields.String()
     hint = fields.String(metadata={"description": "What the user can do about it, or empty."})
     retryable = fields.Boolean(metadata={"description": "Whether trying again can help."})
 
 
-class StatusSchema(BaseSchema):
+class StatusSchema(AnswerSchema):
     """Where a job is."""
 
     id = fields.String()
     job_id = fields.String()
     batch_id = fields.String(allow_none=True)
-    state = fields.String(validate=OneOf(_STATES))
+    state = one_of(JobState)
     progress = fields.Integer(metadata={"minimum": 0, "maximum": 100})
-    step = fields.String(allow_none=True, validate=OneOf(_STEPS))
-    data = fields.Dict(metadata={"description": "The request, its defaults filled in."})
+    step = one_of(Step, allow_none=True)
+    data = Json(RequestSchema)
     result = fields.Nested(ResultSchema, allow_none=True)
     failed_reason = fields.String(allow_none=True)
     error = fields.Nested(ErrorSchema, allow_none=True)
@@ -118,7 +154,7 @@ class StatusSchema(BaseSchema):
     finished_at = Moment(allow_none=True)
 
 
-class EntryErrorSchema(BaseSchema):
+class EntryErrorSchema(AnswerSchema):
     """Why an attempt or step ended, or why a wait began."""
 
     code = fields.String(allow_none=True)
@@ -126,10 +162,10 @@ class EntryErrorSchema(BaseSchema):
     message = fields.String()
 
 
-class EntrySchema(BaseSchema):
+class EntrySchema(AnswerSchema):
     """One span or moment of a job's life; `endedAt` is null while it lasts."""
 
-    kind = fields.String(validate=OneOf(("attempt", "step", "wait", "change")))
+    kind = one_of(("attempt", "step", "wait", "change"))
     name = fields.String()
     attempt = fields.Integer()
     started_at = Moment()

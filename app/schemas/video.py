@@ -5,8 +5,18 @@ from __future__ import annotations
 from marshmallow import fields
 from marshmallow.validate import Length, OneOf, Range
 
+from app.media.plan import Work
 from app.platforms import INT32_MAX, PLATFORMS
-from app.schemas.base import NO_CONTROLS, BaseSchema, Moment, PageSchema, Whole
+from app.schemas.base import (
+    NO_CONTROLS,
+    AnswerSchema,
+    BaseSchema,
+    Moment,
+    PageSchema,
+    Whole,
+    one_of,
+)
+from app.states import VideoState
 from app.videos import UPLOAD_MAX_BYTES, UPLOAD_TYPES
 
 KEY_MAX = 1024
@@ -42,7 +52,7 @@ class NewUploadSchema(BaseSchema):
     )
 
 
-class UploadSchema(BaseSchema):
+class UploadSchema(AnswerSchema):
     """How to send the file: one request, exactly as described, before `expiresAt`."""
 
     video_id = fields.String()
@@ -52,7 +62,7 @@ class UploadSchema(BaseSchema):
     expires_at = Moment()
 
 
-class CodecsSchema(BaseSchema):
+class CodecsSchema(AnswerSchema):
     """How the pictures and the sound are encoded."""
 
     video = fields.String(attribute="video_codec")
@@ -72,7 +82,7 @@ class PreviewQuery(BaseSchema):
     )
 
 
-class BrokenRuleSchema(BaseSchema):
+class BrokenRuleSchema(AnswerSchema):
     """A rule of the platform that the file breaks as it is."""
 
     rule = fields.String()
@@ -81,12 +91,13 @@ class BrokenRuleSchema(BaseSchema):
     message = fields.String()
 
 
-class PlanSchema(BaseSchema):
+class PlanSchema(AnswerSchema):
     """What a platform gets of this video."""
 
-    platform = fields.String(validate=OneOf(tuple(PLATFORMS)))
+    platform = one_of(PLATFORMS)
     is_possible = fields.Boolean(data_key="possible")
-    work = fields.String(
+    work = one_of(
+        Work,
         attribute="plan.work.value",
         metadata={
             "description": "`nothing`: the very bytes; `remux`: rewritten without loss; `audio`, "
@@ -105,15 +116,16 @@ class PlanSchema(BaseSchema):
     )
 
 
-class VideoSchema(BaseSchema):
+class VideoSchema(AnswerSchema):
     """A video; what the probe found is null until it has looked."""
 
     id = fields.String()
     r2_key = fields.String(data_key="r2Key")
     title = fields.String()
-    state = fields.String(
+    state = one_of(
+        VideoState,
         attribute="state.value",
-        metadata={"description": "`uploading`, `ready`, or `invalid`: see `stateReason`."},
+        metadata={"description": "Why it is `invalid` is in `stateReason`."},
     )
     state_reason = fields.String()
     duration = fields.Float(

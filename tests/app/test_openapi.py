@@ -28,6 +28,11 @@ def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
                 yield path, method, {**entry[method], "shared": entry.get("parameters", [])}
 
 
+def camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
 def references(part: Any) -> Iterator[str]:
     if isinstance(part, dict):
         if isinstance(part.get("$ref"), str):
@@ -59,7 +64,7 @@ def test_every_route_is_described(app: Flask, described: dict[str, Any]) -> None
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith(NOT_DESCRIBED):
             continue
-        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: f"{{{camel(found[1])}}}", rule.rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             assert (path, method.lower()) in known, (method, path)
 
@@ -74,9 +79,9 @@ def test_every_operation_is_complete(described: dict[str, Any]) -> None:
         assert "default" in answers, (method, path)
         named = [each["name"] for each in operation["shared"] if each["in"] == "path"]
         assert sorted(named) == sorted(re.findall(r"{(\w+)}", path)), path
-        operation_id = operation.get("operationId", (method, path))
-        assert operation_id not in seen
-        seen.add(operation_id)
+        assert re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", operation["operationId"]), (method, path)
+        assert operation["operationId"] not in seen
+        seen.add(operation["operationId"])
 
 
 def test_errors_are_described_as_problems(described: dict[str, Any]) -> None:
@@ -90,6 +95,41 @@ def test_publish_body_is_described_with_its_bounds(described: dict[str, Any]) ->
     assert fields["hashtags"]["maxItems"] == 10
     assert fields["platform"]["enum"] == ["TIKTOK", "INSTAGRAM", "YOUTUBE"]
     assert "madeForKids" in fields["platformOptions"]["properties"]
+
+
+def test_answers_promise_all_their_fields(described: dict[str, Any]) -> None:
+    """Types made of the description have callers look for `undefined` where it can be, only."""
+    may_lack = {"Accepted": {"scheduledTime"}, "NextPost": {"reason"}, "Problem": {"errors"}}
+    may_lack |= {"NotReady": {"errors"}, "Request": {"shareToFeed", "scheduledTime"}}
+    schemas = described["components"]["schemas"]
+    for name in answered(described):
+        schema = schemas[name]
+        promised = set(schema.get("required", ()))
+        missing = set(schema["properties"]) - promised
+        assert missing == may_lack.get(name, set()), name
+
+
+def answered(described: dict[str, Any]) -> set[str]:
+    """Return the names of all schemas that answers are made of."""
+    found: set[str] = set()
+    parts: list[Any] = [operation["responses"] for *_, operation in operations(described)]
+    parts.append(described["components"]["responses"])
+    while parts:
+        for reference in references(parts.pop()):
+            name = reference.rpartition("/")[2]
+            if reference.startswith("#/components/schemas/") and name not in found:
+                found.add(name)
+                parts.append(described["components"]["schemas"][name])
+    return found
+
+
+def test_values_that_are_few_are_named(described: dict[str, Any]) -> None:
+    schemas = described["components"]["schemas"]
+    states = schemas["Account"]["properties"]["state"]["enum"]
+    assert states == ["active", "reconnect_required"]
+    assert schemas["Video"]["properties"]["state"]["enum"] == ["uploading", "ready", "invalid"]
+    for name in ("Account", "Post", "Platform", "Plan", "Request"):
+        assert schemas[name]["properties"]["platform"]["enum"] == ["TIKTOK", "INSTAGRAM", "YOUTUBE"]
 
 
 def test_documentation_page_needs_no_other_server(app: Flask) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -53,14 +54,14 @@ def things(app: Flask, alice: Caller) -> dict[str, str]:
     A worker and a scheduler are there, so that the service is ready.
     """
     with app.app_context():
-        show_processes()
+        show_processes(utcnow() + timedelta(hours=1))  # not too old before the last operation
     job_id = alice.publish("TIKTOK")["jobId"]
     with app.app_context():
         steer.cancel(job_id, utcnow())
     return {
-        "job_id": job_id,
-        "video_id": alice.video_id,
-        "account_id": alice.accounts["YOUTUBE"],
+        "jobId": job_id,
+        "videoId": alice.video_id,
+        "accountId": alice.accounts["YOUTUBE"],
         "platform": "TIKTOK",
     }
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,9 @@ def some_jobs(context: None) -> None:
     outcomes.fail(failed, Failure("video_missing", "video", "gone"), utcnow())
 
 
-def show_processes() -> None:
+def show_processes(at: datetime | None = None) -> None:
     """Store the signs of life of a scheduler that leads and of a worker for all platforms."""
-    now = utcnow()
+    now = at or utcnow()
     db.session.add(
         SchedulerTerm(name="leader", number=1, renewals=1, holder=new_id(), renewed_at=now)
     )

@@ -1,0 +1,112 @@
+"""What the webhook says, as the description tells receivers of it; the outbox writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+
+from app.platforms import PLATFORMS
+from app.publishing import outbox
+from app.schemas.base import AnswerSchema, Moment, one_of
+from app.schemas.publish_answers import CATEGORIES
+
+_HEADERS = {
+    "webhook-id": "The same on every delivery of this event.",
+    "webhook-timestamp": "Seconds since 1970.",
+    "webhook-signature": "`v1,` and an HMAC-SHA256 in base64; several, with spaces between them.",
+}
+
+
+class EventErrorSchema(AnswerSchema):
+    """What went wrong, or is about to."""
+
+    code = fields.String()
+    category = one_of(CATEGORIES)
+    message = fields.String()
+    hint = fields.String(metadata={"description": "What the user can do about it, or empty."})
+
+
+class JobEventDataSchema(AnswerSchema):
+    """Of a job."""
+
+    may_lack = frozenset({"warnings", "scheduled_time"})
+
+    job_id = fields.String()
+    user_id = fields.String()
+    account_id = fields.String()
+    video_id = fields.String()
+    video_title = fields.String()
+    platform = one_of(PLATFORMS)
+    title = fields.String(metadata={"description": "For a person: “Video Published!”"})
+    message = fields.String()
+    platform_post_id = fields.String(allow_none=True)
+    url = fields.String(allow_none=True)
+    error = fields.Nested(
+        EventErrorSchema,
+        allow_none=True,
+        metadata={"description": "Of `publish.failed` and `publish.at_risk`."},
+    )
+    warnings = fields.List(
+        fields.String(), metadata={"description": "Of `publish.completed`: what is not as wished."}
+    )
+    scheduled_time = Moment(
+        allow_none=True, metadata={"description": "Of `publish.at_risk`: when the post is due."}
+    )
+
+
+class JobEventSchema(AnswerSchema):
+    """A job has ended, or will not go out in time as things are."""
+
+    type = one_of((outbox.COMPLETED, outbox.FAILED, outbox.CANCELLED, outbox.AT_RISK))
+    timestamp = Moment()
+    data = fields.Nested(JobEventDataSchema)
+
+
+class AccountEventDataSchema(AnswerSchema):
+    """Of an account."""
+
+    account_id = fields.String()
+    user_id = fields.String()
+    platform = one_of(PLATFORMS)
+    username = fields.String()
+    title = fields.String()
+    message = fields.String()
+    error = fields.Nested(EventErrorSchema)
+
+
+class AccountEventSchema(AnswerSchema):
+    """An account has to be connected again."""
+
+    type = one_of((outbox.RECONNECT_REQUIRED,))
+    timestamp = Moment()
+    data = fields.Nested(AccountEventDataSchema)
+
+
+def described_webhooks() -> dict[str, Any]:
+    """Return the description's `webhooks`; both schemas are components of it by their names."""
+    headers = [
+        {
+            "in": "header",
+            "name": name,
+            "required": True,
+            "description": words,
+            "schema": {"type": "string"},
+        }
+        for name, words in _HEADERS.items()
+    ]
+    events = [{"$ref": f"#/components/schemas/{name}"} for name in ("JobEvent", "AccountEvent")]
+    receive = {
+        "operationId": "receiveEvent",
+        "summary": "Hear how a post ended, or that somebody has to act",
+        "description": "Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: "
+        "at least once, in order per job, and again for three days until the answer is a 2xx.",
+        "security": [],
+        "parameters": headers,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"oneOf": events}}},
+        },
+        "responses": {"2XX": {"description": "Received; any other answer brings it again."}},
+    }
+    return {"event": {"post": receive}}

@@ -1,0 +1,91 @@
+import { signOut } from "@/app/actions";
+import { Accounts } from "@/components/Accounts";
+import { NewPost } from "@/components/NewPost";
+import { Notices } from "@/components/Notices";
+import { Posts } from "@/components/Posts";
+import { Told } from "@/components/Told";
+import { env } from "@/lib/env";
+import { listNotices } from "@/lib/notices";
+import { publishingFor } from "@/lib/publishing";
+import { requireUser, type UserId } from "@/lib/session";
+import { isPlatform, PLATFORM_IDS, PLATFORMS, type Account } from "@/lib/types";
+
+import styles from "./page.module.css";
+
+const POSTS_SHOWN = 20;
+const NOTICES_SHOWN = 8;
+
+export default async function Page({ searchParams }: PageProps<"/">) {
+  const userId = await requireUser();
+  const [{ accounts, videos, jobs }, notices, query] = await Promise.all([
+    read(userId),
+    listNotices(userId),
+    searchParams,
+  ]);
+  return (
+    <>
+      <header className={styles.bar}>
+        <h1>Publish</h1>
+        <span className={styles.user}>{userId}</span>
+        <form action={signOut}>
+          <button>Sign out</button>
+        </form>
+      </header>
+      <main className={styles.page}>
+        <Told told={toldBy(query)} />
+        <div className={styles.column}>
+          <NewPost
+            accounts={accounts.filter(({ state }) => state === "active")}
+            videos={videos.filter(({ state }) => state === "ready")}
+          />
+          <div className={styles.last}>
+            <Accounts accounts={accounts} />
+          </div>
+        </div>
+        <div className={styles.column}>
+          <Posts
+            jobs={jobs}
+            apiUrl={env().publishingUrl}
+            notified={notices.flatMap(({ data }) => ("jobId" in data ? data.jobId : []))}
+          />
+          <Notices notices={notices.slice(0, NOTICES_SHOWN)} />
+        </div>
+      </main>
+    </>
+  );
+}
+
+async function read(userId: UserId) {
+  const queue = publishingFor(userId);
+  const limit = POSTS_SHOWN;
+  const [accounts, videos, jobs] = await Promise.all([
+    queue.GET("/api/accounts"),
+    queue.GET("/api/videos"),
+    queue.GET("/api/publish", { params: { query: { limit } } }),
+  ]);
+  const problem = accounts.error ?? videos.error ?? jobs.error;
+  if (!accounts.data || !videos.data || !jobs.data) {
+    throw new Error(`the publishing queue: ${problem?.error ?? "no answer"}`);
+  }
+  return {
+    accounts: accounts.data.accounts.sort((one, other) => place(one) - place(other)),
+    videos: videos.data.videos,
+    jobs: jobs.data.jobs,
+  };
+}
+
+function place({ platform }: Account): number {
+  return PLATFORM_IDS.indexOf(platform);
+}
+
+type Query = Awaited<PageProps<"/">["searchParams"]>;
+
+/** What came of connecting an account: the queue adds it to the address that it sends back to. */
+function toldBy({ status, platform, message }: Query) {
+  if (!isPlatform(platform)) return null;
+  const name = PLATFORMS[platform];
+  if (status === "connected") return { isGood: true, words: `Your ${name} account is connected.` };
+  if (status !== "failed") return null;
+  const why = typeof message === "string" ? message : "";
+  return { isGood: false, words: `Your ${name} account is not connected. ${why}` };
+}

@@ -1,0 +1,53 @@
+import "server-only";
+
+import createClient from "openapi-fetch";
+
+import { env } from "@/lib/env";
+import type { paths } from "@/lib/publishing-api";
+import type { UserId } from "@/lib/session";
+import type { Problem } from "@/lib/types";
+
+/** The publishing queue, on behalf of a user. The service key never leaves this server. */
+export function publishingFor(userId: UserId) {
+  return createClient<paths>({
+    baseUrl: env().publishingUrl,
+    cache: "no-store",
+    headers: { Authorization: `Bearer ${env().publishingKey}`, "X-User-Id": userId },
+  });
+}
+
+interface Answer {
+  data?: unknown;
+  error?: unknown;
+  response: Response;
+}
+
+const PASSED_ON = ["Cache-Control", "Content-Type", "ETag", "Retry-After"];
+
+/** Answer the browser what the queue answered: its body, its status, or its problem document. */
+export async function relay(call: Promise<Answer>): Promise<Response> {
+  try {
+    const { data, error, response } = await call;
+    const { status } = response;
+    const headers = new Headers({ "Cache-Control": "no-store" });
+    for (const name of PASSED_ON) {
+      const value = response.headers.get(name);
+      if (value) headers.set(name, value);
+    }
+    if (status === 204 || status === 304) return new Response(null, { status, headers });
+    if (data instanceof ReadableStream) return new Response(data, { status, headers });
+    return Response.json(data ?? error, { status, headers });
+  } catch (error) {
+    console.error("the publishing queue does not answer:", error);
+    return problem(503, "The publishing queue does not answer. Try again in a moment.");
+  }
+}
+
+/** An error in the form that the queue itself uses (RFC 9457). */
+export function problem(status: number, sentence: string): Response {
+  const body: Problem = { status, error: sentence, detail: sentence };
+  return Response.json(body, {
+    status,
+    headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store" },
+  });
+}

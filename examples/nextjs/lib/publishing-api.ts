@@ -1341,8 +1341,11 @@ export interface components {
             resetsAt: string | null;
         };
         NextPost: {
-            /** Format: date-time */
-            beginsAt: string;
+            /**
+             * Format: date-time
+             * @description null while the platform is paused.
+             */
+            beginsAt: string | null;
             reason?: string;
         };
         AccountLimits: {
@@ -1357,6 +1360,11 @@ export interface components {
             /** @enum {string} */
             platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
             name: string;
+            /**
+             * Format: date-time
+             * @description Since when the operator lets no post begin; null: posts go out.
+             */
+            pausedAt: string | null;
             caption: components["schemas"]["CaptionRules"];
             privacyLevels: string[];
             defaultPrivacyLevel: string;
@@ -1517,6 +1525,8 @@ export interface components {
             pendingNotifications: number;
             deadNotifications: number;
             accountsToReconnect: number;
+            /** @description Jobs that wait for `…/resolve`; more than 1000 are told as 1000. */
+            ambiguousJobs: number;
         };
         Metrics: {
             /** @enum {string} */
@@ -2621,7 +2631,8 @@ export interface operations {
                      *       "troubles": {
                      *         "pendingNotifications": 1,
                      *         "deadNotifications": 0,
-                     *         "accountsToReconnect": 2
+                     *         "accountsToReconnect": 2,
+                     *         "ambiguousJobs": 1
                      *       }
                      *     }
                      */

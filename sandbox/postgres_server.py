@@ -12,14 +12,15 @@ import pgserver
 class PostgresServer:
     """One PostgreSQL, in a folder of its own.
 
-    One that need not outlive a loss of power waits for no disk; killed, it loses nothing either.
+    One that need not outlive a loss of power waits for no disk. Killed, it loses nothing either:
+    what it has committed is the system's by then.
     """
 
     def __init__(self, *, outlives_power: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._server = pgserver.get_server(self.folder, cleanup_mode="stop")
         if not outlives_power:
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            for setting in ("fsync", "full_page_writes"):
                 self._server.psql(f"ALTER SYSTEM SET {setting} = off")
             self._server.psql("SELECT pg_reload_conf()")
 

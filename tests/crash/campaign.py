@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash.blows import Blows
+from tests.crash.leases import forgive
 from tests.crash.load import Load, unfinished
 from tests.crash.plan import KILLS, Plan
 from tests.crash.stage import Stage
@@ -66,6 +67,7 @@ def run_campaign(plan: Plan, folder: Path) -> Outcome:
 
 def _look(blows: Blows) -> None:
     blows.resumption.look()
+    forgive()
     blows.wake_paused()
 
 

@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KILLS ?= 500
 DATABASE ?= postgresql
+# One more than there are processors: many a test waits for the processes that it has started.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: help install demo run example test corpus thorough crash lint format check bench doctor clean
 
@@ -29,7 +31,7 @@ example: $(READY) ## Build the Next.js example, and drive it in a browser agains
 	@$(BIN)/python -m tests.example
 
 test: $(READY) ## Run the tests, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -q -n auto --dist worksteal
+	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist worksteal
 
 corpus: $(READY) ## Make every file of the corpus anew for every platform, and judge the results
 	$(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py

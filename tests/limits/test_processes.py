@@ -35,6 +35,12 @@ UPLOADS = {
 
 
 @pytest.fixture
+def database_url(postgres_url: str) -> str:
+    """One database: real processes take their time, and what they do to a row has its own tests."""
+    return postgres_url
+
+
+@pytest.fixture
 def config(config: Config) -> Config:
     """Two uploads at once on each platform, one per account, and no other limit."""
     ceilings = {f"LIMIT_{platform}_CONCURRENT_UPLOADS": 2 for platform in UPLOADS}

@@ -31,6 +31,12 @@ QUEUE = PUBLISH_QUEUES["TIKTOK"]
 
 
 @pytest.fixture
+def database_url(postgres_url: str) -> str:
+    """One database: real processes take their time, and what they do to a row has its own tests."""
+    return postgres_url
+
+
+@pytest.fixture
 def context(app: Flask) -> Iterator[None]:
     """Make the application current."""
     with app.app_context():

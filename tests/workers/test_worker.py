@@ -40,6 +40,12 @@ MB = 10**6
 
 
 @pytest.fixture
+def database_url(postgres_url: str) -> str:
+    """One database: real processes take their time, and what they do to a row has its own tests."""
+    return postgres_url
+
+
+@pytest.fixture
 def config(config: Config) -> Config:
     """Settings for one worker process, so that it is known which one has the job."""
     return replace(config, worker_concurrency=1)

@@ -25,6 +25,12 @@ SLEEP, FAIL, CRASH = "time.sleep", "math.sqrt", "os.abort"
 
 
 @pytest.fixture
+def database_url(postgres_url: str) -> str:
+    """One database: real processes take their time, and what they do to a row has its own tests."""
+    return postgres_url
+
+
+@pytest.fixture
 def config(config: Config) -> Config:
     """Settings for a tree of two uploads at once."""
     return replace(config, worker_concurrency=2)

@@ -28,6 +28,9 @@ from app.states import JobState, Step
 
 #: A worker that is lost is noticed within this; see also `holding.RENEW_SECONDS`.
 LEASE_SECONDS = 20.0
+#: What a dead process has handed to the system is still sent. Whoever asks sooner than this how far
+#: an upload came may be told too little, and sends over it.
+DRAIN = timedelta(seconds=3)
 #: Choices made before the rest is left to another run: each may put many rows off.
 ROUNDS = 20
 
@@ -99,7 +102,8 @@ def claim_polled(job_id: str, now: datetime) -> Claim | None:
 
 
 def end_lease(job_id: str, run_number: int, now: datetime) -> None:
-    """Let a row be due at once whose holder is known to be dead; nothing where it has another."""
+    """Let a row be due soon whose holder is known to be dead; nothing where it has another."""
+    due_at = now + DRAIN
     with transaction() as session:
         ended = session.execute(
             update(PublishJob)
@@ -108,12 +112,12 @@ def end_lease(job_id: str, run_number: int, now: datetime) -> None:
                 PublishJob.run_number == run_number,
                 PublishJob.is_leased,
             )
-            .values(due_at=now, wake_number=PublishJob.wake_number + 1)
+            .values(due_at=due_at, wake_number=PublishJob.wake_number + 1)
             .returning(PublishJob.platform, PublishJob.wake_number)
             .execution_options(synchronize_session=False)
         ).one_or_none()
     if ended is not None:
-        wake([Wake(job_id, ended.platform, now, ended.wake_number)])
+        wake([Wake(job_id, ended.platform, due_at, ended.wake_number)])
 
 
 def _wakes_of(choice: Choice, now: datetime) -> list[Wake]:

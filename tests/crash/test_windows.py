@@ -38,7 +38,7 @@ READING = {
     "YOUTUBE": "youtube.status_query",
 }
 BEFORE: dict[str, Any] = {"kind": "slow", "seconds": 20}
-AMID: dict[str, Any] = {"kind": "slow", "bytes_per_second": 2_000_000}
+AMID: dict[str, Any] = {"kind": "slow", "bytes_per_second": 3_000_000}
 #: More than the connection's buffers hold, so that some of it is never sent by who dies.
 LARGE_BYTES = 12_000_000
 #: A wake-up that died with its worker is made good by a sweep, on a machine that may be busy.

@@ -48,6 +48,7 @@ class Config:
     tiktok_client_secret: str = field(default="", repr=False)
     tiktok_api_url: str = "https://open.tiktokapis.com"
     tiktok_consent_url: str = "https://www.tiktok.com"
+    tiktok_video_by: str = "bytes"
     facebook_client_id: str = ""
     facebook_client_secret: str = field(default="", repr=False)
     facebook_consent_url: str = "https://www.facebook.com"

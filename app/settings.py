@@ -91,6 +91,7 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
         token_encryption_keys=_encryption_keys(env),
         webhook_secret=_webhook_secret(env),
         instagram_graph_version=_graph_version(env),
+        tiktok_video_by=env.choice("TIKTOK_VIDEO_BY", "bytes", ("link", "bytes")),
         instagram_video_by=env.choice("INSTAGRAM_VIDEO_BY", "link", ("link", "bytes")),
         worker_platforms=_worker_platforms(env),
         worker_concurrency=env.number("WORKER_CONCURRENCY", 5, int, (1, 64)),

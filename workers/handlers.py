@@ -16,6 +16,7 @@ _APIS: dict[str, Callable[[Config], Api]] = {
         url=config.tiktok_api_url,
         client_id=config.tiktok_client_key,
         client_secret=config.tiktok_client_secret,
+        fetches=config.tiktok_video_by == "link",
         poll_seconds=config.tiktok_poll_seconds,
     ),
     "INSTAGRAM": lambda config: Api(

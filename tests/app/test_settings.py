@@ -38,6 +38,7 @@ KEY = Fernet.generate_key().decode()
         ("WEBHOOK_SECRET", "whsec_"),
         ("WEBHOOK_SECRET", "whsec_%%"),
         ("INSTAGRAM_VIDEO_BY", "post"),
+        ("TIKTOK_VIDEO_BY", "url"),
         ("INSTAGRAM_GRAPH_VERSION", "../v26.0"),
         ("TOKEN_ENCRYPTION_KEYS", "short"),
         ("CORS_ORIGINS", "app.example"),

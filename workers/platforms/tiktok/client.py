@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from workers import transport
-from workers.errors import PublishError
+from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.base import Api, Context
 from workers.platforms.counting import Reader
 from workers.platforms.fields import child, text
@@ -35,12 +35,17 @@ class Client:
         self._now = context.now
 
     def ask(
-        self, path: str, body: Mapping[str, Any] | None = None, *, fields: str = ""
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        fields: str = "",
+        acts: bool = False,
     ) -> Mapping[str, Any]:
         """Return `data` of the answer to `POST /v2/{path}`; raises any `PublishError`.
 
-        Success is `error.code` "ok" and nothing else: some refusals come with HTTP 200. No call
-        of this API publishes: that the last byte of an upload does.
+        Success is `error.code` "ok" and nothing else: some refusals come with HTTP 200. With
+        `acts`, for the one call that may publish, what is no clear refusal is `OutcomeUnknown`.
         https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
         """
         if path in COUNTED:
@@ -54,12 +59,14 @@ class Client:
             },
             params={"fields": fields} if fields else None,
             json=body,
+            acts=acts,
         )
         envelope = answer.json_object()
         data = child(envelope, "data")
         is_ok = text(child(envelope, "error"), "code") == OK
         if answer.status != 200 or not is_ok or not data:
-            raise self._refused(answer)
+            error = self._refused(answer)
+            raise OutcomeUnknown(error.code, error.detail) if acts and _is_vague(error) else error
         return data
 
     def now(self) -> datetime:
@@ -74,3 +81,8 @@ class Client:
             extra={"status": answer.status, "code": error.code, "logId": log_id},
         )
         return error
+
+
+def _is_vague(error: PublishError) -> bool:
+    """Tell whether the call may have been carried out all the same."""
+    return isinstance(error, Transient)

@@ -31,7 +31,7 @@ POLL_MAX_SECONDS = 30.0
 PROCESSING_LIMIT_SECONDS = 2 * 3600
 #: Moderation, before which a public post has no id, may take hours.
 POST_ID_LIMIT_SECONDS = 24 * 3600
-_LOOK = "Look in the TikTok app whether it was posted"
+LOOK = "Look in the TikTok app whether it was posted"
 
 
 def judge(
@@ -47,15 +47,15 @@ def judge(
     if found.state == status.FAILED:
         raise _failure(upload, found.fail_reason, now).for_dead_upload()
     if found.state == status.SEND_TO_USER_INBOX:
-        raise Ambiguous("sent_to_inbox", "TikTok sent the video to the account's inbox", hint=_LOOK)
+        raise Ambiguous("sent_to_inbox", "TikTok sent the video to the account's inbox", hint=LOOK)
     if found.missing_from(upload) is not None:
         return unfinished(client, upload, found.missing_from(upload) or 0, now)
     if upload.waited_seconds(now) >= PROCESSING_LIMIT_SECONDS:
         unsettled = Ambiguous(
-            "processing_too_long", "TikTok has been at the video for hours", hint=_LOOK
+            "processing_too_long", "TikTok has been at the video for hours", hint=LOOK
         )
         return reconcile(client, context, upload, unsettled)
-    return _ask_again(client, upload, now)
+    return ask_again(client, upload, now)
 
 
 def unfinished(
@@ -69,7 +69,7 @@ def unfinished(
         return Incomplete(received_bytes)
     if upload.is_settled(now):
         raise UploadGone("upload_url_expired", "TikTok's upload address expired before the end")
-    return _ask_again(client, upload, now)
+    return ask_again(client, upload, now)
 
 
 def reconcile(
@@ -85,7 +85,7 @@ def reconcile(
 def unreadable(upload: TikTokUpload, error: RequestRefused) -> Ambiguous:
     """Return the error for an upload whose end was sent and whose status TikTok withholds."""
     detail = f"TikTok does not tell what became of the video ({error.code})"
-    return Ambiguous(error.code, detail, hint=_LOOK)
+    return Ambiguous(error.code, detail, hint=LOOK)
 
 
 def published(upload: TikTokUpload, found: Status, now: float) -> Published:
@@ -107,7 +107,8 @@ def post_url(upload: TikTokUpload, post_id: str | None) -> str | None:
     return f"https://www.tiktok.com/@{quote(upload.username)}/video/{post_id}"
 
 
-def _ask_again(client: Client, upload: TikTokUpload, now: float) -> Processing:
+def ask_again(client: Client, upload: TikTokUpload, now: float) -> Processing:
+    """Return when to look again: soon at first, and less and less often."""
     first, waited = client.api.poll_seconds, upload.waited_seconds(now)
     return Processing(pause_seconds(first, waited, longest_seconds=POLL_MAX_SECONDS))
 

@@ -1,9 +1,8 @@
-"""TikTok: the Content Posting API's direct post, with the file uploaded by us.
+"""TikTok: the Content Posting API's direct post, with the file uploaded by us, or fetched by link.
 
-That all bytes have arrived is what publishes a video: there is no call for it. Until then
-nothing can go live; from then on the publish id tells, whenever it is asked, what became of it.
-Letting TikTok pull the file is not used: there, the request that asks for the id publishes too,
-and when its answer is lost nothing can tell whether it did.
+That all bytes have arrived is what publishes a video that we upload: there is no call for it.
+Until then nothing can go live; from then on the publish id tells, whenever it is asked, what
+became of it. For one that TikTok fetches, see `pulling`.
 https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 """
 
@@ -24,6 +23,7 @@ from workers.platforms.tiktok import (
     fate,
     oauth,
     opening,
+    pulling,
     sending,
     status,
 )
@@ -42,7 +42,9 @@ class Handler(base.Handler):
         return oauth.refresh(self.api, refresh_token)
 
     def open(self, context: Context) -> TikTokUpload:
-        """Ask what the account may post, check the draft against it, and get an upload URL."""
+        """Ask what the account may post, check the draft against it, and get an upload URL.
+
+        For a video that TikTok is to fetch, `send` does so."""
         scopes = context.access.scopes
         if scopes and codes.PUBLISH_SCOPE not in scopes:
             raise AccountRefused(
@@ -51,11 +53,17 @@ class Handler(base.Handler):
                 hint=codes.ERRORS["scope_not_authorized"].hint,
                 reconnect=True,
             )
-        return opening.open_upload(Client(self.api, context), context)
+        client = Client(self.api, context)
+        if pulling.may_pull(client, context):
+            return pulling.plan_to_pull(context)
+        return opening.open_upload(client, context)
 
     def send(self, context: Context, upload: Upload) -> TikTokUpload:
-        """Send the missing bytes; that the last ones follow is written down before."""
-        return sending.send_rest(Client(self.api, context), context, _ours(upload))
+        """Send the missing bytes, or have them fetched; what publishes is written down before."""
+        client, upload = Client(self.api, context), _ours(upload)
+        if upload.is_pulled:
+            return pulling.ask_to_pull(client, context, upload)
+        return sending.send_rest(client, context, upload)
 
     def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
         """Read the publish's status once.
@@ -64,6 +72,8 @@ class Handler(base.Handler):
         what became of it, and the account's list does not show the post either.
         """
         client, upload = Client(self.api, context), _ours(upload)
+        if upload.is_pulled and not upload.publish_id:
+            return pulling.look_for(client, context, upload)
         try:
             found = status.read_status(client, upload)
         except RequestRefused as error:

@@ -31,8 +31,7 @@ DURATION_SECONDS = 1.5
 
 def find_post(client: Client, context: Context, upload: TikTokUpload) -> str | None:
     """Return the id of the one post that can only be this upload's; None when in doubt."""
-    may_list = LIST_SCOPE in context.access.scopes
-    if not may_list or not upload.is_public or not context.draft.text:
+    if not may_find(context, upload):
         return None
     since = (upload.final_started_at or context.now().timestamp()) - CLOCK_SECONDS
     try:
@@ -44,6 +43,12 @@ def find_post(client: Client, context: Context, upload: TikTokUpload) -> str | N
     except (AccountRefused, RequestRefused):
         return None  # nobody may look: that leaves the doubt as it was
     return found[0] if len(found) == 1 else None
+
+
+def may_find(context: Context, upload: TikTokUpload) -> bool:
+    """Tell whether the list may be read, and would show the post so that it can be known."""
+    may_list = LIST_SCOPE in context.access.scopes
+    return may_list and upload.is_public and bool(context.draft.text)
 
 
 def _videos_since(client: Client, since: float) -> Iterator[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workers.errors import RequestRefused, Transient, VideoRefused
@@ -19,6 +19,7 @@ from workers.platforms.tiktok.codes import ERRORS
 from workers.platforms.tiktok.fields import flag, texts
 from workers.platforms.tiktok.upload import UPLOAD_URL_SECONDS, ChunkPlan, TikTokUpload
 
+INIT = "post/publish/video/init/"
 #: The other levels of TikTok choose an audience by who follows whom; none is "by link only".
 PRIVACY_LEVELS: Mapping[str, str] = {"public": "PUBLIC_TO_EVERYONE", "private": "SELF_ONLY"}
 #: Options that go as they are, by TikTok's names for them.
@@ -51,6 +52,28 @@ def open_upload(client: Client, context: Context) -> TikTokUpload:
 
     Without bytes nothing can be published, so an answer that is lost costs nothing.
     """
+    upload, post_info = prepare(client, context)
+    plan = upload.plan
+    data = client.ask(
+        INIT,
+        {
+            "post_info": post_info,
+            "source_info": {
+                "source": "FILE_UPLOAD",
+                "video_size": upload.size_bytes,
+                "chunk_size": plan.chunk_bytes,
+                "total_chunk_count": plan.count,
+            },
+        },
+    )
+    return replace(upload, publish_id=publish_id_of(data), upload_url=_upload_url(client.api, data))
+
+
+def prepare(client: Client, context: Context) -> tuple[TikTokUpload, dict[str, Any]]:
+    """Check the draft against what the account may post now; return what to ask for.
+
+    The upload has no id yet. Raises why TikTok would not take the post.
+    """
     draft, size_bytes = context.draft, context.source.size_bytes
     if size_bytes <= 0:
         raise VideoRefused("empty_file", "the video file is empty", hint="Upload it again")
@@ -59,30 +82,17 @@ def open_upload(client: Client, context: Context) -> TikTokUpload:
     if creator.max_seconds:
         context.journal.learn_limit(creator.max_seconds)
     _check(draft, creator, privacy_level)
-    plan = ChunkPlan.of(size_bytes)
-    asked_at = context.now().timestamp()
-    data = client.ask(
-        "post/publish/video/init/",
-        {
-            "post_info": _post_info(draft, creator, privacy_level),
-            "source_info": {
-                "source": "FILE_UPLOAD",
-                "video_size": size_bytes,
-                "chunk_size": plan.chunk_bytes,
-                "total_chunk_count": plan.count,
-            },
-        },
-    )
-    return TikTokUpload(
-        publish_id=_publish_id(data),
-        upload_url=_upload_url(client.api, data),
-        expires_at=asked_at + UPLOAD_URL_SECONDS,
+    upload = TikTokUpload(
+        publish_id="",
+        upload_url="",
+        expires_at=context.now().timestamp() + UPLOAD_URL_SECONDS,
         size_bytes=size_bytes,
-        chunk_bytes=plan.chunk_bytes,
+        chunk_bytes=ChunkPlan.of(size_bytes).chunk_bytes,
         privacy_level=privacy_level,
         username=creator.username or context.access.username,
         overridden=_overridden(draft, creator),
     )
+    return upload, _post_info(draft, creator, privacy_level)
 
 
 def _privacy_level(draft: Draft) -> str:
@@ -158,7 +168,8 @@ def _overridden(draft: Draft, creator: Creator) -> str:
     )
 
 
-def _publish_id(data: Mapping[str, Any]) -> str:
+def publish_id_of(data: Mapping[str, Any]) -> str:
+    """Return the id of an answer; raises `Transient` where there is none."""
     publish_id = text(data, "publish_id")
     if not publish_id:
         raise Transient("bad_answer", "TikTok gave no publish id")

@@ -60,7 +60,8 @@ class TikTokUpload(Upload):
     `username` and `overridden` (interactions the owner wanted and the account's settings forbid)
     are as they were when the post was begun. `is_fresh` is True until the first byte may have
     been sent; `final_started_at` is set right before the request that completes the file, by
-    which TikTok publishes it; `delivered_at` when TikTok said that it has all of it.
+    which TikTok publishes it; `delivered_at` when TikTok said that it has all of it, or will
+    fetch it: `is_pulled`. Such an upload has no id before that request was answered.
     """
 
     publish_id: str
@@ -74,6 +75,7 @@ class TikTokUpload(Upload):
     is_fresh: bool = True
     final_started_at: float | None = None
     delivered_at: float | None = None
+    is_pulled: bool = False
 
     @property
     def plan(self) -> ChunkPlan:

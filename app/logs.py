@@ -15,12 +15,14 @@ from contextvars import ContextVar
 import sentry_sdk
 from flask import g, has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
-from sentry_sdk.types import Event, Hint
+from sentry_sdk.types import Breadcrumb, BreadcrumbHint, Event, Hint
 
 from app.config import Config
 
 #: Libraries whose DEBUG lines hold URLs and headers.
 TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer", "requests")
+#: What Sentry notes of a call besides its address and how it ended.
+_QUERY = ("http.query", "http.fragment")
 _work: ContextVar[Mapping[str, str]] = ContextVar("work", default={})
 
 
@@ -39,13 +41,15 @@ def about(**ids: str) -> Iterator[None]:
 def configure_logging(config: Config) -> None:
     """Set the root logger up, and the reporting of bugs where it is asked for."""
     if config.sentry_dsn:
-        # Neither bodies, headers nor local variables are sent: any of them may hold a token.
+        # Neither bodies, headers, queries nor local variables are sent: any may hold a token.
         sentry_sdk.init(
             config.sentry_dsn,
-            send_default_pii=False,
             include_local_variables=False,
             max_request_body_size="never",
-            before_send=_without_query,
+            before_send=_bare_request,
+            before_breadcrumb=_bare_call,
+            # No platform is to get headers of Sentry's with our calls.
+            trace_propagation_targets=[],
         )
     as_json = config.log_format == "json" or (not config.log_format and not sys.stderr.isatty())
     handler = logging.StreamHandler()
@@ -85,9 +89,17 @@ def _ids() -> Mapping[str, str]:
     return ids
 
 
-def _without_query(event: Event, hint: Hint) -> Event:
-    """Take the query out of what is reported: it may hold a token or a platform's code."""
+def _bare_request(event: Event, hint: Hint) -> Event:
+    """Leave of the request only what was called: the rest may hold a token or a platform's code."""
     request = event.get("request")
     if isinstance(request, dict):
-        request.pop("query_string", None)
+        event["request"] = {name: request[name] for name in ("method", "url") if name in request}
     return event
+
+
+def _bare_call(crumb: Breadcrumb, hint: BreadcrumbHint) -> Breadcrumb:
+    """Leave of a call of ours no query: platforms and stores take tokens and signatures in it."""
+    data = crumb.get("data")
+    if isinstance(data, dict):
+        crumb["data"] = {name: data[name] for name in data if name not in _QUERY}
+    return crumb

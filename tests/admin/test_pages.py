@@ -31,12 +31,26 @@ from tests.factories import make_account, make_job, make_video
 
 pytestmark = pytest.mark.usefixtures("context")
 PATHS = ("", "/", "/attention", "/jobs", "/limits")
+STRANGERS = (
+    {},
+    basic("operator", "wrong"),
+    *(
+        {"Authorization": words}
+        for words in (
+            "Bearer test-key",
+            "Basic é",
+            "Basic /w==",
+            "Basic",
+            'Digest username="operator"',
+        )
+    ),
+)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 
 
 def test_every_page_is_for_the_operator_alone(client: FlaskClient) -> None:
     for path in (*PATHS, f"/jobs/{'0' * 26}", "/static/admin.css"):
-        for headers in ({}, basic("operator", "wrong"), {"Authorization": "Bearer test-key"}):
+        for headers in STRANGERS:
             answer = client.get(f"/admin{path}", headers=headers)
             assert answer.status_code == 401, path
             assert answer.headers["WWW-Authenticate"].startswith("Basic ")

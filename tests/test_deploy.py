@@ -10,6 +10,7 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
+from app.accounts.consent_pages import CONSENT_PAGES
 from app.config import ROOT
 from app.settings import config_from_env
 from tests.test_architecture import settings_of_the_reader
@@ -19,6 +20,7 @@ PROCESSES = dict(
 )
 APP: dict[str, Any] = json.loads((ROOT / "app.json").read_text())
 BLUEPRINT: dict[str, Any] = yaml.safe_load((ROOT / "render.yaml").read_text())
+MADE = {"generator", "generateValue"}
 SERVICES: dict[str, dict[str, Any]] = {one["name"]: one for one in BLUEPRINT["services"]}
 
 
@@ -79,11 +81,22 @@ def test_heroku_asks_for_settings_that_there_are() -> None:
     assert set(APP["env"]) <= settings_of_the_reader()
 
 
+def test_both_ask_for_all_that_connecting_accounts_needs() -> None:
+    clients = {page.client for page in CONSENT_PAGES.values()}
+    secrets = {f"{client.rpartition('_')[0]}_SECRET" for client in clients}
+    wanted = {"CONNECT_RETURN_URLS", *clients, *secrets}
+    for given in (APP["env"], variables(SERVICES["publishing-web"])):
+        assert wanted <= set(given)
+
+
 def test_values_written_in_the_files_are_right() -> None:
-    written = {name: one["value"] for name, one in APP["env"].items() if "value" in one}
-    config_from_env(written)
-    group = variables({"envVars": [{"fromGroup": "publishing"}]})
-    config_from_env({name: one["value"] for name, one in group.items() if "value" in one})
+    for given in (APP["env"], variables({"envVars": [{"fromGroup": "publishing"}]})):
+        # As either host makes a secret up.
+        made = {name: "9f3c" * 16 for name, one in given.items() if MADE & set(one)}
+        made |= {"TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+        written = {name: one["value"] for name, one in given.items() if "value" in one}
+        config = config_from_env({**made, **written})
+        assert config.admin_username and config.admin_password
 
 
 def test_value_that_render_generates_is_a_key() -> None:

@@ -176,6 +176,11 @@ def test_dashboard_and_alerts_ask_for_what_there_is(
     assert asked and asked - told == set()
 
 
+def test_dashboard_shows_all_that_an_alert_looks_at() -> None:
+    shown = names_in((DEPLOY / "grafana-dashboard.json").read_text())
+    assert names_in((DEPLOY / "prometheus-alerts.yml").read_text()) - shown == set()
+
+
 def test_every_panel_and_rule_is_whole() -> None:
     dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]

@@ -19,7 +19,7 @@ from app.states import ConsentState
 
 #: Runs that may wait before no more are added: nobody works on them.
 WAITING_MAX = 4
-#: What ended is added up when it is older than this and a minute.
+#: What ended is added up when it is older than this and what the tallies stay behind.
 ADD_UP_EVERY = timedelta(seconds=60)
 COUNT_POSTS_SECONDS = 300
 #: There while posts were counted not long ago.

@@ -100,7 +100,7 @@ def show(query: dict[str, Any]) -> dict[str, Any]:
 def scrape() -> Response:
     """Show the metrics to Prometheus
 
-    Of the whole service, whichever process is asked. Counters are about a minute behind, and
+    Of the whole service, whichever process is asked. Counters are a minute or two behind, and
     never fall.
     """
     return Response(exposition(utcnow()), content_type=CONTENT_TYPE_LATEST)

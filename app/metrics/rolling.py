@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from app.metrics.counting import Span, count_span, first_end
 from app.metrics.figures import Figures
 from app.models import Tally, TallyMark
+from app.publishing.patience import PATIENCE_SECONDS
 from app.publishing.transaction import transaction
 
-#: Longer than a transaction that ends a job can take.
-BEHIND = timedelta(seconds=60)
+#: Longer than it may take to write down that a job has ended, with the database away meanwhile.
+BEHIND = timedelta(seconds=1.5 * PATIENCE_SECONDS)
 SLOT_SECONDS = 300
 HOUR_SECONDS = 3600
 #: The span that never ends: what has been counted since ever.

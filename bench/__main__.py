@@ -37,6 +37,7 @@ FAMILIES = (
     "api",
     "growth",
     "claims",
+    "million",
     "isolation",
     "quality",
     "listeners",

@@ -28,6 +28,7 @@ class Size:
     edge_posts: int
     delayed_posts: int
     waiting_posts: int
+    operator_jobs: int
     listeners: int
     large_bytes: int
     paced_bytes: int
@@ -49,6 +50,7 @@ FULL = Size(
     edge_posts=10_000,
     delayed_posts=10_000,
     waiting_posts=100_000,
+    operator_jobs=1_000_000,
     listeners=2_000,
     large_bytes=1_000 * 10**6,
     paced_bytes=300 * 10**6,
@@ -69,6 +71,7 @@ QUICK = Size(
     edge_posts=2_000,
     delayed_posts=2_000,
     waiting_posts=10_000,
+    operator_jobs=50_000,
     listeners=500,
     large_bytes=300 * 10**6,
     paced_bytes=100 * 10**6,
@@ -89,6 +92,7 @@ SMOKE = Size(
     edge_posts=100,
     delayed_posts=50,
     waiting_posts=200,
+    operator_jobs=500,
     listeners=60,
     large_bytes=20 * 10**6,
     paced_bytes=10 * 10**6,

@@ -13,15 +13,19 @@ from redis.exceptions import RedisError
 from app.admin.blueprint import blueprint, read_values
 from app.admin.plots import plots_of
 from app.admin.words import now
-from app.queries.depths import Depth, QueueDepth, read_bounded_depths, read_queues, read_troubles
+from app.queries.depths import (
+    COUNT_MAX,
+    Depth,
+    QueueDepth,
+    read_depths,
+    read_queues,
+    read_troubles,
+)
 from app.queries.gates import GateView, read_gates
 from app.queries.limits import LimitUse, platform_uses, uploads_now
 from app.queries.metrics import WINDOWS, read_window
 from app.queries.processes import leading_scheduler, living_workers
 from app.schemas.base import BaseSchema
-
-#: Jobs of a state that are counted; beyond that it is said that there are more.
-COUNT_MAX = 10_000
 
 
 class WindowQuery(BaseSchema):
@@ -67,7 +71,7 @@ def overview() -> str:
 def _cards(served: Sequence[Sequence[str]]) -> list[PlatformCard]:
     gates, uploads = read_gates(now()), uploads_now(now())
     cards = []
-    for depth in read_bounded_depths(now(), COUNT_MAX):
+    for depth in read_depths(now()):
         uses = platform_uses(depth.platform, now())
         at_once = [use for use in uses if (use.limit.window, use.limit.scope) == _CEILING]
         cards.append(

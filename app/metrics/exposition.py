@@ -22,7 +22,13 @@ from redis.exceptions import RedisError
 
 from app.metrics.figures import Figures, Histogram
 from app.platforms import PLATFORMS
-from app.queries.depths import read_depths, read_queues, read_troubles, states_of
+from app.queries.depths import (
+    COUNT_MAX,
+    read_depths,
+    read_queues,
+    read_troubles,
+    states_of,
+)
 from app.queries.gates import read_gates
 from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
@@ -98,7 +104,9 @@ def _histograms(ever: dict[str, Figures]) -> Iterator[Metric]:
 
 
 def _waiting(now: datetime) -> Iterator[Metric]:
-    jobs = _gauge("publishing_jobs", "Open jobs", "platform", "state")
+    jobs = _gauge(
+        "publishing_jobs", f"Open jobs, up to {COUNT_MAX} of a state", "platform", "state"
+    )
     late = _gauge("publishing_late_seconds", "How long the longest due job has waited", "platform")
     for depth in read_depths(now):
         for state, count in states_of(depth):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rq.registry import ScheduledJobRegistry
-from sqlalchemy import case, func, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
 from app.models import Account, Notification, PublishJob
@@ -22,8 +22,8 @@ _OPEN = text("state IN ('waiting', 'active')")
 _ACTIVE = text("state = 'active'")
 _PENDING = text("state = 'pending'")
 _DEAD = text("state = 'dead'")
-#: Jobs with an unknown outcome that are counted; more need a person no less.
-COUNT_MAX = 1000
+#: How many of a kind are counted: more are told as so many, and wait or need a person no less.
+COUNT_MAX = 10_000
 
 
 @dataclass(frozen=True)
@@ -53,41 +53,19 @@ class Troubles:
     pending_notifications: int
     dead_notifications: int
     accounts_to_reconnect: int
-    #: up to `COUNT_MAX`
     ambiguous_jobs: int
 
 
-def read_depths(now: datetime) -> list[Depth]:
-    """Return the open jobs of every platform: one pass over the index of open rows."""
-    is_due = case((PublishJob.due_at <= now, 1), else_=0)
-    due, every = func.coalesce(func.sum(is_due), 0), func.count()
-    columns = (PublishJob.platform, every, due)
-    open_jobs = select(*columns, func.min(PublishJob.due_at)).where(_OPEN)
-    active_jobs = select(*columns).where(_ACTIVE)
-    with transaction() as session:
-        found = {row[0]: row for row in session.execute(open_jobs.group_by(PublishJob.platform))}
-        active = {row[0]: row for row in session.execute(active_jobs.group_by(PublishJob.platform))}
-    depths = []
-    for platform in PLATFORMS:
-        _, all_open, all_due, first_due = found.get(platform, (platform, 0, 0, None))
-        _, all_active, active_due = active.get(platform, (platform, 0, 0))
-        waiting = max(int(all_due) - int(active_due), 0)
-        delayed = max(all_open - all_active - waiting, 0)
-        late = max(now - first_due, timedelta()) if first_due is not None else timedelta()
-        depths.append(Depth(platform, waiting, delayed, all_active, late))
-    return depths
-
-
-def read_bounded_depths(now: datetime, most: int) -> list[Depth]:
+def read_depths(now: datetime, most: int = COUNT_MAX) -> list[Depth]:
     """Return the open jobs of every platform, counted to `most` of each state and no further.
 
     What a look costs has a bound, however many posts are scheduled.
     """
     with transaction() as session:
-        return [_bounded_depth(session, platform, now, most) for platform in PLATFORMS]
+        return [_depth_of(session, platform, now, most) for platform in PLATFORMS]
 
 
-def _bounded_depth(session: Session, platform: str, now: datetime, most: int) -> Depth:
+def _depth_of(session: Session, platform: str, now: datetime, most: int) -> Depth:
     due, later = PublishJob.due_at <= now, PublishJob.due_at > now
     active_due, active_later, all_due, all_later = (
         select(func.count())
@@ -130,19 +108,21 @@ def read_queues() -> list[QueueDepth]:
 
 
 def read_troubles() -> Troubles:
-    """Return how much needs a person."""
-    pending = select(func.count()).select_from(Notification).where(_PENDING)
-    dead = select(func.count()).select_from(Notification).where(_DEAD)
-    reconnect = (
-        select(func.count())
-        .select_from(Account)
-        .where(Account.state == AccountState.RECONNECT_REQUIRED, Account.deleted_at.is_(None))
+    """Return how much needs a person, up to `COUNT_MAX` of each kind."""
+    reconnect = Account.state == AccountState.RECONNECT_REQUIRED
+    looks = (
+        select(Notification.id).where(_PENDING),
+        select(Notification.id).where(_DEAD),
+        select(Account.id).where(reconnect, Account.deleted_at.is_(None)),
+        select(PublishJob.id).where(AMBIGUOUS),
     )
-    unknown = select(PublishJob.id).where(AMBIGUOUS).limit(COUNT_MAX).subquery()
-    ambiguous = select(func.count()).select_from(unknown)
     with transaction() as session:
-        queries = (pending, dead, reconnect, ambiguous)
-        return Troubles(*(session.scalar(query) or 0 for query in queries))
+        return Troubles(*(_count(session, look) for look in looks))
+
+
+def _count(session: Session, look: Select[str]) -> int:
+    counted = select(func.count()).select_from(look.limit(COUNT_MAX).subquery())
+    return session.scalar(counted) or 0
 
 
 def states_of(depth: Depth) -> Sequence[tuple[str, int]]:

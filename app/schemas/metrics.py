@@ -6,9 +6,11 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
+from app.queries.depths import COUNT_MAX
 from app.schemas.base import AnswerSchema, BaseSchema, Moment
 from app.schemas.platform import LimitSchema
 
+MANY = f"More than {COUNT_MAX} are told as so many."
 WINDOW_NAMES = ("1h", "24h", "7d")
 
 
@@ -63,9 +65,9 @@ class PlatformMetricsSchema(EndedSchema):
     """A platform: what ended, what waits, and its limits that all accounts share."""
 
     platform = fields.String(validate=OneOf(tuple(PLATFORMS)))
-    waiting = fields.Integer()
-    delayed = fields.Integer()
-    active = fields.Integer()
+    waiting = fields.Integer(metadata={"description": MANY})
+    delayed = fields.Integer(metadata={"description": MANY})
+    active = fields.Integer(metadata={"description": MANY})
     late_seconds = fields.Float(
         metadata={"description": "For how long the longest due job has waited for a worker."}
     )
@@ -115,11 +117,11 @@ class ProcessesSchema(AnswerSchema):
 class TroublesSchema(AnswerSchema):
     """What may need a person."""
 
-    pending_notifications = fields.Integer()
-    dead_notifications = fields.Integer()
-    accounts_to_reconnect = fields.Integer()
+    pending_notifications = fields.Integer(metadata={"description": MANY})
+    dead_notifications = fields.Integer(metadata={"description": MANY})
+    accounts_to_reconnect = fields.Integer(metadata={"description": MANY})
     ambiguous_jobs = fields.Integer(
-        metadata={"description": "Jobs that wait for `…/resolve`; more than 1000 are told as 1000."}
+        metadata={"description": f"Jobs that wait for `…/resolve`. {MANY}"}
     )
 
 

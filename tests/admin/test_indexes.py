@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from app.clock import utcnow
 from app.extensions import db
 from app.publishing.transaction import transaction
-from app.queries.depths import read_bounded_depths
+from app.queries.depths import read_depths
 from app.queries.search import Search, find_story, list_ambiguous, search_jobs
 from tests.factories import make_account, make_video
 
@@ -97,8 +97,8 @@ def test_a_look_reads_little_of_a_large_table() -> None:
             assert read <= READ_MAX, (search, cursor)
     assert rows_read(lambda: list_ambiguous(limit=20, cursor=None)) <= READ_MAX
     assert rows_read(lambda: find_story(newest)) <= READ_MAX
-    assert rows_read(lambda: read_bounded_depths(now, 10)) <= READ_MAX
-    assert [depth.delayed for depth in read_bounded_depths(now, 10)] == [10, 10, 10]
+    assert rows_read(lambda: read_depths(now, 10)) <= READ_MAX
+    assert [depth.delayed for depth in read_depths(now, 10)] == [10, 10, 10]
 
 
 def _search(search: Search, now: datetime, cursor: str | None) -> None:

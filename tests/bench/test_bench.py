@@ -18,7 +18,7 @@ FASTER = Figure("speed", "/s", {OURS: [30, 10, 20], BULLMQ: [10]}, (), more_is_b
 
 
 #: These are done in seconds.
-QUICK_FAMILIES = ("release", "idle")
+QUICK_FAMILIES = ("release", "idle", "million")
 
 
 def test_bench_runs_without_node(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from app.models import SchedulerTerm, WorkerTree
 from app.platforms import PLATFORMS
 from app.publishing import claims, outcomes
 from app.publishing.timeline import Failure
+from app.queries.depths import read_depths
 from tests.factories import make_account, make_job, make_video
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
@@ -126,6 +127,18 @@ def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
     assert found["publishing_redis_up"][labels()] == 1
     youtube = labels(platform="YOUTUBE", counts="posts", scope="application", window="pacific_day")
     assert found["publishing_limit_max"][youtube] == 100
+
+
+def test_as_many_as_there_are_is_counted_to_a_bound(context: None) -> None:
+    now = utcnow()
+    account, video = make_account(), make_video()
+    for number in range(5):
+        due_at = now + timedelta(minutes=number) if number < 4 else now - timedelta(minutes=1)
+        make_job(account=account, video=video, due_at=due_at + timedelta(seconds=1))
+    assert claims.claim_next("TIKTOK", now) is not None
+    for most, delayed in ((2, 2), (10, 4)):
+        depth = next(one for one in read_depths(now, most) if one.platform == "TIKTOK")
+        assert (depth.waiting, depth.delayed, depth.active) == (0, delayed, 1)
 
 
 def test_nothing_of_any_user_is_told(client: FlaskClient, some_jobs: None) -> None:

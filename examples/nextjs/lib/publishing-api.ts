@@ -581,7 +581,7 @@ export interface paths {
         };
         /**
          * Show the metrics to Prometheus
-         * @description Of the whole service, whichever process is asked. Counters are about a minute behind, and
+         * @description Of the whole service, whichever process is asked. Counters are a minute or two behind, and
          *     never fall.
          */
         get: operations["getPrometheusMetrics"];
@@ -1489,8 +1489,11 @@ export interface components {
             errors: components["schemas"]["ErrorCount"][];
             /** @enum {string} */
             platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
+            /** @description More than 10000 are told as so many. */
             waiting: number;
+            /** @description More than 10000 are told as so many. */
             delayed: number;
+            /** @description More than 10000 are told as so many. */
             active: number;
             /** @description For how long the longest due job has waited for a worker. */
             lateSeconds: number;
@@ -1522,10 +1525,13 @@ export interface components {
             schedulerLeads: boolean;
         };
         Troubles: {
+            /** @description More than 10000 are told as so many. */
             pendingNotifications: number;
+            /** @description More than 10000 are told as so many. */
             deadNotifications: number;
+            /** @description More than 10000 are told as so many. */
             accountsToReconnect: number;
-            /** @description Jobs that wait for `…/resolve`; more than 1000 are told as 1000. */
+            /** @description Jobs that wait for `…/resolve`. More than 10000 are told as so many. */
             ambiguousJobs: number;
         };
         Metrics: {

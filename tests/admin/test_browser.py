@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from redis import Redis
 
 from app.clock import utcnow
 from app.config import Config
@@ -16,10 +17,13 @@ from app.metrics.figures import Figures
 from app.metrics.rolling import HOUR_SECONDS, slot_of
 from app.models import Gate, PublishJob, Tally
 from app.publishing.transaction import transaction
+from app.queues import RunQueue
 from app.states import JobState
 from tests.admin.browser import CHROMIUM, Browser
 from tests.admin.conftest import basic, fail
+from tests.admin.test_queues import QUEUE, add_failed_run
 from tests.app.web import free_port, running_web
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 LOOKS = [(1280, False), (1280, True), (390, False), (390, True)]
@@ -32,6 +36,7 @@ NAMELESS = """[...document.querySelectorAll(
   "input:not([type=hidden]), select, button, progress, canvas, a"
 )].filter((one) => !(one.labels && one.labels.length) && !one.ariaLabel
   && !one.textContent.trim() && !one.querySelector("img[alt]")).map((one) => one.outerHTML)"""
+TEXT = "document.body.innerText"
 LINK_TO_JOBS = "[...document.querySelectorAll('nav a')].find((one) => one.innerText === 'Jobs')"
 
 
@@ -127,3 +132,28 @@ def test_buttons_are_pressed(browser: Browser, config: Config, ambiguous: str) -
             JobState.COMPLETED
         )
         assert session.get_one(Gate, "TIKTOK", populate_existing=True).paused_at is None
+
+
+def test_queues_and_the_description_are_drawn(
+    browser: Browser, config: Config, app: Flask, redis: Redis, tmp_path: Path
+) -> None:
+    add_failed_run(app, redis)
+    redis.sadd(RunQueue.redis_queues_keys, RunQueue(QUEUE, redis).key)  # as a worker does
+    browser.open(f"{config.public_url}/admin/queues/")
+    wait_until(lambda: QUEUE in browser.run(TEXT), "the queues to be listed")
+    browser.click(f"document.querySelector('td.failed a[href*=\"{QUEUE}\"]')")
+    wait_until(lambda: "TIKTOK post" in browser.run(TEXT), "the run that failed")
+    browser.picture(tmp_path / "queue.png")
+
+    browser.open(f"{config.public_url}/api/docs/")
+    operation = "document.querySelector('.opblock-summary-control')"
+    wait_until(lambda: browser.run(f"{operation} !== null"), "the operations to be listed")
+    browser.run(f"{operation}.click()")
+    wait_until(
+        lambda: browser.run("document.querySelector('.opblock-body') !== null"), "one of them"
+    )
+    picture = tmp_path / "docs.png"
+    browser.picture(picture)
+    assert picture.stat().st_size > 10_000
+    # The dashboard's own page asks for its icon in the wrong place.
+    assert [one for one in browser.complaints if "favicon.ico" not in one] == []

@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -265,10 +266,13 @@ def _count(query: Any) -> int:
         db.session.rollback()
 
 
-def store_film(stage: Stage, size_bytes: int | None = None) -> Video:
-    """Put the campaign's film into the store, as a video of alice's; padded to a size, if given."""
+def store_film(stage: Stage, size_bytes: int | None = None, path: Path | None = None) -> Video:
+    """Put a film into the store, as a video of alice's; padded to a size, if given.
+
+    By default the campaign's own film.
+    """
     storage: Storage = stage.app.extensions["storage"]
-    film = stage.film.read_bytes()
+    film = (path or stage.film).read_bytes()
     if size_bytes is not None:
         padding = size_bytes - len(film)
         # An MP4 box of the type `free` is what players skip.

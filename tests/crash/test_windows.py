@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Account, PublishJob, Video
 from app.publishing.create import NewJob, create_jobs
 from app.states import FINAL_STATES, JobState
+from sandbox.films import make_film
 from tests.crash.blows import kill_at_work
 from tests.crash.leases import end_leases
 from tests.crash.load import store_film
@@ -38,9 +39,9 @@ READING = {
     "YOUTUBE": "youtube.status_query",
 }
 BEFORE: dict[str, Any] = {"kind": "slow", "seconds": 20}
-AMID: dict[str, Any] = {"kind": "slow", "bytes_per_second": 3_000_000}
+AMID: dict[str, Any] = {"kind": "slow", "bytes_per_second": 10_000_000}
 #: More than the connection's buffers hold, so that some of it is never sent by who dies.
-LARGE_BYTES = 12_000_000
+LARGE_BYTES = 40_000_000
 #: A wake-up that died with its worker is made good by a sweep, on a machine that may be busy.
 REACH_SECONDS = 150.0
 AFTER: dict[str, Any] = {"kind": "hang", "seconds": 20, "after_work": True}
@@ -114,8 +115,9 @@ def film(stage: Stage) -> Video:
 
 @pytest.fixture(scope="module")
 def large_film(stage: Stage) -> Video:
-    """A larger one."""
-    return store_film(stage, LARGE_BYTES)
+    """A larger one, and so long that no platform finds it too dense."""
+    path = make_film(stage.folder / "long.mp4", seconds=20, hue=9)
+    return store_film(stage, LARGE_BYTES, path)
 
 
 def order(window: Window, account: Account, video: Video) -> PublishJob:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -51,11 +53,16 @@ def worker(app: Flask, redis: Redis) -> Iterator[None]:
     queue = RunQueue(MAINTENANCE_QUEUE, redis)
 
     def work() -> None:
+        is_woken = False
         while not done.wait(0.05):
-            if CONNECT in [job.func_name for job in queue.jobs]:
-                queue.empty()
-                with app.app_context():
-                    exchange_granted()
+            is_woken = is_woken or CONNECT in [job.func_name for job in queue.jobs]
+            if not is_woken:
+                continue
+            queue.empty()
+            # A database that is busy is asked again, as by the next wake-up.
+            with app.app_context(), suppress(OperationalError):
+                exchange_granted()
+                is_woken = False
 
     thread = threading.Thread(target=work)
     thread.start()

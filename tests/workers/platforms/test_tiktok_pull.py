@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +23,7 @@ from tests.workers.platforms.tiktok_job import (
     error_of_run,
     make_job,
 )
-from workers.errors import Ambiguous, OutcomeUnknown, RateLimited, UploadGone
+from workers.errors import Ambiguous, NetworkFailure, OutcomeUnknown, RateLimited, UploadGone
 from workers.platforms.answers import Processing, Published
 from workers.platforms.tiktok import TikTokHandler
 
@@ -139,6 +140,27 @@ def test_refusal_is_no_publish_and_may_be_asked_again(
     job.carry_through()
     assert len(control.posts()) == 1
     assert control.call_names().count(INIT) == 2
+
+
+def test_request_that_was_never_sent_leaves_no_doubt(
+    control: Sandbox, video: bytes, link: str
+) -> None:
+    body = b'{"data":{"privacy_level_options":["PUBLIC_TO_EVERYONE"]},"error":{"code":"ok"}}'
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer_once() -> None:
+        connection, _ = listener.accept()
+        listener.close()  # nobody is there for the next call
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(head + body)
+
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    threading.Thread(target=answer_once).start()
+    job = pulled(control, video, link, url=url)
+    assert isinstance(error_of_run(job), NetworkFailure)
+    assert checkpoint(job).final_started_at is None
 
 
 def test_video_that_could_not_be_fetched_is_asked_for_anew(

@@ -55,14 +55,15 @@ def ask_to_pull(client: Client, context: Context, upload: TikTokUpload) -> TikTo
     source_info = {"source": "PULL_FROM_URL", "video_url": link}
     try:
         data = client.ask(INIT, {"post_info": post_info, "source_info": source_info}, acts=True)
-        publish_id = publish_id_of(data)
-    except Transient as error:  # a success that names no id
-        raise OutcomeUnknown(error.code, error.detail) from error
     except OutcomeUnknown:
         raise
-    except PublishError as refusal:
+    except PublishError as error:  # refused, or never sent
         context.journal.save(replace(asked, final_started_at=None))
-        raise refusal.for_dead_upload()
+        raise error.for_dead_upload()
+    try:
+        publish_id = publish_id_of(data)
+    except Transient as error:  # taken, without an id
+        raise OutcomeUnknown(error.code, error.detail) from error
     return replace(asked, publish_id=publish_id, delivered_at=context.now().timestamp())
 
 

@@ -297,10 +297,15 @@ def at_work(trees: Sequence[Process]) -> list[int]:
     return [pid for tree in trees for pid in _children_of(tree.pid) or [tree.pid]]
 
 
-def kill_at_work(trees: Sequence[Process], spared: Container[int] = ()) -> Held:
+def kill_at_work(
+    trees: Sequence[Process],
+    spared: Container[int] = (),
+    before_noticed: Callable[[], object] = lambda: None,
+) -> Held:
     """Kill all that is at work; return the jobs that it held.
 
-    Their supervisors sleep meanwhile, so that nobody new is counted among the dead.
+    Their supervisors sleep until `before_noticed` has returned, so that nobody new is counted
+    among the dead and nothing is taken up again.
     """
     for tree in trees:
         _signal(tree.pid, signal.SIGSTOP)
@@ -308,6 +313,7 @@ def kill_at_work(trees: Sequence[Process], spared: Container[int] = ()) -> Held:
         if pid not in spared:
             _signal(pid, signal.SIGKILL)
     held = held_now()
+    before_noticed()
     for tree in trees:
         _signal(tree.pid, signal.SIGCONT)
     return held

@@ -149,12 +149,18 @@ def reach(window: Window, stage: Stage) -> None:
     time.sleep(0.5)
 
 
-def uploads(stage: Stage) -> Iterator[dict[str, Any]]:
-    """Yield the uploads that have ended or were cut off, the latter once no byte is under way.
+def let_bytes_arrive(window: Window, stage: Stage) -> None:
+    """Wait for the bytes of the dead that are still under way.
 
-    Bytes outlive who sent them for as long as the buffers of a connection last. A lease lasts
-    longer, but the tests end it at once.
+    They outlive who sent them for as long as the buffers of a connection last: here longer than
+    a supervisor waits, as the sandbox reads them slowly.
     """
+    if window.is_resumed:
+        wait_until(lambda: any(uploads(stage)), "the last bytes of the dead to arrive")
+
+
+def uploads(stage: Stage) -> Iterator[dict[str, Any]]:
+    """Yield the uploads that have ended or were cut off, the latter once no byte is under way."""
     for entry in stage.platforms.journal():
         if entry["event"] == "call" and entry["call"].endswith(".upload"):
             yield entry
@@ -182,11 +188,9 @@ def test_worker_killed_in_the_window_publishes_once(
     account = connect(stage.platforms, window.platform)
     job_id = order(window, account, large_film if window.is_resumed else film).id
     reach(window, stage)
-    dead = kill_at_work(stage.workers)
+    dead = kill_at_work(stage.workers, before_noticed=lambda: let_bytes_arrive(window, stage))
     killed_at = to_iso(utcnow())
     assert [*dead] == [job_id]
-    if window.is_resumed:
-        wait_until(lambda: any(uploads(stage)), "the last bytes of the dead to arrive")
     end_leases(dead)
     job = ended(job_id)
     assert (job.state, job.attempts_made) == (JobState.COMPLETED, 1)

@@ -149,21 +149,27 @@ def reach(window: Window, stage: Stage) -> None:
     time.sleep(0.5)
 
 
-def let_bytes_arrive(window: Window, stage: Stage) -> None:
+def let_bytes_arrive(window: Window, account: str, stage: Stage) -> None:
     """Wait for the bytes of the dead that are still under way.
 
     They outlive who sent them for as long as the buffers of a connection last: here longer than
     a supervisor waits, as the sandbox reads them slowly.
     """
     if window.is_resumed:
-        wait_until(lambda: any(uploads(stage)), "the last bytes of the dead to arrive")
+        wait_until(lambda: any(uploads(account, stage)), "the last bytes of the dead to arrive")
 
 
-def uploads(stage: Stage) -> Iterator[dict[str, Any]]:
-    """Yield the uploads that have ended or were cut off, the latter once no byte is under way."""
-    for entry in stage.platforms.journal():
-        if entry["event"] == "call" and entry["call"].endswith(".upload"):
-            yield entry
+def calls_of(account: str, stage: Stage) -> list[dict[str, Any]]:
+    """Return the calls of an account that have ended; others' may come from an earlier window."""
+    journal = stage.platforms.journal()
+    return [
+        entry for entry in journal if (entry["event"], entry.get("account")) == ("call", account)
+    ]
+
+
+def uploads(account: str, stage: Stage) -> list[dict[str, Any]]:
+    """Return the uploads that have ended or were cut off, the latter once no byte is under way."""
+    return [entry for entry in calls_of(account, stage) if entry["call"].endswith(".upload")]
 
 
 def ended(job_id: str) -> PublishJob:
@@ -186,9 +192,10 @@ def test_worker_killed_in_the_window_publishes_once(
         call = f"{window.platform.lower()}.{window.at}"
         stage.platforms.fault(window.platform, call=call, **window.fault)
     account = connect(stage.platforms, window.platform)
+    mine = account.platform_user_id
     job_id = order(window, account, large_film if window.is_resumed else film).id
     reach(window, stage)
-    dead = kill_at_work(stage.workers, before_noticed=lambda: let_bytes_arrive(window, stage))
+    dead = kill_at_work(stage.workers, before_noticed=lambda: let_bytes_arrive(window, mine, stage))
     killed_at = to_iso(utcnow())
     assert [*dead] == [job_id]
     end_leases(dead)
@@ -196,9 +203,7 @@ def test_worker_killed_in_the_window_publishes_once(
     assert (job.state, job.attempts_made) == (JobState.COMPLETED, 1)
     [post] = stage.platforms.posts()
     assert window.id in (post["caption"], post["title"])
-    mine = account.platform_user_id
-    calls = [entry for entry in stage.platforms.journal() if entry.get("account") == mine]
-    calls = [entry for entry in calls if entry["event"] == "call"]
+    calls = calls_of(mine, stage)
     opened = [entry for entry in calls if entry["call"] == OPENING[window.platform]]
     assert sum(entry["status"] is not None for entry in opened) == window.opened
     # In the order in which they began: what was cut off is only noted when it breaks.
@@ -206,7 +211,7 @@ def test_worker_killed_in_the_window_publishes_once(
     following = next(entry["call"] for entry in began if entry["time"] > killed_at)
     assert following == window.next_call
     if window.is_resumed:
-        first, *others = uploads(stage)
+        first, *others = uploads(mine, stage)
         assert others and 0 < first["bytes"] < post["size_bytes"]
         assert sum(entry["bytes"] for entry in (first, *others)) == post["size_bytes"]
 

@@ -23,9 +23,14 @@ from tests.admin.browser import CHROMIUM, Browser
 from tests.admin.conftest import basic, fail
 from tests.admin.test_queues import QUEUE, add_failed_run
 from tests.app.web import free_port, running_web
+from tests.databases import ON_POSTGRES
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+# One database: what is tested here is what the browser makes of the pages.
+pytestmark = [
+    ON_POSTGRES,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
+]
 LOOKS = [(1280, False), (1280, True), (390, False), (390, True)]
 HOSTILE = "<img src=x onerror=\"document.title='live'\"><script>document.title='live'</script>"
 COLOURS = """(canvas) => {
@@ -38,12 +43,6 @@ NAMELESS = """[...document.querySelectorAll(
   && !one.textContent.trim() && !one.querySelector("img[alt]")).map((one) => one.outerHTML)"""
 TEXT = "document.body.innerText"
 LINK_TO_JOBS = "[...document.querySelectorAll('nav a')].find((one) => one.innerText === 'Jobs')"
-
-
-@pytest.fixture
-def database_url(postgres_url: str) -> str:
-    """One database: what is tested here is what the browser makes of the pages."""
-    return postgres_url
 
 
 @pytest.fixture

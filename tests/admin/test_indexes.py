@@ -15,7 +15,11 @@ from app.extensions import db
 from app.publishing.transaction import transaction
 from app.queries.depths import read_depths
 from app.queries.search import Search, find_story, list_ambiguous, search_jobs
+from tests.databases import ON_POSTGRES
 from tests.factories import make_account, make_video
+
+# PostgreSQL, which tells how many rows it has read.
+pytestmark = ON_POSTGRES
 
 JOBS = 60_000
 WAITING = 1_000
@@ -37,12 +41,6 @@ _FILL = text("""
     FROM generate_series(1, :jobs) i, LATERAL (SELECT CASE WHEN i <= :waiting THEN 'waiting'
       WHEN i % 100 = 0 THEN 'failed' ELSE 'completed' END AS state) s
     """)
-
-
-@pytest.fixture
-def database_url(postgres_url: str) -> str:
-    """PostgreSQL, which tells how many rows it has read."""
-    return postgres_url
 
 
 @pytest.fixture

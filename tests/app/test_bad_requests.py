@@ -15,6 +15,10 @@ from app.ids import new_id
 from app.models import PublishJob
 from app.publishing.transaction import transaction
 from tests.app.conftest import Caller, Json, in_time
+from tests.databases import ON_POSTGRES
+
+# One database, the stricter one: what is bad is refused before any is asked.
+pytestmark = ON_POSTGRES
 
 #: What is wrong → the platform, the change that makes a right body wrong, the fields named.
 Case = tuple[str, Json, list[str]]

@@ -32,6 +32,7 @@ from schemathesis.specs.openapi.checks import (
 from app.clock import utcnow
 from app.publishing import steer
 from tests.app.conftest import Caller
+from tests.databases import ON_SQLITE
 from tests.metrics.test_metrics_api import show_processes
 
 EXAMPLES = 8
@@ -44,7 +45,6 @@ CHECKS = (
     ignored_auth,
     unsupported_method,
 )
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture

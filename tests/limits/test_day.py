@@ -16,12 +16,14 @@ from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
 from app.states import JobState
 from tests import IS_THOROUGH
+from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.limits.day import Day, refusals
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
 
-pytestmark = [pytest.mark.usefixtures("context"), pytest.mark.timeout(900)]
+# One database is enough: what is counted is counted alike on both.
+pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context"), pytest.mark.timeout(900)]
 #: 20:00 in Los Angeles: midnight there, and the end of YouTube's day, is four hours ahead.
 BEGIN = datetime(2026, 11, 26, 4, 0, tzinfo=timezone.utc)
 HOURS = 30
@@ -30,12 +32,6 @@ UPLOADS_A_DAY = 100 if IS_THOROUGH else 8
 UNITS_A_DAY = 10_000 if IS_THOROUGH else 60
 INSTAGRAM_POSTS = 120 if IS_THOROUGH else 9
 INSTAGRAM_CALLS = 200 if IS_THOROUGH else 40
-
-
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, database_url: str) -> str:
-    """One database is enough: what is counted is counted alike on both."""
-    return database_url
 
 
 @pytest.fixture

@@ -18,13 +18,15 @@ from app.models import Account, PublishJob, Video
 from app.publishing import pausing
 from app.publishing.transaction import transaction
 from app.states import JobState
+from tests.databases import ON_POSTGRES
 from tests.factories import make_job
 from tests.limits import without_limits
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import connect
 
-pytestmark = [pytest.mark.usefixtures("context", "redis"), pytest.mark.timeout(600)]
+# One database: real processes take their time, and what they do to a row has its own tests.
+pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context", "redis"), pytest.mark.timeout(600)]
 PATIENCE_SECONDS = 300.0
 WORKERS = 4
 UPLOADS = {
@@ -32,12 +34,6 @@ UPLOADS = {
     "INSTAGRAM": "instagram.upload",
     "YOUTUBE": "youtube.upload",
 }
-
-
-@pytest.fixture
-def database_url(postgres_url: str) -> str:
-    """One database: real processes take their time, and what they do to a row has its own tests."""
-    return postgres_url
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ from app.models import PublishJob
 from app.publishing import claims, holding, outcomes, steer
 from app.publishing.claims import Claim
 from app.states import Step
+from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.factories import make_job
 from tests.live.streams import Stream
 from tests.processes import Process, wait_until
 
 LISTENERS = 100
-ON_POSTGRES = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 KEY = {"Authorization": "Bearer test-key", "X_User_Id": "alice"}
 
 
@@ -176,7 +176,7 @@ def test_many_listeners_hold_no_thread_and_all_are_told(web: Web, job: PublishJo
     assert is_up(web.port)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_told_to_stop_the_process_hangs_up_and_ends(
     base_config: Config, database_url: str, tmp_path: Path, job: PublishJob
 ) -> None:

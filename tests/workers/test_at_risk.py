@@ -22,20 +22,16 @@ from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import MAINTENANCE_QUEUE, RunQueue
 from app.storage import Storage
+from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from workers.at_risk import check_ahead, is_any_near
 from workers.sweeper import Sweeper
 
-pytestmark = pytest.mark.usefixtures("context")
+# One database is enough for what is looked at; the queries are those of other tests too.
+pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
 SOON = timedelta(minutes=14)
-
-
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, database_url: str) -> str:
-    """One database is enough for what is looked at; the queries are those of other tests too."""
-    return database_url
 
 
 @pytest.fixture

@@ -26,11 +26,11 @@ from app.models import Account, Consent
 from app.queues import MAINTENANCE_QUEUE, RunQueue
 from app.queues.names import CONNECT
 from app.states import AccountState
+from tests.databases import ON_SQLITE
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from workers.connections import exchange_granted
 
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 RETURN = "https://app.example/accounts/done?tab=2"
 LOGINS = [
     ("TIKTOK", ""),

@@ -28,6 +28,7 @@ from app.states import FINAL_STATES, JobState, RenditionState, Step
 from app.storage import Storage
 from app.videos import delete_video
 from app.videos.examine import describe, examine
+from tests.databases import ON_POSTGRES
 from tests.factories import make_job, make_video
 from tests.media.corpus import BOTH, make_film, pictures, run_ffmpeg
 from tests.platforms import Platforms
@@ -38,7 +39,8 @@ from workers.media.workspace import sweep, workspace
 from workers.pipeline import advance
 from workers.sweeper import Sweeper
 
-pytestmark = pytest.mark.usefixtures("context")
+# One database: what is made takes its time, and rows are tested elsewhere.
+pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 Store = Callable[[Path], Video]
 
 
@@ -403,7 +405,6 @@ def ffmpegs(folder: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_killed_worker_leaves_nothing_and_another_takes_over(
     app: Flask,
     config: Config,
@@ -438,7 +439,6 @@ def _ended(job: PublishJob) -> PublishJob | None:
     return found if found.state in FINAL_STATES else None
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_cancellation_and_sigterm_stop_ffmpeg(
     app: Flask,
     config: Config,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.config import ROOT, Config
+from tests.databases import ON_SQLITE
 from tests.processes import PATIENCE_SECONDS, environment
 
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
@@ -23,7 +24,7 @@ BIN = Path(sys.executable).parent
 
 @pytest.mark.usefixtures("app", "platforms")
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_command_of_the_runbook_works(config: Config, command: str) -> None:
     command = command.replace(
         "make doctor", ".venv/bin/python -m workers.doctor"

@@ -24,16 +24,14 @@ from app.queues import HORIZON, PUBLISH_QUEUES, Deposed, PostScheduler, Run, Run
 from app.queues.names import QUEUE_NAMES
 from app.queues.scheduler import BELL_KEY, Released
 from sandbox.redis_server import RedisServer
+from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
 from workers.leadership import TERM_SECONDS, Leadership
 
+# One database: real processes take their time, and what they do to a row has its own tests.
+pytestmark = ON_POSTGRES
+
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
-
-
-@pytest.fixture
-def database_url(postgres_url: str) -> str:
-    """One database: real processes take their time, and what they do to a row has its own tests."""
-    return postgres_url
 
 
 @pytest.fixture

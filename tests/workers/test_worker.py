@@ -29,20 +29,16 @@ from app.states import FINAL_STATES, JobState, Step
 from app.storage import Storage
 from app.videos.examine import describe, examine
 from sandbox.redis_server import RedisServer
+from tests.databases import ON_POSTGRES
 from tests.factories import make_job, make_video
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.redis_values import is_pickled, values
 from tests.workers.conftest import connect
 
-pytestmark = pytest.mark.usefixtures("context")
+# One database: real processes take their time, and what they do to a row has its own tests.
+pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 MB = 10**6
-
-
-@pytest.fixture
-def database_url(postgres_url: str) -> str:
-    """One database: real processes take their time, and what they do to a row has its own tests."""
-    return postgres_url
 
 
 @pytest.fixture

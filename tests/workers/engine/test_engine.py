@@ -16,18 +16,14 @@ from app.config import Config
 from app.queries.health import workers_alive
 from app.queues import PUBLISH_QUEUES, Run, RunQueue, Wake, new_run, wake
 from sandbox.redis_server import RedisServer
+from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
 
-pytestmark = pytest.mark.usefixtures("context")
+# One database: real processes take their time, and what they do to a row has its own tests.
+pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
 #: Functions of the standard library: one takes its time, one fails, one ends its process.
 SLEEP, FAIL, CRASH = "time.sleep", "math.sqrt", "os.abort"
-
-
-@pytest.fixture
-def database_url(postgres_url: str) -> str:
-    """One database: real processes take their time, and what they do to a row has its own tests."""
-    return postgres_url
 
 
 @pytest.fixture

@@ -71,8 +71,8 @@ def long_plan(seed: int, kills: int, database: str) -> Plan:
 
 def short_plan(seed: int, database: str) -> Plan:
     """Return a campaign of one blow of nearly every kind, for every run of the tests."""
-    blows = ["boundary", "fault", "gate", "tree", "web", "redis", "boundary", "scheduler"]
-    blows += ["postgres", "gate", "parent", "flush", "boundary", "deaf", "deploy", "boundary"]
+    blows = ["boundary", "fault", "gate", "tree", "web", "redis", "scheduler"]
+    blows += ["postgres", "parent", "flush", "boundary", "deaf", "deploy"]
     return Plan(
         seed,
         _possible(blows, database),

@@ -46,7 +46,8 @@ class Databases:
 
 def _migrate(url: str) -> None:
     keys = Fernet.generate_key().decode()
-    app = create_base(config_from_env({"DATABASE_URL": url, "TOKEN_ENCRYPTION_KEYS": keys}))
+    settings = {"DATABASE_URL": url, "TOKEN_ENCRYPTION_KEYS": keys, "LOG_LEVEL": "WARNING"}
+    app = create_base(config_from_env(settings))
     with app.app_context():
         flask_migrate.upgrade(str(ROOT / "migrations"))
         db.engine.dispose()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
-import pgserver
+with warnings.catch_warnings():
+    # It looks for a runtime folder when it is imported, and complains where there is none.
+    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+    import pgserver
 
 
 class PostgresServer:

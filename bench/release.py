@@ -16,8 +16,8 @@ from bench.posts import PLATFORM
 
 BATCH = 1000
 #: All posts are there before they are due: time besides `ahead_seconds`.
-ADDED_PER_SECOND = 1000.0
-SLOWNESSES = (1, 2, 4, 8)
+ADDED_PER_SECOND = 4000.0
+SLOWNESSES = (1, 2, 4, 8, 16)
 LOOK_SECONDS = 0.001
 RELEASE_SECONDS = 300.0
 #: From this many on the goal is BullMQ's own time.

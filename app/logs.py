@@ -51,6 +51,11 @@ def configure_logging(config: Config) -> None:
             # No platform is to get headers of Sentry's with our calls.
             trace_propagation_targets=[],
         )
+    write_lines(config)
+
+
+def write_lines(config: Config) -> None:
+    """Let the root logger write as the settings say, and nothing of what libraries say of URLs."""
     as_json = config.log_format == "json" or (not config.log_format and not sys.stderr.isatty())
     handler = logging.StreamHandler()
     if as_json:

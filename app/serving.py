@@ -10,8 +10,11 @@ import resource
 from typing import Any
 
 from flask import Flask
+from gunicorn.config import Config as ServerConfig
+from gunicorn.glogging import Logger
 
 from app.live.hub import Hub
+from app.logs import write_lines
 from app.settings import process_config
 
 _config = process_config()
@@ -20,6 +23,17 @@ _, _files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
 # Every listener is an open file, and the usual 1024 of them are soon used up.
 _files = _FILES_WANTED if _files_max < 0 else min(_FILES_WANTED, _files_max)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _files_max))
+
+
+class Lines(Logger):
+    """Writes gunicorn's lines as all others are written: as JSON, where it is so set."""
+
+    def setup(self, cfg: ServerConfig) -> None:
+        """Set the levels, and leave the writing to the root logger."""
+        super().setup(cfg)
+        write_lines(_config)
+        self.error_log.propagate = True
+
 
 bind = f"0.0.0.0:{_config.port}"
 worker_class = "gthread"
@@ -33,6 +47,8 @@ keepalive = 75
 #: gunicorn is steered by signals, and its socket would lie in the home folder.
 control_socket_disable = True
 loglevel = _config.log_level.lower()
+logger_class = Lines
+errorlog = None
 
 
 def worker_exit(server: Any, worker: Any) -> None:

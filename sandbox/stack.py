@@ -59,6 +59,8 @@ class Stack:
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._lock_file: IO[str] | None = None
         self._redis = RedisServer(var_dir / "redis", log)
+        #: where the default of REDIS_URL looks for it
+        self._redis_link = var_dir / "redis.sock"
         self.secrets = development_secrets(var_dir)
         self.ports = Ports(
             api=free_port(int(os.environ.get("PORT", "8000"))), sandbox=free_port(9000)
@@ -133,6 +135,8 @@ class Stack:
             self._redis.start()
         except TimeoutError as exc:
             raise StackError(str(exc)) from exc
+        self._redis_link.unlink(missing_ok=True)
+        self._redis_link.symlink_to(self._redis.socket)
         self._spawn(
             "sandbox",
             f"exec python -m sandbox --port {self.ports.sandbox}"
@@ -204,6 +208,8 @@ class Stack:
         self._processes.clear()
         self._redis.stop()
         if self._lock_file is not None:
+            if self._redis_link.is_symlink() and not self._redis_link.exists():
+                self._redis_link.unlink()
             self._lock_file.close()
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from sandbox.films import make_film
 from tests.processes import PATIENCE_SECONDS, ROOT, wait_until
@@ -72,9 +73,13 @@ def test_api_by_curl_publishes_a_post(running: Running, tmp_path: Path) -> None:
     assert second.stderr == f"make run: another stack is running on {running.var_dir}\n"
 
     assert all(map(_answers, addresses))
+    link = running.var_dir / "redis.sock"  # where commands look for it that are told of no other
+    with Redis.from_url(f"unix://{link}") as redis:
+        assert redis.ping()
     running.process.send_signal(signal.SIGHUP)  # as when the terminal's window is closed
     assert running.process.wait(PATIENCE_SECONDS) == 0
     assert not any(map(_answers, addresses))
+    assert not link.is_symlink()
 
 
 def _run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:

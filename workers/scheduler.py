@@ -35,6 +35,7 @@ from workers.sweeper import Sweeper
 logger = logging.getLogger(__name__)
 #: The longest sleep of the leader, so that it soon notices that it leads no more.
 TICK_SECONDS = 1.0
+WITHOUT_TERM_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0
 REDIS_AWAY_SECONDS = 1.0
@@ -96,7 +97,9 @@ class SchedulerProcess:
         term = self._leadership.term
         if term is None:
             self._step_down()
-            self._leads.wait(RENEW_SECONDS)
+            # Also where the thread that renews hangs, and has not said yet that we lead no more.
+            is_renewing = self._leads.wait(RENEW_SECONDS)
+            self._stopping.wait(WITHOUT_TERM_SECONDS if is_renewing else 0.0)
             return
         if not self._next_due:
             self._next_due = dict.fromkeys(self._schedulers, 0.0)

@@ -8,10 +8,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.api.errors import MalformedBody
 
-MAX_BODY_BYTES = 1_000_000
+#: A batch of 100 posts with the longest captions, every letter of them escaped, is nearly as long.
+MAX_BODY_BYTES = 5_000_000
 #: As much of a body that is too long is read and thrown away. gunicorn hangs up on a client that
 #: has more to send, after an answer that promised to go on: its next request would be lost.
-DISCARD_MAX_BYTES = 16 * MAX_BODY_BYTES
+DISCARD_MAX_BYTES = 4 * MAX_BODY_BYTES
 _PIECE_BYTES = 65536
 
 

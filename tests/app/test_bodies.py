@@ -21,7 +21,7 @@ CALLER = {
     "X-User-Id": "alice",
     "Content-Type": "application/json",
 }
-PIECES = [b" " * 100_000] * 30
+PIECES = [b" " * 100_000] * 80
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,14 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from app import logs
 from app.config import Config
+from tests.app.web import free_port, running_web
 from workers.background import Repeated
 
 
@@ -90,3 +92,21 @@ def test_line_for_a_person_ends_with_the_ids(
     with logs.about(jobId="j1", userId="alice"):
         root.warning("published")
     assert capsys.readouterr().err.endswith("published jobId=j1 userId=alice\n")
+
+
+def test_lines_of_the_web_server_are_json_too(
+    base_config: Config, sqlite_template: Path, tmp_path: Path
+) -> None:
+    config = replace(
+        base_config,
+        database_url=f"sqlite:///{sqlite_template}",
+        port=free_port(),
+        log_level="INFO",
+    )
+    log = tmp_path / "web.log"
+    with running_web(config, log):
+        pass
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    servers = [line["message"] for line in lines if line["name"] == "gunicorn.error"]
+    assert any("Listening at" in message for message in servers)
+    assert len(set(servers)) > 3

@@ -133,12 +133,15 @@ def _serve(app: Flask, pipe: Connection) -> None:
     while True:
         order = pipe.recv()
         with app.app_context():
-            parent.tell(_carry_out(order))
-        if _peak_bytes() - before > GROWTH_BYTES:
+            why_not = _carry_out(order)
+        has_grown = _peak_bytes() - before > GROWTH_BYTES
+        parent.tell(Done(why_not, is_leaving=has_grown))
+        if has_grown:
             return
 
 
-def _carry_out(order: Execute | Call) -> Done:
+def _carry_out(order: Execute | Call) -> str | None:
+    """Return the traceback of what went wrong, if anything did."""
     try:
         if isinstance(order, Call):
             import_attribute(order.function)(*order.args)
@@ -147,8 +150,8 @@ def _carry_out(order: Execute | Call) -> Done:
             run.restore(order.fields)
             run.perform()
     except Exception:
-        return Done(traceback.format_exc())
-    return Done()
+        return traceback.format_exc()
+    return None
 
 
 def _peak_bytes() -> int:

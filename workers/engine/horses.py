@@ -137,6 +137,9 @@ class Horses:
                     assert horse.order is not None
                     self._settled.append((horse.lane, horse.order, message.traceback))
                     horse.rest()
+                    if message.is_leaving:
+                        self._let_go(horse)
+                        return
                 elif isinstance(message, Holding):
                     horse.holding = message
                 elif isinstance(message, Keep):

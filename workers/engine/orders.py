@@ -28,9 +28,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Done:
-    """To the parent: the order was carried out. `traceback` says why it failed, if it did."""
+    """To the parent: the order was carried out. `traceback` says why it failed, if it did;
+    `is_leaving` that this child takes no other."""
 
     traceback: str | None = None
+    is_leaving: bool = False
 
 
 @dataclass(frozen=True)

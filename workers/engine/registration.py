@@ -11,7 +11,7 @@ from rq.utils import as_text, now, utcformat
 from rq.worker import BaseWorker
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
-from app.queues import RunQueue
+from app.queues import QUEUE_NAMES, RunQueue
 
 #: A sign of life this often. Nothing is decided by it: who lives is told in the database.
 BEAT_SECONDS = 300.0
@@ -36,6 +36,7 @@ class Registration:
         self._worker = worker
         self._connection: Redis = worker.connection
         self._queues = queues
+        self._all_queues = [RunQueue(name, self._connection) for name in QUEUE_NAMES]
         self._at_work = at_work
         self._beat_at = 0.0
         self._is_known = False
@@ -56,10 +57,11 @@ class Registration:
         if not self._is_known or not self._beat():
             self._connection.delete(self._worker.key)
             self._worker.register_birth()
-            self._put_back(self._worker.name, self._at_work())
+            self._put_back(self._worker.name, self._at_work(), self._queues)
             self._is_known = True
         for name in self._dead_workers():
-            self._put_back(name, ())
+            # It may have served other queues than this one does.
+            self._put_back(name, (), self._all_queues)
             self._forget(name)
         self._beat_at = time.monotonic() + BEAT_SECONDS
 
@@ -83,12 +85,12 @@ class Registration:
         is_alive = pipeline.execute()
         return [key.removeprefix(prefix) for key, alive in zip(keys, is_alive) if not alive]
 
-    def _put_back(self, name: str, at_work: Collection[str]) -> None:
+    def _put_back(self, name: str, at_work: Collection[str], queues: Sequence[RunQueue]) -> None:
         """Put the runs that a worker had, and works on no more, back to the heads of the queues.
 
         Twice is harmless: a run that finds nothing to do does nothing.
         """
-        for queue in self._queues:
+        for queue in queues:
             while self._connection.lmove(hand_key(queue, name), queue.key, "RIGHT", "LEFT"):
                 pass
             for member in self._connection.zrange(queue.started_key, 0, -1):
@@ -104,6 +106,6 @@ class Registration:
         key = self._worker.redis_worker_namespace_prefix + name
         pipeline = self._connection.pipeline(transaction=False)
         pipeline.srem(REDIS_WORKER_KEYS, key)
-        for queue in self._queues:
+        for queue in self._all_queues:
             pipeline.srem(WORKERS_BY_QUEUE_KEY % queue.name, key)
         pipeline.execute()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from flask import Flask
 from redis import Redis
@@ -22,6 +23,7 @@ from tests.processes import Process, wait_until
 # One database: real processes take their time, and what they do to a row has its own tests.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
+MB = 10**6
 #: Functions of the standard library: one takes its time, one fails, one ends its process.
 SLEEP, FAIL, CRASH = "time.sleep", "math.sqrt", "os.abort"
 
@@ -100,6 +102,41 @@ def test_killed_worker_loses_no_run(redis: Redis, worker: Process) -> None:
     assert all(Run.exists(run.id, redis) for run in runs[2:])
     worker.start()
     wait_until(lambda: nothing_left(redis), "all of them")
+
+
+def test_dead_worker_of_other_queues_is_cleared_away_too(
+    config: Config, redis: Redis, worker: Process, tmp_path: Path
+) -> None:
+    """Else what it had in hand would wait for one that serves its platform, and stay listed."""
+    other = PUBLISH_QUEUES["YOUTUBE"]
+    youtube, tiktok = ({"WORKER_PLATFORMS": name} for name in ("YOUTUBE", "TIKTOK"))
+    with Process("workers.worker", config, tmp_path / "other.log", **youtube) as dead:
+        wait_until(lambda: workers_alive()["YOUTUBE"] == 2, "the other worker")
+        put(redis, SLEEP, 60, queue=other)
+        wait_until(lambda: started(redis, other) == 1, "its work")
+        dead.kill()
+    worker.kill()
+    redis.delete(*redis.smembers("rq:workers"))  # as if their time had passed
+    with Process("workers.worker", config, tmp_path / "third.log", **tiktok):
+        wait_until(lambda: RunQueue(other, redis).count == 1, "its run to be put back")
+        assert started(redis, other) == 0
+
+
+def test_memory_of_large_runs_is_given_back_and_no_run_is_lost(
+    redis: Redis, worker: Process
+) -> None:
+    """A child that has grown ends after its run, and none is given another on its way out."""
+    for _ in range(12):
+        put(redis, "os.urandom", 100 * MB)
+        put(redis, SLEEP, 0)
+    wait_until(lambda: nothing_left(redis), "all of them")
+    assert RunQueue(QUEUE, redis).failed_job_registry.get_job_ids() == []
+
+    def grown() -> list[int]:
+        children = psutil.Process(worker.pid).children()
+        return [child.pid for child in children if child.memory_info().rss > 150 * MB]
+
+    wait_until(lambda: not grown(), "the children to be small")
 
 
 def test_run_that_kills_its_child_takes_no_other_with_it(redis: Redis, worker: Process) -> None:

@@ -25,7 +25,7 @@ _files = _FILES_WANTED if _files_max < 0 else min(_FILES_WANTED, _files_max)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _files_max))
 
 
-class Lines(Logger):
+class Lines(Logger):  # type: ignore[misc]
     """Writes gunicorn's lines as all others are written: as JSON, where it is so set."""
 
     def setup(self, cfg: ServerConfig) -> None:

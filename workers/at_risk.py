@@ -24,7 +24,7 @@ from app.queues import wake_maintenance
 from workers import tokens
 from workers.errors import NetworkFailure, PublishError
 from workers.failures import failure_of
-from workers.fitting import workable_plan
+from workers.fitting import plan_of, refuse_hopeless
 from workers.handlers import load_handler
 from workers.lease import stop_requested
 from workers.videos import checked_video
@@ -107,7 +107,7 @@ def _risk_of_token(job: PublishJob) -> Failure | None:
 def _risk_of_video(job: PublishJob) -> Failure | None:
     try:
         video = checked_video(job.video_id, must_be_the_same=False)
-        workable_plan(job.platform, job.account_id, video)
+        refuse_hopeless(plan_of(job.platform, job.account_id, video))
     except NetworkFailure as error:
         logger.info("video of %s not looked at: %s", job.id, error.code)
     except PublishError as error:

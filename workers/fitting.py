@@ -51,12 +51,12 @@ def still_converting(claim: Claim) -> Converting | None:
     return Converting(rendition.id, rendition.progress)
 
 
-def fit_file(claim: Claim, video: Video) -> SourceFile | Converting:
+def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Converting:
     """Return the file for the platform: the video's own wherever that will do.
 
     Raises `VideoRefused` for what nothing cures, with every rule and figure.
     """
-    plan = workable_plan(claim.platform, claim.account_id, video)
+    refuse_hopeless(plan)
     if plan.recipe is None:
         let_go(claim.job_id)
         return SourceFile.of(video)
@@ -70,19 +70,22 @@ def fit_file(claim: Claim, video: Video) -> SourceFile | Converting:
     return Converting(rendition.id, rendition.progress)
 
 
-def workable_plan(platform: str, account_id: str, video: Video) -> Plan:
-    """Return what has to be done to a video for a platform; raises `VideoRefused` as `fit_file`."""
+def plan_of(platform: str, account_id: str, video: Video) -> Plan:
+    """Return what has to be done to a video for a platform."""
     assert video.probe is not None
-    plan = plan_for(
+    return plan_for(
         platform, Probe.load(video.probe), max_duration_seconds=_account_limit(account_id)
     )
+
+
+def refuse_hopeless(plan: Plan) -> None:
+    """Raise `VideoRefused` for what nothing cures."""
     if plan.refusals:
         raise VideoRefused(
             plan.refusals[0].rule,
             " ".join(violation.message for violation in plan.refusals),
             hint="Export the video within these limits and upload it again",
         )
-    return plan
 
 
 def begun_file(claim: Claim, video: Video, *, may_reopen: bool) -> SourceFile:
@@ -103,7 +106,7 @@ def begun_file(claim: Claim, video: Video, *, may_reopen: bool) -> SourceFile:
 
 def known_file(claim: Claim) -> SourceFile:
     """Return the file that was uploaded, without a look at the store."""
-    rendition = rendition_of(claim.job_id)
+    rendition = rendition_of(claim.job_id) if claim.rendition_id else None
     if rendition is not None and rendition.state is RenditionState.READY:
         return SourceFile.of(rendition)
     return SourceFile.of(known_video(claim.video_id))

@@ -8,7 +8,7 @@ import time
 from app.accounts import learn_limit
 from app.clock import utcnow
 from app.publishing.claims import Claim
-from app.publishing.holding import save_checkpoint, show_progress
+from app.publishing.holding import begin_steps, save_checkpoint, show_progress
 from app.publishing.patience import AWAY
 from app.states import Step, step_progress
 from workers.lease import LeaseKeeper
@@ -21,7 +21,7 @@ PROGRESS_SECONDS = 1.0
 
 class RunJournal:
     """The `Journal` of one run. `upload` is the last one saved; `has_committed` is True once
-    the platform may have published it."""
+    the platform may have published it; `step` is where the job is."""
 
     def __init__(self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None) -> None:
         self._claim = claim
@@ -31,6 +31,18 @@ class RunJournal:
         self._shown_at = time.monotonic()
         self.upload = upload
         self.has_committed = claim.committed_at is not None
+        self.step = claim.step
+
+    def move_to(self, *steps: Step) -> None:
+        """Go on to the last of these steps, through the others, which took no time.
+
+        `optimize` and `process` may be gone on with after a wait; any other begins anew.
+        """
+        if self.step in (Step.OPTIMIZE, Step.PROCESS) and self.step in steps:
+            steps = steps[steps.index(self.step) + 1 :]
+        if steps:
+            begin_steps(self._claim, steps, utcnow())
+            self.step = steps[-1]
 
     def expect(self, size_bytes: int) -> None:
         """Say how many bytes the upload has, so that `sent` can show a share of it."""

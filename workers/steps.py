@@ -6,16 +6,14 @@ back to sending only when the platform says that bytes are missing.
 
 from __future__ import annotations
 
-from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.errors import RunStopped
-from app.publishing.holding import begin_step
 from app.states import Step
 from workers import tokens
 from workers.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
 from workers.contexts import working_context
 from workers.errors import AccountRefused, TokenExpired, VideoRefused
-from workers.fitting import Converting, begun_file, fit_file, known_file, still_converting
+from workers.fitting import Converting, begun_file, fit_file, known_file, plan_of, still_converting
 from workers.journal import RunJournal
 from workers.lease import LeaseKeeper
 from workers.platforms.answers import Incomplete, Processing, Published, Ready
@@ -44,8 +42,6 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
     journal = RunJournal(claim, keeper, upload)
     if claim.step is Step.OPTIMIZE and (converting := still_converting(claim)):
         return converting
-    if claim.step not in (Step.OPTIMIZE, Step.PROCESS):
-        begin_step(claim, Step.TOKEN, utcnow())
     access = tokens.access_for(handler, claim.account_id)
     try:
         try:
@@ -81,7 +77,7 @@ def _go_on(
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
             budget.keep_share = 0.0
-            return _process(claim, handler, context, journal, found)
+            return _process(handler, context, journal, found)
         if claim.is_at_platform:
             raise UploadNeeded(claim.job_id)
     file = _fit_file(claim, journal)
@@ -89,43 +85,40 @@ def _go_on(
         return file
     context = working_context(claim, file, access, journal, budget)
     budget.keep_share = KEEP_TO_BEGIN if journal.upload is None else 0.0
-    begin_step(claim, Step.UPLOAD, utcnow())
+    journal.move_to(Step.OPTIMIZE, Step.UPLOAD)
     journal.expect(context.source.size_bytes)
     if journal.upload is None:
         journal.save(handler.open(context))
     assert journal.upload is not None
     journal.save(handler.send(context, journal.upload))
     # What was just sent is not looked at yet: no platform is done at once.
-    return _process(claim, handler, context, journal, Processing(handler.api.poll_seconds))
+    return Processing(handler.api.poll_seconds)
 
 
 def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Converting:
     """Look at the object itself, and have it made anew where the platform would not take it."""
     is_begun = journal.upload is not None
-    if claim.step is not Step.OPTIMIZE:
-        begin_step(claim, Step.VIDEO, utcnow())
+    if journal.step is not Step.OPTIMIZE:
+        journal.move_to(Step.VIDEO)
     try:
         video = checked_video(claim.video_id, must_be_the_same=is_begun)
     except VideoRefused as error:
         # Another file needs another upload, and nothing is live of one that was never committed.
         raise error if journal.has_committed else error.for_dead_upload()
-    begin_step(claim, Step.OPTIMIZE, utcnow())
     if is_begun:
         return begun_file(claim, video, may_reopen=not journal.has_committed)
-    return fit_file(claim, video)
+    plan = plan_of(claim.platform, claim.account_id, video)
+    if plan.refusals or plan.recipe is not None:
+        journal.move_to(Step.OPTIMIZE)
+    return fit_file(claim, video, plan)
 
 
 def _process(
-    claim: Claim,
-    handler: Handler,
-    context: Context,
-    journal: RunJournal,
-    found: Processing | Ready | Published,
+    handler: Handler, context: Context, journal: RunJournal, found: Processing | Ready | Published
 ) -> Published | Processing:
-    begin_step(claim, Step.PROCESS, utcnow())
-    if isinstance(found, Ready):
-        assert journal.upload is not None
-        found = handler.publish(context, journal.upload)
-    if isinstance(found, Published):
-        begin_step(claim, Step.RECORD, utcnow())
-    return found
+    """Publish what is ready; that the step is `process` or `record` is written with its end."""
+    if not isinstance(found, Ready):
+        return found
+    journal.move_to(Step.PROCESS)
+    assert journal.upload is not None
+    return handler.publish(context, journal.upload)

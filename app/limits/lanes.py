@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Subquery, func, literal, select, union_all
+from sqlalchemy import Subquery, bindparam, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from app.limits.inserting import insert_missing
@@ -20,6 +20,32 @@ from app.models.publish_job import TO_BEGIN
 PRIORITIES = range(10, 0, -1)
 #: Posts counted of one priority, to say how many go before another one.
 WAITING_MAX = 2000
+
+
+def _longest_waiting() -> Subquery:
+    """Return the lanes whose turn has come, the longest waiting of each priority."""
+    looks = [
+        select(Lane.account_id, literal(priority).label("priority"))
+        .where(
+            Lane.platform == bindparam("platform"),
+            Lane.priority == priority,
+            Lane.turn_at <= bindparam("now", type_=Lane.turn_at.type),
+            Lane.account_id.not_in(bindparam("without", expanding=True)),
+        )
+        .order_by(Lane.turn_at)
+        .limit(bindparam("most"))
+        .subquery()
+        for priority in PRIORITIES
+    ]
+    return union_all(*(select(look) for look in looks)).subquery()
+
+
+# Built once: a worker asks them for each post, and building them takes longer than the answer.
+_IDS = _longest_waiting()
+_NEXT = select(Lane).join(
+    _IDS, (Lane.account_id == _IDS.c.account_id) & (Lane.priority == _IDS.c.priority)
+)
+_COUNT = select(func.count()).select_from(_IDS)
 
 
 def refresh(session: Session, job: PublishJob, *, served_at: datetime | None = None) -> None:
@@ -65,11 +91,9 @@ def next_lanes(
     goes first, raised by one for each `aging` that its lane has waited for its turn (zero: never
     raised), so that nobody waits for ever.
     """
-    ids = _longest_waiting(platform, now, without, limit)
-    query = select(Lane).join(
-        ids, (Lane.account_id == ids.c.account_id) & (Lane.priority == ids.c.priority)
-    )
-    lanes = list(session.scalars(query.execution_options(populate_existing=True)))
+    asked = {"platform": platform, "now": now, "without": list(without), "most": limit}
+    fresh = {"populate_existing": True}
+    lanes = list(session.scalars(_NEXT, asked, execution_options=fresh))
 
     def rank(lane: Lane) -> tuple[int, datetime, str]:
         turn_at = lane.turn_at or now
@@ -83,8 +107,8 @@ def count_lanes(
     session: Session, platform: str, now: datetime, *, without: Collection[str], limit: int
 ) -> int:
     """Count the lanes whose turn has come, up to `limit` of each priority."""
-    ids = _longest_waiting(platform, now, without, limit)
-    return session.scalar(select(func.count()).select_from(ids)) or 0
+    asked = {"platform": platform, "now": now, "without": list(without), "most": limit}
+    return session.scalar(_COUNT, asked) or 0
 
 
 def due_jobs(session: Session, lane: Lane, now: datetime, limit: int) -> list[PublishJob]:
@@ -123,25 +147,6 @@ def count_waiting(session: Session, account_id: str, priority: int, now: datetim
     ]
     rows = union_all(*(select(look) for look in looks)).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
-
-
-def _longest_waiting(
-    platform: str, now: datetime, without: Collection[str], limit: int
-) -> Subquery:
-    looks = [
-        select(Lane.account_id, literal(priority).label("priority"))
-        .where(
-            Lane.platform == platform,
-            Lane.priority == priority,
-            Lane.turn_at <= now,
-            Lane.account_id.not_in(without),
-        )
-        .order_by(Lane.turn_at)
-        .limit(limit)
-        .subquery()
-        for priority in PRIORITIES
-    ]
-    return union_all(*(select(look) for look in looks)).subquery()
 
 
 def _locked(session: Session, account_id: str, priority: int, platform: str) -> Lane:

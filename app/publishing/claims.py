@@ -24,7 +24,7 @@ from app.publishing.relay import relay
 from app.publishing.steer import end_cancelled
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_maintenance
-from app.states import JobState, Step
+from app.states import JobState, Step, step_progress
 
 #: A worker that is lost is noticed within this; see also `holding.RENEW_SECONDS`.
 LEASE_SECONDS = 20.0
@@ -64,6 +64,7 @@ class Claim:
     lost_runs: int
     committed_at: datetime | None
     step: Step | None
+    rendition_id: str | None
     is_at_platform: bool = False
     is_readable: bool = True
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
@@ -148,6 +149,10 @@ def _take(session: Session, job_id: str, now: datetime) -> Claim | None:
         job.lost_runs += 1
         job.step = None
         timeline.end(session, job, ("step",), "lost", now)
+    if job.step not in (Step.OPTIMIZE, Step.PROCESS):  # which are gone on with
+        job.step = Step.TOKEN
+        job.progress = max(job.progress, step_progress(Step.TOKEN, 0.0))
+        timeline.begin_steps(session, job.id, job.attempts_made, [Step.TOKEN], now)
     _hold(session, job, now)
     return _claim_of(job, is_readable=is_readable)
 
@@ -210,6 +215,7 @@ def _claim_of(job: PublishJob, *, is_readable: bool) -> Claim:
         lost_runs=job.lost_runs,
         committed_at=job.committed_at,
         step=job.step,
+        rendition_id=job.rendition_id,
         is_at_platform=job.is_at_platform,
         is_readable=is_readable,
         checkpoint=job.checkpoint if is_readable else None,

@@ -6,12 +6,12 @@ after its lease was taken over gets `Superseded` and can change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -32,11 +32,7 @@ def renew(claim: Claim, now: datetime) -> bool:
     with transaction() as session:
         kept = session.execute(
             update(PublishJob)
-            .where(
-                PublishJob.id == claim.job_id,
-                PublishJob.run_number == claim.run,
-                PublishJob.is_leased,
-            )
+            .where(_is_ours(claim))
             .values(due_at=now + timedelta(seconds=LEASE_SECONDS))
             .execution_options(synchronize_session=False)
         )
@@ -63,12 +59,11 @@ def save_checkpoint(
     With `commits`, what follows may publish the video: a cancellation asked for before is
     honoured here (`CancelRequested`), and none can be asked for afterwards.
     """
-    with held(claim) as (_, job):
-        if job.cancel_requested and not job.is_committed:
-            raise CancelRequested(claim.job_id)
-        job.checkpoint = checkpoint
-        if commits and not job.is_committed:
-            job.committed_at = now
+    values: dict[str, Any] = {"checkpoint": checkpoint}
+    if commits:
+        values["committed_at"] = func.coalesce(PublishJob.committed_at, now)
+    with transaction() as session:
+        _write(session, claim, values)
 
 
 @patiently
@@ -82,31 +77,51 @@ def forget_upload(claim: Claim) -> None:
 
 
 @patiently
-def begin_step(claim: Claim, step: Step, now: datetime) -> None:
-    """Move to a step: its progress, its timeline entry. Honours a cancellation.
+def begin_steps(claim: Claim, steps: Sequence[Step], now: datetime) -> None:
+    """Move on through steps to the last of them: the progress, the timeline's entries.
 
-    A step gone on with after a wait, `optimize` or `process`, keeps its open entry.
+    Honours a cancellation.
     """
-    with held(claim) as (session, job):
-        if job.cancel_requested and not job.is_committed:
-            raise CancelRequested(claim.job_id)
-        if job.step is step and step in (Step.OPTIMIZE, Step.PROCESS):
-            return
-        job.step = step
-        job.progress = max(job.progress, step_progress(step, 0.0))
-        timeline.end(session, job, ("step",), "done", now)
-        timeline.begin(session, job, "step", step.value, now)
+    last = steps[-1]
+    with transaction() as session:
+        progress = _at_least(step_progress(last, 0.0))
+        _write(session, claim, {"step": last, "progress": progress})
+        timeline.begin_steps(session, claim.job_id, claim.attempt, steps, now)
 
 
 def show_progress(claim: Claim, progress: int) -> None:
     """Store the progress shown to the user. Honours a cancellation."""
-    with held(claim) as (_, job):
-        if job.cancel_requested and not job.is_committed:
-            raise CancelRequested(claim.job_id)
-        job.progress = max(job.progress, progress)
+    with transaction() as session:
+        _write(session, claim, {"progress": _at_least(progress)})
 
 
 def tell_conversion(claim: Claim, reasons: str, now: datetime) -> None:
     """Add to the timeline why, and how far, the video is made anew for the platform."""
     with held(claim) as (session, job):
         timeline.tell(session, job, "conversion", reasons, now)
+
+
+def _write(session: Session, claim: Claim, values: Mapping[str, object]) -> None:
+    """Change the row in one statement, which locks it and checks the claim; raises `Superseded`
+    where it is not ours any more, and `CancelRequested`."""
+    may_go_on = or_(PublishJob.cancel_requested.is_(False), PublishJob.committed_at.is_not(None))
+    written = session.execute(
+        update(PublishJob)
+        .where(_is_ours(claim), may_go_on)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(written, CursorResult)
+    if written.rowcount == 0:
+        is_ours = session.scalar(select(PublishJob.id).where(_is_ours(claim))) is not None
+        raise CancelRequested(claim.job_id) if is_ours else Superseded(claim.job_id)
+
+
+def _is_ours(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        PublishJob.id == claim.job_id, PublishJob.run_number == claim.run, PublishJob.is_leased
+    )
+
+
+def _at_least(progress: int) -> ColumnElement[int]:
+    return case((PublishJob.progress < progress, progress), else_=PublishJob.progress)

@@ -28,7 +28,7 @@ from app.publishing.relay import relay
 from app.publishing.steer import end_cancelled
 from app.publishing.timeline import Failure
 from app.queues import Wake, wake, wake_maintenance
-from app.states import JobState
+from app.states import JobState, Step
 
 #: Added to the hint of a job that failed when the platform may already have published it.
 MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
@@ -55,14 +55,18 @@ def standing(claim: Claim) -> Standing:
 def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
     """Let the job go until the next poll, within the same attempt: the platform has all of it."""
     with held(claim) as (session, job):
-        if not job.is_at_platform:
+        frees_place = not job.is_at_platform
+        if frees_place:
             ledger.keep_place(session, job.id, now)
+        if job.step is not Step.PROCESS:
+            timeline.begin_steps(session, job.id, job.attempts_made, [Step.PROCESS], now)
+        job.step = Step.PROCESS
         job.is_at_platform = True
         job.progress = max(job.progress, progress)
         job.unanswered_since = None
         job.error_code = job.error_category = job.error_message = job.error_hint = None
         _let_go(session, job, due_at)
-    _wake(job, now)
+    _wake(job, now, frees_place=frees_place)
 
 
 @patiently
@@ -183,6 +187,7 @@ def complete(
 ) -> None:
     """Record the post and end the job; `warnings` go to the timeline and the notification."""
     with held(claim) as (session, job):
+        timeline.begin_steps(session, job.id, job.attempts_made, [Step.RECORD], now)
         record_completed(
             session,
             job,
@@ -193,7 +198,8 @@ def complete(
             follow_up_at=follow_up_at,
         )
     wake_maintenance()
-    relay(claim.platform, now)
+    if not claim.is_at_platform:
+        relay(claim.platform, now)
 
 
 def _wait(
@@ -229,8 +235,9 @@ def _let_go(session: Session, job: PublishJob, due_at: datetime) -> None:
         lanes.refresh(session, job)
 
 
-def _wake(job: PublishJob, now: datetime) -> None:
+def _wake(job: PublishJob, now: datetime, *, frees_place: bool = True) -> None:
     assert job.due_at is not None
     is_poll = job.is_at_platform and job.state is JobState.ACTIVE
     wake([Wake(job.id, job.platform, job.due_at, job.wake_number, is_poll=is_poll)])
-    relay(job.platform, now)
+    if frees_place:
+        relay(job.platform, now)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert, update
 from sqlalchemy.orm import Session
 
 from app.models import PublishJob, TimelineEntry
-from app.states import JobState
+from app.states import JobState, Step
 
+#: Entries are written without being read: a post has dozens of them.
 _ENTRIES = cast(Table, TimelineEntry.__table__)
 
 
@@ -53,31 +54,25 @@ def begin(
     failure: Failure | None = None,
 ) -> None:
     """Open an entry; for a wait, `until` and `failure` say how long and why."""
-    entry = TimelineEntry(
-        job_id=job.id,
-        kind=kind,
-        name=name,
-        attempt=job.attempts_made,
-        started_at=now,
-        until=until,
-    )
-    if failure is not None:
-        _explain(entry, failure)
-    session.add(entry)
+    more = {} if failure is None else _explained(failure)
+    _add(session, job, kind, name, started_at=now, until=until, **more)
+
+
+def begin_steps(
+    session: Session, job_id: str, attempt: int, steps: Sequence[Step], now: datetime
+) -> None:
+    """Close the open step, and open the last of these; those before it took no time."""
+    _end(session, job_id, ("step",), {"ended_at": now, "outcome": "done"})
+    entry = {"job_id": job_id, "attempt": attempt, "kind": "step", "started_at": now}
+    over = {"ended_at": now, "outcome": "done"}
+    still = {"ended_at": None, "outcome": None}
+    rows = [{**entry, "name": step.value, **over} for step in steps]
+    session.execute(insert(_ENTRIES), [*rows[:-1], {**rows[-1], **still}])
 
 
 def note(session: Session, job: PublishJob, name: str, now: datetime) -> None:
     """Add a change: a moment, not a span."""
-    session.add(
-        TimelineEntry(
-            job_id=job.id,
-            kind="change",
-            name=name,
-            attempt=job.attempts_made,
-            started_at=now,
-            ended_at=now,
-        )
-    )
+    _add(session, job, "change", name, started_at=now, ended_at=now)
 
 
 def warn(session: Session, job: PublishJob, message: str, now: datetime) -> None:
@@ -87,17 +82,8 @@ def warn(session: Session, job: PublishJob, message: str, now: datetime) -> None
 
 def tell(session: Session, job: PublishJob, name: str, message: str, now: datetime) -> None:
     """Add a moment and what is to be said of it."""
-    session.add(
-        TimelineEntry(
-            job_id=job.id,
-            kind="change",
-            name=name,
-            attempt=job.attempts_made,
-            started_at=now,
-            ended_at=now,
-            error_message=message[:1000],
-        )
-    )
+    words = message[:1000]
+    _add(session, job, "change", name, started_at=now, ended_at=now, error_message=words)
 
 
 def end(
@@ -110,19 +96,32 @@ def end(
     failure: Failure | None = None,
 ) -> None:
     """Close the job's open entries of the given kinds."""
-    query = select(TimelineEntry).where(
-        TimelineEntry.job_id == job.id,
-        TimelineEntry.ended_at.is_(None),
-        TimelineEntry.kind.in_(kinds),
+    more = {} if failure is None else _explained(failure)
+    _end(session, job.id, kinds, {"ended_at": now, "outcome": outcome, **more})
+
+
+def _add(session: Session, job: PublishJob, kind: str, name: str, **columns: object) -> None:
+    entry = {"job_id": job.id, "attempt": job.attempts_made, "kind": kind, "name": name}
+    session.execute(insert(_ENTRIES), [{**entry, **columns}])
+
+
+def _end(
+    session: Session, job_id: str, kinds: tuple[str, ...], values: Mapping[str, object]
+) -> None:
+    session.execute(
+        update(TimelineEntry)
+        .where(
+            TimelineEntry.job_id == job_id,
+            TimelineEntry.ended_at.is_(None),
+            TimelineEntry.kind.in_(kinds),
+        )
+        .values(values)
     )
-    for entry in session.scalars(query):
-        entry.ended_at = now
-        entry.outcome = outcome
-        if failure is not None:
-            _explain(entry, failure)
 
 
-def _explain(entry: TimelineEntry, failure: Failure) -> None:
-    entry.error_code = failure.code[:100]
-    entry.error_category = failure.category
-    entry.error_message = failure.message[:1000]
+def _explained(failure: Failure) -> dict[str, str]:
+    return {
+        "error_code": failure.code[:100],
+        "error_category": failure.category,
+        "error_message": failure.message[:1000],
+    }

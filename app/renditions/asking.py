@@ -47,7 +47,11 @@ def rendition_of(job_id: str) -> Rendition | None:
 def let_go(job_id: str) -> None:
     """Let a job use the video itself from now on."""
     with transaction() as session:
-        session.execute(update(PublishJob).where(PublishJob.id == job_id).values(rendition_id=None))
+        session.execute(
+            update(PublishJob)
+            .where(PublishJob.id == job_id, PublishJob.rendition_id.is_not(None))
+            .values(rendition_id=None)
+        )
 
 
 def begin_anew(rendition: Rendition, now: datetime) -> None:

@@ -159,7 +159,7 @@ def test_status_tells_of_success(alice: Caller, context: Flask) -> None:
     job_id = alice.publish("YOUTUBE")["jobId"]
     claim = claims.claim_next("YOUTUBE", utcnow())
     assert claim is not None
-    holding.begin_step(claim, Step.UPLOAD, utcnow())
+    holding.begin_steps(claim, [Step.UPLOAD], utcnow())
     status = alice.get(f"/{job_id}/status").json
     assert status is not None
     assert (status["state"], status["step"], status["progress"]) == ("active", "upload", 40)
@@ -219,7 +219,13 @@ def test_story_tells_why_a_job_waits(alice: Caller, context: Flask) -> None:
     assert story["waiting"]["until"] == to_iso(again_at)
     assert story["waiting"]["error"]["message"] == "Try later."
     kinds = [(entry["kind"], entry["outcome"]) for entry in story["timeline"]]
-    assert kinds == [("change", None), ("wait", "done"), ("attempt", "failed"), ("wait", None)]
+    assert kinds == [
+        ("change", None),
+        ("wait", "done"),
+        ("attempt", "failed"),
+        ("step", "failed"),
+        ("wait", None),
+    ]
 
 
 def test_no_token_is_in_any_answer(alice: Caller, context: Flask) -> None:

@@ -111,7 +111,7 @@ def test_status_comes_at_once_then_every_change_until_the_end(web: Web, job: Pub
         claim = take(job)
         second = stream.next()
         assert second is not None and second.status["state"] == "active"
-        holding.begin_step(claim, Step.UPLOAD, utcnow())
+        holding.begin_steps(claim, [Step.UPLOAD], utcnow())
         third = stream.next()
         assert third is not None and third.status["step"] == "upload"
         holding.show_progress(claim, 57)

@@ -139,12 +139,12 @@ def test_uploads_tell_their_speed_unless_they_were_resumed(context: None, now: d
         claim = claims.claim_next("YOUTUBE", now)
         assert claim is not None
         if resumed:
-            holding.begin_step(claim, Step.UPLOAD, now)
+            holding.begin_steps(claim, [Step.UPLOAD], now)
             outcomes.hand_back(claim, now + timedelta(seconds=1))
             claim = claims.claim_next("YOUTUBE", now + timedelta(seconds=1))
             assert claim is not None
-        holding.begin_step(claim, Step.UPLOAD, now + timedelta(seconds=1))
-        holding.begin_step(claim, Step.PROCESS, now + timedelta(seconds=11))
+        holding.begin_steps(claim, [Step.UPLOAD], now + timedelta(seconds=1))
+        holding.begin_steps(claim, [Step.PROCESS], now + timedelta(seconds=11))
         outcomes.complete(claim, now + timedelta(seconds=20), platform_post_id="1", url=None)
     count_on(now + timedelta(minutes=5))
     ever = read_ever()["YOUTUBE"]

@@ -18,7 +18,7 @@ from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
 from app.publishing.errors import CancelRequested, Superseded, WrongState
 from app.publishing.holding import (
-    begin_step,
+    begin_steps,
     forget_upload,
     renew,
     save_checkpoint,
@@ -117,7 +117,7 @@ def test_superseded_worker_can_write_nothing() -> None:
     writes = [
         lambda: save_checkpoint(late, {"publish_id": "p2"}, now),
         lambda: save_checkpoint(late, {"publish_id": "p2"}, now, commits=True),
-        lambda: begin_step(late, Step.UPLOAD, now),
+        lambda: begin_steps(late, [Step.UPLOAD], now),
         lambda: show_progress(late, 50),
         lambda: forget_upload(late),
         lambda: outcomes.ask_again(late, now, now, progress=85),
@@ -239,13 +239,17 @@ def test_lost_workers_are_forgotten_by_a_run_that_got_through() -> None:
 
 def test_run_after_a_lost_one_begins_its_step_anew() -> None:
     job = make_job()
-    begin_step(claimed(job), Step.PROCESS, utcnow())
+    begin_steps(claimed(job), [Step.PROCESS], utcnow())
     later = utcnow() + LEASE + timedelta(seconds=1)
     successor = claim_next("TIKTOK", later)
     assert successor is not None
-    begin_step(successor, Step.PROCESS, later)
+    begin_steps(successor, [Step.PROCESS], later)
     entries = db.session.query(TimelineEntry).filter_by(job_id=job.id, kind="step").all()
-    assert [entry.outcome for entry in entries] == ["lost", None]
+    told = [(entry.name, entry.outcome) for entry in entries]
+    assert told == [
+        *(("token", "done"), ("process", "lost")),
+        *(("token", "done"), ("process", None)),
+    ]
 
 
 def test_silence_of_the_platform_counts_from_its_last_answer() -> None:

@@ -43,7 +43,7 @@ from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
 from app.publishing.create import KeyedRequest, NewJob, create_jobs
 from app.publishing.errors import CancelRequested, Superseded, WrongState
 from app.publishing.holding import (
-    begin_step,
+    begin_steps,
     forget_upload,
     renew,
     save_checkpoint,
@@ -84,8 +84,8 @@ pauses = st.sampled_from([0, 1, 5, 60, 3600]).map(lambda seconds: timedelta(seco
 Write = Callable[[Claim, datetime], None]
 #: Everything that a holder may write, as (claim, now).
 WRITES: dict[str, Write] = {
-    "begin_step": lambda claim, now: begin_step(claim, Step.UPLOAD, now),
-    "process": lambda claim, now: begin_step(claim, Step.PROCESS, now),
+    "begin_step": lambda claim, now: begin_steps(claim, [Step.UPLOAD], now),
+    "process": lambda claim, now: begin_steps(claim, [Step.PROCESS], now),
     "progress": lambda claim, now: show_progress(claim, 50),
     "save": lambda claim, now: save_checkpoint(claim, {"id": claim.run}, now),
     "commit": lambda claim, now: save_checkpoint(claim, {"id": claim.run}, now, commits=True),

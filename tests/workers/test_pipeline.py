@@ -21,7 +21,7 @@ from app.models import Account, Notification, PublishedPost, PublishJob, Timelin
 from app.publishing import steer
 from app.publishing.claims import LEASE_SECONDS, claim_next
 from app.queues import PUBLISH_QUEUES, Run, RunQueue, current_redis
-from app.states import AccountState, JobState
+from app.states import AccountState, JobState, Step
 from sandbox.films import make_film
 from tests.factories import make_job
 from tests.platforms import Platforms
@@ -172,7 +172,7 @@ def test_job_that_kills_every_worker_is_stopped_untouched() -> None:
     stopped = run_once(job)
     assert (stopped.state, stopped.error_code) == (JobState.FAILED, "worker_lost")
     assert stopped.attempts_made == 1
-    assert stopped.step is None  # the next worker did nothing that could kill it
+    assert stopped.step is Step.TOKEN  # the next worker did nothing that could kill it
 
 
 def test_rate_limit_costs_no_attempt(platforms: Platforms, stored_film: Video) -> None:

@@ -16,7 +16,7 @@ from flask import Flask
 
 from workers.engine.horse import Horse, fork_horse
 from workers.engine.listener import Listener
-from workers.engine.orders import Call, Done, Execute, Holding, Keep, KeepMaintenance
+from workers.engine.orders import Call, Done, Execute, Holding, Keep, ToParent
 from workers.engine.waits import MAINTENANCE_LANE, Wait, Waits
 
 logger = logging.getLogger(__name__)
@@ -131,23 +131,24 @@ class Horses:
 
     def _hear(self, horse: Horse, waits: Waits) -> None:
         try:
-            while horse.pipe.poll():
-                message = horse.pipe.recv()
-                if isinstance(message, Done):
-                    assert horse.order is not None
-                    self._settled.append((horse.lane, horse.order, message.traceback))
-                    horse.rest()
-                    if message.is_leaving:
-                        self._let_go(horse)
-                        return
-                elif isinstance(message, Holding):
-                    horse.holding = message
-                elif isinstance(message, Keep):
-                    waits.add_wake(message.wake)
-                elif isinstance(message, KeepMaintenance):
-                    waits.add_once(Wait(MAINTENANCE_LANE, Call(message.function)))
+            while horse in self._horses and horse.pipe.poll():
+                self._take_in(horse, horse.pipe.recv(), waits)
         except (EOFError, OSError):
             self._bury(horse, waits)
+
+    def _take_in(self, horse: Horse, message: ToParent, waits: Waits) -> None:
+        if isinstance(message, Done):
+            assert horse.order is not None
+            self._settled.append((horse.lane, horse.order, message.traceback))
+            horse.rest()
+            if message.is_leaving:
+                self._let_go(horse)
+        elif isinstance(message, Holding):
+            horse.holding = message
+        elif isinstance(message, Keep):
+            waits.add_wake(message.wake)
+        else:
+            waits.add_once(Wait(MAINTENANCE_LANE, Call(message.function)))
 
     def _bury(self, horse: Horse, waits: Waits | None) -> None:
         """Put away a child that is gone; what it was at work on goes on without it."""

@@ -330,41 +330,6 @@ def test_deleted_video_takes_its_renditions_along(
     assert objects(app) == []
 
 
-def test_users_take_turns(platforms: Platforms, stored: Store, short_clip: Path) -> None:
-    """One user's many conversions do not hold up another user's one."""
-    video = stored(short_clip)
-    now = utcnow()
-    for number, user in enumerate(["alice", "alice", "alice", "bob"]):
-        db.session.add(
-            Rendition(
-                user_id=user,
-                source_key=video.r2_key,
-                source_etag=video.etag,
-                source_bytes=1,
-                duration_seconds=1,
-                recipe_digest=str(number),
-                recipe={
-                    "container": "mp4",
-                    "pictures": None,
-                    "sound": None,
-                    "size_max_bytes": None,
-                },
-                state=RenditionState.PENDING,
-                due_at=now + timedelta(microseconds=number),
-            )
-        )
-    db.session.commit()
-    order = []
-    while claim := claims.claim_next(utcnow()):
-        order.append(fresh(Rendition, claim.rendition_id))
-    assert [one.user_id for one in order if isinstance(one, Rendition)] == [
-        "alice",
-        "bob",
-        "alice",
-        "alice",
-    ]
-
-
 def test_folders_of_the_dead_are_swept_and_those_of_the_living_kept(tmp_path: Path) -> None:
     with workspace(tmp_path) as mine:
         orphan = tmp_path / "orphan"

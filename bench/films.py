@@ -12,13 +12,13 @@ from workers.media.ffmpeg import find_ffmpeg
 
 _SSIM = re.compile(r"SSIM Y:([0-9.]+)")
 #: Edges, motion and grain.
-_RICH = "testsrc2=s={size}:r={rate}:d={seconds},rotate=a=t/5:fillcolor=gray,noise=alls=6:allf=t"
+_RICH = "testsrc2=s={size}:r={rate}:d={seconds},rotate=a=t/5:fillcolor=gray,noise=alls=2:allf=t"
 #: A phone's clock: no two pictures are shown equally long, and now and then one is missing.
 _UNEVEN = ",select='mod(n,11)',setpts='(N*11/10+0.3*sin(N))/30/TB'"
 #: The light of an SDR film in HDR: white at 203 cd/m², as ITU-R BT.2408 has it.
 _TO_PQ = (
-    "zscale=tin=bt709:pin=bt709:min=bt709:rin=tv:t=linear:npl=203,format=gbrpf32le,"
-    "zscale=p=bt2020,zscale=t=smpte2084:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+    "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,"
+    "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020,zscale=t=smpte2084:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
 )
 _TOLD_PQ = ("-color_trc", "smpte2084", "-color_primaries", "bt2020", "-colorspace", "bt2020nc")
 _LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-slices", "4", "-fps_mode", "passthrough")
@@ -62,7 +62,7 @@ FILMS: Sequence[Film] = (
     Film("a film", "540x960", "fps=30", bytes_factor=2.5),
     Film("one of uneven frames", "540x960", "fps=30", bytes_factor=2.5, extra=_UNEVEN),
     # Nobody shows more than 1080p: what is larger is scaled down on the way.
-    Film("one too large", "1620x2880", "fps=30,scale=1080:1920:flags=bicubic", bytes_factor=1.5),
+    Film("one too large", "1296x2304", "fps=30,scale=1080:1920:flags=bicubic", bytes_factor=1.5),
     Film("one in HDR", "540x960", "fps=30", bytes_factor=2.5, is_hdr=True),
 )
 

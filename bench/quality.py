@@ -25,6 +25,8 @@ from workers.media.making import make
 BARE = "a bare ffmpeg"
 #: In the same bytes: a little may go to what the bare one leaves out, and to the limit's margin.
 SAME_BYTES_SHARE = 0.99
+#: Of what is made without a limit, where that is less than the bare one's: so that it is one.
+LIMIT_SHARE = 0.8
 LIMIT_USED_PERCENT = (95, 100)
 
 
@@ -39,7 +41,8 @@ def _measured(film: Film, folder: Path, seconds: int) -> Iterator[Figure]:
     source, master = film.make(folder, seconds)
     bare, kitchen = folder / "bare.mp4", _Kitchen(folder, source)
     ffmpeg("-i", str(source), str(bare))
-    made, limit = kitchen.make(None), bare.stat().st_size
+    made = kitchen.make(None)
+    limit = min(bare.stat().st_size, int(made.stat().st_size * LIMIT_SHARE))
     limited = kitchen.make(limit)
     likeness = {path: film.likeness(path, master) for path in (bare, made, limited)}
     yield _likeness(film, BARE, {OURS: [likeness[bare]]})

@@ -1,79 +1,109 @@
 """How good a film that is made anew is, beside what a bare `ffmpeg -i in out.mp4` makes of it.
 
-Likeness is measured by SSIM (0–1, of the luma) against the source as it should be shown.
+Each is probed, planned and made as for a post to TikTok. Likeness is SSIM (0–1, of the luma)
+against the source as it should be seen.
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from app.media.recipe import Pictures, Recipe
+from app.config import Config
+from app.media.plan import plan_for, within_size
+from app.media.probe import probe
+from app.media.recipe import Recipe
+from app.renditions.claims import RenditionClaim
+from app.storage import StorageSettings, open_storage
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal
-from workers.media.commands import passes
-from workers.media.ffmpeg import find_ffmpeg
+from bench.films import FILMS, Film, ffmpeg
+from workers.media.making import make
 
-SECONDS = 3
-SIZE = "540x960"
-#: Edges, motion and grain; made without loss, so that it is its own measure.
-_SOURCE = (
-    f"testsrc2=s={SIZE}:r=30:d={SECONDS},rotate=a=t/5:fillcolor=gray,"
-    "noise=alls=6:allf=t,format=yuv420p"
-)
-_SSIM = re.compile(r"SSIM Y:([0-9.]+)")
-_CAP_BYTES = 800_000
+BARE = "a bare ffmpeg"
+#: In the same bytes: a little may go to what the bare one leaves out, and to the limit's margin.
+SAME_BYTES_SHARE = 0.99
+#: Of what is made without a limit, where that is less than the bare one's: so that it is one.
+LIMIT_SHARE = 0.8
+LIMIT_USED_PERCENT = (95, 100)
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Make one rich film in three ways, and yield how like it and how large they are."""
-    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-        source = Path(folder) / "source.mp4"
-        _ffmpeg("-f", "lavfi", "-i", _SOURCE, *_lossless(), str(source))
-        bare = Path(folder) / "bare.mp4"
-        _ffmpeg("-i", str(source), str(bare))
-        ours = _made(source, Path(folder) / "ours", None)
-        capped = _made(source, Path(folder) / "capped", _CAP_BYTES)
-        yield from _figures("a bare `ffmpeg -i in out.mp4`", source, bare)
-        yield from _figures("made for TikTok", source, ours)
-        yield from _figures("made for a limit of 0.8 MB", source, capped)
-        share = capped.stat().st_size / _CAP_BYTES * 100
-        yield Figure(
-            "share of the limit used", "%", {OURS: [share]}, (Goal(100), Goal(95, at_least=True))
+    """Make each film in three ways, and yield how like it and how large they are."""
+    for film in FILMS:
+        with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+            yield from _measured(film, Path(folder), bench.size.film_seconds)
+
+
+def _measured(film: Film, folder: Path, seconds: int) -> Iterator[Figure]:
+    source, master = film.make(folder, seconds)
+    bare, kitchen = folder / "bare.mp4", _Kitchen(folder, source)
+    ffmpeg("-i", str(source), str(bare))
+    made = kitchen.make(None)
+    limit = min(bare.stat().st_size, int(made.stat().st_size * LIMIT_SHARE))
+    limited = kitchen.make(limit)
+    likeness = {path: film.likeness(path, master) for path in (bare, made, limited)}
+    yield _likeness(film, BARE, {OURS: [likeness[bare]]})
+    yield _size(film, BARE, {OURS: [_mb(bare)]})
+    sides = {OURS: [likeness[made]], BARE: [likeness[bare]]}
+    yield _likeness(film, "made anew", sides, Goal(1, BARE, at_least=True))
+    sides = {OURS: [_mb(made)], BARE: [_mb(bare)]}
+    yield _size(film, "made anew", sides, Goal(film.bytes_factor, BARE))
+    sides = {OURS: [likeness[limited]], BARE: [likeness[bare]]}
+    name = f"made for a limit of {limit / 1e6:.2f} MB"
+    yield _likeness(film, name, sides, Goal(SAME_BYTES_SHARE, BARE, at_least=True))
+    used, (least, most) = limited.stat().st_size / limit * 100, LIMIT_USED_PERCENT
+    goals = (Goal(most), Goal(least, at_least=True))
+    yield Figure(f"{film.name}, {name}: share of it used", "%", {OURS: [used]}, goals)
+
+
+class _Kitchen:
+    """Makes one source anew, by the service's own code, store and bounds included."""
+
+    def __init__(self, folder: Path, source: Path) -> None:
+        self._folder = folder
+        self._config = Config("", "", "", encode_dir=folder / "encode")
+        self._store = open_storage(StorageSettings(folder / "store", "http://127.0.0.1", "key"))
+        with source.open("rb") as body:
+            self._stored = self._store.write("source.mkv", body, source.stat().st_size)
+        self._facts = probe(self._store, "source.mkv", self._stored)
+        recipe = plan_for("TIKTOK", self._facts).recipe
+        assert recipe is not None and recipe.pictures is not None
+        self._recipe = recipe
+
+    def make(self, limit_bytes: int | None) -> Path:
+        """Return what is made: as is planned, or for a limit on its size."""
+        recipe = self._recipe if limit_bytes is None else self._limited(limit_bytes)
+        claim = RenditionClaim(
+            rendition_id=f"made-{limit_bytes}",
+            run=1,
+            source_key="source.mkv",
+            source_etag=self._stored.etag,
+            source_bytes=self._stored.size_bytes,
+            duration_seconds=self._facts.duration_seconds,
+            recipe=recipe,
+            failures=0,
+            lost_runs=0,
         )
+        make(claim, self._store, self._config, check=lambda: None, progress=lambda share: None)
+        return self._folder / "store" / claim.key
+
+    def _limited(self, limit_bytes: int) -> Recipe:
+        assert self._recipe.pictures is not None
+        length = self._facts.duration_seconds
+        pictures = within_size(self._recipe.pictures, length, limit_bytes, 0)
+        return replace(self._recipe, pictures=pictures, size_max_bytes=limit_bytes)
 
 
-def _made(source: Path, folder: Path, cap_bytes: int | None) -> Path:
-    folder.mkdir()
-    result = folder / "result.mp4"
-    width, height = map(int, SIZE.split("x"))
-    rate = None if cap_bytes is None else int(cap_bytes * 8 * 0.975 / SECONDS)
-    pictures = Pictures(width, height, "30/1", crf=18, bit_rate_max=24_000_000, bit_rate=rate)
-    for arguments in passes(Recipe("mp4", pictures, None, cap_bytes), source, result, threads=0):
-        _ffmpeg(*arguments)
-    return result
+def _likeness(film: Film, how: str, sides: dict[str, list[float]], *goals: Goal) -> Figure:
+    return Figure(f"{film.name}, {how}: likeness (SSIM)", "", sides, goals, True)
 
 
-def _figures(name: str, source: Path, made: Path) -> Iterator[Figure]:
-    yield Figure(f"{name}: likeness (SSIM)", "", {OURS: [_likeness(source, made)]}, (), True)
-    yield Figure(f"{name}: size", "MB", {OURS: [made.stat().st_size / 1e6]})
+def _size(film: Film, how: str, sides: dict[str, list[float]], *goals: Goal) -> Figure:
+    return Figure(f"{film.name}, {how}: size", "MB", sides, goals)
 
 
-def _likeness(source: Path, made: Path) -> float:
-    told = _ffmpeg("-i", str(made), "-i", str(source), "-lavfi", "ssim", "-f", "null", "-")
-    found = _SSIM.search(told)
-    assert found is not None, told
-    return float(found.group(1))
-
-
-def _lossless() -> tuple[str, ...]:
-    return ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0")
-
-
-def _ffmpeg(*arguments: str) -> str:
-    command = [find_ffmpeg().path, "-hide_banner", "-nostdin", "-y", *arguments]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-    return answer.stderr
+def _mb(path: Path) -> float:
+    return path.stat().st_size / 1e6

@@ -32,6 +32,7 @@ class Size:
     listeners: int
     large_bytes: int
     paced_bytes: int
+    film_seconds: int
 
 
 FULL = Size(
@@ -54,6 +55,7 @@ FULL = Size(
     listeners=2_000,
     large_bytes=1_000 * 10**6,
     paced_bytes=300 * 10**6,
+    film_seconds=4,
 )
 QUICK = Size(
     runs=3,
@@ -75,6 +77,7 @@ QUICK = Size(
     listeners=500,
     large_bytes=300 * 10**6,
     paced_bytes=100 * 10**6,
+    film_seconds=2,
 )
 SMOKE = Size(
     runs=1,
@@ -96,5 +99,6 @@ SMOKE = Size(
     listeners=60,
     large_bytes=20 * 10**6,
     paced_bytes=10 * 10**6,
+    film_seconds=1,
 )
 SIZES = {"full": FULL, "quick": QUICK, "smoke": SMOKE}

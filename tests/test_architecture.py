@@ -14,6 +14,7 @@ from app.platforms import PLATFORMS
 from app.queues import names
 from app.settings import config_from_env
 from app.states import JobState, Step
+from workers import worker
 from workers.errors import Category
 from workers.platforms.base import Handler
 
@@ -75,6 +76,8 @@ def test_handler_named_by_the_registry_is_one(platform: str) -> None:
         names.FOLLOW_UP,
         names.CHECK_AHEAD,
         names.RENEW,
+        worker.PRESENCE,
+        worker.TIDY,
     ],
 )
 def test_functions_named_by_the_queues_are_there(path: str) -> None:

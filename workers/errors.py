@@ -10,6 +10,8 @@ PublishError
   VideoRefused         video               the platform will never take this file
   RequestRefused       request             the platform will never take this post
   Ambiguous            ambiguous           no read can tell whether it is live; a person must
+  ConversionFailed     internal            the file was not made for reasons that may pass
+  ConversionRefused    internal            the file cannot be made here as the service is set up
 
 An error says what happened; `retry.py` decides what to do about it.
 """
@@ -159,6 +161,18 @@ class Ambiguous(PublishError):
     """Raised when the post may be live and no read of the platform can tell."""
 
     category = Category.AMBIGUOUS
+
+
+class ConversionFailed(Transient):
+    """Raised when this service has not made the file, and may succeed the next time."""
+
+    category = Category.INTERNAL
+
+
+class ConversionRefused(PublishError):
+    """Raised when this service cannot make the file before its operator has changed something."""
+
+    category = Category.INTERNAL
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,28 @@ from app.renditions.asking import ask_for, begin_anew, let_go, rendition_of
 from app.states import RenditionState, Step
 from app.storage.errors import ObjectMissing
 from workers.contexts import current_storage
-from workers.errors import Category, NetworkFailure, UploadGone, VideoRefused
+from workers.errors import (
+    Category,
+    ConversionFailed,
+    ConversionRefused,
+    NetworkFailure,
+    UploadGone,
+    VideoRefused,
+)
 from workers.source import SourceFile, store_errors
 from workers.videos import known_video
 
+#: Failures of the service that the next attempt would only meet again, after hours perhaps.
+LASTING_CODES = frozenset(
+    {"conversion_lost", "conversion_too_long", "no_ffmpeg", "too_large_to_convert"}
+)
 #: A conversion that nobody begins for so long is nobody's: no worker makes any.
 NOT_BEGUN_LIMIT = timedelta(hours=24)
+_TRY_AGAIN = "Try again later; if that fails as well, tell the operator"
+_ASK_OPERATOR = (
+    "Another export of the video may be easier to convert; else the operator can look why, and then"
+    " this job can be retried"
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,8 @@ class Converting:
 def still_converting(claim: Claim) -> Converting | None:
     """Return how far the file is that the job waits for; None when the wait is over.
 
-    Raises `VideoRefused` or `NetworkFailure` when it could not be made.
+    Raises `VideoRefused`, `NetworkFailure`, `ConversionFailed` or `ConversionRefused` when it could
+    not be made.
     """
     rendition = rendition_of(claim.job_id)
     if rendition is None or rendition.state is RenditionState.READY:
@@ -143,7 +160,11 @@ def _raise_failed(rendition: Rendition) -> NoReturn:
     code, detail = rendition.error_code or "", rendition.error_message or ""
     if rendition.error_category == Category.VIDEO.value:
         raise VideoRefused(code, detail, hint="Export the video anew and upload it again")
-    raise NetworkFailure(code, detail)
+    if rendition.error_category == Category.NETWORK.value:
+        raise NetworkFailure(code, detail)
+    if code in LASTING_CODES:
+        raise ConversionRefused(code, detail, hint=_ASK_OPERATOR)
+    raise ConversionFailed(code, detail, hint=_TRY_AGAIN)
 
 
 def _account_limit(account_id: str) -> int | None:

@@ -45,6 +45,9 @@ PRELOADED = (
     youtube,
 )
 PRESENCE = "workers.presence.beat"
+#: Also where nothing is converted any more: a machine that crashed may have left gigabytes.
+TIDY = "workers.media.encode.tidy"
+TIDY_SECONDS = 3600.0
 
 
 def build_worker(app: Flask, config: Config) -> PublishWorker:
@@ -53,7 +56,7 @@ def build_worker(app: Flask, config: Config) -> PublishWorker:
     connection = connect_redis(config.redis_url, answer_seconds=ANSWER_SECONDS, retries=0)
     names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
     others = {POLL_LANE.format(platform): 1 for platform in config.worker_platforms}
-    others |= {MAINTENANCE_QUEUE: 1, PRESENCE: 1}
+    others |= {MAINTENANCE_QUEUE: 1, PRESENCE: 1, TIDY: 1}
     queues = [*names, MAINTENANCE_QUEUE]
     if config.encode_concurrency:  # else these are left to other machines
         others[ENCODE_QUEUE] = config.encode_concurrency
@@ -64,7 +67,7 @@ def build_worker(app: Flask, config: Config) -> PublishWorker:
         [RunQueue(name, connection) for name in queues],
         connection,
         Slots(names, config.worker_concurrency, others),
-        repeated={beat: presence.BEAT_SECONDS},
+        repeated={beat: presence.BEAT_SECONDS, Call(TIDY): TIDY_SECONDS},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from app.media.boxes import Box, find
+from app.media.boxes import Box, Boxes
 from app.media.facts import VideoInvalid
 from app.media.window import Window
 
@@ -18,7 +18,8 @@ PRIMING_FRAMES = 3
 #: A track may begin so much after the other without anybody noticing.
 DELAY_SECONDS = 0.05
 _NORMAL_RATE = 1 << 16
-_ENTRIES_MAX = 10_000
+#: Of all the tracks of one file.
+EDITS_MAX = 20_000
 
 
 @dataclass(frozen=True)
@@ -28,35 +29,43 @@ class Edits:
     cuts: bool
 
 
-def read_edits(window: Window, moov: Box, track: Box, edit_list: Box) -> Edits:
-    """Return what an `elst` box does; raises `VideoInvalid` for one that cannot be."""
-    entries = _entries(window, edit_list)
-    shown = [entry for entry in entries if entry[1] >= 0]
-    delay = sum(length for length, start, _ in entries if start < 0)
-    is_late = delay > DELAY_SECONDS * _scale(window, find(window, moov, b"mvhd"))
-    if len(shown) != 1 or is_late or shown[0][2] != _NORMAL_RATE:
-        return Edits(bool(entries))
-    return Edits(shown[0][1] > _priming(window, track))
+class EditLists:
+    """Reads the edit lists of one file's tracks: so many edits in all, and no more."""
 
+    def __init__(self, boxes: Boxes, moov: Box) -> None:
+        self._boxes, self._window = boxes, boxes.window
+        header = boxes.find(moov, b"mvhd")
+        self._film_scale = _scale(self._window, header)
+        self._left = EDITS_MAX
 
-def _entries(window: Window, edit_list: Box) -> list[tuple[int, int, int]]:
-    """Return length, start (-1: nothing is shown) and rate of each edit."""
-    head = window.read_at(edit_list.first, 8)
-    count = int.from_bytes(head[4:8], "big")
-    layout = struct.Struct(">Qqi" if head[:1] == b"\1" else ">Iii")
-    length = count * layout.size
-    if count > _ENTRIES_MAX or edit_list.first + 8 + length > edit_list.end:
-        raise VideoInvalid("video_corrupt", "The file's edit list has an impossible length.")
-    return list(layout.iter_unpack(window.read_at(edit_list.first + 8, length)))
+    def read(self, track: Box, edit_list: Box) -> Edits:
+        """Return what an `elst` box does; raises `VideoInvalid` for one that cannot be."""
+        entries = self._entries(edit_list)
+        shown = [entry for entry in entries if entry[1] >= 0]
+        delay = sum(length for length, start, _ in entries if start < 0)
+        is_late = delay > DELAY_SECONDS * self._film_scale
+        if len(shown) != 1 or is_late or shown[0][2] != _NORMAL_RATE:
+            return Edits(bool(entries))
+        return Edits(shown[0][1] > self._priming(track))
 
+    def _entries(self, edit_list: Box) -> list[tuple[int, int, int]]:
+        """Return length, start (-1: nothing is shown) and rate of each edit."""
+        head = self._window.read_at(edit_list.first, 8)
+        count = int.from_bytes(head[4:8], "big")
+        layout = struct.Struct(">Qqi" if head[:1] == b"\1" else ">Iii")
+        length = count * layout.size
+        self._left -= count
+        if self._left < 0 or edit_list.first + 8 + length > edit_list.end:
+            raise VideoInvalid("video_corrupt", "The file's edit list has an impossible length.")
+        return list(layout.iter_unpack(self._window.read_at(edit_list.first + 8, length)))
 
-def _priming(window: Window, track: Box) -> float:
-    """Return how far into the track, in its own time scale, a plain one may begin."""
-    scale = _scale(window, find(window, track, b"mdia", b"mdhd"))
-    times = find(window, track, b"mdia", b"minf", b"stbl", b"stts")
-    # After its version and flags, `stts` has a count, then pairs of a count and a duration.
-    first = b"" if times is None else window.read_at(times.first + 12, 4)
-    return max(PRIMING_SECONDS * scale, PRIMING_FRAMES * int.from_bytes(first, "big"))
+    def _priming(self, track: Box) -> float:
+        """Return how far into the track, in its own time scale, a plain one may begin."""
+        scale = _scale(self._window, self._boxes.find(track, b"mdia", b"mdhd"))
+        times = self._boxes.find(track, b"mdia", b"minf", b"stbl", b"stts")
+        # After its version and flags, `stts` has a count, then pairs of a count and a duration.
+        first = b"" if times is None else self._window.read_at(times.first + 12, 4)
+        return max(PRIMING_SECONDS * scale, PRIMING_FRAMES * int.from_bytes(first, "big"))
 
 
 def _scale(window: Window, header: Box | None) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.media.boxes import Box, boxes, find
-from app.media.edits import Edits, read_edits
+from app.media.boxes import Box, Boxes
+from app.media.edits import EditLists, Edits
 from app.media.facts import VideoInvalid
 from app.media.window import Window
 
@@ -44,7 +44,8 @@ def read_layout(window: Window) -> Layout:
     brand: str | None = None
     moov: Box | None = None
     media: Box | None = None
-    for box in boxes(window, 0, window.size_bytes):
+    boxes = Boxes(window)
+    for box in boxes.between(0, window.size_bytes):
         if box.kind == b"ftyp" and brand is None:
             brand = window.read_at(box.first, 4).decode("latin-1")
         elif box.kind == b"moov" and moov is None:
@@ -56,7 +57,7 @@ def read_layout(window: Window) -> Layout:
     if moov is None:
         raise VideoInvalid("video_corrupt", "The file has no index (moov): it is not complete.")
     moov_first = media is None or moov.first < media.first
-    edits = _edits(window, moov)
+    edits = _edits(boxes, moov)
     return Layout(brand, moov_first, bool(edits), any(edit.cuts for edit in edits))
 
 
@@ -90,10 +91,10 @@ def refuse_cut_riff(window: Window) -> None:
         raise VideoInvalid("video_corrupt", _CUT_OFF)
 
 
-def _edits(window: Window, moov: Box) -> list[Edits]:
-    found = []
-    for track in boxes(window, moov.first, moov.end):
-        edits = find(window, track, b"edts", b"elst") if track.kind == b"trak" else None
-        if edits is not None:
-            found.append(read_edits(window, moov, track, edits))
+def _edits(boxes: Boxes, moov: Box) -> list[Edits]:
+    found, lists = [], EditLists(boxes, moov)
+    for track in boxes.between(moov.first, moov.end):
+        edit_list = boxes.find(track, b"edts", b"elst") if track.kind == b"trak" else None
+        if edit_list is not None:
+            found.append(lists.read(track, edit_list))
     return found

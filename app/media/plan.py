@@ -165,13 +165,14 @@ def _pictures(
         is_rgb=bool(probe.pixel_format and probe.pixel_format.startswith(_RGB)),
         deinterlace=probe.is_interlaced,
     )
-    return _within_size(made, probe.duration_seconds, size_max, sound_rate)
+    return within_size(made, probe.duration_seconds, size_max, sound_rate)
 
 
-def _within_size(
+def within_size(
     made: Pictures, duration_seconds: float, size_max: float | None, sound_rate: int
 ) -> Pictures:
-    """Keep a film of that length below the size: by a lower cap, or by two passes."""
+    """Return how pictures of that length stay below a size in bytes: by a lower cap, or by two
+    passes. `sound_rate` is what the sound takes of it, in bits/s."""
     if size_max is None:
         return made
     left = int(size_max * 8 * _SIZE_USED / duration_seconds) - sound_rate

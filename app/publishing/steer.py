@@ -18,7 +18,8 @@ from app.publishing import outbox, timeline
 from app.publishing.errors import WrongState
 from app.publishing.record import record_completed
 from app.publishing.transaction import transaction
-from app.queues import Wake, wake, wake_maintenance
+from app.queues import Wake, wake, wake_encode, wake_maintenance
+from app.renditions.asking import begin_failed_anew
 from app.states import FINAL_STATES, JobState
 
 #: Columns that `edit` may change besides the scheduled time.
@@ -127,7 +128,7 @@ def _reschedule(
 
 
 def retry(job_id: str, now: datetime) -> PublishJob:
-    """Run a failed job again from its checkpoint, with fresh attempts.
+    """Run a failed job again from its checkpoint, with fresh attempts, its conversion included.
 
     Raises `WrongState` for any other state, and for an ambiguous one until it is resolved.
     """
@@ -148,6 +149,9 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         timeline.note(session, job, "retried", now)
         timeline.begin(session, job, "wait", "queue", now, until=now)
         lanes.refresh(session, job)
+        is_made_again = begin_failed_anew(session, job.rendition_id, now)
+    if is_made_again:
+        wake_encode()
     wake([_wake_for(job, now)])
     return job
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,8 +15,10 @@ from app.publishing.transaction import transaction
 from app.queues import wake_encode
 from app.states import RenditionState
 
-#: Failures that another try may not meet again; those of a video would only be repeated.
+#: Failures of a video are not tried again by themselves: the same file would end alike.
 _FINAL_CATEGORY = "video"
+#: But for these: whoever asks has just seen that the object is there.
+_PASSING_CODES = ("video_missing", "video_changed")
 
 
 def ask_for(job_id: str, video: Video, recipe: Recipe, now: datetime) -> Rendition:
@@ -63,6 +66,23 @@ def begin_anew(rendition: Rendition, now: datetime) -> None:
             .values(state=RenditionState.PENDING, due_at=now, r2_key=None, **_FRESH)
         )
     wake_encode()
+
+
+def begin_failed_anew(session: Session, rendition_id: str | None, now: datetime) -> bool:
+    """Have a rendition made again that failed, whatever of; inside the caller's transaction.
+
+    Returns whether there is one: then a worker is to be woken up. For a person, who may have
+    mended what no program knows of.
+    """
+    failed = (Rendition.id == rendition_id, Rendition.state == RenditionState.FAILED)
+    begun = session.execute(
+        update(Rendition)
+        .where(*failed)
+        .values(state=RenditionState.PENDING, due_at=now, **_FRESH)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(begun, CursorResult)
+    return begun.rowcount == 1
 
 
 _FRESH = {
@@ -121,15 +141,16 @@ def _new(video: Video, recipe: Recipe, now: datetime) -> Rendition:
 def _wakes_up(rendition: Rendition, now: datetime) -> bool:
     """Make a rendition due that nobody was waiting for any more; tell whether it was one."""
     is_parked = rendition.state is RenditionState.PENDING and rendition.due_at is None
-    may_work = (
-        rendition.state is RenditionState.FAILED and rendition.error_category != _FINAL_CATEGORY
+    is_final = (
+        rendition.error_category == _FINAL_CATEGORY and rendition.error_code not in _PASSING_CODES
     )
-    if is_parked or may_work:
+    if is_parked or (rendition.state is RenditionState.FAILED and not is_final):
         rendition.state = RenditionState.PENDING
         rendition.due_at = now
         for name, value in _FRESH.items():
             setattr(rendition, name, value)
-    return is_parked or may_work
+        return True
+    return False
 
 
 def _use(session: Session, job_id: str, rendition: Rendition) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, exists, func, select, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition
@@ -121,16 +121,32 @@ def _write(session: Session, claim: RenditionClaim, **values: object) -> bool:
 
 
 def _first_due(now: datetime) -> Select[Rendition]:
-    served = (
-        select(Rendition.user_id, func.max(Rendition.started_at).label("at"))
+    """Select the row to take. Costs what is due, and a look at an index for each user of it."""
+    is_due = (Rendition.state.in_(OPEN), Rendition.due_at <= now)
+    waiting = (
+        select(Rendition.user_id, func.min(Rendition.due_at).label("due_at"))
+        .where(*is_due)
         .group_by(Rendition.user_id)
         .subquery()
     )
+    made = aliased(Rendition)
+    served_at = (
+        select(func.max(made.started_at))
+        .where(made.user_id == waiting.c.user_id)
+        .correlate(waiting)
+        .scalar_subquery()
+    )
+    served = select(waiting, served_at.label("served_at")).subquery()
+    next_user = (
+        select(served.c.user_id)
+        .order_by(served.c.served_at.is_not(None), served.c.served_at, served.c.due_at)
+        .limit(1)
+        .scalar_subquery()
+    )
     return (
         select(Rendition)
-        .join(served, and_(served.c.user_id == Rendition.user_id))
-        .where(Rendition.state.in_(OPEN), Rendition.due_at <= now)
-        .order_by(served.c.at.is_not(None), served.c.at, Rendition.due_at)
+        .where(*is_due, Rendition.user_id == next_user)
+        .order_by(Rendition.due_at)
         .limit(1)
         .execution_options(populate_existing=True)
     )

@@ -1,17 +1,20 @@
 """How a worker lets a rendition go, and how the jobs that wait for it hear of it.
 
-Every function needs the claim's lease and raises `Superseded` without it.
+Every function needs the claim's lease and raises `Superseded` without it. All but `show_progress`
+wait for a database that is away: hours of work are not thrown away for a restart.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy.orm import Session
 
 from app.limits import lanes
 from app.media.facts import Probe
 from app.models import PublishJob, Rendition
+from app.publishing.patience import patiently
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_encode
@@ -33,24 +36,30 @@ def show_progress(claim: RenditionClaim, percent: int) -> None:
         )
 
 
+@patiently
 def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: datetime) -> None:
-    """Store the result and wake the jobs that wait for it."""
+    """Store the result and wake the jobs that wait for it.
+
+    Harmless when it was done and only not answered: whoever is superseded deletes the result.
+    """
     with transaction() as session:
-        write_held(
-            session,
-            claim,
-            state=RenditionState.READY,
-            due_at=None,
-            progress=100,
-            r2_key=claim.key,
-            etag=stored.etag,
-            file_size=stored.size_bytes,
-            probe=facts.dump(),
-            finished_at=now,
-        )
+        if not _is_stored(session, claim):
+            write_held(
+                session,
+                claim,
+                state=RenditionState.READY,
+                due_at=None,
+                progress=100,
+                r2_key=claim.key,
+                etag=stored.etag,
+                file_size=stored.size_bytes,
+                probe=facts.dump(),
+                finished_at=now,
+            )
     wake_waiting(claim.rendition_id, now)
 
 
+@patiently
 def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
     """Give up, and wake the jobs that wait for it: each ends, or tries again, by itself."""
     with transaction() as session:
@@ -67,19 +76,21 @@ def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
     wake_waiting(claim.rendition_id, now)
 
 
-def put_off(claim: RenditionClaim, seconds: float, now: datetime) -> None:
-    """Try again in a while, after a try that failed."""
+@patiently
+def put_off(claim: RenditionClaim, seconds: float, now: datetime, *, failures: int) -> None:
+    """Try again in a while. `failures` is how many tries have failed by now."""
     with transaction() as session:
         write_held(
             session,
             claim,
             state=RenditionState.PENDING,
             due_at=now + timedelta(seconds=seconds),
-            failures=claim.failures + 1,
+            failures=failures,
             lost_runs=0,
         )
 
 
+@patiently
 def hand_back(claim: RenditionClaim, now: datetime) -> None:
     """Let another worker begin at once: this one must stop."""
     with transaction() as session:
@@ -87,12 +98,14 @@ def hand_back(claim: RenditionClaim, now: datetime) -> None:
     wake_encode()
 
 
+@patiently
 def park(claim: RenditionClaim) -> None:
     """Leave it until somebody asks for it again: nobody waits for it any more."""
     with transaction() as session:
         write_held(session, claim, state=RenditionState.PENDING, due_at=None, progress=0)
 
 
+@patiently
 def wake_waiting(rendition_id: str, now: datetime) -> None:
     """Wake the jobs that wait for a rendition, if it has ended; safe at any time.
 
@@ -118,6 +131,15 @@ def wake_waiting(rendition_id: str, now: datetime) -> None:
         for job in sorted(jobs, key=lambda job: (job.account_id, job.priority)):
             lanes.refresh(session, job)
     wake(wakes)
+
+
+def _is_stored(session: Session, claim: RenditionClaim) -> bool:
+    stored = exists().where(
+        Rendition.id == claim.rendition_id,
+        Rendition.run_number == claim.run,
+        Rendition.state == RenditionState.READY,
+    )
+    return bool(session.scalar(select(stored)))
 
 
 def _waiting(rendition_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app.clock import utcnow
 from app.extensions import db
@@ -17,6 +16,7 @@ from app.queries.depths import read_depths
 from app.queries.search import Search, find_story, list_ambiguous, search_jobs
 from tests.databases import ON_POSTGRES
 from tests.factories import make_account, make_video
+from tests.rows_read import rows_read
 
 # PostgreSQL, which tells how many rows it has read.
 pytestmark = ON_POSTGRES
@@ -53,35 +53,6 @@ def many(context: Flask) -> Iterator[None]:
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE publish_jobs")
     yield
-
-
-def rows_read(look: Callable[[], Any]) -> int:
-    """Return how many rows the statements of a look read, by the database's own count."""
-    said: list[tuple[str, Any]] = []
-
-    def listen(connection: Any, cursor: Any, statement: str, given: Any, *rest: Any) -> None:
-        said.append((statement, given))
-
-    event.listen(db.engine, "before_cursor_execute", listen)
-    try:
-        look()
-    finally:
-        event.remove(db.engine, "before_cursor_execute", listen)
-    assert said
-    with db.engine.connect() as connection:
-        plans = [
-            connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", given)
-            for statement, given in said
-        ]
-        return sum(_rows_of(plan.scalar_one()[0]["Plan"]) for plan in plans)
-
-
-def _rows_of(node: dict[str, Any]) -> int:
-    below = node.get("Plans", [])
-    if below:
-        return sum(_rows_of(one) for one in below)
-    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-    return int((node["Actual Rows"] + removed) * node["Actual Loops"])
 
 
 @pytest.mark.usefixtures("many")

@@ -61,7 +61,7 @@ def _print(outcome: Outcome, seconds: float) -> None:
     verdict = outcome.verdict
     print(
         f"{verdict.accepted} posts accepted, {verdict.cancelled} cancelled, {verdict.live} live,"
-        f" in {seconds:.0f} s"
+        f" {verdict.converted} of them converted, in {seconds:.0f} s"
     )
     print(f"{outcome.kills} kills, which ended {outcome.ended} processes")
     for kind, count in sorted(outcome.struck.items()):

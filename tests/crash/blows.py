@@ -14,9 +14,17 @@ from typing import TypeVar
 
 from app.models import Account
 from tests.crash.gates import GATES, WEB_GATES
-from tests.crash.leases import Held, Resumption, end_leases, held_now
+from tests.crash.leases import (
+    Held,
+    Resumption,
+    conversions_now,
+    end_conversion_leases,
+    end_leases,
+    held_now,
+)
 from tests.crash.plan import Plan
 from tests.crash.stage import Stage
+from tests.media.ffmpegs import ffmpegs
 from tests.processes import Process
 
 T = TypeVar("T")
@@ -68,6 +76,7 @@ class Blows:
         often = ("workers",) * WORKERS_SHARE + VICTIMS[1:]
         self._boundaries = self._endless([*product(self._calls, often)])
         self._gates = self._endless(GATES)
+        self._encoders = self._endless(("ffmpeg", "child"))
         self._seen = 0
         self.resumption = Resumption()
         self.struck: Counter[str] = Counter()
@@ -113,6 +122,26 @@ class Blows:
             self.resumption.killed(held_now())
             self._end(self._chance.choice(children))
         return bool(children)
+
+    def _encoder(self) -> bool:
+        """Kill an ffmpeg at work, or the child that has it make a file."""
+        folder = self._stage.encode_dir
+        if not _wait(lambda: bool(ffmpegs(folder)), REACH_SECONDS):
+            return False
+        time.sleep(self._chance.uniform(0.0, 0.3))
+        victims = [(pid, _parent_of(pid)) for pid in ffmpegs(folder)]
+        if not victims:
+            return False
+        ffmpeg, child = self._chance.choice(victims)
+        if next(self._encoders) == "ffmpeg" or not child:
+            self._end(ffmpeg)
+            _wait(lambda: ffmpeg not in ffmpegs(folder), REACH_SECONDS)
+        else:
+            held = conversions_now()
+            self._end(child)
+            if self._ends_leases:
+                end_conversion_leases(held)
+        return True
 
     def _boundary(self) -> bool:
         """Kill in the midst of one call: before its work is done, or after."""
@@ -192,6 +221,7 @@ class Blows:
         self.resumption.killed(held)
         if self._ends_leases:
             end_leases(held)
+            end_conversion_leases(conversions_now())
 
     def _scheduler(self) -> None:
         self._kill_scheduler()
@@ -333,6 +363,15 @@ def _children_of(pid: int) -> list[int]:
         return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     except OSError:
         return []
+
+
+def _parent_of(pid: int) -> int:
+    """Return a process's parent, or 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[1])
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -8,9 +8,10 @@ from sqlalchemy import select, update
 
 from app.clock import utcnow
 from app.extensions import db
-from app.models import PublishJob
+from app.models import PublishJob, Rendition
 from app.publishing.patience import patiently
-from app.queues import Wake, wake
+from app.queues import Wake, wake, wake_encode
+from app.states import RenditionState
 
 Held = dict[str, tuple[int, str]]
 
@@ -44,10 +45,42 @@ def end_leases(dead: Held) -> None:
 
 
 @patiently
+def conversions_now() -> dict[str, int]:
+    """Return the renditions that some run holds: {rendition id: run number}."""
+    query = select(Rendition.id, Rendition.run_number)
+    found = db.session.execute(query.where(Rendition.state == RenditionState.ENCODING)).all()
+    db.session.commit()
+    return {rendition_id: run for rendition_id, run in found}
+
+
+@patiently
+def end_conversion_leases(dead: dict[str, int]) -> None:
+    """Let the leases of conversions be over whose workers are dead. One that lives goes on: what
+    it stores is refused once another has begun."""
+    for rendition_id, run in dead.items():
+        db.session.execute(
+            update(Rendition)
+            .where(
+                Rendition.id == rendition_id,
+                Rendition.run_number == run,
+                Rendition.state == RenditionState.ENCODING,
+            )
+            .values(due_at=utcnow())
+            .execution_options(synchronize_session=False)
+        )
+        db.session.commit()
+        wake_encode()
+
+
+@patiently
 def forgive() -> None:
-    """Let no post be taken for what kills its workers: a campaign strikes one again and again."""
+    """Let no post or video be taken for what kills its workers: a campaign strikes one again and
+    again."""
     struck = update(PublishJob).where(PublishJob.lost_runs > 2).values(lost_runs=2)
     db.session.execute(struck.execution_options(synchronize_session=False))
+    made = update(Rendition).where((Rendition.lost_runs > 0) | (Rendition.failures > 0))
+    made = made.where(Rendition.state != RenditionState.FAILED).values(lost_runs=0, failures=0)
+    db.session.execute(made.execution_options(synchronize_session=False))
     db.session.commit()
 
 

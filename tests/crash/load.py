@@ -6,20 +6,23 @@ does; so whatever dies meanwhile, each is to be one post.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import requests
+from flask import Flask
 from sqlalchemy import func, select
 
 from app.clock import to_iso, utcnow
 from app.extensions import db
+from app.ids import new_id
 from app.models import Account, Notification, PublishJob, Video
 from app.platforms import PLATFORMS
 from app.publishing.patience import patiently
@@ -41,6 +44,8 @@ BACKOFF_MS = 300
 #: More than the connection's buffers hold, so that some of it is never sent by who dies.
 LARGE_BYTES = 12_000_000
 LARGE_EVERY = 7
+#: Every so many posts' video has to be made anew, for that post alone.
+UNFIT_EVERY = 5
 SCHEDULED_SHARE = 0.25
 SCHEDULED_PRIORITY = 9
 STEERED_SHARE = 0.2
@@ -50,12 +55,23 @@ LOOK_SECONDS = 0.05
 REFUSED = range(400, 500)
 
 
+@dataclass(frozen=True)
+class Film:
+    """A video in the store. `sha256` is what is to go live; None: what is made of it."""
+
+    video_id: str
+    key: str
+    size_bytes: int
+    sha256: str | None
+
+
 @dataclass
 class Order:
     """One post that was ordered, and what may be live of it."""
 
     number: int
-    size_bytes: int
+    platform: str
+    film: Film
     is_calm: bool
     captions: set[str]
     scheduled: datetime | None = None
@@ -83,7 +99,11 @@ class Load:
     def __init__(self, stage: Stage, plan: Plan) -> None:
         self._app, self._url, self._plan = stage.app, stage.web_url, plan
         self._chance = random.Random(plan.seed + 1)
-        self._films = [store_film(stage), store_film(stage, LARGE_BYTES)]
+        self._films = [
+            fit_film(stage.app, store_film(stage)),
+            fit_film(stage.app, store_film(stage, LARGE_BYTES)),
+        ]
+        self._unfit = UnfitFilms(stage)
         self.calm = self._connect(stage)
         self.rough = self._connect(stage)
         #: by the id of the job that each has become
@@ -138,11 +158,14 @@ class Load:
         number, self._numbers = self._numbers, self._numbers + 1
         account = (self.calm + self.rough)[number % (2 * len(self.calm))]
         caption = f"Post{self._plan.seed}n{number:06d}"
-        film = self._films[number % LARGE_EVERY == 0]
-        order = Order(number, film.file_size or 0, account in self.calm, {caption})
+        if number % UNFIT_EVERY == UNFIT_EVERY - 1:
+            film = self._unfit.another()
+        else:
+            film = self._films[number % LARGE_EVERY == 0]
+        order = Order(number, account.platform, film, account in self.calm, {caption})
         options = {"attempts": ATTEMPTS, "backoff": {"type": "fixed", "delay": BACKOFF_MS}}
         body = {
-            "videoId": film.id,
+            "videoId": film.video_id,
             "platform": account.platform,
             "accountId": account.id,
             "caption": caption,
@@ -266,6 +289,46 @@ def _count(query: Any) -> int:
         db.session.rollback()
 
 
+class UnfitFilms:
+    """Videos that no platform takes as they are: each is another one, or it would be made once."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._storage: Storage = stage.app.extensions["storage"]
+        self._content = stage.unfit_film.read_bytes()
+        _, self._facts = examine(store_film(stage, path=stage.unfit_film).r2_key)
+
+    @patiently
+    def another(self) -> Film:
+        """Store one more."""
+        name = new_id()
+        # A Matroska element of the type Void is what players skip.
+        content = self._content + b"\xec" + bytes([0x80 + len(name)]) + name.encode()
+        video = Video(user_id="alice", r2_key=f"videos/unfit-{name}.mkv")
+        stored = self._storage.write(video.r2_key, io.BytesIO(content), len(content))
+        describe(video, stored, replace(self._facts, size_bytes=len(content)))
+        made = make_video(**_columns(video))
+        return Film(made.id, made.r2_key, len(content), None)
+
+
+def fit_film(app: Flask, video: Video) -> Film:
+    """Return a stored video as one whose own bytes are to go live."""
+    return Film(video.id, video.r2_key, video.file_size or 0, digest_of(app, video.r2_key))
+
+
+def digest_of(app: Flask, key: str) -> str:
+    """Return the SHA-256 of an object."""
+    storage: Storage = app.extensions["storage"]
+    stored, digest = storage.stat(key), hashlib.sha256()
+    with storage.open(key, 0, stored.size_bytes, stored.etag) as stream:
+        while piece := stream.read(2**20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _columns(video: Video) -> dict[str, Any]:
+    return {name: value for name, value in vars(video).items() if not name.startswith("_")}
+
+
 def store_film(stage: Stage, size_bytes: int | None = None, path: Path | None = None) -> Video:
     """Put a film into the store, as a video of alice's; padded to a size, if given.
 
@@ -277,9 +340,8 @@ def store_film(stage: Stage, size_bytes: int | None = None, path: Path | None = 
         padding = size_bytes - len(film)
         # An MP4 box of the type `free` is what players skip.
         film += padding.to_bytes(4, "big") + b"free" + bytes(padding - 8)
-    key = f"videos/film-{len(film)}.mp4"
+    key = f"videos/film-{len(film)}{(path or stage.film).suffix}"
     storage.write(key, io.BytesIO(film), len(film))
     video = Video(user_id="alice", r2_key=key)
     describe(video, *examine(key))
-    columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
-    return make_video(**columns)
+    return make_video(**_columns(video))

@@ -10,6 +10,7 @@ KILLS = {
     "boundary": 48,
     "gate": 24,
     "child": 12,
+    "encoder": 6,
     "parent": 4,
     "tree": 4,
     "scheduler": 4,
@@ -71,8 +72,8 @@ def long_plan(seed: int, kills: int, database: str) -> Plan:
 
 def short_plan(seed: int, database: str) -> Plan:
     """Return a campaign of one blow of nearly every kind, for every run of the tests."""
-    blows = ["boundary", "fault", "gate", "tree", "web", "redis", "scheduler"]
-    blows += ["postgres", "parent", "flush", "boundary", "deaf", "deploy"]
+    blows = ["boundary", "fault", "encoder", "gate", "tree", "web", "redis", "scheduler"]
+    blows += ["postgres", "parent", "flush", "encoder", "boundary", "deaf", "deploy"]
     return Plan(
         seed,
         _possible(blows, database),

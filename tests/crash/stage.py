@@ -22,6 +22,7 @@ from tests.conftest import migrate_database
 from tests.crash.gates import Gates
 from tests.crash.hearer import Hearer
 from tests.crash.plan import Plan
+from tests.media.corpus import BOTH, run_ffmpeg
 from tests.memory import memory_folder
 from tests.platforms import Platforms
 from tests.processes import Process
@@ -53,6 +54,7 @@ class Stage:
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self.folder = folder
+        self.encode_dir = folder / "encode"
         self._plan = plan
         self._parts = ExitStack()
         self.redis = RedisServer()
@@ -92,6 +94,9 @@ class Stage:
         self.platforms = parts.enter_context(Platforms(self.sandbox.url))
         self.platforms.settings(**UNLIMITED)
         self.film = make_film(self.folder / "film.mp4", seconds=4, hue=self._plan.seed % 360)
+        #: one that no platform takes as it is
+        self.unfit_film = self.folder / "unfit.mkv"
+        run_ffmpeg(*BOTH, "-c:v", "mpeg4", "-q:v", "5", "-c:a", "aac", str(self.unfit_film))
         config = self._config(self._database_url(parts))
         migrate_database(config)
         if self.postgres is not None:
@@ -120,7 +125,8 @@ class Stage:
         ]
 
     def _process(self, module: str, name: str, config: Config, number: int) -> Process:
-        return Process(module, config, self.folder / f"{name}-{number}.log")
+        log, encode_dir = self.folder / f"{name}-{number}.log", str(self.encode_dir)
+        return Process(module, config, log, ENCODE_DIR=encode_dir)
 
     def _database_url(self, parts: ExitStack) -> str:
         if self._plan.database == "sqlite":

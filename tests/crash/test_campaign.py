@@ -18,7 +18,8 @@ def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     verdict = outcome.verdict
     assert {name: jobs for name, jobs in verdict.faults.items() if jobs} == {}
     assert verdict.accepted - verdict.cancelled == verdict.live > 0
-    assert verdict.interrupted > 0
+    assert verdict.interrupted > 0 and verdict.converted > 0
+    assert outcome.struck["encoder"] > 0
 
 
 def test_a_seed_says_what_strikes() -> None:

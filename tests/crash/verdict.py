@@ -12,10 +12,12 @@ from typing import Any
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.models import PublishedPost, PublishJob, TimelineEntry
+from app.media.facts import Probe
+from app.media.plan import Work, plan_for
+from app.models import PublishedPost, PublishJob, Rendition, TimelineEntry
 from app.publishing.patience import patiently
-from app.states import JobState
-from tests.crash.load import Load, Order, rows
+from app.states import JobState, RenditionState
+from tests.crash.load import Load, Order, digest_of, rows
 from tests.crash.stage import Stage
 
 #: The journal writes milliseconds at best, and rounds down.
@@ -30,6 +32,21 @@ class Live:
 
     caption: str
     at: datetime
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was made of a video, as it lies in the store, and what it was probed to be."""
+
+    sha256: str
+    size_bytes: int
+    facts: Probe
+
+    def fits(self, platform: str) -> bool:
+        """Tell whether the platform takes it as it is: container, codecs, size and all."""
+        plan = plan_for(platform, self.facts)
+        return plan.work is Work.NOTHING and not plan.refusals
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,7 @@ class Verdict:
     accepted: int
     cancelled: int
     live: int
+    converted: int
     interrupted: int
     without_id: int
     uploaded_bytes: int
@@ -60,23 +78,31 @@ def judge(stage: Stage, load: Load) -> Verdict:
     live = _live_by_order(entries)
     faults: dict[str, list[str]] = {
         name: []
-        for name in ("lost", "doubled", "unasked", "unwanted", "stale", "early", "wasted", "untold")
+        for name in (
+            *("lost", "doubled", "unasked", "unwanted", "stale", "early", "wasted", "untold"),
+            *("garbled", "unfit"),
+        )
     }
     jobs = rows(list(load.orders))
+    made = _made(stage, [order.film.key for order in load.orders.values()])
     for job in jobs:
         order = load.orders[job.id]
         line = f"{job.id} {job.platform} {job.state.value} {job.error_code} {job.error_message}"
-        for name in _broken(job, order, live[order.number], stage.hearer.told[job.id]):
+        broken = _broken(job, order, live[order.number], stage.hearer.told[job.id])
+        for name in (*broken, *_wrong(order, live[order.number], made[order.film.key])):
             faults[name].append(line)
     known = {order.number for order in load.orders.values()}
     faults["unasked"] = [str(number) for number in live if live[number] and number not in known]
-    sizes = {order.number: order.size_bytes for order in load.orders.values()}
+    sizes = {order.number: _size(order, made[order.film.key]) for order in load.orders.values()}
     needed = sum(sizes.get(number, 0) * len(posts) for number, posts in live.items())
     sent, resumed = _bytes(entries, needed)
     return Verdict(
         accepted=len(load.orders),
         cancelled=sum(order.is_cancelled for order in load.orders.values()),
         live=sum(map(len, live.values())),
+        converted=sum(
+            len(live[order.number]) for order in load.orders.values() if not order.film.sha256
+        ),
         interrupted=_count_lost_runs(),
         without_id=_count_without_id(),
         uploaded_bytes=sent,
@@ -105,6 +131,36 @@ def _broken(job: PublishJob, order: Order, live: list[Live], told: dict[str, str
     return [name for name, is_so in found.items() if is_so]
 
 
+def _wrong(order: Order, live: list[Live], made: list[Made]) -> list[str]:
+    """Return what is wrong with the bytes that went live: the film's own, or what was made of it
+    and fits the platform."""
+    if order.film.sha256 is not None:
+        is_garbled = any(post.sha256 != order.film.sha256 for post in live)
+        return ["garbled"] if is_garbled else []
+    of_it = {one.sha256: one for one in made}
+    posted = [of_it.get(post.sha256) for post in live]
+    is_unfit = any(one is not None and not one.fits(order.platform) for one in posted)
+    return ["garbled"] * (None in posted) + ["unfit"] * is_unfit
+
+
+def _size(order: Order, made: list[Made]) -> int:
+    return (
+        order.film.size_bytes if order.film.sha256 else max((m.size_bytes for m in made), default=0)
+    )
+
+
+def _made(stage: Stage, keys: list[str]) -> dict[str, list[Made]]:
+    """Return what was made of each object."""
+    made: dict[str, list[Made]] = defaultdict(list)
+    query = select(Rendition).where(Rendition.state == RenditionState.READY)
+    for one in db.session.scalars(query.where(Rendition.source_key.in_(keys))):
+        assert one.r2_key is not None and one.probe is not None
+        digest = digest_of(stage.app, one.r2_key)
+        made[one.source_key].append(Made(digest, one.file_size or 0, Probe.load(one.probe)))
+    db.session.commit()
+    return made
+
+
 def _live_by_order(entries: list[dict[str, Any]]) -> dict[int, list[Live]]:
     live: dict[int, list[Live]] = defaultdict(list)
     for entry in entries:
@@ -113,7 +169,7 @@ def _live_by_order(entries: list[dict[str, Any]]) -> dict[int, list[Live]]:
             at = datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
             # -1: a post that nobody has ordered
             number = int(found[1]) if found else -1
-            live[number].append(Live(found[0] if found else "", at))
+            live[number].append(Live(found[0] if found else "", at, entry["sha256"]))
     return live
 
 

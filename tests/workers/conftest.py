@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,11 @@ from app.videos.examine import describe, examine
 from sandbox.films import make_film
 from sandbox.server import SandboxServer
 from tests.factories import make_account, make_video
+from tests.media.corpus import make_film as make_film_of_corpus
+from tests.media.corpus import pictures, run_ffmpeg
 from tests.platforms import Platforms
+
+Store = Callable[[Path], Video]
 
 
 @pytest.fixture(scope="session")
@@ -80,17 +84,41 @@ def context(app: Flask) -> Iterator[None]:
 
 
 @pytest.fixture
-def stored_film(app: Flask, context: None, film: Path) -> Video:
-    """The film in the store, probed, as a video of alice's."""
-    storage: Storage = app.extensions["storage"]
-    key = "videos/film.mp4"
-    with film.open("rb") as body:
-        storage.write(key, body, film.stat().st_size)
-    stored, facts = examine(key)
-    video = Video(user_id="alice", r2_key=key)
-    describe(video, stored, facts)
-    columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
-    return make_video(**columns)
+def stored(app: Flask, context: None) -> Store:
+    """Return a function that makes a file a video of alice's, in the store and probed."""
+
+    def store(path: Path) -> Video:
+        storage: Storage = app.extensions["storage"]
+        key = f"videos/{path.name}"
+        with path.open("rb") as body:
+            storage.write(key, body, path.stat().st_size)
+        video = Video(user_id="alice", r2_key=key)
+        describe(video, *examine(key))
+        columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
+        return make_video(**columns)
+
+    return store
+
+
+@pytest.fixture
+def stored_film(stored: Store, film: Path) -> Video:
+    """The film in the store."""
+    return stored(film)
+
+
+@pytest.fixture(scope="session")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that TikTok and Instagram take only when all of it is made anew."""
+    return make_film_of_corpus("clip.avi", tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that takes long enough to be made anew for a test to step in."""
+    path = tmp_path_factory.mktemp("clips") / "long.avi"
+    source = pictures(seconds="8", extra=",noise=alls=40:allf=t")
+    run_ffmpeg(*source, "-c:v", "mjpeg", "-q:v", "9", str(path))
+    return path
 
 
 def connect(platforms: Platforms, platform: str, **options: Any) -> Account:

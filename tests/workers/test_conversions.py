@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,21 +26,22 @@ from app.renditions.removing import prune_renditions
 from app.states import FINAL_STATES, JobState, RenditionState, Step
 from app.storage import Storage
 from app.videos import delete_video
-from app.videos.examine import describe, examine
 from tests.databases import ON_POSTGRES
-from tests.factories import make_job, make_video
-from tests.media.corpus import BOTH, make_film, pictures, run_ffmpeg
+from tests.factories import make_job
+from tests.media.corpus import BOTH, make_film, run_ffmpeg
+from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
-from tests.workers.conftest import connect
+from tests.workers.conftest import Store, connect
 from workers.media.encode import FAILURES_MAX, LOST_RUNS_MAX, encode_due
-from workers.media.workspace import sweep, workspace
+from workers.media.workspace import Need, workspace
 from workers.pipeline import advance
 from workers.sweeper import Sweeper
 
 # One database: what is made takes its time, and rows are tested elsewhere.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
-Store = Callable[[Path], Video]
+#: Too little for x264 at any size, and enough for ffmpeg to begin.
+LITTLE_MEMORY_MB = 300
 
 
 @pytest.fixture
@@ -50,48 +50,10 @@ def config(config: Config, tmp_path: Path) -> Config:
     return replace(config, encode_dir=tmp_path / "encode", worker_concurrency=1)
 
 
-@pytest.fixture
-def stored(app: Flask, context: None) -> Store:
-    """Return a function that makes a file a video of alice's."""
-
-    def store(path: Path) -> Video:
-        storage: Storage = app.extensions["storage"]
-        with path.open("rb") as body:
-            storage.write(f"videos/{path.name}", body, path.stat().st_size)
-        video = Video(user_id="alice", r2_key=f"videos/{path.name}")
-        describe(video, *examine(video.r2_key))
-        return make_video(
-            **{name: value for name, value in vars(video).items() if not name.startswith("_")}
-        )
-
-    return store
-
-
-@pytest.fixture(scope="session")
-def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that TikTok and Instagram take only when all of it is made anew."""
-    return make_film("clip.avi", tmp_path_factory.mktemp("clips"))
-
-
-@pytest.fixture(scope="session")
-def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that takes long enough to be made anew for a test to step in."""
-    path = tmp_path_factory.mktemp("clips") / "long.avi"
-    source = pictures(seconds="8", extra=",noise=alls=40:allf=t")
-    run_ffmpeg(*source, "-c:v", "mjpeg", "-q:v", "9", str(path))
-    return path
-
-
-def fresh(kind: type, key: str) -> object:
-    found = db.session.get_one(kind, key, populate_existing=True)
-    db.session.commit()
-    return found
-
-
 def row(job: PublishJob) -> PublishJob:
     """Read a job afresh."""
-    found = fresh(PublishJob, job.id)
-    assert isinstance(found, PublishJob)
+    found = db.session.get_one(PublishJob, job.id, populate_existing=True)
+    db.session.commit()
     return found
 
 
@@ -243,7 +205,93 @@ def test_workers_lost_at_one_file_are_counted(
     encode_due()
     failed = run_once(job)
     assert (failed.state, failed.error_code) == (JobState.FAILED, "conversion_lost")
+    assert (failed.error_category, failed.attempts_made) == ("internal", 1)
     assert objects(app) == []
+    steer.retry(job.id, utcnow())  # by whoever has seen to the machine
+    encode_due()
+    assert run_to_end(job).state is JobState.COMPLETED
+
+
+def fail_conversions(app: Flask, config: Config) -> Rendition:
+    """Convert with other settings, as often as a rendition is tried."""
+    usual = app.config["SETTINGS"]
+    app.config["SETTINGS"] = config
+    for _ in range(FAILURES_MAX):
+        db.session.query(Rendition).filter(Rendition.due_at.is_not(None)).update(
+            {"due_at": utcnow()}
+        )
+        db.session.commit()
+        encode_due()
+    app.config["SETTINGS"] = usual
+    [failed] = renditions()
+    assert failed.state is RenditionState.FAILED
+    return failed
+
+
+def test_fault_of_the_machine_is_over_when_it_is_mended(
+    app: Flask, config: Config, platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
+    run_once(job)
+    failed = fail_conversions(app, replace(config, encode_memory_mb=LITTLE_MEMORY_MB))
+    assert failed.error_category == "internal"
+    held = run_once(job)
+    assert (held.state, held.error_category) == (JobState.WAITING, "internal")
+    make_due(job)
+    run_once(job)
+    encode_due()
+    done = run_to_end(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 2)
+
+
+def test_disk_that_was_too_small_bars_no_later_job(
+    app: Flask, config: Config, platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    video, account = stored(short_clip), connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=video)
+    run_once(job)
+    failed = fail_conversions(app, replace(config, encode_disk_mb=1))
+    assert failed.error_code == "too_large_to_convert"
+    refused = run_once(job)
+    assert (refused.state, refused.error_category) == (JobState.FAILED, "internal")
+    later = make_job("TIKTOK", account=account, video=video)
+    run_once(later)
+    encode_due()
+    assert run_to_end(later).state is JobState.COMPLETED
+
+
+def test_retry_of_a_person_tries_even_what_was_put_down_to_the_video(
+    platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    video, account = stored(short_clip), connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=video)
+    run_once(job)
+    damaged = {"error_category": "video", "error_code": "conversion_failed", "due_at": None}
+    db.session.query(Rendition).update({"state": RenditionState.FAILED, **damaged})
+    make_due(job)
+    assert run_once(job).state is JobState.FAILED
+    another = make_job("TIKTOK", account=account, video=video)
+    assert run_once(another).state is JobState.FAILED  # the same file would end alike
+    steer.retry(job.id, utcnow())
+    encode_due()
+    assert run_to_end(job).state is JobState.COMPLETED
+
+
+def test_conversion_waits_for_the_room_of_another(
+    app: Flask, config: Config, platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    allowed = config.encode_disk_mb * 10**6
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
+    run_once(job)
+    with workspace(config.encode_dir, Need(1, allowed), allowed):
+        encode_due()
+    [waiting] = renditions()
+    assert (waiting.state, waiting.failures) == (RenditionState.PENDING, 0)
+    db.session.query(Rendition).update({"due_at": utcnow()})
+    db.session.commit()
+    encode_due()
+    done = run_to_end(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
 
 
 def test_store_that_is_away_costs_an_attempt_and_is_asked_again(
@@ -330,52 +378,6 @@ def test_deleted_video_takes_its_renditions_along(
     assert objects(app) == []
 
 
-def test_users_take_turns(platforms: Platforms, stored: Store, short_clip: Path) -> None:
-    """One user's many conversions do not hold up another user's one."""
-    video = stored(short_clip)
-    now = utcnow()
-    for number, user in enumerate(["alice", "alice", "alice", "bob"]):
-        db.session.add(
-            Rendition(
-                user_id=user,
-                source_key=video.r2_key,
-                source_etag=video.etag,
-                source_bytes=1,
-                duration_seconds=1,
-                recipe_digest=str(number),
-                recipe={
-                    "container": "mp4",
-                    "pictures": None,
-                    "sound": None,
-                    "size_max_bytes": None,
-                },
-                state=RenditionState.PENDING,
-                due_at=now + timedelta(microseconds=number),
-            )
-        )
-    db.session.commit()
-    order = []
-    while claim := claims.claim_next(utcnow()):
-        order.append(fresh(Rendition, claim.rendition_id))
-    assert [one.user_id for one in order if isinstance(one, Rendition)] == [
-        "alice",
-        "bob",
-        "alice",
-        "alice",
-    ]
-
-
-def test_folders_of_the_dead_are_swept_and_those_of_the_living_kept(tmp_path: Path) -> None:
-    with workspace(tmp_path) as mine:
-        orphan = tmp_path / "orphan"
-        orphan.mkdir()
-        (orphan / "lock").touch()
-        (orphan / "source").write_bytes(b"left behind")
-        assert sweep(tmp_path) == 1
-        assert mine.exists() and not orphan.exists()
-    assert not mine.exists()
-
-
 @pytest.fixture
 def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
     """A worker of all queues, and a scheduler."""
@@ -383,26 +385,6 @@ def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
     with Process("workers.scheduler", config, tmp_path / "scheduler.log", **encode):
         with Process("workers.worker", config, tmp_path / "worker.log", **encode) as process:
             yield process
-
-
-def frozen_ffmpeg(folder: Path) -> int:
-    """Wait until ffmpeg is at work below a folder, and stop its clock there."""
-    pid = wait_until(lambda: next(iter(ffmpegs(folder)), 0), "ffmpeg at work")
-    os.kill(pid, signal.SIGSTOP)
-    return pid
-
-
-def ffmpegs(folder: Path) -> list[int]:
-    """Return the ffmpegs at work on files below a folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes()
-        except OSError:
-            continue
-        if f"{folder}/".encode() in words and b"-progress" in words:
-            found.append(int(path.parent.name))
-    return found
 
 
 def test_killed_worker_leaves_nothing_and_another_takes_over(
@@ -462,6 +444,16 @@ def test_cancellation_and_sigterm_stop_ffmpeg(
     assert returned.due_at is not None and returned.due_at <= utcnow()
     assert (returned.failures, returned.lost_runs) == (0, 0)
     assert row(second).state is JobState.ACTIVE
+
+
+def test_starting_worker_removes_what_a_crash_has_left(config: Config, tmp_path: Path) -> None:
+    orphan = config.encode_dir / "orphan"
+    orphan.mkdir(parents=True)
+    (orphan / "lock").write_text("11")
+    (orphan / "source").write_bytes(b"left behind")
+    encode = {"ENCODE_DIR": str(config.encode_dir), "ENCODE_CONCURRENCY": "0"}
+    with Process("workers.worker", config, tmp_path / "worker.log", **encode):
+        wait_until(lambda: not orphan.exists(), "the folder's end")
 
 
 def test_ready_files_pass_by_a_conversion(

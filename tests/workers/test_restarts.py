@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,14 +17,15 @@ from sqlalchemy.orm import undefer
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.models import Account, PublishJob, TimelineEntry, Video
-from app.states import JobState
+from app.models import Account, PublishJob, Rendition, TimelineEntry, Video
+from app.states import JobState, RenditionState
 from sandbox.postgres_server import PostgresServer
 from tests.conftest import migrate_database
 from tests.factories import make_job
+from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
-from tests.workers.conftest import connect
+from tests.workers.conftest import Store, connect
 from tests.workers.test_worker import MB, big_film, bytes_received, end_lease, ended, row
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -122,6 +125,33 @@ def test_upload_goes_on_while_the_database_restarts(
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
     assert "lost" not in outcomes_of(job)
     assert bytes_received(platforms, "youtube.upload") == 60 * MB
+
+
+def test_conversion_goes_on_while_the_database_restarts(
+    config: Config,
+    own_postgres: PostgresServer,
+    platforms: Platforms,
+    stored: Store,
+    long_clip: Path,
+    tmp_path: Path,
+) -> None:
+    """From before the first figure of its progress until after its end."""
+    folder = tmp_path / "encode"
+    encode = {"ENCODE_DIR": str(folder)}
+    with Process("workers.scheduler", config, tmp_path / "scheduler.log"):
+        with Process("workers.worker", config, tmp_path / "worker.log", **encode):
+            job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(long_clip))
+            frozen = frozen_ffmpeg(folder)
+            own_postgres.stop("fast")
+            os.kill(frozen, signal.SIGCONT)
+            wait_until(lambda: not ffmpegs(folder), "ffmpeg's end")
+            time.sleep(AWAY_SECONDS)
+            own_postgres.start()
+            done = ended(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    [made] = db.session.query(Rendition).all()
+    assert (made.state, made.run_number) == (RenditionState.READY, 1)
+    assert (made.failures, made.lost_runs) == (0, 0)
 
 
 def test_killed_refresh_costs_the_account_no_attempt(

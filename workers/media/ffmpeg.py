@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 
 import imageio_ffmpeg
 
-#: Without these a recipe cannot be carried out; many systems' builds lack some.
+#: Without these a recipe cannot be carried out; many systems' builds lack some. The exit status
+#: beside them tells a damaged file from a machine that lacks something.
 NEEDED = {"-encoders": ("libx264", "aac"), "-filters": ("zscale", "tonemap", "bwdif", "aresample")}
 _ASK_SECONDS = 30
+#: What a file that is not there ends ffmpeg with; those before 6.1 end alike whatever fails.
+_NOT_THERE = -errno.ENOENT & 0xFF
 
 
 class NoFfmpeg(Exception):
@@ -49,24 +55,28 @@ def _wheel() -> str | None:
 
 
 def _missing(path: str) -> list[str]:
-    return [
+    lacking = [
         name
         for listing, names in NEEDED.items()
-        for known in [set(_ask(path, listing).split())]
+        for known in [set(_ask(path, listing)[1].split())]
         for name in names
         if name not in known
     ]
+    with tempfile.TemporaryDirectory() as folder:
+        status, _ = _ask(path, "-i", os.path.join(folder, "nothing"), "-f", "null", os.devnull)
+    return lacking if status == _NOT_THERE else [*lacking, "exit statuses (6.1)"]
 
 
 def _version(path: str) -> str:
-    words = _ask(path, "-version").split()
+    words = _ask(path, "-version")[1].split()
     return words[2] if len(words) > 2 else "unknown"
 
 
-def _ask(path: str, question: str) -> str:
+def _ask(path: str, *question: str) -> tuple[int | None, str]:
+    """Return how the program ended and what it said; None where it did not."""
     try:
         answer = subprocess.run(
-            [path, "-hide_banner", question],
+            [path, "-hide_banner", *question],
             capture_output=True,
             text=True,
             errors="replace",
@@ -75,5 +85,5 @@ def _ask(path: str, question: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout
+        return None, ""
+    return answer.returncode, answer.stdout

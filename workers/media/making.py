@@ -8,6 +8,7 @@ was probed; and it may read what it likes twice. What that costs, disk, is bound
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from app.config import Config
@@ -17,12 +18,11 @@ from app.media.recipe import Recipe
 from app.renditions.claims import RenditionClaim
 from app.storage import Readable, Storage, StoredObject
 from workers.media.commands import passes
+from workers.media.room import room_for
 from workers.media.running import EncodeBounds, FfmpegFailed, run_ffmpeg
-from workers.media.workspace import refuse_without_room, workspace
+from workers.media.workspace import workspace
 
 PIECE_BYTES = 1024 * 1024
-#: What a file that is only rewritten may grow by.
-_GROWTH, _GROWTH_BYTES = 1.05, 16 * 2**20
 #: Two passes that come out too large are made once more, this much below what was missed.
 _SAFETY = 0.97
 _DURATION_SLACK_SECONDS, _DURATION_SLACK = 1.0, 0.05
@@ -39,21 +39,20 @@ def make(
 ) -> tuple[StoredObject, Probe]:
     """Make the rendition and return what is in the store now, probed afresh.
 
-    `progress` is told the share that is done, 0–1. Raises `FfmpegFailed`, `DiskFull`,
+    `progress` is told the share that is done, 0–1. Raises `FfmpegFailed`, `DiskFull`, `DiskBusy`,
     `DiskTooSmall`, any `StorageError`, and whatever `check` raises, soon.
     """
-    root, allowed = config.encode_dir, config.encode_disk_mb * 10**6
-    bound = _result_bound(claim)
-    refuse_without_room(root, claim.source_bytes + min(bound, 2 * claim.source_bytes), allowed)
-    bounds = EncodeBounds(
-        memory_bytes=config.encode_memory_mb * 2**20,
-        file_bytes=min(bound, allowed - claim.source_bytes),
-        wall_seconds=config.encode_minutes * 60.0,
-    )
-    with workspace(root) as folder:
-        source, result = folder / "source", folder / f"result.{claim.recipe.container}"
+    room = room_for(claim)
+    with workspace(config.encode_dir, room.need, config.encode_disk_mb * 10**6) as folder:
+        bounds = EncodeBounds(
+            memory_bytes=config.encode_memory_mb * 2**20,
+            file_bytes=folder.granted_bytes - room.beside_bytes,
+            wall_seconds=config.encode_minutes * 60.0,
+        )
+        source = folder.path / "source"
+        result = folder.path / f"result.{claim.recipe.container}"
         _fetch(claim, storage, source, check)
-        runner = _Runner(claim, bounds, config.encode_threads, check, progress)
+        runner = _Runner(claim, bounds, room.notes_bytes, config.encode_threads, check, progress)
         runner.run(source, result)
         if _is_too_large(claim.recipe, result):
             runner.run_smaller(source, result)
@@ -67,11 +66,14 @@ class _Runner:
         self,
         claim: RenditionClaim,
         bounds: EncodeBounds,
+        notes_bytes: int,
         threads: int,
         check: Check,
         progress: Callable[[float], None],
     ) -> None:
         self._claim, self._bounds, self._threads = claim, bounds, threads
+        # The first of two passes writes nothing but its notes.
+        self._first = replace(bounds, file_bytes=notes_bytes)
         self._check, self._progress = check, progress
 
     def run(self, source: Path, result: Path, *, bit_rate: int | None = None) -> None:
@@ -82,7 +84,8 @@ class _Runner:
             def told(seconds: float, done: int = number) -> None:
                 self._progress((done + min(seconds / duration, 1.0)) / len(commands))
 
-            run_ffmpeg(arguments, self._bounds, check=self._check, progress=told)
+            bounds = self._first if number + 1 < len(commands) else self._bounds
+            run_ffmpeg(arguments, bounds, check=self._check, progress=told)
 
     def run_smaller(self, source: Path, result: Path) -> None:
         """Make it once more at the rate that the size allows; raises when that fails as well."""
@@ -97,20 +100,9 @@ class _Runner:
             raise FfmpegFailed(
                 "conversion_too_large",
                 "The film cannot be made so small without ruining it: make it shorter.",
+                is_videos=True,
                 is_hopeless=True,
             )
-
-
-def _result_bound(claim: RenditionClaim) -> int:
-    """Return how many bytes any file that ffmpeg writes may have."""
-    pictures = claim.recipe.pictures
-    if pictures is None:
-        silence = 0 if claim.recipe.sound is None else claim.recipe.sound.bit_rate
-        added = silence * claim.duration_seconds / 8
-        return int(claim.source_bytes * _GROWTH + added) + _GROWTH_BYTES
-    # x264's notes of a first pass have two bytes per block of 16 by 16 pixels.
-    rate = max(pictures.bit_rate_max + 1_000_000, pictures.width * pictures.height * 4)
-    return int(rate / 8 * claim.duration_seconds * 1.2) + _GROWTH_BYTES
 
 
 def _fetch(claim: RenditionClaim, storage: Storage, target: Path, check: Check) -> None:
@@ -149,7 +141,9 @@ def _deliver(
         _refuse_shortened(claim, facts)
     except VideoInvalid as exc:
         storage.delete(claim.key)
-        raise FfmpegFailed("conversion_failed", exc.sentence, is_hopeless=True) from exc
+        raise FfmpegFailed(
+            "conversion_failed", exc.sentence, is_videos=True, is_hopeless=True
+        ) from exc
     return stored, facts
 
 

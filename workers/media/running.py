@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import IO
 
 from workers.media.ffmpeg import find_ffmpeg
+from workers.media.statuses import meaning_of
 
 logger = logging.getLogger(__name__)
 _LAUNCHER = Path(__file__).with_name("limited.py")
 #: How soon a cancellation, a lost lease or SIGTERM is seen.
 LOOK_SECONDS = 0.2
-#: ffmpeg that gets no further for so long has been caught by a file.
+#: ffmpeg that gets no further for so long will not any more.
 STALL_SECONDS = 240.0
 _COMPLAINT_BYTES = 2000
 #: What a dynamic loader may need; nothing else of the environment reaches ffmpeg.
@@ -29,22 +30,31 @@ _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 
 
 class FfmpegFailed(Exception):
-    """Raised when ffmpeg does not make the file. `is_hopeless`: the next time it will not, too."""
+    """Raised when ffmpeg does not make the file.
 
-    def __init__(self, code: str, sentence: str, *, is_hopeless: bool = False) -> None:
+    `is_videos`: the file is to blame, not the machine or its bounds. `is_hopeless`: the next
+    time it would be the same.
+    """
+
+    def __init__(
+        self, code: str, sentence: str, *, is_videos: bool, is_hopeless: bool = False
+    ) -> None:
         super().__init__(f"{code}: {sentence}")
         self.code = code
         self.sentence = sentence
+        self.is_videos = is_videos
         self.is_hopeless = is_hopeless
 
 
 @dataclass(frozen=True)
 class EncodeBounds:
-    """What one run of ffmpeg may cost; `file_bytes` is for each file it writes."""
+    """What one run of ffmpeg may cost; `file_bytes` is for each file it writes, `stall_seconds`
+    how long it may be at the same place of the film."""
 
     memory_bytes: int
     file_bytes: int
     wall_seconds: float
+    stall_seconds: float = STALL_SECONDS
 
 
 def run_ffmpeg(
@@ -65,9 +75,8 @@ def run_ffmpeg(
         complaint = complaints.read().decode(errors="replace")
     if status != 0:
         logger.warning("ffmpeg ended", extra={"status": status, "complaint": complaint})
-        raise FfmpegFailed(
-            "conversion_failed", "The file cannot be decoded to its end: it may be damaged."
-        )
+        meaning = meaning_of(status)
+        raise FfmpegFailed(meaning.code, meaning.sentence, is_videos=meaning.is_videos)
 
 
 @contextmanager
@@ -132,11 +141,13 @@ def _refuse_slow(began: float, moved_at: float, bounds: EncodeBounds) -> None:
     if now - began > bounds.wall_seconds:
         raise FfmpegFailed(
             "conversion_too_long",
-            f"The conversion was not done within {bounds.wall_seconds / 60:.0f} minutes.",
+            f"the conversion was not done within {bounds.wall_seconds / 60:.0f} minutes",
+            is_videos=False,
             is_hopeless=True,
         )
-    if now - moved_at > STALL_SECONDS:
-        raise FfmpegFailed("conversion_stalled", "The conversion does not get any further.")
+    if now - moved_at > bounds.stall_seconds:
+        sentence = "the conversion did not get any further"
+        raise FfmpegFailed("conversion_stalled", sentence, is_videos=False)
 
 
 def _seconds(line: bytes) -> float:

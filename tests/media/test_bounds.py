@@ -1,0 +1,124 @@
+"""What one ffmpeg may cost, with a real one that would like more; and whom it is put down to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.media.corpus import BOTH, H264, pictures
+from tests.media.corpus import run_ffmpeg as make_with_ffmpeg
+from tests.media.ffmpegs import ffmpegs
+from tests.processes import wait_until
+from workers.media.running import EncodeBounds, FfmpegFailed, run_ffmpeg
+
+MB = 10**6
+WIDE = EncodeBounds(memory_bytes=4096 * MB, file_bytes=1000 * MB, wall_seconds=120)
+#: Pictures without end.
+ENDLESS = pictures(seconds="100000")
+LARGE = pictures(size="3840x2160", seconds="2")
+
+
+def failure(
+    arguments: list[str],
+    bounds: EncodeBounds = WIDE,
+    check: Callable[[], None] = lambda: None,
+) -> FfmpegFailed:
+    """Return how ffmpeg fails; it must not succeed."""
+    with pytest.raises(FfmpegFailed) as caught:
+        run_ffmpeg(arguments, bounds, check=check, progress=lambda seconds: None)
+    return caught.value
+
+
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    arguments = [*LARGE, "-c:v", "libx264", str(tmp_path / "out.mp4")]
+    failed = failure(arguments, replace(WIDE, memory_bytes=400 * MB))
+    assert not failed.is_videos and not failed.is_hopeless
+
+
+def test_time_is_bounded(tmp_path: Path) -> None:
+    arguments = [*ENDLESS, *H264, str(tmp_path / "out.mp4")]
+    failed = failure(arguments, replace(WIDE, wall_seconds=0.5))
+    assert (failed.code, failed.is_videos, failed.is_hopeless) == (
+        "conversion_too_long",
+        False,
+        True,
+    )
+    assert ffmpegs(tmp_path) == []
+
+
+def test_standing_still_is_bounded(tmp_path: Path) -> None:
+    """A pipe that nobody writes to: ffmpeg waits for it, and uses no time of the processor's."""
+    os.mkfifo(tmp_path / "never")
+    arguments = ["-i", str(tmp_path / "never"), "-f", "null", os.devnull]
+    failed = failure(arguments, replace(WIDE, stall_seconds=0.5))
+    assert (failed.code, failed.is_videos) == ("conversion_stalled", False)
+    assert ffmpegs(tmp_path) == []
+
+
+def test_work_that_goes_on_is_no_standing_still(tmp_path: Path) -> None:
+    """Longer than the bound altogether: each step forward begins it anew."""
+    began, bounds = time.monotonic(), replace(WIDE, stall_seconds=4.0)
+    arguments = ["-re", *pictures(seconds="6"), *H264, str(tmp_path / "out.mp4")]
+    run_ffmpeg(arguments, bounds, check=lambda: None, progress=lambda seconds: None)
+    assert time.monotonic() - began > bounds.stall_seconds
+
+
+def test_size_of_what_is_written_is_bounded(tmp_path: Path) -> None:
+    out = tmp_path / "out.avi"
+    failed = failure([*ENDLESS, "-c:v", "rawvideo", str(out)], replace(WIDE, file_bytes=MB))
+    assert (failed.code, failed.is_videos) == ("disk_full", False)
+    assert out.stat().st_size <= MB
+
+
+def test_full_disk_is_not_the_videos_fault() -> None:
+    failed = failure([*ENDLESS, "-c:v", "rawvideo", "-f", "rawvideo", "/dev/full"])
+    assert (failed.code, failed.is_videos) == ("disk_full", False)
+
+
+def test_kill_from_outside_is_not_the_videos_fault(tmp_path: Path) -> None:
+    """As the kernel does when the machine's memory is at an end."""
+
+    def kill() -> None:
+        for pid in ffmpegs(tmp_path):
+            os.kill(pid, signal.SIGKILL)
+
+    failed = failure([*ENDLESS, *H264, str(tmp_path / "out.mp4")], check=kill)
+    assert (failed.code, failed.is_videos) == ("conversion_killed", False)
+
+
+def test_damaged_file_is_the_videos_fault(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.mp4"
+    make_with_ffmpeg(*BOTH, *H264, "-c:a", "aac", "-movflags", "+faststart", str(path))
+    content = bytearray(path.read_bytes())
+    media = content.index(b"mdat") + 8
+    content[media:] = os.urandom(len(content) - media)
+    path.write_bytes(bytes(content))
+    failed = failure(["-i", str(path), *H264, str(tmp_path / "out.mp4")])
+    assert (failed.code, failed.is_videos) == ("conversion_failed", True)
+
+
+def test_text_is_the_videos_fault(tmp_path: Path) -> None:
+    path = tmp_path / "text.mp4"
+    path.write_text("This is the film I told you of.\n" * 100)
+    failed = failure(["-i", str(path), *H264, str(tmp_path / "out.mp4")])
+    assert (failed.code, failed.is_videos) == ("conversion_failed", True)
+
+
+def test_nothing_is_left_of_what_was_broken_off(tmp_path: Path) -> None:
+    class Enough(Exception):
+        """Raised by a check, as for a cancellation."""
+
+    def look() -> None:
+        if ffmpegs(tmp_path):
+            raise Enough
+
+    with pytest.raises(Enough):
+        arguments = [*ENDLESS, *H264, str(tmp_path / "out.mp4")]
+        run_ffmpeg(arguments, WIDE, check=look, progress=lambda seconds: None)
+    wait_until(lambda: ffmpegs(tmp_path) == [], "ffmpeg's end")

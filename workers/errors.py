@@ -10,6 +10,7 @@ PublishError
   VideoRefused         video               the platform will never take this file
   RequestRefused       request             the platform will never take this post
   Ambiguous            ambiguous           no read can tell whether it is live; a person must
+  KeyMissing           internal            a secret is stored by a key this process does not have
 
 An error says what happened; `retry.py` decides what to do about it.
 """
@@ -22,6 +23,11 @@ from enum import Enum
 from typing import ClassVar, TypeVar
 
 ErrorT = TypeVar("ErrorT", bound="PublishError")
+#: What an operator can do about a `KeyMissing`.
+KEY_HINT = (
+    "The operator has to put the key back into TOKEN_ENCRYPTION_KEYS; the post then goes on by "
+    "itself, without using an attempt"
+)
 
 
 class Category(str, Enum):
@@ -159,6 +165,16 @@ class Ambiguous(PublishError):
     """Raised when the post may be live and no read of the platform can tell."""
 
     category = Category.AMBIGUOUS
+
+
+class KeyMissing(PublishError):
+    """Raised when no key of this process decrypts what is needed to go on.
+
+    The fault of the settings, not of the post, and often soon over: while keys are changed, a
+    process that is already on the new one may have written it. Without it nothing is done.
+    """
+
+    category = Category.INTERNAL
 
 
 @dataclass(frozen=True)

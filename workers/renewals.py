@@ -15,6 +15,7 @@ from app.clock import utcnow
 from app.models import Account
 from app.models.account import RENEWABLE
 from app.publishing.transaction import transaction
+from app.queries.accounts import WITHOUT_TOKENS
 from workers import tokens
 from workers.errors import PublishError
 from workers.handlers import load_handler
@@ -47,7 +48,9 @@ def _take_one(now: datetime) -> Account | None:
     """Take a due account, its next renewal already put off, so that nobody renews it twice."""
     with transaction() as session:
         query = (
+            # Of one whose tokens no key decrypts, the others shall not have to wait.
             select(Account)
+            .options(*WITHOUT_TOKENS)
             .where(RENEWABLE, Account.renew_at <= now)
             .order_by(Account.renew_at)
             .limit(1)

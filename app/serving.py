@@ -6,12 +6,14 @@ listens to a job holds no thread: see `app.live`.
 
 from __future__ import annotations
 
+import logging
 import resource
 from typing import Any
 
 from flask import Flask
 
 from app.live.hub import Hub
+from app.logs import hide_tokens
 from app.settings import process_config
 
 _config = process_config()
@@ -33,6 +35,9 @@ keepalive = 75
 #: gunicorn is steered by signals, and its socket would lie in the home folder.
 control_socket_disable = True
 loglevel = _config.log_level.lower()
+# The line of a bug has the path in it, as has the access log where somebody turns it on.
+for _name in ("gunicorn.error", "gunicorn.access"):
+    logging.getLogger(_name).addFilter(hide_tokens)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

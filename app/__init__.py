@@ -13,7 +13,7 @@ from app.config import Config
 from app.crypto import Cipher, development_key
 from app.database import configure_engines, engine_options
 from app.extensions import db, migrate
-from app.logs import configure_logging
+from app.logs import LoggedFlask, configure_logging
 from app.queues import connect_redis
 from app.rotation import register_rotation
 from app.settings import process_config
@@ -36,7 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
 def create_base(config: Config) -> Flask:
     """Return an application that has the state and nothing that answers requests."""
     configure_logging(config)
-    app = Flask("app")
+    app = LoggedFlask("app")
     app.config.update(
         SETTINGS=config,
         SQLALCHEMY_DATABASE_URI=config.database_url,
@@ -54,7 +54,7 @@ def create_base(config: Config) -> Flask:
             access_key_id=config.r2_access_key_id,
             secret_access_key=config.r2_secret_access_key,
             public_url=config.public_url,
-            signing_key=keys[0],
+            signing_keys=keys,
         )
     )
     db.init_app(app)

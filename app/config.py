@@ -42,7 +42,8 @@ class Config:
     admin_username: str = ""
     admin_password: str = field(default="", repr=False)
     webhook_url: str = ""
-    webhook_secret: str = field(default="", repr=False)
+    #: each signs, so that a receiver may be on the old one or the new
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
 
     tiktok_client_key: str = ""
     tiktok_client_secret: str = field(default="", repr=False)

@@ -1,20 +1,25 @@
 """Logging: text on a terminal, JSON elsewhere; never at a level that shows URLs with tokens.
 
 Every line says whose work it is about, where that is known: of a request the user, of a run the
-user and the job.
+user and the job. Of a request only the route is told, never its path or query: a signed link is a
+permission, and its token is part of the path.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlsplit
 
 import sentry_sdk
-from flask import g, has_request_context, request
+from flask import Flask, g, has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
+from sentry_sdk.integrations.flask import FlaskIntegration
 from sentry_sdk.types import Breadcrumb, BreadcrumbHint, Event, Hint
 
 from app.config import Config
@@ -23,6 +28,8 @@ from app.config import Config
 TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer", "requests")
 #: What Sentry notes of a call besides its address and how it ended.
 _QUERY = ("http.query", "http.fragment")
+#: What is a permission by itself: the tokens of signed links, and what queries may hold.
+_SECRET_PARTS = re.compile(r"(/media/|/api/videos/uploads/)[^\s\"'?]+|\?[^\s\"']+")
 _work: ContextVar[Mapping[str, str]] = ContextVar("work", default={})
 
 
@@ -38,6 +45,22 @@ def about(**ids: str) -> Iterator[None]:
         _work.reset(token)
 
 
+class LoggedFlask(Flask):
+    """Flask, whose line about a bug in a view names the route and not the path."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Log a bug with its traceback."""
+        self.logger.error("bug in %s %s", request.method, _route(), exc_info=exc_info)
+
+
+def hide_tokens(record: logging.LogRecord) -> bool:
+    """Take links' tokens and queries out of a line of the server's, which knows no routes; a
+    filter that lets every line pass."""
+    record.msg = _SECRET_PARTS.sub(lambda found: f"{found[1] or '?'}…", record.getMessage())
+    record.args = ()
+    return True
+
+
 def configure_logging(config: Config) -> None:
     """Set the root logger up, and the reporting of bugs where it is asked for."""
     if config.sentry_dsn:
@@ -45,6 +68,7 @@ def configure_logging(config: Config) -> None:
         sentry_sdk.init(
             config.sentry_dsn,
             include_local_variables=False,
+            integrations=[FlaskIntegration(transaction_style="url")],
             max_request_body_size="never",
             before_send=_bare_request,
             before_breadcrumb=_bare_call,
@@ -94,11 +118,21 @@ def _ids() -> Mapping[str, str]:
     return ids
 
 
+def _route() -> str:
+    """Return the rule of the route that was called, `/media/<token>`; empty where there is none."""
+    if not has_request_context() or request.url_rule is None:
+        return ""
+    return request.url_rule.rule
+
+
 def _bare_request(event: Event, hint: Hint) -> Event:
     """Leave of the request only what was called: the rest may hold a token or a platform's code."""
-    request = event.get("request")
-    if isinstance(request, dict):
-        event["request"] = {name: request[name] for name in ("method", "url") if name in request}
+    reported = event.get("request")
+    if isinstance(reported, dict):
+        parts = urlsplit(str(reported.get("url", "")))
+        url = f"{parts.scheme}://{parts.netloc}{_route()}"
+        event["request"] = {"method": reported.get("method"), "url": url}
+        event["transaction"] = _route() or "unknown route"
     return event
 
 

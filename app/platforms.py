@@ -38,6 +38,12 @@ class Limit:
         """What is counted, as a person says it."""
         return self.counts.replace("_", " ")
 
+    @property
+    def is_told_by_platform(self) -> bool:
+        """Whether a platform may say of an account how much it is: of its posts in 24 hours."""
+        is_days = self.window == "rolling" and self.window_seconds == 86400
+        return is_days and (self.scope, self.counts) == ("account", "posts")
+
 
 @dataclass(frozen=True)
 class CaptionRules:

@@ -6,6 +6,7 @@ listens to a job holds no thread: see `app.live`.
 
 from __future__ import annotations
 
+import logging
 import resource
 from typing import Any
 
@@ -14,7 +15,7 @@ from gunicorn.config import Config as ServerConfig
 from gunicorn.glogging import Logger
 
 from app.live.hub import Hub
-from app.logs import write_lines
+from app.logs import hide_tokens, write_lines
 from app.settings import process_config
 
 _config = process_config()
@@ -49,6 +50,9 @@ control_socket_disable = True
 loglevel = _config.log_level.lower()
 logger_class = Lines
 errorlog = None
+# The line of a bug has the path in it, as has the access log where somebody turns it on.
+for _name in ("gunicorn.error", "gunicorn.access"):
+    logging.getLogger(_name).addFilter(hide_tokens)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -89,7 +89,7 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
         video_dir=Path(env.text("VIDEO_DIR") or VAR_DIR / "videos"),
         api_keys=env.several("API_KEYS"),
         token_encryption_keys=_encryption_keys(env),
-        webhook_secret=_webhook_secret(env),
+        webhook_secrets=_webhook_secrets(env),
         instagram_graph_version=_graph_version(env),
         tiktok_video_by=env.choice("TIKTOK_VIDEO_BY", "bytes", ("link", "bytes")),
         instagram_video_by=env.choice("INSTAGRAM_VIDEO_BY", "link", ("link", "bytes")),
@@ -218,15 +218,19 @@ def _sentry_dsn(env: Environment) -> str:
     return value
 
 
-def _webhook_secret(env: Environment) -> str:
-    value = env.text("WEBHOOK_SECRET")
-    try:
-        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
-    except ValueError:
-        key = b""
-    if value and not (value.startswith("whsec_") and key):
-        env.fault("WEBHOOK_SECRET", "is whsec_ and a key in base64 (Standard Webhooks)")
-    return value
+def _webhook_secrets(env: Environment) -> tuple[str, ...]:
+    secrets = env.several("WEBHOOK_SECRET")
+    for position, secret in enumerate(secrets, 1):
+        try:
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if not (secret.startswith("whsec_") and key):
+            what = "is not whsec_ and a key in base64 (Standard Webhooks)"
+            env.fault("WEBHOOK_SECRET", f"secret {position} {what}")
+    if env.text("WEBHOOK_SECRET") and not secrets:
+        env.fault("WEBHOOK_SECRET", "has no secret in it")
+    return secrets
 
 
 def _worker_platforms(env: Environment) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ _UNEVEN = ",select='mod(n,11)',setpts='(N*11/10+0.3*sin(N))/30/TB'"
 #: The light of an SDR film in HDR: white at 203 cd/m², as ITU-R BT.2408 has it.
 _TO_PQ = (
     "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,"
-    "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020,zscale=t=smpte2084:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+    "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020,"
+    "zscale=t=smpte2084:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
 )
 _TOLD_PQ = ("-color_trc", "smpte2084", "-color_primaries", "bt2020", "-colorspace", "bt2020nc")
 _LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-slices", "4", "-fps_mode", "passthrough")

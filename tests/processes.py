@@ -34,7 +34,7 @@ def environment(config: Config, **more: str) -> dict[str, str]:
         "ADMIN_PASSWORD": config.admin_password,
         "TOKEN_ENCRYPTION_KEYS": ",".join(config.token_encryption_keys),
         "WEBHOOK_URL": config.webhook_url,
-        "WEBHOOK_SECRET": config.webhook_secret,
+        "WEBHOOK_SECRET": ",".join(config.webhook_secrets),
         "TIKTOK_API_URL": config.tiktok_api_url,
         "TIKTOK_CLIENT_KEY": config.tiktok_client_key,
         "TIKTOK_CLIENT_SECRET": config.tiktok_client_secret,

@@ -132,7 +132,7 @@ def test_secrets_do_not_show_in_the_settings_text() -> None:
         jwt_secret="hidden",
         token_encryption_keys=("hidden",),
         admin_password="hidden",
-        webhook_secret="hidden",
+        webhook_secrets=("hidden",),
         r2_secret_access_key="hidden",
         tiktok_client_secret="hidden",
         youtube_client_secret="hidden",

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import flask_migrate
 from alembic.runtime.migration import MigrationContext
@@ -27,21 +26,11 @@ from app.queues import current_redis
 from app.settings import config_from_env
 from app.storage.errors import ObjectMissing, StorageError
 from workers.contexts import current_storage
-from workers.errors import AccountRefused, PublishError
-from workers.handlers import load_handler
+from workers.doctoring.clients import check_facebook, check_instagram, check_tiktok, check_youtube
+from workers.doctoring.finding import Finding
+from workers.errors import PublishError
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
-from workers.platforms.base import Access
-from workers.platforms.instagram.oauth import check_client as check_client_of_facebook
 from workers.webhooks import send_webhook
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found: a sentence, and whether it is as it should be."""
-
-    part: str
-    is_good: bool
-    sentence: str
 
 
 def main() -> int:
@@ -55,7 +44,7 @@ def main() -> int:
     with app.app_context():
         findings = [check(app.config["SETTINGS"]) for check in CHECKS]
     for finding in findings:
-        print(f"{'ok   ' if finding.is_good else 'wrong'}  {finding.part}: {finding.sentence}")
+        print(f"{finding.word:5}  {finding.part}: {finding.sentence}")
     return 0 if all(finding.is_good for finding in findings) else 1
 
 
@@ -133,47 +122,6 @@ def check_callers(config: Config) -> Finding:
     return Finding("API_KEYS", True, f"{len(config.api_keys)} service keys")
 
 
-def check_client(platform: str, variable: str) -> Callable[[Config], Finding]:
-    """Return a check that offers a platform a worthless refresh token.
-
-    A client it knows is told that the token is no good; one it does not know, that the client
-    is not.
-    """
-
-    def check(config: Config) -> Finding:
-        if not getattr(config, variable.lower()):
-            return Finding(variable, False, "is not set")
-        try:
-            load_handler(platform).refresh(Access("doctor", "doctor"), "doctor")
-        except AccountRefused:
-            return Finding(variable, True, "the platform knows this client")
-        except PublishError as error:
-            return Finding(variable, False, f"{error.code}: {error.detail}")
-        return Finding(variable, False, "the platform took a refresh token that is none")
-
-    return check
-
-
-def check_facebook(config: Config) -> Finding:
-    """Have Facebook Login's application asked for."""
-    name = "FACEBOOK_CLIENT_ID"
-    if not config.facebook_client_id:
-        return Finding(name, True, "is not set: no account is connected by Facebook Login")
-    try:
-        check_client_of_facebook(load_handler("INSTAGRAM").api)
-    except PublishError as error:
-        return Finding(name, False, f"{error.code}: {error.detail}")
-    return Finding(name, True, "the platform knows this client")
-
-
-def check_instagram(config: Config) -> Finding:
-    """Say what can be said: whether the platform knows the client only shows at a consent."""
-    name = "INSTAGRAM_CLIENT_ID"
-    if not config.instagram_client_id:
-        return Finding(name, True, "is not set: no account is connected by Instagram Login")
-    return Finding(name, True, "is set; only a consent shows whether the platform knows it")
-
-
 def check_webhook(config: Config) -> Finding:
     """Send the receiver a signed event of the type `doctor.ping`."""
     if not config.webhook_url:
@@ -193,10 +141,10 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     check_keys,
     check_ffmpeg,
     check_callers,
-    check_client("TIKTOK", "TIKTOK_CLIENT_KEY"),
+    check_tiktok,
     check_facebook,
     check_instagram,
-    check_client("YOUTUBE", "YOUTUBE_CLIENT_ID"),
+    check_youtube,
     check_webhook,
 )
 

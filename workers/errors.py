@@ -12,6 +12,7 @@ PublishError
   Ambiguous            ambiguous           no read can tell whether it is live; a person must
   ConversionFailed     internal            the file was not made for reasons that may pass
   ConversionRefused    internal            the file cannot be made here as the service is set up
+  KeyMissing           internal            a secret is stored by a key this process does not have
 
 An error says what happened; `retry.py` decides what to do about it.
 """
@@ -24,6 +25,11 @@ from enum import Enum
 from typing import ClassVar, TypeVar
 
 ErrorT = TypeVar("ErrorT", bound="PublishError")
+#: What an operator can do about a `KeyMissing`.
+KEY_HINT = (
+    "The operator has to put the key back into TOKEN_ENCRYPTION_KEYS; the post then goes on by "
+    "itself, without using an attempt"
+)
 
 
 class Category(str, Enum):
@@ -171,6 +177,16 @@ class ConversionFailed(Transient):
 
 class ConversionRefused(PublishError):
     """Raised when this service cannot make the file before its operator has changed something."""
+
+    category = Category.INTERNAL
+
+
+class KeyMissing(PublishError):
+    """Raised when no key of this process decrypts what is needed to go on.
+
+    The fault of the settings, not of the post, and often soon over: while keys are changed, a
+    process that is already on the new one may have written it. Without it nothing is done.
+    """
 
     category = Category.INTERNAL
 

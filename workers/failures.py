@@ -33,16 +33,6 @@ def workers_lost(count: int) -> Failure:
     )
 
 
-def checkpoint_unreadable() -> Failure:
-    """Return the failure of a job whose checkpoint no key decrypts."""
-    return Failure(
-        "checkpoint_unreadable",
-        Category.INTERNAL.value,
-        "what the platform gave for this post cannot be decrypted any more",
-        "The operator has to put the old key back into TOKEN_ENCRYPTION_KEYS; then try again",
-    )
-
-
 def outcome_unknown(failure: Failure) -> Failure:
     """Return the failure of a job whose platform was silent too long, out of the last one."""
     return Failure(

@@ -25,14 +25,8 @@ from app.renditions.outcomes import wake_waiting
 from app.states import Step, step_progress
 from workers import transport
 from workers.budget import RunBudget
-from workers.errors import PublishError
-from workers.failures import (
-    checkpoint_unreadable,
-    failure_of,
-    internal,
-    outcome_unknown,
-    workers_lost,
-)
+from workers.errors import KeyMissing, PublishError
+from workers.failures import failure_of, internal, outcome_unknown, workers_lost
 from workers.fitting import Converting
 from workers.handlers import load_handler
 from workers.kept_runs import keep_completed, keep_failed
@@ -90,9 +84,8 @@ def _work_on(claim: Claim) -> None:
 
 def _carry_out(claim: Claim) -> None:
     _tell_parent(claim)
-    hopeless = _hopeless(claim)
-    if hopeless is not None:
-        _fail(claim, hopeless)
+    if claim.lost_runs > LOST_RUNS_MAX:
+        _fail(claim, workers_lost(LOST_RUNS_MAX + 1))
         return
     try:
         _work(claim)
@@ -169,6 +162,9 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
 def _settle_error(claim: Claim, error: PublishError, circuit_until: datetime | None) -> None:
     """Do what `workers.retry` decides. A lease lost meanwhile leaves all to the new holder."""
     now = utcnow()
+    if isinstance(error, KeyMissing):
+        # Nobody but the operator can help, and of a job that waits no alert would tell.
+        logger.error("TOKEN_ENCRYPTION_KEYS lacks a key that is in use: %s", error.code)
     logger.info("attempt ended by an error", extra={"code": error.code})
     try:
         _act(claim, error, decide(error, _situation(claim, circuit_until), now), now)
@@ -218,13 +214,6 @@ def _fail_internal(claim: Claim, bug: Exception) -> None:
         outcomes.fail(claim, internal(bug), utcnow())
     except Superseded:
         logger.warning("run superseded")
-
-
-def _hopeless(claim: Claim) -> Failure | None:
-    """Return why a job must not be worked on at all, if that is so."""
-    if claim.lost_runs > LOST_RUNS_MAX:
-        return workers_lost(LOST_RUNS_MAX + 1)
-    return None if claim.is_readable else checkpoint_unreadable()
 
 
 def _app() -> Flask:

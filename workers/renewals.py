@@ -15,6 +15,7 @@ from app.clock import utcnow
 from app.models import Account
 from app.models.account import RENEWABLE
 from app.publishing.transaction import transaction
+from app.queries.accounts import WITHOUT_TOKENS
 from workers import tokens
 from workers.errors import PublishError
 from workers.handlers import load_handler
@@ -34,26 +35,33 @@ def is_any_to_renew(now: datetime) -> bool:
 def renew_due() -> None:
     """Renew every token that is due for it; a run's function, safe at any time."""
     while not stop_requested.is_set():
-        account = _take_one(utcnow())
-        if account is None:
+        taken = _take_one(utcnow())
+        if taken is None:
             return
+        platform, account_id = taken
         try:
-            tokens.renew(load_handler(account.platform), account.id)
+            tokens.renew(load_handler(platform), account_id)
         except PublishError as error:
-            logger.warning("token of account %s not renewed: %s", account.id, error.code)
+            logger.warning("token of account %s not renewed: %s", account_id, error.code)
 
 
-def _take_one(now: datetime) -> Account | None:
-    """Take a due account, its next renewal already put off, so that nobody renews it twice."""
+def _take_one(now: datetime) -> tuple[str, str] | None:
+    """Take a due account, its next renewal already put off, so that nobody renews it twice.
+
+    Return its platform and id. Its tokens are not read: one that no key decrypts would keep all
+    the others from being renewed.
+    """
     with transaction() as session:
         query = (
             select(Account)
+            .options(*WITHOUT_TOKENS)
             .where(RENEWABLE, Account.renew_at <= now)
             .order_by(Account.renew_at)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         account = session.scalars(query.execution_options(populate_existing=True)).first()
-        if account is not None:
-            account.renew_at = now + AGAIN
-        return account
+        if account is None:
+            return None
+        account.renew_at = now + AGAIN
+        return account.platform, account.id

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient, UploadGone
+from workers.errors import (
+    KeyMissing,
+    OutcomeUnknown,
+    PublishError,
+    RateLimited,
+    Transient,
+    UploadGone,
+)
 
 #: Uploads opened anew within one attempt before that counts as a failed attempt.
 REOPEN_MAX = 2
@@ -16,8 +23,10 @@ READ_AGAIN_MIN_SECONDS = 5.0
 READ_AGAIN_MAX_SECONDS = 300.0
 READ_AGAIN_SHARE = 0.25
 READ_AGAIN_LIMIT = timedelta(hours=24)
-#: For how long a platform's outage costs a job no attempt.
+#: For how long a platform's outage costs a job no attempt, and a missing key does not end it.
 OUTAGE_LIMIT = timedelta(hours=24)
+#: How long a job waits for a key that its worker does not have, before the next look.
+KEY_MISSING_PAUSE = timedelta(seconds=30)
 #: A platform that asks to wait, but not for how long, must not be asked without a pause.
 HOLD_BACK_MIN = timedelta(seconds=5)
 
@@ -79,9 +88,12 @@ class Decision:
 
 
 def decide(error: PublishError, situation: Situation, now: datetime) -> Decision:
-    """Return what to do about an error. Rate limits and a platform's outage use no attempt."""
+    """Return what to do about an error. What is not the post's own fault uses no attempt: rate
+    limits, a platform's outage, a key that is missing."""
     if isinstance(error, RateLimited):
         return Decision(Action.HOLD_BACK, max(error.retry_at, now + HOLD_BACK_MIN))
+    if isinstance(error, KeyMissing) and not _is_out_too_long(situation, now):
+        return Decision(Action.HOLD_BACK, now + KEY_MISSING_PAUSE)
     if isinstance(error, UploadGone) and situation.reopened < REOPEN_MAX:
         return Decision(Action.REOPEN, now)
     if isinstance(error, (Transient, OutcomeUnknown, UploadGone)):

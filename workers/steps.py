@@ -12,12 +12,12 @@ from app.states import Step
 from workers import tokens
 from workers.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
 from workers.contexts import working_context
-from workers.errors import AccountRefused, TokenExpired, VideoRefused
+from workers.errors import KEY_HINT, AccountRefused, KeyMissing, TokenExpired, VideoRefused
 from workers.fitting import Converting, begun_file, fit_file, known_file, plan_of, still_converting
 from workers.journal import RunJournal
 from workers.lease import LeaseKeeper
 from workers.platforms.answers import Incomplete, Processing, Published, Ready
-from workers.platforms.base import Access, Context, Handler
+from workers.platforms.base import Access, Context, Handler, Upload
 from workers.source import SourceFile
 from workers.videos import checked_video
 
@@ -36,10 +36,7 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
-    upload = None
-    if claim.checkpoint is not None:
-        upload = handler.upload_type.load(claim.checkpoint)
-    journal = RunJournal(claim, keeper, upload)
+    journal = RunJournal(claim, keeper, _known_upload(claim, handler))
     if claim.step is Step.OPTIMIZE and (converting := still_converting(claim)):
         return converting
     access = tokens.access_for(handler, claim.account_id)
@@ -52,6 +49,18 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
     except AccountRefused as error:
         tokens.tell_refused(claim.account_id, access.token, error)
         raise
+
+
+def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
+    """Return what the platform gave before, if anything; raises `KeyMissing`."""
+    if not claim.is_readable:
+        # What it gave is not known here: to begin anew could post the video twice.
+        raise KeyMissing(
+            "checkpoint_unreadable",
+            "what the platform gave for this post cannot be decrypted",
+            hint=KEY_HINT,
+        )
+    return None if claim.checkpoint is None else handler.upload_type.load(claim.checkpoint)
 
 
 def _go_on_renewed(

@@ -13,12 +13,13 @@ from sqlalchemy.exc import OperationalError
 
 from app.accounts.renewal import INSTAGRAM_LOGIN, RENEW_WHEN_LEFT, renewal_time
 from app.clock import utcnow
+from app.crypto import UndecryptableError
 from app.models import Account
 from app.publishing.reconnecting import require_reconnect
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import AccountState
-from workers.errors import AccountRefused, PublishError, RateLimited
+from workers.errors import KEY_HINT, AccountRefused, KeyMissing, PublishError, RateLimited
 from workers.platforms.base import Access, Handler, Tokens
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ class Held:
 def access_for(handler: Handler, account_id: str) -> Access:
     """Return a token that is good for the next minutes, refreshing it first where need be.
 
-    Raises `AccountRefused` when the account is gone or must be connected again, and whatever
-    the refresh raises.
+    Raises `AccountRefused` when the account is gone or must be connected again, `KeyMissing` when
+    its tokens cannot be read, and whatever the refresh raises.
     """
     held = _read(account_id)
     now = utcnow()
@@ -130,9 +131,14 @@ def _is_fresh(held: Held, now: datetime) -> bool:
 
 
 def _read(account_id: str) -> Held:
-    with transaction() as session:
-        query = select(Account).where(Account.id == account_id)
-        account = session.scalars(query.execution_options(populate_existing=True)).one()
+    query = select(Account).where(Account.id == account_id)
+    try:
+        with transaction() as session:
+            account = session.scalars(query.execution_options(populate_existing=True)).one()
+    except UndecryptableError as exc:
+        raise KeyMissing(
+            "tokens_unreadable", "the account's tokens cannot be decrypted", hint=KEY_HINT
+        ) from exc
     if account.deleted_at is not None or account.access_token is None:
         raise _disconnected()
     if account.state is AccountState.RECONNECT_REQUIRED:

@@ -1,7 +1,8 @@
 """Who calls: a back end with a service key that names a user, or a browser with a JWT.
 
 Everything under `/api` needs one of the two, except the views marked with `open_to_all`, and
-except the description and its pages. Those marked with `for_services` need the key, and no user.
+except the description and its pages. Those marked with `for_services` need the key, and no user;
+those marked with `without_tokens` need the key and the user it calls for.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 import jwt
 from flask import Flask, current_app, g, request
 
-from app.api.errors import Unauthorized
+from app.api.errors import Forbidden, Unauthorized
 from app.config import Config
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -43,6 +44,19 @@ def for_services(view: View) -> View:
     """Mark a view that needs a service key, and is about no user."""
     view.is_for_services = True  # type: ignore[attr-defined]
     return view
+
+
+def without_tokens(why: str) -> Callable[[View], View]:
+    """Mark a view that a JWT does not open; `why` is the sentence for the person who tries.
+
+    For what a back end vouches for: it knows whose the things are that its call names.
+    """
+
+    def mark(view: View) -> View:
+        view.refuses_tokens = why  # type: ignore[attr-defined]
+        return view
+
+    return mark
 
 
 def register_auth(app: Flask) -> None:
@@ -94,6 +108,9 @@ def _find_user(view: Callable[..., Any]) -> None:
         g.user_id = _checked_user(request.headers.get("X-User-Id", ""))
     else:
         g.user_id = _user_of_token(settings, credentials)
+        why = getattr(view, "refuses_tokens", "")
+        if why:
+            raise Forbidden(why)
 
 
 def _bearer() -> str:

@@ -3,6 +3,7 @@
 ApiError
   InvalidRequest     400  the body, query or headers are wrong
   Unauthorized       401  no key or token, or a wrong one
+  Forbidden          403  a browser's token does not open this
   NotFound           404  there is no such thing, or it is another user's
   UnsupportedBody    415  the body is not JSON
   Unavailable        503  the service cannot do it now; asking again may help
@@ -61,6 +62,12 @@ class Unauthorized(ApiError):
 
     status = 401
     headers = {"WWW-Authenticate": 'Bearer realm="publishing"'}
+
+
+class Forbidden(ApiError):
+    """Raised for a caller who is known, and may not do this at all."""
+
+    status = 403
 
 
 class NotFound(ApiError):

@@ -13,6 +13,7 @@ from app.queries.depths import read_depths, read_queues, read_troubles
 from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
 from app.queries.metrics import WindowView, read_window
+from app.queries.peaks import account_peaks
 
 ERRORS_SHOWN = 10
 
@@ -29,6 +30,7 @@ def metrics_of(window: str, now: datetime) -> dict[str, Any]:
             "active": depth.active,
             "late_seconds": depth.late.total_seconds(),
             "limits": platform_uses(depth.platform, now),
+            "account_peaks": _peaks(depth.platform, now),
         }
         for depth in read_depths(now)
     ]
@@ -80,6 +82,18 @@ def _errors(figures: Figures) -> list[dict[str, Any]]:
     return [
         {"category": category, "code": code, "count": count}
         for count, category, code in sorted(counted, reverse=True)[:ERRORS_SHOWN]
+    ]
+
+
+def _peaks(platform: str, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "limit": limit,
+            "most_used": peak.most_used,
+            "share": peak.share,
+            "accounts_near": peak.accounts_near,
+        }
+        for limit, peak in account_peaks(platform, now).items()
     ]
 
 

@@ -52,6 +52,15 @@ WINDOW = {
             "active": 5,
             "lateSeconds": 0.2,
             "limits": [],
+            "accountPeaks": [
+                {
+                    "counts": "posts",
+                    "windowSeconds": 86400,
+                    "mostUsed": 14,
+                    "share": 0.933,
+                    "accountsNear": 3,
+                }
+            ],
         }
     ],
     "series": {

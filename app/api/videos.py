@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from app.api.auth import current_user, open_to_all
+from app.api.auth import current_user, open_to_all, without_tokens
 from app.api.blueprint import Blueprint
 from app.api.errors import InvalidRequest, NotFound, Unavailable, problem
 from app.clock import utcnow
@@ -44,17 +44,28 @@ blueprint = Blueprint(
     "videos", __name__, url_prefix="/api/videos", description="Videos in the store"
 )
 NOT_FOUND = "Video not found"
+KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
+ONLY_SERVICES = (
+    "Only a service key may name an object of the store; a browser sends its file by a link from "
+    "POST /api/videos/uploads"
+)
 
 
 @blueprint.route("", methods=["POST"], operation="registerVideo")
+@blueprint.doc(security=KEY_AND_USER)
 @blueprint.arguments(RegisterVideoSchema)
 @blueprint.response(201, VideoSchema)
 @blueprint.alt_response(200, schema=VideoSchema, description="The object was registered before.")
+@blueprint.alt_response(403, schema=None, description="A browser's token may name no object.")
+@without_tokens(ONLY_SERVICES)
 def register(body: dict[str, str]) -> tuple[Video, int]:
     """Register an object that is in the store
 
     It is looked into at once: duration, size and codecs come from the object itself. The same
     object, unchanged, is the same video, and takes the new title.
+
+    For the back end: the first to name an object has it, so only a service key may. Keys under
+    `renditions/`, and those under `uploads/` that are not the user's own, are refused.
     """
     try:
         video, is_new = register_video(current_user(), body["r2_key"], body["title"], utcnow())

@@ -124,8 +124,7 @@ def read_allowance(
 def maximum_for(limit: Limit, gate: Gate | None) -> int:
     """Return a limit's figure: what the platform has said of this account, else the setting."""
     configured = maximum_of(limit)
-    is_days = limit.window_seconds == 86400 and limit.scope == "account"
-    if not is_days or gate is None or gate.posts_max is None:
+    if not limit.is_told_by_platform or gate is None or gate.posts_max is None:
         return configured
     # An operator's own figure is meant to be kept, whatever the platform would take.
     return gate.posts_max if configured == limit.default else min(configured, gate.posts_max)

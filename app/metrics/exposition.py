@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from app.metrics.figures import Figures, Histogram
-from app.platforms import PLATFORMS
+from app.platforms import PLATFORMS, Limit
 from app.queries.depths import (
     COUNT_MAX,
     read_depths,
@@ -33,6 +33,7 @@ from app.queries.gates import read_gates
 from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
 from app.queries.metrics import read_counted_until, read_ever
+from app.queries.peaks import NEAR_PERCENT, account_peaks
 
 _HISTOGRAMS = (
     ("lateness", "publishing_lateness_seconds", "From due to start, of jobs that ended"),
@@ -63,6 +64,7 @@ class _Service(Collector):
         yield from _histograms(ever)
         yield from _waiting(self._now)
         yield from _limits(self._now)
+        yield from _peaks(self._now)
         yield from _gates(self._now)
         yield from _troubles()
         yield from _processes()
@@ -122,12 +124,38 @@ def _limits(now: datetime) -> Iterator[Metric]:
     for platform in PLATFORMS:
         for use in platform_uses(platform, now):
             limit = use.limit
-            window = f"{limit.window_seconds}s" if limit.window == "rolling" else limit.window
-            values = [platform, limit.counts, limit.scope, window]
+            values = [platform, limit.counts, limit.scope, _window(limit)]
             most.add_metric(values, use.max)
             if use.used is not None:
                 used.add_metric(values, use.used)
     yield from (most, used)
+
+
+def _peaks(now: datetime) -> Iterator[Metric]:
+    """Tell how near accounts are to limits of their own, of which only they know otherwise."""
+    labels = ("platform", "counts", "window")
+    used = _gauge("publishing_account_limit_used", "The most that any account has used", *labels)
+    share = _gauge(
+        "publishing_account_limit_share",
+        "The greatest share of its own limit that any account has used, 0-1",
+        *labels,
+    )
+    near = _gauge(
+        "publishing_accounts_near_limit",
+        f"Accounts that have used {NEAR_PERCENT} % of their limit or more",
+        *labels,
+    )
+    for platform in PLATFORMS:
+        for limit, peak in account_peaks(platform, now).items():
+            values = [platform, limit.counts, _window(limit)]
+            used.add_metric(values, peak.most_used)
+            share.add_metric(values, peak.share)
+            near.add_metric(values, peak.accounts_near)
+    yield from (used, share, near)
+
+
+def _window(limit: Limit) -> str:
+    return f"{limit.window_seconds}s" if limit.window == "rolling" else limit.window
 
 
 def _troubles() -> Iterator[Metric]:

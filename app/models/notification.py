@@ -25,6 +25,7 @@ class Notification(Base):
         Index("ix_notifications_due", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
         Index("ix_notifications_state_id", "state", "id"),
         Index("ix_notifications_subject_id_id", "subject_id", "id"),
+        Index("ix_notifications_created_at", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)

@@ -17,6 +17,7 @@ from app.models import PublishJob, Rendition
 from app.publishing.errors import Superseded
 from app.publishing.transaction import transaction
 from app.states import OPEN_STATES, RenditionState
+from app.storage.keys import RENDITIONS
 
 #: A worker that is lost is noticed within this; it renews three times as often.
 LEASE_SECONDS = 30.0
@@ -45,7 +46,7 @@ class RenditionClaim:
 
 def key_of(rendition_id: str, run: int, recipe: Recipe) -> str:
     """Return the key of the result of one run."""
-    return f"renditions/{rendition_id}-{run}.{recipe.container}"
+    return f"{RENDITIONS}{rendition_id}-{run}.{recipe.container}"
 
 
 def claim_next(now: datetime) -> RenditionClaim | None:

@@ -7,6 +7,7 @@ from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
 from app.queries.depths import COUNT_MAX
+from app.queries.peaks import NEAR_PERCENT
 from app.schemas.base import AnswerSchema, BaseSchema, Moment
 from app.schemas.platform import LimitSchema
 
@@ -61,8 +62,23 @@ class EndedSchema(AnswerSchema):
     )
 
 
+class AccountPeakSchema(AnswerSchema):
+    """A limit that each account has for itself, over all accounts."""
+
+    counts = fields.String(attribute="limit.counts")
+    window_seconds = fields.Integer(attribute="limit.window_seconds")
+    most_used = fields.Integer(metadata={"description": "The most that one account has used."})
+    share = fields.Float(
+        metadata={"description": "The greatest share of its own limit that one has used, 0–1."}
+    )
+    accounts_near = fields.Integer(
+        metadata={"description": f"Accounts that have used {NEAR_PERCENT} % of theirs or more."}
+    )
+
+
 class PlatformMetricsSchema(EndedSchema):
-    """A platform: what ended, what waits, and its limits that all accounts share."""
+    """A platform: what ended, what waits, its limits that all accounts share, and how near
+    accounts are to those of their own."""
 
     platform = fields.String(validate=OneOf(tuple(PLATFORMS)))
     waiting = fields.Integer(metadata={"description": MANY})
@@ -72,6 +88,7 @@ class PlatformMetricsSchema(EndedSchema):
         metadata={"description": "For how long the longest due job has waited for a worker."}
     )
     limits = fields.List(fields.Nested(LimitSchema))
+    account_peaks = fields.List(fields.Nested(AccountPeakSchema))
 
 
 class PointSchema(AnswerSchema):

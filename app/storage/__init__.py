@@ -29,12 +29,13 @@ __all__ = [
 class StorageSettings:
     """Where the store is. Without `endpoint_url` it is the folder `video_dir`.
 
-    `public_url` is this service's own address; `signing_key` signs the folder's links.
+    `public_url` is this service's own address; the first of `signing_keys`
+    signs the folder's links, and what any of them signed is good.
     """
 
     video_dir: Path
     public_url: str
-    signing_key: str = field(repr=False)
+    signing_keys: tuple[str, ...] = field(repr=False)
     endpoint_url: str = ""
     bucket: str = ""
     access_key_id: str = ""
@@ -45,7 +46,7 @@ def open_storage(settings: StorageSettings) -> Storage:
     """Return the store that `settings` name. Connects to nothing, so it cannot fail for that."""
     if not settings.endpoint_url:
         return FolderStorage(
-            settings.video_dir, settings.public_url, LinkSigner(settings.signing_key)
+            settings.video_dir, settings.public_url, LinkSigner(settings.signing_keys)
         )
     return S3Storage(
         Bucket(

@@ -8,6 +8,10 @@ from app.storage.errors import InvalidKey
 
 KEY_MAX_BYTES = 1024  # S3's own bound, counted in UTF-8
 
+#: Where this service itself puts what is uploaded through it, and what it makes.
+UPLOADS = "uploads/"
+RENDITIONS = "renditions/"
+
 _CONTENT_TYPES = {
     "mp4": "video/mp4",
     "m4v": "video/mp4",

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -16,12 +17,15 @@ _TOKEN_MAX_CHARACTERS = 4096
 
 
 class LinkSigner:
-    """Signs and checks the tokens in links. One key, a purpose of its own per kind of link."""
+    """Signs and checks the tokens in links, with a purpose of its own per kind of link.
 
-    def __init__(self, signing_key: str) -> None:
-        if not signing_key:
+    The first key signs, and what any of them signed is good: keys change while links are out.
+    """
+
+    def __init__(self, signing_keys: Sequence[str]) -> None:
+        if not signing_keys or not all(signing_keys):
             raise ValueError("links need a signing key")
-        self._signing_key = signing_key.encode()
+        self._signing_keys = [key.encode() for key in signing_keys]
 
     def sign_download(self, key: str, expires_at: datetime) -> str:
         """Return a token that lets its holder read one object until `expires_at`."""
@@ -49,7 +53,7 @@ class LinkSigner:
 
     def _sign(self, purpose: str, fields: dict[str, Any]) -> str:
         payload = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
-        return f"{_encode(payload)}.{_encode(self._mac(purpose, payload))}"
+        return f"{_encode(payload)}.{_encode(_mac(self._signing_keys[0], purpose, payload))}"
 
     def _verify(self, purpose: str, token: str, now: datetime) -> dict[str, Any]:
         payload_text, _, mac_text = token.partition(".")
@@ -59,17 +63,19 @@ class LinkSigner:
             payload, mac = _decode(payload_text), _decode(mac_text)
         except ValueError as exc:
             raise InvalidLink("The link is not one of this service.") from exc
-        if not hmac.compare_digest(mac, self._mac(purpose, payload)):
+        known = [_mac(key, purpose, payload) for key in self._signing_keys]
+        if not any([hmac.compare_digest(mac, one) for one in known]):
             raise InvalidLink("The link is not one of this service.")
         fields: dict[str, Any] = json.loads(payload)
         if now.timestamp() >= fields["exp"]:
             raise InvalidLink("The link has expired.")
         return fields
 
-    def _mac(self, purpose: str, payload: bytes) -> bytes:
-        # The purpose is part of what is signed, so that a download never passes for an upload.
-        message = b"video-link:" + purpose.encode() + b":" + payload
-        return hmac.new(self._signing_key, message, hashlib.sha256).digest()
+
+def _mac(key: bytes, purpose: str, payload: bytes) -> bytes:
+    # The purpose is part of what is signed, so that a download never passes for an upload.
+    message = b"video-link:" + purpose.encode() + b":" + payload
+    return hmac.new(key, message, hashlib.sha256).digest()
 
 
 def _encode(raw: bytes) -> str:

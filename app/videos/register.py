@@ -15,10 +15,12 @@ from app.publishing.transaction import transaction
 from app.states import VideoState
 from app.storage import Storage, StoredObject
 from app.storage.errors import InvalidKey, ObjectMissing
+from app.storage.keys import RENDITIONS, UPLOADS
 from app.videos.errors import ObjectRefused
 from app.videos.examine import describe, examine
 
 MISSING = "There is no such object in the video store"
+OURS = "Keys under renditions/, and uploads/ of others, are not for registering"
 
 
 def register_video(user_id: str, r2_key: str, title: str, now: datetime) -> tuple[Video, bool]:
@@ -26,8 +28,10 @@ def register_video(user_id: str, r2_key: str, title: str, now: datetime) -> tupl
 
     The same object registered again, unchanged, is the same video, under its latest title.
     Raises `ObjectRefused` when there is no such object, when it is another user's (in the same
-    words), and when it is no video; and any other `StorageError`.
+    words), when its key is one of this service's own, and when it is no video; and any other
+    `StorageError`.
     """
+    _refuse_ours(user_id, r2_key)
     known = _known(user_id, r2_key, title)
     if known is not None:
         return known, False
@@ -48,6 +52,20 @@ def _known(user_id: str, r2_key: str, title: str) -> Video | None:
         rows = _rows_of(session, r2_key)
         _refuse_others(rows, user_id)
         return _same(rows, etag, title)
+
+
+def _refuse_ours(user_id: str, r2_key: str) -> None:
+    """Refuse what this service has put into the store itself, before the store is asked.
+
+    In the same words whether or not there is such an object.
+    """
+    if r2_key.startswith(RENDITIONS):
+        raise ObjectRefused(OURS)
+    if r2_key.startswith(UPLOADS):
+        with transaction() as session:
+            rows = _rows_of(session, r2_key)
+        if not any(row.user_id == user_id for row in rows):
+            raise ObjectRefused(OURS)
 
 
 def _examined(r2_key: str) -> tuple[StoredObject, Probe]:

@@ -15,6 +15,7 @@ from app.publishing.transaction import transaction
 from app.states import VideoState
 from app.storage import Readable, SignedUpload, Storage, UploadGrant
 from app.storage.errors import InvalidLink, ObjectMissing, WrongLength
+from app.storage.keys import UPLOADS
 from app.videos.errors import LinkRefused, LinkUsed
 
 #: Media types that at least one platform takes, each with the endings it goes by.
@@ -46,7 +47,7 @@ def open_upload(
     the key. Raises `StorageError`.
     """
     video_id = new_id()
-    key = f"uploads/{video_id}.{_ending(filename, content_type)}"
+    key = f"{UPLOADS}{video_id}.{_ending(filename, content_type)}"
     storage: Storage = current_app.extensions["storage"]
     signed = storage.signed_put(key, content_type, size_bytes, LINK_SECONDS)
     video = Video(

@@ -153,6 +153,7 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_notifications_state_id", ["state", "id"], unique=False)
         batch_op.create_index("ix_notifications_subject_id_id", ["subject_id", "id"], unique=False)
+        batch_op.create_index("ix_notifications_created_at", ["created_at"], unique=False)
 
     op.create_table(
         "tallies",
@@ -617,7 +618,9 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_limit_uses_job_id", ["job_id"], unique=False)
         batch_op.create_index(
-            "ix_limit_uses_platform", ["platform", "counts", "used_at"], unique=False
+            "ix_limit_uses_platform",
+            ["platform", "counts", "used_at", "account_id", "amount"],
+            unique=False,
         )
         batch_op.create_index("ix_limit_uses_used_at", ["used_at"], unique=False)
 
@@ -702,6 +705,7 @@ def downgrade() -> None:
     op.drop_table("tally_marks")
     op.drop_table("tallies")
     with op.batch_alter_table("notifications", schema=None) as batch_op:
+        batch_op.drop_index("ix_notifications_created_at")
         batch_op.drop_index("ix_notifications_subject_id_id")
         batch_op.drop_index(
             "ix_notifications_due",

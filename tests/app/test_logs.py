@@ -110,3 +110,42 @@ def test_lines_of_the_web_server_are_json_too(
     servers = [line["message"] for line in lines if line["name"] == "gunicorn.error"]
     assert any("Listening at" in message for message in servers)
     assert len(set(servers)) > 3
+
+
+@pytest.mark.parametrize(
+    ("line", "args", "expected"),
+    [
+        (
+            "Error handling request %s %s",
+            ("GET", "/media/eyJr.c2ln?x=secret"),
+            "Error handling request GET /media/…?…",
+        ),
+        (
+            '"%(r)s" %(s)s "%(f)s"',
+            ({"r": "PUT /api/videos/uploads/eyJr.c2ln HTTP/1.1", "s": 204, "f": "http://a/?c=d"},),
+            '"PUT /api/videos/uploads/… HTTP/1.1" 204 "http://a/?…"',
+        ),
+        (
+            "Listening at: %s (%s)",
+            ("http://0.0.0.0:8000", 7),
+            "Listening at: http://0.0.0.0:8000 (7)",
+        ),
+        ("GET /api/videos/01J/preview", (), "GET /api/videos/01J/preview"),
+    ],
+)
+def test_line_of_the_server_has_no_token(
+    line: str, args: tuple[object, ...], expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("tests.server")
+    logger.addFilter(logs.hide_tokens)
+    logger.warning(line, *args)
+    assert caplog.messages == [expected]
+
+
+def test_every_route_with_a_token_is_known_to_the_filter(app: Flask) -> None:
+    rules = [rule.rule for rule in app.url_map.iter_rules() if "token" in rule.arguments]
+    assert rules
+    for rule in rules:
+        record = logging.makeLogRecord({"msg": rule.replace("<token>", "secret")})
+        logs.hide_tokens(record)
+        assert "secret" not in record.getMessage(), rule

@@ -88,3 +88,40 @@ def test_request_is_reported_without_its_query_and_headers(
     [event] = events
     assert event["request"] == {"method": "GET", "url": "http://localhost/broken"}
     assert SECRET not in json.dumps(event, default=str)
+
+
+@pytest.mark.parametrize("path", ["/media/{}", "/api/videos/uploads/{}"])
+def test_bug_behind_a_signed_link_tells_nobody_its_token(
+    path: str,
+    config: Config,
+    another_app: Callable[[Config], Flask],
+    reported: Callable[[], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The token is the permission, also for whoever reads reports and logs."""
+    app = another_app(replace(config, sentry_dsn=DSN, log_format="text"))
+    events = reported()
+    app.extensions["storage"] = None  # so that the view fails
+    call_ = app.test_client().get if path.startswith("/media") else app.test_client().put
+    assert call_(f"{path.format(SECRET)}?sig={SECRET}").status_code == 500
+    [event] = events
+    rule = path.format("<token>")
+    assert event["request"]["url"] == f"http://localhost{rule}"
+    assert event["transaction"] == rule
+    assert SECRET not in json.dumps(event, default=str)
+    written = capsys.readouterr().err
+    assert rule in written and SECRET not in written
+
+
+def test_address_without_a_route_is_not_reported(
+    config: Config,
+    another_app: Callable[[Config], Flask],
+    reported: Callable[[], list[Any]],
+) -> None:
+    app = another_app(replace(config, sentry_dsn=DSN))
+    events = reported()
+    app.before_request_funcs.setdefault(None, []).append(lambda: 1 / 0)  # type: ignore
+    assert app.test_client().get(f"/nowhere/{SECRET}").status_code == 500
+    [event] = events
+    assert event["request"]["url"] == "http://localhost"
+    assert SECRET not in json.dumps(event, default=str)

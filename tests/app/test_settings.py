@@ -37,6 +37,8 @@ KEY = Fernet.generate_key().decode()
         ("WEBHOOK_SECRET", "secret"),
         ("WEBHOOK_SECRET", "whsec_"),
         ("WEBHOOK_SECRET", "whsec_%%"),
+        ("WEBHOOK_SECRET", "whsec_c2VjcmV0,secret"),
+        ("WEBHOOK_SECRET", ","),
         ("INSTAGRAM_VIDEO_BY", "post"),
         ("TIKTOK_VIDEO_BY", "url"),
         ("INSTAGRAM_GRAPH_VERSION", "../v26.0"),
@@ -71,12 +73,15 @@ def test_wrong_setting_is_named(name: str, value: str) -> None:
         ("PUBLIC_URL", "https://queue.example/"),
         ("CORS_ORIGINS", "https://app.example, http://localhost:3000"),
         ("CONNECT_RETURN_URLS", "https://app.example/accounts"),
+        ("WEBHOOK_SECRET", "whsec_c2VjcmV0, whsec_bmV3"),
         ("INSTAGRAM_GRAPH_VERSION", "v27.0"),
         ("INSTAGRAM_VIDEO_BY", "bytes"),
     ],
 )
 def test_right_setting_is_taken(name: str, value: str) -> None:
-    config_from_env({"TOKEN_ENCRYPTION_KEYS": KEY, name: value})
+    others = {"TOKEN_ENCRYPTION_KEYS": KEY, "WEBHOOK_URL": "https://back.example/hook"}
+    others["WEBHOOK_SECRET"] = "whsec_c2VjcmV0"
+    config_from_env({**others, name: value})
 
 
 @pytest.mark.parametrize(

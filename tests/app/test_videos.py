@@ -6,10 +6,12 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import av
+import jwt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -21,6 +23,7 @@ from app.config import Config
 from app.extensions import db
 from app.models import Video
 from app.publishing.steer import cancel
+from app.videos.register import OURS
 from tests.app.clips import clip_bytes
 from tests.factories import make_account, make_job, make_video
 
@@ -193,6 +196,33 @@ def test_a_key_of_another_user_is_as_good_as_missing(
     # Deleting the video leaves the object, and whose it is.
     assert client.delete(f"/api/videos/{video_id}", headers=auth()).status_code == 204
     assert register(user="bob").get_json()["errors"] == MISSING
+
+
+def test_a_browser_may_name_no_object(client: FlaskClient, config: Config, clip: Path) -> None:
+    """The first to name an object has it: another's film would be for the taking."""
+    claims = {"sub": "mallory", "exp": utcnow() + timedelta(minutes=5)}
+    token = jwt.encode(claims, config.jwt_secret, algorithm="HS256")
+    headers = {"Authorization": f"Bearer {token}"}
+    for key in ("alice/clip.mp4", "nothing.mp4"):
+        refused = client.post("/api/videos", json={"r2Key": key, "title": "x"}, headers=headers)
+        assert refused.status_code == 403
+        assert refused.content_type == "application/problem+json"
+        assert refused.get_json()["error"].startswith("Only a service key may name an object")
+    assert client.get("/api/videos", headers=headers).get_json()["videos"] == []
+    sent = {"filename": "film.mp4", "contentType": "video/mp4", "fileSize": 5}
+    assert client.post("/api/videos/uploads", json=sent, headers=headers).status_code == 201
+
+
+def test_what_the_service_made_is_nobodys_to_register(
+    folder: Path, register: Callable[..., TestResponse]
+) -> None:
+    made = folder / "renditions" / "made-1.mp4"
+    made.parent.mkdir()
+    made.write_bytes(clip_bytes())
+    for key in ("renditions/made-1.mp4", "renditions/nothing.mp4"):
+        refused = register(key)
+        assert refused.status_code == 400
+        assert refused.get_json()["errors"] == {"r2Key": [OURS]}
 
 
 def test_registering_at_once_makes_one_video(app: Flask, clip: Path, auth: Auth) -> None:

@@ -106,10 +106,10 @@ def test_if_range_of_this_version(client: FlaskClient, link: str) -> None:
 
 
 def test_bad_links(client: FlaskClient, link: str, config: Config) -> None:
-    signer = LinkSigner(config.token_encryption_keys[0])
+    signer = LinkSigner(config.token_encryption_keys)
     later = utcnow() + timedelta(hours=1)
     ended = signer.sign_download("clip.mp4", utcnow() - timedelta(seconds=1))
-    foreign = LinkSigner("another key").sign_download("clip.mp4", later)
+    foreign = LinkSigner(["another key"]).sign_download("clip.mp4", later)
     token = link.rpartition("/")[2]
     for bad in (ended, foreign, token[:-2] + "AA", "x", token.replace(".", ""), "%00", "ü.ü"):
         answer: Any = client.get(f"/media/{bad}")

@@ -16,12 +16,14 @@ from werkzeug.test import TestResponse
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
+from app.ids import new_id
 from app.models import Video
 from app.publishing.transaction import transaction
 from app.states import VideoState
 from app.storage import UploadGrant
 from app.storage.links import LinkSigner
 from app.videos import settle_upload
+from app.videos.register import OURS
 from app.videos.settle import LATE
 from tests.app.clips import clip_bytes
 
@@ -201,7 +203,7 @@ def test_an_expired_link_is_refused(
     signed = sign(5)
     ended = utcnow() - timedelta(seconds=1)
     grant = UploadGrant(f"uploads/{signed['videoId']}.mp4", "video/mp4", 5, ended)
-    token = LinkSigner(config.token_encryption_keys[0]).sign_upload(grant)
+    token = LinkSigner(config.token_encryption_keys).sign_upload(grant)
     answer = client.put(f"/api/videos/uploads/{token}", data=b"12345", headers=signed["headers"])
     assert answer.status_code == 403
     assert "expired" in answer.get_json()["error"]
@@ -211,10 +213,10 @@ def test_a_changed_link_is_refused(sign: Sign, client: FlaskClient, config: Conf
     signed = sign(5)
     token = signed["uploadUrl"].rpartition("/")[2]
     payload, _, mac = token.partition(".")
-    foreign = LinkSigner("another key").sign_upload(
+    foreign = LinkSigner(["another key"]).sign_upload(
         UploadGrant("uploads/x.mp4", "video/mp4", 5, utcnow() + timedelta(hours=1))
     )
-    download = LinkSigner(config.token_encryption_keys[0]).sign_download(
+    download = LinkSigner(config.token_encryption_keys).sign_download(
         f"uploads/{signed['videoId']}.mp4", utcnow() + timedelta(hours=1)
     )
     changed = [
@@ -257,7 +259,12 @@ def test_an_upload_of_another_user_cannot_be_registered(
     body = {"r2Key": f"uploads/{signed['videoId']}.mp4", "title": "Mine"}
     refused = client.post("/api/videos", json=body, headers=auth("bob"))
     assert refused.status_code == 400
-    assert refused.get_json()["errors"] == {"r2Key": ["There is no such object in the video store"]}
+    assert refused.get_json()["errors"] == {"r2Key": [OURS]}
+    # Whether there is one cannot be told from the answer.
+    body["r2Key"] = f"uploads/{new_id()}.mp4"
+    assert client.post("/api/videos", json=body, headers=auth("bob")).get_json() == (
+        refused.get_json()
+    )
 
 
 def test_an_upload_may_be_registered_by_its_user(

@@ -146,7 +146,7 @@ class Stage:
             port=port,
             api_keys=(API_KEY,),
             webhook_url=self.hearer.url,
-            webhook_secret=WEBHOOK_SECRET,
+            webhook_secrets=(WEBHOOK_SECRET,),
             limits=OUR_LIMITS,
             video_dir=self.folder / "videos",
             token_encryption_keys=(Fernet.generate_key().decode(),),

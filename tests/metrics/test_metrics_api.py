@@ -16,18 +16,23 @@ import yaml
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 
 from app import create_app
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
 from app.ids import new_id
+from app.limits import gates, ledger
 from app.metrics.rolling import count_on
 from app.models import SchedulerTerm, WorkerTree
 from app.platforms import PLATFORMS
 from app.publishing import claims, outcomes
 from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
 from app.queries.depths import read_depths
+from app.queries.peaks import account_peaks
+from tests.databases import ON_POSTGRES
 from tests.factories import make_account, make_job, make_video
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
@@ -127,6 +132,85 @@ def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
     assert found["publishing_redis_up"][labels()] == 1
     youtube = labels(platform="YOUTUBE", counts="posts", scope="application", window="pacific_day")
     assert found["publishing_limit_max"][youtube] == 100
+
+
+def test_accounts_near_a_limit_of_their_own_are_told(client: FlaskClient, context: None) -> None:
+    now = utcnow()
+    uses = [(account, hours) for account in "ab" for hours in range(1, 15)]
+    uses += [("c", 1), ("d", 25)]  # one has used little, one long ago
+    instagram = [("i", 2) for _ in range(9)] + [("j", 2) for _ in range(20)]
+    with transaction() as session:
+        for platform, given in (("TIKTOK", uses), ("INSTAGRAM", instagram)):
+            for account, hours in given:
+                at = now - timedelta(hours=hours)
+                ledger.record(session, platform, account, {"posts": 1}, at)
+        # Instagram has said that this one may have ten.
+        gates.learn_posts_max(session, "i", 10)
+    found = samples(client)
+    day = labels(platform="TIKTOK", counts="posts", window="86400s")
+    assert found["publishing_account_limit_used"][day] == 14
+    assert found["publishing_account_limit_share"][day] == pytest.approx(14 / 15)
+    assert found["publishing_accounts_near_limit"][day] == 2
+    minute = labels(platform="TIKTOK", counts="posts", window="60s")
+    assert found["publishing_accounts_near_limit"][minute] == 0
+    of_instagram = labels(platform="INSTAGRAM", counts="posts", window="86400s")
+    assert found["publishing_account_limit_used"][of_instagram] == 20
+    assert found["publishing_account_limit_share"][of_instagram] == pytest.approx(0.9)
+    assert found["publishing_accounts_near_limit"][of_instagram] == 1
+    told: Any = client.get("/api/metrics", headers=KEY).json
+    [tiktok] = [one for one in told["platforms"] if one["platform"] == "TIKTOK"]
+    [peak] = [
+        one
+        for one in tiktok["accountPeaks"]
+        if (one["counts"], one["windowSeconds"]) == ("posts", 86400)
+    ]
+    assert peak.pop("share") == pytest.approx(14 / 15)
+    expected = {"counts": "posts", "windowSeconds": 86400, "mostUsed": 14, "accountsNear": 2}
+    assert peak == expected
+
+
+def test_limits_of_accounts_that_were_set_are_those_that_count(app: Flask, context: None) -> None:
+    set_to = {"LIMIT_INSTAGRAM_POSTS_PER_DAY": 50, "LIMIT_TIKTOK_POSTS_PER_DAY": 0}
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], limits=set_to)
+    now = utcnow()
+    with transaction() as session:
+        for account, told in (("i", 100), ("j", 10)):
+            ledger.record(session, "INSTAGRAM", account, {"posts": 9}, now)
+            gates.learn_posts_max(session, account, told)
+        ledger.record(session, "TIKTOK", "a", {"posts": 1}, now)
+    for platform, share in (("INSTAGRAM", 0.9), ("TIKTOK", 1)):
+        peaks = account_peaks(platform, now)
+        [peak] = [peaks[limit] for limit in peaks if limit.is_told_by_platform]
+        assert (peak.share, peak.accounts_near) == (pytest.approx(share), 1)
+
+
+@ON_POSTGRES
+def test_peaks_are_read_from_the_index_alone(context: None) -> None:
+    """Beside a day of 50,000 posts: those of one platform, and no row of the table."""
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO limit_uses (platform, account_id, counts, amount, used_at)"
+            " SELECT (ARRAY['TIKTOK', 'INSTAGRAM'])[1 + i %% 2], 'account-' || i %% 5000, 'posts',"
+            " 1, now() - (i %% 40) * interval '1 hour' FROM generate_series(1, 50000) i"
+        )
+        connection.exec_driver_sql("VACUUM ANALYZE limit_uses")
+    said: list[tuple[str, Any]] = []
+
+    def listen(connection: Any, cursor: Any, statement: str, given: Any, *rest: Any) -> None:
+        said.append((statement, given))
+
+    event.listen(db.engine, "before_cursor_execute", listen)
+    try:
+        peaks = account_peaks("TIKTOK", utcnow())
+    finally:
+        event.remove(db.engine, "before_cursor_execute", listen)
+    [daily] = [peaks[limit] for limit in peaks if limit.is_told_by_platform]
+    assert daily.most_used > 0
+    with db.engine.connect() as connection:
+        for statement, given in said:
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", given).scalars()
+            assert "Index Only Scan using ix_limit_uses_platform" in "\n".join(plan)
+    assert len(said) == len(peaks)
 
 
 def test_as_many_as_there_are_is_counted_to_a_bound(context: None) -> None:

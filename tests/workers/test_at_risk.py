@@ -37,7 +37,9 @@ SOON = timedelta(minutes=14)
 @pytest.fixture
 def config(config: Config) -> Config:
     """Settings with a receiver, to which nothing is sent here."""
-    return replace(config, webhook_url="http://127.0.0.1:9/hook", webhook_secret="whsec_c2VjcmV0")
+    return replace(
+        config, webhook_url="http://127.0.0.1:9/hook", webhook_secrets=("whsec_c2VjcmV0",)
+    )
 
 
 @pytest.fixture

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 
 from app import create_base
+from app.accounts.disconnect import disconnect_account
+from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
+from app.platforms import PLATFORMS
 from tests.factories import make_account
 from workers import doctor
 
@@ -49,7 +53,6 @@ def test_tables_that_are_not_there_are_told_with_the_command(
         ("redis_url", "redis://127.0.0.1:9", "REDIS_URL"),
         ("api_keys", (), "API_KEYS"),
         ("tiktok_client_secret", "wrong", "TIKTOK_CLIENT_KEY"),
-        ("tiktok_client_key", "", "TIKTOK_CLIENT_KEY"),
         ("youtube_client_secret", "wrong", "YOUTUBE_CLIENT_ID"),
         ("facebook_client_secret", "wrong", "FACEBOOK_CLIENT_ID"),
         ("facebook_client_id", "wrong", "FACEBOOK_CLIENT_ID"),
@@ -59,7 +62,7 @@ def test_tables_that_are_not_there_are_told_with_the_command(
 )
 def test_wrong_part_is_named(config: Config, field: str, value: object, part: str) -> None:
     extra: dict[str, object] = {
-        "webhook_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "webhook_secrets": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",),
         "r2_bucket": "videos",
         "r2_access_key_id": "id",
         "r2_secret_access_key": "secret",
@@ -67,6 +70,51 @@ def test_wrong_part_is_named(config: Config, field: str, value: object, part: st
     settings: dict[str, object] = {"jwt_secret": "", **extra, field: value}
     found = findings(replace(config, **settings))  # type: ignore[arg-type]
     assert not found[part].is_good
+
+
+@pytest.mark.parametrize(
+    ("platform", "field", "part"),
+    [
+        ("TIKTOK", "tiktok_client_key", "TIKTOK_CLIENT_KEY"),
+        ("YOUTUBE", "youtube_client_id", "YOUTUBE_CLIENT_ID"),
+    ],
+)
+def test_missing_client_is_wrong_only_where_an_account_needs_it(
+    config: Config, app: Flask, context: None, platform: str, field: str, part: str
+) -> None:
+    unset: dict[str, Any] = {field: ""}
+    without = replace(config, **unset)
+    found = findings(without)[part]
+    assert (found.word, found.is_good) == ("note", True)
+    assert "is not in use" in found.sentence
+    gone = make_account(platform)
+    disconnect_account("alice", gone.id, utcnow())
+    assert findings(without)[part].is_good
+    make_account(platform)
+    assert findings(without)[part].word == "wrong"
+    others = tuple(name for name in PLATFORMS if name != platform)
+    found = findings(replace(without, worker_platforms=others))[part]
+    assert (found.word, "WORKER_PLATFORMS" in found.sentence) == ("note", True)
+
+
+def test_without_the_database_a_missing_client_is_not_judged(config: Config) -> None:
+    away = "postgresql+psycopg://nobody@127.0.0.1:9/none"
+    found = findings(replace(config, database_url=away, tiktok_client_key=""))
+    assert found["TIKTOK_CLIENT_KEY"].word == "note"
+    assert found["DATABASE_URL"].word == "wrong"
+
+
+@pytest.mark.parametrize("part", ["FACEBOOK_CLIENT_ID", "INSTAGRAM_CLIENT_ID"])
+def test_client_for_consents_alone_may_be_missing(
+    config: Config, app: Flask, context: None, part: str
+) -> None:
+    """The tokens of Instagram's accounts are renewed, if at all, without a client."""
+    make_account("INSTAGRAM", login_type="instagram")
+    unset: dict[str, Any] = {part.lower(): ""}
+    without = replace(config, **unset)
+    assert findings(without)[part].word == "note"
+    elsewhere = findings(replace(without, worker_platforms=("TIKTOK",)))[part]
+    assert "WORKER_PLATFORMS" in elsewhere.sentence
 
 
 def test_dropped_key_is_told(config: Config, app: Flask, context: None) -> None:

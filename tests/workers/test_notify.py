@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,8 +12,9 @@ from typing import Any
 
 import jwt
 import pytest
+from flask import current_app
 from flask.testing import FlaskClient
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.clock import utcnow
 from app.config import Config
@@ -70,7 +72,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def config(config: Config, receiver: Receiver) -> Config:
     """Settings with that receiver."""
-    return replace(config, webhook_url=receiver.url, webhook_secret=SECRET)
+    return replace(config, webhook_url=receiver.url, webhook_secrets=(SECRET,))
 
 
 def fail_one() -> None:
@@ -110,6 +112,19 @@ def test_delivery_verifies_and_says_what_happened(receiver: Receiver) -> None:
     assert [one.state for one in stored()] == [NotificationState.DELIVERED]
     deliver()
     assert len(receiver.deliveries) == 1
+
+
+@pytest.mark.usefixtures("context")
+def test_either_secret_verifies_while_it_changes(receiver: Receiver, config: Config) -> None:
+    new = "whsec_" + b64encode(b"a key that is new to the receiver").decode()
+    current_app.config["SETTINGS"] = replace(config, webhook_secrets=(new, SECRET))
+    fail_one()
+    deliver()
+    [(headers, body)] = receiver.deliveries
+    for secret in (SECRET, new):
+        assert Webhook(secret).verify(body, headers)["type"] == "publish.failed"
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + b64encode(b"a key of somebody else").decode()).verify(body, headers)
 
 
 @pytest.mark.usefixtures("context")

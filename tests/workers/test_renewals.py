@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
 from redis import Redis
+from sqlalchemy import update
 
 from app.accounts.connect import Connection, connect_account
 from app.accounts.renewal import renewal_time
 from app.clock import utcnow
+from app.crypto import Cipher
 from app.models import Account
 from app.publishing.transaction import transaction
 from app.queues import MAINTENANCE_QUEUE, RunQueue
@@ -88,3 +92,21 @@ def test_tokens_of_others_are_left_alone(platforms: Platforms) -> None:
         due(account)
     renew_due()
     assert [stored(one).access_token for one in accounts] == [one.access_token for one in accounts]
+
+
+def test_token_that_no_key_decrypts_holds_up_no_other(app: Flask, platforms: Platforms) -> None:
+    good = connect(platforms, "INSTAGRAM", login_type="instagram", token_age_seconds=2 * 86400)
+    old = good.access_token
+    cipher = app.extensions["cipher"]
+    app.extensions["cipher"] = Cipher([Fernet.generate_key().decode()])
+    lost_id = connect(
+        platforms, "INSTAGRAM", login_type="instagram", token_age_seconds=2 * 86400
+    ).id
+    app.extensions["cipher"] = cipher
+    with transaction() as session:
+        for account_id, minutes in ((lost_id, 2), (good.id, 1)):
+            values = {"renew_at": utcnow() - timedelta(minutes=minutes)}
+            session.execute(update(Account).where(Account.id == account_id).values(**values))
+    renew_due()
+    assert stored(good).access_token != old
+    assert not is_any_to_renew(utcnow())

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from datetime import timedelta
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from flask import Flask
 from redis import Redis
+from sqlalchemy import event, insert, text
 
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.models import Notification, PublishedPost, PublishJob, TimelineEntry
+from app.ids import new_id
+from app.models import IdempotencyKey, Notification, PublishedPost, PublishJob, TimelineEntry
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
-from app.queues import PUBLISH_QUEUES, RunQueue
+from app.publishing.transaction import transaction
+from app.queues import PUBLISH_QUEUES, RunQueue, connect_redis
+from app.states import NotificationState
+from tests.databases import ON_POSTGRES
 from tests.factories import make_job
 from workers.kept_runs import trim_all
-from workers.retention import prune
+from workers.retention import BATCH, prune
 
 pytestmark = pytest.mark.usefixtures("context")
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
@@ -71,3 +81,84 @@ def test_leftovers_of_uploads_that_a_crash_broke_off_go(config: Config) -> None:
         os.utime(partials / name, (moment, moment))
     prune(utcnow())
     assert [path.name for path in partials.iterdir()] == ["at work"]
+
+
+def many_rows(count_: int, created_at: datetime) -> None:
+    """Store notifications and idempotency keys of one age."""
+    notification = {"user_id": "alice", "type": "t", "body": "{}", "created_at": created_at}
+    ended = {"state": NotificationState.DELIVERED, "deliveries": 1, "due_at": created_at}
+    rows = [
+        {"id": new_id(), "subject_id": new_id(), "give_up_at": created_at, **notification, **ended}
+        for _ in range(count_)
+    ]
+    keys = [
+        {"user_id": "alice", "key": new_id(), "request_hash": "h", "made_id": new_id()}
+        for _ in range(count_)
+    ]
+    with transaction() as session:
+        session.execute(insert(Notification), rows)
+        session.execute(insert(IdempotencyKey), [{**one, "created_at": created_at} for one in keys])
+
+
+def test_many_old_rows_go_a_few_at_a_time_and_young_ones_stay() -> None:
+    now = utcnow()
+    many_rows(2 * BATCH + 1, now - timedelta(days=91))
+    many_rows(3, now - timedelta(hours=1))
+    deleted: list[int] = []
+
+    def listen(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith(("DELETE FROM notifications", "DELETE FROM idempotency_keys")):
+            deleted.append(cursor.rowcount)
+
+    event.listen(db.engine, "after_cursor_execute", listen)
+    try:
+        prune(now)
+    finally:
+        event.remove(db.engine, "after_cursor_execute", listen)
+    assert deleted == [BATCH, BATCH, 1] * 2
+    assert (count(Notification), count(IdempotencyKey)) == (3, 3)
+
+
+@ON_POSTGRES
+def test_old_notifications_are_found_by_an_index() -> None:
+    many_rows(2000, utcnow())
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE notifications"))
+        query = "SELECT id FROM notifications WHERE created_at < '2020-01-01' LIMIT 500"
+        plan = "\n".join(connection.execute(text(f"EXPLAIN {query}")).scalars())
+    assert "ix_notifications_created_at" in plan
+
+
+def test_notification_that_is_still_tried_is_kept_however_short_the_retention(
+    app: Flask, config: Config
+) -> None:
+    app.config["SETTINGS"] = replace(config, retention_days=1)
+    complete_one(make_job())
+    prune(utcnow() + timedelta(days=2))
+    assert (count(PublishJob), count(Notification)) == (0, 1)
+    prune(utcnow() + timedelta(days=4))
+    assert count(Notification) == 0
+
+
+def test_part_that_fails_leaves_the_others_to_go_on(
+    app: Flask, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without Redis and with a table gone, what the others are for is done all the same."""
+    complete_one(make_job())
+    partials = config.video_dir / ".partial"
+    partials.mkdir(parents=True)
+    (partials / "old").write_bytes(b"half a video")
+    os.utime(partials / "old", (time.time() - 7200,) * 2)
+    app.extensions["redis"] = connect_redis("redis://127.0.0.1:9")
+    with db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE timeline RENAME TO timeline_away"))
+    try:
+        with caplog.at_level(logging.WARNING):
+            prune(utcnow() + timedelta(days=91))
+    finally:
+        with db.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE timeline_away RENAME TO timeline"))
+    said = [line for line in caplog.messages if line.startswith("pruning of")]
+    assert [line.split(" put off")[0] for line in said] == ["pruning of jobs", "pruning of runs"]
+    assert (count(PublishJob), count(Notification)) == (1, 0)
+    assert list(partials.iterdir()) == []

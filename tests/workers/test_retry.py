@@ -10,6 +10,7 @@ from workers.errors import (
     AccountRefused,
     Ambiguous,
     AnswerLost,
+    KeyMissing,
     NetworkFailure,
     OutcomeUnknown,
     PublishError,
@@ -20,7 +21,17 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.retry import HOLD_BACK_MIN, REOPEN_MAX, Action, Backoff, Decision, Situation, decide
+from workers.retry import (
+    HOLD_BACK_MIN,
+    KEY_MISSING_PAUSE,
+    OUTAGE_LIMIT,
+    REOPEN_MAX,
+    Action,
+    Backoff,
+    Decision,
+    Situation,
+    decide,
+)
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
 EXPONENTIAL = Backoff("exponential", 5000, attempts=3)
@@ -81,6 +92,19 @@ def test_decision_follows_the_table(
 def test_rate_limit_never_ends_a_job(attempt: int) -> None:
     error = RateLimited("x", retry_at=NOW + timedelta(hours=2))
     assert decide(error, situation(attempt), NOW) == Decision(Action.HOLD_BACK, error.retry_at)
+
+
+@pytest.mark.parametrize("committed", [None, NOW - timedelta(hours=1)])
+def test_missing_key_uses_no_attempt_until_the_post_is_a_day_old(
+    committed: datetime | None,
+) -> None:
+    error, last = KeyMissing("x"), Backoff("fixed", 5000, attempts=1)
+    for age, action, at in (
+        (OUTAGE_LIMIT, Action.HOLD_BACK, NOW + KEY_MISSING_PAUSE),
+        (OUTAGE_LIMIT + timedelta(seconds=1), Action.FAIL, NOW),
+    ):
+        where = Situation(1, last, 0, committed, started_at=NOW - age)
+        assert decide(error, where, NOW) == Decision(action, at)
 
 
 @pytest.mark.parametrize("seconds", [-7200, 0, 1])

@@ -27,7 +27,9 @@ QUEUE = PUBLISH_QUEUES["TIKTOK"]
 @pytest.fixture
 def config(config: Config) -> Config:
     """Settings with a receiver that nothing is sent to here."""
-    return replace(config, webhook_url="http://127.0.0.1:9/hook", webhook_secret="whsec_c2VjcmV0")
+    return replace(
+        config, webhook_url="http://127.0.0.1:9/hook", webhook_secrets=("whsec_c2VjcmV0",)
+    )
 
 
 def sweep(after: timedelta = 2 * GRACE) -> None:

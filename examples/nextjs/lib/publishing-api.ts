@@ -198,6 +198,9 @@ export interface paths {
          * Register an object that is in the store
          * @description It is looked into at once: duration, size and codecs come from the object itself. The same
          *     object, unchanged, is the same video, and takes the new title.
+         *
+         *     For the back end: the first to name an object has it, so only a service key may. Keys under
+         *     `renditions/`, and those under `uploads/` that are not the user's own, are refused.
          */
         post: operations["registerVideo"];
         delete?: never;
@@ -1469,6 +1472,16 @@ export interface components {
             /** @description The most common ones first. */
             errors: components["schemas"]["ErrorCount"][];
         };
+        AccountPeak: {
+            counts: string;
+            windowSeconds: number;
+            /** @description The most that one account has used. */
+            mostUsed: number;
+            /** @description The greatest share of its own limit that one has used, 0–1. */
+            share: number;
+            /** @description Accounts that have used 90 % of theirs or more. */
+            accountsNear: number;
+        };
         PlatformMetrics: {
             completed: number;
             failed: number;
@@ -1498,6 +1511,7 @@ export interface components {
             /** @description For how long the longest due job has waited for a worker. */
             lateSeconds: number;
             limits: components["schemas"]["Limit"][];
+            accountPeaks: components["schemas"]["AccountPeak"][];
         };
         Point: {
             /** Format: date-time */
@@ -2003,6 +2017,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            /** @description A browser's token may name no object. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };

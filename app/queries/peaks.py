@@ -1,0 +1,76 @@
+"""How near accounts are to the limits that each has for itself: for the metrics.
+
+Added up over the accounts that used something within a limit's window, by an index that has all
+of it; what is older is not looked at, and soon leaves the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, case, func, literal, select
+from sqlalchemy.orm import Session
+
+from app.limits import ledger
+from app.limits.rules import maximum_of
+from app.models import Gate, LimitUse
+from app.platforms import PLATFORMS, Limit
+from app.publishing.transaction import transaction
+
+#: From this share of its limit on, an account is near it.
+NEAR_PERCENT = 90
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A limit over all accounts: the most that one has used, the greatest share (0–1) of its own
+    maximum that one has used, and how many have used 90 % or more."""
+
+    most_used: int = 0
+    share: float = 0.0
+    accounts_near: int = 0
+
+
+def account_peaks(platform: str, now: datetime) -> Mapping[Limit, Peak]:
+    """Return the peaks of a platform's limits that each account has for itself."""
+    with transaction() as session:
+        return {
+            limit: _peak(session, platform, limit, now)
+            for limit in PLATFORMS[platform].limits
+            if limit.scope == "account" and limit.window != "at_once"
+        }
+
+
+def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
+    used = (
+        select(LimitUse.account_id, func.sum(LimitUse.amount).label("used"))
+        .where(
+            LimitUse.platform == platform,
+            LimitUse.counts == limit.counts,
+            LimitUse.used_at >= ledger.since(limit, now),
+        )
+        .group_by(LimitUse.account_id)
+        .subquery()
+    )
+    maximum = _maximum(limit)
+    # A limit of nothing is used up by the first use.
+    share = case((maximum > 0, used.c.used * 1.0 / maximum), else_=1.0)
+    near = case((used.c.used * 100 >= maximum * NEAR_PERCENT, 1), else_=0)
+    query = select(func.max(used.c.used), func.max(share), func.sum(near)).select_from(used)
+    if limit.is_told_by_platform:
+        query = query.outerjoin(Gate, Gate.key == used.c.account_id)
+    most_used, highest, accounts_near = session.execute(query).one()
+    return Peak(int(most_used or 0), float(highest or 0), int(accounts_near or 0))
+
+
+def _maximum(limit: Limit) -> ColumnElement[int]:
+    """Return in SQL what `app.limits.allowing.maximum_for` returns of an account."""
+    configured = maximum_of(limit)
+    if not limit.is_told_by_platform:
+        return literal(configured)
+    told = func.coalesce(Gate.posts_max, configured)
+    if configured == limit.default:
+        return told
+    return case((told < configured, told), else_=configured)

@@ -1,0 +1,1 @@
+"""What `make doctor` looks at, and in what words it tells."""

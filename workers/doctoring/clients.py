@@ -1,0 +1,98 @@
+"""The clients that the platforms know this service by: whether they are set where they are needed.
+
+A platform that nobody uses here needs none.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import Config
+from app.models import Account
+from app.platforms import PLATFORMS
+from app.publishing.transaction import transaction
+from workers.doctoring.finding import Finding
+from workers.errors import AccountRefused, PublishError
+from workers.handlers import load_handler
+from workers.platforms.base import Access
+from workers.platforms.instagram.oauth import check_client as check_client_of_facebook
+
+
+def check_tiktok(config: Config) -> Finding:
+    """Have TikTok asked for the client."""
+    return _check_refreshing(config, "TIKTOK", "TIKTOK_CLIENT_KEY", config.tiktok_client_key)
+
+
+def check_youtube(config: Config) -> Finding:
+    """Have Google asked for the client."""
+    return _check_refreshing(config, "YOUTUBE", "YOUTUBE_CLIENT_ID", config.youtube_client_id)
+
+
+def check_facebook(config: Config) -> Finding:
+    """Have Facebook Login's application asked for."""
+    name = "FACEBOOK_CLIENT_ID"
+    if not config.facebook_client_id:
+        return _unset_for_instagram(config, name, "Facebook Login")
+    try:
+        check_client_of_facebook(load_handler("INSTAGRAM").api)
+    except PublishError as error:
+        return Finding(name, False, f"{error.code}: {error.detail}")
+    return Finding(name, True, "the platform knows this client")
+
+
+def check_instagram(config: Config) -> Finding:
+    """Say what can be said: whether the platform knows the client only shows at a consent."""
+    name = "INSTAGRAM_CLIENT_ID"
+    if not config.instagram_client_id:
+        return _unset_for_instagram(config, name, "Instagram Login")
+    return Finding(name, True, "is set; only a consent shows whether the platform knows it")
+
+
+def _check_refreshing(config: Config, platform: str, variable: str, client: str) -> Finding:
+    """Offer a platform a worthless refresh token.
+
+    A client it knows is told that the token is no good; one it does not know, that the client
+    is not.
+    """
+    if not client:
+        return _unset(config, platform, variable)
+    try:
+        load_handler(platform).refresh(Access("doctor", "doctor"), "doctor")
+    except AccountRefused:
+        return Finding(variable, True, "the platform knows this client")
+    except PublishError as error:
+        return Finding(variable, False, f"{error.code}: {error.detail}")
+    return Finding(variable, False, "the platform took a refresh token that is none")
+
+
+def _unset(config: Config, platform: str, variable: str) -> Finding:
+    """Return whether a client is missed: accounts' tokens are refreshed with it."""
+    name = PLATFORMS[platform].name
+    if platform not in config.worker_platforms:
+        return _unserved(platform, variable)
+    try:
+        with transaction() as session:
+            query = select(Account.id).where(
+                Account.platform == platform, Account.deleted_at.is_(None)
+            )
+            is_needed = session.scalar(query.limit(1)) is not None
+    except SQLAlchemyError:
+        words = f"is not set; whether an account of {name} needs it, only the database can tell"
+        return Finding(variable, True, words, is_note=True)
+    if is_needed:
+        return Finding(variable, False, f"is not set, and accounts of {name} need it to go on")
+    return Finding(variable, True, f"is not set: {name} is not in use", is_note=True)
+
+
+def _unset_for_instagram(config: Config, variable: str, login: str) -> Finding:
+    """Say what is missed without a client of Instagram's: consents alone. Tokens need none."""
+    if "INSTAGRAM" not in config.worker_platforms:
+        return _unserved("INSTAGRAM", variable)
+    words = f"is not set: no account is connected by {login} here; handed-over tokens do without"
+    return Finding(variable, True, words, is_note=True)
+
+
+def _unserved(platform: str, variable: str) -> Finding:
+    words = f"is not set: WORKER_PLATFORMS leaves {PLATFORMS[platform].name} to others"
+    return Finding(variable, True, words, is_note=True)

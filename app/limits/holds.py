@@ -27,25 +27,27 @@ BATCH = 200
 RANK_MAX = 2000
 
 
-def hold_lane(session: Session, lane: Lane, allowance: Allowance) -> list[PublishJob]:
+def hold_lane(
+    session: Session, lane: Lane, head: PublishJob, hold: Hold, allowance: Allowance
+) -> list[PublishJob]:
     """Put off the due posts of a lane that may not begin; return them.
 
-    Those that have their place among the day's posts already are left for their turn.
+    `head` is the lane's first post, and `hold` what holds it. It is put off whatever it has: left
+    as it is, it would be met again and again, and no other account would get its turn. Of the
+    others, those that have their place among the day's posts are left until they are the first.
     """
     now = allowance.now
     jobs = due_jobs(session, lane, now, BATCH)
-    placed = ledger.have_places(session, [job.id for job in jobs])
-    again = _Ranks(session, lane, now, lane.priority + 1)
-    fresh = _Ranks(session, lane, now, lane.priority)
-    held = []
-    for job in jobs:
-        if job.id in placed and not allowance.is_closed:
-            continue
-        ranks = again if job.error_category == "rate_limit" else fresh
-        hold = allowance.hold(ranks.next())
-        if hold is not None:
-            put_off(session, job, hold, now)
-            held.append(job)
+    placed = ledger.have_places(session, lane.platform, [job.id for job in jobs], now)
+    if allowance.is_closed:
+        held = _hold_all(session, lane, jobs, allowance)
+    elif head.id in placed:
+        # Alone, and behind nobody who waits for a place: the others have to count its own.
+        put_off(session, head, hold, now)
+        held = [head]
+    else:
+        without = [job for job in jobs if job.id not in placed]
+        held = _hold_all(session, lane, without, allowance)
     refresh_lane(session, lane.account_id, lane.priority, lane.platform)
     return held
 
@@ -64,6 +66,22 @@ def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Non
         timeline.end(session, job, ("wait",), "done", now)
         until = None if hold.is_pause else hold.until
         timeline.begin(session, job, "wait", _kind(hold), now, until=until, failure=hold.failure)
+
+
+def _hold_all(
+    session: Session, lane: Lane, jobs: Sequence[PublishJob], allowance: Allowance
+) -> list[PublishJob]:
+    """Put off posts of a lane, each for as long as it takes with those that go before it."""
+    again = _Ranks(session, lane, allowance.now, lane.priority + 1)
+    fresh = _Ranks(session, lane, allowance.now, lane.priority)
+    held = []
+    for job in jobs:
+        ranks = again if job.error_category == "rate_limit" else fresh
+        hold = allowance.hold(ranks.next())
+        if hold is not None:
+            put_off(session, job, hold, allowance.now)
+            held.append(job)
+    return held
 
 
 def _kind(hold: Hold) -> str:

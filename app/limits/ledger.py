@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from app.limits.rules import LEDGER_KEEP, POSTS
+from app.limits.rules import LEDGER_KEEP, POSTS, limits_on
 from app.limits.windows import pacific_day
 from app.models import LimitUse
 from app.platforms import Limit
@@ -51,9 +51,12 @@ def give_place_back(session: Session, job_id: str) -> None:
     session.execute(delete(LimitUse).where(LimitUse.job_id == job_id))
 
 
-def have_places(session: Session, job_ids: Sequence[str]) -> set[str]:
-    """Return those of some jobs that have a place."""
-    query = select(LimitUse.job_id).where(LimitUse.job_id.in_(job_ids))
+def have_places(
+    session: Session, platform: str, job_ids: Sequence[str], now: datetime
+) -> set[str]:
+    """Return those of some jobs whose place still counts in the longest of the windows."""
+    began = min((since(limit, now) for limit in limits_on(platform, POSTS)), default=now)
+    query = select(LimitUse.job_id).where(LimitUse.job_id.in_(job_ids), LimitUse.used_at >= began)
     return {job_id for job_id in session.scalars(query) if job_id is not None}
 
 

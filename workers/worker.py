@@ -8,7 +8,15 @@ from app import create_base
 from app.config import Config
 from app.extensions import db
 from app.ids import new_id
-from app.queues import ENCODE_QUEUE, MAINTENANCE_QUEUE, PUBLISH_QUEUES, RunQueue, connect_redis
+from app.queues import (
+    CONNECT_QUEUE,
+    ENCODE_QUEUE,
+    LOOKS_QUEUE,
+    MAINTENANCE_QUEUE,
+    PUBLISH_QUEUES,
+    RunQueue,
+    connect_redis,
+)
 from app.settings import process_config
 from workers import (
     at_risk,
@@ -45,6 +53,8 @@ PRELOADED = (
     youtube,
 )
 PRESENCE = "workers.presence.beat"
+#: Runs at once that ask platforms what can wait: while one hangs, another asks another platform.
+LOOKS = 2
 
 
 def build_worker(app: Flask, config: Config) -> PublishWorker:
@@ -53,8 +63,8 @@ def build_worker(app: Flask, config: Config) -> PublishWorker:
     connection = connect_redis(config.redis_url, answer_seconds=ANSWER_SECONDS, retries=0)
     names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
     others = {POLL_LANE.format(platform): 1 for platform in config.worker_platforms}
-    others |= {MAINTENANCE_QUEUE: 1, PRESENCE: 1}
-    queues = [*names, MAINTENANCE_QUEUE]
+    others |= {MAINTENANCE_QUEUE: 1, LOOKS_QUEUE: LOOKS, CONNECT_QUEUE: 1, PRESENCE: 1}
+    queues = [*names, MAINTENANCE_QUEUE, LOOKS_QUEUE, CONNECT_QUEUE]
     if config.encode_concurrency:  # else these are left to other machines
         others[ENCODE_QUEUE] = config.encode_concurrency
         queues.append(ENCODE_QUEUE)

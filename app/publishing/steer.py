@@ -120,6 +120,7 @@ def _reschedule(
     if pauses.is_paused(job):  # whether it is when the new time has come is for the claim to see
         job.error_code = job.error_category = job.error_message = job.error_hint = None
     job.checked_at = None  # what was found ahead of the former time may not hold for this one
+    job.checking_until = None
     timeline.end(session, job, ("wait",), "done", now)
     timeline.note(session, job, "rescheduled", now)
     reason = "queue" if scheduled_time is None else "scheduled"

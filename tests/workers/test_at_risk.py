@@ -20,7 +20,7 @@ from app.models import Account, Notification, PublishJob, Video
 from app.publishing import steer
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
-from app.queues import MAINTENANCE_QUEUE, RunQueue
+from app.queues import LOOKS_QUEUE, RunQueue
 from app.storage import Storage
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
@@ -144,4 +144,4 @@ def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) ->
 def test_a_sweep_wakes_a_worker_for_it(account: Account, stored_film: Video, redis: Redis) -> None:
     scheduled(account, stored_film)
     Sweeper().sweep(utcnow())
-    assert RunQueue(MAINTENANCE_QUEUE, redis).count == 1
+    assert RunQueue(LOOKS_QUEUE, redis).count == 1

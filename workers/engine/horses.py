@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from flask import Flask
 
+from app.queues import QUEUE_OF
 from workers.engine.horse import Horse, fork_horse
 from workers.engine.listener import Listener
 from workers.engine.orders import Call, Done, Execute, Holding, Keep, KeepMaintenance
@@ -142,7 +143,7 @@ class Horses:
                 elif isinstance(message, Keep):
                     waits.add_wake(message.wake)
                 elif isinstance(message, KeepMaintenance):
-                    waits.add_once(Wait(MAINTENANCE_LANE, Call(message.function)))
+                    waits.add_once(Wait(QUEUE_OF[message.function], Call(message.function)))
         except (EOFError, OSError):
             self._bury(horse, waits)
 

@@ -57,7 +57,9 @@ def is_any_to_follow_up(now: datetime) -> bool:
     """Tell whether a post is due for a look that its platform may answer."""
     with transaction() as session:
         others = PublishedPost.platform.not_in(silent_platforms(session, now))
-        return bool(session.scalar(select(exists().where(PublishedPost.follow_up_at <= now, others))))
+        return bool(
+            session.scalar(select(exists().where(PublishedPost.follow_up_at <= now, others)))
+        )
 
 
 def _take_one(

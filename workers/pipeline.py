@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app import logs
 from app.clock import utcnow
+from app.limits.circuits import Circuit
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
 from app.publishing.early import wake_again_if_early
@@ -39,7 +40,7 @@ from workers.kept_runs import keep_completed, keep_failed
 from workers.lease import LeaseKeeper, Stopping, stop_requested
 from workers.platforms.answers import Processing
 from workers.retry import Action, Backoff, Decision, Situation, decide
-from workers.standing import closing_of, take_in
+from workers.standing import closing_of, end_probe, take_in
 from workers.steps import Result, UploadNeeded, publish_once
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ def _carry_out(claim: Claim) -> None:
     hopeless = _hopeless(claim)
     if hopeless is not None:
         _fail(claim, hopeless)
+        end_probe(claim)
         return
     try:
         _work(claim)
@@ -101,6 +103,7 @@ def _carry_out(claim: Claim) -> None:
             # With the database away nothing can be written: the lease ends, the row is due again.
             raise
         _fail_internal(claim, bug)
+        end_probe(claim)
         raise
 
 
@@ -124,6 +127,7 @@ def _work(claim: Claim) -> None:
         _settle(claim, result, budget)
     except RunStopped as stopped:
         _stop(claim, stopped)
+        take_in(claim, budget)
     except PublishError as error:
         _settle_error(claim, error, take_in(claim, budget))
 
@@ -166,12 +170,12 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
         _stop(claim, since)
 
 
-def _settle_error(claim: Claim, error: PublishError, circuit_until: datetime | None) -> None:
+def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
     """Do what `workers.retry` decides. A lease lost meanwhile leaves all to the new holder."""
     now = utcnow()
     logger.info("attempt ended by an error", extra={"code": error.code})
     try:
-        _act(claim, error, decide(error, _situation(claim, circuit_until), now), now)
+        _act(claim, error, decide(error, _situation(claim, circuit), now), now)
     except RunStopped as stopped:
         _stop(claim, stopped)
 
@@ -194,7 +198,7 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
         _fail(claim, failure, upload_is_dead=error.upload_is_dead)
 
 
-def _situation(claim: Claim, circuit_until: datetime | None) -> Situation:
+def _situation(claim: Claim, circuit: Circuit) -> Situation:
     standing = outcomes.standing(claim)
     return Situation(
         attempt=claim.attempt,
@@ -202,7 +206,8 @@ def _situation(claim: Claim, circuit_until: datetime | None) -> Situation:
         reopened=standing.reopened,
         committed_at=standing.committed_at,
         unanswered_since=standing.unanswered_since,
-        circuit_until=circuit_until,
+        circuit_until=circuit.open_until,
+        circuit_opened_at=circuit.opened_at,
         started_at=standing.started_at,
     )
 

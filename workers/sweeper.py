@@ -21,6 +21,7 @@ from sqlalchemy import exists, select, tuple_
 from app.config import Config
 from app.models import Notification, PublishJob
 from app.publishing.pausing import release_resumed
+from app.publishing.recovering import release_recovered
 from app.publishing.relay import relay
 from app.publishing.transaction import transaction
 from app.queues import (
@@ -75,6 +76,7 @@ class Sweeper:
         """
         connection = current_redis()
         release_resumed(now)
+        release_recovered(now)
         for platform in PUBLISH_QUEUES:
             missing = relay(platform, now - GRACE, polls=True)
             if missing:

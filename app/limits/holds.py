@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, Select, TextClause, func, select, union_all
 from sqlalchemy.orm import Session
 
 from app.limits import ledger
 from app.limits.allowing import Allowance, Hold, Rank
-from app.limits.lanes import due_jobs, refresh_lane
+from app.limits.lanes import PRIORITIES, due_jobs, refresh_lane
+from app.limits.rules import POSTS, code_of, limits_on
 from app.models import Lane, PublishJob
 from app.models.publish_job import OPEN, TO_BEGIN
 from app.publishing import timeline
@@ -25,6 +27,7 @@ from app.states import JobState
 BATCH = 200
 #: Rows that are counted to say when one that goes after them will begin.
 RANK_MAX = 2000
+_Look: TypeAlias = "Select[str, datetime | None, int, str | None, str | None]"
 
 
 def hold_lane(
@@ -114,6 +117,33 @@ def rank_of_next(
     )
 
 
+def first_held(
+    session: Session, platform: str, account_id: str, now: datetime
+) -> PublishJob | None:
+    """Lock and return the post that waits first for the kind of place that an account's has.
+
+    None where there is none among the next due, or it is in another transaction's hands.
+    """
+    limits = limits_on(platform, POSTS)
+    if any(limit.scope != "account" for limit in limits):
+        looks = [_upcoming(now, PublishJob.platform == platform, OPEN)]
+    else:
+        own = PublishJob.account_id == account_id
+        looks = [_upcoming(now, own, PublishJob.priority == one, TO_BEGIN) for one in PRIORITIES]
+    found = union_all(*(select(look.subquery()) for look in looks)).subquery()
+    first = (
+        select(found.c.id)
+        .where(found.c.error_code.in_([code_of(limit) for limit in limits]))
+        .order_by(found.c.due_at, found.c.priority.desc(), found.c.id)
+        .limit(1)
+    )
+    query = select(PublishJob).where(
+        PublishJob.id == first.scalar_subquery(), TO_BEGIN, PublishJob.due_at > now
+    )
+    locked = query.with_for_update(skip_locked=True, of=PublishJob)
+    return session.scalars(locked.execution_options(populate_existing=True)).first()
+
+
 class _Ranks:
     """Counts up from the posts that are put off already."""
 
@@ -133,19 +163,23 @@ class _Ranks:
         return Rank(first.in_account + given, first.in_application + given, given)
 
 
-def _upcoming(
-    now: datetime, *conditions: ColumnElement[bool] | TextClause
-) -> Select[str | None, int]:
+def _upcoming(now: datetime, *conditions: ColumnElement[bool] | TextClause) -> _Look:
     """Read the next rows due: a look into an index, of a bounded length."""
     return (
-        select(PublishJob.error_category, PublishJob.priority)
+        select(
+            PublishJob.id,
+            PublishJob.due_at,
+            PublishJob.priority,
+            PublishJob.error_category,
+            PublishJob.error_code,
+        )
         .where(*conditions, PublishJob.due_at > now)
         .order_by(PublishJob.due_at)
         .limit(RANK_MAX)
     )
 
 
-def _count_held(session: Session, looks: Sequence[Select[str | None, int]], priority: int) -> int:
+def _count_held(session: Session, looks: Sequence[_Look], priority: int) -> int:
     found = union_all(*(select(look.subquery()) for look in looks)).subquery()
     is_held = (found.c.error_category == "rate_limit") & (found.c.priority >= priority)
     return session.scalar(select(func.count()).select_from(found).where(is_held)) or 0

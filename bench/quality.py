@@ -65,7 +65,7 @@ class _Kitchen:
     def __init__(self, folder: Path, source: Path) -> None:
         self._folder = folder
         self._config = Config("", "", "", encode_dir=folder / "encode")
-        self._store = open_storage(StorageSettings(folder / "store", "http://127.0.0.1", "key"))
+        self._store = open_storage(StorageSettings(folder / "store", "http://127.0.0.1", ("key",)))
         with source.open("rb") as body:
             self._stored = self._store.write("source.mkv", body, source.stat().st_size)
         self._facts = probe(self._store, "source.mkv", self._stored)

@@ -42,6 +42,10 @@ class Platforms:
         """Switch a fault on."""
         self._call("POST", "/faults", platform=platform, kind=kind, **fields)
 
+    def clear_faults(self) -> None:
+        """Switch all faults off."""
+        self._call("DELETE", "/faults")
+
     def active_faults(self) -> list[dict[str, Any]]:
         """Return the faults that have not struck yet."""
         faults: list[dict[str, Any]] = self._call("GET", "/faults")["active"]

@@ -7,14 +7,15 @@ found is told once per job and reason (`publish.at_risk`), and changes nothing a
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, TextClause, exists, or_, select
 
 from app.clock import to_iso, utcnow
 from app.limits.forecast import forecast
+from app.limits.silence import silent_platforms
 from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox
@@ -22,6 +23,7 @@ from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import wake_maintenance
 from workers import tokens
+from workers.asking import Asking
 from workers.errors import NetworkFailure, PublishError
 from workers.failures import failure_of
 from workers.fitting import plan_of, refuse_hopeless
@@ -34,24 +36,30 @@ logger = logging.getLogger(__name__)
 AHEAD = timedelta(minutes=15)
 #: A later start than this is worth telling.
 LATE = timedelta(minutes=1)
-BATCH = 50
+#: For how long one worker alone may be looking at a post; then another looks.
+TURN = timedelta(minutes=3)
 
 
 def is_any_near(now: datetime) -> bool:
     """Tell whether a scheduled post has come within a quarter of an hour and was not looked at."""
     with transaction() as session:
-        near = exists().where(UNCHECKED, PublishJob.due_at <= now + AHEAD)
+        near = exists().where(*_near(now, silent_platforms(session, now)))
         return bool(session.scalar(select(near)))
 
 
 def check_ahead() -> None:
-    """Look at every scheduled post that is near; a run's function, safe at any time."""
+    """Look at every scheduled post that is near; a run's function, safe at any time.
+
+    A post counts as looked at when that is done: one whose worker was lost is looked at again.
+    """
+    asking = Asking()
     while not stop_requested.is_set():
-        jobs = _take(utcnow())
-        for job in jobs:
-            tell(job, risks_of(job, utcnow()), utcnow())
-        if len(jobs) < BATCH:
+        job = _take_one(utcnow(), asking.left_alone())
+        if job is None:
             return
+        with asking.of(job.platform):
+            risks = risks_of(job, utcnow())
+        _settle(job, risks, utcnow())
 
 
 def risks_of(job: PublishJob, now: datetime) -> Mapping[str, Failure]:
@@ -64,36 +72,48 @@ def risks_of(job: PublishJob, now: datetime) -> Mapping[str, Failure]:
     return {part: failure for part, failure in found.items() if failure is not None}
 
 
-def tell(job: PublishJob, risks: Mapping[str, Failure], now: datetime) -> None:
-    """Store a notification for each risk that the job's user was not told of yet."""
-    if not risks:
-        return
+def _near(now: datetime, without: Collection[str]) -> list[ColumnElement[bool] | TextClause]:
+    is_free = or_(PublishJob.checking_until.is_(None), PublishJob.checking_until <= now)
+    others = PublishJob.platform.not_in(without)
+    return [UNCHECKED, PublishJob.due_at <= now + AHEAD, is_free, others]
+
+
+def _take_one(now: datetime, without: Collection[str]) -> PublishJob | None:
+    """Take the next job for a look; another worker takes the ones after it."""
+    with transaction() as session:
+        query = (
+            select(PublishJob)
+            .where(*_near(now, without))
+            .order_by(PublishJob.due_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        job = session.scalars(query.execution_options(populate_existing=True)).first()
+        if job is not None:
+            job.checking_until = now + TURN
+            session.flush()
+            session.expunge(job)  # as it is now, whatever is read and undone during the look
+    return job
+
+
+def _settle(job: PublishJob, risks: Mapping[str, Failure], now: datetime) -> None:
+    """Mark a job as looked at, and store a notification for each risk its user was not told of.
+
+    Nothing where it was moved meanwhile, or our turn has become another worker's.
+    """
+    new: list[str] = []
     with transaction() as session:
         row = session.get(PublishJob, job.id, with_for_update=True, populate_existing=True)
-        if row is None or row.state is not job.state:
+        if row is None or row.checking_until != job.checking_until:
             return
-        new = [part for part in risks if part not in row.risks_told]
-        row.risks_told = [*row.risks_told, *new]
+        row.checked_at, row.checking_until = now, None
+        if row.state is job.state:
+            new = [part for part in risks if part not in row.risks_told]
+            row.risks_told = [*row.risks_told, *new]
         for part in new:
             outbox.tell_at_risk(session, row, risks[part], now)
     if new:
         wake_maintenance()
-
-
-def _take(now: datetime) -> list[PublishJob]:
-    """Mark the next jobs as looked at; another worker takes the ones after them."""
-    with transaction() as session:
-        query = (
-            select(PublishJob)
-            .where(UNCHECKED, PublishJob.due_at <= now + AHEAD)
-            .order_by(PublishJob.due_at)
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
-        )
-        jobs = list(session.scalars(query.execution_options(populate_existing=True)))
-        for job in jobs:
-            job.checked_at = now
-    return jobs
 
 
 def _risk_of_token(job: PublishJob) -> Failure | None:

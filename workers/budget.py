@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from app.clock import to_iso, utcnow
 from app.limits import ledger
 from app.limits.counters import Taken, counters_for, room_by_ledger
-from app.limits.rules import in_words, limits_on, maximum_of
+from app.limits.rules import code_of, in_words, limits_on, maximum_of
 from app.platforms import PLATFORMS, Limit
 from app.publishing.transaction import transaction
 from workers.errors import RateLimited
@@ -111,7 +111,7 @@ def slow_down_seconds(percent: float) -> int:
 def _no_room(platform: str, limit: Limit, room_at: datetime) -> RateLimited:
     name, words = PLATFORMS[platform].name, in_words(limit, maximum_of(limit))
     return RateLimited(
-        f"limit_{limit.setting.removeprefix('LIMIT_').lower()}",
+        code_of(limit),
         f"{name} takes {words}; there is room again at {to_iso(room_at)}",
         retry_at=room_at + timedelta(milliseconds=1),
         everyone=limit.scope != "account",

@@ -17,6 +17,7 @@ from app.accounts.exchanging import Exchange, connected, failed, next_exchange
 from app.accounts.requirements import connection_faults
 from app.clock import utcnow
 from app.config import Config
+from workers.asking import Asking
 from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.lease import stop_requested
@@ -27,12 +28,18 @@ SCOPES_MISSING = "scopes_missing"
 
 
 def exchange_granted() -> None:
-    """Exchange every code that waits for it."""
+    """Exchange every code that waits for it.
+
+    One is tried even where its platform did not answer a moment ago, for a user waits for it; but
+    behind two that were not answered, those of other platforms go first, in this run.
+    """
+    asking = Asking()
     while not stop_requested.is_set():
-        exchange = next_exchange(utcnow())
+        exchange = next_exchange(utcnow(), without=asking.given_up)
         if exchange is None:
             return
-        _settle(exchange)
+        with asking.of(exchange.platform):
+            _settle(exchange)
 
 
 def _settle(exchange: Exchange) -> None:

@@ -20,6 +20,7 @@ from app.models import PublishedPost
 from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
 from workers import tokens
+from workers.asking import Asking
 from workers.budget import RunBudget
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.handlers import load_handler
@@ -53,8 +54,9 @@ class Batch:
 
 def count_due() -> None:
     """Ask about the posts that are due for it; a run's function, safe at any time."""
+    asking = Asking()
     for platform in PLATFORMS:
-        _count_platform(platform, load_handler(platform))
+        _count_platform(platform, load_handler(platform), asking)
 
 
 def next_count(published_at: datetime, now: datetime) -> datetime | None:
@@ -67,15 +69,19 @@ def next_count(published_at: datetime, now: datetime) -> datetime | None:
     return now + min(max(age * PAUSE_SHARE, PAUSE_MIN), PAUSE_MAX)
 
 
-def _count_platform(platform: str, handler: Handler) -> None:
+def _count_platform(platform: str, handler: Handler, asking: Asking) -> None:
     asked: set[str] = set()
     while len(asked) < ACCOUNTS_A_RUN[platform] and not stop_requested.is_set():
+        if platform in asking.left_alone():
+            return
         batch = _take(platform, asked, handler.posts_at_once, utcnow())
         if batch is None:
             return
         asked.add(batch.account_id)
         try:
-            _store(batch, _ask(handler, batch), utcnow())
+            with asking.of(platform):
+                found = _ask(handler, batch)
+            _store(batch, found, utcnow())
         except PublishError as error:
             logger.info("posts of account %s not counted: %s", batch.account_id, error.code)
             _put_off(batch, error, utcnow())

@@ -6,19 +6,21 @@ Reads only: whatever comes of it, the job stays completed and nothing is posted 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, undefer
 
 from app.clock import utcnow
 from app.crypto import UndecryptableError
+from app.limits.silence import silent_platforms
 from app.models import PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import timeline
 from app.publishing.transaction import transaction
 from workers import tokens
+from workers.asking import Asking
 from workers.budget import RunBudget
 from workers.contexts import reading_context
 from workers.errors import PublishError
@@ -36,25 +38,39 @@ PAUSE_SHARE = 0.5
 
 def follow_up_due() -> None:
     """Ask once about every post that is due for it; a run's function, safe at any time."""
+    asking = Asking()
     while not stop_requested.is_set():
-        taken = _take_one(utcnow())
+        taken = _take_one(utcnow(), asking.left_alone())
         if taken is None:
             return
         post, job, video = taken
         try:
-            found = _look(post, job, video)
+            with asking.of(post.platform):
+                found = _look(post, job, video)
         except PublishError as error:
             logger.info("post %s not followed up: %s", post.id, error.code)
             continue
         _store(post, found, utcnow())
 
 
-def _take_one(now: datetime) -> tuple[PublishedPost, PublishJob, Video] | None:
+def is_any_to_follow_up(now: datetime) -> bool:
+    """Tell whether a post is due for a look that its platform may answer."""
+    with transaction() as session:
+        others = PublishedPost.platform.not_in(silent_platforms(session, now))
+        return bool(
+            session.scalar(select(exists().where(PublishedPost.follow_up_at <= now, others)))
+        )
+
+
+def _take_one(
+    now: datetime, without: Collection[str]
+) -> tuple[PublishedPost, PublishJob, Video] | None:
     """Take a due post, its next look already put off, so that nobody asks twice."""
+    due = (PublishedPost.follow_up_at <= now, PublishedPost.platform.not_in(without))
+    query = select(PublishedPost).where(*due).order_by(PublishedPost.follow_up_at).limit(1)
     with transaction() as session:
         while True:
-            query = select(PublishedPost).where(PublishedPost.follow_up_at <= now)
-            post = session.scalars(query.order_by(PublishedPost.follow_up_at).limit(1)).first()
+            post = session.scalars(query).first()
             if post is None:
                 return None
             job = _job_of(session, post)

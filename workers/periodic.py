@@ -5,19 +5,22 @@ Each is queued only when there is something to do: an idle service costs no run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from redis import Redis
 from sqlalchemy import exists, or_, select
 
+from app.limits.silence import silent_platforms
 from app.metrics.rolling import is_anything_to_count
 from app.models import Consent, PublishedPost
 from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
-from app.queues import MAINTENANCE_QUEUE, RunQueue, current_redis, wake_maintenance
+from app.queues import QUEUE_OF, RunQueue, current_redis, wake_maintenance
 from app.queues.names import ADD_UP, CONNECT, COUNT_POSTS
 from app.states import ConsentState
 
-#: Runs that may wait before no more are added: nobody works on them.
+#: Runs of a queue that may wait before no more are added.
 WAITING_MAX = 4
 #: What ended is added up when it is older than this and what the tallies stay behind.
 ADD_UP_EVERY = timedelta(seconds=60)
@@ -35,12 +38,20 @@ def queue_periodic(now: datetime) -> None:
         wanted.append(CONNECT)
     if _is_post_due(now):
         wanted.append(COUNT_POSTS)
-    # Redis is asked only where there is something to do.
-    if not wanted or RunQueue(MAINTENANCE_QUEUE, current_redis()).count >= WAITING_MAX:
-        return
-    for function in wanted:
+    for function in taken_on(wanted, current_redis()):
         if function != COUNT_POSTS or _was_not_counted_lately():
             wake_maintenance(function)
+
+
+def taken_on(wanted: Sequence[str], connection: Redis) -> list[str]:
+    """Return those functions of whose queue not many runs wait already.
+
+    Where many do nobody works on them, and each of them works on all there is. Redis is asked
+    only where something is wanted. Raises `RedisError`.
+    """
+    queues = {QUEUE_OF[function] for function in wanted}
+    open_queues = {one for one in queues if RunQueue(one, connection).count < WAITING_MAX}
+    return [function for function in wanted if QUEUE_OF[function] in open_queues]
 
 
 def _was_not_counted_lately() -> bool:
@@ -48,12 +59,14 @@ def _was_not_counted_lately() -> bool:
 
 
 def _is_post_due(now: datetime) -> bool:
-    due = [
-        exists().where(PublishedPost.platform == platform, PublishedPost.count_at <= now)
-        for platform in PLATFORMS
-    ]
     with transaction() as session:
-        return bool(session.scalar(select(or_(*due))))
+        silent = silent_platforms(session, now)
+        due = [
+            exists().where(PublishedPost.platform == platform, PublishedPost.count_at <= now)
+            for platform in PLATFORMS
+            if platform not in silent
+        ]
+        return bool(due) and bool(session.scalar(select(or_(*due))))
 
 
 def _is_consent_waiting(now: datetime) -> bool:

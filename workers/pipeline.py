@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app import logs
 from app.clock import utcnow
+from app.limits.circuits import Circuit
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
 from app.publishing.early import wake_again_if_early
@@ -33,7 +34,7 @@ from workers.kept_runs import keep_completed, keep_failed
 from workers.lease import LeaseKeeper, Stopping, stop_requested
 from workers.platforms.answers import Processing
 from workers.retry import Action, Backoff, Decision, Situation, decide
-from workers.standing import closing_of, take_in
+from workers.standing import closing_of, end_probe, take_in
 from workers.steps import Result, UploadNeeded, publish_once
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ def _carry_out(claim: Claim) -> None:
     _tell_parent(claim)
     if claim.lost_runs > LOST_RUNS_MAX:
         _fail(claim, workers_lost(LOST_RUNS_MAX + 1))
+        end_probe(claim)
         return
     try:
         _work(claim)
@@ -94,6 +96,7 @@ def _carry_out(claim: Claim) -> None:
             # With the database away nothing can be written: the lease ends, the row is due again.
             raise
         _fail_internal(claim, bug)
+        end_probe(claim)
         raise
 
 
@@ -117,6 +120,7 @@ def _work(claim: Claim) -> None:
         _settle(claim, result, budget)
     except RunStopped as stopped:
         _stop(claim, stopped)
+        take_in(claim, budget)
     except PublishError as error:
         _settle_error(claim, error, take_in(claim, budget))
 
@@ -159,7 +163,7 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
         _stop(claim, since)
 
 
-def _settle_error(claim: Claim, error: PublishError, circuit_until: datetime | None) -> None:
+def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
     """Do what `workers.retry` decides. A lease lost meanwhile leaves all to the new holder."""
     now = utcnow()
     if isinstance(error, KeyMissing):
@@ -167,7 +171,7 @@ def _settle_error(claim: Claim, error: PublishError, circuit_until: datetime | N
         logger.error("TOKEN_ENCRYPTION_KEYS lacks a key that is in use: %s", error.code)
     logger.info("attempt ended by an error", extra={"code": error.code})
     try:
-        _act(claim, error, decide(error, _situation(claim, circuit_until), now), now)
+        _act(claim, error, decide(error, _situation(claim, circuit), now), now)
     except RunStopped as stopped:
         _stop(claim, stopped)
 
@@ -190,7 +194,7 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
         _fail(claim, failure, upload_is_dead=error.upload_is_dead)
 
 
-def _situation(claim: Claim, circuit_until: datetime | None) -> Situation:
+def _situation(claim: Claim, circuit: Circuit) -> Situation:
     standing = outcomes.standing(claim)
     return Situation(
         attempt=claim.attempt,
@@ -198,7 +202,8 @@ def _situation(claim: Claim, circuit_until: datetime | None) -> Situation:
         reopened=standing.reopened,
         committed_at=standing.committed_at,
         unanswered_since=standing.unanswered_since,
-        circuit_until=circuit_until,
+        circuit_until=circuit.open_until,
+        circuit_opened_at=circuit.opened_at,
         started_at=standing.started_at,
     )
 

@@ -7,16 +7,19 @@ it was given (`app.accounts.renewal`). The others are refreshed before they are 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select
 
 from app.clock import utcnow
+from app.limits.silence import silent_platforms
 from app.models import Account
 from app.models.account import RENEWABLE
 from app.publishing.transaction import transaction
 from app.queries.accounts import WITHOUT_TOKENS
 from workers import tokens
+from workers.asking import Asking
 from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.lease import stop_requested
@@ -29,23 +32,27 @@ AGAIN = timedelta(hours=6)
 def is_any_to_renew(now: datetime) -> bool:
     """Tell whether a token is due to be renewed."""
     with transaction() as session:
-        return bool(session.scalar(select(exists().where(RENEWABLE, Account.renew_at <= now))))
+        others = Account.platform.not_in(silent_platforms(session, now))
+        due = exists().where(RENEWABLE, Account.renew_at <= now, others)
+        return bool(session.scalar(select(due)))
 
 
 def renew_due() -> None:
     """Renew every token that is due for it; a run's function, safe at any time."""
+    asking = Asking()
     while not stop_requested.is_set():
-        taken = _take_one(utcnow())
+        taken = _take_one(utcnow(), asking.left_alone())
         if taken is None:
             return
         platform, account_id = taken
         try:
-            tokens.renew(load_handler(platform), account_id)
+            with asking.of(platform):
+                tokens.renew(load_handler(platform), account_id)
         except PublishError as error:
             logger.warning("token of account %s not renewed: %s", account_id, error.code)
 
 
-def _take_one(now: datetime) -> tuple[str, str] | None:
+def _take_one(now: datetime, without: Collection[str]) -> tuple[str, str] | None:
     """Take a due account, its next renewal already put off, so that nobody renews it twice.
 
     Return its platform and id. Its tokens are not read: one that no key decrypts would keep all
@@ -55,7 +62,7 @@ def _take_one(now: datetime) -> tuple[str, str] | None:
         query = (
             select(Account)
             .options(*WITHOUT_TOKENS)
-            .where(RENEWABLE, Account.renew_at <= now)
+            .where(RENEWABLE, Account.renew_at <= now, Account.platform.not_in(without))
             .order_by(Account.renew_at)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -76,6 +76,8 @@ class Situation:
     unanswered_since: datetime | None = None
     #: until when nothing goes out to the platform, which fails every job at the moment
     circuit_until: datetime | None = None
+    #: since when that is so, and since when the job has tried
+    circuit_opened_at: datetime | None = None
     started_at: datetime | None = None
 
 
@@ -107,7 +109,9 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
 
 
 def _is_out_too_long(situation: Situation, now: datetime) -> bool:
-    return now - (situation.started_at or now) > OUTAGE_LIMIT
+    """Tell whether the job has lived through a day of this outage; what was before is no part."""
+    since = (situation.circuit_opened_at, situation.started_at)
+    return now - max((one for one in since if one is not None), default=now) > OUTAGE_LIMIT
 
 
 def _read_again(situation: Situation, now: datetime) -> Decision:

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from app.clock import utcnow
 from app.limits import circuits, gates
-from app.limits.circuits import Evidence
+from app.limits.circuits import Circuit, Evidence
 from app.limits.gates import Closing
 from app.platforms import PLATFORMS
 from app.publishing.claims import Claim
-from app.publishing.relay import relay
+from app.publishing.recovering import release, release_probe
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from workers import transport
@@ -18,27 +18,35 @@ from workers.budget import RunBudget, slow_down_seconds
 from workers.errors import PublishError, RateLimited
 
 
-def take_in(claim: Claim, budget: RunBudget) -> datetime | None:
+def take_in(claim: Claim, budget: RunBudget) -> Circuit:
     """Write down what the platform has said besides its answer, and whether it answered at all.
 
-    Return until when its circuit is open; None: it is closed.
+    Return how its circuit is by that. A run that has asked nothing can tell nothing of it.
     """
     now = utcnow()
     heard = transport.heard()
     if heard is None:
-        return None
+        end_probe(claim)
+        return Circuit()
     evidence = Evidence(heard.is_well, heard.is_hang)
     with transaction() as session:
-        open_until, has_recovered = circuits.note(
-            session, claim.platform, claim.job_id, evidence, now
-        )
+        circuit = circuits.note(session, claim.platform, claim.job_id, evidence, now)
         if budget.posts_max is not None:
             gates.learn_posts_max(session, claim.account_id, budget.posts_max)
         for closing, percent in _slow_downs(claim, budget, now):
             gates.close(session, closing, _busy(claim.platform, percent))
-    if has_recovered:
-        relay(claim.platform, now)
-    return open_until
+    if circuit.has_recovered:
+        release(claim.platform, now)
+    return circuit
+
+
+def end_probe(claim: Claim) -> None:
+    """Let another post be the circuit's probe where this job is it, and ends without an answer."""
+    now = utcnow()
+    with transaction() as session:
+        was_probe = circuits.give_up_probe(session, claim.platform, claim.job_id, now)
+    if was_probe:
+        release_probe(claim.platform, now)
 
 
 def closing_of(claim: Claim, error: PublishError, until: datetime) -> Closing | None:

@@ -19,14 +19,13 @@ from rq.defaults import RQ_KEY_PREFIX
 from sqlalchemy import exists, select, tuple_
 
 from app.config import Config
-from app.models import Notification, PublishedPost, PublishJob
+from app.models import Notification, PublishJob
 from app.publishing.pausing import release_resumed
+from app.publishing.recovering import release_recovered
 from app.publishing.relay import relay
 from app.publishing.transaction import transaction
 from app.queues import (
-    ENCODE_QUEUE,
     HORIZON,
-    MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
     QUEUE_NAMES,
     RunQueue,
@@ -36,10 +35,12 @@ from app.queues import (
     wake_encode,
     wake_maintenance,
 )
-from app.queues.names import CHECK_AHEAD, DELIVER, FOLLOW_UP, RENEW
+from app.queues.names import CHECK_AHEAD, DELIVER, ENCODE, FOLLOW_UP, RENEW
 from app.renditions.claims import is_any_due
 from app.states import OPEN_STATES, JobState, NotificationState
 from workers.at_risk import is_any_near
+from workers.follow_ups import is_any_to_follow_up
+from workers.periodic import taken_on
 from workers.renewals import is_any_to_renew
 
 logger = logging.getLogger(__name__)
@@ -47,8 +48,6 @@ logger = logging.getLogger(__name__)
 LOOK = 1000
 #: A row due for less than this is left to the wake-up that is on its way.
 GRACE = timedelta(seconds=1)
-#: Runs of maintenance that may wait before no more are added.
-MAINTENANCE_MAX = 4
 #: There while Redis has not lost its memory since the delayed runs were last put into it.
 MEMORY_KEY = f"{RQ_KEY_PREFIX}:publish:memory"
 #: How often it is asked for that while there is anything it could have lost.
@@ -77,13 +76,14 @@ class Sweeper:
         """
         connection = current_redis()
         release_resumed(now)
+        release_recovered(now)
         for platform in PUBLISH_QUEUES:
             missing = relay(platform, now - GRACE, polls=True)
             if missing:
                 logger.warning("%s wake-ups of %s were missing", missing, platform)
         self._fetch_upcoming(connection, now)
         _wake_maintenance(connection, now)
-        if is_any_due(now - GRACE) and RunQueue(ENCODE_QUEUE, connection).count < MAINTENANCE_MAX:
+        if is_any_due(now - GRACE) and taken_on([ENCODE], connection):
             wake_encode()
 
     def _fetch_upcoming(self, connection: Redis, now: datetime) -> None:
@@ -147,16 +147,14 @@ def _wake_maintenance(connection: Redis, now: datetime) -> None:
     wanted = []
     if config.webhook_url and _is_any_notification_due(now):
         wanted.append(DELIVER)
-    if _is_follow_up_due(now):
+    if is_any_to_follow_up(now):
         wanted.append(FOLLOW_UP)
     if is_any_near(now):
         wanted.append(CHECK_AHEAD)
     if is_any_to_renew(now):
         wanted.append(RENEW)
-    if wanted and RunQueue(MAINTENANCE_QUEUE, connection).count < MAINTENANCE_MAX:
-        # Where more wait nobody works on them, and each of them works on all there is.
-        for function in wanted:
-            wake_maintenance(function)
+    for function in taken_on(wanted, connection):
+        wake_maintenance(function)
 
 
 def _is_any_notification_due(now: datetime) -> bool:
@@ -166,8 +164,3 @@ def _is_any_notification_due(now: datetime) -> bool:
             Notification.due_at <= now - GRACE,
         )
         return bool(session.scalar(select(due)))
-
-
-def _is_follow_up_due(now: datetime) -> bool:
-    with transaction() as session:
-        return bool(session.scalar(select(exists().where(PublishedPost.follow_up_at <= now))))

@@ -8,7 +8,15 @@ from app import create_base
 from app.config import Config
 from app.extensions import db
 from app.ids import new_id
-from app.queues import ENCODE_QUEUE, MAINTENANCE_QUEUE, PUBLISH_QUEUES, RunQueue, connect_redis
+from app.queues import (
+    CONNECT_QUEUE,
+    ENCODE_QUEUE,
+    LOOKS_QUEUE,
+    MAINTENANCE_QUEUE,
+    PUBLISH_QUEUES,
+    RunQueue,
+    connect_redis,
+)
 from app.settings import process_config
 from workers import (
     at_risk,
@@ -48,6 +56,8 @@ PRESENCE = "workers.presence.beat"
 #: Also where nothing is converted any more: a machine that crashed may have left gigabytes.
 TIDY = "workers.media.encode.tidy"
 TIDY_SECONDS = 3600.0
+#: Runs at once that ask platforms what can wait: while one hangs, another asks another platform.
+LOOKS = 2
 
 
 def build_worker(app: Flask, config: Config) -> PublishWorker:
@@ -56,8 +66,8 @@ def build_worker(app: Flask, config: Config) -> PublishWorker:
     connection = connect_redis(config.redis_url, answer_seconds=ANSWER_SECONDS, retries=0)
     names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
     others = {POLL_LANE.format(platform): 1 for platform in config.worker_platforms}
-    others |= {MAINTENANCE_QUEUE: 1, PRESENCE: 1, TIDY: 1}
-    queues = [*names, MAINTENANCE_QUEUE]
+    others |= {MAINTENANCE_QUEUE: 1, LOOKS_QUEUE: LOOKS, CONNECT_QUEUE: 1, PRESENCE: 1, TIDY: 1}
+    queues = [*names, MAINTENANCE_QUEUE, LOOKS_QUEUE, CONNECT_QUEUE]
     if config.encode_concurrency:  # else these are left to other machines
         others[ENCODE_QUEUE] = config.encode_concurrency
         queues.append(ENCODE_QUEUE)

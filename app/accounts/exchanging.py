@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,11 +26,18 @@ class Exchange:
     verifier: str | None = field(repr=False)
 
 
-def next_exchange(now: datetime) -> Exchange | None:
-    """Take the next consent that nobody exchanges yet; None when there is none."""
+def next_exchange(now: datetime, *, without: Collection[str] = ()) -> Exchange | None:
+    """Take the next consent that nobody exchanges yet; None when there is none.
+
+    `without` are platforms whose consents are left for another time.
+    """
     query = (
         select(Consent)
-        .where(Consent.state == ConsentState.GRANTED, Consent.expires_at > now)
+        .where(
+            Consent.state == ConsentState.GRANTED,
+            Consent.expires_at > now,
+            Consent.platform.not_in(without),
+        )
         .order_by(Consent.expires_at)
         .limit(1)
         .with_for_update(skip_locked=True)

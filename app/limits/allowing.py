@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import to_iso
 from app.limits import circuits, gates, ledger
-from app.limits.rules import POSTS, in_words, limits_on, maximum_of
+from app.limits.rules import POSTS, code_of, in_words, limits_on, maximum_of
 from app.limits.windows import SPREAD, room_in_day, room_in_rolling
 from app.models import Gate
 from app.platforms import PLATFORMS, Limit
@@ -134,7 +134,7 @@ def _reason(platform: str, window: Window, until: datetime) -> Failure:
     name, words = PLATFORMS[platform].name, in_words(window.limit, window.maximum)
     whose = "this account" if window.limit.scope == "account" else "this service"
     return Failure(
-        f"limit_{window.limit.setting.removeprefix('LIMIT_').lower()}",
+        code_of(window.limit),
         "rate_limit",
         f"{name} takes {words} from {whose}; the next place is free at {to_iso(until)}",
         "Nothing needs to be done: the post goes out by itself, without using an attempt",

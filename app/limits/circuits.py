@@ -18,6 +18,8 @@ from app.models import Gate
 from app.platforms import PLATFORMS
 from app.publishing.timeline import Failure
 
+#: The code of what is put off; `app.models.publish_job.UNAVAILABLE` finds it by that.
+CODE = "platform_unavailable"
 #: A call that hangs until its time is up holds a worker all that time: it counts double.
 HANG_WEIGHT = 2
 #: Each probe that fails doubles the pause before the next, up to this.
@@ -32,6 +34,18 @@ class Evidence:
 
     is_well: bool
     is_hang: bool = False
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """How a platform's circuit is: open until a probe may go out, and since when; or closed.
+
+    `has_recovered`: what was seen last has closed it.
+    """
+
+    open_until: datetime | None = None
+    opened_at: datetime | None = None
+    has_recovered: bool = False
 
 
 def closed_until(gate: Gate | None, now: datetime) -> datetime | None:
@@ -50,24 +64,38 @@ def begin_probe(gate: Gate, job_id: str, now: datetime) -> None:
 
 def note(
     session: Session, platform: str, job_id: str, evidence: Evidence, now: datetime
-) -> tuple[datetime | None, bool]:
-    """Take what a run has seen of a platform into account.
-
-    Return until when the circuit is open, and whether this run has closed it.
-    """
+) -> Circuit:
+    """Take what a run has seen of a platform into account; return how its circuit is since."""
     known = gates.read(session, [platform]).get(platform)
     if evidence.is_well:
         if known is None or (known.failures == 0 and known.probe_at is None):
-            return None, False
-        return None, _recover(gates.lock(session, platform))
-    return _fail(gates.lock(session, platform), job_id, evidence, now), False
+            return Circuit()
+        return Circuit(has_recovered=_recover(gates.lock(session, platform)))
+    gate = gates.lock(session, platform)
+    open_until = _fail(gate, job_id, evidence, now)
+    return Circuit(open_until, gate.opened_at)
+
+
+def give_up_probe(session: Session, platform: str, job_id: str, now: datetime) -> bool:
+    """Let another probe go out at once where this job was one, and has asked nothing.
+
+    Return whether it was. What it might have told, its own trouble has kept it from finding out.
+    """
+    known = gates.read(session, [platform]).get(platform)
+    if known is None or known.probe_job_id != job_id:
+        return False
+    gate = gates.lock(session, platform)
+    if gate.probe_job_id != job_id:
+        return False
+    gate.probe_at, gate.probe_job_id = now, None
+    return True
 
 
 def reason(platform: str) -> Failure:
     """Return why the jobs of a platform wait while its circuit is open."""
     name = PLATFORMS[platform].name
     return Failure(
-        "platform_unavailable",
+        CODE,
         "platform",
         f"{name} does not answer at the moment; it is tried again from time to time",
         "Nothing needs to be done: the post goes out when the platform answers again",
@@ -80,6 +108,8 @@ def _recover(gate: Gate) -> bool:
     gate.failed_job_id = gate.probe_job_id = gate.probe_at = None
     gate.is_general = False
     gate.pause_seconds = 0.0
+    gate.opened_at = None
+    gate.is_recovering = gate.is_recovering or was_open
     return was_open
 
 
@@ -93,6 +123,7 @@ def _fail(gate: Gate, job_id: str, evidence: Evidence, now: datetime) -> datetim
     if not gate.is_general or gate.failures < config.circuit_failures:
         return None
     if gate.probe_at is None:
+        gate.opened_at, gate.is_recovering = now, False
         _pause(gate, config.circuit_pause_seconds, now)
     elif gate.probe_job_id == job_id:
         _pause(gate, gate.pause_seconds * 2, now)

@@ -44,6 +44,7 @@ def lock(session: Session, key: str) -> Gate:
             failures=0,
             is_general=False,
             is_releasing=False,
+            is_recovering=False,
             pause_seconds=0.0,
         )
         gate = session.get_one(Gate, key, with_for_update=True, populate_existing=True)

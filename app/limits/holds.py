@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, Select, TextClause, func, select, union_all
 from sqlalchemy.orm import Session
 
 from app.limits import ledger
 from app.limits.allowing import Allowance, Hold, Rank
-from app.limits.lanes import due_jobs, refresh_lane
+from app.limits.lanes import PRIORITIES, due_jobs, refresh_lane
+from app.limits.rules import POSTS, code_of, limits_on
 from app.models import Lane, PublishJob
 from app.models.publish_job import OPEN, TO_BEGIN
 from app.publishing import timeline
@@ -25,27 +27,30 @@ from app.states import JobState
 BATCH = 200
 #: Rows that are counted to say when one that goes after them will begin.
 RANK_MAX = 2000
+_Look: TypeAlias = "Select[str, datetime | None, int, str | None, str | None]"
 
 
-def hold_lane(session: Session, lane: Lane, allowance: Allowance) -> list[PublishJob]:
+def hold_lane(
+    session: Session, lane: Lane, head: PublishJob, hold: Hold, allowance: Allowance
+) -> list[PublishJob]:
     """Put off the due posts of a lane that may not begin; return them.
 
-    Those that have their place among the day's posts already are left for their turn.
+    `head` is the lane's first post, and `hold` what holds it. It is put off whatever it has: left
+    as it is, it would be met again and again, and no other account would get its turn. Of the
+    others, those that have their place among the day's posts are left until they are the first.
     """
     now = allowance.now
     jobs = due_jobs(session, lane, now, BATCH)
-    placed = ledger.have_places(session, [job.id for job in jobs])
-    again = _Ranks(session, lane, now, lane.priority + 1)
-    fresh = _Ranks(session, lane, now, lane.priority)
-    held = []
-    for job in jobs:
-        if job.id in placed and not allowance.is_closed:
-            continue
-        ranks = again if job.error_category == "rate_limit" else fresh
-        hold = allowance.hold(ranks.next())
-        if hold is not None:
-            put_off(session, job, hold, now)
-            held.append(job)
+    placed = ledger.have_places(session, lane.platform, [job.id for job in jobs], now)
+    if allowance.is_closed:
+        held = _hold_all(session, lane, jobs, allowance)
+    elif head.id in placed:
+        # Alone, and behind nobody who waits for a place: the others have to count its own.
+        put_off(session, head, hold, now)
+        held = [head]
+    else:
+        without = [job for job in jobs if job.id not in placed]
+        held = _hold_all(session, lane, without, allowance)
     refresh_lane(session, lane.account_id, lane.priority, lane.platform)
     return held
 
@@ -64,6 +69,22 @@ def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Non
         timeline.end(session, job, ("wait",), "done", now)
         until = None if hold.is_pause else hold.until
         timeline.begin(session, job, "wait", _kind(hold), now, until=until, failure=hold.failure)
+
+
+def _hold_all(
+    session: Session, lane: Lane, jobs: Sequence[PublishJob], allowance: Allowance
+) -> list[PublishJob]:
+    """Put off posts of a lane, each for as long as it takes with those that go before it."""
+    again = _Ranks(session, lane, allowance.now, lane.priority + 1)
+    fresh = _Ranks(session, lane, allowance.now, lane.priority)
+    held = []
+    for job in jobs:
+        ranks = again if job.error_category == "rate_limit" else fresh
+        hold = allowance.hold(ranks.next())
+        if hold is not None:
+            put_off(session, job, hold, allowance.now)
+            held.append(job)
+    return held
 
 
 def _kind(hold: Hold) -> str:
@@ -96,6 +117,33 @@ def rank_of_next(
     )
 
 
+def first_held(
+    session: Session, platform: str, account_id: str, now: datetime
+) -> PublishJob | None:
+    """Lock and return the post that waits first for the kind of place that an account's has.
+
+    None where there is none among the next due, or it is in another transaction's hands.
+    """
+    limits = limits_on(platform, POSTS)
+    if any(limit.scope != "account" for limit in limits):
+        looks = [_upcoming(now, PublishJob.platform == platform, OPEN)]
+    else:
+        own = PublishJob.account_id == account_id
+        looks = [_upcoming(now, own, PublishJob.priority == one, TO_BEGIN) for one in PRIORITIES]
+    found = union_all(*(select(look.subquery()) for look in looks)).subquery()
+    first = (
+        select(found.c.id)
+        .where(found.c.error_code.in_([code_of(limit) for limit in limits]))
+        .order_by(found.c.due_at, found.c.priority.desc(), found.c.id)
+        .limit(1)
+    )
+    query = select(PublishJob).where(
+        PublishJob.id == first.scalar_subquery(), TO_BEGIN, PublishJob.due_at > now
+    )
+    locked = query.with_for_update(skip_locked=True, of=PublishJob)
+    return session.scalars(locked.execution_options(populate_existing=True)).first()
+
+
 class _Ranks:
     """Counts up from the posts that are put off already."""
 
@@ -115,19 +163,23 @@ class _Ranks:
         return Rank(first.in_account + given, first.in_application + given, given)
 
 
-def _upcoming(
-    now: datetime, *conditions: ColumnElement[bool] | TextClause
-) -> Select[str | None, int]:
+def _upcoming(now: datetime, *conditions: ColumnElement[bool] | TextClause) -> _Look:
     """Read the next rows due: a look into an index, of a bounded length."""
     return (
-        select(PublishJob.error_category, PublishJob.priority)
+        select(
+            PublishJob.id,
+            PublishJob.due_at,
+            PublishJob.priority,
+            PublishJob.error_category,
+            PublishJob.error_code,
+        )
         .where(*conditions, PublishJob.due_at > now)
         .order_by(PublishJob.due_at)
         .limit(RANK_MAX)
     )
 
 
-def _count_held(session: Session, looks: Sequence[Select[str | None, int]], priority: int) -> int:
+def _count_held(session: Session, looks: Sequence[_Look], priority: int) -> int:
     found = union_all(*(select(look.subquery()) for look in looks)).subquery()
     is_held = (found.c.error_category == "rate_limit") & (found.c.priority >= priority)
     return session.scalar(select(func.count()).select_from(found).where(is_held)) or 0

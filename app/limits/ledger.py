@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from app.limits.rules import LEDGER_KEEP, POSTS
+from app.limits.rules import LEDGER_KEEP, POSTS, limits_on
 from app.limits.windows import pacific_day
 from app.models import LimitUse
 from app.platforms import Limit
@@ -46,14 +46,18 @@ def keep_place(session: Session, job_id: str, now: datetime) -> bool:
     return place is not None
 
 
-def give_place_back(session: Session, job_id: str) -> None:
-    """Forget a job's place: the platform has seen nothing of it."""
-    session.execute(delete(LimitUse).where(LimitUse.job_id == job_id))
+def give_place_back(session: Session, job_id: str) -> bool:
+    """Forget a job's place: the platform has seen nothing of it. Return whether it had one."""
+    forgotten = session.execute(
+        delete(LimitUse).where(LimitUse.job_id == job_id).returning(LimitUse.id)
+    )
+    return bool(forgotten.all())
 
 
-def have_places(session: Session, job_ids: Sequence[str]) -> set[str]:
-    """Return those of some jobs that have a place."""
-    query = select(LimitUse.job_id).where(LimitUse.job_id.in_(job_ids))
+def have_places(session: Session, platform: str, job_ids: Sequence[str], now: datetime) -> set[str]:
+    """Return those of some jobs whose place still counts in the longest of the windows."""
+    began = min((since(limit, now) for limit in limits_on(platform, POSTS)), default=now)
+    query = select(LimitUse.job_id).where(LimitUse.job_id.in_(job_ids), LimitUse.used_at >= began)
     return {job_id for job_id in session.scalars(query) if job_id is not None}
 
 
@@ -104,12 +108,15 @@ def used_in(
     return int(session.scalar(query) or 0)
 
 
-def settle_place(session: Session, job_id: str, now: datetime, *, has_upload: bool) -> None:
-    """Keep the place of a job that the platform has something of; else give it back."""
+def settle_place(session: Session, job_id: str, now: datetime, *, has_upload: bool) -> bool:
+    """Keep the place of a job that the platform has something of; else give it back.
+
+    Return whether a place is free by that.
+    """
     if has_upload:
         keep_place(session, job_id, now)
-    else:
-        give_place_back(session, job_id)
+        return False
+    return give_place_back(session, job_id)
 
 
 def prune_ledger(session: Session, now: datetime) -> int:

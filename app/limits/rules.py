@@ -38,6 +38,11 @@ def at_once(platform: str, scope: str) -> int:
     raise LookupError(f"{platform} has no ceiling per {scope}")
 
 
+def code_of(limit: Limit) -> str:
+    """Return the code of what a limit holds up."""
+    return f"limit_{limit.setting.removeprefix('LIMIT_').lower()}"
+
+
 def in_words(limit: Limit, maximum: int) -> str:
     """Return a limit as a person says it: "15 posts in 24 hours"."""
     spans = {60: "a minute", 3600: "an hour", 86400: "24 hours"}

@@ -45,3 +45,10 @@ class Gate(Base):
     probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     probe_job_id: Mapped[str | None] = mapped_column(String(26))
     pause_seconds: Mapped[float] = mapped_column(default=0.0)
+    #: since when it has been open
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: closed again, and some of what it has put off waits still
+    is_recovering: Mapped[bool] = mapped_column(default=False)
+
+    #: until when work that can wait leaves a platform alone, which did not answer it
+    silent_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

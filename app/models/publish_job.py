@@ -29,6 +29,10 @@ TO_BEGIN = text("state IN ('waiting', 'active') AND NOT is_at_platform AND NOT i
 LEASED = text("is_leased")
 #: held because its platform is paused
 PAUSED = text("state = 'waiting' AND error_code = 'platform_paused'")
+#: put off while its platform's circuit was open
+UNAVAILABLE = text(
+    "state IN ('waiting', 'active') AND NOT is_leased AND error_code = 'platform_unavailable'"
+)
 #: what the operator looks through: ended well, ended otherwise, with no known outcome
 COMPLETED = text("state = 'completed'")
 UNSUCCESSFUL = text("state IN ('failed', 'cancelled')")
@@ -59,6 +63,7 @@ class PublishJob(Base):
         _partial("ix_publish_jobs_leased", "platform", "due_at", where=LEASED),
         _partial("ix_publish_jobs_unchecked", "due_at", where=UNCHECKED),
         _partial("ix_publish_jobs_paused", "platform", "due_at", where=PAUSED),
+        _partial("ix_publish_jobs_unavailable", "platform", "due_at", where=UNAVAILABLE),
         _partial("ix_publish_jobs_completed", "id", where=COMPLETED),
         _partial("ix_publish_jobs_unsuccessful", "id", where=UNSUCCESSFUL),
         _partial("ix_publish_jobs_ambiguous", "id", where=AMBIGUOUS),
@@ -126,6 +131,8 @@ class PublishJob(Base):
     # What a look ahead of its time has found.
     #: None: not looked at yet, or moved since
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: until when a worker that looks at it is waited for
+    checking_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: what its user was told is at risk: `token`, `video`, `limits`
     risks_told: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
 

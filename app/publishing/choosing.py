@@ -118,8 +118,9 @@ def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice | 
     if pauses.holds(gate, job):
         return Choice(put_off=pauses.hold_paused(session, lane, now))
     allowance = read_allowance(session, lane.platform, lane.account_id, now, without_job=job.id)
-    if allowance.hold() is not None:
-        return Choice(put_off=hold_lane(session, lane, allowance))
+    hold = allowance.hold()
+    if hold is not None:
+        return Choice(put_off=hold_lane(session, lane, job, hold, allowance))
     circuits.begin_probe(gate, job.id, now)
     return Choice(job)
 

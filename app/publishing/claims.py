@@ -16,10 +16,11 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session, undefer
 
 from app.crypto import UndecryptableError
-from app.limits import lanes, ledger
+from app.limits import circuits, lanes, ledger
 from app.models import PublishJob
 from app.publishing import timeline
 from app.publishing.choosing import Choice, choose, choose_polled
+from app.publishing.passing import pass_on
 from app.publishing.relay import relay
 from app.publishing.steer import end_cancelled
 from app.publishing.transaction import transaction
@@ -78,9 +79,9 @@ def claim_next(platform: str, now: datetime) -> Claim | None:
     cancelled row left by a lost worker is ended.
     """
     for _ in range(ROUNDS):
-        claimed, choice, was_cancelled = _claim_one(platform, now)
-        if was_cancelled:
-            wake_maintenance()
+        claimed, choice = _claim_one(platform, now)
+        if claimed is None and choice.job is not None:
+            _pass_on_cancelled(choice.job, now)
         wake(_wakes_of(choice, now), now)
         if claimed is not None or choice.is_final:
             return claimed
@@ -98,7 +99,7 @@ def claim_polled(job_id: str, now: datetime) -> Claim | None:
         claimed = _take(session, job_id, now) if choice.job is not None else None
     wake(_wakes_of(choice, now), now)
     if claimed is None and choice.job is not None:
-        wake_maintenance()
+        _pass_on_cancelled(choice.job, now)
     return claimed
 
 
@@ -128,13 +129,17 @@ def _wakes_of(choice: Choice, now: datetime) -> list[Wake]:
     ]
 
 
-def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice, bool]:
+def _pass_on_cancelled(job: PublishJob, now: datetime) -> None:
+    """Tell of a row that was ended instead of taken, and let others have what it had."""
+    wake_maintenance()
+    pass_on(job.platform, job.account_id, now, has_freed=True)
+
+
+def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice]:
     with transaction() as session:
         choice = choose(session, platform, now)
-        if choice.job is None:
-            return None, choice, False
-        claimed = _take(session, choice.job.id, now)
-        return claimed, choice, claimed is None
+        claimed = _take(session, choice.job.id, now) if choice.job is not None else None
+        return claimed, choice
 
 
 def _take(session: Session, job_id: str, now: datetime) -> Claim | None:
@@ -142,6 +147,7 @@ def _take(session: Session, job_id: str, now: datetime) -> Claim | None:
     job, is_readable = _read(session, job_id)
     if job.cancel_requested and not job.is_committed:
         end_cancelled(session, job, now)
+        circuits.give_up_probe(session, job.platform, job.id, now)
         return None
     if job.state is JobState.WAITING:
         _begin_attempt(session, job, now)

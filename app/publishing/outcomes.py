@@ -22,6 +22,7 @@ from app.publishing import outbox, timeline
 from app.publishing.claims import Claim
 from app.publishing.errors import CancelRequested
 from app.publishing.holding import held
+from app.publishing.passing import pass_on
 from app.publishing.patience import patiently
 from app.publishing.record import record_completed
 from app.publishing.relay import relay
@@ -144,9 +145,9 @@ def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
 def cancelled(claim: Claim, now: datetime) -> None:
     """End the job as its user asked."""
     with held(claim) as (session, job):
-        end_cancelled(session, job, now)
+        has_freed = end_cancelled(session, job, now)
     wake_maintenance()
-    relay(claim.platform, now)
+    pass_on(claim.platform, claim.account_id, now, has_freed=has_freed)
 
 
 @patiently
@@ -166,13 +167,13 @@ def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool 
             job.committed_at = None
         elif job.is_committed and failure.category != "ambiguous":
             failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
-        ledger.settle_place(session, job.id, now, has_upload=job.is_committed)
+        has_freed = ledger.settle_place(session, job.id, now, has_upload=job.is_committed)
         explain(job, failure)
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)
         outbox.tell_failed(session, job, failure, now)
     wake_maintenance()
-    relay(claim.platform, now)
+    pass_on(claim.platform, claim.account_id, now, has_freed=has_freed)
 
 
 @patiently

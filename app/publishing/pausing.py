@@ -6,38 +6,21 @@ batch in the order it was due; of a process that dies on the way the scheduler d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias, cast
 
-from sqlalchemy import Row, Table, bindparam, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
-from app.limits import gates, lanes, pauses
-from app.models import Gate, PublishJob, TimelineEntry
+from app.limits import gates, pauses
+from app.models import Gate, PublishJob
 from app.models.publish_job import PAUSED
 from app.platforms import PLATFORMS
 from app.publishing.relay import relay
+from app.publishing.releasing import held_posts, let_go
 from app.publishing.transaction import transaction
 
 #: Posts let go in one transaction, and batches that one request of the operator waits for.
 BATCH = 500
 BATCHES = 10
-_Held: TypeAlias = "Row[str, str, int, datetime | None, int]"
-_JOBS = cast(Table, PublishJob.__table__)
-_ENTRIES = cast(Table, TimelineEntry.__table__)
-_LET_GO = (
-    update(_JOBS)
-    .where(_JOBS.c.id == bindparam("job_id"))
-    .values(
-        due_at=bindparam("was_due_at"),
-        wake_number=_JOBS.c.wake_number + 1,
-        error_code=None,
-        error_category=None,
-        error_message=None,
-        error_hint=None,
-    )
-)
 
 
 def pause(platform: str, now: datetime) -> None:
@@ -88,50 +71,9 @@ def _release_batch(platform: str, now: datetime, batch: int) -> int:
         gate = gates.lock(session, platform)
         if not gate.is_releasing:
             return 0
-        held = _held(session, platform, batch)
+        held = held_posts(session, batch, PublishJob.platform == platform, PAUSED)
         if len(held) < batch:
             gate.is_releasing = False
-        if held:
-            _let_go(session, platform, held, now)
+        released = [(post, pauses.due_before(post.due_at or now, now)) for post in held]
+        let_go(session, platform, released, now)
     return len(held)
-
-
-def _held(session: Session, platform: str, batch: int) -> Sequence[_Held]:
-    query = (
-        select(
-            PublishJob.id,
-            PublishJob.account_id,
-            PublishJob.priority,
-            PublishJob.due_at,
-            PublishJob.attempts_made,
-        )
-        .where(PublishJob.platform == platform, PAUSED)
-        .order_by(PublishJob.due_at)
-        .limit(batch)
-        .with_for_update()
-    )
-    return session.execute(query).all()
-
-
-def _let_go(session: Session, platform: str, held: Sequence[_Held], now: datetime) -> None:
-    changes = [
-        {"job_id": row.id, "was_due_at": pauses.due_before(row.due_at or now, now)} for row in held
-    ]
-    session.execute(_LET_GO, changes)
-    session.execute(
-        update(TimelineEntry)
-        .where(
-            TimelineEntry.job_id.in_([row.id for row in held]),
-            TimelineEntry.ended_at.is_(None),
-            TimelineEntry.kind == "wait",
-        )
-        .values(ended_at=now, outcome="done")
-        .execution_options(synchronize_session=False)
-    )
-    wait = {"kind": "wait", "name": "queue", "started_at": now, "until": now}
-    session.execute(
-        insert(_ENTRIES),
-        [{**wait, "job_id": row.id, "attempt": row.attempts_made} for row in held],
-    )
-    for account_id, priority in sorted({(row.account_id, row.priority) for row in held}):
-        lanes.refresh_lane(session, account_id, priority, platform)

@@ -16,6 +16,7 @@ from app.limits import lanes, ledger, pauses
 from app.models import PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.errors import WrongState
+from app.publishing.passing import pass_on
 from app.publishing.record import record_completed
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_encode, wake_maintenance
@@ -51,22 +52,27 @@ def cancel(job_id: str, now: datetime) -> PublishJob:
             job.cancel_requested = True
             timeline.note(session, job, "cancel_requested", now)
             return job
-        end_cancelled(session, job, now)
+        has_freed = end_cancelled(session, job, now)
     wake_maintenance()
+    pass_on(job.platform, job.account_id, now, has_freed=has_freed)
     return job
 
 
-def end_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
-    """Write a cancellation down, inside the caller's transaction."""
+def end_cancelled(session: Session, job: PublishJob, now: datetime) -> bool:
+    """Write a cancellation down, inside the caller's transaction.
+
+    Return whether a place among the day's posts is free by that, which is to be passed on.
+    """
     job.state = JobState.CANCELLED
     job.due_at = None
     job.is_leased = False
     job.finished_at = now
-    ledger.give_place_back(session, job.id)
+    has_freed = ledger.give_place_back(session, job.id)
     lanes.refresh(session, job)
     timeline.end(session, job, ("wait", "step", "attempt"), "cancelled", now)
     timeline.note(session, job, "cancelled", now)
     outbox.tell_cancelled(session, job, now)
+    return has_freed
 
 
 def edit(
@@ -121,6 +127,7 @@ def _reschedule(
     if pauses.is_paused(job):  # whether it is when the new time has come is for the claim to see
         job.error_code = job.error_category = job.error_message = job.error_hint = None
     job.checked_at = None  # what was found ahead of the former time may not hold for this one
+    job.checking_until = None
     timeline.end(session, job, ("wait",), "done", now)
     timeline.note(session, job, "rescheduled", now)
     reason = "queue" if scheduled_time is None else "scheduled"

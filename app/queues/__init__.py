@@ -1,6 +1,14 @@
 """The one package that knows rq and rq-scheduler from the side that puts work on queues."""
 
-from app.queues.names import ENCODE_QUEUE, MAINTENANCE_QUEUE, PUBLISH_QUEUES, QUEUE_NAMES
+from app.queues.names import (
+    CONNECT_QUEUE,
+    ENCODE_QUEUE,
+    LOOKS_QUEUE,
+    MAINTENANCE_QUEUE,
+    PUBLISH_QUEUES,
+    QUEUE_NAMES,
+    QUEUE_OF,
+)
 from app.queues.run import Run, RunQueue, new_run
 from app.queues.scheduler import Deposed, PostScheduler
 from app.queues.wakes import (
@@ -14,11 +22,14 @@ from app.queues.wakes import (
 )
 
 __all__ = [
+    "CONNECT_QUEUE",
     "ENCODE_QUEUE",
     "HORIZON",
+    "LOOKS_QUEUE",
     "MAINTENANCE_QUEUE",
     "PUBLISH_QUEUES",
     "QUEUE_NAMES",
+    "QUEUE_OF",
     "Deposed",
     "PostScheduler",
     "Run",

@@ -4,10 +4,21 @@ from app.platforms import PLATFORMS
 
 #: Platform → its queue: one each, so that workers can be given to platforms one by one.
 PUBLISH_QUEUES: dict[str, str] = {name: entry.queue for name, entry in PLATFORMS.items()}
+#: What never waits for a platform: webhooks, tallies, jobs of lost workers.
 MAINTENANCE_QUEUE = "maintenance"
+#: Questions to platforms that can wait, and may be held up by a platform that hangs.
+LOOKS_QUEUE = "looks"
+#: Exchanging consents, which a user is waiting for.
+CONNECT_QUEUE = "connect"
 #: Making files anew, which takes minutes: apart, so that files that are ready never wait for it.
 ENCODE_QUEUE = "encode"
-QUEUE_NAMES: tuple[str, ...] = (*PUBLISH_QUEUES.values(), MAINTENANCE_QUEUE, ENCODE_QUEUE)
+QUEUE_NAMES: tuple[str, ...] = (
+    *PUBLISH_QUEUES.values(),
+    MAINTENANCE_QUEUE,
+    LOOKS_QUEUE,
+    CONNECT_QUEUE,
+    ENCODE_QUEUE,
+)
 
 # By dotted string, so that the API never loads the workers.
 ADVANCE = "workers.pipeline.advance"
@@ -19,3 +30,14 @@ ENCODE = "workers.media.encode.encode_due"
 COUNT_POSTS = "workers.counts.count_due"
 ADD_UP = "workers.tallies.add_up"
 CONNECT = "workers.connections.exchange_granted"
+#: Function → its queue, for those that work through rows of their own.
+QUEUE_OF: dict[str, str] = {
+    DELIVER: MAINTENANCE_QUEUE,
+    ADD_UP: MAINTENANCE_QUEUE,
+    FOLLOW_UP: LOOKS_QUEUE,
+    CHECK_AHEAD: LOOKS_QUEUE,
+    RENEW: LOOKS_QUEUE,
+    COUNT_POSTS: LOOKS_QUEUE,
+    CONNECT: CONNECT_QUEUE,
+    ENCODE: ENCODE_QUEUE,
+}

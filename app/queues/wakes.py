@@ -31,9 +31,8 @@ from app.queues.names import (
     ADVANCE,
     DELIVER,
     ENCODE,
-    ENCODE_QUEUE,
-    MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
+    QUEUE_OF,
 )
 from app.queues.run import Run, RunQueue, new_run
 from app.queues.scheduler import PostScheduler
@@ -126,16 +125,16 @@ def wake_maintenance(function: str = DELIVER) -> bool:
     waits: ShortWaits | None = current_app.extensions.get("short_waits")
     if waits is not None and waits.keep_maintenance(function):
         return True
-    return _wake_for_rows(function, MAINTENANCE_QUEUE)
+    return _wake_for_rows(function)
 
 
 def wake_encode() -> bool:
     """Queue a run that makes the files which are due to be made."""
-    return _wake_for_rows(ENCODE, ENCODE_QUEUE)
+    return _wake_for_rows(ENCODE)
 
 
-def _wake_for_rows(function: str, queue: str) -> bool:
-    connection = current_redis()
+def _wake_for_rows(function: str) -> bool:
+    connection, queue = current_redis(), QUEUE_OF[function]
     run = new_run(connection, function, (), queue, function.rpartition(".")[2])
     try:
         pipeline = connection.pipeline(transaction=False)

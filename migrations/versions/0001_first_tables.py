@@ -16,6 +16,9 @@ FAILED_ATTEMPT = "kind = 'attempt' AND error_category IS NOT NULL"
 DONE_UPLOAD = "kind = 'step' AND name = 'upload' AND outcome = 'done'"
 
 PAUSED = "state = 'waiting' AND error_code = 'platform_paused'"
+UNAVAILABLE = (
+    "state IN ('waiting', 'active') AND NOT is_leased AND error_code = 'platform_unavailable'"
+)
 COMPLETED = "state = 'completed'"
 UNSUCCESSFUL = "state IN ('failed', 'cancelled')"
 AMBIGUOUS = "state = 'failed' AND error_category = 'ambiguous'"
@@ -340,6 +343,7 @@ def upgrade() -> None:
         sa.Column("committed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unanswered_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("checking_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "risks_told", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
@@ -415,6 +419,13 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text(PAUSED),
             sqlite_where=sa.text(PAUSED),
+        )
+        batch_op.create_index(
+            "ix_publish_jobs_unavailable",
+            ["platform", "due_at"],
+            unique=False,
+            postgresql_where=sa.text(UNAVAILABLE),
+            sqlite_where=sa.text(UNAVAILABLE),
         )
         batch_op.create_index(
             "ix_publish_jobs_completed",
@@ -599,6 +610,9 @@ def upgrade() -> None:
         sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("probe_job_id", sa.String(length=26), nullable=True),
         sa.Column("pause_seconds", sa.Double(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_recovering", sa.Boolean(), nullable=False),
+        sa.Column("silent_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_gates")),
     )
     op.create_table(

@@ -34,7 +34,7 @@ def config(config: Config) -> Config:
 def note(job_id: str, evidence: Evidence, now: datetime) -> datetime | None:
     """Let a run of a job have seen this of TikTok; return until when its circuit is open."""
     with transaction() as session:
-        return circuits.note(session, "TIKTOK", job_id, evidence, now)[0]
+        return circuits.note(session, "TIKTOK", job_id, evidence, now).open_until
 
 
 def row(job: PublishJob) -> PublishJob:

@@ -22,6 +22,7 @@ from app.publishing.claims import Claim, claim_next
 from app.publishing.relay import relay
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
+from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
@@ -146,6 +147,47 @@ def test_a_place_is_given_back_where_the_platform_has_nothing() -> None:
     assert publish("TIKTOK", now) == jobs[2].id
     more = make_job(account=account_of(jobs[0]), video=make_video(), due_at=now)
     assert publish("TIKTOK", now) == more.id
+
+
+@pytest.mark.parametrize("ending", ["failed", "cancelled"])
+def test_a_freed_place_goes_to_the_post_that_waits_first(ending: str, redis: Redis) -> None:
+    jobs = several(4)
+    now, later = utcnow(), utcnow() + timedelta(minutes=1)
+    publish("TIKTOK", now)
+    outcomes.try_again(take("TIKTOK", now), Failure("cut", "network", "cut"), later, now)
+    assert claim_next("TIKTOK", now) is None
+    assert all(row(job).error_code == "limit_tiktok_posts_per_day" for job in jobs[2:])
+    again = take("TIKTOK", later)
+    assert again.job_id == jobs[1].id
+    redis.flushall()
+    if ending == "failed":
+        outcomes.fail(again, Failure("gone", "video", "gone"), later)
+    else:
+        outcomes.hand_back(again, later)
+        steer.cancel(jobs[1].id, later)
+    assert RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).count >= 1
+    make_job(account=account_of(jobs[0]), video=make_video(), due_at=later)
+    assert publish("TIKTOK", later) == jobs[2].id
+    assert claim_next("TIKTOK", later) is None
+    assert row(jobs[3]).due_at == now + DAY  # and no other was moved
+    assert [wait.name for wait in waits(jobs[2])] == []
+
+
+def test_a_freed_place_of_the_application_goes_to_whoever_waits_first() -> None:
+    [first] = several(1, "YOUTUBE")
+    others = [*several(2, "YOUTUBE"), *several(2, "YOUTUBE")]
+    now = utcnow()
+    later = now + timedelta(minutes=1)
+    outcomes.try_again(take("YOUTUBE", now), Failure("cut", "network", "cut"), later, now)
+    for _ in range(2):
+        publish("YOUTUBE", now)
+    assert claim_next("YOUTUBE", now) is None
+    held = [job for job in others if row(job).state is JobState.WAITING]
+    steer.cancel(first.id, now)
+    before = [row(job).due_at for job in held]
+    assert sorted(due_at <= now for due_at in before if due_at) == [False, True]
+    assert publish("YOUTUBE", now) in [job.id for job in held]
+    assert claim_next("YOUTUBE", now) is None
 
 
 def account_of(job: PublishJob) -> Account:

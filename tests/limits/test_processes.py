@@ -55,7 +55,7 @@ def start(config: Config, tmp_path: Path) -> Iterator[Callable[..., None]]:
             names = ["scheduler", *["worker"] * workers]
             for number, name in enumerate(names):
                 log = tmp_path / f"{name}-{number}.log"
-                process = Process(f"workers.{name}", config, log, **settings, **more)
+                process = Process(f"workers.{name}", config, log, **{**settings, **more})
                 stack.enter_context(process)
 
         yield start
@@ -134,6 +134,22 @@ def test_a_platform_that_hangs_leaves_the_others_their_workers(
         others += posts(platform, 4, [connect(platforms, platform) for _ in range(2)])
     wait_until(lambda: all_live(others), "the others' posts live", PATIENCE_SECONDS)
     assert JobState.COMPLETED not in states(hanging)
+
+
+def test_a_platform_that_hangs_on_every_slot_leaves_the_others_two(
+    platforms: Platforms, stored_film: Video, start: Callable[..., None], redis: Redis
+) -> None:
+    platforms.fault("YOUTUBE", "hang", times=1000)
+    for _ in range(8):
+        make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    # One tree, all slots of which YouTube may have, and takes: its calls hang for a minute each.
+    start(1, WORKER_CONCURRENCY="5", LIMIT_YOUTUBE_CONCURRENT_UPLOADS="10")
+    wait_until(lambda: platforms.struck() >= 5, "every slot hanging", PATIENCE_SECONDS)
+    platforms.fault("TIKTOK", "slow", call="tiktok.upload", seconds=5, times=100)
+    accounts = [connect(platforms, "TIKTOK") for _ in range(2)]
+    others = [make_job("TIKTOK", account=account, video=stored_film).id for account in accounts]
+    wait_until(lambda: all_live(others), "the others' posts live", PATIENCE_SECONDS)
+    assert most_at_once(spans(platforms, "tiktok.upload")) == 2
 
 
 def test_a_pause_holds_new_posts_of_all_workers_and_resuming_lets_them_go(

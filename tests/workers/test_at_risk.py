@@ -6,27 +6,33 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from redis import Redis
+from sqlalchemy import Text, type_coerce, update
 
 from app.clock import utcnow
 from app.config import Config
+from app.crypto import UndecryptableError
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, Notification, PublishJob, Video
 from app.publishing import steer
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
-from app.queues import MAINTENANCE_QUEUE, RunQueue
+from app.queues import LOOKS_QUEUE, RunQueue, wake_maintenance
+from app.queues.names import CHECK_AHEAD
 from app.storage import Storage
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.platforms import Platforms
+from tests.processes import Process, wait_until
 from tests.workers.conftest import connect
-from workers.at_risk import check_ahead, is_any_near
+from workers.at_risk import TURN, _settle, _take_one, check_ahead, is_any_near
 from workers.sweeper import Sweeper
 
 # One database is enough for what is looked at; the queries are those of other tests too.
@@ -143,7 +149,74 @@ def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) ->
     assert not is_any_near(utcnow())
 
 
+def renewed_before(platforms: Platforms, video: Video) -> PublishJob:
+    """Accept a scheduled post whose account's token has to be refreshed first."""
+    account = connect(platforms, "TIKTOK")
+    with transaction() as session:
+        session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
+    return scheduled(account, video)
+
+
+def unchecked() -> list[str]:
+    """Return the jobs that were not looked at."""
+    with transaction() as session:
+        rows = session.query(PublishJob).filter_by(checked_at=None).populate_existing()
+        return [row.id for row in rows]
+
+
+def test_a_look_that_fails_for_want_of_a_key_costs_no_other_its_own(
+    account: Account, platforms: Platforms, stored_film: Video, app: Flask
+) -> None:
+    """An error that nobody expected ends the run; the next one goes on with what is left."""
+    broken = scheduled(connect(platforms, "TIKTOK"), stored_film, timedelta(minutes=1))
+    for _ in range(3):
+        scheduled(account, stored_film)
+    with transaction() as session:
+        account_of_it = session.get_one(Account, broken.account_id)
+        session.execute(
+            update(Account)
+            .where(Account.id == account_of_it.id)
+            .values(access_token=type_coerce("no cipher of ours", Text()))
+        )
+    with pytest.raises(UndecryptableError):
+        check_ahead()
+    assert len(unchecked()) == 4
+    assert is_any_near(utcnow())
+    check_ahead()
+    assert unchecked() == [broken.id]
+    assert not is_any_near(utcnow())
+    assert is_any_near(utcnow() + TURN)  # it is looked at again
+
+
+def test_killed_worker_is_followed_by_another(
+    platforms: Platforms, stored_film: Video, config: Config, redis: Redis, tmp_path: Path
+) -> None:
+    platforms.fault("TIKTOK", "hang", times=1)
+    hanging = renewed_before(platforms, stored_film)
+    others = [renewed_before(platforms, stored_film) for _ in range(2)]
+    with Process("workers.worker", config, tmp_path / "worker.log") as worker:
+        wake_maintenance(CHECK_AHEAD)
+        wait_until(platforms.struck, "a look under way")
+        worker.kill()
+    assert sorted(unchecked()) == sorted(job.id for job in [hanging, *others])
+    check_ahead()
+    assert unchecked() == [hanging.id]
+    with time_machine.travel(utcnow() + TURN, tick=True):
+        check_ahead()
+    assert unchecked() == []
+
+
+def test_moved_during_a_look_it_is_looked_at_again(account: Account, stored_film: Video) -> None:
+    job = scheduled(account, stored_film)
+    taken = _take_one(utcnow(), ())
+    assert taken is not None
+    steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
+    _settle(taken, {"limits": Failure("full", "rate_limit", "full")}, utcnow())
+    assert unchecked() == [job.id] and told() == []
+    assert is_any_near(utcnow())
+
+
 def test_a_sweep_wakes_a_worker_for_it(account: Account, stored_film: Video, redis: Redis) -> None:
     scheduled(account, stored_film)
     Sweeper().sweep(utcnow())
-    assert RunQueue(MAINTENANCE_QUEUE, redis).count == 1
+    assert RunQueue(LOOKS_QUEUE, redis).count == 1

@@ -23,7 +23,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
 from app.models import Account, Consent
-from app.queues import MAINTENANCE_QUEUE, RunQueue
+from app.queues import CONNECT_QUEUE, RunQueue
 from app.queues.names import CONNECT
 from app.states import AccountState
 from tests.databases import ON_SQLITE
@@ -50,7 +50,7 @@ def surroundings(context: None, platforms: Platforms) -> Iterator[None]:
 def worker(app: Flask, redis: Redis) -> Iterator[None]:
     """Somebody who exchanges codes when woken up, as a worker is."""
     done = threading.Event()
-    queue = RunQueue(MAINTENANCE_QUEUE, redis)
+    queue = RunQueue(CONNECT_QUEUE, redis)
 
     def work() -> None:
         is_woken = False

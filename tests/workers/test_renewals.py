@@ -16,7 +16,7 @@ from app.clock import utcnow
 from app.crypto import Cipher
 from app.models import Account
 from app.publishing.transaction import transaction
-from app.queues import MAINTENANCE_QUEUE, RunQueue
+from app.queues import LOOKS_QUEUE, RunQueue
 from app.states import AccountState
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
@@ -68,7 +68,7 @@ def test_a_token_of_instagram_login_is_renewed_weekly(platforms: Platforms, redi
     due(account)
     assert is_any_to_renew(utcnow())
     Sweeper().sweep(utcnow())
-    assert RunQueue(MAINTENANCE_QUEUE, redis).count == 1
+    assert RunQueue(LOOKS_QUEUE, redis).count == 1
     renew_due()
     after = stored(account)
     assert after.access_token != before and after.renew_at is not None

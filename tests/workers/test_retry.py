@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -111,6 +112,32 @@ def test_missing_key_uses_no_attempt_until_the_post_is_a_day_old(
 def test_rate_limit_that_names_no_wait_is_not_asked_about_without_a_pause(seconds: float) -> None:
     error = RateLimited("x", retry_at=NOW + timedelta(seconds=seconds))
     assert decide(error, situation(), NOW).at == NOW + HOLD_BACK_MIN
+
+
+def in_outage(opened_hours: float, started_hours: float, attempt: int = 3) -> Situation:
+    """Return the situation of a job amid an outage: since when that is, and since when it tries."""
+    return replace(
+        situation(attempt),
+        circuit_until=NOW + timedelta(seconds=60),
+        circuit_opened_at=NOW - timedelta(hours=opened_hours),
+        started_at=NOW - timedelta(hours=started_hours),
+    )
+
+
+@pytest.mark.parametrize(
+    ("opened_hours", "started_hours", "action"),
+    [
+        (1, 1, Action.HOLD_BACK),
+        (0.01, 40, Action.HOLD_BACK),  # held by a limit for a day, or retried a day later
+        (40, 0.01, Action.HOLD_BACK),  # accepted in an outage that has lasted
+        (25, 30, Action.FAIL),
+        (30, 25, Action.FAIL),
+    ],
+)
+def test_a_day_of_an_outage_costs_a_job_no_attempt(
+    opened_hours: float, started_hours: float, action: Action
+) -> None:
+    assert decide(Transient("x"), in_outage(opened_hours, started_hours), NOW).action is action
 
 
 def test_backoff_stops_growing_at_a_day() -> None:

@@ -18,7 +18,8 @@ from app.publishing.claims import claim_next
 from app.queues import HORIZON, MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
 from sandbox.redis_server import RedisServer
 from tests.factories import make_job
-from workers.sweeper import FETCH_EVERY, GRACE, MAINTENANCE_MAX, Sweeper
+from workers.periodic import WAITING_MAX
+from workers.sweeper import FETCH_EVERY, GRACE, Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
@@ -144,9 +145,9 @@ def test_maintenance_that_nobody_does_is_not_piled_up(redis: Redis) -> None:
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None
     outcomes.cancelled(claim, utcnow())
-    for _ in range(3 * MAINTENANCE_MAX):
+    for _ in range(3 * WAITING_MAX):
         sweep()
-    assert queued(redis, MAINTENANCE_QUEUE) == MAINTENANCE_MAX
+    assert queued(redis, MAINTENANCE_QUEUE) == WAITING_MAX
 
 
 def test_idle_service_without_a_receiver_wakes_nobody(app: Flask, redis: Redis) -> None:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from flask import Flask
 
+from app.queues import QUEUE_OF
 from workers.engine.horse import Horse, fork_horse
 from workers.engine.listener import Listener
 from workers.engine.orders import Call, Done, Execute, Holding, Keep, ToParent
@@ -148,7 +149,7 @@ class Horses:
         elif isinstance(message, Keep):
             waits.add_wake(message.wake)
         else:
-            waits.add_once(Wait(MAINTENANCE_LANE, Call(message.function)))
+            waits.add_once(Wait(QUEUE_OF[message.function], Call(message.function)))
 
     def _bury(self, horse: Horse, waits: Waits | None) -> None:
         """Put away a child that is gone; what it was at work on goes on without it."""

@@ -1,14 +1,18 @@
 """How many orders may be at work at once, by what they do. Pure.
 
-`WORKER_CONCURRENCY` counts uploads. Beyond it each platform has one slot of its own while it has
-none of the others, so that a platform which hangs holds up no other. Looks at what a platform
-processes, and maintenance, have slots apart from uploads: they are short and never wait for one.
+`WORKER_CONCURRENCY` counts uploads. A platform may have all of its slots while the others have no
+posts; but whatever it holds beyond all but `RESERVE` of them does not count against the others, so
+a platform whose uploads hang leaves them that many, and each of them one in any case. Looks at what
+a platform processes, and maintenance, have slots apart from uploads: they never wait for one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+
+#: Slots for uploads that no single platform can take from the others.
+RESERVE = 2
 
 
 class Slots:
@@ -19,23 +23,21 @@ class Slots:
     ) -> None:
         self._upload_lanes = frozenset(upload_lanes)
         self._uploads = uploads
+        self._share = max(uploads - RESERVE, 1)
         self._others = dict(others)
         self._taken: Counter[str] = Counter()
 
-    @property
-    def uploads_left(self) -> int:
-        """How many more uploads may start that need no slot of their platform's own."""
-        return self._uploads - sum(self._taken[one] for one in self._upload_lanes)
-
-    def is_upload(self, lane: str) -> bool:
-        """Tell whether the orders of this lane are uploads."""
-        return lane in self._upload_lanes
+    def room(self, lane: str) -> int:
+        """Return how many more orders of this lane may start, but for an upload lane's first."""
+        if lane not in self._upload_lanes:
+            return self._others[lane] - self._taken[lane]
+        beside = (self._taken[one] for one in self._upload_lanes if one != lane)
+        return self._uploads - self._taken[lane] - sum(min(one, self._share) for one in beside)
 
     def is_free(self, lane: str) -> bool:
         """Tell whether an order of this lane may start now."""
-        if lane not in self._upload_lanes:
-            return self._taken[lane] < self._others[lane]
-        return self.uploads_left > 0 or not self._taken[lane]
+        is_first = lane in self._upload_lanes and not self._taken[lane]
+        return is_first or self.room(lane) > 0
 
     def take(self, lane: str) -> None:
         """Count an order that starts."""

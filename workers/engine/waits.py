@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.queues import MAINTENANCE_QUEUE, Wake
@@ -34,9 +35,12 @@ class Waits:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Wait]] = []
         self._order = itertools.count()
+        #: those that are due and whose lane has no slot for them yet
+        self._due: deque[Wait] = deque()
 
     def __iter__(self) -> Iterator[Wait]:
-        return (wait for _, _, wait in self._heap)
+        yield from self._due
+        yield from (wait for _, _, wait in self._heap)
 
     def add(self, wait: Wait, seconds: float = 0.0) -> None:
         """Add a call that is due in so many seconds."""
@@ -54,13 +58,16 @@ class Waits:
         if wait not in self:
             self.add(wait)
 
-    def take_due(self) -> list[Wait]:
-        """Take all that is due."""
-        now, due = time.monotonic(), []
+    def take_due(self, is_free: Callable[[str], bool]) -> Iterator[Wait]:
+        """Take what is due and whose lane is free, one by one: each may fill its lane."""
+        now = time.monotonic()
         while self._heap and self._heap[0][0] <= now:
-            due.append(heapq.heappop(self._heap)[2])
-        return due
+            self._due.append(heapq.heappop(self._heap)[2])
+        for wait in [one for one in self._due if is_free(one.lane)]:
+            if is_free(wait.lane):
+                self._due.remove(wait)
+                yield wait
 
     def seconds(self) -> float:
-        """Return how long nothing is due."""
+        """Return how long nothing more falls due."""
         return self._heap[0][0] - time.monotonic() if self._heap else float("inf")

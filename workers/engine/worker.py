@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
 import socket
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import FrameType
@@ -67,8 +67,6 @@ class PublishWorker(BaseWorker):
         self._horses = Horses(app, self._listeners.values())
         self._registration = Registration(self, queues, self._horses.at_work)
         self._waits = Waits()
-        #: calls that are due and have no slot yet
-        self._ready: deque[Wait] = deque()
         #: runs that have ended and are not settled yet
         self._finished: list[FinishedRun] = []
         #: runs that were popped: queue and id
@@ -128,11 +126,8 @@ class PublishWorker(BaseWorker):
             self._waits.add(Wait(lane, order), self._repeated[order])
 
     def _serve_waits(self) -> None:
-        self._ready.extend(self._waits.take_due())
-        for wait in [one for one in self._ready if self._slots.is_free(one.lane)]:
-            if self._slots.is_free(wait.lane):
-                self._ready.remove(wait)
-                self._give(wait.lane, wait.call)
+        for wait in self._waits.take_due(self._slots.is_free):
+            self._give(wait.lane, wait.call)
 
     def _give(self, lane: str, order: Execute | Call) -> None:
         self._slots.take(lane)
@@ -198,18 +193,16 @@ class PublishWorker(BaseWorker):
             self._give(one.queue, Execute(one.run_id, one.fields))
 
     def _offers(self) -> Iterator[tuple[str, ...]]:
-        """For each run that is settled in one exchange, give the queues to take another from."""
-        uploads_left = self._slots.uploads_left
-        others = [name for name in self._rotation if not self._slots.is_upload(name)]
-        while True:
-            names = self._rotation if uploads_left > 0 else others
+        """For each run that is settled in one exchange, give the queues to take another from.
+
+        What was taken on the offers before is not known yet: it may have been of any queue.
+        """
+        for before in itertools.count():
             yield tuple(
                 name
-                for name in names
-                if self._slots.is_free(name) and not self._listeners[name].is_listening
+                for name in self._rotation
+                if self._slots.room(name) > before and not self._listeners[name].is_listening
             )
-            uploads_left -= 1
-            others = []
 
     def _stop(self) -> None:
         """End in order: pop nothing, let every child hand its job back, settle what ended, and
@@ -218,7 +211,7 @@ class PublishWorker(BaseWorker):
         for lane, order, traceback in self._horses.stop(GRACE_SECONDS, self._waits):
             self._settle(lane, order, traceback)
         with self._app.app_context():
-            wake([wait.wake for wait in (*self._waits, *self._ready) if wait.wake is not None])
+            wake([wait.wake for wait in self._waits if wait.wake is not None])
         self._away_until = 0.0
         self._with_redis(self._say_goodbye)
 

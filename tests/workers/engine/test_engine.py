@@ -15,10 +15,21 @@ from redis import Redis
 from app.clock import utcnow
 from app.config import Config
 from app.queries.health import workers_alive
-from app.queues import PUBLISH_QUEUES, Run, RunQueue, Wake, new_run, wake
+from app.queues import (
+    CONNECT_QUEUE,
+    LOOKS_QUEUE,
+    MAINTENANCE_QUEUE,
+    PUBLISH_QUEUES,
+    Run,
+    RunQueue,
+    Wake,
+    new_run,
+    wake,
+)
 from sandbox.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
+from workers.worker import LOOKS
 
 # One database: real processes take their time, and what they do to a row has its own tests.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
@@ -90,6 +101,19 @@ def test_queue_whose_runs_hang_holds_up_no_other(redis: Redis, worker: Process) 
     run = put(redis, SLEEP, 0, queue=other)
     wait_until(lambda: not Run.exists(run.id, redis), "the other queue's run")
     assert started(redis) == 2
+
+
+def test_looks_that_hang_hold_up_neither_maintenance_nor_consents(
+    redis: Redis, worker: Process
+) -> None:
+    for _ in range(3):
+        put(redis, SLEEP, 60, queue=LOOKS_QUEUE)
+    wait_until(lambda: started(redis, LOOKS_QUEUE) == LOOKS, "the looks' slots to be taken")
+    hanging = put(redis, SLEEP, 60, queue=CONNECT_QUEUE)
+    wait_until(lambda: started(redis, CONNECT_QUEUE) == 1, "a consent at work")
+    run = put(redis, SLEEP, 0, queue=MAINTENANCE_QUEUE)
+    wait_until(lambda: not Run.exists(run.id, redis), "the run of maintenance")
+    assert started(redis, LOOKS_QUEUE) == LOOKS and Run.exists(hanging.id, redis)
 
 
 def test_killed_worker_loses_no_run(redis: Redis, worker: Process) -> None:

@@ -1,0 +1,151 @@
+"""Work that can wait leaves a platform alone that does not answer, and nobody waits behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.ids import new_id
+from app.limits import circuits
+from app.limits.circuits import Evidence
+from app.limits.silence import SILENT_FOR, silent_platforms
+from app.models import Account, Gate, PublishedPost, PublishJob, Video
+from app.publishing.transaction import transaction
+from tests.databases import ON_SQLITE
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.workers.conftest import connect
+from workers import transport
+from workers.asking import UNANSWERED_MAX, Asking
+from workers.at_risk import check_ahead, is_any_near
+from workers.counts import count_due
+from workers.errors import NetworkFailure
+
+# One database is enough for what is asked; the queries are those of other tests too.
+pytestmark = ON_SQLITE
+SOON = timedelta(minutes=10)
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """The first job that fails beside another opens the circuit."""
+    return replace(config, circuit_failures=2)
+
+
+@pytest.fixture(autouse=True)
+def surroundings(context: None) -> Iterator[None]:
+    """Every test has an application around it."""
+    yield
+
+
+def silent() -> set[str]:
+    """Return the platforms that are left alone now."""
+    with transaction() as session:
+        return silent_platforms(session, utcnow())
+
+
+def counted(account: Account, video: Video) -> None:
+    """Store a post that is due to be counted."""
+    post = PublishedPost(
+        job_id=new_id(),
+        user_id=account.user_id,
+        account_id=account.id,
+        video_id=video.id,
+        platform=account.platform,
+        platform_post_id=f"7{new_id()}",
+        caption="",
+        count_at=utcnow(),
+    )
+    db.session.add(post)
+    db.session.commit()
+
+
+def test_counting_stops_asking_a_platform_that_does_not_answer(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("TIKTOK", "cut", call="tiktok.video_query", times=100)
+    for _ in range(4):
+        counted(connect(platforms, "TIKTOK"), stored_film)
+    counted(connect(platforms, "YOUTUBE"), stored_film)
+    count_due()
+    assert platforms.struck() == UNANSWERED_MAX
+    assert len(platforms.journal("youtube.videos")) == 1
+    count_due()  # no other run asks on, either
+    assert platforms.struck() == UNANSWERED_MAX
+    assert silent() == {"TIKTOK"}
+
+
+def test_an_answer_in_between_begins_the_count_anew(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    asking = Asking()
+    for fails in (True, False, True):
+        if fails:
+            platforms.fault("TIKTOK", "cut", times=1)
+        with asking.of("TIKTOK"):
+            try:
+                transport.call("GET", f"{platforms.url}/tiktok/v2/user/info/")
+            except NetworkFailure:
+                assert fails
+    assert asking.left_alone() == set()
+
+
+def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("TIKTOK", "cut", times=100)
+    jobs = [ending_soon(platforms, stored_film) for _ in range(4)]
+    other = scheduled(connect(platforms, "YOUTUBE"), stored_film)
+    check_ahead()
+    assert platforms.struck() == UNANSWERED_MAX
+    assert [checked(job) for job in jobs] == [True, True, False, False] and checked(other)
+    assert not is_any_near(utcnow())  # so that no worker is woken up in vain
+    platforms.clear_faults()
+    forget_silence()
+    assert is_any_near(utcnow())
+    check_ahead()
+    assert all(checked(job) for job in jobs)
+
+
+def test_an_open_circuit_is_heeded_until_it_is_time_for_a_probe() -> None:
+    now = utcnow()
+    with transaction() as session:
+        for job_id in ("a", "b"):
+            circuits.note(session, "TIKTOK", job_id, Evidence(False), now)
+        assert silent_platforms(session, now) == {"TIKTOK"}
+        assert silent_platforms(session, now + SILENT_FOR) == set()
+
+
+def scheduled(account: Account, video: Video) -> PublishJob:
+    """Accept a post that is due in a while."""
+    time = utcnow() + SOON
+    return make_job(
+        account.platform, account=account, video=video, due_at=time, scheduled_time=time
+    )
+
+
+def ending_soon(platforms: Platforms, video: Video) -> PublishJob:
+    """Accept a post of an account whose token has to be refreshed."""
+    account = connect(platforms, "TIKTOK")
+    with transaction() as session:
+        session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
+    return scheduled(account, video)
+
+
+def checked(job: PublishJob) -> bool:
+    """Tell whether a job was looked at."""
+    with transaction() as session:
+        row = session.get_one(PublishJob, job.id, populate_existing=True)
+        return row.checked_at is not None
+
+
+def forget_silence() -> None:
+    """Let the platform's silence be over."""
+    with transaction() as session:
+        session.get_one(Gate, "TIKTOK").silent_until = utcnow()

@@ -190,8 +190,9 @@ def test_peaks_are_read_from_the_index_alone(context: None) -> None:
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(
             "INSERT INTO limit_uses (platform, account_id, counts, amount, used_at)"
-            " SELECT (ARRAY['TIKTOK', 'INSTAGRAM'])[1 + i %% 2], 'account-' || i %% 5000, 'posts',"
-            " 1, now() - (i %% 40) * interval '1 hour' FROM generate_series(1, 50000) i"
+            " SELECT (ARRAY['TIKTOK', 'INSTAGRAM'])[1 + i %% 2], 'account-' || i %% 5000,"
+            " 'posts', 1,"
+            " now() - (i %% 40) * interval '1 hour' FROM generate_series(1, 50000) i"
         )
         connection.exec_driver_sql("VACUUM ANALYZE limit_uses")
     said: list[tuple[str, Any]] = []

@@ -95,9 +95,7 @@ def run(*command: str, folder: Path = ROOT) -> str:
 
 
 def test_every_command_of_the_documents_is_known() -> None:
-    shown = {
-        command: document.name for document in DOCUMENTS for command in commands_of(document)
-    }
+    shown = {command: document.name for document in DOCUMENTS for command in commands_of(document)}
     assert {command: name for command, name in shown.items() if command not in RUN_BY} == {}
     assert set(RUN_BY) - set(shown) == set()
 

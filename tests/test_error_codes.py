@@ -90,11 +90,17 @@ def _name_of(function: ast.expr, scope: ast.AST, tree: ast.Module) -> str:
                 return ANY_ERROR
     if not isinstance(function, ast.Name):
         return ""
-    for node in ast.walk(scope):
-        if isinstance(node, ast.AnnAssign) and _is_error_class(node.annotation):
-            if isinstance(node.target, ast.Name) and node.target.id == function.id:
-                return ANY_ERROR
-    return function.id
+    return ANY_ERROR if _holds_error_class(function.id, scope) else function.id
+
+
+def _holds_error_class(name: str, scope: ast.AST) -> bool:
+    annotated = [node for node in ast.walk(scope) if isinstance(node, ast.AnnAssign)]
+    return any(
+        isinstance(node.target, ast.Name)
+        and node.target.id == name
+        and _is_error_class(node.annotation)
+        for node in annotated
+    )
 
 
 def _is_error_class(annotation: ast.expr | None) -> bool:
@@ -138,9 +144,7 @@ def _assigned(name: str, scope: ast.AST, *, top_level: bool = False) -> list[ast
             pairs = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts))
-            found += [
-                value for one, value in pairs if isinstance(one, ast.Name) and one.id == name
-            ]
+            found += [value for one, value in pairs if isinstance(one, ast.Name) and one.id == name]
     return found
 
 

@@ -115,9 +115,7 @@ def _example(summary: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def _post(platform: str) -> dict[str, Any]:
     options = {
-        name: value
-        for name, value in _OPTIONS.items()
-        if name in PLATFORMS[platform].options
+        name: value for name, value in _OPTIONS.items() if name in PLATFORMS[platform].options
     }
     return {
         "videoId": VIDEO_ID,

@@ -74,7 +74,10 @@ def _measured(name: str, bench: Bench) -> Iterator[Figure]:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("families", nargs="*", metavar="family", choices=[[], *FAMILIES])
+    families = f"of {', '.join(FAMILIES)}; all where none is named"
+    parser.add_argument(
+        "families", nargs="*", metavar="family", choices=[[], *FAMILIES], help=families
+    )
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--output", type=Path, default=ROOT / "docs")
     parser.add_argument("--without-node", action="store_true")

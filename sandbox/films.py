@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,8 @@ def make_film(path: Path, *, seconds: int, hue: int) -> Path:
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part.mp4")
+    # Its own name: `make run` and `make demo` may want the same film at the same time.
+    unfinished = path.with_suffix(f".{os.getpid()}.part.mp4")
     picture = f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAME_RATE}:duration={seconds},hue=h={hue}"
     command = [
         imageio_ffmpeg.get_ffmpeg_exe(),

@@ -8,7 +8,11 @@ import sys
 import threading
 from pathlib import Path
 
+from sandbox.films import make_film
 from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError
+
+#: What the README publishes by curl; `make demo` makes the same.
+FILM = Path("demo") / "film-0.mp4"
 
 
 def main() -> int:
@@ -16,12 +20,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--var-dir", type=Path, default=VAR_DIR, help="where everything is kept")
     arguments = parser.parse_args()
+    var_dir = arguments.var_dir.resolve()
     ended = threading.Event()
     for number in ENDING_SIGNALS:
         signal.signal(number, lambda *_: ended.set())
     try:
-        with Stack(log=None, var_dir=arguments.var_dir.resolve()) as stack:
-            print(_welcome(stack), flush=True)
+        with Stack(log=None, var_dir=var_dir) as stack:
+            film = make_film(var_dir / FILM, seconds=4, hue=0)
+            print(_welcome(stack, film), flush=True)
             while not ended.wait(1.0):
                 stack.check()
             print("stopping …", flush=True)
@@ -31,7 +37,7 @@ def main() -> int:
     return 0
 
 
-def _welcome(stack: Stack) -> str:
+def _welcome(stack: Stack, film: Path) -> str:
     return f"""
 The publishing queue is up.
   API        {stack.api_url}/api/docs
@@ -39,6 +45,7 @@ The publishing queue is up.
              X-User-Id: alice
   Operator   {stack.api_url}/admin   admin / {stack.secrets.admin_password}
   Platforms  {stack.sandbox_url}   (the sandbox: what is live)
+  A film     {film}   (to publish)
 Ctrl-C ends it.
 """
 

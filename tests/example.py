@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +30,16 @@ COMMAND_SECONDS = 900
 START_SECONDS = 60
 STOP_SECONDS = 10
 LAST_LINES = 60
+TYPES = EXAMPLE / "lib" / "publishing-api.ts"
+#: Where the README's TypeScript lies while it is checked.
+SNIPPETS = EXAMPLE / "readme"
+#: What each piece of it takes for given, in their order.
+GIVEN = (
+    "declare function auth(): Promise<{ user: { id: string } } | null>;",
+    "declare const API: string, jobId: string, jwt: string;\n"
+    "declare function show(state: string, progress: number, step: string | null): void;\n"
+    "export {};",
+)
 
 
 class Failed(Exception):
@@ -87,8 +97,25 @@ def _build(tools: Mapping[str, str]) -> None:
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         _run("npm ci --no-audit --no-fund", tools)
     _run("npm run lint", tools)
-    _run("npm run typecheck", tools)
+    with _snippets():
+        _run("npm run typecheck", tools)
     _run("npm run build", tools)
+
+
+@contextmanager
+def _snippets() -> Iterator[None]:
+    """Have the README's TypeScript among the example's files until the block ends."""
+    readme = (ROOT / "README.md").read_text()
+    snippets = re.findall(r"```(?:ts|js)\n(.*?)```", readme, re.DOTALL)
+    if len(snippets) != len(GIVEN):
+        raise Failed(f"README.md has {len(snippets)} pieces of TypeScript, not {len(GIVEN)}")
+    SNIPPETS.mkdir(exist_ok=True)
+    try:
+        for number, (given, snippet) in enumerate(zip(GIVEN, snippets, strict=True), 1):
+            (SNIPPETS / f"snippet-{number}.ts").write_text(f"{given}\n{snippet}")
+        yield
+    finally:
+        shutil.rmtree(SNIPPETS)
 
 
 def _drive(tools: Mapping[str, str]) -> None:
@@ -113,9 +140,22 @@ def _drive(tools: Mapping[str, str]) -> None:
             "FILM": str(make_film(EXAMPLE_DIR / "film.mp4", seconds=4, hue=200)),
             "SCREENSHOTS": str(EXAMPLE_DIR / "screenshots"),
         }
-        with stack, _running_app(variables):
-            _run("npm run types:check", variables)
-            _run("npm run e2e", variables)
+        with stack:
+            with _running_app("npm run dev", variables):
+                pass
+            with _running_app("npm start", variables):
+                _look_at_all(stack, variables)
+
+
+def _look_at_all(stack: Stack, variables: Mapping[str, str]) -> None:
+    committed = TYPES.read_text()
+    _run("npm run types", variables)
+    if TYPES.read_text() != committed:
+        raise Failed(f"{TYPES.relative_to(ROOT)} was not what the queue says; now it is")
+    _run("npm run types:check", variables)
+    # With a receiver of webhooks that answers.
+    _run("make -o .venv/.ready doctor", stack.environment, folder=ROOT)
+    _run("npm run e2e", variables)
 
 
 def _read_env(path: Path) -> dict[str, str]:
@@ -124,34 +164,32 @@ def _read_env(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _running_app(variables: Mapping[str, str]) -> Iterator[None]:
-    """`next start`, until the block ends."""
+def _running_app(command: str, variables: Mapping[str, str]) -> Iterator[None]:
+    """Serve the example by a command until the block ends."""
     url = variables["APP_URL"]
-    command = ["node", "node_modules/next/dist/bin/next", "start"]
-    command += ["--hostname", "127.0.0.1", "--port", url.rpartition(":")[2]]
-    with (EXAMPLE_DIR / "next.log").open("wb") as log:
-        process = _start(command, variables, log)
+    path = EXAMPLE_DIR / f"{_name_of(command)}.log"
+    print(f"{command} …", flush=True)
+    with path.open("wb") as log:
+        place = f"-- --hostname 127.0.0.1 --port {url.rpartition(':')[2]}"
+        process = _start(f"{command} {place}", variables, log)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(f"{url}/sign-in"):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise Failed(f"next start did not come up\n{_end_of(EXAMPLE_DIR / 'next.log')}")
+                raise Failed(f"`{command}` did not come up\n{_end_of(path)}")
             time.sleep(0.1)
         yield
     finally:
         _end(process, signal.SIGTERM)
 
 
-def _run(command: str, variables: Mapping[str, str]) -> None:
-    """Run a command in the example's folder; raises `Failed` with the end of what it printed."""
-    name = "-".join(re.findall(r"[a-z0-9]+", command)[:3])
-    path = EXAMPLE_DIR / f"{name}.log"
+def _run(command: str, variables: Mapping[str, str], *, folder: Path = EXAMPLE) -> None:
+    """Run a command to its end; raises `Failed` with the end of what it printed."""
+    path = EXAMPLE_DIR / f"{_name_of(command)}.log"
     began = time.monotonic()
     print(f"{command} …", flush=True)
     with path.open("wb") as log:
-        words = command.split()
-        words[0] = shutil.which(words[0], path=variables["PATH"]) or words[0]
-        process = _start(words, variables, log)
+        process = _start(command, variables, log, folder=folder)
     try:
         status = process.wait(COMMAND_SECONDS)
     except subprocess.TimeoutExpired as exc:
@@ -163,12 +201,18 @@ def _run(command: str, variables: Mapping[str, str]) -> None:
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
 
 
+def _name_of(command: str) -> str:
+    return "-".join(re.findall(r"[a-z0-9]+", command)[:4])
+
+
 def _start(
-    words: Sequence[str], variables: Mapping[str, str], log: IO[bytes]
+    command: str, variables: Mapping[str, str], log: IO[bytes], *, folder: Path = EXAMPLE
 ) -> subprocess.Popen[bytes]:
+    words = command.split()
+    words[0] = shutil.which(words[0], path=variables["PATH"]) or words[0]
     return subprocess.Popen(
         words,
-        cwd=EXAMPLE,
+        cwd=folder,
         env=dict(variables),
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -182,11 +226,12 @@ def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     if process.poll() is not None:
         return
     os.killpg(process.pid, number)
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    # npm may be gone before the server that it has started, which still holds its port.
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 def _end_of(path: Path) -> str:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
@@ -39,6 +40,15 @@ def test_every_alert_has_its_place_in_the_runbook() -> None:
     alerts = ALERT.findall((ROOT / "deploy" / "prometheus-alerts.yml").read_text())
     runbook = (ROOT / "docs" / "operations.md").read_text()
     assert re.findall(r"^### (Publishing\w+)$", runbook, re.MULTILINE) == alerts
+
+
+def test_scrape_of_the_readme_is_one_of_prometheus() -> None:
+    [block] = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    [job] = yaml.safe_load(block)["scrape_configs"]
+    # https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
+    assert set(job) == {"job_name", "authorization", "static_configs", "scheme"}
+    assert job["scheme"] == "https" and job["authorization"] == {"credentials": "YOUR_SERVICE_KEY"}
+    assert [target for one in job["static_configs"] for target in one["targets"]]
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "README.md"], ids=lambda path: path.name)

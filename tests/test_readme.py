@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from sandbox.films import make_film
 from tests.processes import PATIENCE_SECONDS, ROOT, wait_until
 
 README = (ROOT / "README.md").read_text()
@@ -56,7 +55,6 @@ def test_api_by_curl_publishes_a_post(running: Running, tmp_path: Path) -> None:
     """One stack for all of it, since starting one takes its time."""
     [section] = re.findall(r"## The API by curl\n.*?```sh\n(.*?)```", README, re.DOTALL)
     [consent] = re.findall(r"### Connecting accounts\n.*?```sh\n(.*?)```", README, re.DOTALL)
-    make_film(running.var_dir / "demo" / "film-0.mp4", seconds=4, hue=0)
     addresses = [running.address("API"), running.address("Platforms")]
     script = f"{section}\necho\n{consent}".replace("http://127.0.0.1:8000", addresses[0])
     script = script.replace("http://127.0.0.1:9000", addresses[1])

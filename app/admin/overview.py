@@ -25,6 +25,7 @@ from app.queries.gates import GateView, read_gates
 from app.queries.limits import LimitUse, platform_uses, uploads_now
 from app.queries.metrics import WINDOWS, read_window
 from app.queries.processes import leading_scheduler, living_workers
+from app.queues import HORIZON
 from app.schemas.base import BaseSchema
 
 
@@ -64,6 +65,7 @@ def overview() -> str:
         workers=workers,
         leader=leading_scheduler(now()),
         queues=_queues(),
+        horizon=HORIZON,
         troubles=read_troubles(),
     )
 

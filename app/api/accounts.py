@@ -16,6 +16,7 @@ from app.platforms import PLATFORMS
 from app.queries.accounts import list_accounts
 from app.queries.pages import Page
 from app.schemas.account import AccountSchema, AccountsQuery, AccountsSchema, ConnectSchema
+from app.schemas.examples import account_examples
 
 blueprint = Blueprint(
     "accounts", __name__, url_prefix="/api/accounts", description="Connected platform accounts"
@@ -23,7 +24,7 @@ blueprint = Blueprint(
 
 
 @blueprint.route("/<platform>", methods=["PUT"], operation="connectAccount")
-@blueprint.arguments(ConnectSchema)
+@blueprint.arguments(ConnectSchema, examples=account_examples())
 @blueprint.response(200, AccountSchema)
 @blueprint.alt_response(201, schema=AccountSchema, description="The account is new to the user.")
 def connect(body: Gathered, platform: str) -> tuple[Account, int]:

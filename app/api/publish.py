@@ -17,6 +17,7 @@ from app.ids import new_id
 from app.publishing.create import create_jobs, earlier_jobs
 from app.publishing.transaction import transaction
 from app.queries.jobs import JobFilter, list_jobs
+from app.schemas.examples import batch_examples, publish_examples
 from app.schemas.publish import BatchSchema, KeyHeader, PublishSchema
 from app.schemas.publish_answers import (
     AcceptedSchema,
@@ -36,7 +37,7 @@ LOCATION = {"Location": {"description": "The job.", "schema": {"type": "string"}
 
 @blueprint.route("", methods=["POST"], operation="publishVideo")
 @blueprint.arguments(KeyHeader, location="headers")
-@blueprint.arguments(PublishSchema)
+@blueprint.arguments(PublishSchema, examples=publish_examples())
 @blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
 @blueprint.response(202, AcceptedSchema, headers=LOCATION)
 def publish(headers: dict[str, Any], body: Gathered) -> Any:
@@ -58,7 +59,7 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
 
 
 @blueprint.route("/validate", methods=["POST"], operation="validatePost")
-@blueprint.arguments(PublishSchema)
+@blueprint.arguments(PublishSchema, examples=publish_examples())
 @blueprint.response(200, ValidationSchema)
 def validate(body: Gathered) -> Any:
     """Say what publishing would be refused for, and what would not go as wished"""
@@ -71,7 +72,7 @@ def validate(body: Gathered) -> Any:
 
 @blueprint.route("/batch", methods=["POST"], operation="publishBatch")
 @blueprint.arguments(KeyHeader, location="headers")
-@blueprint.arguments(BatchSchema)
+@blueprint.arguments(BatchSchema, examples=batch_examples())
 @blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
 @blueprint.response(202, BatchAcceptedSchema)
 def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:

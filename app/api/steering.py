@@ -10,6 +10,7 @@ from app.api.job_views import require_job, status_of
 from app.checks.edits import columns_of, content_of, edit_faults
 from app.clock import utcnow
 from app.publishing import steer
+from app.schemas.examples import edit_examples, resolve_examples
 from app.schemas.publish import EditSchema, ResolveSchema
 from app.schemas.publish_answers import StatusSchema
 
@@ -19,7 +20,7 @@ blueprint = Blueprint(
 
 
 @blueprint.route("/<string:job_id>", methods=["PATCH"], operation="editJob")
-@blueprint.arguments(EditSchema)
+@blueprint.arguments(EditSchema, examples=edit_examples())
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
@@ -63,7 +64,7 @@ def retry_job(job_id: str) -> Any:
 
 
 @blueprint.route("/<string:job_id>/resolve", methods=["POST"], operation="resolveJob")
-@blueprint.arguments(ResolveSchema)
+@blueprint.arguments(ResolveSchema, examples=resolve_examples())
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)

@@ -15,6 +15,7 @@ from app.models import Video
 from app.queries.pages import Page
 from app.queries.videos import find_video, list_videos
 from app.schemas.base import PageQuery
+from app.schemas.examples import upload_examples, video_examples
 from app.schemas.video import (
     NewUploadSchema,
     PreviewQuery,
@@ -53,7 +54,7 @@ ONLY_SERVICES = (
 
 @blueprint.route("", methods=["POST"], operation="registerVideo")
 @blueprint.doc(security=KEY_AND_USER)
-@blueprint.arguments(RegisterVideoSchema)
+@blueprint.arguments(RegisterVideoSchema, examples=video_examples())
 @blueprint.response(201, VideoSchema)
 @blueprint.alt_response(200, schema=VideoSchema, description="The object was registered before.")
 @blueprint.alt_response(403, schema=None, description="A browser's token may name no object.")
@@ -136,7 +137,7 @@ def delete(video_id: str) -> None:
 
 
 @blueprint.route("/uploads", methods=["POST"], operation="openUpload")
-@blueprint.arguments(NewUploadSchema)
+@blueprint.arguments(NewUploadSchema, examples=upload_examples())
 @blueprint.response(201, UploadSchema)
 def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
     """Get a signed link to send a file by

@@ -15,15 +15,17 @@ from app.clock import utcnow
 from app.config import Config
 from app.metrics.figures import Figures
 from app.metrics.rolling import HOUR_SECONDS, slot_of
-from app.models import Gate, PublishJob, Tally
+from app.models import Gate, Notification, PublishJob, Tally
 from app.publishing.transaction import transaction
-from app.queues import RunQueue
-from app.states import JobState
+from app.queues import Run, RunQueue
+from app.schemas.examples import VIDEO_ID
+from app.states import JobState, NotificationState
 from tests.admin.browser import CHROMIUM, Browser
-from tests.admin.conftest import basic, fail
+from tests.admin.conftest import basic, dead_notification, fail
 from tests.admin.test_queues import QUEUE, add_failed_run
 from tests.app.web import free_port, running_web
 from tests.databases import ON_POSTGRES
+from tests.factories import make_account, make_job, make_video
 from tests.processes import wait_until
 
 # One database: what is tested here is what the browser makes of the pages.
@@ -42,6 +44,7 @@ NAMELESS = """[...document.querySelectorAll(
 )].filter((one) => !(one.labels && one.labels.length) && !one.ariaLabel
   && !one.textContent.trim() && !one.querySelector("img[alt]")).map((one) => one.outerHTML)"""
 TEXT = "document.body.innerText"
+BUTTON = "[...document.querySelectorAll('button')].find((one) => one.textContent === '%s')"
 LINK_TO_JOBS = "[...document.querySelectorAll('nav a')].find((one) => one.innerText === 'Jobs')"
 
 
@@ -110,19 +113,18 @@ def test_pages_look_right_and_complain_of_nothing(
 
 
 def test_buttons_are_pressed(browser: Browser, config: Config, ambiguous: str) -> None:
-    button = "[...document.querySelectorAll('button')].find((one) => one.textContent === '%s')"
     browser.open(f"{config.public_url}/admin")
-    browser.click(button % "Pause TikTok")
+    browser.click(BUTTON % "Pause TikTok")
     assert "TikTok is paused" in browser.run("document.body.innerText")
-    browser.click(button % "Resume TikTok")
+    browser.click(BUTTON % "Resume TikTok")
     assert "TikTok goes on" in browser.run("document.body.innerText")
     browser.click("document.querySelector('.notice a')")
     browser.run("document.querySelector('[name=platformPostId]').value = '7'")
-    browser.click(button % "It is live")
+    browser.click(BUTTON % "It is live")
     assert "recorded as live" in browser.run("document.body.innerText")
     browser.click(LINK_TO_JOBS)
     browser.run("document.querySelector('[name=q]').value = 'alice'")
-    browser.click(button % "Search")
+    browser.click(BUTTON % "Search")
     browser.click(f"document.querySelector('a[href$=\"{ambiguous}\"]')")
     assert browser.run("document.querySelector('.head .pill').innerText") == "completed"
     assert browser.complaints == []
@@ -131,6 +133,111 @@ def test_buttons_are_pressed(browser: Browser, config: Config, ambiguous: str) -
             JobState.COMPLETED
         )
         assert session.get_one(Gate, "TIKTOK", populate_existing=True).paused_at is None
+
+
+def press(browser: Browser, script: str, what: str) -> None:
+    """Click what a script finds, once it is there, on a page that stays."""
+    click = f"(() => {{ const one = {script}; one?.click(); return Boolean(one); }})()"
+    wait_until(lambda: browser.run(click), what)
+
+
+def test_jobs_are_steered(browser: Browser, config: Config, ambiguous: str) -> None:
+    waiting = make_job("YOUTUBE").id
+    browser.open(f"{config.public_url}/admin/jobs/{waiting}")
+    browser.click(BUTTON % "Cancel")
+    assert "It is cancelled" in browser.run(TEXT)
+    assert browser.run("document.querySelector('.head .pill').innerText") == "cancelled"
+    browser.open(f"{config.public_url}/admin/jobs/{ambiguous}")
+    browser.click(BUTTON % "It is not live")
+    assert "may be retried now" in browser.run(TEXT)
+    browser.click(BUTTON % "Retry")
+    assert "goes on from where it stopped" in browser.run(TEXT)
+    assert browser.run("document.querySelector('.head .pill').innerText") == "waiting"
+    assert browser.complaints == []
+    with transaction() as session:
+        states = [
+            session.get_one(PublishJob, job_id, populate_existing=True).state
+            for job_id in (waiting, ambiguous)
+        ]
+    assert states == [JobState.CANCELLED, JobState.WAITING]
+
+
+def test_webhooks_are_sent_again(browser: Browser, config: Config) -> None:
+    one, another = dead_notification().id, dead_notification().id
+    row = f'form[action*="{one}"] button'
+    browser.open(f"{config.public_url}/admin/attention")
+    browser.click(f"document.querySelector('{row}')")
+    assert "publish.failed is sent again" in browser.run(TEXT)
+    browser.open(f"{config.public_url}/admin/attention")
+    assert browser.run(f"document.querySelector('{row}')") is None
+    browser.click(BUTTON % "Send all again")
+    assert "1 webhooks are sent again" in browser.run(TEXT)
+    assert browser.complaints == []
+    with transaction() as session:
+        for notification_id in (one, another):
+            found = session.get_one(Notification, notification_id, populate_existing=True)
+            assert found.state is NotificationState.PENDING
+
+
+def test_runs_are_queued_again_and_dropped(
+    browser: Browser, config: Config, app: Flask, redis: Redis
+) -> None:
+    again, dropped = add_failed_run(app, redis, 1), add_failed_run(app, redis, 2)
+    queue = RunQueue(QUEUE, redis)
+    redis.sadd(RunQueue.redis_queues_keys, queue.key)  # as a worker does
+    button = "document.querySelector('[data-job-id=\"%s\"] [data-role=%s]')"
+    browser.open(f"{config.public_url}/admin/queues/0/view/jobs/{QUEUE}/failed/8/asc/1")
+    press(browser, button % (again, "requeue-job-btn"), "the first run that failed")
+    wait_until(lambda: again in queue.job_ids, "it to be queued")
+    press(browser, button % (dropped, "delete-job-btn"), "the other run")
+    modal = "getComputedStyle(document.querySelector('#confirmation-modal')).display"
+    wait_until(lambda: browser.run(modal) == "block", "the question whether that is meant")
+    press(browser, "document.querySelector('#confirmation-modal-yes')", "the answer")
+    wait_until(lambda: not Run.exists(dropped, connection=redis), "it to be gone")
+    assert Run.exists(again, connection=redis)
+    # The dashboard's own page asks for its icon in the wrong place.
+    assert [one for one in browser.complaints if "favicon.ico" not in one] == []
+
+
+def test_an_example_is_tried_in_the_description(
+    browser: Browser, config: Config, tmp_path: Path
+) -> None:
+    for platform in ("TIKTOK", "INSTAGRAM", "YOUTUBE"):
+        make_account(platform, "bob")
+    make_video("bob", id=VIDEO_ID)
+    browser.call("Network.setExtraHTTPHeaders", headers={})  # the page's own count
+    browser.open(f"{config.public_url}/api/docs/")
+    press(browser, "document.querySelector('.btn.authorize')", "the button to sign in")
+    sign_in(browser, serviceKey="test-key", user="bob")
+    operation = "document.querySelector('#operations-publish-publishVideo %s')"
+    press(browser, operation % ".opblock-summary-control", "the operation")
+    press(browser, operation % ".try-out__btn", "its button to try it")
+    body = f"{operation % 'textarea'}?.value ?? ''"
+    wait_until(lambda: VIDEO_ID in browser.run(body), "the example")
+    press(browser, operation % ".execute", "its button to send it")
+    answer = f"{operation % '.live-responses-table tbody'}?.innerText ?? ''"
+    said = wait_until(lambda: browser.run(answer), "the answer")
+    browser.picture(tmp_path / "tried.png")
+    assert said.split()[0] == "202", said
+    assert browser.complaints == []
+    with transaction() as session:
+        job = session.query(PublishJob).filter_by(video_id=VIDEO_ID).one()
+        assert job.caption in browser.run(body)
+
+
+def sign_in(browser: Browser, **credentials: str) -> None:
+    """Fill in the form of each of the description's security schemes, as a person does."""
+    for name, secret in credentials.items():
+        form = (
+            "[...document.querySelectorAll('.auth-container')]"
+            f".find((one) => one.innerText.startsWith('{name}'))"
+        )
+        focus = f"(() => {{ const one = {form}?.querySelector('input'); one?.focus(); "
+        focus += "return Boolean(one); })()"
+        wait_until(lambda: browser.run(focus), f"the form for {name}")
+        browser.call("Input.insertText", text=secret)
+        browser.run(f"{form}.querySelector('button.authorize').click()")
+    browser.run("document.querySelector('.auth-container .btn-done').click()")
 
 
 def test_queues_and_the_description_are_drawn(

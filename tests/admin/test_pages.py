@@ -117,6 +117,9 @@ def test_the_overview_counts_what_ended_and_what_waits(operator: Operator) -> No
     page = operator.page()
     assert "1 in 24h" in page
     assert re.search(r'state=delayed"?>1</a>', page)
+    # It is in no queue yet, so the page says where it is.
+    assert "Queues hold what is due within 30 min." in page
+    assert '<a href="/admin/jobs?state=delayed">All posts for later</a>' in page
     assert "1 job with an unknown outcome" in page
 
 

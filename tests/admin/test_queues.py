@@ -15,8 +15,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 from rq import Worker
-from rq.job import JobStatus
-from rq.registry import FailedJobRegistry
 
 from app import create_app
 from app.admin.queues import CHANGING_VIEWS
@@ -79,8 +77,9 @@ def add_failed_run(app: Flask, redis: Redis, number: int = 1) -> str:
     queue = RunQueue(QUEUE, redis)
     run = Run.fetch(run_id, connection=redis)
     queue.remove(run)
-    run.set_status(JobStatus.FAILED)
-    FailedJobRegistry(queue=queue).add(run, ttl=600, exc_string="Traceback: it was a bug")
+    with redis.pipeline() as pipeline:
+        run.keep_as_failed(pipeline, "Traceback: it was a bug", "")
+        pipeline.execute()
     return run_id
 
 

@@ -22,6 +22,8 @@ export async function POST(request: Request): Promise<Response> {
     if (error instanceof WebhookVerificationError) return problem(401, "Not signed as it must be");
     throw error;
   }
+  // The queue's operator asks whether it arrives: `make doctor` sends an event about nobody.
+  if (!("userId" in event.data)) return new Response(null, { status: 204 });
   const id = request.headers.get("webhook-id") ?? ""; // signed as well
   const isNew = await keepNotice(id, event);
   console.info(`webhook ${id}: ${event.type}${isNew ? "" : ", known already"}`);

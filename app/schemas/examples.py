@@ -1,0 +1,131 @@
+"""A body to try for every call that takes one, as the description and its pages show it.
+
+Everything by platform is made from the registry of platforms, so another one brings its own.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from app.accounts.requirements import NEEDED_SCOPES
+from app.clock import to_iso, utcnow
+from app.platforms import PLATFORMS
+
+Examples = dict[str, dict[str, Any]]
+VIDEO_ID = "01M857G6RK4GB7XFVPFZ7G88S9"
+#: A value for the options worth showing; each is shown with the platforms that have it.
+_OPTIONS: dict[str, Any] = {
+    "title": "The trick that every parent needs",
+    "tags": ["parenting", "toddlers"],
+    "categoryId": "22",
+    "madeForKids": False,
+    "disableDuet": True,
+    "disableStitch": True,
+    "commentEnabled": True,
+    "coverTimestampMs": 1500,
+    "containsSyntheticMedia": False,
+}
+#: An example stays right for as long as a process may live.
+_AHEAD_DAYS = 180
+
+
+def publish_examples() -> Examples:
+    """Return a post for each platform, and one with all that a queue can be told."""
+    found = {key: _example(f"{entry.name}, now", _post(key)) for key, entry in PLATFORMS.items()}
+    scheduled = {
+        **_post("YOUTUBE"),
+        "scheduledTime": _day_ahead(),
+        "privacyLevel": "unlisted",
+        "options": {
+            "priority": 7,
+            "attempts": 5,
+            "backoff": {"type": "exponential", "delay": 5000},
+        },
+    }
+    return {**found, "scheduled": _example("On schedule, with more attempts", scheduled)}
+
+
+def batch_examples() -> Examples:
+    """Return one video for all platforms, at once and one after another."""
+    posts = [_post(platform) for platform in PLATFORMS]
+    staggered = {"posts": posts, "intervalMinutes": 30, "startTime": _day_ahead()}
+    return {
+        "everywhere": _example("One video everywhere", {"posts": posts, "intervalMinutes": 0}),
+        "staggered": _example("Every half an hour, from a time on", staggered),
+    }
+
+
+def edit_examples() -> Examples:
+    """Return changes of a post that has not begun."""
+    words = {"caption": "Better words", "hashtags": ["parenting"]}
+    later = {"scheduledTime": _day_ahead(), "options": {"priority": 9}}
+    return {
+        "words": _example("Other words", words),
+        "later": _example("Another time and priority", later),
+        "now": _example("As soon as possible", {"scheduledTime": None}),
+    }
+
+
+def resolve_examples() -> Examples:
+    """Return both words that a person may say."""
+    live = {"live": True, "platformPostId": "7301", "url": "https://www.example.com/posts/7301"}
+    return {
+        "live": _example("It is live", live),
+        "notLive": _example("It is not live", {"live": False}),
+    }
+
+
+def account_examples() -> Examples:
+    """Return tokens for each platform and login; a name begins with the platform of the path."""
+    found = {}
+    for (platform, login), groups in NEEDED_SCOPES.items():
+        name = f"{platform}_{login.upper()}" if login else platform
+        words = PLATFORMS[platform].name + (f", {login.capitalize()} Login" if login else "")
+        body = {
+            "accessToken": f"the-access-token-of-{platform.lower()}",
+            "refreshToken": f"the-refresh-token-of-{platform.lower()}",
+            "expiresAt": _day_ahead(),
+            "platformUserId": "178414000000",
+            "username": "ann",
+            "scopes": [group[0] for group in groups],
+            **({"loginType": login} if login else {}),
+        }
+        if login == "facebook":
+            del body["refreshToken"]  # it has none
+        found[name] = _example(words, body)
+    return found
+
+
+def video_examples() -> Examples:
+    """Return an object of the store to register."""
+    body = {"r2Key": "alice/film.mp4", "title": "The trick that every parent needs"}
+    return {"film": _example("An object of the bucket", body)}
+
+
+def upload_examples() -> Examples:
+    """Return a file to send."""
+    body = {"filename": "film.mp4", "contentType": "video/mp4", "fileSize": 12_345_678}
+    return {"film": _example("An MP4 of 12 MB", body)}
+
+
+def _example(summary: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"summary": summary, "value": body}
+
+
+def _post(platform: str) -> dict[str, Any]:
+    options = {
+        name: value for name, value in _OPTIONS.items() if name in PLATFORMS[platform].options
+    }
+    return {
+        "videoId": VIDEO_ID,
+        "platform": platform,
+        "caption": "Watch to the end",
+        "hashtags": ["parenting", "toddlers"],
+        "platformOptions": options,
+    }
+
+
+def _day_ahead() -> str:
+    day = utcnow() + timedelta(days=_AHEAD_DAYS)
+    return to_iso(day.replace(hour=9, minute=0, second=0, microsecond=0))

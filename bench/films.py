@@ -28,20 +28,22 @@ _LOSSLESS = ("-c:v", "ffv1", "-level", "3", "-slices", "4", "-fps_mode", "passth
 @dataclass(frozen=True)
 class Film:
     """`seen` is the filter through which source and results go before they are compared, since
-    that is how the platform shows them; `bytes_factor` is how many times a bare ffmpeg's bytes
-    it may take."""
+    that is how the platform shows them. `bytes_factor` is how many times a bare ffmpeg's bytes it
+    may take; None where the two do not make the same pictures. `share` is that of the seconds.
+    """
 
     name: str
     size: str
     seen: str
-    bytes_factor: float
+    bytes_factor: float | None
     extra: str = ""
+    share: float = 1.0
     is_hdr: bool = False
 
     def make(self, folder: Path, seconds: int) -> tuple[Path, Path]:
         """Make the source without loss; return it, and what its pictures are measured against."""
         source, master = folder / "source.mkv", folder / "master.mkv"
-        rich = _RICH.format(size=self.size, rate=30, seconds=seconds)
+        rich = _RICH.format(size=self.size, rate=30, seconds=seconds * self.share)
         picture = ("-f", "lavfi", "-i", f"{rich}{self.extra},format=yuv420p")
         ffmpeg(*picture, *_LOSSLESS, str(master))
         if not self.is_hdr:
@@ -63,8 +65,8 @@ FILMS: Sequence[Film] = (
     Film("a film", "540x960", "fps=30", bytes_factor=2.5),
     Film("one of uneven frames", "540x960", "fps=30", bytes_factor=2.5, extra=_UNEVEN),
     # Nobody shows more than 1080p: what is larger is scaled down on the way.
-    Film("one too large", "1296x2304", "fps=30,scale=1080:1920:flags=bicubic", bytes_factor=1.5),
-    Film("one in HDR", "540x960", "fps=30", bytes_factor=2.5, is_hdr=True),
+    Film("one too large", "1296x2304", "fps=30,scale=1080:1920:flags=bicubic", 1.5, share=0.5),
+    Film("one in HDR", "540x960", "fps=30", bytes_factor=None, is_hdr=True),
 )
 
 

@@ -25,8 +25,8 @@ from workers.media.making import make
 BARE = "a bare ffmpeg"
 #: In the same bytes: a little may go to what the bare one leaves out, and to the limit's margin.
 SAME_BYTES_SHARE = 0.99
-#: Of what is made without a limit, where that is less than the bare one's: so that it is one.
-LIMIT_SHARE = 0.8
+#: Of what is made without a limit: the limit is the bare one's size, as far as that is between.
+LIMIT_SHARES = (0.5, 0.8)
 LIMIT_USED_PERCENT = (95, 100)
 
 
@@ -42,7 +42,8 @@ def _measured(film: Film, folder: Path, seconds: int) -> Iterator[Figure]:
     bare, kitchen = folder / "bare.mp4", _Kitchen(folder, source)
     ffmpeg("-i", str(source), str(bare))
     made = kitchen.make(None)
-    limit = min(bare.stat().st_size, int(made.stat().st_size * LIMIT_SHARE))
+    least, most = (int(made.stat().st_size * share) for share in LIMIT_SHARES)
+    limit = max(least, min(bare.stat().st_size, most))
     limited = kitchen.make(limit)
     likeness = {path: film.likeness(path, master) for path in (bare, made, limited)}
     yield _likeness(film, BARE, {OURS: [likeness[bare]]})
@@ -50,13 +51,14 @@ def _measured(film: Film, folder: Path, seconds: int) -> Iterator[Figure]:
     sides = {OURS: [likeness[made]], BARE: [likeness[bare]]}
     yield _likeness(film, "made anew", sides, Goal(1, BARE, at_least=True))
     sides = {OURS: [_mb(made)], BARE: [_mb(bare)]}
-    yield _size(film, "made anew", sides, Goal(film.bytes_factor, BARE))
+    goals = () if film.bytes_factor is None else (Goal(film.bytes_factor, BARE),)
+    yield _size(film, "made anew", sides, *goals)
     sides = {OURS: [likeness[limited]], BARE: [likeness[bare]]}
     name = f"made for a limit of {limit / 1e6:.2f} MB"
     yield _likeness(film, name, sides, Goal(SAME_BYTES_SHARE, BARE, at_least=True))
-    used, (least, most) = limited.stat().st_size / limit * 100, LIMIT_USED_PERCENT
-    goals = (Goal(most), Goal(least, at_least=True))
-    yield Figure(f"{film.name}, {name}: share of it used", "%", {OURS: [used]}, goals)
+    used, (low, high) = limited.stat().st_size / limit * 100, LIMIT_USED_PERCENT
+    within = (Goal(high), Goal(low, at_least=True))
+    yield Figure(f"{film.name}, {name}: share of it used", "%", {OURS: [used]}, within)
 
 
 class _Kitchen:

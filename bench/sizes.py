@@ -55,7 +55,7 @@ FULL = Size(
     listeners=2_000,
     large_bytes=1_000 * 10**6,
     paced_bytes=300 * 10**6,
-    film_seconds=4,
+    film_seconds=3,
 )
 QUICK = Size(
     runs=3,
@@ -99,6 +99,6 @@ SMOKE = Size(
     listeners=60,
     large_bytes=20 * 10**6,
     paced_bytes=10 * 10**6,
-    film_seconds=1,
+    film_seconds=2,
 )
 SIZES = {"full": FULL, "quick": QUICK, "smoke": SMOKE}

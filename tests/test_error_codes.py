@@ -26,7 +26,10 @@ ERRORS: dict[str, type[PublishError]] = {
 #: Stands for a class that is chosen as the program runs.
 ANY_ERROR = "PublishError"
 #: What is given a code, and the place of the code among its arguments.
-TAKE_CODES = dict.fromkeys([*ERRORS, "Failure", "FfmpegFailed", "error_for"], 0) | {"failed": 1}
+CODES_FIRST = [*ERRORS, "Failure", "FfmpegFailed", "Meaning", "error_for"]
+TAKE_CODES = dict.fromkeys(CODES_FIRST, 0) | {"failed": 1}
+#: What makes a code of something else.
+MAKE_CODES = {"code_of"}
 #: The tables of the platforms' own words.
 TABLES = [f"workers.platforms.{name}.codes" for name in ("tiktok", "instagram", "youtube")]
 #: What a code ends in that is filled in as it is given.
@@ -65,6 +68,7 @@ def _codes_of(path: Path) -> Iterator[Given]:
     tree = ast.parse(path.read_text())
     scopes: list[ast.AST] = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     inside = {id(part) for scope in scopes for part in ast.walk(scope)}
+    yield from _codes_made(path, tree)
     for scope in [*scopes, tree]:
         for call in ast.walk(scope):
             if not isinstance(call, ast.Call) or (scope is tree and id(call) in inside):
@@ -77,6 +81,15 @@ def _codes_of(path: Path) -> Iterator[Given]:
             place = f"{path.relative_to(ROOT)}:{call.lineno}"
             for code in _texts(call.args[TAKE_CODES[name]], scope, tree):
                 yield Given(code, category, place)
+
+
+def _codes_made(path: Path, tree: ast.Module) -> Iterator[Given]:
+    for maker in ast.walk(tree):
+        if isinstance(maker, ast.FunctionDef) and maker.name in MAKE_CODES:
+            for end in ast.walk(maker):
+                if isinstance(end, ast.Return) and end.value is not None:
+                    for code in _texts(end.value, maker, tree):
+                        yield Given(code, None, f"{path.relative_to(ROOT)}:{end.lineno}")
 
 
 def _name_of(function: ast.expr, scope: ast.AST, tree: ast.Module) -> str:

@@ -57,7 +57,7 @@ def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
     maximum = _maximum(limit)
     # A limit of nothing is used up by the first use.
     share = case((maximum > 0, used.c.used * 1.0 / maximum), else_=1.0)
-    near = case((used.c.used * 100 >= maximum * NEAR_PERCENT, 1), else_=0)
+    near = case((share >= NEAR_PERCENT / 100, 1), else_=0)
     query = select(func.max(used.c.used), func.max(share), func.sum(near)).select_from(used)
     if limit.is_told_by_platform:
         query = query.outerjoin(Gate, Gate.key == used.c.account_id)

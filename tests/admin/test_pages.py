@@ -259,7 +259,7 @@ def test_a_job_s_page_tells_its_story(operator: Operator) -> None:
     page = operator.page(f"/jobs/{job.id}")
     for words in ("Breakfast", "attempt 1", "wait: backoff", "The connection was cut", "delayed"):
         assert words in page
-    assert page.count("<rect") == 3 and page.count("<circle") == 1
+    assert page.count("<rect") == 4 and page.count("<circle") == 1
     assert "/cancel" in page and "/retry" not in page and "/resolve" not in page
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app.api.bodies import MAX_BODY_BYTES
 from app.config import Config
 from tests.app.conftest import Caller
 
@@ -84,8 +85,8 @@ def test_malformed_json_is_400(alice: Caller, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/validate", "/batch"])
-def test_body_over_a_megabyte_is_413(alice: Caller, path: str) -> None:
-    answer = alice.post(path, {"caption": "x" * 1_000_001})
+def test_body_over_the_bound_is_413(alice: Caller, path: str) -> None:
+    answer = alice.post(path, {"caption": "x" * MAX_BODY_BYTES})
     assert answer.status_code == 413
     assert answer.content_type == "application/problem+json"
 

@@ -58,7 +58,7 @@ def test_no_link_passes_for_another(store: Storage, tmp_path: Path) -> None:
         store.verify_upload(download, utcnow())
     with pytest.raises(InvalidLink):
         store.verify_download(upload, utcnow())
-    other = open_storage(StorageSettings(tmp_path, "https://queue.example", "another key"))
+    other = open_storage(StorageSettings(tmp_path, "https://queue.example", ("another key",)))
     with pytest.raises(InvalidLink):
         other.verify_download(download, utcnow())
 

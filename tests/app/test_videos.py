@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.api.bodies import MAX_BODY_BYTES
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
@@ -347,7 +348,7 @@ def test_a_body_must_be_json(client: FlaskClient, auth: Auth) -> None:
                 path, data=text, headers={**auth(), "Content-Type": "application/json"}
             )
             assert answer.status_code == 400, text[:20]
-        big = {"r2Key": "x" * 1_100_000}
+        big = {"r2Key": "x" * MAX_BODY_BYTES}
         assert client.post(path, json=big, headers=auth()).status_code == 413
 
 

@@ -18,14 +18,11 @@ ASLEEP_SECONDS = 4.0
 #: what publishes the video, and the answer is about to be stored.
 WORKER_GATES = (
     "claim",
-    "token",
     "video",
-    "optimize",
     "upload",
     "open",
     "commit",
     "told",
-    "process",
     "let_go",
     "completed",
 )

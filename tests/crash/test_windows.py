@@ -222,7 +222,7 @@ def test_job_that_kills_its_worker_is_stopped_and_takes_no_other_with_it(
 ) -> None:
     """As a video would that breaks the program reading it: by memory, or a fault in a library."""
     stage.platforms.reset()
-    window = Window("tiktok-poison", "write of token")
+    window = Window("tiktok-poison", "write of video")
     poisoned = order(window, connect(stage.platforms, "TIKTOK"), film).id
     good = Window("youtube-neighbour", "")
     neighbour = order(good, connect(stage.platforms, "YOUTUBE"), film).id

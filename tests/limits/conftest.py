@@ -6,5 +6,6 @@ from tests.workers.conftest import (  # noqa: F401
     film,
     platforms,
     sandbox,
+    stored,
     stored_film,
 )

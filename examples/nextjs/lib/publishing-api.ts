@@ -2626,7 +2626,16 @@ export interface operations {
                      *           "delayed": 210,
                      *           "active": 5,
                      *           "lateSeconds": 0.2,
-                     *           "limits": []
+                     *           "limits": [],
+                     *           "accountPeaks": [
+                     *             {
+                     *               "counts": "posts",
+                     *               "windowSeconds": 86400,
+                     *               "mostUsed": 14,
+                     *               "share": 0.933,
+                     *               "accountsNear": 3
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "series": {

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+import app.models  # noqa: F401
+from app.extensions import db
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 CITED_TEST = re.compile(r"\b(test_\w+\.py)(?:::(test_\w+))?")
@@ -56,3 +59,9 @@ def test_links_of_a_document_lead_somewhere(document: Path) -> None:
     for link in LINK.findall(document.read_text()):
         if "://" not in link:
             assert (document.parent / link).exists(), link
+
+
+def test_every_index_is_explained() -> None:
+    indexes = [one.name for table in db.metadata.sorted_tables for one in table.indexes]
+    page = (ROOT / "docs" / "growth.md").read_text()
+    assert sorted(re.findall(r"`(ix_\w+)`", page)) == sorted(str(name) for name in indexes)

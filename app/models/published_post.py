@@ -28,7 +28,6 @@ class PublishedPost(Base):
         Index("ix_published_posts_user_id_id", "user_id", "id"),
         Index("ix_published_posts_video_id", "video_id"),
         Index("ix_published_posts_account_id_published_at", "account_id", "published_at"),
-        Index("ix_published_posts_platform_published_at", "platform", "published_at"),
         Index("ix_published_posts_platform_platform_post_id", "platform", "platform_post_id"),
         Index(
             "ix_published_posts_follow_up_at",

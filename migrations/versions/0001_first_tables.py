@@ -513,9 +513,6 @@ def upgrade() -> None:
             ["platform", "platform_post_id"],
             unique=False,
         )
-        batch_op.create_index(
-            "ix_published_posts_platform_published_at", ["platform", "published_at"], unique=False
-        )
         batch_op.create_index("ix_published_posts_user_id_id", ["user_id", "id"], unique=False)
         batch_op.create_index(
             "ix_published_posts_user_id_platform", ["user_id", "platform"], unique=False
@@ -663,7 +660,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_published_posts_video_id")
         batch_op.drop_index("ix_published_posts_user_id_platform")
         batch_op.drop_index("ix_published_posts_user_id_id")
-        batch_op.drop_index("ix_published_posts_platform_published_at")
         batch_op.drop_index("ix_published_posts_platform_platform_post_id")
         batch_op.drop_index(
             "ix_published_posts_follow_up_at",

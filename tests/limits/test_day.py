@@ -23,15 +23,19 @@ from tests.platforms import Platforms
 from tests.workers.conftest import connect
 
 # One database is enough: what is counted is counted alike on both.
-pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context"), pytest.mark.timeout(900)]
+pytestmark = [
+    ON_SQLITE,
+    pytest.mark.usefixtures("context"),
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not IS_THOROUGH, reason="takes minutes: `make thorough` runs it"),
+]
 #: 20:00 in Los Angeles: midnight there, and the end of YouTube's day, is four hours ahead.
 BEGIN = datetime(2026, 11, 26, 4, 0, tzinfo=timezone.utc)
 HOURS = 30
-# The real figures take minutes.
-UPLOADS_A_DAY = 100 if IS_THOROUGH else 8
-UNITS_A_DAY = 10_000 if IS_THOROUGH else 60
-INSTAGRAM_POSTS = 120 if IS_THOROUGH else 9
-INSTAGRAM_CALLS = 200 if IS_THOROUGH else 40
+UPLOADS_A_DAY = 100
+UNITS_A_DAY = 10_000
+INSTAGRAM_POSTS = 120
+INSTAGRAM_CALLS = 200
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from rq import Queue as StockQueue
 from app.clock import utcnow
 from app.crypto import Cipher
 from app.extensions import db
+from app.limits import lanes
 from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import steer
 from app.publishing.claims import LEASE_SECONDS, claim_next
@@ -364,6 +365,7 @@ def is_held(job: PublishJob) -> bool:
 def make_due(job_id: str, **columns: object) -> None:
     """Let the time of a job have come."""
     db.session.query(PublishJob).filter_by(id=job_id).update({"due_at": utcnow(), **columns})
+    lanes.refresh(db.session(), row(job_id))
     db.session.commit()
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -61,7 +61,8 @@ def save_checkpoint(
     """
     values: dict[str, Any] = {"checkpoint": checkpoint}
     if commits:
-        values["committed_at"] = func.coalesce(PublishJob.committed_at, now)
+        moment = literal(now, PublishJob.committed_at.type)  # stored as any other of the column
+        values["committed_at"] = func.coalesce(PublishJob.committed_at, moment)
     with transaction() as session:
         _write(session, claim, values)
 

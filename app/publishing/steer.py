@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.limits import lanes, ledger, pauses
+from app.limits import lanes, ledger
 from app.models import PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.errors import WrongState
@@ -124,8 +124,8 @@ def _reschedule(
     job.scheduled_time = scheduled_time
     job.due_at = scheduled_time or now
     job.wake_number += 1
-    if pauses.is_paused(job):  # whether it is when the new time has come is for the claim to see
-        job.error_code = job.error_category = job.error_message = job.error_hint = None
+    # What held it up at the old time is over: whoever lets go what that held must not find it.
+    job.error_code = job.error_category = job.error_message = job.error_hint = None
     job.checked_at = None  # what was found ahead of the former time may not hold for this one
     job.checking_until = None
     timeline.end(session, job, ("wait",), "done", now)

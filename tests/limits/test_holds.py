@@ -173,6 +173,19 @@ def test_a_freed_place_goes_to_the_post_that_waits_first(ending: str, redis: Red
     assert [wait.name for wait in waits(jobs[2])] == []
 
 
+def test_a_freed_place_is_not_for_a_post_that_was_moved_meanwhile() -> None:
+    jobs = several(3)
+    now, later = utcnow(), utcnow() + timedelta(minutes=1)
+    publish("TIKTOK", now)
+    outcomes.try_again(take("TIKTOK", now), Failure("cut", "network", "cut"), later, now)
+    assert claim_next("TIKTOK", now) is None
+    assert row(jobs[2]).error_code == "limit_tiktok_posts_per_day"
+    next_week = now + timedelta(days=7)
+    steer.edit(jobs[2].id, {"scheduled_time": next_week}, now, judged={})
+    outcomes.fail(take("TIKTOK", later), Failure("gone", "video", "gone"), later)
+    assert (row(jobs[2]).due_at, row(jobs[2]).error_code) == (next_week, None)
+
+
 def test_a_freed_place_of_the_application_goes_to_whoever_waits_first() -> None:
     [first] = several(1, "YOUTUBE")
     others = [*several(2, "YOUTUBE"), *several(2, "YOUTUBE")]

@@ -13,7 +13,7 @@ from app.config import Config
 from app.limits import circuits
 from app.limits.circuits import PROBE_SECONDS, Evidence
 from app.models import Gate, PublishJob, TimelineEntry, Video
-from app.publishing import outcomes, recovering
+from app.publishing import outcomes, recovering, steer
 from app.publishing.choosing import READS_SPREAD_SECONDS
 from app.publishing.claims import Claim, claim_next
 from app.publishing.transaction import transaction
@@ -97,6 +97,18 @@ def test_posts_put_off_during_a_probe_go_when_it_is_answered_and_before_later_on
     assert waits == [("queue", "done"), ("outage", "done"), ("queue", "done")]
     assert row(jobs[1]).error_code is None
     assert not gate().is_recovering
+
+
+def test_post_moved_while_an_outage_held_it_is_not_let_go_before_its_new_time() -> None:
+    now = utcnow()
+    jobs = several(3, now)
+    probe = put_off_while_a_probe_is_out(jobs, now)
+    tomorrow = now + timedelta(days=1)
+    steer.edit(jobs[1].id, {"scheduled_time": tomorrow}, now, judged={})
+    note(probe.job_id, WELL, now)
+    assert recovering.release("TIKTOK", now) == 1
+    moved = row(jobs[1])
+    assert (moved.due_at, moved.error_code) == (tomorrow, None)
 
 
 def test_batches_keep_the_order_and_leave_nothing() -> None:

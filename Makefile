@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KILLS ?= 500
 DATABASE ?= postgresql
-# One more than there are processors: many a test waits for the processes that it has started.
-TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Two more than there are processors: many a test waits for the processes that it has started.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
 .PHONY: help install demo run example test corpus thorough crash lint format check bench doctor clean
 
@@ -40,8 +40,9 @@ test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 corpus: $(READY) ## Make every file of the corpus anew for every platform, and judge the results
 	$(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py
 
-thorough: $(READY) ## Run the random orders of events, and the day near the limits, at full size
-	THOROUGH=1 $(BIN)/python -m pytest -q -n auto tests/publishing/test_state_machine.py tests/limits/test_day.py
+thorough: $(READY) ## Run at full size what takes minutes: random orders of events, a day near the limits
+	THOROUGH=1 $(BIN)/python -m pytest -q -n auto \
+		tests/publishing/test_state_machine.py tests/limits/test_day.py tests/bench/test_bench.py
 
 crash: $(READY) ## Kill processes at work 500 times, and count what is lost or doubled
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE)

@@ -1,13 +1,19 @@
-"""The service's own processes, started for real, watched and killed by tests."""
+"""The service's own processes, started for real, watched and killed by tests.
+
+Each is forked from a process that has the application loaded: to load it takes seconds, and many
+hundreds are started. Nothing else is shared, and it is a process as any other to whoever kills it.
+"""
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -16,6 +22,12 @@ from app.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["workers.worker", "workers.scheduler", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"]
+)
+#: The Procfile's web process.
+WEB = "gunicorn.app.wsgiapp:run --config python:app.serving app:create_app()"
 #: How long a test waits for something to happen: the machines are small and busy.
 PATIENCE_SECONDS = 120.0
 
@@ -70,14 +82,14 @@ def environment(config: Config, **more: str) -> dict[str, str]:
 class Process:
     """One process of the service; killed at the end of the block if it is still there.
 
-    `module` is what follows `python -m`, with its arguments.
+    `command` is the module with the program's entry point and its arguments.
     """
 
-    def __init__(self, module: str, config: Config, log: Path, **more: str) -> None:
-        self._command = [sys.executable, "-m", *module.split()]
+    def __init__(self, command: str, config: Config, log: Path, **more: str) -> None:
+        self._command = command.split()
         self._environment = environment(config, **more)
         self.log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkServerProcess | None = None
 
     def __enter__(self) -> Process:
         self.start()
@@ -85,20 +97,22 @@ class Process:
 
     def start(self) -> None:
         """Start it, in a process group of its own."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._process = _FORKS.Process(
+            target=_become, args=(self._command, self._environment, self.log)
+        )
+        self._process.start()
+        wait_until(self._leads_its_group, "the process has a group of its own")
+
+    def _leads_its_group(self) -> bool:
+        try:
+            return os.getpgid(self.pid) == self.pid
+        except ProcessLookupError:
+            return True  # over already
 
     @property
     def pid(self) -> int:
         """The process's id."""
-        assert self._process is not None
+        assert self._process is not None and self._process.pid is not None
         return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
@@ -109,19 +123,18 @@ class Process:
         """End it as a crash does, and leave what it forked to itself."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(PATIENCE_SECONDS)
+        self._ended()
 
     def terminate(self) -> int:
         """End it as a deploy does, by SIGTERM to the parent alone; return its exit status."""
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(PATIENCE_SECONDS)
+        return self._ended()
 
     def kill(self) -> None:
         """End the whole tree as a crash does."""
-        assert self._process is not None
         self.signal(signal.SIGKILL)
-        self._process.wait(PATIENCE_SECONDS)
+        self._ended()
 
     def __exit__(
         self,
@@ -130,8 +143,29 @@ class Process:
         trace: TracebackType | None,
     ) -> None:
         assert self._process is not None
-        if self._process.poll() is None:
+        if self._process.is_alive():
             self.kill()
+
+    def _ended(self) -> int:
+        assert self._process is not None
+        self._process.join(PATIENCE_SECONDS)
+        status = self._process.exitcode
+        assert status is not None, "the process has not ended"
+        return status
+
+
+def _become(command: list[str], variables: dict[str, str], log: Path) -> None:
+    """Be from now on what `python -m` with the command would have been."""
+    os.setsid()
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(variables)
+    with log.open("ab") as lines:
+        os.dup2(lines.fileno(), sys.stdout.fileno())
+        os.dup2(lines.fileno(), sys.stderr.fileno())
+    sys.argv = command
+    module, _, entry = command[0].partition(":")
+    getattr(importlib.import_module(module), entry or "main")()
 
 
 def wait_until(look: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ from flask import Flask
 
 from app.config import Config
 from tests.app.web import free_port, running_web
+from tests.processes import Process
 
 SIZE = 300 * 10**6
 PIECE = bytes(10**6)
@@ -42,13 +42,13 @@ def config(config: Config) -> Config:
 
 
 @pytest.fixture
-def server(config: Config, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def server(config: Config, tmp_path: Path) -> Iterator[Process]:
     """The web process of the Procfile, with one worker."""
     with running_web(config, tmp_path / "web.log") as process:
         yield process
 
 
-def peak_bytes(server: subprocess.Popen[bytes]) -> int:
+def peak_bytes(server: Process) -> int:
     """Return the most memory that any process of the server ever had."""
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     peaks = []
@@ -87,7 +87,7 @@ def send(config: Config, path: str, size: int) -> int:
     return call(config, "PUT", path, pieces, **kind)[0]
 
 
-def test_memory_stays_flat(server: subprocess.Popen[bytes], app: Flask, config: Config) -> None:
+def test_memory_stays_flat(server: Process, app: Flask, config: Config) -> None:
     assert send(config, sign(config, 2 * 10**6), 2 * 10**6) == 204
     before = peak_bytes(server)
     assert send(config, sign(config, SIZE), SIZE) == 204
@@ -107,9 +107,7 @@ def test_memory_stays_flat(server: subprocess.Popen[bytes], app: Flask, config: 
     assert peak_bytes(server) - before < ROOM_BYTES
 
 
-def test_a_client_that_hangs_up_leaves_nothing(
-    server: subprocess.Popen[bytes], config: Config
-) -> None:
+def test_a_client_that_hangs_up_leaves_nothing(server: Process, config: Config) -> None:
     path = sign(config, 20 * 10**6)
     head = (
         f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"

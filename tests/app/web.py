@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from app.config import Config
-from tests.processes import PATIENCE_SECONDS, ROOT, environment, wait_until
+from tests.processes import PATIENCE_SECONDS, WEB, Process, wait_until
 
 #: Below the ports that systems give to outgoing connections, so that none takes ours away
 #: between the choice and the use of it.
@@ -31,20 +29,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_web(config: Config, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running_web(config: Config, log: Path) -> Iterator[Process]:
     """Serve the API with one process at `config.port` until the block ends."""
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:app.serving"]
-    variables = environment(config, WEB_CONCURRENCY="1")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "app:create_app()"], cwd=ROOT, env=variables, stdout=output, stderr=output
-        )
-    try:
+    with Process(WEB, config, log, WEB_CONCURRENCY="1") as process:
         wait_until(lambda: _listens(config.port), "the web process")
         yield process
-    finally:
         process.terminate()
-        process.wait(PATIENCE_SECONDS)
 
 
 def _listens(port: int) -> bool:

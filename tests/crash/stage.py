@@ -25,7 +25,7 @@ from tests.crash.plan import Plan
 from tests.media.corpus import BOTH, run_ffmpeg
 from tests.memory import memory_folder
 from tests.platforms import Platforms
-from tests.processes import Process
+from tests.processes import WEB, Process
 
 API_KEY = "crash-key"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -110,9 +110,8 @@ class Stage:
 
     def _start_processes(self, parts: ExitStack, config: Config) -> None:
         self.web_url = f"http://127.0.0.1:{config.port}"
-        web = "gunicorn --config python:app.serving app:create_app()"
         self.webs = [
-            parts.enter_context(self._process(web, "web", config, n))
+            parts.enter_context(self._process(WEB, "web", config, n))
             for n in range(self._plan.webs)
         ]
         self.schedulers = [
@@ -124,9 +123,9 @@ class Stage:
             for n in range(self._plan.trees)
         ]
 
-    def _process(self, module: str, name: str, config: Config, number: int) -> Process:
+    def _process(self, command: str, name: str, config: Config, number: int) -> Process:
         log, encode_dir = self.folder / f"{name}-{number}.log", str(self.encode_dir)
-        return Process(module, config, log, ENCODE_DIR=encode_dir)
+        return Process(command, config, log, ENCODE_DIR=encode_dir)
 
     def _database_url(self, parts: ExitStack) -> str:
         if self._plan.database == "sqlite":

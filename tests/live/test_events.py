@@ -26,7 +26,7 @@ from app.states import Step
 from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.factories import make_job
 from tests.live.streams import Stream
-from tests.processes import Process, wait_until
+from tests.processes import WEB, Process, wait_until
 
 LISTENERS = 100
 KEY = {"Authorization": "Bearer test-key", "X_User_Id": "alice"}
@@ -50,9 +50,7 @@ class Web:
 @contextmanager
 def serving(config: Config, database_url: str, folder: Path) -> Iterator[Web]:
     config = replace(config, database_url=database_url, port=free_port())
-    command = "gunicorn --config python:app.serving app:create_app()"
-    log = folder / "web.log"
-    with Process(command, config, log, WEB_CONCURRENCY="1") as process:
+    with Process(WEB, config, folder / "web.log", WEB_CONCURRENCY="1") as process:
         wait_until(lambda: is_up(config.port), "the web process answers")
         yield Web(process, config.port)
 

@@ -12,6 +12,9 @@ DATABASE ?= postgresql
 # Two more than there are processors: many a test waits for the processes that it has started.
 TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
+# Compiled modules are kept whatever the machine says: hundreds of processes would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install demo run example test corpus thorough crash lint format check bench doctor clean
 
 help: ## Show this list
@@ -38,11 +41,12 @@ test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist worksteal
 
 corpus: $(READY) ## Make every file of the corpus anew for every platform, and judge the results
-	$(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py
+	THOROUGH=1 $(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py tests/media/test_making.py
 
 thorough: $(READY) ## Run at full size what takes minutes: random orders of events, a day near the limits
 	THOROUGH=1 $(BIN)/python -m pytest -q -n auto \
-		tests/publishing/test_state_machine.py tests/limits/test_day.py tests/bench/test_bench.py
+		tests/publishing/test_state_machine.py tests/limits/test_day.py \
+		tests/app/test_openapi_fuzz.py tests/bench/test_bench.py
 
 crash: $(READY) ## Kill processes at work 500 times, and count what is lost or doubled
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE)

@@ -97,6 +97,7 @@ class Process:
 
     def start(self) -> None:
         """Start it, in a process group of its own."""
+        self.log.touch()
         self._process = _FORKS.Process(
             target=_become, args=(self._command, self._environment, self.log)
         )

@@ -31,11 +31,12 @@ from schemathesis.specs.openapi.checks import (
 
 from app.clock import utcnow
 from app.publishing import steer
+from tests import IS_THOROUGH
 from tests.app.conftest import Caller
 from tests.databases import ON_SQLITE
 from tests.metrics.test_metrics_api import show_processes
 
-EXAMPLES = 8
+EXAMPLES = 20 if IS_THOROUGH else 5
 CHECKS = (
     not_a_server_error,
     status_code_conformance,

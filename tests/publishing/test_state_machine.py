@@ -536,7 +536,7 @@ def test_no_order_of_events_loses_sticks_or_doubles_a_job(redis: Redis) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Publishing(account, video, redis),
         settings=settings(
-            max_examples=300 if IS_THOROUGH else 15,
+            max_examples=300 if IS_THOROUGH else 10,
             phases=[Phase.generate],  # a failure is shown as it was found, at once
             stateful_step_count=40,
             derandomize=True,

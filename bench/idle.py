@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         for platform in PLATFORMS:
             parts.enter_context(stage.worker(WORKER_PLATFORMS=platform))
         _settle(bench)
-        ours += [_per_day(bench) for _ in range(bench.size.runs)]
+        ours += [_per_day(bench, bench.size.quiet_seconds) for _ in range(bench.size.runs)]
     if bench.bullmq is not None:
         theirs += _theirs(bench, bench.bullmq)
     yield Figure(
@@ -45,14 +45,14 @@ def _theirs(bench: Bench, bullmq: BullMq) -> list[float]:
         for _ in PLATFORMS:
             parts.enter_context(bullmq.worker("empty")).started()
         _settle(bench)
-        return [_per_day(bench) for _ in range(bench.size.runs)]
+        return [_per_day(bench, bench.size.idle_seconds) for _ in range(bench.size.runs)]
 
 
 def _settle(bench: Bench) -> None:
     time.sleep(min(SETTLE_SECONDS, bench.size.idle_seconds))
 
 
-def _per_day(bench: Bench) -> float:
+def _per_day(bench: Bench, seconds: float) -> float:
     reset_commands(bench.redis)
-    time.sleep(bench.size.idle_seconds)
-    return count_commands(bench.redis) * DAY_SECONDS / bench.size.idle_seconds
+    time.sleep(seconds)
+    return count_commands(bench.redis) * DAY_SECONDS / seconds

@@ -10,7 +10,8 @@ class Size:
     """Counts and spans of every family.
 
     `runs`: how often a figure is measured. `ahead_seconds`: how long before the first is due
-    posts are put there.
+    posts are put there. What our stack does while idle, it does every few minutes at the most:
+    `quiet_seconds` is how long that is watched, `idle_seconds` how long BullMQ is.
     """
 
     runs: int
@@ -19,6 +20,7 @@ class Size:
     single_posts: int
     spread_seconds: float
     idle_seconds: float
+    quiet_seconds: float
     small_posts: int
     large_posts: int
     empty_runs: int
@@ -42,6 +44,7 @@ FULL = Size(
     single_posts=1_000,
     spread_seconds=60.0,
     idle_seconds=65.0,
+    quiet_seconds=305.0,
     small_posts=100,
     large_posts=60,
     empty_runs=5_000,
@@ -64,6 +67,7 @@ QUICK = Size(
     single_posts=300,
     spread_seconds=15.0,
     idle_seconds=20.0,
+    quiet_seconds=60.0,
     small_posts=30,
     large_posts=20,
     empty_runs=1_000,
@@ -86,6 +90,7 @@ SMOKE = Size(
     single_posts=10,
     spread_seconds=0.5,
     idle_seconds=0.5,
+    quiet_seconds=0.5,
     small_posts=2,
     large_posts=2,
     empty_runs=20,

@@ -25,6 +25,11 @@ from tests.memory import memory_folder
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what is long begin first, lest it be left alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """One Redis for the whole session."""

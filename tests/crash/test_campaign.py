@@ -11,6 +11,7 @@ from tests.crash.plan import long_plan, short_plan
 
 
 # A lease that nobody saw end is waited for: that and a sweep are most of a minute.
+@pytest.mark.long
 @pytest.mark.timeout(480)
 def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     """On PostgreSQL, which can be restarted; CI runs a longer one on SQLite, too."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select, update
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from app.limits.rules import LEDGER_KEEP, POSTS, limits_on
@@ -19,6 +21,8 @@ from app.models import LimitUse
 from app.platforms import Limit
 
 BATCH = 5000
+#: Uses are written without being read: each run of a post writes some.
+_USES = cast(Table, LimitUse.__table__)
 
 
 def take_place(
@@ -26,24 +30,15 @@ def take_place(
 ) -> None:
     """Count a job among the posts, from now on."""
     if not keep_place(session, job_id, now):
-        session.add(
-            LimitUse(
-                platform=platform,
-                account_id=account_id,
-                counts=POSTS,
-                amount=1,
-                used_at=now,
-                job_id=job_id,
-            )
-        )
+        use = _use(platform, account_id, POSTS, 1, now)
+        session.execute(insert(_USES), [{**use, "job_id": job_id}])
 
 
 def keep_place(session: Session, job_id: str, now: datetime) -> bool:
     """Let the windows of a job's place begin now; False where it has none."""
-    place = session.scalars(select(LimitUse).where(LimitUse.job_id == job_id)).first()
-    if place is not None:
-        place.used_at = now
-    return place is not None
+    kept = session.execute(update(_USES).where(_USES.c.job_id == job_id).values(used_at=now))
+    assert isinstance(kept, CursorResult)
+    return kept.rowcount > 0
 
 
 def give_place_back(session: Session, job_id: str) -> bool:
@@ -65,12 +60,8 @@ def record(
     session: Session, platform: str, account_id: str, used: Mapping[str, int], now: datetime
 ) -> None:
     """Write down what the calls of a run have used."""
-    session.add_all(
-        LimitUse(
-            platform=platform, account_id=account_id, counts=counts, amount=amount, used_at=now
-        )
-        for counts, amount in used.items()
-    )
+    uses = [_use(platform, account_id, counts, amount, now) for counts, amount in used.items()]
+    session.execute(insert(_USES), uses)
 
 
 def times_of(
@@ -133,6 +124,18 @@ def since(limit: Limit, now: datetime) -> datetime:
         return pacific_day(now)[0]
     # What was used exactly a window ago has left it.
     return now - timedelta(seconds=limit.window_seconds) + timedelta(microseconds=1)
+
+
+def _use(
+    platform: str, account_id: str, counts: str, amount: int, used_at: datetime
+) -> dict[str, object]:
+    return {
+        "platform": platform,
+        "account_id": account_id,
+        "counts": counts,
+        "amount": amount,
+        "used_at": used_at,
+    }
 
 
 def _within(limit: Limit, key: str, now: datetime) -> list[ColumnElement[bool]]:

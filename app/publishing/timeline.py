@@ -109,11 +109,9 @@ def _end(
     session: Session, job_id: str, kinds: tuple[str, ...], values: Mapping[str, object]
 ) -> None:
     session.execute(
-        update(TimelineEntry)
+        update(_ENTRIES)
         .where(
-            TimelineEntry.job_id == job_id,
-            TimelineEntry.ended_at.is_(None),
-            TimelineEntry.kind.in_(kinds),
+            _ENTRIES.c.job_id == job_id, _ENTRIES.c.ended_at.is_(None), _ENTRIES.c.kind.in_(kinds)
         )
         .values(values)
     )

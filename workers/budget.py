@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
 
 from app.clock import to_iso, utcnow
 from app.limits import ledger
@@ -78,10 +79,15 @@ class RunBudget:
 
     def settle(self) -> None:
         """Write down what was used, so that it counts even where Redis forgets it."""
+        if self._spent:
+            with transaction() as session:
+                self.record(session)
+
+    def record(self, session: Session) -> None:
+        """Do the same inside the caller's transaction."""
         spent, self._spent = self._spent, Counter()
         if spent:
-            with transaction() as session:
-                ledger.record(session, self._platform, self._account_id, spent, utcnow())
+            ledger.record(session, self._platform, self._account_id, spent, utcnow())
 
     def _take(self, counts: str, amount: int, now: datetime) -> Taken:
         try:

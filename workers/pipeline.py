@@ -111,11 +111,8 @@ def _work(claim: Claim) -> None:
     budget = RunBudget(claim.platform, claim.account_id)
     transport.listen()
     try:
-        try:
-            with LeaseKeeper(_app(), claim) as keeper:
-                result = publish_once(claim, load_handler(claim.platform), keeper, budget)
-        finally:
-            budget.settle()
+        with LeaseKeeper(_app(), claim) as keeper:
+            result = publish_once(claim, load_handler(claim.platform), keeper, budget)
         take_in(claim, budget)
         _settle(claim, result, budget)
     except RunStopped as stopped:
@@ -123,6 +120,8 @@ def _work(claim: Claim) -> None:
         take_in(claim, budget)
     except PublishError as error:
         _settle_error(claim, error, take_in(claim, budget))
+    finally:
+        budget.settle()
 
 
 def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:

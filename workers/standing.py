@@ -19,7 +19,8 @@ from workers.errors import PublishError, RateLimited
 
 
 def take_in(claim: Claim, budget: RunBudget) -> Circuit:
-    """Write down what the platform has said besides its answer, and whether it answered at all.
+    """Write down what was used, what the platform has said besides its answer, and whether it
+    answered at all.
 
     Return how its circuit is by that. A run that has asked nothing can tell nothing of it.
     """
@@ -30,6 +31,7 @@ def take_in(claim: Claim, budget: RunBudget) -> Circuit:
         return Circuit()
     evidence = Evidence(heard.is_well, heard.is_hang)
     with transaction() as session:
+        budget.record(session)
         circuit = circuits.note(session, claim.platform, claim.job_id, evidence, now)
         if budget.posts_max is not None:
             gates.learn_posts_max(session, claim.account_id, budget.posts_max)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.limits import circuits, gates, pauses
 from app.limits.allowing import Hold, read_allowance
 from app.limits.holds import hold_lane, put_off
-from app.limits.lanes import due_jobs, next_lanes, refresh_lane
+from app.limits.lanes import count_lanes, due_jobs, next_lanes, refresh_lane
 from app.limits.places import Places, read_places
 from app.models import Gate, Lane, PublishJob
 from app.models.publish_job import AT_PLATFORM, LEASED
@@ -154,16 +154,20 @@ def _first(
 
 
 def _lost_upload(session: Session, places: Places, now: datetime) -> PublishJob | None:
-    uploads = PublishJob.is_at_platform.is_(False)
+    return _first(session, places.platform, now, *_lost(places))
+
+
+def _lost(places: Places) -> tuple[ColumnElement[bool] | TextClause, ...]:
     others = PublishJob.account_id.not_in(places.full_accounts)
-    return _first(session, places.platform, now, LEASED, uploads, others)
+    return LEASED, PublishJob.is_at_platform.is_(False), others
 
 
 def _is_any_waiting(session: Session, places: Places, now: datetime) -> bool:
     """Look without a lock: most wake-ups that find nothing shall hold nobody up."""
-    if _lost_upload(session, places, now) is not None:
+    platform, full = places.platform, places.full_accounts
+    if count_lanes(session, platform, now, without=full, limit=1):
         return True
-    lanes = next_lanes(
-        session, places.platform, now, without=places.full_accounts, aging=timedelta()
+    lost = select(PublishJob.id).where(
+        PublishJob.platform == platform, *_lost(places), PublishJob.due_at <= now
     )
-    return bool(lanes)
+    return session.scalar(lost.limit(1)) is not None

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from app.crypto import UndecryptableError
 from app.limits import circuits, lanes, ledger
@@ -96,7 +96,7 @@ def claim_polled(job_id: str, now: datetime) -> Claim | None:
     """
     with transaction() as session:
         choice = choose_polled(session, job_id, now)
-        claimed = _take(session, job_id, now) if choice.job is not None else None
+        claimed = _take(session, choice.job, now) if choice.job is not None else None
     wake(_wakes_of(choice, now), now)
     if claimed is None and choice.job is not None:
         _pass_on_cancelled(choice.job, now)
@@ -138,13 +138,13 @@ def _pass_on_cancelled(job: PublishJob, now: datetime) -> None:
 def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice]:
     with transaction() as session:
         choice = choose(session, platform, now)
-        claimed = _take(session, choice.job.id, now) if choice.job is not None else None
+        claimed = _take(session, choice.job, now) if choice.job is not None else None
         return claimed, choice
 
 
-def _take(session: Session, job_id: str, now: datetime) -> Claim | None:
+def _take(session: Session, job: PublishJob, now: datetime) -> Claim | None:
     """Write down that a row is in a worker's hands; None for one that was cancelled meanwhile."""
-    job, is_readable = _read(session, job_id)
+    checkpoint, is_readable = _checkpoint_of(session, job)
     if job.cancel_requested and not job.is_committed:
         end_cancelled(session, job, now)
         circuits.give_up_probe(session, job.platform, job.id, now)
@@ -160,7 +160,7 @@ def _take(session: Session, job_id: str, now: datetime) -> Claim | None:
         job.progress = max(job.progress, step_progress(Step.TOKEN, 0.0))
         timeline.begin_steps(session, job.id, job.attempts_made, [Step.TOKEN], now)
     _hold(session, job, now)
-    return _claim_of(job, is_readable=is_readable)
+    return _claim_of(job, checkpoint, is_readable=is_readable)
 
 
 def _hold(session: Session, job: PublishJob, now: datetime) -> None:
@@ -175,17 +175,17 @@ def _hold(session: Session, job: PublishJob, now: datetime) -> None:
         lanes.refresh(session, job, served_at=now)
 
 
-def _read(session: Session, job_id: str) -> tuple[PublishJob, bool]:
-    """Return the row, and whether its checkpoint can be read.
+def _checkpoint_of(session: Session, job: PublishJob) -> tuple[dict[str, Any] | None, bool]:
+    """Return what the platform has given, and whether it can be read.
 
-    One that cannot must be claimed all the same: left as it is, it would be the first due row
-    for ever, and no other of its platform would get its turn.
+    A row of which it cannot must be claimed all the same: left as it is, it would be the first
+    due row for ever, and no other of its platform would get its turn.
     """
-    whole = [undefer(PublishJob.checkpoint)]
     try:
-        return session.get_one(PublishJob, job_id, options=whole, populate_existing=True), True
+        asked = select(PublishJob.checkpoint).where(PublishJob.id == job.id)
+        return session.scalar(asked), True
     except UndecryptableError:
-        return session.get_one(PublishJob, job_id, populate_existing=True), False
+        return None, False
 
 
 def _begin_attempt(session: Session, job: PublishJob, now: datetime) -> None:
@@ -198,7 +198,7 @@ def _begin_attempt(session: Session, job: PublishJob, now: datetime) -> None:
     timeline.begin(session, job, "attempt", f"attempt {job.attempts_made}", now)
 
 
-def _claim_of(job: PublishJob, *, is_readable: bool) -> Claim:
+def _claim_of(job: PublishJob, checkpoint: dict[str, Any] | None, *, is_readable: bool) -> Claim:
     return Claim(
         job_id=job.id,
         run=job.run_number,
@@ -224,5 +224,5 @@ def _claim_of(job: PublishJob, *, is_readable: bool) -> Claim:
         rendition_id=job.rendition_id,
         is_at_platform=job.is_at_platform,
         is_readable=is_readable,
-        checkpoint=job.checkpoint if is_readable else None,
+        checkpoint=checkpoint,
     )

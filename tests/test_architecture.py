@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -27,34 +28,36 @@ README = (ROOT / "README.md").read_text()
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 
 
-def functions(path: Path) -> list[ast.FunctionDef]:
-    """Return every function of a module."""
-    tree = ast.parse(path.read_text())
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+@pytest.fixture(scope="module")
+def modules() -> dict[str, ast.Module]:
+    """Every module of ours, by its path in the project."""
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in SOURCES}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_and_functions_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= MODULE_LINES
-    long = [
-        node.name
-        for node in functions(path)
-        if (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES
-    ]
-    assert long == []
+def functions(modules: dict[str, ast.Module]) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield every function and its name, with its module's path."""
+    for path, tree in modules.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{path}:{node.name}", node
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_say_what_they_are_for(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    assert not tree.body or ast.get_docstring(tree)
+def test_modules_and_functions_stay_small(modules: dict[str, ast.Module]) -> None:
+    lines = {path: len((ROOT / path).read_text().splitlines()) for path in modules}
+    assert {path: count for path, count in lines.items() if count > MODULE_LINES} == {}
+    lengths = {name: (node.end_lineno or 0) - node.lineno + 1 for name, node in functions(modules)}
+    assert {name: count for name, count in lengths.items() if count > FUNCTION_LINES} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_is_imported_inside_a_function(path: Path) -> None:
+def test_modules_say_what_they_are_for(modules: dict[str, ast.Module]) -> None:
+    silent = [path for path, tree in modules.items() if tree.body and not ast.get_docstring(tree)]
+    assert silent == []
+
+
+def test_nothing_is_imported_inside_a_function(modules: dict[str, ast.Module]) -> None:
     inside = [
-        node.name
-        for node in functions(path)
+        name
+        for name, node in functions(modules)
         if any(isinstance(part, (ast.Import, ast.ImportFrom)) for part in ast.walk(node))
         and node.name != "create_app"  # workers load this module, and not all that serves
     ]

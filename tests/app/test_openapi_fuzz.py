@@ -36,7 +36,7 @@ from tests.app.conftest import Caller
 from tests.databases import ON_SQLITE
 from tests.metrics.test_metrics_api import show_processes
 
-EXAMPLES = 8 if IS_THOROUGH else 5
+EXAMPLES = 8 if IS_THOROUGH else 4
 CHECKS = (
     not_a_server_error,
     status_code_conformance,

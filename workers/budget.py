@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
@@ -80,14 +82,17 @@ class RunBudget:
     def settle(self) -> None:
         """Write down what was used, so that it counts even where Redis forgets it."""
         if self._spent:
-            with transaction() as session:
-                self.record(session)
+            with self.settling():
+                pass
 
-    def record(self, session: Session) -> None:
-        """Do the same inside the caller's transaction."""
-        spent, self._spent = self._spent, Counter()
-        if spent:
-            ledger.record(session, self._platform, self._account_id, spent, utcnow())
+    @contextmanager
+    def settling(self) -> Iterator[Session]:
+        """Do so together with what else the block writes, or not at all: then it is still to do."""
+        with transaction() as session:
+            if self._spent:
+                ledger.record(session, self._platform, self._account_id, self._spent, utcnow())
+            yield session
+        self._spent.clear()
 
     def _take(self, counts: str, amount: int, now: datetime) -> Taken:
         try:

@@ -30,8 +30,7 @@ def take_in(claim: Claim, budget: RunBudget) -> Circuit:
         end_probe(claim)
         return Circuit()
     evidence = Evidence(heard.is_well, heard.is_hang)
-    with transaction() as session:
-        budget.record(session)
+    with budget.settling() as session:
         circuit = circuits.note(session, claim.platform, claim.job_id, evidence, now)
         if budget.posts_max is not None:
             gates.learn_posts_max(session, claim.account_id, budget.posts_max)

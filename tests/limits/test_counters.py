@@ -10,9 +10,11 @@ import pytest
 from flask import Flask, current_app
 from redis import Redis
 
+from app.clock import utcnow
 from app.config import Config
 from app.limits import ledger
 from app.limits.counters import Taken, counters_for
+from app.limits.rules import limits_on
 from app.publishing.transaction import transaction
 from sandbox.redis_server import RedisServer
 from tests.limits import without_limits
@@ -120,6 +122,23 @@ def test_a_run_s_budget_writes_down_what_it_used_and_refuses_what_does_not_fit(
     redis.flushall()
     with pytest.raises(RateLimited):
         RunBudget("INSTAGRAM", "a").spend("calls")
+
+
+def test_what_a_run_used_is_not_forgotten_with_a_transaction_that_fails(redis: Redis) -> None:
+    budget = RunBudget("INSTAGRAM", "a")
+    budget.keep_share = 0.0
+    for _ in range(3):
+        budget.spend("calls")
+    with pytest.raises(ConnectionError), budget.settling():
+        raise ConnectionError("the database is away")
+    budget.settle()
+    budget.settle()  # which has nothing to add
+    redis.flushall()
+    with pytest.raises(RateLimited):
+        RunBudget("INSTAGRAM", "a").spend("calls")
+    with transaction() as session:
+        (limit,) = limits_on("INSTAGRAM", "calls")
+        assert ledger.used_in(session, limit, "a", utcnow()) == 3
 
 
 def test_without_redis_the_ledger_decides(redis_server: RedisServer) -> None:

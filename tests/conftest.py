@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
+from sqlalchemy import Engine, NullPool, create_engine
 
 from app import create_app, create_base
 from app.config import Config
@@ -81,6 +82,14 @@ def postgres_url(base_config: Config) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def postgres(postgres_url: str) -> Iterator[Engine]:
+    """A way into that database beside the applications."""
+    engine = create_engine(postgres_url, poolclass=NullPool)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
 def session_folder() -> Iterator[Path]:
     """Where the files of the test that is running lie, so that its settings are those of others."""
     with memory_folder("session-") as folder:
@@ -92,6 +101,7 @@ def database_url(request: pytest.FixtureRequest, session_folder: Path) -> str:
     """An empty migrated database: each test runs on both kinds."""
     if request.param == "postgresql":
         url: str = request.getfixturevalue("postgres_url")
+        _empty_tables(request.getfixturevalue("postgres"))
         return url
     path = session_folder / "publishing.db"
     for leftover in session_folder.glob("publishing.db*"):  # the log beside it, too
@@ -144,7 +154,6 @@ def app(config: Config, kept_apps: deque[Flask]) -> Iterator[Flask]:
     app.extensions = extensions
     app.config["SETTINGS"] = config
     with app.app_context():
-        _empty_tables()
         db.session.remove()
         db.engine.dispose()
         app.extensions["redis"].close()
@@ -166,9 +175,7 @@ def auth() -> Callable[..., dict[str, str]]:
     return headers
 
 
-def _empty_tables() -> None:
-    if db.engine.dialect.name != "postgresql":
-        return
+def _empty_tables(engine: Engine) -> None:
     names = ", ".join(table.name for table in db.metadata.sorted_tables)
-    with db.engine.begin() as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")

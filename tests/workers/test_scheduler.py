@@ -76,6 +76,7 @@ def queued(redis: Redis) -> list[str]:
 def test_delayed_run_is_released_when_due_and_not_before(redis: Redis) -> None:
     [one] = delay(1.3)
     released_at = wait_until(lambda: queued(redis) and time.time(), "a released run")
+    assert queued(redis) == [one.run_id]
     assert released_at >= one.due_at.timestamp()
     run = Run.fetch(one.run_id, connection=redis)
     assert run.get_status() == "queued"

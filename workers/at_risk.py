@@ -34,6 +34,8 @@ from workers.videos import checked_video
 logger = logging.getLogger(__name__)
 #: How long before its time a scheduled post is looked at.
 AHEAD = timedelta(minutes=15)
+#: Later than this before its time nobody can act any more, and workers have it to publish.
+TOO_LATE = timedelta(minutes=1)
 #: A later start than this is worth telling.
 LATE = timedelta(minutes=1)
 #: For how long one worker alone may be looking at a post; then another looks.
@@ -75,7 +77,8 @@ def risks_of(job: PublishJob, now: datetime) -> Mapping[str, Failure]:
 def _near(now: datetime, without: Collection[str]) -> list[ColumnElement[bool] | TextClause]:
     is_free = or_(PublishJob.checking_until.is_(None), PublishJob.checking_until <= now)
     others = PublishJob.platform.not_in(without)
-    return [UNCHECKED, PublishJob.due_at <= now + AHEAD, is_free, others]
+    is_near = PublishJob.due_at.between(now + TOO_LATE, now + AHEAD)
+    return [UNCHECKED, is_near, is_free, others]
 
 
 def _take_one(now: datetime, without: Collection[str]) -> PublishJob | None:

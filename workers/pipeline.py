@@ -20,7 +20,7 @@ from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
 from app.publishing.early import wake_again_if_early
 from app.publishing.errors import CancelRequested, RunStopped, Superseded
-from app.publishing.holding import forget_upload
+from app.publishing.holding import forget_upload, standing
 from app.publishing.timeline import Failure
 from app.renditions.outcomes import wake_waiting
 from app.states import Step, step_progress
@@ -194,16 +194,16 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
 
 
 def _situation(claim: Claim, circuit: Circuit) -> Situation:
-    standing = outcomes.standing(claim)
+    stands = standing(claim)
     return Situation(
         attempt=claim.attempt,
         backoff=Backoff(claim.backoff_type, claim.backoff_delay_ms, claim.max_attempts),
-        reopened=standing.reopened,
-        committed_at=standing.committed_at,
-        unanswered_since=standing.unanswered_since,
+        reopened=stands.reopened,
+        committed_at=stands.committed_at,
+        unanswered_since=stands.unanswered_since,
         circuit_until=circuit.open_until,
         circuit_opened_at=circuit.opened_at,
-        started_at=standing.started_at,
+        started_at=stands.started_at,
     )
 
 

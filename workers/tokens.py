@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import OperationalError
 
@@ -35,6 +35,7 @@ BUSY_PAUSE = timedelta(seconds=5)
 #: For how long fresh tokens are held while the database does not take them.
 STORE_SECONDS = 60.0
 LOOK_SECONDS = 0.25
+_ACCOUNT = select(Account).where(Account.id == bindparam("account_id"))
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,11 @@ def _is_fresh(held: Held, now: datetime) -> bool:
 
 
 def _read(account_id: str) -> Held:
-    query = select(Account).where(Account.id == account_id)
+    fresh = {"populate_existing": True}
     try:
         with transaction() as session:
-            account = session.scalars(query.execution_options(populate_existing=True)).one()
+            found = session.scalars(_ACCOUNT, {"account_id": account_id}, execution_options=fresh)
+            account = found.one()
     except UndecryptableError as exc:
         raise KeyMissing(
             "tokens_unreadable", "the account's tokens cannot be decrypted", hint=KEY_HINT

@@ -108,7 +108,7 @@ def read_allowance(
     account_id: str,
     now: datetime,
     *,
-    without_job: str | None = None,
+    without_job: str = "",
 ) -> Allowance:
     """Read the gates and the windows of an account; `without_job` is not counted."""
     closed = gates.read(session, [platform, account_id])

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.limits.inserting import insert_missing
 from app.models import Gate
 from app.publishing.timeline import Failure
+
+_READ = select(Gate).where(Gate.key.in_(bindparam("keys", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ def lock(session: Session, key: str) -> Gate:
 
 def read(session: Session, keys: Sequence[str]) -> Mapping[str, Gate]:
     """Return those gates that were ever closed, by key."""
-    query = select(Gate).where(Gate.key.in_(keys)).execution_options(populate_existing=True)
-    return {gate.key: gate for gate in session.scalars(query)}
+    fresh = {"populate_existing": True}
+    gates = session.scalars(_READ, {"keys": list(keys)}, execution_options=fresh)
+    return {gate.key: gate for gate in gates}
 
 
 def close(session: Session, closing: Closing, failure: Failure) -> None:

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, Select, TextClause, func, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    TextClause,
+    bindparam,
+    func,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from app.limits import ledger
@@ -106,14 +115,10 @@ def rank_of_next(
     session: Session, *, platform: str, account_id: str, priority: int, now: datetime
 ) -> Rank:
     """Return how many posts that are put off would go before a new one of this priority."""
-    own = [
-        _upcoming(now, PublishJob.account_id == account_id, PublishJob.priority == each, TO_BEGIN)
-        for each in range(priority, 11)
-    ]
-    everyone = _upcoming(now, PublishJob.platform == platform, OPEN)
+    asked = {"platform": platform, "account_id": account_id, "priority": priority, "now": now}
     return Rank(
-        in_account=_count_held(session, own, priority) if own else 0,
-        in_application=_count_held(session, [everyone], priority),
+        in_account=session.scalar(_held_of_account(priority), asked) or 0,
+        in_application=session.scalar(_held_of_platform(), asked) or 0,
     )
 
 
@@ -125,23 +130,27 @@ def first_held(
     None where there is none among the next due, or it is in another transaction's hands.
     """
     limits = limits_on(platform, POSTS)
-    if any(limit.scope != "account" for limit in limits):
-        looks = [_upcoming(now, PublishJob.platform == platform, OPEN)]
-    else:
-        own = PublishJob.account_id == account_id
-        looks = [_upcoming(now, own, PublishJob.priority == one, TO_BEGIN) for one in PRIORITIES]
+    query = _first_held(is_shared=any(limit.scope != "account" for limit in limits))
+    asked = {"platform": platform, "account_id": account_id, "now": now}
+    codes = [code_of(limit) for limit in limits]
+    fresh = {"populate_existing": True}
+    return session.scalar(query, {**asked, "codes": codes}, execution_options=fresh)
+
+
+@cache
+def _first_held(*, is_shared: bool) -> Select[PublishJob]:
+    looks = [_OF_PLATFORM] if is_shared else [_of_account(one) for one in PRIORITIES]
     found = union_all(*(select(look.subquery()) for look in looks)).subquery()
     first = (
         select(found.c.id)
-        .where(found.c.error_code.in_([code_of(limit) for limit in limits]))
+        .where(found.c.error_code.in_(bindparam("codes", expanding=True)))
         .order_by(found.c.due_at, found.c.priority.desc(), found.c.id)
         .limit(1)
     )
     query = select(PublishJob).where(
-        PublishJob.id == first.scalar_subquery(), TO_BEGIN, PublishJob.due_at > now
+        PublishJob.id == first.scalar_subquery(), TO_BEGIN, PublishJob.due_at > bindparam("now")
     )
-    locked = query.with_for_update(skip_locked=True, of=PublishJob)
-    return session.scalars(locked.execution_options(populate_existing=True)).first()
+    return query.with_for_update(skip_locked=True, of=PublishJob)
 
 
 class _Ranks:
@@ -163,7 +172,7 @@ class _Ranks:
         return Rank(first.in_account + given, first.in_application + given, given)
 
 
-def _upcoming(now: datetime, *conditions: ColumnElement[bool] | TextClause) -> _Look:
+def _upcoming(*conditions: ColumnElement[bool] | TextClause) -> _Look:
     """Read the next rows due: a look into an index, of a bounded length."""
     return (
         select(
@@ -173,13 +182,33 @@ def _upcoming(now: datetime, *conditions: ColumnElement[bool] | TextClause) -> _
             PublishJob.error_category,
             PublishJob.error_code,
         )
-        .where(*conditions, PublishJob.due_at > now)
+        .where(*conditions, PublishJob.due_at > bindparam("now"))
         .order_by(PublishJob.due_at)
         .limit(RANK_MAX)
     )
 
 
-def _count_held(session: Session, looks: Sequence[_Look], priority: int) -> int:
+_OF_PLATFORM = _upcoming(PublishJob.platform == bindparam("platform"), OPEN)
+
+
+def _of_account(priority: int) -> _Look:
+    own = PublishJob.account_id == bindparam("account_id")
+    return _upcoming(own, PublishJob.priority == priority, TO_BEGIN)
+
+
+@cache
+def _held_of_account(priority: int) -> Select[int]:
+    """Count what an account has put off, of this priority and of higher ones."""
+    return _count_held([_of_account(one) for one in PRIORITIES if one >= priority])
+
+
+@cache
+def _held_of_platform() -> Select[int]:
+    return _count_held([_OF_PLATFORM])
+
+
+def _count_held(looks: Sequence[_Look]) -> Select[int]:
     found = union_all(*(select(look.subquery()) for look in looks)).subquery()
-    is_held = (found.c.error_category == "rate_limit") & (found.c.priority >= priority)
-    return session.scalar(select(func.count()).select_from(found).where(is_held)) or 0
+    is_held = found.c.error_category == "rate_limit"
+    goes_before = found.c.priority >= bindparam("priority")
+    return select(func.count()).select_from(found).where(is_held, goes_before)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Subquery, bindparam, func, literal, select, union_all
+from sqlalchemy import Integer, Select, bindparam, func, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
 from app.limits.inserting import insert_missing
@@ -22,30 +23,49 @@ PRIORITIES = range(10, 0, -1)
 WAITING_MAX = 2000
 
 
-def _longest_waiting() -> Subquery:
-    """Return the lanes whose turn has come, the longest waiting of each priority."""
-    looks = [
-        select(Lane.account_id, literal(priority).label("priority"))
-        .where(
-            Lane.platform == bindparam("platform"),
-            Lane.priority == priority,
-            Lane.turn_at <= bindparam("now", type_=Lane.turn_at.type),
-            Lane.account_id.not_in(bindparam("without", expanding=True)),
-        )
-        .order_by(Lane.turn_at)
-        .limit(bindparam("most"))
-        .subquery()
-        for priority in PRIORITIES
-    ]
-    return union_all(*(select(look) for look in looks)).subquery()
-
-
-# Built once: a worker asks them for each post, and building them takes longer than the answer.
-_IDS = _longest_waiting()
-_NEXT = select(Lane).join(
-    _IDS, (Lane.account_id == _IDS.c.account_id) & (Lane.priority == _IDS.c.priority)
+# Built once: a worker asks these for each post, and to build one takes longer than the answer.
+_MAY_GO = (
+    Lane.platform == bindparam("platform"),
+    Lane.turn_at <= bindparam("now"),
+    Lane.account_id.not_in(bindparam("without", expanding=True)),
 )
-_COUNT = select(func.count()).select_from(_IDS)
+
+
+def _longest_waiting() -> Select[Lane]:
+    """Look for each priority's lane whose turn came first: a look into the index for each."""
+    each = [
+        select(literal_column(str(priority), Integer).label("priority")) for priority in PRIORITIES
+    ]
+    priorities = union_all(*each).cte("priorities")
+    longest = select(Lane.account_id).where(*_MAY_GO, Lane.priority == priorities.c.priority)
+    first = longest.order_by(Lane.turn_at).limit(1).scalar_subquery()
+    found = select(priorities.c.priority, first.label("account_id")).cte("found")
+    # By itself first: PostgreSQL would else look once for each lane that there is.
+    ids = found.prefix_with("MATERIALIZED", dialect="postgresql")
+    same = (Lane.account_id == ids.c.account_id) & (Lane.priority == ids.c.priority)
+    return select(Lane).join(ids, same)
+
+
+_NEXT = _longest_waiting()
+_COUNT = select(func.count()).select_from(
+    select(Lane.account_id)
+    .where(*_MAY_GO, Lane.priority.in_(PRIORITIES))
+    .limit(bindparam("most"))
+    .subquery()
+)
+_OF_LANE = (
+    PublishJob.account_id == bindparam("account_id"),
+    PublishJob.priority == bindparam("priority"),
+    TO_BEGIN,
+)
+_HEAD = select(PublishJob.due_at).where(*_OF_LANE).order_by(PublishJob.due_at).limit(1)
+_DUE = (
+    select(PublishJob)
+    .where(*_OF_LANE, PublishJob.due_at <= bindparam("now"))
+    .order_by(PublishJob.due_at, PublishJob.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
 
 
 def refresh(session: Session, job: PublishJob, *, served_at: datetime | None = None) -> None:
@@ -64,13 +84,8 @@ def refresh_lane(
     """Look for a lane's first post, and say when its turn is."""
     session.flush()
     lane = _locked(session, account_id, priority, platform)
+    lane.head_due_at = session.scalar(_HEAD, {"account_id": account_id, "priority": priority})
     lane.served_at = served_at or lane.served_at
-    lane.head_due_at = session.scalar(
-        select(PublishJob.due_at)
-        .where(PublishJob.account_id == account_id, PublishJob.priority == priority, TO_BEGIN)
-        .order_by(PublishJob.due_at)
-        .limit(1)
-    )
     lane.turn_at = lane.head_due_at
     if lane.head_due_at is not None and lane.served_at is not None:
         lane.turn_at = max(lane.head_due_at, lane.served_at)
@@ -83,7 +98,6 @@ def next_lanes(
     *,
     without: Collection[str],
     aging: timedelta,
-    limit: int = 1,
 ) -> list[Lane]:
     """Return the lanes whose turn has come, of accounts not in `without`, the next one first.
 
@@ -91,7 +105,7 @@ def next_lanes(
     goes first, raised by one for each `aging` that its lane has waited for its turn (zero: never
     raised), so that nobody waits for ever.
     """
-    asked = {"platform": platform, "now": now, "without": list(without), "most": limit}
+    asked = {"platform": platform, "now": now, "without": list(without)}
     fresh = {"populate_existing": True}
     lanes = list(session.scalars(_NEXT, asked, execution_options=fresh))
 
@@ -106,7 +120,7 @@ def next_lanes(
 def count_lanes(
     session: Session, platform: str, now: datetime, *, without: Collection[str], limit: int
 ) -> int:
-    """Count the lanes whose turn has come, up to `limit` of each priority."""
+    """Count the lanes whose turn has come, up to `limit`."""
     asked = {"platform": platform, "now": now, "without": list(without), "most": limit}
     return session.scalar(_COUNT, asked) or 0
 
@@ -116,37 +130,32 @@ def due_jobs(session: Session, lane: Lane, now: datetime, limit: int) -> list[Pu
 
     Those that a caller is changing at this moment are left out: they are refreshed by it.
     """
-    query = (
-        select(PublishJob)
-        .where(
-            PublishJob.account_id == lane.account_id,
-            PublishJob.priority == lane.priority,
-            TO_BEGIN,
-            PublishJob.due_at <= now,
-        )
-        .order_by(PublishJob.due_at, PublishJob.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return list(session.scalars(query.execution_options(populate_existing=True)))
+    asked = {"account_id": lane.account_id, "priority": lane.priority, "now": now, "most": limit}
+    return list(session.scalars(_DUE, asked, execution_options={"populate_existing": True}))
 
 
 def count_waiting(session: Session, account_id: str, priority: int, now: datetime) -> int:
     """Count an account's due posts of at least a priority that have not begun, up to a bound."""
+    return session.scalar(_waiting(priority), {"account_id": account_id, "now": now}) or 0
+
+
+@cache
+def _waiting(priority: int) -> Select[int]:
     looks = [
         select(PublishJob.id)
         .where(
-            PublishJob.account_id == account_id,
+            PublishJob.account_id == bindparam("account_id"),
             PublishJob.priority == each,
             TO_BEGIN,
-            PublishJob.due_at <= now,
+            PublishJob.due_at <= bindparam("now"),
         )
         .limit(WAITING_MAX)
         .subquery()
-        for each in range(priority, max(PRIORITIES) + 1)
+        for each in PRIORITIES
+        if each >= priority
     ]
     rows = union_all(*(select(look) for look in looks)).subquery()
-    return session.scalar(select(func.count()).select_from(rows)) or 0
+    return select(func.count()).select_from(rows)
 
 
 def _locked(session: Session, account_id: str, priority: int, platform: str) -> Lane:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,10 @@ from app.platforms import Limit
 BATCH = 5000
 #: Uses are written without being read: each run of a post writes some.
 _USES = cast(Table, LimitUse.__table__)
+_ADD = insert(_USES)
+_OF_JOB = _USES.c.job_id == bindparam("of_job")
+_MOVE = update(_USES).where(_OF_JOB).values(used_at=bindparam("now"))
+_FORGET = delete(_USES).where(_OF_JOB)
 
 
 def take_place(
@@ -31,22 +36,21 @@ def take_place(
     """Count a job among the posts, from now on."""
     if not keep_place(session, job_id, now):
         use = _use(platform, account_id, POSTS, 1, now)
-        session.execute(insert(_USES), [{**use, "job_id": job_id}])
+        session.execute(_ADD, [{**use, "job_id": job_id}])
 
 
 def keep_place(session: Session, job_id: str, now: datetime) -> bool:
     """Let the windows of a job's place begin now; False where it has none."""
-    kept = session.execute(update(_USES).where(_USES.c.job_id == job_id).values(used_at=now))
+    kept = session.execute(_MOVE, {"of_job": job_id, "now": now})
     assert isinstance(kept, CursorResult)
     return kept.rowcount > 0
 
 
 def give_place_back(session: Session, job_id: str) -> bool:
     """Forget a job's place: the platform has seen nothing of it. Return whether it had one."""
-    forgotten = session.execute(
-        delete(LimitUse).where(LimitUse.job_id == job_id).returning(LimitUse.id)
-    )
-    return bool(forgotten.all())
+    forgotten = session.execute(_FORGET, {"of_job": job_id})
+    assert isinstance(forgotten, CursorResult)
+    return forgotten.rowcount > 0
 
 
 def have_places(session: Session, platform: str, job_ids: Sequence[str], now: datetime) -> set[str]:
@@ -61,42 +65,31 @@ def record(
 ) -> None:
     """Write down what the calls of a run have used."""
     uses = [_use(platform, account_id, counts, amount, now) for counts, amount in used.items()]
-    session.execute(insert(_USES), uses)
+    session.execute(_ADD, uses)
 
 
 def times_of(
-    session: Session, limit: Limit, key: str, now: datetime, *, without_job: str | None = None
+    session: Session, limit: Limit, key: str, now: datetime, *, without_job: str = ""
 ) -> list[tuple[datetime, int]]:
     """Return when how much was used within a limit's window, oldest first.
 
     `key` is the account's id, or the platform where the whole application shares the limit.
     """
-    query = (
-        select(LimitUse.used_at, LimitUse.amount)
-        .where(*_within(limit, key, now))
-        .order_by(LimitUse.used_at)
-    )
-    if without_job is not None:
-        query = query.where(LimitUse.job_id.is_distinct_from(without_job))
-    return [(used_at, amount) for used_at, amount in session.execute(query)]
+    asked = {**_window(limit, key, now), "without": without_job}
+    return [(used_at, amount) for used_at, amount in session.execute(_times(limit.scope), asked)]
 
 
 def entries_of(
     session: Session, limit: Limit, key: str, now: datetime
 ) -> list[tuple[int, datetime, int]]:
     """Return the uses within a limit's window: id, when, how much."""
-    query = select(LimitUse.id, LimitUse.used_at, LimitUse.amount).where(*_within(limit, key, now))
-    return [(use_id, used_at, amount) for use_id, used_at, amount in session.execute(query)]
+    uses = session.execute(_entries(limit.scope), _window(limit, key, now))
+    return [(use_id, used_at, amount) for use_id, used_at, amount in uses]
 
 
-def used_in(
-    session: Session, limit: Limit, key: str, now: datetime, *, without_job: str | None = None
-) -> int:
+def used_in(session: Session, limit: Limit, key: str, now: datetime) -> int:
     """Return how much was used within a limit's window."""
-    query = select(func.coalesce(func.sum(LimitUse.amount), 0)).where(*_within(limit, key, now))
-    if without_job is not None:
-        query = query.where(LimitUse.job_id.is_distinct_from(without_job))
-    return int(session.scalar(query) or 0)
+    return int(session.scalar(_sum(limit.scope), _window(limit, key, now)) or 0)
 
 
 def settle_place(session: Session, job_id: str, now: datetime, *, has_upload: bool) -> bool:
@@ -138,10 +131,33 @@ def _use(
     }
 
 
-def _within(limit: Limit, key: str, now: datetime) -> list[ColumnElement[bool]]:
-    owner = LimitUse.account_id if limit.scope == "account" else LimitUse.platform
+def _window(limit: Limit, key: str, now: datetime) -> dict[str, object]:
+    return {"key": key, "counts": limit.counts, "since": since(limit, now)}
+
+
+def _within(scope: str) -> list[ColumnElement[bool]]:
+    owner = LimitUse.account_id if scope == "account" else LimitUse.platform
     return [
-        owner == key,
-        LimitUse.counts == limit.counts,
-        LimitUse.used_at >= since(limit, now),
+        owner == bindparam("key"),
+        LimitUse.counts == bindparam("counts"),
+        LimitUse.used_at >= bindparam("since"),
     ]
+
+
+@cache
+def _times(scope: str) -> Select[datetime, int]:
+    return (
+        select(LimitUse.used_at, LimitUse.amount)
+        .where(*_within(scope), LimitUse.job_id.is_distinct_from(bindparam("without")))
+        .order_by(LimitUse.used_at)
+    )
+
+
+@cache
+def _entries(scope: str) -> Select[int, datetime, int]:
+    return select(LimitUse.id, LimitUse.used_at, LimitUse.amount).where(*_within(scope))
+
+
+@cache
+def _sum(scope: str) -> Select[int]:
+    return select(func.coalesce(func.sum(LimitUse.amount), 0)).where(*_within(scope))

@@ -6,12 +6,19 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.limits.rules import at_once
 from app.models import PublishJob
 from app.models.publish_job import LEASED
+
+_UPLOADING = select(PublishJob.account_id).where(
+    PublishJob.platform == bindparam("platform"),
+    LEASED,
+    PublishJob.is_at_platform.is_(False),
+    PublishJob.due_at > bindparam("now"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,5 @@ class Places:
 
 def read_places(session: Session, platform: str, now: datetime) -> Places:
     """Look at what is leased: never more rows than there are workers."""
-    query = select(PublishJob.account_id).where(
-        PublishJob.platform == platform,
-        LEASED,
-        PublishJob.is_at_platform.is_(False),
-        PublishJob.due_at > now,
-    )
-    accounts = session.scalars(query).all()
+    accounts = session.scalars(_UPLOADING, {"platform": platform, "now": now}).all()
     return Places(platform, len(accounts), Counter(accounts))

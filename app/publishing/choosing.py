@@ -11,8 +11,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, TextClause, select
+from sqlalchemy import ColumnElement, Select, TextClause, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.limits import circuits, gates, pauses
@@ -43,9 +44,45 @@ class Choice:
 NOTHING = Choice(is_final=True)
 
 
+def _due(*conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
+    return select(PublishJob).where(
+        PublishJob.platform == bindparam("platform"),
+        *conditions,
+        PublishJob.due_at <= bindparam("now"),
+    )
+
+
+def _first(due: Select[Any]) -> Select[Any]:
+    """Lock the longest due row that nobody else is about to take."""
+    return due.order_by(PublishJob.due_at).limit(1).with_for_update(skip_locked=True)
+
+
+_DUE_LOST = _due(
+    LEASED,
+    PublishJob.is_at_platform.is_(False),
+    PublishJob.account_id.not_in(bindparam("without", expanding=True)),
+)
+_FIRST_TO_ASK = _first(_due(AT_PLATFORM))
+_FIRST_LOST = _first(_DUE_LOST)
+_ANY_LOST = _DUE_LOST.with_only_columns(PublishJob.id).limit(1)
+_POLLED = (
+    select(PublishJob)
+    .where(
+        PublishJob.id == bindparam("job_id"),
+        AT_PLATFORM,
+        PublishJob.is_leased.is_(False),
+        PublishJob.due_at <= bindparam("now"),
+    )
+    .with_for_update(skip_locked=True)
+)
+_FRESH = {"populate_existing": True}
+
+
 def choose(session: Session, platform: str, now: datetime) -> Choice:
     """Return the row of a platform that goes first."""
-    asked = _first(session, platform, now, AT_PLATFORM)
+    asked = session.scalar(
+        _FIRST_TO_ASK, {"platform": platform, "now": now}, execution_options=_FRESH
+    )
     if asked is not None:
         return _ask(session, asked, now)
     places = read_places(session, platform, now)
@@ -61,17 +98,7 @@ def choose(session: Session, platform: str, now: datetime) -> Choice:
 
 def choose_polled(session: Session, job_id: str, now: datetime) -> Choice:
     """Return one row that the platform has, where the next look at it is due and allowed."""
-    query = (
-        select(PublishJob)
-        .where(
-            PublishJob.id == job_id,
-            AT_PLATFORM,
-            PublishJob.is_leased.is_(False),
-            PublishJob.due_at <= now,
-        )
-        .with_for_update(skip_locked=True)
-    )
-    job = session.scalars(query.execution_options(populate_existing=True)).first()
+    job = session.scalar(_POLLED, {"job_id": job_id, "now": now}, execution_options=_FRESH)
     return NOTHING if job is None else _ask(session, job, now)
 
 
@@ -93,7 +120,7 @@ def _ask(session: Session, job: PublishJob, now: datetime) -> Choice:
 
 def _begin(session: Session, gate: Gate, places: Places, now: datetime) -> Choice:
     platform = places.platform
-    lost = _lost_upload(session, places, now)
+    lost = session.scalar(_FIRST_LOST, _lost(places, now), execution_options=_FRESH)
     if lost is not None:
         until = circuits.closed_until(gate, now)
         if until is not None:
@@ -136,30 +163,8 @@ def _spread(until: datetime) -> datetime:
     return until + timedelta(seconds=random.uniform(0, READS_SPREAD_SECONDS))
 
 
-def _first(
-    session: Session,
-    platform: str,
-    now: datetime,
-    *conditions: ColumnElement[bool] | TextClause,
-) -> PublishJob | None:
-    """Lock the longest due row that nobody else is about to take."""
-    query = (
-        select(PublishJob)
-        .where(PublishJob.platform == platform, *conditions, PublishJob.due_at <= now)
-        .order_by(PublishJob.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return session.scalars(query.execution_options(populate_existing=True)).first()
-
-
-def _lost_upload(session: Session, places: Places, now: datetime) -> PublishJob | None:
-    return _first(session, places.platform, now, *_lost(places))
-
-
-def _lost(places: Places) -> tuple[ColumnElement[bool] | TextClause, ...]:
-    others = PublishJob.account_id.not_in(places.full_accounts)
-    return LEASED, PublishJob.is_at_platform.is_(False), others
+def _lost(places: Places, now: datetime) -> dict[str, object]:
+    return {"platform": places.platform, "now": now, "without": places.full_accounts}
 
 
 def _is_any_waiting(session: Session, places: Places, now: datetime) -> bool:
@@ -167,7 +172,4 @@ def _is_any_waiting(session: Session, places: Places, now: datetime) -> bool:
     platform, full = places.platform, places.full_accounts
     if count_lanes(session, platform, now, without=full, limit=1):
         return True
-    lost = select(PublishJob.id).where(
-        PublishJob.platform == platform, *_lost(places), PublishJob.due_at <= now
-    )
-    return session.scalar(lost.limit(1)) is not None
+    return session.scalar(_ANY_LOST, _lost(places, now)) is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.crypto import UndecryptableError
@@ -34,6 +34,7 @@ LEASE_SECONDS = 20.0
 DRAIN = timedelta(seconds=3)
 #: Choices made before the rest is left to another run: each may put many rows off.
 ROUNDS = 20
+_CHECKPOINT = select(PublishJob.checkpoint).where(PublishJob.id == bindparam("job_id"))
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def claim_polled(job_id: str, now: datetime) -> Claim | None:
     """
     with transaction() as session:
         choice = choose_polled(session, job_id, now)
-        claimed = _take(session, choice.job, now) if choice.job is not None else None
+        claimed = None if choice.job is None else _take(session, choice.job, now)
     wake(_wakes_of(choice, now), now)
     if claimed is None and choice.job is not None:
         _pass_on_cancelled(choice.job, now)
@@ -138,17 +139,24 @@ def _pass_on_cancelled(job: PublishJob, now: datetime) -> None:
 def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice]:
     with transaction() as session:
         choice = choose(session, platform, now)
-        claimed = _take(session, choice.job, now) if choice.job is not None else None
+        claimed = None if choice.job is None else _take(session, choice.job, now)
         return claimed, choice
 
 
 def _take(session: Session, job: PublishJob, now: datetime) -> Claim | None:
     """Write down that a row is in a worker's hands; None for one that was cancelled meanwhile."""
-    checkpoint, is_readable = _checkpoint_of(session, job)
     if job.cancel_requested and not job.is_committed:
         end_cancelled(session, job, now)
         circuits.give_up_probe(session, job.platform, job.id, now)
         return None
+    checkpoint, is_readable = _checkpoint_of(session, job)
+    with session.no_autoflush:  # the row is written once, when all is set
+        _begin_or_go_on(session, job, now)
+        _hold(session, job, now)
+    return _claim_of(job, checkpoint, is_readable=is_readable)
+
+
+def _begin_or_go_on(session: Session, job: PublishJob, now: datetime) -> None:
     if job.state is JobState.WAITING:
         _begin_attempt(session, job, now)
     elif job.is_leased:
@@ -159,8 +167,6 @@ def _take(session: Session, job: PublishJob, now: datetime) -> Claim | None:
         job.step = Step.TOKEN
         job.progress = max(job.progress, step_progress(Step.TOKEN, 0.0))
         timeline.begin_steps(session, job.id, job.attempts_made, [Step.TOKEN], now)
-    _hold(session, job, now)
-    return _claim_of(job, checkpoint, is_readable=is_readable)
 
 
 def _hold(session: Session, job: PublishJob, now: datetime) -> None:
@@ -182,8 +188,7 @@ def _checkpoint_of(session: Session, job: PublishJob) -> tuple[dict[str, Any] | 
     due row for ever, and no other of its platform would get its turn.
     """
     try:
-        asked = select(PublishJob.checkpoint).where(PublishJob.id == job.id)
-        return session.scalar(asked), True
+        return session.scalar(_CHECKPOINT, {"job_id": job.id}), True
     except UndecryptableError:
         return None, False
 

@@ -1,4 +1,4 @@
-"""What a worker writes while it holds a job.
+"""What a worker reads and writes while it holds a job.
 
 Every write locks the row and compares the claim's run number with it: a worker that wakes up
 after its lease was taken over gets `Superseded` and can change nothing.
@@ -6,12 +6,13 @@ after its lease was taken over gets `Superseded` and can change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, case, func, literal, or_, select, update
+from sqlalchemy import Table, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -28,27 +29,76 @@ _JOBS = cast(Table, PublishJob.__table__)
 #: A lease outlives three renewals that fail.
 RENEW_SECONDS = LEASE_SECONDS / 4
 
+# Built once: each is written many times a post, and building one takes longer than the write.
+_OURS = (
+    PublishJob.id == bindparam("job_id"),
+    PublishJob.run_number == bindparam("run"),
+    PublishJob.is_leased,
+)
+_STANDING = select(
+    PublishJob.reopened,
+    PublishJob.committed_at,
+    PublishJob.unanswered_since,
+    PublishJob.started_at,
+).where(*_OURS)
+_RENEW = update(_JOBS).where(*_OURS).values(due_at=bindparam("until"))
+_GO_ON = update(_JOBS).where(
+    *_OURS, or_(PublishJob.cancel_requested.is_(False), PublishJob.committed_at.is_not(None))
+)
+_SAVE = _GO_ON.values(checkpoint=bindparam("saved"))
+_COMMIT = _SAVE.values(
+    committed_at=func.coalesce(
+        PublishJob.committed_at, bindparam("now", type_=PublishJob.committed_at.type)
+    )
+)
+_PROGRESS = bindparam("reached", type_=PublishJob.progress.type)
+_SHOW = _GO_ON.values(
+    progress=case((PublishJob.progress < _PROGRESS, _PROGRESS), else_=PublishJob.progress)
+)
+_MOVE = _SHOW.values(step=bindparam("to_step"))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a job stands besides its attempt."""
+
+    reopened: int
+    committed_at: datetime | None
+    unanswered_since: datetime | None
+    started_at: datetime | None
+
 
 def renew(claim: Claim, now: datetime) -> bool:
     """Extend the lease; False when it is no longer ours."""
+    until = now + timedelta(seconds=LEASE_SECONDS)
     with transaction() as session:
-        kept = session.execute(
-            update(_JOBS)
-            .where(_is_ours(claim))
-            .values(due_at=now + timedelta(seconds=LEASE_SECONDS))
-        )
+        kept = session.execute(_RENEW, {**_key(claim), "until": until})
     assert isinstance(kept, CursorResult)
     return kept.rowcount == 1
 
 
 @contextmanager
 def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
-    """Lock the row for a write of this run; raises `Superseded` when it may not write."""
-    with transaction() as session:
+    """Lock the row for a write of this run; raises `Superseded` when it may not write.
+
+    What the block changes of it is written once, at the end.
+    """
+    with transaction() as session, session.no_autoflush:
         job = session.get(PublishJob, claim.job_id, with_for_update=True, populate_existing=True)
         if job is None or job.run_number != claim.run or not job.is_leased:
             raise Superseded(claim.job_id)
         yield session, job
+
+
+@patiently
+def standing(claim: Claim) -> Standing:
+    """Return what the row says now, for a run may have changed it since the claim; raises
+    `Superseded`."""
+    with transaction() as session:
+        found = session.execute(_STANDING, _key(claim)).one_or_none()
+    if found is None:
+        raise Superseded(claim.job_id)
+    return Standing(*found)
 
 
 @patiently
@@ -60,12 +110,11 @@ def save_checkpoint(
     With `commits`, what follows may publish the video: a cancellation asked for before is
     honoured here (`CancelRequested`), and none can be asked for afterwards.
     """
-    values: dict[str, Any] = {"checkpoint": checkpoint}
-    if commits:
-        moment = literal(now, PublishJob.committed_at.type)  # stored as any other of the column
-        values["committed_at"] = func.coalesce(PublishJob.committed_at, moment)
     with transaction() as session:
-        _write(session, claim, values)
+        if commits:
+            _write(session, claim, _COMMIT, saved=checkpoint, now=now)
+        else:
+            _write(session, claim, _SAVE, saved=checkpoint)
 
 
 @patiently
@@ -86,15 +135,14 @@ def begin_steps(claim: Claim, steps: Sequence[Step], now: datetime) -> None:
     """
     last = steps[-1]
     with transaction() as session:
-        progress = _at_least(step_progress(last, 0.0))
-        _write(session, claim, {"step": last, "progress": progress})
+        _write(session, claim, _MOVE, to_step=last, reached=step_progress(last, 0.0))
         timeline.begin_steps(session, claim.job_id, claim.attempt, steps, now)
 
 
 def show_progress(claim: Claim, progress: int) -> None:
     """Store the progress shown to the user. Honours a cancellation."""
     with transaction() as session:
-        _write(session, claim, {"progress": _at_least(progress)})
+        _write(session, claim, _SHOW, reached=progress)
 
 
 def tell_conversion(claim: Claim, reasons: str, now: datetime) -> None:
@@ -103,22 +151,15 @@ def tell_conversion(claim: Claim, reasons: str, now: datetime) -> None:
         timeline.tell(session, job, "conversion", reasons, now)
 
 
-def _write(session: Session, claim: Claim, values: Mapping[str, object]) -> None:
+def _write(session: Session, claim: Claim, change: Update, **values: object) -> None:
     """Change the row in one statement, which locks it and checks the claim; raises `Superseded`
     where it is not ours any more, and `CancelRequested`."""
-    may_go_on = or_(PublishJob.cancel_requested.is_(False), PublishJob.committed_at.is_not(None))
-    written = session.execute(update(_JOBS).where(_is_ours(claim), may_go_on).values(values))
+    written = session.execute(change, {**_key(claim), **values})
     assert isinstance(written, CursorResult)
     if written.rowcount == 0:
-        is_ours = session.scalar(select(PublishJob.id).where(_is_ours(claim))) is not None
+        is_ours = session.execute(_STANDING, _key(claim)).one_or_none() is not None
         raise CancelRequested(claim.job_id) if is_ours else Superseded(claim.job_id)
 
 
-def _is_ours(claim: Claim) -> ColumnElement[bool]:
-    return and_(
-        PublishJob.id == claim.job_id, PublishJob.run_number == claim.run, PublishJob.is_leased
-    )
-
-
-def _at_least(progress: int) -> ColumnElement[int]:
-    return case((PublishJob.progress < progress, progress), else_=PublishJob.progress)
+def _key(claim: Claim) -> dict[str, object]:
+    return {"job_id": claim.job_id, "run": claim.run}

@@ -8,7 +8,7 @@ for its next turn, a day where a limit holds it, to find that out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -33,23 +33,6 @@ from app.states import JobState, Step
 
 #: Added to the hint of a job that failed when the platform may already have published it.
 MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a job stands besides its attempt."""
-
-    reopened: int
-    committed_at: datetime | None
-    unanswered_since: datetime | None
-    started_at: datetime | None
-
-
-@patiently
-def standing(claim: Claim) -> Standing:
-    """Return what the row says now: a run may have changed it since the claim."""
-    with held(claim) as (_, job):
-        return Standing(job.reopened, job.committed_at, job.unanswered_since, job.started_at)
 
 
 @patiently

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import current_app
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, TextClause, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.config import Config
@@ -27,6 +28,19 @@ from app.queues import PUBLISH_QUEUES, RunQueue, Wake, current_redis, wake
 logger = logging.getLogger(__name__)
 #: Rows of a kind looked at: more than a queue of that length needs no help.
 LOOK = 1000
+
+
+def _count(*conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
+    due = select(PublishJob.id).where(
+        PublishJob.platform == bindparam("platform"),
+        *conditions,
+        PublishJob.due_at <= bindparam("now"),
+    )
+    return select(func.count()).select_from(due.limit(LOOK).subquery())
+
+
+_TO_ASK = _count(AT_PLATFORM)
+_LOST = _count(LEASED, PublishJob.is_at_platform.is_(False))
 
 
 def relay(platform: str, now: datetime, *, polls: bool = False) -> int:
@@ -50,12 +64,13 @@ def relay(platform: str, now: datetime, *, polls: bool = False) -> int:
 
 def startable(session: Session, platform: str, now: datetime, *, polls: bool = True) -> int:
     """Count what a claim could take now, up to `LOOK` of each kind."""
-    asked = _count_due(session, platform, now, is_lost=False) if polls else 0
+    due = {"platform": platform, "now": now}
+    asked = session.scalar(_TO_ASK, due) or 0 if polls else 0
     places = read_places(session, platform, now)
     free = places.free_uploads
     if free == 0:
         return asked
-    uploads = _count_due(session, platform, now, is_lost=True)
+    uploads = session.scalar(_LOST, due) or 0
     uploads += count_lanes(session, platform, now, without=places.full_accounts, limit=free)
     return asked + min(uploads, free)
 
@@ -64,12 +79,3 @@ def aging() -> timedelta:
     """Return the wait that raises a post's priority by one; zero: none does."""
     config: Config = current_app.config["SETTINGS"]
     return timedelta(minutes=config.priority_aging_minutes)
-
-
-def _count_due(session: Session, platform: str, now: datetime, *, is_lost: bool) -> int:
-    """Count the due rows at the platform, or the uploads whose worker was lost."""
-    kind = (LEASED, PublishJob.is_at_platform.is_(False)) if is_lost else (AT_PLATFORM,)
-    due = select(PublishJob.id).where(
-        PublishJob.platform == platform, *kind, PublishJob.due_at <= now
-    )
-    return session.scalar(select(func.count()).select_from(due.limit(LOOK).subquery())) or 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, update
+from sqlalchemy import Table, bindparam, insert, update
 from sqlalchemy.orm import Session
 
 from app.models import PublishJob, TimelineEntry
@@ -15,6 +15,12 @@ from app.states import JobState, Step
 
 #: Entries are written without being read: a post has dozens of them.
 _ENTRIES = cast(Table, TimelineEntry.__table__)
+_ADD = insert(_ENTRIES)
+_CLOSE = update(_ENTRIES).where(
+    _ENTRIES.c.job_id == bindparam("of_job"),
+    _ENTRIES.c.ended_at.is_(None),
+    _ENTRIES.c.kind.in_(bindparam("kinds", expanding=True)),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def accepted(session: Session, jobs: Sequence[PublishJob], now: datetime) -> Non
             {**entry, "kind": "change", "name": "accepted", "ended_at": now, "until": None},
             {**entry, "kind": "wait", "name": reason, "ended_at": None, "until": job.due_at},
         ]
-    session.execute(insert(_ENTRIES), entries)
+    session.execute(_ADD, entries)
 
 
 def begin(
@@ -67,7 +73,7 @@ def begin_steps(
     over = {"ended_at": now, "outcome": "done"}
     still = {"ended_at": None, "outcome": None}
     rows = [{**entry, "name": step.value, **over} for step in steps]
-    session.execute(insert(_ENTRIES), [*rows[:-1], {**rows[-1], **still}])
+    session.execute(_ADD, [*rows[:-1], {**rows[-1], **still}])
 
 
 def note(session: Session, job: PublishJob, name: str, now: datetime) -> None:
@@ -102,19 +108,13 @@ def end(
 
 def _add(session: Session, job: PublishJob, kind: str, name: str, **columns: object) -> None:
     entry = {"job_id": job.id, "attempt": job.attempts_made, "kind": kind, "name": name}
-    session.execute(insert(_ENTRIES), [{**entry, **columns}])
+    session.execute(_ADD, [{**entry, **columns}])
 
 
 def _end(
     session: Session, job_id: str, kinds: tuple[str, ...], values: Mapping[str, object]
 ) -> None:
-    session.execute(
-        update(_ENTRIES)
-        .where(
-            _ENTRIES.c.job_id == job_id, _ENTRIES.c.ended_at.is_(None), _ENTRIES.c.kind.in_(kinds)
-        )
-        .values(values)
-    )
+    session.execute(_CLOSE, {"of_job": job_id, "kinds": kinds, **values})
 
 
 def _explained(failure: Failure) -> dict[str, str]:

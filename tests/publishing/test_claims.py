@@ -23,6 +23,7 @@ from app.publishing.holding import (
     renew,
     save_checkpoint,
     show_progress,
+    standing,
 )
 from app.publishing.timeline import Failure
 from app.states import JobState, Step
@@ -257,12 +258,12 @@ def test_silence_of_the_platform_counts_from_its_last_answer() -> None:
     asked_at = utcnow()
     save_checkpoint(claimed(job), {"publish_id": "p1"}, asked_at, commits=True)
     claim = claim_next("TIKTOK", asked_at + LEASE + timedelta(seconds=1))
-    assert claim is not None and outcomes.standing(claim).unanswered_since is None
+    assert claim is not None and standing(claim).unanswered_since is None
     for seconds in (60, 90):
         now = asked_at + timedelta(seconds=seconds)
         outcomes.read_again(claim, FAILURE, now, now)
         claim = claim_next("TIKTOK", now)
         assert claim is not None
-        assert outcomes.standing(claim).unanswered_since == asked_at + timedelta(seconds=60)
+        assert standing(claim).unanswered_since == asked_at + timedelta(seconds=60)
     outcomes.ask_again(claim, now, now, progress=85)
     assert row(job.id).unanswered_since is None

@@ -149,6 +149,13 @@ def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) ->
     assert not is_any_near(utcnow())
 
 
+def test_nobody_looks_at_what_is_about_to_go_out(account: Account, stored_film: Video) -> None:
+    scheduled(account, stored_film, timedelta(seconds=50))
+    assert not is_any_near(utcnow())
+    check_ahead()
+    assert unchecked()
+
+
 def renewed_before(platforms: Platforms, video: Video) -> PublishJob:
     """Accept a scheduled post whose account's token has to be refreshed first."""
     account = connect(platforms, "TIKTOK")
@@ -168,7 +175,7 @@ def test_a_look_that_fails_for_want_of_a_key_costs_no_other_its_own(
     account: Account, platforms: Platforms, stored_film: Video, app: Flask
 ) -> None:
     """An error that nobody expected ends the run; the next one goes on with what is left."""
-    broken = scheduled(connect(platforms, "TIKTOK"), stored_film, timedelta(minutes=1))
+    broken = scheduled(connect(platforms, "TIKTOK"), stored_film, timedelta(minutes=10))
     for _ in range(3):
         scheduled(account, stored_film)
     with transaction() as session:

@@ -43,6 +43,8 @@ def take_in(claim: Claim, budget: RunBudget) -> Circuit:
 
 def end_probe(claim: Claim) -> None:
     """Let another post be the circuit's probe where this job is it, and ends without an answer."""
+    if not claim.is_probe:
+        return
     now = utcnow()
     with transaction() as session:
         was_probe = circuits.give_up_probe(session, claim.platform, claim.job_id, now)

@@ -55,11 +55,16 @@ def closed_until(gate: Gate | None, now: datetime) -> datetime | None:
     return gate.probe_at
 
 
-def begin_probe(gate: Gate, job_id: str, now: datetime) -> None:
-    """Let one job through an open circuit; the gate is locked, so it is only one."""
-    if gate.probe_at is not None:
-        gate.probe_at = now + timedelta(seconds=PROBE_SECONDS)
-        gate.probe_job_id = job_id
+def begin_probe(gate: Gate, job_id: str, now: datetime) -> bool:
+    """Let one job through an open circuit; the gate is locked, so it is only one.
+
+    Return whether the circuit was open, and the job is by that its probe.
+    """
+    if gate.probe_at is None:
+        return False
+    gate.probe_at = now + timedelta(seconds=PROBE_SECONDS)
+    gate.probe_job_id = job_id
+    return True
 
 
 def note(

@@ -7,14 +7,24 @@ sees what the first has done.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Integer, Select, bindparam, func, literal_column, select, union_all
+from sqlalchemy import (
+    Insert,
+    Integer,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
-from app.limits.inserting import insert_missing
+from app.limits.inserting import insert_missing, inserting
 from app.models import Lane, PublishJob
 from app.models.publish_job import TO_BEGIN
 
@@ -66,6 +76,39 @@ _DUE = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
+
+
+def join(session: Session, jobs: Sequence[PublishJob]) -> None:
+    """Let new posts wait in their lanes: one statement for each lane, and no look at its posts."""
+    first: dict[tuple[str, int, str], datetime] = {}
+    for job in jobs:
+        assert job.due_at is not None
+        key = (job.account_id, job.priority, job.platform)
+        first[key] = min(first.get(key, job.due_at), job.due_at)
+    rows = [
+        {"account_id": key[0], "priority": key[1], "platform": key[2], "due_at": first[key]}
+        for key in sorted(first)  # the same order everywhere: no two batches wait for each other
+    ]
+    session.execute(_joining(session.get_bind().dialect.name), rows)
+
+
+@cache
+def _joining(dialect: str) -> Insert:
+    due_at = bindparam("due_at", type_=Lane.head_due_at.type)
+    insert = inserting(dialect)(Lane).values(
+        account_id=bindparam("account_id"),
+        priority=bindparam("priority"),
+        platform=bindparam("platform"),
+        head_due_at=due_at,
+        turn_at=due_at,
+    )
+    # Not by LEAST and GREATEST, which take NULL for different things in different databases.
+    head = case((Lane.head_due_at <= due_at, Lane.head_due_at), else_=due_at)
+    turn = case((Lane.served_at > head, Lane.served_at), else_=head)
+    changes = {"head_due_at": head, "turn_at": turn}
+    key = ["account_id", "priority"]
+    joining: Insert = insert.on_conflict_do_update(index_elements=key, set_=changes)
+    return joining
 
 
 def refresh(session: Session, job: PublishJob, *, served_at: datetime | None = None) -> None:

@@ -12,10 +12,22 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import cast
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from app.limits.inserting import inserting
 from app.limits.rules import LEDGER_KEEP, POSTS, limits_on
 from app.limits.windows import pacific_day
 from app.models import LimitUse
@@ -33,17 +45,14 @@ _FORGET = delete(_USES).where(_OF_JOB)
 def take_place(
     session: Session, *, platform: str, account_id: str, job_id: str, now: datetime
 ) -> None:
-    """Count a job among the posts, from now on."""
-    if not keep_place(session, job_id, now):
-        use = _use(platform, account_id, POSTS, 1, now)
-        session.execute(_ADD, [{**use, "job_id": job_id}])
+    """Count a job among the posts, from now on; once, however often it is counted."""
+    use = _use(platform, account_id, POSTS, 1, now)
+    session.execute(_taking(session.get_bind().dialect.name), {**use, "job_id": job_id})
 
 
-def keep_place(session: Session, job_id: str, now: datetime) -> bool:
-    """Let the windows of a job's place begin now; False where it has none."""
-    kept = session.execute(_MOVE, {"of_job": job_id, "now": now})
-    assert isinstance(kept, CursorResult)
-    return kept.rowcount > 0
+def keep_place(session: Session, job_id: str, now: datetime) -> None:
+    """Let the windows of a job's place begin now; nothing where it has none."""
+    session.execute(_MOVE, {"of_job": job_id, "now": now})
 
 
 def give_place_back(session: Session, job_id: str) -> bool:
@@ -142,6 +151,14 @@ def _within(scope: str) -> list[ColumnElement[bool]]:
         LimitUse.counts == bindparam("counts"),
         LimitUse.used_at >= bindparam("since"),
     ]
+
+
+@cache
+def _taking(dialect: str) -> Insert:
+    insert = inserting(dialect)(_USES)
+    moved = {"used_at": insert.excluded.used_at}
+    taking: Insert = insert.on_conflict_do_update(index_elements=["job_id"], set_=moved)
+    return taking
 
 
 @cache

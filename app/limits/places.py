@@ -13,11 +13,8 @@ from app.limits.rules import at_once
 from app.models import PublishJob
 from app.models.publish_job import LEASED
 
-_UPLOADING = select(PublishJob.account_id).where(
-    PublishJob.platform == bindparam("platform"),
-    LEASED,
-    PublishJob.is_at_platform.is_(False),
-    PublishJob.due_at > bindparam("now"),
+_UPLOADING = select(PublishJob.account_id, PublishJob.due_at).where(
+    PublishJob.platform == bindparam("platform"), LEASED, PublishJob.is_at_platform.is_(False)
 )
 
 
@@ -28,6 +25,8 @@ class Places:
     platform: str
     uploads: int
     uploads_by_account: Counter[str]
+    #: whose lease has ended, each by its account: they go on before others begin
+    lost_by_account: Counter[str]
 
     @property
     def free_uploads(self) -> int:
@@ -40,8 +39,16 @@ class Places:
         most = at_once(self.platform, "account")
         return [account for account, count in self.uploads_by_account.items() if count >= most]
 
+    @property
+    def lost_uploads(self) -> int:
+        """How many uploads whose worker was lost may go on: their accounts have room."""
+        full = self.full_accounts
+        return sum(count for account, count in self.lost_by_account.items() if account not in full)
+
 
 def read_places(session: Session, platform: str, now: datetime) -> Places:
     """Look at what is leased: never more rows than there are workers."""
-    accounts = session.scalars(_UPLOADING, {"platform": platform, "now": now}).all()
-    return Places(platform, len(accounts), Counter(accounts))
+    held, lost = Counter[str](), Counter[str]()
+    for account_id, due_at in session.execute(_UPLOADING, {"platform": platform}):
+        (held if due_at is not None and due_at > now else lost)[account_id] += 1
+    return Places(platform, held.total(), held, lost)

@@ -18,7 +18,8 @@ class LimitUse(Base):
         Index("ix_limit_uses_account", "account_id", "counts", "used_at"),
         # With all that is added up over the accounts of a platform: the rows are not read.
         Index("ix_limit_uses_platform", "platform", "counts", "used_at", "account_id", "amount"),
-        Index("ix_limit_uses_job_id", "job_id"),
+        # A job counts once.
+        Index("ix_limit_uses_job_id", "job_id", unique=True),
         Index("ix_limit_uses_used_at", "used_at"),
     )
 

@@ -11,7 +11,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, TextClause, bindparam, select
 from sqlalchemy.orm import Session
@@ -19,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.limits import circuits, gates, pauses
 from app.limits.allowing import Hold, read_allowance
 from app.limits.holds import hold_lane, put_off
-from app.limits.lanes import count_lanes, due_jobs, next_lanes, refresh_lane
+from app.limits.lanes import due_jobs, next_lanes, refresh_lane
 from app.limits.places import Places, read_places
 from app.models import Gate, Lane, PublishJob
 from app.models.publish_job import AT_PLATFORM, LEASED
@@ -33,38 +32,40 @@ READS_SPREAD_SECONDS = 10.0
 class Choice:
     """The row to take, locked; or none, and whether another look may find one.
 
+    `is_probe`: by this row it is found out whether its platform answers again.
     `put_off` are rows that got a later due time on the way: they want a wake-up for it.
     """
 
     job: PublishJob | None = None
     put_off: Sequence[PublishJob] = ()
     is_final: bool = False
+    is_probe: bool = False
 
 
 NOTHING = Choice(is_final=True)
 
 
-def _due(*conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
-    return select(PublishJob).where(
-        PublishJob.platform == bindparam("platform"),
-        *conditions,
-        PublishJob.due_at <= bindparam("now"),
+def _first_due(*conditions: ColumnElement[bool] | TextClause) -> Select[PublishJob]:
+    """Lock the longest due row of a kind that nobody else is about to take."""
+    return (
+        select(PublishJob)
+        .where(
+            PublishJob.platform == bindparam("platform"),
+            *conditions,
+            PublishJob.due_at <= bindparam("now"),
+        )
+        .order_by(PublishJob.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
     )
 
 
-def _first(due: Select[Any]) -> Select[Any]:
-    """Lock the longest due row that nobody else is about to take."""
-    return due.order_by(PublishJob.due_at).limit(1).with_for_update(skip_locked=True)
-
-
-_DUE_LOST = _due(
+_FIRST_TO_ASK = _first_due(AT_PLATFORM)
+_FIRST_LOST = _first_due(
     LEASED,
     PublishJob.is_at_platform.is_(False),
     PublishJob.account_id.not_in(bindparam("without", expanding=True)),
 )
-_FIRST_TO_ASK = _first(_due(AT_PLATFORM))
-_FIRST_LOST = _first(_DUE_LOST)
-_ANY_LOST = _DUE_LOST.with_only_columns(PublishJob.id).limit(1)
 _POLLED = (
     select(PublishJob)
     .where(
@@ -85,9 +86,8 @@ def choose(session: Session, platform: str, now: datetime) -> Choice:
     )
     if asked is not None:
         return _ask(session, asked, now)
-    places = read_places(session, platform, now)
-    if not places.free_uploads or not _is_any_waiting(session, places, now):
-        return NOTHING
+    if not read_places(session, platform, now).free_uploads:
+        return NOTHING  # found out without a lock: it shall hold nobody up
     # From here on one claim of this platform at a time: what is counted now stays true.
     gate = gates.lock(session, platform)
     places = read_places(session, platform, now)
@@ -104,29 +104,28 @@ def choose_polled(session: Session, job_id: str, now: datetime) -> Choice:
 
 def _ask(session: Session, job: PublishJob, now: datetime) -> Choice:
     closed = gates.read(session, [job.platform, job.account_id])
-    gate = closed.get(job.platform)
+    gate, is_probe = closed.get(job.platform), False
     if gate is not None and gate.probe_at is not None:
         gate = gates.lock(session, job.platform)
         until = circuits.closed_until(gate, now)
         if until is not None:
             return _later(session, job, Hold(_spread(until), circuits.reason(job.platform)), now)
-        circuits.begin_probe(gate, job.id, now)
+        is_probe = circuits.begin_probe(gate, job.id, now)
     for one in closed.values():
         if one.reads_closed_until is not None and one.reads_closed_until > now:
             until = _spread(one.reads_closed_until)
             return _later(session, job, Hold(until, gates.reason(one)), now)
-    return Choice(job)
+    return Choice(job, is_probe=is_probe)
 
 
 def _begin(session: Session, gate: Gate, places: Places, now: datetime) -> Choice:
     platform = places.platform
-    lost = session.scalar(_FIRST_LOST, _lost(places, now), execution_options=_FRESH)
+    lost = _first_lost(session, places, now)
     if lost is not None:
         until = circuits.closed_until(gate, now)
         if until is not None:
             return _later(session, lost, Hold(_spread(until), circuits.reason(platform)), now)
-        circuits.begin_probe(gate, lost.id, now)
-        return Choice(lost)
+        return Choice(lost, is_probe=circuits.begin_probe(gate, lost.id, now))
     lanes = next_lanes(session, platform, now, without=places.full_accounts, aging=aging())
     for lane in lanes:
         choice = _serve(session, gate, lane, now)
@@ -148,8 +147,7 @@ def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice | 
     hold = allowance.hold()
     if hold is not None:
         return Choice(put_off=hold_lane(session, lane, job, hold, allowance))
-    circuits.begin_probe(gate, job.id, now)
-    return Choice(job)
+    return Choice(job, is_probe=circuits.begin_probe(gate, job.id, now))
 
 
 def _later(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Choice:
@@ -163,13 +161,8 @@ def _spread(until: datetime) -> datetime:
     return until + timedelta(seconds=random.uniform(0, READS_SPREAD_SECONDS))
 
 
-def _lost(places: Places, now: datetime) -> dict[str, object]:
-    return {"platform": places.platform, "now": now, "without": places.full_accounts}
-
-
-def _is_any_waiting(session: Session, places: Places, now: datetime) -> bool:
-    """Look without a lock: most wake-ups that find nothing shall hold nobody up."""
-    platform, full = places.platform, places.full_accounts
-    if count_lanes(session, platform, now, without=full, limit=1):
-        return True
-    return session.scalar(_ANY_LOST, _lost(places, now)) is not None
+def _first_lost(session: Session, places: Places, now: datetime) -> PublishJob | None:
+    if not places.lost_uploads:
+        return None
+    asked = {"platform": places.platform, "now": now, "without": places.full_accounts}
+    return session.scalar(_FIRST_LOST, asked, execution_options=_FRESH)

@@ -42,6 +42,7 @@ class Claim:
     """What a worker needs of the row it holds; `run` is the fencing token.
 
     `is_at_platform`: the platform has every byte, so this run asks and uploads nothing.
+    `is_probe`: whether its platform answers again is found out by this run.
     `is_readable` is False where no key decrypts the checkpoint: nobody may act on such a job.
     """
 
@@ -68,6 +69,7 @@ class Claim:
     step: Step | None
     rendition_id: str | None
     is_at_platform: bool = False
+    is_probe: bool = False
     is_readable: bool = True
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
 
@@ -97,7 +99,7 @@ def claim_polled(job_id: str, now: datetime) -> Claim | None:
     """
     with transaction() as session:
         choice = choose_polled(session, job_id, now)
-        claimed = None if choice.job is None else _take(session, choice.job, now)
+        claimed = None if choice.job is None else _take(session, choice.job, now, choice.is_probe)
     wake(_wakes_of(choice, now), now)
     if claimed is None and choice.job is not None:
         _pass_on_cancelled(choice.job, now)
@@ -139,11 +141,11 @@ def _pass_on_cancelled(job: PublishJob, now: datetime) -> None:
 def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice]:
     with transaction() as session:
         choice = choose(session, platform, now)
-        claimed = None if choice.job is None else _take(session, choice.job, now)
+        claimed = None if choice.job is None else _take(session, choice.job, now, choice.is_probe)
         return claimed, choice
 
 
-def _take(session: Session, job: PublishJob, now: datetime) -> Claim | None:
+def _take(session: Session, job: PublishJob, now: datetime, is_probe: bool) -> Claim | None:
     """Write down that a row is in a worker's hands; None for one that was cancelled meanwhile."""
     if job.cancel_requested and not job.is_committed:
         end_cancelled(session, job, now)
@@ -153,13 +155,14 @@ def _take(session: Session, job: PublishJob, now: datetime) -> Claim | None:
     with session.no_autoflush:  # the row is written once, when all is set
         _begin_or_go_on(session, job, now)
         _hold(session, job, now)
-    return _claim_of(job, checkpoint, is_readable=is_readable)
+    return _claim_of(job, checkpoint=checkpoint, is_readable=is_readable, is_probe=is_probe)
 
 
 def _begin_or_go_on(session: Session, job: PublishJob, now: datetime) -> None:
     if job.state is JobState.WAITING:
         _begin_attempt(session, job, now)
-    elif job.is_leased:
+        return
+    if job.is_leased:
         job.lost_runs += 1
         job.step = None
         timeline.end(session, job, ("step",), "lost", now)
@@ -187,6 +190,8 @@ def _checkpoint_of(session: Session, job: PublishJob) -> tuple[dict[str, Any] | 
     A row of which it cannot must be claimed all the same: left as it is, it would be the first
     due row for ever, and no other of its platform would get its turn.
     """
+    if job.run_number == 0:
+        return None, True  # in nobody's hands so far
     try:
         return session.scalar(_CHECKPOINT, {"job_id": job.id}), True
     except UndecryptableError:
@@ -195,15 +200,15 @@ def _checkpoint_of(session: Session, job: PublishJob) -> tuple[dict[str, Any] | 
 
 def _begin_attempt(session: Session, job: PublishJob, now: datetime) -> None:
     job.attempts_made += 1
-    job.progress = 0
+    job.step = Step.TOKEN
+    job.progress = step_progress(Step.TOKEN, 0.0)
     job.lost_runs = job.reopened = 0
     job.unanswered_since = None
     job.started_at = job.started_at or now
-    timeline.end(session, job, ("wait",), "done", now)
-    timeline.begin(session, job, "attempt", f"attempt {job.attempts_made}", now)
+    timeline.begin_attempt(session, job, Step.TOKEN, now)
 
 
-def _claim_of(job: PublishJob, checkpoint: dict[str, Any] | None, *, is_readable: bool) -> Claim:
+def _claim_of(job: PublishJob, **more: Any) -> Claim:
     return Claim(
         job_id=job.id,
         run=job.run_number,
@@ -228,6 +233,5 @@ def _claim_of(job: PublishJob, checkpoint: dict[str, Any] | None, *, is_readable
         step=job.step,
         rendition_id=job.rendition_id,
         is_at_platform=job.is_at_platform,
-        is_readable=is_readable,
-        checkpoint=checkpoint,
+        **more,
     )

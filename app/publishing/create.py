@@ -75,7 +75,7 @@ def create_jobs(
                 _forget_outlived(session, keyed, now)
             jobs = _store(session, [_columns(new, batch_id, now) for new in new_jobs])
             timeline.accepted(session, jobs, now)
-            _join_lanes(session, jobs)
+            lanes.join(session, jobs)
             if keyed is not None:
                 session.add(_key_row(keyed, batch_id or jobs[0].id, now))
     except IntegrityError:
@@ -153,14 +153,6 @@ def _columns(new: NewJob, batch_id: str | None, now: datetime) -> dict[str, Any]
         wake_number=0,
         created_at=now,
     )
-
-
-def _join_lanes(session: Session, jobs: Sequence[PublishJob]) -> None:
-    # In the same order everywhere, so that two batches never wait for each other.
-    for account_id, priority, platform in sorted(
-        {(job.account_id, job.priority, job.platform) for job in jobs}
-    ):
-        lanes.refresh_lane(session, account_id, priority, platform)
 
 
 def _key_row(keyed: KeyedRequest, made_id: str, now: datetime) -> IdempotencyKey:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import current_app
 from redis.exceptions import RedisError
-from sqlalchemy import ColumnElement, Select, TextClause, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.config import Config
@@ -21,7 +20,7 @@ from app.ids import new_id
 from app.limits.lanes import count_lanes
 from app.limits.places import read_places
 from app.models import PublishJob
-from app.models.publish_job import AT_PLATFORM, LEASED
+from app.models.publish_job import AT_PLATFORM
 from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue, Wake, current_redis, wake
 
@@ -30,17 +29,16 @@ logger = logging.getLogger(__name__)
 LOOK = 1000
 
 
-def _count(*conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
-    due = select(PublishJob.id).where(
+_TO_ASK = select(func.count()).select_from(
+    select(PublishJob.id)
+    .where(
         PublishJob.platform == bindparam("platform"),
-        *conditions,
+        AT_PLATFORM,
         PublishJob.due_at <= bindparam("now"),
     )
-    return select(func.count()).select_from(due.limit(LOOK).subquery())
-
-
-_TO_ASK = _count(AT_PLATFORM)
-_LOST = _count(LEASED, PublishJob.is_at_platform.is_(False))
+    .limit(LOOK)
+    .subquery()
+)
 
 
 def relay(platform: str, now: datetime, *, polls: bool = False) -> int:
@@ -64,14 +62,14 @@ def relay(platform: str, now: datetime, *, polls: bool = False) -> int:
 
 def startable(session: Session, platform: str, now: datetime, *, polls: bool = True) -> int:
     """Count what a claim could take now, up to `LOOK` of each kind."""
-    due = {"platform": platform, "now": now}
-    asked = session.scalar(_TO_ASK, due) or 0 if polls else 0
+    asked = session.scalar(_TO_ASK, {"platform": platform, "now": now}) or 0 if polls else 0
     places = read_places(session, platform, now)
     free = places.free_uploads
     if free == 0:
         return asked
-    uploads = session.scalar(_LOST, due) or 0
-    uploads += count_lanes(session, platform, now, without=places.full_accounts, limit=free)
+    uploads = places.lost_uploads + count_lanes(
+        session, platform, now, without=places.full_accounts, limit=free
+    )
     return asked + min(uploads, free)
 
 

@@ -64,6 +64,14 @@ def begin(
     _add(session, job, kind, name, started_at=now, until=until, **more)
 
 
+def begin_attempt(session: Session, job: PublishJob, step: Step, now: datetime) -> None:
+    """Close the wait, and open an attempt and its first step."""
+    _end(session, job.id, ("wait",), {"ended_at": now, "outcome": "done"})
+    entry = {"job_id": job.id, "attempt": job.attempts_made, "started_at": now}
+    attempt = {**entry, "kind": "attempt", "name": f"attempt {job.attempts_made}"}
+    session.execute(_ADD, [attempt, {**entry, "kind": "step", "name": step.value}])
+
+
 def begin_steps(
     session: Session, job_id: str, attempt: int, steps: Sequence[Step], now: datetime
 ) -> None:

@@ -627,7 +627,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_limit_uses_account", ["account_id", "counts", "used_at"], unique=False
         )
-        batch_op.create_index("ix_limit_uses_job_id", ["job_id"], unique=False)
+        batch_op.create_index("ix_limit_uses_job_id", ["job_id"], unique=True)
         batch_op.create_index(
             "ix_limit_uses_platform",
             ["platform", "counts", "used_at", "account_id", "amount"],

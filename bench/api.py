@@ -13,7 +13,7 @@ from typing import Any
 from bench.bench import Bench
 from bench.figures import BULLMQ, OURS, Figure, Goal, percentile
 from bench.node import DATA, BullMq
-from bench.posts import PLATFORM, USER, make_accounts, probed_video
+from bench.posts import PLATFORM, make_accounts, probed_video
 from bench.stage import API_KEY
 
 CONNECTIONS = 32
@@ -51,31 +51,35 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 def _ours(bench: Bench) -> Answered:
     with bench.stage() as stage, stage.web(1) as (_, url):
-        make_accounts(None, 1)
-        body = {
-            "videoId": probed_video(),
-            "platform": PLATFORM,
-            "caption": DATA["caption"],
-            "hashtags": DATA["hashtags"],
-            "privacyLevel": DATA["privacyLevel"],
-        }
-        headers = {"Authorization": f"Bearer {API_KEY}", "X-User-Id": USER}
-        return _under_load(bench, f"{url}/api/publish", body, headers)
+        requests = [_request(f"user-{number}") for number in range(CONNECTIONS)]
+        return _under_load(bench, f"{url}/api/publish", requests)
+
+
+def _request(user: str) -> dict[str, Any]:
+    """Return the request of one user, who has an account and a video."""
+    make_accounts(None, 1, user_id=user, platform_user_id=user)
+    body = {
+        "videoId": probed_video(user),
+        "platform": PLATFORM,
+        "caption": DATA["caption"],
+        "hashtags": DATA["hashtags"],
+        "privacyLevel": DATA["privacyLevel"],
+    }
+    return {"body": body, "headers": {"Authorization": f"Bearer {API_KEY}", "X-User-Id": user}}
 
 
 def _theirs(bench: Bench, bullmq: BullMq) -> Answered:
     bench.redis.flushall()
     with bullmq.script("serve") as server:
         port = server.started()["port"]
-        return _under_load(bench, f"http://127.0.0.1:{port}/publish", DATA, {})
+        requests = [{"body": DATA, "headers": {}}] * CONNECTIONS
+        return _under_load(bench, f"http://127.0.0.1:{port}/publish", requests)
 
 
-def _under_load(bench: Bench, url: str, body: Any, headers: dict[str, str]) -> Answered:
-    asked = {
-        "body": body,
-        "headers": {"Content-Type": "application/json", **headers},
-        "status": 202,
-    }
+def _under_load(bench: Bench, url: str, requests: list[dict[str, Any]]) -> Answered:
+    for request in requests:
+        request["headers"] = {"Content-Type": "application/json", **request["headers"]}
+    asked = {"requests": requests, "status": 202}
     _load(url, asked, min(WARM_SECONDS, bench.size.api_seconds))
     told = _load(url, asked, bench.size.api_seconds)
     took_ms: list[float] = told["tookMs"]
@@ -86,7 +90,7 @@ def _under_load(bench: Bench, url: str, body: Any, headers: dict[str, str]) -> A
 
 def _load(url: str, asked: dict[str, Any], seconds: float) -> dict[str, Any]:
     ended = subprocess.run(
-        [sys.executable, "-m", "bench.load", url, str(seconds), str(CONNECTIONS)],
+        [sys.executable, "-m", "bench.load", url, str(seconds)],
         input=json.dumps(asked),
         capture_output=True,
         text=True,

@@ -1,4 +1,6 @@
-"""A bounded load on one route: `python -m bench.load URL SECONDS CONNECTIONS`, request on stdin.
+"""A bounded load on one route: `python -m bench.load URL SECONDS`, its requests on stdin.
+
+Each request has a connection of its own, on which it is sent again and again.
 
 A process of its own, so that it takes nothing from what it measures but processor time. Prints
 how many requests were answered and how long each took, as JSON. For servers on loopback only.
@@ -23,27 +25,29 @@ MAX_REQUESTS = 1_000_000
 def main() -> None:
     """Send POSTs for some seconds: on each connection the next as soon as one is answered."""
     url = URL(sys.argv[1])
-    seconds, connections = float(sys.argv[2]), int(sys.argv[3])
+    seconds = float(sys.argv[2])
     if url.host not in LOOPBACK:
         sys.exit("only a server on this machine may be put under load")
     asked = json.load(sys.stdin)
     took_ms: list[float] = []
     started = time.perf_counter()
-    pool = Pool(connections)
-    for _ in range(connections):
-        pool.spawn(_ask, url, asked, started + seconds, took_ms)
+    pool = Pool(len(asked["requests"]))
+    for request in asked["requests"]:
+        pool.spawn(_ask, url, request, asked["status"], started + seconds, took_ms)
     pool.join(raise_error=True)
     print(json.dumps({"seconds": time.perf_counter() - started, "tookMs": took_ms}))
 
 
-def _ask(url: URL, asked: dict[str, Any], until: float, took_ms: list[float]) -> None:
+def _ask(
+    url: URL, request: dict[str, Any], status: int, until: float, took_ms: list[float]
+) -> None:
     client = HTTPClient.from_url(url, connection_timeout=TIMEOUT_SECONDS)
-    body = json.dumps(asked["body"]).encode()
+    body = json.dumps(request["body"]).encode()
     while time.perf_counter() < until and len(took_ms) < MAX_REQUESTS:
         started = time.perf_counter()
-        answer = client.post(url.request_uri, body=body, headers=asked["headers"])
+        answer = client.post(url.request_uri, body=body, headers=request["headers"])
         text = answer.read()
-        if answer.status_code != asked["status"]:
+        if answer.status_code != status:
             raise RuntimeError(f"answered {answer.status_code}: {bytes(text[:300])!r}")
         took_ms.append((time.perf_counter() - started) * 1000)
     client.close()

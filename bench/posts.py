@@ -62,7 +62,7 @@ def make_video(key: str) -> str:
     return video.id
 
 
-def probed_video() -> str:
+def probed_video(user_id: str = USER) -> str:
     """Register a video that every platform takes, without an object; return its id."""
     facts = Probe(
         content_type="video/mp4",
@@ -91,7 +91,7 @@ def probed_video() -> str:
         has_edit_list=False,
         edit_list_cuts=False,
     )
-    video = Video(id=new_id(), user_id=USER, r2_key=f"videos/{new_id()}.mp4")
+    video = Video(id=new_id(), user_id=user_id, r2_key=f"videos/{new_id()}.mp4")
     describe(video, StoredObject(facts.size_bytes, "etag", facts.content_type), facts)
     with transaction() as session:
         session.add(video)

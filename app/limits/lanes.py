@@ -95,7 +95,7 @@ def join(session: Session, jobs: Sequence[PublishJob]) -> None:
 @cache
 def _joining(dialect: str) -> Insert:
     due_at = bindparam("due_at", type_=Lane.head_due_at.type)
-    insert = inserting(dialect)(Lane).values(
+    insert = inserting(dialect)(Lane.__table__).values(
         account_id=bindparam("account_id"),
         priority=bindparam("priority"),
         platform=bindparam("platform"),

@@ -12,10 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.crash.blows import Blows
 from tests.crash.campaign import Outcome, run_campaign
 from tests.crash.plan import long_plan
 
 KILLS_DEFAULT = 500
+#: A line is printed after so many blows: a campaign takes an hour and more.
+TOLD_EVERY = 25
 #: From so many kills on, every boundary is to have been reached.
 KILLS_THOROUGH = 500
 LISTED = 20
@@ -23,20 +26,40 @@ LISTED = 20
 
 def main() -> int:
     """Run one campaign, print its figures; 0 when every promise was kept."""
-    # Whoever is told to stop ends what it has started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted = _arguments()
     print(f"seed {wanted.seed}, {wanted.kills} kills, {wanted.database}", flush=True)
     began = time.monotonic()
     plan = long_plan(wanted.seed, wanted.kills, wanted.database)
     folder = Path(tempfile.mkdtemp(prefix="crash-"))
-    outcome = run_campaign(plan, folder)
+    outcome = run_campaign(plan, folder, go_on=_Teller(len(plan.blows)).go_on)
     if outcome.verdict.is_good:
         shutil.rmtree(folder)
     else:
         print(f"logs and journal are kept in {folder}")
     _print(outcome, time.monotonic() - began)
     return 0 if _is_good(outcome, wanted.kills) else 1
+
+
+class _Teller:
+    """Says how far a campaign is. Told to stop, it is to be judged by what it has done so far."""
+
+    def __init__(self, blows: int) -> None:
+        self._blows, self._done = blows, 0
+        self._began = time.monotonic()
+        self._told_to_stop = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def go_on(self, blows: Blows) -> bool:
+        """Note one more blow."""
+        self._done += 1
+        if self._done % TOLD_EVERY == 0:
+            minutes = (time.monotonic() - self._began) / 60
+            ended = f"{blows.ended} processes ended"
+            print(f"{self._done} of {self._blows} blows, {ended}, {minutes:.0f} min", flush=True)
+        return not self._told_to_stop
+
+    def _stop(self, *_: object) -> None:
+        self._told_to_stop = True
 
 
 def _arguments() -> argparse.Namespace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,13 @@ class Outcome:
         return sum(self.struck[kind] for kind in KILLS)
 
 
-def run_campaign(plan: Plan, folder: Path) -> Outcome:
-    """Strike as the plan says while posts keep coming; then let all end, and judge."""
+def run_campaign(
+    plan: Plan, folder: Path, *, go_on: Callable[[Blows], bool] = lambda _: True
+) -> Outcome:
+    """Strike as the plan says while posts keep coming; then let all end, and judge.
+
+    `go_on` is asked after each blow.
+    """
     with Stage(folder, plan) as stage:
         load = Load(stage, plan)
         blows = Blows(stage, plan, load.rough, random.Random(plan.seed))
@@ -54,6 +60,8 @@ def run_campaign(plan: Plan, folder: Path) -> Outcome:
                 waiting.append(kind)  # there was nothing to hit just then
             load.check()
             _look(blows)
+            if not go_on(blows):
+                break
         load.stop()
         _let_end(stage, blows)
         return Outcome(

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from typing import cast
 
 from sqlalchemy import (
     Insert,
     Integer,
     Select,
+    Table,
     bindparam,
     case,
     func,
@@ -95,7 +97,7 @@ def join(session: Session, jobs: Sequence[PublishJob]) -> None:
 @cache
 def _joining(dialect: str) -> Insert:
     due_at = bindparam("due_at", type_=Lane.head_due_at.type)
-    insert = inserting(dialect)(Lane.__table__).values(
+    insert = inserting(dialect)(cast(Table, Lane.__table__)).values(
         account_id=bindparam("account_id"),
         priority=bindparam("priority"),
         platform=bindparam("platform"),

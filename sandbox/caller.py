@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import requests
+from sandbox.loopback import loopback_session
 
 SECONDS = 60
 
@@ -19,8 +19,7 @@ class Caller:
 
     def __init__(self, api_url: str, api_key: str, user: str) -> None:
         self._url = api_url
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = loopback_session()
         self._session.headers.update({"Authorization": f"Bearer {api_key}", "X-User-Id": user})
 
     def connect(self, platform: str, account: dict[str, Any]) -> None:
@@ -38,8 +37,8 @@ class Caller:
                 "fileSize": film.stat().st_size,
             },
         )
-        with film.open("rb") as body:
-            answer = requests.request(
+        with film.open("rb") as body, loopback_session() as session:
+            answer = session.request(
                 ticket["method"],
                 ticket["uploadUrl"],
                 headers=ticket["headers"],

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from sandbox.caller import Caller, CallFailed
 from sandbox.films import make_film
+from sandbox.loopback import loopback_session
 from sandbox.receiver import WebhookReceiver
 from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError
 
@@ -53,14 +54,15 @@ class Demo:
 
     def connect_accounts(self) -> None:
         """Make an account on each sandbox platform and connect it."""
-        for platform in PLATFORMS:
-            answer = requests.post(
-                f"{self._stack.sandbox_url}/_sandbox/accounts",
-                json={"platform": platform},
-                timeout=10,
-            )
-            answer.raise_for_status()
-            self._caller.connect(platform, answer.json())
+        with loopback_session() as session:
+            for platform in PLATFORMS:
+                answer = session.post(
+                    f"{self._stack.sandbox_url}/_sandbox/accounts",
+                    json={"platform": platform},
+                    timeout=10,
+                )
+                answer.raise_for_status()
+                self._caller.connect(platform, answer.json())
 
     def publish(self) -> None:
         """One video everywhere at once, one on schedule, and a staggered batch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-import requests
+from sandbox.loopback import loopback_session
 
 
 class Platforms:
@@ -13,7 +13,7 @@ class Platforms:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._session = requests.Session()
+        self._session = loopback_session()
 
     def __enter__(self) -> Platforms:
         return self

@@ -29,6 +29,7 @@ from app.publishing.patience import patiently
 from app.states import OPEN_STATES, JobState, NotificationState
 from app.storage import Storage
 from app.videos.examine import describe, examine
+from sandbox.loopback import loopback_session
 from tests.crash.plan import Plan
 from tests.crash.stage import API_KEY, Stage
 from tests.factories import make_video
@@ -143,7 +144,7 @@ class Load:
 
     def _run(self) -> None:
         try:
-            with self._app.app_context(), requests.Session() as session:
+            with self._app.app_context(), loopback_session() as session:
                 while not self._stopping.is_set():
                     if _waiting_posts() < self._plan.waiting:
                         self._order(session)

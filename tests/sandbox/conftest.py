@@ -12,8 +12,8 @@ from typing import Any
 import av
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 
+from sandbox.loopback import loopback_session
 from sandbox.server import SandboxServer
 
 
@@ -77,8 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        session.mount("http://", HTTPAdapter(max_retries=0))
+    with loopback_session() as session:
         yield session
 
 

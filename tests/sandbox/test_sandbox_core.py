@@ -8,9 +8,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-import requests
 
 from sandbox.core.clock import parse_iso
+from sandbox.loopback import loopback_session
 from sandbox.server import SandboxServer
 
 PLATFORMS = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
@@ -40,7 +40,7 @@ def test_process_prints_its_address_and_ends_on_sigterm(tmp_path):
         line = process.stdout.readline()
         assert line.startswith("sandbox listening on http://127.0.0.1:")
         url = line.split()[-1]
-        with requests.Session() as session:  # kept open: the end must not wait for it
+        with loopback_session() as session:  # kept open: the end must not wait for it
             assert session.get(f"{url}/_sandbox/clock", timeout=60).status_code == 200
             listed = subprocess.run(
                 [sys.executable, "-m", "sandbox", "posts", "--url", url],

@@ -6,6 +6,7 @@ import time
 import pytest
 import requests
 
+from sandbox.loopback import loopback_session
 from sandbox.platforms import PLATFORMS
 
 GRAPH = "/graph/v26.0"
@@ -232,7 +233,7 @@ def test_newer_stream_takes_over_from_a_stalled_one(control, http, session_uri):
     failed = []
 
     def stalled():
-        with requests.Session() as session:
+        with loopback_session() as session:
             try:
                 session.put(session_uri, data=bytes(40_000), timeout=60)
             except requests.ConnectionError:

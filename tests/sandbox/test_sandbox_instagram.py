@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
+from sandbox.loopback import loopback_session
+
 V = "v26.0"
 
 
@@ -121,7 +123,7 @@ def test_publishing_at_the_same_time_gives_one_post(instagram, control, video):
     container_id, statuses = instagram.ready(video), []
 
     def publish():
-        with requests.Session() as session:
+        with loopback_session() as session:
             answer = session.post(
                 f"{instagram.base}/{instagram.user}/media_publish",
                 data={"creation_id": container_id, "access_token": instagram.token},

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
 
+from sandbox.loopback import loopback_session
 from sandbox.server import SandboxServer
 from tests.workers.platforms.support import Sandbox
 
@@ -20,8 +19,7 @@ LONG_VIDEO_BYTES = 20_000_003
 @pytest.fixture
 def control(sandbox: SandboxServer) -> Iterator[Sandbox]:
     """The sandbox's control API, with nothing live and no faults."""
-    with requests.Session() as session:
-        session.mount("http://", HTTPAdapter(max_retries=0))
+    with loopback_session() as session:
         control = Sandbox(sandbox.url, session)
         control.post("/reset")
         yield control

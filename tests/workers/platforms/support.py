@@ -26,16 +26,16 @@ class Sandbox:
 
     def __init__(self, url: str, session: requests.Session) -> None:
         self.url = url
-        self._session = session
+        self.session = session
         self._shift = timedelta()
 
     def post(self, path: str, **body: Any) -> Any:
-        answer = self._session.post(f"{self.url}/_sandbox{path}", json=body, timeout=60)
+        answer = self.session.post(f"{self.url}/_sandbox{path}", json=body, timeout=60)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
     def get(self, path: str) -> Any:
-        answer = self._session.get(f"{self.url}/_sandbox{path}", timeout=60)
+        answer = self.session.get(f"{self.url}/_sandbox{path}", timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import requests
-
 from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_of
 from workers.platforms.base import Api, Draft
 from workers.platforms.youtube import YouTubeHandler
@@ -72,7 +70,7 @@ def ranges(control: Sandbox) -> list[str]:
 
 def read_video(control: Sandbox, job: Job, video_id: str, part: str) -> dict[str, Any]:
     """Return one part of a video as its owner sees it."""
-    answer = requests.get(
+    answer = control.session.get(
         f"{control.url}/youtube/youtube/v3/videos",
         params={"part": part, "id": video_id},
         headers={"Authorization": f"Bearer {job.access.token}"},
@@ -84,7 +82,7 @@ def read_video(control: Sandbox, job: Job, video_id: str, part: str) -> dict[str
 
 def delete_video(control: Sandbox, job: Job, video_id: str) -> None:
     """Delete a video as its owner."""
-    answer = requests.delete(
+    answer = control.session.delete(
         f"{control.url}/youtube/youtube/v3/videos",
         params={"id": video_id},
         headers={"Authorization": f"Bearer {job.access.token}"},

@@ -1,0 +1,15 @@
+"""Calls to servers on this machine."""
+
+from __future__ import annotations
+
+import requests
+from requests.adapters import HTTPAdapter
+
+
+def loopback_session() -> requests.Session:
+    """Return a session that sends each request once, and straight there: the environment's proxy,
+    where there is one, does not know this machine."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", HTTPAdapter(max_retries=0))
+    return session

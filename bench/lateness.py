@@ -40,6 +40,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
     yield figure("p50", 0.5)
     yield figure("p99", 0.99, Goal(50), Goal(1, BULLMQ))
+    del runs[BULLMQ]  # how early it could be is no figure of this table
     yield figure("least: never early", 0.0, Goal(0, at_least=True))
 
 

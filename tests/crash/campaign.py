@@ -16,7 +16,7 @@ from tests.crash.plan import KILLS, Plan
 from tests.crash.stage import Stage
 from tests.crash.verdict import Verdict, judge
 
-#: After the last blow. An Instagram post whose last call was cut off is left alone for three
+#: After the last blow, and after each ending since. An Instagram post whose last call was cut off is left alone for three
 #: minutes, as it may still go live; then come a lease and a sweep on a busy machine.
 SETTLE_SECONDS = 300.0
 LOOK_SECONDS = 0.1
@@ -82,7 +82,10 @@ def _look(blows: Blows) -> None:
 def _let_end(stage: Stage, blows: Blows) -> None:
     stage.sandbox.world.faults.clear()
     blows.wake_paused(all_of_them=True)
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while unfinished() and time.monotonic() < deadline:
+    least, deadline = unfinished(), time.monotonic() + SETTLE_SECONDS
+    while least and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
         _look(blows)
+        left = unfinished()
+        if left < least:
+            least, deadline = left, time.monotonic() + SETTLE_SECONDS

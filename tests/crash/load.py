@@ -26,7 +26,7 @@ from app.ids import new_id
 from app.models import Account, Notification, PublishJob, Video
 from app.platforms import PLATFORMS
 from app.publishing.patience import patiently
-from app.states import OPEN_STATES, JobState, NotificationState
+from app.states import OPEN_STATES, JobState, NotificationState, Step
 from app.storage import Storage
 from app.videos.examine import describe, examine
 from sandbox.loopback import loopback_session
@@ -47,6 +47,8 @@ LARGE_BYTES = 12_000_000
 LARGE_EVERY = 7
 #: Every so many posts' video has to be made anew, for that post alone.
 UNFIT_EVERY = 5
+#: But no more of them than this wait at a time: kills make the conversions slow.
+UNFIT_WAITING = 10
 SCHEDULED_SHARE = 0.25
 SCHEDULED_PRIORITY = 9
 STEERED_SHARE = 0.2
@@ -159,7 +161,7 @@ class Load:
         number, self._numbers = self._numbers, self._numbers + 1
         account = (self.calm + self.rough)[number % (2 * len(self.calm))]
         caption = f"Post{self._plan.seed}n{number:06d}"
-        if number % UNFIT_EVERY == UNFIT_EVERY - 1:
+        if number % UNFIT_EVERY == UNFIT_EVERY - 1 and _converting() < UNFIT_WAITING:
             film = self._unfit.another()
         else:
             film = self._films[number % LARGE_EVERY == 0]
@@ -255,6 +257,15 @@ def _is_short(number: int, platform: str) -> bool:
 def _waiting_posts() -> int:
     query = select(func.count()).where(
         PublishJob.state == JobState.WAITING, PublishJob.due_at <= utcnow()
+    )
+    return _count(query)
+
+
+@patiently
+def _converting() -> int:
+    """Count the posts that wait for their file to be made."""
+    query = select(func.count()).where(
+        PublishJob.state == JobState.ACTIVE, PublishJob.step == Step.OPTIMIZE
     )
     return _count(query)
 

@@ -18,6 +18,7 @@ from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal
 from bench.posts import make_accounts, probed_video
 from bench.stage import API_KEY
+from sandbox.loopback import loopback_session
 
 LOOKS = 20
 GOAL_MS = 200
@@ -88,7 +89,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     username, password = OPERATOR
     with bench.stage(ADMIN_USERNAME=username, ADMIN_PASSWORD=password) as stage:
         fill(bench.size.operator_jobs)
-        with stage.web(1) as (_, url), requests.Session() as session:
+        with stage.web(1) as (_, url), loopback_session() as session:
             for look in _LOOKS:
                 name = f"{look.name} with {bench.size.operator_jobs:,} jobs"
                 took = list(_took(session, f"{url}{look.path}"))

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from bench.processes import Tree
+from sandbox.loopback import loopback_session
 
 MANY = 10**9
 #: The platforms' limits are not what is measured.
@@ -61,7 +60,8 @@ class World:
         self._control("settings", **changes)
 
     def _control(self, path: str, **body: Any) -> dict[str, Any]:
-        answer = requests.post(f"{self.control_url}/_sandbox/{path}", json=body, timeout=30)
+        with loopback_session() as session:
+            answer = session.post(f"{self.control_url}/_sandbox/{path}", json=body, timeout=30)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found

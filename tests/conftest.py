@@ -84,7 +84,13 @@ def postgres_url(base_config: Config) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres(postgres_url: str) -> Iterator[Engine]:
     """A way into that database beside the applications."""
-    engine = create_engine(postgres_url, pool_size=1, pool_pre_ping=True)
+    engine = create_engine(
+        postgres_url,
+        pool_size=1,
+        pool_pre_ping=True,
+        # Whoever left a transaction open is to be found out, and not to hang the next test.
+        connect_args={"options": "-c lock_timeout=15s"},
+    )
     yield engine
     engine.dispose()
 

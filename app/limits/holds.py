@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app.limits import ledger
-from app.limits.allowing import Allowance, Hold, Rank
+from app.limits.allowing import FIRST, Allowance, Hold, Rank
 from app.limits.lanes import PRIORITIES, due_jobs, refresh_lane
 from app.limits.rules import POSTS, code_of, limits_on
 from app.models import Lane, PublishJob
@@ -115,6 +115,8 @@ def rank_of_next(
     session: Session, *, platform: str, account_id: str, priority: int, now: datetime
 ) -> Rank:
     """Return how many posts that are put off would go before a new one of this priority."""
+    if priority > max(PRIORITIES):
+        return FIRST  # asked for what goes before all that have the highest
     asked = {"platform": platform, "account_id": account_id, "priority": priority, "now": now}
     return Rank(
         in_account=session.scalar(_held_of_account(priority), asked) or 0,

@@ -2,7 +2,7 @@
 
 Whatever changes which post of a lane is the first calls `refresh`, inside the same transaction.
 The lane is locked before its first post is looked for, so that of two changes at once the second
-sees what the first has done.
+sees what the first has done. Only a new post needs no look (`join`): it can but be earlier.
 """
 
 from __future__ import annotations

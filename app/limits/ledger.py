@@ -155,9 +155,9 @@ def _within(scope: str) -> list[ColumnElement[bool]]:
 
 @cache
 def _taking(dialect: str) -> Insert:
-    insert = inserting(dialect)(_USES)
-    moved = {"used_at": insert.excluded.used_at}
-    taking: Insert = insert.on_conflict_do_update(index_elements=["job_id"], set_=moved)
+    adding = inserting(dialect)(_USES)
+    moved = {"used_at": adding.excluded.used_at}
+    taking: Insert = adding.on_conflict_do_update(index_elements=["job_id"], set_=moved)
     return taking
 
 

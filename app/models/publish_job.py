@@ -37,8 +37,8 @@ UNAVAILABLE = text(
 COMPLETED = text("state = 'completed'")
 UNSUCCESSFUL = text("state IN ('failed', 'cancelled')")
 AMBIGUOUS = text("state = 'failed' AND error_category = 'ambiguous'")
-#: scheduled, and not yet looked at ahead of its time
-UNCHECKED = text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL")
+#: scheduled, and not yet looked at ahead of its time; nor put off or tried since
+UNCHECKED = text("state = 'waiting' AND due_at = scheduled_time AND checked_at IS NULL")
 
 
 def _partial(name: str, *columns: str, where: TextClause) -> Index:

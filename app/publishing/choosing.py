@@ -104,18 +104,19 @@ def choose_polled(session: Session, job_id: str, now: datetime) -> Choice:
 
 def _ask(session: Session, job: PublishJob, now: datetime) -> Choice:
     closed = gates.read(session, [job.platform, job.account_id])
-    gate, is_probe = closed.get(job.platform), False
-    if gate is not None and gate.probe_at is not None:
-        gate = gates.lock(session, job.platform)
-        until = circuits.closed_until(gate, now)
-        if until is not None:
-            return _later(session, job, Hold(_spread(until), circuits.reason(job.platform)), now)
-        is_probe = circuits.begin_probe(gate, job.id, now)
     for one in closed.values():
         if one.reads_closed_until is not None and one.reads_closed_until > now:
-            until = _spread(one.reads_closed_until)
-            return _later(session, job, Hold(until, gates.reason(one)), now)
-    return Choice(job, is_probe=is_probe)
+            spread = _spread(one.reads_closed_until)
+            return _later(session, job, Hold(spread, gates.reason(one)), now)
+    gate = closed.get(job.platform)
+    if gate is None or gate.probe_at is None:
+        return Choice(job)
+    gate = gates.lock(session, job.platform)
+    until = circuits.closed_until(gate, now)
+    if until is not None:
+        return _later(session, job, Hold(_spread(until), circuits.reason(job.platform)), now)
+    # Last: what is put off for another reason would find nothing out.
+    return Choice(job, is_probe=circuits.begin_probe(gate, job.id, now))
 
 
 def _begin(session: Session, gate: Gate, places: Places, now: datetime) -> Choice:

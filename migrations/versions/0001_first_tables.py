@@ -410,8 +410,8 @@ def upgrade() -> None:
             "ix_publish_jobs_unchecked",
             ["due_at"],
             unique=False,
-            postgresql_where=sa.text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL"),
-            sqlite_where=sa.text("state = 'waiting' AND scheduled_time IS NOT NULL AND checked_at IS NULL"),
+            postgresql_where=sa.text("state = 'waiting' AND due_at = scheduled_time AND checked_at IS NULL"),
+            sqlite_where=sa.text("state = 'waiting' AND due_at = scheduled_time AND checked_at IS NULL"),
         )
         batch_op.create_index(
             "ix_publish_jobs_paused",

@@ -31,35 +31,41 @@ def main() -> int:
     began = time.monotonic()
     plan = long_plan(wanted.seed, wanted.kills, wanted.database)
     folder = Path(tempfile.mkdtemp(prefix="crash-"))
-    outcome = run_campaign(plan, folder, go_on=_Teller(len(plan.blows)).go_on)
+    teller = _Teller(len(plan.blows))
+    outcome = run_campaign(plan, folder, go_on=teller.go_on)
     if outcome.verdict.is_good:
         shutil.rmtree(folder)
     else:
         print(f"logs and journal are kept in {folder}")
     _print(outcome, time.monotonic() - began)
-    return 0 if _is_good(outcome, wanted.kills) else 1
+    return 0 if _is_good(outcome, outcome.kills if teller.told_to_stop else wanted.kills) else 1
 
 
 class _Teller:
-    """Says how far a campaign is. Told to stop, it is to be judged by what it has done so far."""
+    """Says how far a campaign is. Told to stop, it is to be judged by what it has done so far;
+    told again, it ends at once with all that it has started."""
 
     def __init__(self, blows: int) -> None:
-        self._blows, self._done = blows, 0
+        self._blows = blows
         self._began = time.monotonic()
-        self._told_to_stop = False
+        self._told_at = 0
+        self.told_to_stop = False
         signal.signal(signal.SIGTERM, self._stop)
 
     def go_on(self, blows: Blows) -> bool:
-        """Note one more blow."""
-        self._done += 1
-        if self._done % TOLD_EVERY == 0:
+        """Tell of one more blow."""
+        done = sum(count for kind, count in blows.struck.items() if not kind.startswith("missed"))
+        if done >= self._told_at + TOLD_EVERY:
+            self._told_at = done
             minutes = (time.monotonic() - self._began) / 60
             ended = f"{blows.ended} processes ended"
-            print(f"{self._done} of {self._blows} blows, {ended}, {minutes:.0f} min", flush=True)
-        return not self._told_to_stop
+            print(f"{done} of {self._blows} blows, {ended}, {minutes:.0f} min", flush=True)
+        return not self.told_to_stop
 
     def _stop(self, *_: object) -> None:
-        self._told_to_stop = True
+        if self.told_to_stop:
+            sys.exit(1)
+        self.told_to_stop = True
 
 
 def _arguments() -> argparse.Namespace:

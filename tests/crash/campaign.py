@@ -16,8 +16,9 @@ from tests.crash.plan import KILLS, Plan
 from tests.crash.stage import Stage
 from tests.crash.verdict import Verdict, judge
 
-#: After the last blow, and after each ending since. An Instagram post whose last call was cut off is left alone for three
-#: minutes, as it may still go live; then come a lease and a sweep on a busy machine.
+#: After the last blow, and after each ending since. An Instagram post whose last call was cut off
+#: is left alone for three minutes, as it may still go live; then come a lease and a sweep on a busy
+#: machine.
 SETTLE_SECONDS = 300.0
 LOOK_SECONDS = 0.1
 

@@ -10,11 +10,13 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.config import Config
-from app.limits import circuits
+from app.limits import circuits, gates
 from app.limits.circuits import PROBE_SECONDS, Evidence
+from app.limits.gates import Closing
 from app.models import PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
+from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import JobState
 from tests.factories import make_job
@@ -73,10 +75,11 @@ def test_one_job_alone_cannot_open_it() -> None:
     assert [note("a", FAILED, now) for _ in range(9)] == [None] * 9
 
 
-def test_while_it_is_open_posts_wait_and_say_why() -> None:
+@pytest.mark.parametrize("priority", [1, 10])
+def test_while_it_is_open_posts_wait_and_say_why(priority: int) -> None:
     now = utcnow()
     open_circuit(now)
-    job, other = make_job(due_at=now), make_job("YOUTUBE", due_at=now)
+    job, other = make_job(due_at=now, priority=priority), make_job("YOUTUBE", due_at=now)
     assert claim_next("TIKTOK", now) is None
     held = row(job)
     assert held.state_at(now) is JobState.DELAYED and held.attempts_made == 0
@@ -128,6 +131,22 @@ def test_a_question_may_be_the_probe() -> None:
     assert claim_next("TIKTOK", now) is None
     asked = _after_its_pause(claim)
     assert asked is not None and asked.is_at_platform
+
+
+def test_a_question_that_may_not_be_asked_is_no_probe() -> None:
+    """Else the platform would be taken for out for as long as a lost probe is waited for."""
+    now = utcnow()
+    make_job(due_at=now)
+    claim = claim_next("TIKTOK", now)
+    assert claim is not None
+    outcomes.ask_again(claim, now, now, progress=85)
+    open_circuit(now)
+    closing = Closing(claim.account_id, now + timedelta(hours=5), reads=True)
+    with transaction() as session:
+        gates.close(session, closing, Failure("too_many_calls", "rate_limit", "too many calls"))
+    other = make_job(due_at=now + PAUSE)
+    probe = claim_next("TIKTOK", now + PAUSE)
+    assert probe is not None and probe.job_id == other.id and probe.is_probe
 
 
 def _after_its_pause(claim: Claim) -> Claim | None:

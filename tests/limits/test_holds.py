@@ -115,7 +115,8 @@ def test_the_whole_application_shares_youtube_s_day() -> None:
     assert [row(job).due_at for job in others if row(job).state is JobState.WAITING][0] == midnight
 
 
-def test_a_higher_priority_takes_the_next_place() -> None:
+@pytest.mark.parametrize("priority", [9, 10])
+def test_a_higher_priority_takes_the_next_place(priority: int) -> None:
     jobs = several(3)
     now = utcnow()
     publish("TIKTOK", now), publish("TIKTOK", now)
@@ -123,7 +124,7 @@ def test_a_higher_priority_takes_the_next_place() -> None:
     with transaction() as session:
         account = session.get_one(Account, jobs[0].account_id)
         video = session.get_one(Video, jobs[0].video_id)
-    urgent = make_job(account=account, video=video, priority=9, due_at=now)
+    urgent = make_job(account=account, video=video, priority=priority, due_at=now)
     assert claim_next("TIKTOK", now) is None
     assert row(urgent).due_at == now + DAY
     assert publish("TIKTOK", now + DAY) == urgent.id

@@ -23,6 +23,7 @@ from app.models import PublishJob
 from app.publishing import claims, holding, outcomes, steer
 from app.publishing.claims import Claim
 from app.states import Step
+from sandbox.loopback import loopback_session
 from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.factories import make_job
 from tests.live.streams import Stream
@@ -66,7 +67,8 @@ def web(
 
 def is_up(port: int) -> bool:
     try:
-        return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=60).ok
+        with loopback_session() as session:
+            return session.get(f"http://127.0.0.1:{port}/healthz", timeout=60).ok
     except requests.ConnectionError:
         return False
 

@@ -156,6 +156,14 @@ def test_nobody_looks_at_what_is_about_to_go_out(account: Account, stored_film: 
     assert unchecked()
 
 
+def test_nobody_looks_at_what_was_put_off(account: Account, stored_film: Video) -> None:
+    """Its user knows, and a look ahead of another time than the user's own would tell nonsense."""
+    job = scheduled(account, stored_film, timedelta(seconds=50))
+    with transaction() as session:
+        session.get_one(PublishJob, job.id).due_at = utcnow() + timedelta(minutes=10)
+    assert not is_any_near(utcnow())
+
+
 def renewed_before(platforms: Platforms, video: Video) -> PublishJob:
     """Accept a scheduled post whose account's token has to be refreshed first."""
     account = connect(platforms, "TIKTOK")

@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
-import requests
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
@@ -26,6 +25,7 @@ from app.models import Account, Consent
 from app.queues import CONNECT_QUEUE, RunQueue
 from app.queues.names import CONNECT
 from app.states import AccountState
+from sandbox.loopback import loopback_session
 from tests.databases import ON_SQLITE
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
@@ -91,11 +91,12 @@ def ask(client: FlaskClient, auth: Callable[..., dict[str, str]]) -> Ask:
 
 def consent(url: str, **form: object) -> str:
     """Do what a person does on the page; return where the browser is sent."""
-    page = requests.get(url, timeout=30)
-    assert page.status_code == 200, page.text
-    offered = [part.split('"')[0] for part in page.text.split('name="scope" value="')[1:]]
-    filled = {"account": "new", "scope": offered, "decision": "allow", **form}
-    answer = requests.post(url, data=filled, allow_redirects=False, timeout=30)
+    with loopback_session() as session:
+        page = session.get(url, timeout=30)
+        assert page.status_code == 200, page.text
+        offered = [part.split('"')[0] for part in page.text.split('name="scope" value="')[1:]]
+        filled = {"account": "new", "scope": offered, "decision": "allow", **form}
+        answer = session.post(url, data=filled, allow_redirects=False, timeout=30)
     assert answer.status_code == 302, answer.text
     return answer.headers["Location"]
 

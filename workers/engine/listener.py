@@ -53,8 +53,13 @@ class Listener:
 
     def read(self) -> str | None:
         """Return the id of the run that came, or None where none came in time, and stop
-        listening. Call it when the socket is readable. Raises `RedisError`."""
-        assert self._connection is not None
+        listening. Call it when the socket is readable. Raises `RedisError`.
+
+        None, too, where it was closed since: when Redis ends, all sockets are readable, and the
+        first that is read has all closed.
+        """
+        if self._connection is None:
+            return None
         try:
             answer = self._connection.read_response()
         except BaseException:

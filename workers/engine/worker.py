@@ -104,8 +104,7 @@ class PublishWorker(BaseWorker):
         self._horses.keep_one_idle()
         listeners = [one for one in self._listeners.values() if one.is_listening]
         for source in self._horses.wait(listeners, self._pause()):
-            # One that another's error has closed meanwhile is listened to anew.
-            if isinstance(source, Listener) and source.is_listening:
+            if isinstance(source, Listener):
                 self._with_redis(partial(self._hear, source))
         for lane, order, traceback in self._horses.settled(self._waits):
             self._settle(lane, order, traceback)

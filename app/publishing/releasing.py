@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, TextClause, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Table, TextClause, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.limits import lanes
-from app.models import PublishJob, TimelineEntry
+from app.models import PublishJob
+from app.publishing import timeline
 from app.states import JobState
 
 _JOBS = cast(Table, PublishJob.__table__)
-_ENTRIES = cast(Table, TimelineEntry.__table__)
 _LET_GO = (
     update(_JOBS)
     .where(_JOBS.c.id == bindparam("job_id"))
@@ -86,28 +86,9 @@ def let_go(
         _LET_GO, [{"job_id": post.job_id, "new_due_at": due_at} for post, due_at in released]
     )
     waiting = [post for post, _ in released if post.state is JobState.WAITING]
-    _tell(session, waiting, now)
+    if waiting:
+        attempts = {post.job_id: post.attempts_made for post in waiting}
+        timeline.wait_for_turn(session, attempts, now)
     posts = [post for post, _ in released if not post.is_at_platform]
     for account_id, priority in sorted({(post.account_id, post.priority) for post in posts}):
         lanes.refresh_lane(session, account_id, priority, platform)
-
-
-def _tell(session: Session, posts: Sequence[HeldPost], now: datetime) -> None:
-    """Write into the timelines that the wait is another one from now on."""
-    if not posts:
-        return
-    session.execute(
-        update(TimelineEntry)
-        .where(
-            TimelineEntry.job_id.in_([post.job_id for post in posts]),
-            TimelineEntry.ended_at.is_(None),
-            TimelineEntry.kind == "wait",
-        )
-        .values(ended_at=now, outcome="done")
-        .execution_options(synchronize_session=False)
-    )
-    wait = {"kind": "wait", "name": "queue", "started_at": now, "until": now}
-    session.execute(
-        insert(_ENTRIES),
-        [{**wait, "job_id": post.job_id, "attempt": post.attempts_made} for post in posts],
-    )

@@ -114,6 +114,21 @@ def end(
     _end(session, job.id, kinds, {"ended_at": now, "outcome": outcome, **more})
 
 
+def wait_for_turn(session: Session, attempts: Mapping[str, int], now: datetime) -> None:
+    """Write down that what jobs waited for is over, and that they wait for their turn since.
+
+    `attempts`: how many each has made, by its id. Two statements, however many jobs.
+    """
+    for_all = update(_ENTRIES).where(
+        _ENTRIES.c.job_id.in_(attempts), _ENTRIES.c.ended_at.is_(None), _ENTRIES.c.kind == "wait"
+    )
+    session.execute(for_all.values(ended_at=now, outcome="done"))
+    entry = {"kind": "wait", "name": "queue", "started_at": now, "until": now}
+    session.execute(
+        _ADD, [{**entry, "job_id": job_id, "attempt": made} for job_id, made in attempts.items()]
+    )
+
+
 def _add(session: Session, job: PublishJob, kind: str, name: str, **columns: object) -> None:
     entry = {"job_id": job.id, "attempt": job.attempts_made, "kind": kind, "name": name}
     session.execute(_ADD, [{**entry, **columns}])

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
@@ -80,7 +81,7 @@ def environment(config: Config, **more: str) -> dict[str, str]:
 
 
 class Process:
-    """One process of the service; killed at the end of the block if it is still there.
+    """One process of the service; what is left of it at the end of the block is killed.
 
     `command` is the module with the program's entry point and its arguments.
     """
@@ -117,8 +118,13 @@ class Process:
         return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process and everything it forked."""
-        os.killpg(self.pid, number)
+        """Send a signal to the process and everything it forked, which must be there."""
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError as gone:
+            raise AssertionError(
+                f"{self._command[0]} has ended by itself: see {self.log}"
+            ) from gone
 
     def kill_alone(self) -> None:
         """End it as a crash does, and leave what it forked to itself."""
@@ -143,9 +149,10 @@ class Process:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._process is not None
-        if self._process.is_alive():
-            self.kill()
+        # Its children, too, where it has ended before them.
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._ended()
 
     def _ended(self) -> int:
         assert self._process is not None

@@ -51,6 +51,15 @@ def open_circuit(now: datetime) -> None:
         note(name, FAILED, now)
 
 
+def processed(now: datetime) -> Claim:
+    """Let the platform have a post, which is to be asked about now; return what its run held."""
+    make_job(due_at=now)
+    claim = claim_next("TIKTOK", now)
+    assert claim is not None
+    outcomes.ask_again(claim, now, now, progress=85)
+    return claim
+
+
 def test_it_opens_when_one_job_after_another_fails() -> None:
     now = utcnow()
     assert note("a", FAILED, now) is None
@@ -123,10 +132,7 @@ def test_a_probe_that_was_lost_is_followed_by_another() -> None:
 
 def test_a_question_may_be_the_probe() -> None:
     now = utcnow()
-    make_job(due_at=now)
-    claim = claim_next("TIKTOK", now)
-    assert claim is not None
-    outcomes.ask_again(claim, now, now, progress=85)
+    claim = processed(now)
     open_circuit(now)
     assert claim_next("TIKTOK", now) is None
     asked = _after_its_pause(claim)
@@ -136,10 +142,7 @@ def test_a_question_may_be_the_probe() -> None:
 def test_a_question_that_may_not_be_asked_is_no_probe() -> None:
     """Else the platform would be taken for out for as long as a lost probe is waited for."""
     now = utcnow()
-    make_job(due_at=now)
-    claim = claim_next("TIKTOK", now)
-    assert claim is not None
-    outcomes.ask_again(claim, now, now, progress=85)
+    claim = processed(now)
     open_circuit(now)
     closing = Closing(claim.account_id, now + timedelta(hours=5), reads=True)
     with transaction() as session:

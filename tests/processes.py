@@ -119,12 +119,13 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and everything it forked, which must be there."""
-        try:
-            os.killpg(self.pid, number)
-        except ProcessLookupError as gone:
-            raise AssertionError(
-                f"{self._command[0]} has ended by itself: see {self.log}"
-            ) from gone
+        self.check()
+        os.killpg(self.pid, number)
+
+    def check(self) -> None:
+        """Fail where it has ended by itself."""
+        assert self._process is not None
+        assert self._process.is_alive(), f"{self._command[0]} has ended: see {self.log}"
 
     def kill_alone(self) -> None:
         """End it as a crash does, and leave what it forked to itself."""

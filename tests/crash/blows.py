@@ -323,8 +323,8 @@ class Blows:
 
 
 def at_work(trees: Sequence[Process]) -> list[int]:
-    """Return what is at work in process trees: what they have forked, or themselves."""
-    return [pid for tree in trees for pid in _children_of(tree.pid) or [tree.pid]]
+    """Return what is at work in process trees: what they have forked, never they themselves."""
+    return [pid for tree in trees for pid in _children_of(tree.pid)]
 
 
 def kill_at_work(

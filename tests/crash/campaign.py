@@ -60,6 +60,8 @@ def run_campaign(
             if blows.struck[f"missed {kind}"] > missed:
                 waiting.append(kind)  # there was nothing to hit just then
             load.check()
+            for process in stage.processes:
+                process.check()
             _look(blows)
             if not go_on(blows):
                 break

@@ -22,7 +22,7 @@ from app.states import JobState
 
 #: For how long an Idempotency-Key stands for what it made.
 KEY_LIFETIME = timedelta(hours=24)
-_JOBS = cast(Table, PublishJob.__table__)
+_ADD = insert(cast(Table, PublishJob.__table__))
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,10 @@ def _forget_outlived(session: Session, keyed: KeyedRequest, now: datetime) -> No
 
 def _store(session: Session, rows: Sequence[dict[str, Any]]) -> list[PublishJob]:
     """Insert all in one statement, by the table: the unit of work costs more than PostgreSQL."""
-    session.execute(insert(_JOBS), rows)
+    session.execute(_ADD, rows)
     jobs = [PublishJob(**row) for row in rows]
     for job in jobs:
         make_transient_to_detached(job)
-    session.add_all(jobs)
     return jobs
 
 

@@ -7,25 +7,47 @@ from dataclasses import dataclass
 
 from flask import current_app
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import load_only
 
 from app.ids import is_id
 from app.models import Account, Video
 from app.publishing.transaction import reading
 from app.storage import Storage
 
-# Built once: building a statement takes longer than sending it.
+# Built once: building a statement takes longer than sending it. And no more is read than the
+# checks look at: each column takes its time, and tokens have no business here.
 _ACCOUNTS = (
     select(Account)
     .where(Account.user_id == bindparam("user_id"), Account.deleted_at.is_(None))
-    # Tokens have no business here, and decrypting them takes time.
-    .options(defer(Account.access_token), defer(Account.refresh_token))
+    .options(
+        load_only(
+            Account.platform,
+            Account.login_type,
+            Account.state,
+            Account.state_reason,
+            Account.video_max_seconds,
+            Account.video_max_told_at,
+            raiseload=True,
+        )
+    )
     .order_by(Account.id)
 )
-_VIDEOS = select(Video).where(
-    Video.user_id == bindparam("user_id"),
-    Video.id.in_(bindparam("video_ids", expanding=True)),
-    Video.deleted_at.is_(None),
+_VIDEOS = (
+    select(Video)
+    .where(
+        Video.user_id == bindparam("user_id"),
+        Video.id.in_(bindparam("video_ids", expanding=True)),
+        Video.deleted_at.is_(None),
+    )
+    .options(
+        load_only(
+            Video.state,
+            Video.state_reason,
+            Video.duration_seconds,
+            Video.probe,
+            raiseload=True,
+        )
+    )
 )
 
 

@@ -1,4 +1,7 @@
-"""`POST /api/publish`, beside a bare route that does nothing but BullMQ's `queue.add`."""
+"""`POST /api/publish`, beside a bare route that does nothing but BullMQ's `queue.add`.
+
+And `POST /api/publish/batch`, for a back end that has many posts to hand over at once.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from bench.posts import PLATFORM, make_accounts, probed_video
 from bench.stage import API_KEY
 
 CONNECTIONS = 32
+#: Of a back end that hands over batches, each as large as it may be.
+BATCH_CONNECTIONS, BATCH = 4, 100
 WARM_SECONDS = 1.0
 #: For the generator to start and to tell.
 GRACE_SECONDS = 120.0
@@ -32,10 +37,12 @@ class Answered:
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield the requests per second of one web process, and how long each took."""
+    """Yield what one web process takes on in a second, and how long a request took."""
     runs: dict[str, list[Answered]] = {OURS: [], BULLMQ: []}
+    batches: list[float] = []
     for _ in range(bench.size.runs):
         runs[OURS].append(_ours(bench))
+        batches.append(_batches(bench).per_second * BATCH)
         if bench.bullmq is not None:
             runs[BULLMQ].append(_theirs(bench, bench.bullmq))
 
@@ -47,25 +54,43 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield Figure(f"{name}: requests", "/s", of("per_second"), goals, more_is_better=True)
     yield Figure(f"{name}: p50", "ms", of("p50_ms"))
     yield Figure(f"{name}: p99", "ms", of("p99_ms"))
+    yield Figure(
+        f"POST /api/publish/batch, {BATCH_CONNECTIONS} connections, one web process: posts",
+        "/s",
+        {OURS: batches},
+        more_is_better=True,
+    )
 
 
 def _ours(bench: Bench) -> Answered:
     with bench.stage() as stage, stage.web(1) as (_, url):
-        requests = [_request(f"user-{number}") for number in range(CONNECTIONS)]
+        users = [f"user-{number}" for number in range(CONNECTIONS)]
+        requests = [_request(user, _post(user)) for user in users]
         return _under_load(bench, f"{url}/api/publish", requests)
 
 
-def _request(user: str) -> dict[str, Any]:
-    """Return the request of one user, who has an account and a video."""
+def _batches(bench: Bench) -> Answered:
+    with bench.stage() as stage, stage.web(1) as (_, url):
+        users = [f"user-{number}" for number in range(BATCH_CONNECTIONS)]
+        requests = [_request(user, {"posts": [_post(user)] * BATCH}) for user in users]
+        return _under_load(bench, f"{url}/api/publish/batch", requests)
+
+
+def _request(user: str, body: dict[str, Any]) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {API_KEY}", "X-User-Id": user}
+    return {"body": body, "headers": headers}
+
+
+def _post(user: str) -> dict[str, Any]:
+    """Return a post of a user, who gets an account and a video for it."""
     make_accounts(None, 1, user_id=user, platform_user_id=user)
-    body = {
+    return {
         "videoId": probed_video(user),
         "platform": PLATFORM,
         "caption": DATA["caption"],
         "hashtags": DATA["hashtags"],
         "privacyLevel": DATA["privacyLevel"],
     }
-    return {"body": body, "headers": {"Authorization": f"Bearer {API_KEY}", "X-User-Id": user}}
 
 
 def _theirs(bench: Bench, bullmq: BullMq) -> Answered:

@@ -191,7 +191,8 @@ class Blows:
         gates = self._stage.gates
         assert gates is not None
         platform, gate = next(self._gates)
-        if not gates.is_reached(platform, gate, REACH_SECONDS):
+        gates.close(platform, gate)
+        if not gates.is_reached(REACH_SECONDS):
             return None
         self.reached[f"{platform} write of {gate}"] += 1
         return platform, gate

@@ -7,6 +7,7 @@ commit. Whoever dies then has done all that comes before the write, and has not 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import psycopg
 
@@ -72,14 +73,19 @@ class Gates:
 
     def __init__(self, url: str) -> None:
         self._url = url.replace("postgresql+psycopg://", "postgresql://")
-        self._run(_SET_UP)
+        with self._connected() as connection:
+            connection.execute(_SET_UP.encode())
 
-    def is_reached(self, platform: str, gate: str, seconds: float) -> bool:
-        """Close a gate until somebody stands at it, or the time is over; tell which."""
-        with psycopg.connect(self._url, autocommit=True) as connection:
+    def close(self, platform: str, gate: str) -> None:
+        """Let whoever writes this from now on stand still for a while."""
+        with self._connected() as connection:
             connection.execute(
                 "INSERT INTO crash_gates VALUES (%s, %s)", [platform, gate], prepare=False
             )
+
+    def is_reached(self, seconds: float) -> bool:
+        """Wait until somebody stands at the closed gate, or the time is over; tell, and open it."""
+        with self._connected() as connection:
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 found = connection.execute(_ASLEEP).fetchone()
@@ -89,6 +95,5 @@ class Gates:
             connection.execute("DELETE FROM crash_gates")
             return time.monotonic() < deadline
 
-    def _run(self, script: str) -> None:
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(script.encode())
+    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self._url, autocommit=True)

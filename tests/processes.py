@@ -29,6 +29,8 @@ _FORKS.set_forkserver_preload(
 )
 #: The Procfile's web process.
 WEB = "gunicorn.app.wsgiapp:run --config python:app.serving app:create_app()"
+#: How much of their logs a test shows that waited in vain.
+LINES_SHOWN = 15
 #: How long a test waits for something to happen: the machines are small and busy.
 PATIENCE_SECONDS = 120.0
 
@@ -103,6 +105,7 @@ class Process:
             target=_become, args=(self._command, self._environment, self.log)
         )
         self._process.start()
+        _STARTED.add(self)
         wait_until(self._leads_its_group, "the process has a group of its own")
 
     def _leads_its_group(self) -> bool:
@@ -160,7 +163,19 @@ class Process:
         self._process.join(PATIENCE_SECONDS)
         status = self._process.exitcode
         assert status is not None, "the process has not ended"
+        _STARTED.discard(self)
         return status
+
+    def told(self) -> str:
+        """Return what a test should say of it that waited in vain."""
+        assert self._process is not None
+        now = "is there" if self._process.is_alive() else f"ended with {self._process.exitcode}"
+        lines = self.log.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
+        return "\n".join([f"{self._command[0]} {now}; its last lines:", *lines])
+
+
+#: Those that nobody has ended yet.
+_STARTED: set[Process] = set()
 
 
 def _become(command: list[str], variables: dict[str, str], log: Path) -> None:
@@ -185,4 +200,5 @@ def wait_until(look: Callable[[], T | None], what: str, seconds: float = PATIENC
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError(f"not in {seconds:.0f} s: {what}")
+    told = [process.told() for process in _STARTED]
+    raise AssertionError("\n".join([f"not in {seconds:.0f} s: {what}", *told]))

@@ -54,16 +54,20 @@ class Registration:
         """Give a sign of life when one is due. Raises `RedisError`."""
         if self._is_known and time.monotonic() < self._beat_at:
             return
+        pause = BEAT_SECONDS
         if not self._is_known or not self._beat():
             self._connection.delete(self._worker.key)
             self._worker.register_birth()
             self._put_back(self._worker.name, self._at_work(), self._queues)
             self._is_known = True
+            # Once more when all queues are listened to: before, Redis may be lost and come back
+            # empty without a word, for a connection that has ended is opened anew by its pool.
+            pause = 0.0
         for name in self._dead_workers():
             # It may have served other queues than this one does.
             self._put_back(name, (), self._all_queues)
             self._forget(name)
-        self._beat_at = time.monotonic() + BEAT_SECONDS
+        self._beat_at = time.monotonic() + pause
 
     def end(self) -> None:
         """Take this worker off RQ's lists. Raises `RedisError`."""

@@ -148,10 +148,12 @@ class PeakMemory:
         self._thread.join()
 
 
-def wait_until(is_so: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def wait_until(
+    is_so: Callable[[], object], what: str, seconds: float = 60.0, *, pause: float = 0.005
+) -> None:
     """Look again and again until `is_so()`; raises `TimeoutError` naming `what`."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.005)
+        time.sleep(pause)

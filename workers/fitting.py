@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import load_only
+
 from app.clock import utcnow
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
@@ -39,6 +42,12 @@ _TRY_AGAIN = "Try again later; if that fails as well, tell the operator"
 _ASK_OPERATOR = (
     "Another export of the video may be easier to convert; else the operator can look why, and then"
     " this job can be retried"
+)
+# Without the tokens, which would be decrypted.
+_LIMIT_OF = (
+    select(Account)
+    .where(Account.id == bindparam("account_id"))
+    .options(load_only(Account.video_max_seconds, Account.video_max_told_at))
 )
 
 
@@ -75,7 +84,8 @@ def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Converting:
     """
     refuse_hopeless(plan)
     if plan.recipe is None:
-        let_go(claim.job_id)
+        if claim.rendition_id is not None:
+            let_go(claim.job_id)
         return SourceFile.of(video)
     rendition = ask_for(claim.job_id, video, plan.recipe, utcnow())
     if claim.step is not Step.OPTIMIZE:
@@ -168,6 +178,9 @@ def _raise_failed(rendition: Rendition) -> NoReturn:
 
 
 def _account_limit(account_id: str) -> int | None:
+    fresh = {"populate_existing": True}
     with transaction() as session:
-        account = session.get_one(Account, account_id, populate_existing=True)
+        account = session.scalars(
+            _LIMIT_OF, {"account_id": account_id}, execution_options=fresh
+        ).one()
     return account.video_limit_at(utcnow())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, insert, update
+from sqlalchemy import Table, Update, bindparam, insert, or_, update
 from sqlalchemy.orm import Session
 
 from app.models import PublishJob, TimelineEntry
@@ -16,11 +17,6 @@ from app.states import JobState, Step
 #: Entries are written without being read: a post has dozens of them.
 _ENTRIES = cast(Table, TimelineEntry.__table__)
 _ADD = insert(_ENTRIES)
-_CLOSE = update(_ENTRIES).where(
-    _ENTRIES.c.job_id == bindparam("of_job"),
-    _ENTRIES.c.ended_at.is_(None),
-    _ENTRIES.c.kind.in_(bindparam("kinds", expanding=True)),
-)
 
 
 @dataclass(frozen=True)
@@ -137,7 +133,17 @@ def _add(session: Session, job: PublishJob, kind: str, name: str, **columns: obj
 def _end(
     session: Session, job_id: str, kinds: tuple[str, ...], values: Mapping[str, object]
 ) -> None:
-    session.execute(_CLOSE, {"of_job": job_id, "kinds": kinds, **values})
+    session.execute(_closing(kinds), {"of_job": job_id, **values})
+
+
+@cache
+def _closing(kinds: tuple[str, ...]) -> Update:
+    """Build the statement once for each set of kinds; their number is part of its text."""
+    return update(_ENTRIES).where(
+        _ENTRIES.c.job_id == bindparam("of_job"),
+        _ENTRIES.c.ended_at.is_(None),
+        or_(*(_ENTRIES.c.kind == kind for kind in kinds)),
+    )
 
 
 def _explained(failure: Failure) -> dict[str, str]:

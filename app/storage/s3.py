@@ -169,6 +169,8 @@ class S3Storage(Storage):
             retries={"mode": "standard", "total_max_attempts": self._bucket.tries},
             # R2 and others do not know the checksums that boto3 now adds on its own.
             request_checksum_calculation="when_required",
+            # What is sent is typed and checked here already; it takes time for each call.
+            parameter_validation=False,
             response_checksum_validation="when_required",
         )
         client = session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)

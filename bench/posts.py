@@ -126,7 +126,7 @@ def publish(account_ids: Sequence[str], video_id: str, count: int) -> None:
         lambda: _completed_or_fails() >= before + count,
         "all are live",
         PUBLISH_SECONDS,
-        pause=LOOK_SECONDS if count == 1 else LATE_LOOK_SECONDS,
+        pause=pause_for(count),
     )
 
 
@@ -166,6 +166,11 @@ def write_padded(film: Path, target: Path, size_bytes: int) -> None:
         # ISO/IEC 14496-12: a `free` box; a size of 1 says that 64 bits of size follow.
         file.write(content + (1).to_bytes(4, "big") + b"free" + padding.to_bytes(8, "big"))
         file.truncate(size_bytes)
+
+
+def pause_for(count: int) -> float:
+    """Return how long to wait between two looks whether so many posts are live."""
+    return LOOK_SECONDS if count == 1 else LATE_LOOK_SECONDS
 
 
 def published_seconds(account_id: str, video_id: str) -> float:

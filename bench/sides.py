@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.bench import Bench
 from bench.node import DATA, BullMq, jobs_left
-from bench.posts import PUBLISH_SECONDS, make_accounts, make_video, publish
+from bench.posts import PUBLISH_SECONDS, make_accounts, make_video, pause_for, publish
 from bench.processes import Tree, wait_until
 from bench.world import BUCKET, World
 
@@ -53,7 +53,12 @@ def their_side(bench: Bench, bullmq: BullMq, world: World, key: str) -> Iterator
 
     def publish_all(count: int) -> None:
         bullmq.add(count=count, data={**DATA, "key": key})
-        wait_until(lambda: jobs_left(bench.redis) == 0, "BullMQ has published", PUBLISH_SECONDS)
+        wait_until(
+            lambda: jobs_left(bench.redis) == 0,
+            "BullMQ has published",
+            PUBLISH_SECONDS,
+            pause=pause_for(count),
+        )
 
     with bullmq.worker("publish", concurrency=CONCURRENCY, **settings) as worker:
         worker.started()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
 
@@ -95,6 +95,12 @@ def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Converting:
     if rendition.state is RenditionState.READY and _is_there(rendition):
         return _fitting(claim, rendition)
     return Converting(rendition.id, rendition.progress)
+
+
+def with_rendition(claim: Claim) -> Claim:
+    """Return the claim with the rendition that its job has by now: this run may have asked."""
+    rendition = rendition_of(claim.job_id)
+    return replace(claim, rendition_id=None if rendition is None else rendition.id)
 
 
 def plan_of(platform: str, account_id: str, video: Video) -> Plan:

@@ -13,7 +13,15 @@ from workers import tokens
 from workers.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
 from workers.contexts import working_context
 from workers.errors import KEY_HINT, AccountRefused, KeyMissing, TokenExpired, VideoRefused
-from workers.fitting import Converting, begun_file, fit_file, known_file, plan_of, still_converting
+from workers.fitting import (
+    Converting,
+    begun_file,
+    fit_file,
+    known_file,
+    plan_of,
+    still_converting,
+    with_rendition,
+)
 from workers.journal import RunJournal
 from workers.lease import LeaseKeeper
 from workers.platforms.answers import Incomplete, Processing, Published, Ready
@@ -45,6 +53,7 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
             return _go_on(claim, handler, journal, access, budget)
         except TokenExpired:
             access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
+            claim = with_rendition(claim)
         return _go_on_renewed(claim, handler, journal, access, budget)
     except AccountRefused as error:
         tokens.tell_refused(claim.account_id, access.token, error)

@@ -169,9 +169,9 @@ class S3Storage(Storage):
             retries={"mode": "standard", "total_max_attempts": self._bucket.tries},
             # R2 and others do not know the checksums that boto3 now adds on its own.
             request_checksum_calculation="when_required",
-            # What is sent is typed and checked here already; it takes time for each call.
-            parameter_validation=False,
             response_checksum_validation="when_required",
+            # What is sent is typed and checked here already, and checks take time in each call.
+            parameter_validation=False,
         )
         client = session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)
         bundle: str | None = core.get_config_variable("ca_bundle")  # AWS_CA_BUNDLE

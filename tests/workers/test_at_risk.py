@@ -17,7 +17,6 @@ from sqlalchemy import Text, type_coerce, update
 
 from app.clock import utcnow
 from app.config import Config
-from app.crypto import UndecryptableError
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, Notification, PublishJob, Video
@@ -31,7 +30,7 @@ from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
-from tests.workers.conftest import connect
+from tests.workers.conftest import Store, connect
 from workers.at_risk import TURN, _settle, _take_one, check_ahead, is_any_near
 from workers.sweeper import Sweeper
 
@@ -179,21 +178,17 @@ def unchecked() -> list[str]:
         return [row.id for row in rows]
 
 
-def test_a_look_that_fails_for_want_of_a_key_costs_no_other_its_own(
-    account: Account, platforms: Platforms, stored_film: Video, app: Flask
+def test_a_look_that_fails_by_a_fault_of_ours_costs_no_other_its_own(
+    account: Account, stored: Store, film: Path, stored_film: Video
 ) -> None:
     """An error that nobody expected ends the run; the next one goes on with what is left."""
-    broken = scheduled(connect(platforms, "TIKTOK"), stored_film, timedelta(minutes=10))
+    odd = stored(film)
+    with transaction() as session:
+        session.get_one(Video, odd.id).probe = {}
+    broken = scheduled(account, odd, timedelta(minutes=10))
     for _ in range(3):
         scheduled(account, stored_film)
-    with transaction() as session:
-        account_of_it = session.get_one(Account, broken.account_id)
-        session.execute(
-            update(Account)
-            .where(Account.id == account_of_it.id)
-            .values(access_token=type_coerce("no cipher of ours", Text()))
-        )
-    with pytest.raises(UndecryptableError):
+    with pytest.raises(TypeError):
         check_ahead()
     assert len(unchecked()) == 4
     assert is_any_near(utcnow())
@@ -201,6 +196,21 @@ def test_a_look_that_fails_for_want_of_a_key_costs_no_other_its_own(
     assert unchecked() == [broken.id]
     assert not is_any_near(utcnow())
     assert is_any_near(utcnow() + TURN)  # it is looked at again
+
+
+def test_user_is_told_of_a_token_that_no_key_opens(account: Account, stored_film: Video) -> None:
+    job = scheduled(account, stored_film)
+    with transaction() as session:
+        session.execute(
+            update(Account)
+            .where(Account.id == account.id)
+            .values(access_token=type_coerce("no cipher of ours", Text()))
+        )
+    check_ahead()
+    assert unchecked() == []
+    [risk] = told()
+    assert (risk["type"], risk["data"]["jobId"]) == ("publish.at_risk", job.id)
+    assert risk["data"]["error"]["code"] == "tokens_unreadable"
 
 
 def test_killed_worker_is_followed_by_another(

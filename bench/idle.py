@@ -6,15 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+from rq.worker_registration import REDIS_WORKER_KEYS
+
 from app.platforms import PLATFORMS
 from bench.bench import Bench
 from bench.counters import count_commands, reset_commands
 from bench.figures import BULLMQ, OURS, Figure, Goal
 from bench.node import BullMq
+from bench.processes import wait_until
 
 DAY_SECONDS = 24 * 3600
-#: Until what happens once at the start is over.
-SETTLE_SECONDS = 5.0
+#: What happens once at the start is over when there are hardly any commands for so long.
+SETTLE_SECONDS, HARDLY_ANY = 5.0, 2
+START_SECONDS = 120.0
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
@@ -27,7 +31,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         parts.enter_context(stage.web(2))
         for platform in PLATFORMS:
             parts.enter_context(stage.worker(WORKER_PLATFORMS=platform))
-        _settle(bench)
+        wait_until(lambda: _has_settled(bench), "the stack has started", START_SECONDS)
         ours += [_per_day(bench, bench.size.quiet_seconds) for _ in range(bench.size.runs)]
     if bench.bullmq is not None:
         theirs += _theirs(bench, bench.bullmq)
@@ -44,12 +48,20 @@ def _theirs(bench: Bench, bullmq: BullMq) -> list[float]:
     with ExitStack() as parts:
         for _ in PLATFORMS:
             parts.enter_context(bullmq.worker("empty")).started()
-        _settle(bench)
+        time.sleep(_settling(bench))  # it is never as quiet as that
         return [_per_day(bench, bench.size.idle_seconds) for _ in range(bench.size.runs)]
 
 
-def _settle(bench: Bench) -> None:
-    time.sleep(min(SETTLE_SECONDS, bench.size.idle_seconds))
+def _has_settled(bench: Bench) -> bool:
+    if bench.redis.scard(REDIS_WORKER_KEYS) < len(PLATFORMS):
+        return False  # still loading
+    reset_commands(bench.redis)
+    time.sleep(_settling(bench))
+    return count_commands(bench.redis) <= HARDLY_ANY
+
+
+def _settling(bench: Bench) -> float:
+    return min(SETTLE_SECONDS, bench.size.idle_seconds)
 
 
 def _per_day(bench: Bench, seconds: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +18,9 @@ from app.config import Config
 from app.extensions import db
 from app.limits import lanes
 from app.media.facts import Probe
-from app.media.plan import Plan, Work, plan_for
+from app.media.plan import Work, plan_for
 from app.models import PublishJob, Rendition, TimelineEntry, Video
 from app.publishing import steer
-from app.publishing.claims import claim_next
 from app.queues import ENCODE_QUEUE, RunQueue, current_redis
 from app.renditions import claims
 from app.renditions.removing import prune_renditions
@@ -34,11 +34,9 @@ from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from workers.fitting import Converting, fit_file, plan_of, with_rendition
 from workers.media.encode import FAILURES_MAX, LOST_RUNS_MAX, encode_due
 from workers.media.workspace import Need, workspace
 from workers.pipeline import advance
-from workers.source import SourceFile
 from workers.sweeper import Sweeper
 
 # One database: what is made takes its time, and rows are tested elsewhere.
@@ -146,21 +144,30 @@ def test_three_platforms_and_a_retry_make_each_recipe_once(
     assert len({post["sha256"] for post in platforms.posts()}) == 1
 
 
-def test_file_asked_for_by_this_very_run_is_let_go_where_the_video_will_do_after_all(
-    platforms: Platforms, stored: Store, short_clip: Path
+def test_video_replaced_while_a_token_is_renewed_goes_out_itself(
+    app: Flask, platforms: Platforms, stored: Store, tmp_path: Path, film: Path
 ) -> None:
-    """As when a token is refused after the first look, and the video was replaced meanwhile."""
-    video = stored(short_clip)
+    """This run has asked for the file that was made of the other one; it is not to keep it."""
+    video = stored(make_film("clip.mkv", tmp_path))
+    earlier = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=video)
+    run_once(earlier)
+    encode_due()
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
-    claim = claim_next("TIKTOK", utcnow())
-    assert claim is not None and claim.rendition_id is None
-    plan = plan_of("TIKTOK", job.account_id, video)
-    assert isinstance(fit_file(claim, video, plan), Converting)
-    [asked_for] = renditions()
-    known = with_rendition(claim)
-    assert known.rendition_id == row(job).rendition_id == asked_for.id
-    assert fit_file(known, video, Plan(Work.NOTHING)) == SourceFile.of(video)
+    platforms.fault("TIKTOK", "error", call="tiktok.init", code="access_token_invalid", times=1)
+    platforms.fault("TIKTOK", "slow", call="tiktok.token", seconds=3, times=1)
+
+    def replace_video() -> None:
+        wait_until(lambda: platforms.journal("tiktok.init"), "the refusal")
+        (app.config["SETTINGS"].video_dir / video.r2_key).write_bytes(film.read_bytes())
+
+    with ThreadPoolExecutor(1) as pool:
+        replaced = pool.submit(replace_video)
+        run_once(job)
+        replaced.result()
     assert row(job).rendition_id is None
+    assert run_to_end(job).state is JobState.COMPLETED
+    [post] = platforms.posts()
+    assert post["sha256"] == hashlib.sha256(film.read_bytes()).hexdigest()
 
 
 def test_waiting_job_looks_by_itself_without_a_trace(

@@ -39,7 +39,7 @@ class Lines(Logger):  # type: ignore[misc]
 bind = f"0.0.0.0:{_config.port}"
 worker_class = "gthread"
 workers = _config.web_concurrency
-threads = 8
+threads = 32
 #: Longer than the slowest look into a video's header; uploads keep their own time.
 timeout = 120
 #: Heroku and Render kill what is still there 30 s after SIGTERM.

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import NoReturn
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import load_only
 
+from app.accounts.video_limit import limit_at
 from app.clock import utcnow
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
@@ -44,10 +44,8 @@ _ASK_OPERATOR = (
     " this job can be retried"
 )
 # Without the tokens, which would be decrypted.
-_LIMIT_OF = (
-    select(Account)
-    .where(Account.id == bindparam("account_id"))
-    .options(load_only(Account.video_max_seconds, Account.video_max_told_at))
+_LIMIT_OF = select(Account.video_max_seconds, Account.video_max_told_at).where(
+    Account.id == bindparam("account_id")
 )
 
 
@@ -184,9 +182,6 @@ def _raise_failed(rendition: Rendition) -> NoReturn:
 
 
 def _account_limit(account_id: str) -> int | None:
-    fresh = {"populate_existing": True}
     with transaction() as session:
-        account = session.scalars(
-            _LIMIT_OF, {"account_id": account_id}, execution_options=fresh
-        ).one()
-    return account.video_limit_at(utcnow())
+        max_seconds, told_at = session.execute(_LIMIT_OF, {"account_id": account_id}).one()
+    return limit_at(max_seconds, told_at, utcnow())

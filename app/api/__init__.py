@@ -25,6 +25,7 @@ from app.api.description import API_OPTIONS, DescribedApi
 from app.api.errors import NotFound, register_error_handlers
 from app.api.origins import register_origins
 from app.ids import is_id
+from app.intake import Intake
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     publish.blueprint,
@@ -57,6 +58,7 @@ def register_api(app: Flask) -> None:
     pages = get_swaggerui_blueprint(DOCS_URL, DESCRIPTION_URL, config={"app_name": "API"})
     app.register_blueprint(pages)
     events.register_events(app)
+    app.extensions["intake"] = Intake()
 
 
 def _refuse_malformed_ids() -> None:

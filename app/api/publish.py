@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import current_app
+
 from app.api.auth import current_user
 from app.api.blueprint import Blueprint, Gathered
 from app.api.errors import InvalidRequest
 from app.api.idempotency import keyed_request
 from app.api.job_views import accepted_of, batch_of, link_to, require_job, status_of, story_of
 from app.checks.advice import warnings_for
-from app.checks.posts import check_batch, check_post, due_times
+from app.checks.posts import UncheckedPost, check_batch, check_post, due_times
 from app.checks.times import due_time
 from app.clock import utcnow
 from app.ids import new_id
+from app.intake import Asked, Intake
 from app.publishing.create import create_jobs, earlier_jobs
 from app.publishing.transaction import transaction
 from app.queries.jobs import JobFilter, list_jobs
@@ -45,17 +48,12 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
 
     Answers once the job is in the database. Every fault of the body is told at once.
     """
-    now = utcnow()
-    keyed = keyed_request(headers)
-    with transaction():  # one, for what is read and for what is written
-        jobs = earlier_jobs(keyed, now) if keyed else None
-        if jobs is None:
-            post = check_post(current_user(), body.values, body.faults, now)
-            if post.faults:
-                raise InvalidRequest(post.faults)
-            new = post.new_job(current_user(), now, due_time(body.values, now))
-            jobs = create_jobs([new], now, keyed=keyed)
-    return accepted_of(jobs[0], now), 202, {"Location": link_to(jobs[0].id)}
+    intake: Intake = current_app.extensions["intake"]
+    post = UncheckedPost(current_user(), body.values, body.faults)
+    taken = intake.take(Asked(post, keyed_request(headers)))
+    if taken.job is None:
+        raise InvalidRequest(taken.faults)
+    return accepted_of(taken.job, utcnow()), 202, {"Location": link_to(taken.job.id)}
 
 
 @blueprint.route("/validate", methods=["POST"], operation="validatePost")

@@ -9,7 +9,7 @@ from app.checks.targets import video_warnings
 from app.clock import to_iso
 from app.faults import Faults, merge
 from app.limits.forecast import forecast
-from app.models import Account
+from app.queries.targets import TargetAccount
 
 
 def warnings_for(post: CheckedPost, due_at: datetime | None, now: datetime) -> Faults:
@@ -24,7 +24,7 @@ def warnings_for(post: CheckedPost, due_at: datetime | None, now: datetime) -> F
     return warnings
 
 
-def _limit_warnings(account: Account, priority: int, due_at: datetime, now: datetime) -> Faults:
+def _limit_warnings(account: TargetAccount, priority: int, due_at: datetime, now: datetime) -> Faults:
     expected = forecast(account.platform, account.id, priority, due_at, now)
     if expected.hold is None:
         return {}

@@ -11,10 +11,9 @@ from app.checks.content import content_faults
 from app.checks.targets import choose_account, link_faults, video_faults
 from app.checks.times import batch_faults, due_time, is_timed, time_faults
 from app.faults import Faults, below, merge
-from app.models import Account, Video
 from app.platforms import PLATFORMS
 from app.publishing.create import NewJob
-from app.queries.targets import Targets, load_targets
+from app.queries.targets import TargetAccount, Targets, TargetVideo, load_targets
 from app.schemas.publish import PublishSchema
 from app.states import VideoState
 from app.videos import settle_upload
@@ -30,8 +29,8 @@ class CheckedPost:
 
     values: Mapping[str, Any]
     faults: Faults
-    account: Account | None
-    video: Video | None
+    account: TargetAccount | None
+    video: TargetVideo | None
 
     def new_job(self, user_id: str, now: datetime, due_at: datetime | None) -> NewJob:
         """Return the job to create, due at once where `due_at` is None; needs no faults."""
@@ -59,12 +58,38 @@ class CheckedPost:
         )
 
 
+@dataclass(frozen=True)
+class UncheckedPost:
+    """What a user asks for, as the schema left it: what could be read of it, and its faults."""
+
+    user_id: str
+    values: Mapping[str, Any]
+    faults: Faults
+
+
 def check_post(
     user_id: str, values: Mapping[str, Any], schema_faults: Faults, now: datetime
 ) -> CheckedPost:
     """Check one post of a user. Reads the database once, and the store for a late upload."""
     targets = _targets(user_id, [values.get("video_id")])
     return _check(values, schema_faults, targets, now)
+
+
+def check_posts(posts: Sequence[UncheckedPost], now: datetime) -> list[CheckedPost | None]:
+    """Check posts of any users; None for one whose upload has to be looked for in the store.
+
+    Reads the database once. Needs a transaction around it.
+    """
+    wanted: dict[str, list[str | None]] = {}
+    for post in posts:
+        wanted.setdefault(post.user_id, []).append(post.values.get("video_id"))
+    targets = load_targets(wanted)
+    return [
+        None
+        if _is_uploading(post, targets[post.user_id])
+        else _check(post.values, post.faults, targets[post.user_id], now)
+        for post in posts
+    ]
 
 
 def check_batch(
@@ -103,12 +128,19 @@ def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]
 
 def _targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
     """Load accounts and videos; an upload that has arrived since is looked into first."""
-    targets = load_targets(user_id, video_ids)
+    targets = load_targets({user_id: video_ids})[user_id]
     videos = {
-        video_id: settle_upload(video_id) if video.state is VideoState.UPLOADING else video
+        video_id: TargetVideo.of(settle_upload(video_id))
+        if video.state is VideoState.UPLOADING
+        else video
         for video_id, video in targets.videos.items()
     }
     return replace(targets, videos=videos)
+
+
+def _is_uploading(post: UncheckedPost, targets: Targets) -> bool:
+    video = targets.videos.get(post.values.get("video_id", ""))
+    return video is not None and video.state is VideoState.UPLOADING
 
 
 def _check(

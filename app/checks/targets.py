@@ -12,14 +12,14 @@ from app.media import rules
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.words import told
-from app.models import Account, Video
 from app.platforms import PLATFORMS
+from app.queries.targets import TargetAccount, TargetVideo
 from app.states import AccountState, VideoState
 
 
 def choose_account(
-    platform: str | None, account_id: str | None, accounts: Sequence[Account]
-) -> tuple[Account | None, Faults]:
+    platform: str | None, account_id: str | None, accounts: Sequence[TargetAccount]
+) -> tuple[TargetAccount | None, Faults]:
     """Return the account to publish on: the one named, or the platform's only one."""
     if account_id is not None:
         return _named(platform, account_id, accounts)
@@ -34,7 +34,7 @@ def choose_account(
     return mine[0], _state_faults(mine[0])
 
 
-def link_faults(account: Account | None, *, has_public_links: bool) -> Faults:
+def link_faults(account: TargetAccount | None, *, has_public_links: bool) -> Faults:
     """Refuse an account that no video of this store can reach."""
     if account is None or has_public_links or not needs_public_links(account.login_type):
         return {}
@@ -47,7 +47,7 @@ def link_faults(account: Account | None, *, has_public_links: bool) -> Faults:
 
 
 def video_faults(
-    values: Mapping[str, Any], videos: Mapping[str, Video], account: Account | None
+    values: Mapping[str, Any], videos: Mapping[str, TargetVideo], account: TargetAccount | None
 ) -> Faults:
     """Return why a post's video cannot be published on its platform, if it cannot."""
     video_id = values.get("video_id")
@@ -67,7 +67,7 @@ def video_faults(
     return faults
 
 
-def video_warnings(values: Mapping[str, Any], video: Video, account: Account | None) -> Faults:
+def video_warnings(values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None) -> Faults:
     """Return what will work with this video, but not as wished."""
     probe, plan = _probe_of(video), _plan(values, video, account)
     if probe is None or plan is None:
@@ -78,8 +78,8 @@ def video_warnings(values: Mapping[str, Any], video: Video, account: Account | N
 
 
 def _named(
-    platform: str | None, account_id: str, accounts: Sequence[Account]
-) -> tuple[Account | None, Faults]:
+    platform: str | None, account_id: str, accounts: Sequence[TargetAccount]
+) -> tuple[TargetAccount | None, Faults]:
     account = next((account for account in accounts if account.id == account_id), None)
     if account is None:
         return None, {"accountId": ["There is no such account."]}
@@ -89,18 +89,18 @@ def _named(
     return account, _state_faults(account)
 
 
-def _state_faults(account: Account) -> Faults:
+def _state_faults(account: TargetAccount) -> Faults:
     if account.state is AccountState.ACTIVE:
         return {}
     reason = f": {account.state_reason}" if account.state_reason else ""
     return {"accountId": [f"The account must be connected again{reason}"]}
 
 
-def _probe_of(video: Video) -> Probe | None:
+def _probe_of(video: TargetVideo) -> Probe | None:
     return None if video.probe is None else Probe.load(video.probe)
 
 
-def _plan(values: Mapping[str, Any], video: Video, account: Account | None) -> Plan | None:
+def _plan(values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None) -> Plan | None:
     probe = _probe_of(video)
     platform = values.get("platform")
     if probe is None or platform is None:
@@ -109,7 +109,7 @@ def _plan(values: Mapping[str, Any], video: Video, account: Account | None) -> P
     return plan_for(platform, probe, max_duration_seconds=limit)
 
 
-def _moment_in_video_faults(values: Mapping[str, Any], video: Video) -> Faults:
+def _moment_in_video_faults(values: Mapping[str, Any], video: TargetVideo) -> Faults:
     """Refuse a cover picture from after the video's end."""
     if video.duration_seconds is None:
         return {}

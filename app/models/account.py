@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -14,8 +14,6 @@ from app.states import AccountState
 
 #: Tokens of Instagram Login are renewed by the calendar: once they have ended it is too late.
 RENEWABLE = text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL")
-#: Accounts grow: what a platform said longer ago is asked again.
-LIMIT_TOLD_FOR = timedelta(hours=24)
 
 
 class Account(Base):
@@ -65,9 +63,3 @@ class Account(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-    def video_limit_at(self, now: datetime) -> int | None:
-        """Return the account's own limit; None where the platform has not told it of late."""
-        if self.video_max_told_at is None or now - self.video_max_told_at > LIMIT_TOLD_FOR:
-            return None
-        return self.video_max_seconds

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Table, bindparam, delete, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, make_transient_to_detached
 
+from app.clock import utcnow
 from app.ids import new_id
 from app.limits import lanes
 from app.models import IdempotencyKey, PublishJob
@@ -23,6 +25,10 @@ from app.states import JobState
 #: For how long an Idempotency-Key stands for what it made.
 KEY_LIFETIME = timedelta(hours=24)
 _ADD = insert(cast(Table, PublishJob.__table__))
+_ADD_KEYS = insert(cast(Table, IdempotencyKey.__table__))
+_TAKEN = select(IdempotencyKey.user_id, IdempotencyKey.key).where(
+    tuple_(IdempotencyKey.user_id, IdempotencyKey.key).in_(bindparam("keys", expanding=True))
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,15 @@ class KeyedRequest:
     request_hash: str
 
 
+@dataclass(frozen=True)
+class Order:
+    """The posts of one request, as checked, and the key it came with, if it has one."""
+
+    posts: Sequence[NewJob]
+    keyed: KeyedRequest | None = None
+    batch_id: str | None = None
+
+
 def create_jobs(
     new_jobs: Sequence[NewJob],
     now: datetime,
@@ -73,11 +88,7 @@ def create_jobs(
         with transaction() as session:
             if keyed is not None:
                 _forget_outlived(session, keyed, now)
-            jobs = _store(session, [_columns(new, batch_id, now) for new in new_jobs])
-            timeline.accepted(session, jobs, now)
-            lanes.join(session, jobs)
-            if keyed is not None:
-                session.add(_key_row(keyed, batch_id or jobs[0].id, now))
+            jobs = write(session, [Order(new_jobs, keyed, batch_id)], now)
     except IntegrityError:
         # Only the key can collide: ids are random and foreign rows were read before.
         if keyed is None:
@@ -87,8 +98,41 @@ def create_jobs(
         if earlier is None:
             raise
         return earlier
-    wake([Wake(job.id, job.platform, job.due_at or now, job.wake_number) for job in jobs])
+    wake_for(jobs)
     return jobs
+
+
+def write(session: Session, orders: Sequence[Order], now: datetime) -> list[PublishJob]:
+    """Write the jobs of some requests, and their keys; return them in order.
+
+    As many statements for a hundred as for one. Raises `IntegrityError` where a key is taken.
+    """
+    rows = [_columns(new, order.batch_id, now) for order in orders for new in order.posts]
+    jobs = _store(session, rows)
+    timeline.accepted(session, jobs, now)
+    lanes.join(session, jobs)
+    made = iter(jobs)
+    keys = []
+    for order in orders:
+        first = [next(made) for _ in order.posts][0]
+        if order.keyed is not None:
+            keys.append(_key_row(order.keyed, order.batch_id or first.id, now))
+    if keys:  # in one order everywhere: no two transactions wait for each other
+        session.execute(_ADD_KEYS, sorted(keys, key=itemgetter("user_id", "key")))
+    return jobs
+
+
+def wake_for(jobs: Sequence[PublishJob]) -> None:
+    """Wake up the workers of jobs that have been stored; call it after the commit."""
+    wake([Wake(job.id, job.platform, job.due_at or utcnow(), job.wake_number) for job in jobs])
+
+
+def taken_keys(session: Session, keyed: Sequence[KeyedRequest]) -> set[tuple[str, str]]:
+    """Return which keys have been used before, outlived ones too, by user and key."""
+    if not keyed:
+        return set()
+    asked = [(one.user_id, one.key) for one in keyed]
+    return {(user_id, key) for user_id, key in session.execute(_TAKEN, {"keys": asked})}
 
 
 def earlier_jobs(keyed: KeyedRequest, now: datetime) -> list[PublishJob] | None:
@@ -154,8 +198,8 @@ def _columns(new: NewJob, batch_id: str | None, now: datetime) -> dict[str, Any]
     )
 
 
-def _key_row(keyed: KeyedRequest, made_id: str, now: datetime) -> IdempotencyKey:
-    return IdempotencyKey(
+def _key_row(keyed: KeyedRequest, made_id: str, now: datetime) -> dict[str, Any]:
+    return dict(
         user_id=keyed.user_id,
         key=keyed.key,
         request_hash=keyed.request_hash,

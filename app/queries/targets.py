@@ -1,54 +1,87 @@
-"""The accounts and videos that a request to publish speaks of."""
+"""The accounts and videos that requests to publish speak of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import load_only
 
+from app.accounts.video_limit import limit_at
 from app.ids import is_id
 from app.models import Account, Video
 from app.publishing.transaction import reading
+from app.states import AccountState, VideoState
 from app.storage import Storage
 
 # Built once: building a statement takes longer than sending it. And no more is read than the
-# checks look at: each column takes its time, and tokens have no business here.
+# checks look at, into plain values: entities would cost each request as much as the database.
 _ACCOUNTS = (
-    select(Account)
-    .where(Account.user_id == bindparam("user_id"), Account.deleted_at.is_(None))
-    .options(
-        load_only(
-            Account.platform,
-            Account.login_type,
-            Account.state,
-            Account.state_reason,
-            Account.video_max_seconds,
-            Account.video_max_told_at,
-            raiseload=True,
-        )
+    select(
+        Account.user_id,
+        Account.id,
+        Account.platform,
+        Account.login_type,
+        Account.state,
+        Account.state_reason,
+        Account.video_max_seconds,
+        Account.video_max_told_at,
+    )
+    .where(
+        Account.user_id.in_(bindparam("user_ids", expanding=True)), Account.deleted_at.is_(None)
     )
     .order_by(Account.id)
 )
-_VIDEOS = (
-    select(Video)
-    .where(
-        Video.user_id == bindparam("user_id"),
-        Video.id.in_(bindparam("video_ids", expanding=True)),
-        Video.deleted_at.is_(None),
-    )
-    .options(
-        load_only(
-            Video.state,
-            Video.state_reason,
-            Video.duration_seconds,
-            Video.probe,
-            raiseload=True,
-        )
-    )
+_VIDEOS = select(
+    Video.user_id,
+    Video.id,
+    Video.state,
+    Video.state_reason,
+    Video.duration_seconds,
+    Video.probe,
+).where(
+    Video.user_id.in_(bindparam("user_ids", expanding=True)),
+    Video.id.in_(bindparam("video_ids", expanding=True)),
+    Video.deleted_at.is_(None),
 )
+
+
+@dataclass(frozen=True)
+class TargetAccount:
+    """What the checks look at of an account; the fields are the columns of that name."""
+
+    user_id: str
+    id: str
+    platform: str
+    login_type: str
+    state: AccountState
+    state_reason: str
+    video_max_seconds: int | None
+    video_max_told_at: datetime | None
+
+    def video_limit_at(self, now: datetime) -> int | None:
+        """Return its own limit in seconds; None where the platform has not told it of late."""
+        return limit_at(self.video_max_seconds, self.video_max_told_at, now)
+
+
+@dataclass(frozen=True)
+class TargetVideo:
+    """What the checks look at of a video; the fields are the columns of that name."""
+
+    user_id: str
+    id: str
+    state: VideoState
+    state_reason: str
+    duration_seconds: float | None
+    probe: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, video: Video) -> TargetVideo:
+        """Return the same of an entity."""
+        return cls(**{name: getattr(video, name) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -58,21 +91,25 @@ class Targets:
     `has_public_links` says whether a platform can fetch the videos from the store by itself.
     """
 
-    accounts: Sequence[Account]
-    videos: Mapping[str, Video]
+    accounts: list[TargetAccount]
+    videos: dict[str, TargetVideo]
     has_public_links: bool
 
 
-def load_targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
-    """Return a user's accounts and those of the named videos that the user has.
+def load_targets(wanted: Mapping[str, Iterable[str | None]]) -> dict[str, Targets]:
+    """Return, for each user, the accounts and those of the named videos that the user has.
 
-    Needs a transaction around it.
+    `wanted` holds ids of videos by user; None and what is no id are nobody's. Two statements,
+    however many users. Needs a transaction around it.
     """
-    wanted = {video_id for video_id in video_ids if video_id is not None and is_id(video_id)}
     storage: Storage = current_app.extensions["storage"]
-    session, asked = reading(), {"user_id": user_id, "video_ids": list(wanted)}
-    return Targets(
-        accounts=session.scalars(_ACCOUNTS, asked).all(),
-        videos={video.id: video for video in session.scalars(_VIDEOS, asked)} if wanted else {},
-        has_public_links=storage.has_public_links,
-    )
+    targets = {user_id: Targets([], {}, storage.has_public_links) for user_id in wanted}
+    named = {one for ids in wanted.values() for one in ids if one is not None and is_id(one)}
+    session, asked = reading(), {"user_ids": list(wanted), "video_ids": list(named)}
+    for row in session.execute(_ACCOUNTS, asked):
+        account = TargetAccount(*row)
+        targets[account.user_id].accounts.append(account)
+    for row in session.execute(_VIDEOS, asked) if named else ():
+        video = TargetVideo(*row)
+        targets[video.user_id].videos[video.id] = video
+    return targets

@@ -15,6 +15,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from flask import current_app
@@ -102,6 +104,7 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
     `now` is by default the time now. Call it after the commit: a run that starts before its row
     is there would find nothing.
     """
+    by_platform = attrgetter("platform")
     waits: ShortWaits | None = current_app.extensions.get("short_waits")
     if waits is not None:
         wakes = [one for one in wakes if not waits.keep(one)]
@@ -111,8 +114,10 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
         return True
     try:
         pipeline = current_redis().pipeline(transaction=False)
-        for one in near:
-            _add(pipeline, one, now)
+        for platform, of_platform in groupby(sorted(near, key=by_platform), by_platform):
+            queue = PostScheduler(PUBLISH_QUEUES[platform], current_redis())
+            for one in of_platform:
+                _add(pipeline, queue, one, now)
         pipeline.execute()
     except RedisError as exc:
         logger.warning("wake-ups left to the sweeper: %s", type(exc).__name__)
@@ -138,7 +143,7 @@ def _wake_for_rows(function: str) -> bool:
     run = new_run(connection, function, (), queue, function.rpartition(".")[2])
     try:
         pipeline = connection.pipeline(transaction=False)
-        _push(pipeline, connection, run, queue)
+        _push(pipeline, RunQueue(queue, connection), run)
         pipeline.execute()
     except RedisError as exc:
         logger.warning("%s left to the sweeper: %s", queue, type(exc).__name__)
@@ -146,25 +151,23 @@ def _wake_for_rows(function: str) -> bool:
     return True
 
 
-def _add(pipeline: Pipeline, wake: Wake, now: datetime) -> None:
-    connection = current_redis()
-    queue = PUBLISH_QUEUES[wake.platform]
+def _add(pipeline: Pipeline, scheduler: PostScheduler, wake: Wake, now: datetime) -> None:
     if wake.replaces is not None:
-        outdated = f"{wake.job_id}-{wake.replaces}"
-        PostScheduler(queue, connection).forget(pipeline, [outdated])
+        scheduler.forget(pipeline, [f"{wake.job_id}-{wake.replaces}"])
     if wake.due_at > now + HORIZON:
         return
     args = (wake.platform, wake.job_id)
     description = f"{wake.platform} post {wake.job_id}"
-    run = new_run(connection, ADVANCE, args, queue, description, wake.run_id)
+    queue = scheduler.queue
+    run = new_run(queue.connection, ADVANCE, args, queue.name, description, wake.run_id)
     if wake.due_at > now:
-        PostScheduler(queue, connection).schedule_run(pipeline, run, wake.due_at)
+        scheduler.schedule_run(pipeline, run, wake.due_at)
     else:
-        _push(pipeline, connection, run, queue)
+        _push(pipeline, queue, run)
 
 
-def _push(pipeline: Pipeline, connection: Redis, run: Run, queue: str) -> None:
+def _push(pipeline: Pipeline, queue: RunQueue, run: Run) -> None:
     run.enqueued_at = rq_now()
     run._status = JobStatus.QUEUED
     run.save(pipeline=pipeline)
-    RunQueue(queue, connection).push_job_id(run.id, pipeline=pipeline)
+    queue.push_job_id(run.id, pipeline=pipeline)

@@ -59,7 +59,7 @@ def checked_options(
             faults[f"platformOptions.{name}"] = [refusal]
         else:
             own[name] = value
-    if platform is None:
+    if platform is None or not own:  # no option is required
         return {}, faults
     try:
         return dict(SCHEMAS[platform].load(own)), faults

@@ -1,0 +1,133 @@
+"""One post for a request: checked, written, and its worker woken; many requests at once or one.
+
+What is asked for at the same time is read, written and woken together. Whatever makes one request
+different from the rest, a repeated key, an upload still to be looked for, or anything that goes
+wrong with the group before it is committed, sends it the long way: by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.checks.posts import CheckedPost, UncheckedPost, check_post, check_posts
+from app.checks.times import due_time
+from app.clock import utcnow
+from app.extensions import db
+from app.faults import Faults
+from app.intake.together import Together
+from app.models import PublishJob
+from app.publishing.create import (
+    KeyedRequest,
+    NewJob,
+    Order,
+    create_jobs,
+    earlier_jobs,
+    taken_keys,
+    wake_for,
+    write,
+)
+from app.publishing.transaction import transaction
+
+logger = logging.getLogger(__name__)
+#: A row that somebody holds is waited for by the request that needs it, not by its whole group.
+_HURRY = text("SET LOCAL lock_timeout = '300ms'")
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A request for one post."""
+
+    post: UncheckedPost
+    keyed: KeyedRequest | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a request: the job, or why there is none."""
+
+    job: PublishJob | None
+    faults: Faults
+
+
+class Intake:
+    """The way in for single posts, one for all threads of a process."""
+
+    def __init__(self) -> None:
+        self._together: Together[Asked, Taken] = Together(_take_one, _take_many)
+
+    def take(self, asked: Asked) -> Taken:
+        """Store the job and wake its worker up, or say what is wrong with the request.
+
+        Raises what `create_jobs` and `settle_upload` raise. Needs an application context.
+        """
+        return self._together.ask(asked)
+
+
+def _take_one(asked: Asked) -> Taken:
+    now, post, keyed = utcnow(), asked.post, asked.keyed
+    with transaction():  # one, for what is read and for what is written
+        jobs = earlier_jobs(keyed, now) if keyed else None
+        if jobs is None:
+            checked = check_post(post.user_id, post.values, post.faults, now)
+            if checked.faults:
+                return Taken(None, checked.faults)
+            jobs = create_jobs([_new_job(asked, checked, now)], now, keyed=keyed)
+    return Taken(jobs[0], {})
+
+
+def _take_many(group: Sequence[Asked]) -> list[Taken | None]:
+    is_written = False
+    try:
+        with transaction() as session:
+            taken = _write_many(session, group)
+            is_written = True
+    except Exception as error:
+        if is_written:  # by the end of the transaction: nobody knows whether it was
+            raise
+        logger.info("%d posts go in one by one: %s", len(group), type(error).__name__)
+        return [None] * len(group)
+    wake_for([one.job for one in taken if one is not None and one.job is not None])
+    return taken
+
+
+def _write_many(session: Session, group: Sequence[Asked]) -> list[Taken | None]:
+    now = utcnow()
+    if db.engine.dialect.name == "postgresql":
+        session.execute(_HURRY)
+    taken: list[Taken | None] = [None] * len(group)
+    places = _with_new_keys(session, group)
+    orders = {}
+    for place, checked in zip(places, check_posts([group[one].post for one in places], now)):
+        if checked is not None and checked.faults:
+            taken[place] = Taken(None, checked.faults)
+        elif checked is not None:
+            orders[place] = Order([_new_job(group[place], checked, now)], group[place].keyed)
+    if orders:
+        jobs = write(session, list(orders.values()), now)
+        for place, job in zip(orders, jobs, strict=True):
+            taken[place] = Taken(job, {})
+    return taken
+
+
+def _with_new_keys(session: Session, group: Sequence[Asked]) -> list[int]:
+    """Return the places of those that have no key, or one that is seen for the first time."""
+    seen = taken_keys(session, [asked.keyed for asked in group if asked.keyed is not None])
+    places = []
+    for place, asked in enumerate(group):
+        if asked.keyed is not None:
+            key = (asked.keyed.user_id, asked.keyed.key)
+            if key in seen:
+                continue
+            seen.add(key)
+        places.append(place)
+    return places
+
+
+def _new_job(asked: Asked, checked: CheckedPost, now: datetime) -> NewJob:
+    return checked.new_job(asked.post.user_id, now, due_time(asked.post.values, now))

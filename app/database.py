@@ -35,8 +35,10 @@ def engine_options(database_url: str) -> dict[str, Any]:
     return {
         # The values of a statement that failed would get into logs and RQ's lists of failures.
         "hide_parameters": True,
+        # Eight for a process, fewer than it has threads: small plans have twenty in all, and a
+        # statement is short. What finds none free waits.
         "pool_size": 5,
-        "max_overflow": 15,
+        "max_overflow": 3,
         "pool_timeout": 10,
         "connect_args": {
             "connect_timeout": 5,

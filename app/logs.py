@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -47,6 +47,10 @@ def about(**ids: str) -> Iterator[None]:
 
 class LoggedFlask(Flask):
     """Flask, whose line about a bug in a view names the route and not the path."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a view as it is: none is a coroutine, and to look costs each request."""
+        return func
 
     def log_exception(self, exc_info: Any) -> None:
         """Log a bug with its traceback."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
 from app.admin.blueprint import blueprint
@@ -35,11 +36,20 @@ STATIC_CACHE = "private, max-age=31536000, immutable"
 csrf = CSRFProtect()
 
 
+class AdminSessions(SecureCookieSessionInterface):
+    """Opens sessions for the operator's pages alone: the API has none, and pays for none."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return the session of a request, or None for one that has no use for it."""
+        return super().open_session(app, request) if request.path.startswith(PREFIX) else None
+
+
 def register_guard(app: Flask) -> None:
     """Set up the session and the tokens of the operator's forms."""
     config: Config = app.config["SETTINGS"]
     first, *others = config.token_encryption_keys or (development_key(),)
     app.secret_key = _secret(first)
+    app.session_interface = AdminSessions()
     app.config.update(
         SECRET_KEY_FALLBACKS=_secrets(others),
         SESSION_COOKIE_NAME="publishing_admin",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,8 @@ from app.captions.units import length_of, utf16_units
 from app.platforms import PLATFORMS, Platform
 
 _UNIT_NAMES = {"utf16": "UTF-16 units", "characters": "characters", "bytes": "bytes"}
-_KEPT_CONTROLS = "\n\r\t"
+#: Control characters but tabs and line ends, and halves of surrogate pairs.
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def caption_faults(
@@ -32,8 +33,9 @@ def caption_faults(
                 "A hashtag has letters, digits and underscores only, and at least one of them."
             )
     if not faults:  # what cannot be read has no length
-        _check_text(faults, platform, caption, hashtags, options)
-        _check_title(faults, platform, caption, hashtags, options)
+        composed = compose(platform, caption, hashtags, options)
+        _check_text(faults, PLATFORMS[platform], composed.text, options)
+        _check_title(faults, PLATFORMS[platform], composed.title)
         _check_tags(faults, PLATFORMS[platform], options)
     return dict(faults)
 
@@ -47,19 +49,17 @@ def _check_characters(
         texts = value if isinstance(value, (list, tuple)) else [value]
         written[f"platformOptions.{name}"] = [text for text in texts if isinstance(text, str)]
     for path, texts in written.items():
-        if any(_is_no_text(character) for text in texts for character in text):
+        if any(_NO_TEXT.search(text) for text in texts):
             faults[path].append("There are control characters or broken characters in it.")
 
 
 def _check_text(
     faults: defaultdict[str, list[str]],
-    platform: str,
-    caption: str,
-    hashtags: Sequence[str],
+    platform: Platform,
+    text: str,
     options: Mapping[str, Any],
 ) -> None:
-    name, rules = PLATFORMS[platform].name, PLATFORMS[platform].captions
-    text = compose(platform, caption, hashtags, options).text
+    name, rules = platform.name, platform.captions
     is_described = rules.title_max is not None and options.get("description")
     path = "platformOptions.description" if is_described else "caption"
     length = length_of(text, rules.unit)
@@ -79,17 +79,10 @@ def _check_text(
             faults[field].append(f"The text has {count} {what}; {name} takes at most {most}.")
 
 
-def _check_title(
-    faults: defaultdict[str, list[str]],
-    platform: str,
-    caption: str,
-    hashtags: Sequence[str],
-    options: Mapping[str, Any],
-) -> None:
-    name, rules = PLATFORMS[platform].name, PLATFORMS[platform].captions
+def _check_title(faults: defaultdict[str, list[str]], platform: Platform, title: str) -> None:
+    name, rules = platform.name, platform.captions
     if rules.title_max is None:
         return
-    title = compose(platform, caption, hashtags, options).title
     if not title:
         faults["caption"].append(f"{name} needs a title: give platformOptions.title or a caption.")
     path = "platformOptions.title"
@@ -124,8 +117,3 @@ def _check_tags(
             f"The tags have {count} characters with their commas and quotes;"
             f" {platform.name} takes at most {most}."
         )
-
-
-def _is_no_text(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category == "Cs" or (category == "Cc" and character not in _KEPT_CONTROLS)

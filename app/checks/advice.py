@@ -24,7 +24,9 @@ def warnings_for(post: CheckedPost, due_at: datetime | None, now: datetime) -> F
     return warnings
 
 
-def _limit_warnings(account: TargetAccount, priority: int, due_at: datetime, now: datetime) -> Faults:
+def _limit_warnings(
+    account: TargetAccount, priority: int, due_at: datetime, now: datetime
+) -> Faults:
     expected = forecast(account.platform, account.id, priority, due_at, now)
     if expected.hold is None:
         return {}

@@ -85,9 +85,11 @@ def check_posts(posts: Sequence[UncheckedPost], now: datetime) -> list[CheckedPo
         wanted.setdefault(post.user_id, []).append(post.values.get("video_id"))
     targets = load_targets(wanted)
     return [
-        None
-        if _is_uploading(post, targets[post.user_id])
-        else _check(post.values, post.faults, targets[post.user_id], now)
+        (
+            None
+            if _is_uploading(post, targets[post.user_id])
+            else _check(post.values, post.faults, targets[post.user_id], now)
+        )
         for post in posts
     ]
 
@@ -130,9 +132,11 @@ def _targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
     """Load accounts and videos; an upload that has arrived since is looked into first."""
     targets = load_targets({user_id: video_ids})[user_id]
     videos = {
-        video_id: TargetVideo.of(settle_upload(video_id))
-        if video.state is VideoState.UPLOADING
-        else video
+        video_id: (
+            TargetVideo.of(settle_upload(video_id))
+            if video.state is VideoState.UPLOADING
+            else video
+        )
         for video_id, video in targets.videos.items()
     }
     return replace(targets, videos=videos)

@@ -67,7 +67,9 @@ def video_faults(
     return faults
 
 
-def video_warnings(values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None) -> Faults:
+def video_warnings(
+    values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None
+) -> Faults:
     """Return what will work with this video, but not as wished."""
     probe, plan = _probe_of(video), _plan(values, video, account)
     if probe is None or plan is None:
@@ -100,7 +102,9 @@ def _probe_of(video: TargetVideo) -> Probe | None:
     return None if video.probe is None else Probe.load(video.probe)
 
 
-def _plan(values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None) -> Plan | None:
+def _plan(
+    values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None
+) -> Plan | None:
     probe = _probe_of(video)
     platform = values.get("platform")
     if probe is None or platform is None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from app.limits.inserting import insert_missing
+from app.inserting import insert_missing
 from app.models import Gate
 from app.publishing.timeline import Failure
 

@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import cast
 
 from sqlalchemy import (
-    Insert,
     Integer,
     Select,
-    Table,
     bindparam,
     case,
     func,
@@ -26,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.limits.inserting import insert_missing, inserting
+from app.inserting import Insert, insert_missing, insert_rows
 from app.models import Lane, PublishJob
 from app.models.publish_job import TO_BEGIN
 
@@ -81,36 +78,32 @@ _DUE = (
 
 
 def join(session: Session, jobs: Sequence[PublishJob]) -> None:
-    """Let new posts wait in their lanes: one statement for each lane, and no look at its posts."""
+    """Let new posts wait in their lanes: one statement, and no look at the posts of any lane."""
     first: dict[tuple[str, int, str], datetime] = {}
     for job in jobs:
         assert job.due_at is not None
         key = (job.account_id, job.priority, job.platform)
         first[key] = min(first.get(key, job.due_at), job.due_at)
     rows = [
-        {"account_id": key[0], "priority": key[1], "platform": key[2], "due_at": first[key]}
+        {
+            "account_id": key[0],
+            "priority": key[1],
+            "platform": key[2],
+            "head_due_at": first[key],
+            "turn_at": first[key],
+        }
         for key in sorted(first)  # the same order everywhere: no two batches wait for each other
     ]
-    session.execute(_joining(session.get_bind().dialect.name), rows)
+    insert_rows(session, Lane, rows, _joined)
 
 
-@cache
-def _joining(dialect: str) -> Insert:
-    due_at = bindparam("due_at", type_=Lane.head_due_at.type)
-    insert = inserting(dialect)(cast(Table, Lane.__table__)).values(
-        account_id=bindparam("account_id"),
-        priority=bindparam("priority"),
-        platform=bindparam("platform"),
-        head_due_at=due_at,
-        turn_at=due_at,
-    )
+def _joined(insert: Insert) -> Insert:
+    new = insert.excluded
     # Not by LEAST and GREATEST, which take NULL for different things in different databases.
-    head = case((Lane.head_due_at <= due_at, Lane.head_due_at), else_=due_at)
+    head = case((Lane.head_due_at <= new.head_due_at, Lane.head_due_at), else_=new.head_due_at)
     turn = case((Lane.served_at > head, Lane.served_at), else_=head)
     changes = {"head_due_at": head, "turn_at": turn}
-    key = ["account_id", "priority"]
-    joining: Insert = insert.on_conflict_do_update(index_elements=key, set_=changes)
-    return joining
+    return insert.on_conflict_do_update(index_elements=["account_id", "priority"], set_=changes)
 
 
 def refresh(session: Session, job: PublishJob, *, served_at: datetime | None = None) -> None:

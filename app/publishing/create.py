@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, insert, select, tuple_
+from sqlalchemy import bindparam, delete, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm.attributes import instance_dict
 
 from app.clock import utcnow
 from app.ids import new_id
+from app.inserting import insert_rows
 from app.limits import lanes
 from app.models import IdempotencyKey, PublishJob
 from app.publishing import timeline
@@ -24,8 +26,6 @@ from app.states import JobState
 
 #: For how long an Idempotency-Key stands for what it made.
 KEY_LIFETIME = timedelta(hours=24)
-_ADD = insert(cast(Table, PublishJob.__table__))
-_ADD_KEYS = insert(cast(Table, IdempotencyKey.__table__))
 _TAKEN = select(IdempotencyKey.user_id, IdempotencyKey.key).where(
     tuple_(IdempotencyKey.user_id, IdempotencyKey.key).in_(bindparam("keys", expanding=True))
 )
@@ -118,7 +118,7 @@ def write(session: Session, orders: Sequence[Order], now: datetime) -> list[Publ
         if order.keyed is not None:
             keys.append(_key_row(order.keyed, order.batch_id or first.id, now))
     if keys:  # in one order everywhere: no two transactions wait for each other
-        session.execute(_ADD_KEYS, sorted(keys, key=itemgetter("user_id", "key")))
+        insert_rows(session, IdempotencyKey, sorted(keys, key=itemgetter("user_id", "key")))
     return jobs
 
 
@@ -163,11 +163,16 @@ def _forget_outlived(session: Session, keyed: KeyedRequest, now: datetime) -> No
 
 def _store(session: Session, rows: Sequence[dict[str, Any]]) -> list[PublishJob]:
     """Insert all in one statement, by the table: the unit of work costs more than PostgreSQL."""
-    session.execute(_ADD, rows)
-    jobs = [PublishJob(**row) for row in rows]
-    for job in jobs:
-        make_transient_to_detached(job)
-    return jobs
+    insert_rows(session, PublishJob, rows)
+    return [_stored(row) for row in rows]
+
+
+def _stored(row: dict[str, Any]) -> PublishJob:
+    """Return a stored row as an entity that no session has; setting each attribute costs more."""
+    job = PublishJob()
+    instance_dict(job).update(row)
+    make_transient_to_detached(job)
+    return job
 
 
 def _columns(new: NewJob, batch_id: str | None, now: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from sqlalchemy import Table, Update, bindparam, insert, or_, update
 from sqlalchemy.orm import Session
 
+from app.inserting import insert_rows
 from app.models import PublishJob, TimelineEntry
 from app.states import JobState, Step
 
@@ -42,7 +43,7 @@ def accepted(session: Session, jobs: Sequence[PublishJob], now: datetime) -> Non
             {**entry, "kind": "change", "name": "accepted", "ended_at": now, "until": None},
             {**entry, "kind": "wait", "name": reason, "ended_at": None, "until": job.due_at},
         ]
-    session.execute(_ADD, entries)
+    insert_rows(session, TimelineEntry, entries)
 
 
 def begin(

@@ -30,9 +30,7 @@ _ACCOUNTS = (
         Account.video_max_seconds,
         Account.video_max_told_at,
     )
-    .where(
-        Account.user_id.in_(bindparam("user_ids", expanding=True)), Account.deleted_at.is_(None)
-    )
+    .where(Account.user_id.in_(bindparam("user_ids", expanding=True)), Account.deleted_at.is_(None))
     .order_by(Account.id)
 )
 _VIDEOS = select(
@@ -106,8 +104,8 @@ def load_targets(wanted: Mapping[str, Iterable[str | None]]) -> dict[str, Target
     targets = {user_id: Targets([], {}, storage.has_public_links) for user_id in wanted}
     named = {one for ids in wanted.values() for one in ids if one is not None and is_id(one)}
     session, asked = reading(), {"user_ids": list(wanted), "video_ids": list(named)}
-    for row in session.execute(_ACCOUNTS, asked):
-        account = TargetAccount(*row)
+    for found in session.execute(_ACCOUNTS, asked):
+        account = TargetAccount(*found)
         targets[account.user_id].accounts.append(account)
     for row in session.execute(_VIDEOS, asked) if named else ():
         video = TargetVideo(*row)

@@ -1,8 +1,9 @@
-"""One post for a request: checked, written, and its worker woken; many requests at once or one.
+"""One post for a request: checked, written, and its worker woken, for many requests at once.
 
-What is asked for at the same time is read, written and woken together. Whatever makes one request
-different from the rest, a repeated key, an upload still to be looked for, or anything that goes
-wrong with the group before it is committed, sends it the long way: by itself.
+What is asked for at the same time is read, written and woken together. What takes more than that,
+a key seen before or an upload still to be looked for, goes by itself, beside the groups. So does
+each of a group that could not be written: one that is at fault, or waits for a row that somebody
+holds, is no other's affair.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Intake:
     """The way in for single posts, one for all threads of a process."""
 
     def __init__(self) -> None:
-        self._together: Together[Asked, Taken] = Together(_take_one, _take_many)
+        self._together: Together[Asked, Taken] = Together(take_one, take_many)
 
     def take(self, asked: Asked) -> Taken:
         """Store the job and wake its worker up, or say what is wrong with the request.
@@ -69,7 +70,8 @@ class Intake:
         return self._together.ask(asked)
 
 
-def _take_one(asked: Asked) -> Taken:
+def take_one(asked: Asked) -> Taken:
+    """Take one request on by itself; raises what `create_jobs` and `settle_upload` raise."""
     now, post, keyed = utcnow(), asked.post, asked.keyed
     with transaction():  # one, for what is read and for what is written
         jobs = earlier_jobs(keyed, now) if keyed else None
@@ -81,7 +83,11 @@ def _take_one(asked: Asked) -> Taken:
     return Taken(jobs[0], {})
 
 
-def _take_many(group: Sequence[Asked]) -> list[Taken | None]:
+def take_many(group: Sequence[Asked]) -> list[Taken | None]:
+    """Take many requests on in one transaction and one round trip to Redis; None: not this one.
+
+    Raises only where the transaction's end failed, so that nobody knows what was stored.
+    """
     is_written = False
     try:
         with transaction() as session:

@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 #: The most that are answered at once.
 MOST = 100
-#: How long to wait for a group's turn before being answered by itself.
+#: For how long to wait for a turn, before being answered alone: a group may be held up.
 PATIENCE_SECONDS = 1.0
 
 
@@ -34,19 +34,21 @@ class _Place(Generic[Asked, Answer]):
 
 
 class Together(Generic[Asked, Answer]):
-    """Calls `one` with what was asked alone, and `many` with what was asked at the same time.
+    """Calls `many` with what is asked at the same time, one group after another.
 
-    `many` returns an answer for each, in their order, or None for what is to be asked of `one`.
-    What it raises is raised for all of the group. `one` may run in several threads at once.
+    `many` returns an answer for each, in their order, or None for what is to be asked of `one`,
+    which may run in several threads at once. What `many` raises is raised for all of the group.
     """
 
     def __init__(
         self,
         one: Callable[[Asked], Answer],
         many: Callable[[Sequence[Asked]], Sequence[Answer | None]],
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._one = one
         self._many = many
+        self._patience_seconds = patience_seconds
         self._lock = threading.Lock()
         self._is_led = False
         self._waiting: deque[_Place[Asked, Answer]] = deque()
@@ -54,7 +56,7 @@ class Together(Generic[Asked, Answer]):
     def ask(self, asked: Asked) -> Answer:
         """Return the answer, or raise what came instead of it."""
         place: _Place[Asked, Answer] = _Place(asked)
-        if not self._come(place) and not place.called.wait(PATIENCE_SECONDS):
+        if not self._come(place) and not place.called.wait(self._patience_seconds):
             if self._leave(place):
                 return self._one(asked)
             place.called.wait()  # it was called just now, or is being answered
@@ -99,9 +101,6 @@ class Together(Generic[Asked, Answer]):
 
     def _answer(self, group: Sequence[_Place[Asked, Answer]]) -> None:
         try:
-            if len(group) == 1:
-                group[0].answer = self._one(group[0].asked)
-                return
             answers = self._many([place.asked for place in group])
             for place, answer in zip(group, answers, strict=True):
                 place.answer = answer

@@ -1,0 +1,220 @@
+"""Single posts that are asked for at the same time: written together, each as if by itself."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask
+from redis import Redis
+from sqlalchemy import Engine, event, text
+
+from app.checks.posts import UncheckedPost
+from app.clock import utcnow
+from app.config import Config
+from app.extensions import db
+from app.intake.posts import Asked, Taken, take_many, take_one
+from app.models import Lane, PublishJob, TimelineEntry
+from app.publishing.create import KeyedRequest
+from app.publishing.transaction import transaction
+from app.queues import PUBLISH_QUEUES, RunQueue
+from app.schemas.publish import PublishSchema
+from app.states import VideoState
+from tests.app.conftest import Caller
+from tests.app.web import free_port, running_web
+from tests.factories import make_video
+from tests.processes import PATIENCE_SECONDS, wait_until
+
+
+def asked(caller: Caller, key: str = "", /, **changes: Any) -> Asked:
+    values = PublishSchema().load(caller.body(**changes))
+    keyed = KeyedRequest(caller.user, key, "hash of the body") if key else None
+    return Asked(UncheckedPost(caller.user, values, {}), keyed)
+
+
+def job_of(taken: Taken | None) -> PublishJob:
+    assert taken is not None and taken.job is not None, taken
+    return taken.job
+
+
+def stored_jobs() -> int:
+    with transaction() as session:
+        return session.query(PublishJob).count()
+
+
+def test_each_of_a_group_is_stored_whole_and_woken(
+    context: Flask, alice: Caller, bob: Caller, redis: Redis
+) -> None:
+    group = [asked(alice, caption="One"), asked(bob, caption="Two"), asked(alice, caption="Three")]
+    jobs = [job_of(taken) for taken in take_many(group)]
+    assert [(job.user_id, job.caption) for job in jobs] == [
+        ("alice", "One"),
+        ("bob", "Two"),
+        ("alice", "Three"),
+    ]
+    with transaction() as session:
+        for job in jobs:
+            row = session.get_one(PublishJob, job.id)
+            names = [column.name for column in PublishJob.__table__.columns]
+            told = {name: getattr(job, name) for name in names if name in job.__dict__}
+            assert told == {name: getattr(row, name) for name in told} and len(told) > 20
+            assert (row.risks_told, row.run_number, row.is_leased) == ([], 0, False)
+            entries = session.query(TimelineEntry).filter_by(job_id=job.id)
+            assert [entry.name for entry in entries.order_by(TimelineEntry.id)] == [
+                "accepted",
+                "queue",
+            ]
+        lanes = {lane.account_id: lane.head_due_at for lane in session.query(Lane)}
+    assert lanes == {
+        alice.accounts["TIKTOK"]: jobs[0].due_at,
+        bob.accounts["TIKTOK"]: jobs[1].due_at,
+    }
+    queued = RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).job_ids
+    assert sorted(queued) == sorted(f"{job.id}-0" for job in jobs)
+
+
+def test_nobody_in_a_group_gets_at_what_is_anothers(
+    context: Flask, alice: Caller, bob: Caller
+) -> None:
+    stolen_video = asked(bob, videoId=alice.video_id)
+    stolen_account = asked(bob, accountId=alice.accounts["TIKTOK"])
+    taken = take_many([asked(alice), stolen_video, stolen_account, asked(bob)])
+    assert job_of(taken[0]).user_id == "alice" and job_of(taken[3]).user_id == "bob"
+    assert taken[1] == Taken(None, {"videoId": ["There is no such video."]})
+    assert taken[2] == Taken(None, {"accountId": ["There is no such account."]})
+    assert stored_jobs() == 2
+
+
+def test_a_key_seen_before_goes_by_itself(context: Flask, alice: Caller) -> None:
+    first, twin, other = take_many([asked(alice, "k"), asked(alice, "k"), asked(alice, "l")])
+    assert twin is None
+    assert job_of(take_one(asked(alice, "k"))).id == job_of(first).id
+    assert take_many([asked(alice, "l")]) == [None]
+    assert stored_jobs() == 2 and job_of(other).id != job_of(first).id
+
+
+def test_an_upload_to_be_looked_for_goes_by_itself(context: Flask, alice: Caller) -> None:
+    coming = make_video("alice", state=VideoState.UPLOADING, upload_expires_at=utcnow()).id
+    found, looked_for = take_many([asked(alice), asked(alice, videoId=coming)])
+    assert looked_for is None
+    assert job_of(found).video_id == alice.video_id
+    taken = take_one(asked(alice, videoId=coming))
+    assert taken.job is None and list(taken.faults) == ["videoId"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_row_that_somebody_holds_keeps_its_own_request_alone(
+    context: Flask, alice: Caller, bob: Caller, postgres: Engine
+) -> None:
+    account_id = job_of(take_one(asked(alice))).account_id
+    with postgres.begin() as holder:
+        held = text("SELECT * FROM lanes WHERE account_id = :id FOR UPDATE")
+        holder.execute(held, {"id": account_id})
+        assert take_many([asked(alice), asked(bob)]) == [None, None]
+        assert job_of(take_one(asked(bob))).user_id == "bob"
+    assert stored_jobs() == 2
+    assert all(take_many([asked(alice), asked(bob)]))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_group_whose_commit_got_no_answer_is_not_tried_again(
+    app: Flask, alice: Caller, postgres: Engine
+) -> None:
+    def end_backend(connection: Any) -> None:
+        pid = connection.connection.driver_connection.info.backend_pid
+        with postgres.begin() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+
+    with app.app_context():
+        event.listen(db.engine, "commit", end_backend, once=True)
+    assert alice.post("", alice.body()).status_code == 503
+    with app.app_context():
+        assert stored_jobs() == 0
+    alice.publish()
+
+
+def test_requests_at_the_same_time_take_fewer_transactions_than_there_are(
+    app: Flask, alice: Caller, bob: Caller
+) -> None:
+    commits: list[str] = []
+    begin = threading.Barrier(16)
+
+    def send(number: int) -> int:
+        caller = (alice, bob)[number % 2]
+        body = caller.body(caption=f"Number {number}")
+        begin.wait(PATIENCE_SECONDS)
+        answers = [
+            app.test_client().post("/api/publish", json=body, headers=caller.headers)
+            for _ in range(4)
+        ]
+        return [answer.status_code for answer in answers].count(202)
+
+    def count(connection: Any) -> None:
+        commits.append("one more")
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "commit", count)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            assert sum(pool.map(send, range(16))) == 64
+    finally:
+        event.remove(engine, "commit", count)
+    assert len(commits) < 64
+    with app.app_context():
+        assert stored_jobs() == 64
+
+
+def test_web_process_killed_amid_groups_loses_and_doubles_nothing(
+    config: Config, app: Flask, alice: Caller, tmp_path: Path
+) -> None:
+    served = replace(config, port=free_port())
+    callers, posts_each = 12, 15
+    answered: dict[str, str] = {}
+    is_back = threading.Event()
+
+    def publish(key: str) -> None:
+        for wait in (lambda: None, lambda: is_back.wait(PATIENCE_SECONDS)):
+            wait()
+            try:
+                answer = _post(served, alice, key)
+            except requests.RequestException:
+                continue
+            assert answer.status_code == 202, answer.text
+            answered[key] = answer.json()["jobId"]
+            return
+        raise AssertionError("no answer")
+
+    def publish_all(caller: int) -> None:
+        for number in range(posts_each):
+            publish(f"{caller}-{number}")
+
+    with ThreadPoolExecutor(callers) as pool:
+        with running_web(served, tmp_path / "web.log") as web:
+            told = [pool.submit(publish_all, caller) for caller in range(callers)]
+            wait_until(lambda: len(answered) >= 2 * callers, "posts are being taken on")
+            web.kill()
+        before = dict(answered)
+        assert len(before) < callers * posts_each
+        with running_web(served, tmp_path / "web.log") as web:
+            is_back.set()
+            for future in told:
+                future.result(PATIENCE_SECONDS)
+            again = {key: _post(served, alice, key).json()["jobId"] for key in before}
+    assert again == before
+    with app.app_context():
+        assert stored_jobs() == len(set(answered.values())) == callers * posts_each
+
+
+def _post(config: Config, caller: Caller, key: str) -> requests.Response:
+    return requests.post(
+        f"http://127.0.0.1:{config.port}/api/publish",
+        json=caller.body(caption=f"Post {key}"),
+        headers={**caller.headers, "Idempotency-Key": key},
+        timeout=PATIENCE_SECONDS,
+    )

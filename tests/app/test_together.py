@@ -1,0 +1,113 @@
+"""Answering together what is asked at the same time. See `app.intake.together`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from app.intake import together
+from app.intake.together import Together
+from tests.processes import PATIENCE_SECONDS, wait_until
+
+
+class Desk:
+    """Answers with what it was asked, and remembers how; the first group waits to be let go."""
+
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.groups: list[list[int]] = []
+        self.alone: list[int] = []
+        self.goes_on = threading.Event()
+        self.together = Together(self._one, self._many, patience_seconds)
+        self._pool = ThreadPoolExecutor(150)
+
+    def ask(self, asked: int) -> Future[str]:
+        """Ask in a thread of its own."""
+        return self._pool.submit(self.together.ask, asked)
+
+    def hold(self) -> Future[str]:
+        """Ask, and be the group that all others wait for."""
+        first = self.ask(0)
+        wait_until(lambda: self.groups == [[0]], "the first group is being answered")
+        return first
+
+    def ask_meanwhile(self, *asked: int) -> list[Future[str]]:
+        """Ask while a group is being answered."""
+        futures = [self.ask(one) for one in asked]
+        waiting = self.together._waiting
+        wait_until(lambda: len(waiting) == len(asked), "all wait")
+        return futures
+
+    def _one(self, asked: int) -> str:
+        self.alone.append(asked)
+        return f"{asked} alone"
+
+    def _many(self, group: Sequence[int]) -> list[str | None]:
+        self.groups.append(list(group))
+        if len(self.groups) == 1:
+            assert self.goes_on.wait(PATIENCE_SECONDS)
+        if 999 in group:
+            raise ValueError(f"of {len(group)}")
+        return [None if asked < 0 else str(asked) for asked in group]
+
+
+def answers(futures: Sequence[Future[str]]) -> list[str]:
+    return [future.result(PATIENCE_SECONDS) for future in futures]
+
+
+def test_who_comes_alone_waits_for_nobody() -> None:
+    desk = Desk()
+    desk.goes_on.set()
+    assert [desk.together.ask(asked) for asked in (1, 2)] == ["1", "2"]
+    assert desk.groups == [[1], [2]]
+
+
+def test_who_come_meanwhile_are_answered_together_each_with_its_own() -> None:
+    desk = Desk()
+    first = desk.hold()
+    others = desk.ask_meanwhile(1, 2, 3)
+    desk.goes_on.set()
+    assert answers([first, *others]) == ["0", "1", "2", "3"]
+    assert [sorted(group) for group in desk.groups] == [[0], [1, 2, 3]]
+
+
+def test_a_group_has_its_most_and_the_rest_are_the_next() -> None:
+    desk = Desk()
+    first = desk.hold()
+    others = desk.ask_meanwhile(*range(1, together.MOST + 21))
+    desk.goes_on.set()
+    assert answers(others) == [str(asked) for asked in range(1, together.MOST + 21)]
+    assert [len(group) for group in desk.groups] == [1, together.MOST, 20]
+    assert answers([first]) == ["0"]
+
+
+def test_one_that_is_not_for_the_group_is_answered_alone() -> None:
+    desk = Desk()
+    first = desk.hold()
+    others = desk.ask_meanwhile(1, -2)
+    desk.goes_on.set()
+    assert answers([first, *others]) == ["0", "1", "-2 alone"]
+
+
+def test_an_error_is_that_of_all_and_nobody_is_answered_alone_after_it() -> None:
+    desk = Desk()
+    desk.hold()
+    others = desk.ask_meanwhile(1, 999)
+    desk.goes_on.set()
+    for future in others:
+        with pytest.raises(ValueError, match="of 2"):
+            future.result(PATIENCE_SECONDS)
+    assert desk.alone == []
+    assert desk.together.ask(4) == "4"  # and the next are led again
+
+
+def test_who_waits_too_long_for_a_turn_is_answered_alone_and_once() -> None:
+    desk = Desk(patience_seconds=0.05)
+    first = desk.hold()
+    assert answers([desk.ask(1)]) == ["1 alone"]
+    desk.goes_on.set()
+    assert answers([first]) == ["0"]
+    assert desk.together.ask(2) == "2"
+    assert desk.groups == [[0], [2]]

@@ -12,7 +12,7 @@ from app.accounts.consents import StateSigner
 from app.config import Config
 from app.crypto import Cipher, development_key
 from app.database import configure_engines, engine_options
-from app.extensions import db, migrate
+from app.extensions import db
 from app.logs import LoggedFlask, configure_logging
 from app.queues import connect_redis
 from app.rotation import register_rotation
@@ -25,11 +25,13 @@ def create_app(config: Config | None = None) -> Flask:
     # Loaded here, so that workers and the scheduler start without it, and sooner.
     from app.admin import register_admin
     from app.api import register_api
+    from app.migrating import register_migrations
 
     app = create_base(config or process_config())
     register_api(app)
     register_admin(app)
     register_rotation(app)
+    register_migrations(app)
     return app
 
 
@@ -58,7 +60,6 @@ def create_base(config: Config) -> Flask:
         )
     )
     db.init_app(app)
-    migrate.init_app(app, db)
     with app.app_context():
         configure_engines()
     return app

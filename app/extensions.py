@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
 from app.models.base import Base
@@ -11,5 +10,3 @@ from app.models.base import Base
 db = SQLAlchemy(
     model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False}
 )
-#: Batch mode, since SQLite cannot alter a table in place.
-migrate = Migrate(render_as_batch=True, compare_type=True)

@@ -7,7 +7,7 @@ from types import TracebackType
 import flask_migrate
 from cryptography.fernet import Fernet
 
-from app import create_base
+from app import create_app
 from app.extensions import db
 from app.settings import config_from_env
 from bench.processes import ROOT
@@ -47,7 +47,7 @@ class Databases:
 def _migrate(url: str) -> None:
     keys = Fernet.generate_key().decode()
     settings = {"DATABASE_URL": url, "TOKEN_ENCRYPTION_KEYS": keys, "LOG_LEVEL": "WARNING"}
-    app = create_base(config_from_env(settings))
+    app = create_app(config_from_env(settings))
     with app.app_context():
         flask_migrate.upgrade(str(ROOT / "migrations"))
         db.engine.dispose()

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 from sqlalchemy import Engine, create_engine, literal, select, union_all
 
-from app import create_app, create_base
+from app import create_app
 from app.config import Config
 from app.extensions import db
 from sandbox.postgres_server import PostgresServer
@@ -57,7 +57,7 @@ def base_config(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFact
 
 def migrate_database(config: Config) -> None:
     """Bring a database up to date with the project's own migrations."""
-    app = create_base(config)
+    app = create_app(config)
     with app.app_context():
         flask_migrate.upgrade(MIGRATIONS)
         db.engine.dispose()

@@ -1,0 +1,16 @@
+"""Alembic's commands, such as `flask --app app db upgrade`. Of no use to workers, and not small."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from app.extensions import db
+
+#: Batch mode, since SQLite cannot alter a table in place.
+migrate = Migrate(render_as_batch=True, compare_type=True)
+
+
+def register_migrations(app: Flask) -> None:
+    """Add the commands to an application."""
+    migrate.init_app(app, db)

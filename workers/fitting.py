@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import NoReturn
+from typing import NoReturn, cast
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Table, bindparam, select
 
 from app.accounts.video_limit import limit_at
 from app.clock import utcnow
@@ -44,8 +44,9 @@ _ASK_OPERATOR = (
     " this job can be retried"
 )
 # Without the tokens, which would be decrypted.
-_LIMIT_OF = select(Account.video_max_seconds, Account.video_max_told_at).where(
-    Account.id == bindparam("account_id")
+_ACCOUNTS = cast(Table, Account.__table__)
+_LIMIT_OF = select(_ACCOUNTS.c.video_max_seconds, _ACCOUNTS.c.video_max_told_at).where(
+    _ACCOUNTS.c.id == bindparam("account_id")
 )
 
 

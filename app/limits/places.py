@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.limits.rules import at_once
 from app.models import PublishJob
 from app.models.publish_job import LEASED
 
-_UPLOADING = select(PublishJob.account_id, PublishJob.due_at).where(
-    PublishJob.platform == bindparam("platform"), LEASED, PublishJob.is_at_platform.is_(False)
+_JOBS = cast(Table, PublishJob.__table__)
+_UPLOADING = select(_JOBS.c.account_id, _JOBS.c.due_at).where(
+    _JOBS.c.platform == bindparam("platform"), LEASED, _JOBS.c.is_at_platform.is_(False)
 )
 
 
@@ -48,6 +50,7 @@ class Places:
 
 def read_places(session: Session, platform: str, now: datetime) -> Places:
     """Look at what is leased: never more rows than there are workers."""
+    session.flush()  # by the table, not by the class: nothing else would
     held, lost = Counter[str](), Counter[str]()
     for account_id, due_at in session.execute(_UPLOADING, {"platform": platform}):
         (held if due_at is not None and due_at > now else lost)[account_id] += 1

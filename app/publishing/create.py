@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, delete, select, tuple_
+from sqlalchemy import Table, bindparam, delete, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import instance_dict
@@ -26,8 +26,9 @@ from app.states import JobState
 
 #: For how long an Idempotency-Key stands for what it made.
 KEY_LIFETIME = timedelta(hours=24)
-_TAKEN = select(IdempotencyKey.user_id, IdempotencyKey.key).where(
-    tuple_(IdempotencyKey.user_id, IdempotencyKey.key).in_(bindparam("keys", expanding=True))
+_KEYS = cast(Table, IdempotencyKey.__table__)
+_TAKEN = select(_KEYS.c.user_id, _KEYS.c.key).where(
+    tuple_(_KEYS.c.user_id, _KEYS.c.key).in_(bindparam("keys", expanding=True))
 )
 
 

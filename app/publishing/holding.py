@@ -24,36 +24,36 @@ from app.publishing.patience import patiently
 from app.publishing.transaction import transaction
 from app.states import Step, step_progress
 
-#: What is written without being read needs no mapped object, which costs as much as the write.
+#: Statements on the table itself: on the mapped class each costs half as much again.
 _JOBS = cast(Table, PublishJob.__table__)
 #: A lease outlives three renewals that fail.
 RENEW_SECONDS = LEASE_SECONDS / 4
 
 # Built once: each is written many times a post, and building one takes longer than the write.
 _OURS = (
-    PublishJob.id == bindparam("job_id"),
-    PublishJob.run_number == bindparam("run"),
-    PublishJob.is_leased,
+    _JOBS.c.id == bindparam("job_id"),
+    _JOBS.c.run_number == bindparam("run"),
+    _JOBS.c.is_leased,
 )
 _STANDING = select(
-    PublishJob.reopened,
-    PublishJob.committed_at,
-    PublishJob.unanswered_since,
-    PublishJob.started_at,
+    _JOBS.c.reopened,
+    _JOBS.c.committed_at,
+    _JOBS.c.unanswered_since,
+    _JOBS.c.started_at,
 ).where(*_OURS)
 _RENEW = update(_JOBS).where(*_OURS).values(due_at=bindparam("until"))
 _GO_ON = update(_JOBS).where(
-    *_OURS, or_(PublishJob.cancel_requested.is_(False), PublishJob.committed_at.is_not(None))
+    *_OURS, or_(_JOBS.c.cancel_requested.is_(False), _JOBS.c.committed_at.is_not(None))
 )
 _SAVE = _GO_ON.values(checkpoint=bindparam("saved"))
 _COMMIT = _SAVE.values(
     committed_at=func.coalesce(
-        PublishJob.committed_at, bindparam("now", type_=PublishJob.committed_at.type)
+        _JOBS.c.committed_at, bindparam("now", type_=_JOBS.c.committed_at.type)
     )
 )
-_PROGRESS = bindparam("reached", type_=PublishJob.progress.type)
+_PROGRESS = bindparam("reached", type_=_JOBS.c.progress.type)
 _SHOW = _GO_ON.values(
-    progress=case((PublishJob.progress < _PROGRESS, _PROGRESS), else_=PublishJob.progress)
+    progress=case((_JOBS.c.progress < _PROGRESS, _PROGRESS), else_=_JOBS.c.progress)
 )
 _MOVE = _SHOW.values(step=bindparam("to_step"))
 

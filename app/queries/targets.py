@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from flask import current_app
-from sqlalchemy import bindparam, select
+from sqlalchemy import Table, bindparam, select
 
 from app.accounts.video_limit import limit_at
 from app.ids import is_id
@@ -19,31 +19,35 @@ from app.storage import Storage
 
 # Built once: building a statement takes longer than sending it. And no more is read than the
 # checks look at, into plain values: entities would cost each request as much as the database.
+_ACCOUNT = cast(Table, Account.__table__).c
+_VIDEO = cast(Table, Video.__table__).c
 _ACCOUNTS = (
     select(
-        Account.user_id,
-        Account.id,
-        Account.platform,
-        Account.login_type,
-        Account.state,
-        Account.state_reason,
-        Account.video_max_seconds,
-        Account.video_max_told_at,
+        _ACCOUNT.user_id,
+        _ACCOUNT.id,
+        _ACCOUNT.platform,
+        _ACCOUNT.login_type,
+        _ACCOUNT.state,
+        _ACCOUNT.state_reason,
+        _ACCOUNT.video_max_seconds,
+        _ACCOUNT.video_max_told_at,
     )
-    .where(Account.user_id.in_(bindparam("user_ids", expanding=True)), Account.deleted_at.is_(None))
-    .order_by(Account.id)
+    .where(
+        _ACCOUNT.user_id.in_(bindparam("user_ids", expanding=True)), _ACCOUNT.deleted_at.is_(None)
+    )
+    .order_by(_ACCOUNT.id)
 )
 _VIDEOS = select(
-    Video.user_id,
-    Video.id,
-    Video.state,
-    Video.state_reason,
-    Video.duration_seconds,
-    Video.probe,
+    _VIDEO.user_id,
+    _VIDEO.id,
+    _VIDEO.state,
+    _VIDEO.state_reason,
+    _VIDEO.duration_seconds,
+    _VIDEO.probe,
 ).where(
-    Video.user_id.in_(bindparam("user_ids", expanding=True)),
-    Video.id.in_(bindparam("video_ids", expanding=True)),
-    Video.deleted_at.is_(None),
+    _VIDEO.user_id.in_(bindparam("user_ids", expanding=True)),
+    _VIDEO.id.in_(bindparam("video_ids", expanding=True)),
+    _VIDEO.deleted_at.is_(None),
 )
 
 

@@ -176,19 +176,18 @@ def test_web_process_killed_amid_groups_loses_and_doubles_nothing(
     served = replace(config, port=free_port())
     callers, posts_each = 12, 15
     answered: dict[str, str] = {}
-    is_back = threading.Event()
 
     def publish(key: str) -> None:
-        for wait in (lambda: None, lambda: is_back.wait(PATIENCE_SECONDS)):
-            wait()
+        def is_answered() -> bool:
             try:
                 answer = _post(served, alice, key)
             except requests.RequestException:
-                continue
+                return False
             assert answer.status_code == 202, answer.text
             answered[key] = answer.json()["jobId"]
-            return
-        raise AssertionError("no answer")
+            return True
+
+        wait_until(is_answered, "an answer")
 
     def publish_all(caller: int) -> None:
         for number in range(posts_each):
@@ -202,7 +201,6 @@ def test_web_process_killed_amid_groups_loses_and_doubles_nothing(
         before = dict(answered)
         assert len(before) < callers * posts_each
         with running_web(served, tmp_path / "web.log") as web:
-            is_back.set()
             for future in told:
                 future.result(PATIENCE_SECONDS)
             again = {key: _post(served, alice, key).json()["jobId"] for key in before}

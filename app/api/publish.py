@@ -49,7 +49,7 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
     Answers once the job is in the database. Every fault of the body is told at once.
     """
     intake: Intake = current_app.extensions["intake"]
-    post = UncheckedPost(current_user(), body.values, body.faults)
+    post = UncheckedPost(current_user(), body.values, body.faults, utcnow())
     taken = intake.take(Asked(post, keyed_request(headers)))
     if taken.job is None:
         raise InvalidRequest(taken.faults)
@@ -63,7 +63,7 @@ def validate(body: Gathered) -> Any:
     """Say what publishing would be refused for, and what would not go as wished"""
     now = utcnow()
     with transaction():
-        post = check_post(current_user(), body.values, body.faults, now)
+        post = check_post(UncheckedPost(current_user(), body.values, body.faults, now))
     warnings = warnings_for(post, due_time(body.values, now), now)
     return {"valid": not post.faults, "errors": post.faults, "warnings": warnings}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from app.checks.posts import check_post
+from app.checks.posts import UncheckedPost, check_post
 from app.faults import Faults
 from app.models import PublishJob
 from app.publishing.transaction import transaction
@@ -30,7 +30,7 @@ def edit_faults(
     values.update(platform=job.platform, video_id=job.video_id, account_id=job.account_id)
     values.update(changes)
     with transaction():
-        faults = check_post(job.user_id, values, schema_faults, now).faults
+        faults = check_post(UncheckedPost(job.user_id, values, schema_faults, now)).faults
     found = {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
     return {**found, **schema_faults}
 

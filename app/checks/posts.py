@@ -60,22 +60,24 @@ class CheckedPost:
 
 @dataclass(frozen=True)
 class UncheckedPost:
-    """What a user asks for, as the schema left it: what could be read of it, and its faults."""
+    """What a user asks for, as the schema left it: what could be read of it, and its faults.
+
+    Times are judged by `asked_at`: a request does not become late by waiting for its turn.
+    """
 
     user_id: str
     values: Mapping[str, Any]
     faults: Faults
+    asked_at: datetime
 
 
-def check_post(
-    user_id: str, values: Mapping[str, Any], schema_faults: Faults, now: datetime
-) -> CheckedPost:
+def check_post(post: UncheckedPost) -> CheckedPost:
     """Check one post of a user. Reads the database once, and the store for a late upload."""
-    targets = _targets(user_id, [values.get("video_id")])
-    return _check(values, schema_faults, targets, now)
+    targets = _targets(post.user_id, [post.values.get("video_id")])
+    return _check(post.values, post.faults, targets, post.asked_at)
 
 
-def check_posts(posts: Sequence[UncheckedPost], now: datetime) -> list[CheckedPost | None]:
+def check_posts(posts: Sequence[UncheckedPost]) -> list[CheckedPost | None]:
     """Check posts of any users; None for one whose upload has to be looked for in the store.
 
     Reads the database once. Needs a transaction around it.
@@ -88,7 +90,7 @@ def check_posts(posts: Sequence[UncheckedPost], now: datetime) -> list[CheckedPo
         (
             None
             if _is_uploading(post, targets[post.user_id])
-            else _check(post.values, post.faults, targets[post.user_id], now)
+            else _check(post.values, post.faults, targets[post.user_id], post.asked_at)
         )
         for post in posts
     ]

@@ -2,8 +2,8 @@
 
 What is asked for at the same time is read, written and woken together. What takes more than that,
 a key seen before or an upload still to be looked for, goes by itself, beside the groups. So does
-each of a group that could not be written: one that is at fault, or waits for a row that somebody
-holds, is no other's affair.
+each of a group that could not be written because of one of them, which may be at fault or need a
+row that somebody holds: that is no other's affair. A database that is away is everybody's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.checks.posts import CheckedPost, UncheckedPost, check_post, check_posts
@@ -36,8 +38,12 @@ from app.publishing.create import (
 from app.publishing.transaction import transaction
 
 logger = logging.getLogger(__name__)
-#: A row that somebody holds is waited for by the request that needs it, not by its whole group.
+#: A row that somebody holds is waited for by the request that needs it, not by its whole group;
+#: and not for long by that one, which has one of the process's few connections meanwhile.
 _HURRY = text("SET LOCAL lock_timeout = '300ms'")
+_PATIENCE = text("SET LOCAL lock_timeout = '3s'")
+#: PostgreSQL's codes for a row that somebody holds: lock not available, deadlock detected.
+_HELD = ("55P03", "40P01")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +66,7 @@ class Intake:
     """The way in for single posts, one for all threads of a process."""
 
     def __init__(self) -> None:
-        self._together: Together[Asked, Taken] = Together(take_one, take_many)
+        self._together: Together[Asked, Taken] = Together(take_one, take_many, wake_taken)
 
     def take(self, asked: Asked) -> Taken:
         """Store the job and wake its worker up, or say what is wrong with the request.
@@ -73,10 +79,11 @@ class Intake:
 def take_one(asked: Asked) -> Taken:
     """Take one request on by itself; raises what `create_jobs` and `settle_upload` raise."""
     now, post, keyed = utcnow(), asked.post, asked.keyed
-    with transaction():  # one, for what is read and for what is written
+    with transaction() as session:  # one, for what is read and for what is written
+        _wait_for_rows(session, _PATIENCE)
         jobs = earlier_jobs(keyed, now) if keyed else None
         if jobs is None:
-            checked = check_post(post.user_id, post.values, post.faults, now)
+            checked = check_post(post)
             if checked.faults:
                 return Taken(None, checked.faults)
             jobs = create_jobs([_new_job(asked, checked, now)], now, keyed=keyed)
@@ -84,9 +91,10 @@ def take_one(asked: Asked) -> Taken:
 
 
 def take_many(group: Sequence[Asked]) -> list[Taken | None]:
-    """Take many requests on in one transaction and one round trip to Redis; None: not this one.
+    """Take many requests on in one transaction; None for what has to go by itself.
 
-    Raises only where the transaction's end failed, so that nobody knows what was stored.
+    Raises where the database is away, and where the transaction's end failed, so that nobody knows
+    what was stored.
     """
     is_written = False
     try:
@@ -94,22 +102,38 @@ def take_many(group: Sequence[Asked]) -> list[Taken | None]:
             taken = _write_many(session, group)
             is_written = True
     except Exception as error:
-        if is_written:  # by the end of the transaction: nobody knows whether it was
+        if is_written or not _is_of_one(error):
             raise
         logger.info("%d posts go in one by one: %s", len(group), type(error).__name__)
         return [None] * len(group)
-    wake_for([one.job for one in taken if one is not None and one.job is not None])
     return taken
+
+
+def wake_taken(taken: Sequence[Taken]) -> None:
+    """Wake up the workers of all that were taken on, in one round trip to Redis."""
+    wake_for([one.job for one in taken if one.job is not None])
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Whether an error may be that of one request, so that the others can do without it."""
+    if isinstance(error, DBAPIError):
+        is_held = getattr(error.orig, "sqlstate", None) in _HELD
+        return is_held or isinstance(error, (IntegrityError, DataError))
+    return not isinstance(error, PoolTimeout)
+
+
+def _wait_for_rows(session: Session, patience: TextClause) -> None:
+    if db.engine.dialect.name == "postgresql":
+        session.execute(patience)
 
 
 def _write_many(session: Session, group: Sequence[Asked]) -> list[Taken | None]:
     now = utcnow()
-    if db.engine.dialect.name == "postgresql":
-        session.execute(_HURRY)
+    _wait_for_rows(session, _HURRY)
     taken: list[Taken | None] = [None] * len(group)
     places = _with_new_keys(session, group)
     orders = {}
-    for place, checked in zip(places, check_posts([group[one].post for one in places], now)):
+    for place, checked in zip(places, check_posts([group[one].post for one in places])):
         if checked is not None and checked.faults:
             taken[place] = Taken(None, checked.faults)
         elif checked is not None:
@@ -136,4 +160,6 @@ def _with_new_keys(session: Session, group: Sequence[Asked]) -> list[int]:
 
 
 def _new_job(asked: Asked, checked: CheckedPost, now: datetime) -> NewJob:
-    return checked.new_job(asked.post.user_id, now, due_time(asked.post.values, now))
+    return checked.new_job(
+        asked.post.user_id, now, due_time(asked.post.values, asked.post.asked_at)
+    )

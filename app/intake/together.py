@@ -2,17 +2,21 @@
 
 Whoever comes first leads: it answers itself and all who have come meanwhile, and then calls the
 next leader from those who came while it was at it. So there is no thread to start, to watch or
-to lose, and nothing waits for a group to fill up.
+to lose, and nothing waits for a group to fill up. What is to follow the answers, and need not keep
+the next group waiting, the leader does afterwards.
 """
 
 from __future__ import annotations
 
+import copy
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+logger = logging.getLogger(__name__)
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -38,16 +42,19 @@ class Together(Generic[Asked, Answer]):
 
     `many` returns an answer for each, in their order, or None for what is to be asked of `one`,
     which may run in several threads at once. What `many` raises is raised for all of the group.
+    `afterwards` gets what was answered, when the next group has been let go on.
     """
 
     def __init__(
         self,
         one: Callable[[Asked], Answer],
         many: Callable[[Sequence[Asked]], Sequence[Answer | None]],
+        afterwards: Callable[[Sequence[Answer]], None] = lambda answers: None,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._one = one
         self._many = many
+        self._afterwards = afterwards
         self._patience_seconds = patience_seconds
         self._lock = threading.Lock()
         self._is_led = False
@@ -84,12 +91,20 @@ class Together(Generic[Asked, Answer]):
     def _lead(self, leader: _Place[Asked, Answer]) -> None:
         with self._lock:
             others = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST - 1))]
+        group = [leader, *others]
         try:
-            self._answer([leader, *others])
+            self._answer(group)
         finally:
             for place in others:
                 place.called.set()
             self._call_next()
+        self._follow_up([place.answer for place in group if place.answer is not None])
+
+    def _follow_up(self, answers: Sequence[Answer]) -> None:
+        try:
+            self._afterwards(answers)
+        except Exception:
+            logger.exception("bug after %d answers, which stand", len(answers))
 
     def _call_next(self) -> None:
         with self._lock:
@@ -105,6 +120,14 @@ class Together(Generic[Asked, Answer]):
             for place, answer in zip(group, answers, strict=True):
                 place.answer = answer
         except BaseException as error:
-            # Whether it was done is not known of any: nobody may do it again by itself.
+            # Whether it was done is not known of any: nobody may do it again by itself. And no two
+            # threads raise the same object, which would gather the frames of all of them.
             for place in group:
-                place.error = error
+                place.error = _copied(error)
+
+
+def _copied(error: BaseException) -> BaseException:
+    try:
+        return copy.copy(error)
+    except Exception:  # not every error can be made anew of its arguments
+        return error

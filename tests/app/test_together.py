@@ -20,7 +20,7 @@ class Desk:
         self.groups: list[list[int]] = []
         self.alone: list[int] = []
         self.goes_on = threading.Event()
-        self.together = Together(self._one, self._many, patience_seconds)
+        self.together = Together(self._one, self._many, patience_seconds=patience_seconds)
         self._pool = ThreadPoolExecutor(150)
 
     def ask(self, asked: int) -> Future[str]:
@@ -101,6 +101,34 @@ def test_an_error_is_that_of_all_and_nobody_is_answered_alone_after_it() -> None
             future.result(PATIENCE_SECONDS)
     assert desk.alone == []
     assert desk.together.ask(4) == "4"  # and the next are led again
+
+
+def test_no_two_raise_the_same_error() -> None:
+    desk = Desk()
+    desk.hold()
+    others = desk.ask_meanwhile(1, 2, 999)
+    desk.goes_on.set()
+    errors = [future.exception(PATIENCE_SECONDS) for future in others]
+    assert len({id(error) for error in errors}) == 3
+
+
+def test_what_follows_the_answers_keeps_nobody_waiting_and_spoils_none() -> None:
+    goes_on, followed = threading.Event(), list[Sequence[str]]()
+
+    def follow(answers: Sequence[str]) -> None:
+        followed.append(answers)
+        if len(followed) == 1:
+            assert goes_on.wait(PATIENCE_SECONDS)
+            raise ValueError("a bug")
+
+    together = Together(str, lambda group: [str(asked) for asked in group], follow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(together.ask, 1)
+        wait_until(lambda: followed, "the first is followed up")
+        assert together.ask(2) == "2"
+        goes_on.set()
+        assert first.result(PATIENCE_SECONDS) == "1"
+    assert followed == [["1"], ["2"]]
 
 
 def test_who_waits_too_long_for_a_turn_is_answered_alone_and_once() -> None:

@@ -56,7 +56,8 @@ class SchedulerProcess:
         self._bell = Bell(connection)
         self._sweeper = Sweeper()
         self._leads = threading.Event()
-        self._stopping = threading.Event()
+        self._is_told_to_stop = False
+        self._stopping = threading.Event()  # set where no signal interrupts it: it has a lock
         #: Queue → when to look at it again (epoch seconds); empty while we do not lead.
         self._next_due: dict[str, float] = {}
 
@@ -71,10 +72,10 @@ class SchedulerProcess:
         for thread in threads:
             thread.start()
         try:
-            while not self._stopping.is_set():
+            while True:
                 self._turn_or_wait()
         except _Stopped:
-            pass
+            self._stopping.set()
         self._bell.close()
         threads[0].join(RENEW_SECONDS)
         self._leadership.resign()
@@ -84,14 +85,14 @@ class SchedulerProcess:
             self._turn()
         except Deposed:
             self._step_down()
-            self._stopping.wait(RENEW_SECONDS)
+            time.sleep(RENEW_SECONDS)
         except RedisError as exc:
             # Its connection may be dead without knowing it: on that nobody can ring. And what
             # Redis remembers is unknown, so every queue is looked at again.
             self._bell.close()
             self._next_due.clear()
             logger.warning("Redis does not answer: %s", type(exc).__name__)
-            self._stopping.wait(REDIS_AWAY_SECONDS)
+            time.sleep(REDIS_AWAY_SECONDS)
 
     def _turn(self) -> None:
         term = self._leadership.term
@@ -99,7 +100,7 @@ class SchedulerProcess:
             self._step_down()
             # Also where the thread that renews hangs, and has not said yet that we lead no more.
             is_renewing = self._leads.wait(RENEW_SECONDS)
-            self._stopping.wait(WITHOUT_TERM_SECONDS if is_renewing else 0.0)
+            time.sleep(WITHOUT_TERM_SECONDS if is_renewing else 0.0)
             return
         if not self._next_due:
             self._next_due = dict.fromkeys(self._schedulers, 0.0)
@@ -155,8 +156,8 @@ class SchedulerProcess:
             logger.exception("bug in a chore: %s", name)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
-        if not self._stopping.is_set():
-            self._stopping.set()
+        if not self._is_told_to_stop:
+            self._is_told_to_stop = True
             raise _Stopped
 
 

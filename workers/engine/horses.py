@@ -166,7 +166,9 @@ class Horses:
             self._not_before = time.monotonic() + PAUSE_SECONDS
 
     def _let_go(self, horse: Horse) -> None:
+        """End a child that has nothing to do. By force: whatever keeps it would keep us, too."""
         self._forget(horse)
+        os.kill(horse.pid, signal.SIGKILL)
         os.waitpid(horse.pid, 0)
 
     def _forget(self, horse: Horse) -> None:

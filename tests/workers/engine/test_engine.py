@@ -222,3 +222,12 @@ def test_few_commands_carry_out_a_run(app: Flask, redis: Redis, worker: Process)
         if not name.removeprefix("cmdstat_").startswith(ours)
     }
     assert sum(sent.values()) <= 15 * count, sent
+
+
+def test_worker_ends_also_where_an_idle_child_cannot(worker: Process) -> None:
+    """Whatever keeps a child that has nothing to do, must not keep a deploy."""
+    children = psutil.Process(worker.pid).children()
+    assert children
+    for child in children:
+        child.suspend()
+    assert worker.terminate() == 0

@@ -22,22 +22,26 @@ from app.limits.windows import pacific_day
 from app.platforms import Limit
 
 PREFIX = "publish:limit"
-#: A member of each counter that is never counted: while it is there, Redis has not forgotten.
+#: For how long a new counter is kept: for longer than the longest day.
+KEPT = timedelta(hours=26)
+#: A member of each counter that is never counted, nor cleared: without it Redis has forgotten.
 KNOWN = "known"
 FOREVER_MS = 2**52
 
-# KEYS: a counter per window. ARGV: now, amount, a name for these uses, then for each window since
-# when it counts, how much may be in it, and how long its counter is kept (all times in ms).
+# KEYS: a counter per window. ARGV: now, amount, a name for these uses, then for each window how
+# much may be in it, since when it counts, and how long its counter is kept (all times in ms), the
+# last two empty for a day: its counter begins with it, and was given its end when it was made.
 # Answers {0} when counted; {1, window, used, ms} when window (from 1) has no room, with the time
 # of the use that has to leave it first; {2, window} when nothing is known of it.
 _TAKE = """
 local amount = tonumber(ARGV[2])
 local most = {}
 for i, key in ipairs(KEYS) do
-  if redis.call('ZSCORE', key, 'known') == false then return {2, i} end
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. ARGV[1 + 3 * i])
+  local since = ARGV[2 + 3 * i]
+  if since ~= '' then redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. since) end
   local used = redis.call('ZCARD', key) - 1
-  local max = tonumber(ARGV[2 + 3 * i])
+  if used < 0 then return {2, i} end
+  local max = tonumber(ARGV[1 + 3 * i])
   if used + amount > max then
     local place = math.min(math.max(used + amount - max - 1, 0), math.max(used - 1, 0))
     local first = redis.call('ZRANGE', key, place, place, 'WITHSCORES')
@@ -47,7 +51,7 @@ for i, key in ipairs(KEYS) do
 end
 for i, key in ipairs(KEYS) do
   for n = 1, amount do redis.call('ZADD', key, ARGV[1], ARGV[3] .. '-' .. n) end
-  redis.call('PEXPIRE', key, ARGV[3 + 3 * i])
+  if ARGV[3 + 3 * i] ~= '' then redis.call('PEXPIRE', key, ARGV[3 + 3 * i]) end
 end
 return {0, unpack(most)}
 """
@@ -100,9 +104,11 @@ class Counters:
         args: list[str | int] = [_ms(now), amount, name]
         for limit in limits:
             maximum = maximum_of(limit)
-            kept = int(maximum * keep_share)
-            lives = timedelta(hours=26) if limit.window == "pacific_day" else _window(limit)
-            args += [_ms(ledger.since(limit, now)), maximum - kept, _milliseconds(lives)]
+            args.append(maximum - int(maximum * keep_share))
+            if limit.window == "pacific_day":
+                args += ["", ""]
+            else:
+                args += [_ms(ledger.since(limit, now)), _milliseconds(_window(limit))]
         keys = [self._key(limit, now) for limit in limits]
         return [int(float(part)) for part in self._take(keys=keys, args=args)]
 
@@ -125,7 +131,7 @@ class Counters:
             members.update({f"ledger-{use_id}-{n}": _ms(used_at) for n in range(amount)})
         pipeline = self._connection.pipeline(transaction=True)
         pipeline.zadd(key, members)
-        pipeline.pexpire(key, _milliseconds(timedelta(hours=26)))
+        pipeline.pexpire(key, _milliseconds(KEPT))
         pipeline.execute()
 
     def _owner(self, limit: Limit) -> str:

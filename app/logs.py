@@ -14,20 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
-from urllib.parse import urlsplit
 
-import sentry_sdk
 from flask import Flask, g, has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
-from sentry_sdk.integrations.flask import FlaskIntegration
-from sentry_sdk.types import Breadcrumb, BreadcrumbHint, Event, Hint
 
 from app.config import Config
 
 #: Libraries whose DEBUG lines hold URLs and headers.
 TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer", "requests")
-#: What Sentry notes of a call besides its address and how it ended.
-_QUERY = ("http.query", "http.fragment")
 #: What is a permission by itself: the tokens of signed links, and what queries may hold.
 _SECRET_PARTS = re.compile(r"(/media/|/api/videos/uploads/)[^\s\"'?]+|\?[^\s\"']+")
 _work: ContextVar[Mapping[str, str]] = ContextVar("work", default={})
@@ -38,9 +32,7 @@ def about(**ids: str) -> Iterator[None]:
     """Put these ids on all that is logged, or reported as a bug, within the block."""
     token = _work.set({**_work.get(), **ids})
     try:
-        with sentry_sdk.new_scope() as scope:
-            scope.set_tags(ids)
-            yield
+        yield
     finally:
         _work.reset(token)
 
@@ -68,17 +60,9 @@ def hide_tokens(record: logging.LogRecord) -> bool:
 def configure_logging(config: Config) -> None:
     """Set the root logger up, and the reporting of bugs where it is asked for."""
     if config.sentry_dsn:
-        # Neither bodies, headers, queries nor local variables are sent: any may hold a token.
-        sentry_sdk.init(
-            config.sentry_dsn,
-            include_local_variables=False,
-            integrations=[FlaskIntegration(transaction_style="url")],
-            max_request_body_size="never",
-            before_send=_bare_request,
-            before_breadcrumb=_bare_call,
-            # No platform is to get headers of Sentry's with our calls.
-            trace_propagation_targets=[],
-        )
+        from app.bug_reports import report_bugs
+
+        report_bugs(config.sentry_dsn, _ids, _route)
     write_lines(config)
 
 
@@ -127,22 +111,3 @@ def _route() -> str:
     if not has_request_context() or request.url_rule is None:
         return ""
     return request.url_rule.rule
-
-
-def _bare_request(event: Event, hint: Hint) -> Event:
-    """Leave of the request only what was called: the rest may hold a token or a platform's code."""
-    reported = event.get("request")
-    if isinstance(reported, dict):
-        parts = urlsplit(str(reported.get("url", "")))
-        url = f"{parts.scheme}://{parts.netloc}{_route()}"
-        event["request"] = {"method": reported.get("method"), "url": url}
-        event["transaction"] = _route() or "unknown route"
-    return event
-
-
-def _bare_call(crumb: Breadcrumb, hint: BreadcrumbHint) -> Breadcrumb:
-    """Leave of a call of ours no query: platforms and stores take tokens and signatures in it."""
-    data = crumb.get("data")
-    if isinstance(data, dict):
-        crumb["data"] = {name: data[name] for name in data if name not in _QUERY}
-    return crumb

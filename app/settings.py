@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
-from sentry_sdk.utils import BadDsn, Dsn
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -210,11 +209,13 @@ def _return_urls(env: Environment) -> tuple[str, ...]:
 
 def _sentry_dsn(env: Environment) -> str:
     value = env.text("SENTRY_DSN")
-    try:
-        if value:
+    if value:
+        from sentry_sdk.utils import BadDsn, Dsn  # loaded only where it is used: it is not small
+
+        try:
             Dsn(value)
-    except BadDsn:
-        env.fault("SENTRY_DSN", "is not a DSN of Sentry")
+        except BadDsn:
+            env.fault("SENTRY_DSN", "is not a DSN of Sentry")
     return value
 
 

@@ -4,10 +4,10 @@ import argparse
 import json
 import signal
 import sys
-import threading
 import urllib.request
 from pathlib import Path
 
+from sandbox.ending import Ending
 from sandbox.server import SandboxServer
 
 
@@ -26,12 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(port: int, state_dir: Path) -> int:
     """Answer until SIGTERM or SIGINT."""
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ending = Ending(signal.SIGTERM, signal.SIGINT)
     with SandboxServer(state_dir, port) as server:
         print(f"sandbox listening on {server.url}", flush=True)
-        ended.wait()
+        ending.wait()
     return 0
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 from pathlib import Path
 
+from sandbox.ending import Ending
 from sandbox.films import make_film
 from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError
 
@@ -21,14 +20,12 @@ def main() -> int:
     parser.add_argument("--var-dir", type=Path, default=VAR_DIR, help="where everything is kept")
     arguments = parser.parse_args()
     var_dir = arguments.var_dir.resolve()
-    ended = threading.Event()
-    for number in ENDING_SIGNALS:
-        signal.signal(number, lambda *_: ended.set())
+    ending = Ending(*ENDING_SIGNALS)
     try:
         with Stack(log=None, var_dir=var_dir) as stack:
             film = make_film(var_dir / FILM, seconds=4, hue=0)
             print(_welcome(stack, film), flush=True)
-            while not ended.wait(1.0):
+            while not ending.wait(1.0):
                 stack.check()
             print("stopping …", flush=True)
     except StackError as error:

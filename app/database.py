@@ -7,13 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import (
+    DisconnectionError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    TimeoutError,
+)
 
 from app.extensions import db
 
+#: What is raised while the database is away, full, or too busy to answer.
+AWAY = (OperationalError, InterfaceError, TimeoutError)
 #: Seconds a statement may take, and a lock be waited for, before the caller gets an error.
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 15
+#: Seconds a transaction may do nothing before the server undoes it. Of a worker that froze, or
+#: whose machine lost its power, the server hears nothing for hours, and keeps its locks; whoever
+#: waits for one gets it before `LOCK_SECONDS` are over.
+SILENT_SECONDS = 10
 
 #: A server that vanished without a word is noticed within this, not after the system's hours.
 _KEEPALIVE = {
@@ -31,7 +44,12 @@ def engine_options(database_url: str) -> dict[str, Any]:
         if url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         return {"hide_parameters": True, "connect_args": {"timeout": LOCK_SECONDS}}
-    timeouts = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
+    timeouts = {
+        "statement_timeout": STATEMENT_SECONDS,
+        "lock_timeout": LOCK_SECONDS,
+        "idle_in_transaction_session_timeout": SILENT_SECONDS,
+    }
+    settings = " ".join(f"-c {name}={seconds}s" for name, seconds in timeouts.items())
     return {
         # The values of a statement that failed would get into logs and RQ's lists of failures.
         "hide_parameters": True,
@@ -42,7 +60,7 @@ def engine_options(database_url: str) -> dict[str, Any]:
         "pool_timeout": 10,
         "connect_args": {
             "connect_timeout": 5,
-            "options": f"{timeouts} -c timezone=UTC",
+            "options": f"{settings} -c timezone=UTC",
             **_KEEPALIVE,
         },
     }
@@ -55,6 +73,7 @@ def configure_engines() -> None:
         event.listen(db.engine, "begin", _begin_immediate)
     else:
         event.listen(db.engine, "checkout", _refuse_dead)
+        event.listen(db.engine, "handle_error", _tell_of_silence)
 
 
 def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
@@ -67,6 +86,20 @@ def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
     looking.register(connection.fileno(), select.POLLIN)
     if looking.poll(0):
         raise DisconnectionError
+
+
+def _tell_of_silence(context: ExceptionContext) -> None:
+    """Raise as any lost connection what the driver calls an internal error: that the server has
+    ended a transaction that was silent for too long."""
+    error = context.sqlalchemy_exception
+    if context.is_disconnect and isinstance(error, InternalError):
+        raise OperationalError(
+            error.statement,
+            error.params,
+            context.original_exception,
+            hide_parameters=True,
+            connection_invalidated=True,
+        )
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:

@@ -7,9 +7,9 @@ import time
 
 from app.accounts import learn_limit
 from app.clock import utcnow
+from app.database import AWAY
 from app.publishing.claims import Claim
 from app.publishing.holding import begin_steps, save_checkpoint, show_progress
-from app.publishing.patience import AWAY
 from app.states import Step, step_progress
 from workers.lease import LeaseKeeper
 from workers.platforms.base import Upload

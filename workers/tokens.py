@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import OperationalError
 
 from app.accounts.renewal import INSTAGRAM_LOGIN, RENEW_WHEN_LEFT, renewal_time
 from app.clock import utcnow
 from app.crypto import UndecryptableError
+from app.database import AWAY
 from app.models import Account
 from app.publishing.reconnecting import require_reconnect
 from app.publishing.timeline import Failure
@@ -203,7 +203,7 @@ def _store_surely(account_id: str, tokens: Tokens, old: Access) -> Access:
     while True:
         try:
             return _store(account_id, tokens, old)
-        except OperationalError as exc:
+        except AWAY as exc:
             if time.monotonic() > deadline:
                 raise
             logger.warning("fresh tokens not stored yet: %s", type(exc).__name__)

@@ -10,11 +10,10 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, url_for
 from marshmallow import Schema, ValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from app.admin.operator import PREFIX
+from app.database import AWAY
 from app.faults import flatten
 from app.publishing.errors import PublishingError
 
@@ -85,7 +84,7 @@ def show_database_error(error: Exception) -> Response:
     return _error_page(503, "The database does not answer; try again in a moment")
 
 
-for kind in (OperationalError, InterfaceError, PoolTimeout):
+for kind in AWAY:
     blueprint.register_error_handler(kind, show_database_error)
 
 

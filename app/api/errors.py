@@ -17,10 +17,9 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from flask import Flask, Response, json
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from app.database import AWAY
 from app.faults import PAST_TIME, Faults
 from app.publishing.errors import KeyReused, PublishingError
 from app.storage.errors import StoreUnavailable
@@ -93,7 +92,7 @@ def register_error_handlers(app: Flask) -> None:
     """Answer every error of the application with a problem."""
     app.register_error_handler(ApiError, _answer_api_error)
     app.register_error_handler(PublishingError, _answer_publishing_error)
-    for kind in (OperationalError, InterfaceError, PoolTimeout):
+    for kind in AWAY:
         app.register_error_handler(kind, _answer_database_error)
     app.register_error_handler(StoreUnavailable, _answer_store_error)
 

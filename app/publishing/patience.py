@@ -8,13 +8,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from app.database import AWAY
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
-#: What is raised while the database is away, full, or too busy to answer.
-AWAY = (OperationalError, InterfaceError, TimeoutError)
 #: A restart is over long before; what takes longer is left to the row's lease.
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.25

@@ -9,8 +9,8 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.clock import utcnow
 from app.config import Config
+from app.database import AWAY
 from app.publishing.errors import CancelRequested, RunStopped, Superseded
-from app.publishing.patience import AWAY
 from app.renditions import outcomes
 from app.renditions.claims import RenditionClaim, claim_next, key_of
 from app.storage.errors import StorageError

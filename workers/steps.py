@@ -6,6 +6,8 @@ back to sending only when the platform says that bytes are missing.
 
 from __future__ import annotations
 
+import time
+
 from app.publishing.claims import Claim
 from app.publishing.errors import RunStopped
 from app.states import Step
@@ -30,6 +32,9 @@ from workers.source import SourceFile
 from workers.videos import checked_video
 
 Result = Published | Processing | Converting
+#: Whoever refuses a token younger than this means the account. One that has been of use for longer
+#: is over: an upload may take many hours, and a token of YouTube's lives one.
+YOUNG_SECONDS = 120.0
 
 
 class UploadNeeded(RunStopped):
@@ -40,7 +45,7 @@ class UploadNeeded(RunStopped):
 
 
 def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: RunBudget) -> Result:
-    """Take the job as far as it goes without waiting; a refused token is renewed once.
+    """Take the job as far as it goes without waiting; a refused token is renewed.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
@@ -48,13 +53,17 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
     if claim.step is Step.OPTIMIZE and (converting := still_converting(claim)):
         return converting
     access = tokens.access_for(handler, claim.account_id)
+    renewed_at: float | None = None
     try:
-        try:
-            return _go_on(claim, handler, journal, access, budget)
-        except TokenExpired:
+        while True:
+            try:
+                return _go_on(claim, handler, journal, access, budget)
+            except TokenExpired as error:
+                if renewed_at is not None and time.monotonic() - renewed_at < YOUNG_SECONDS:
+                    raise _refused_young(error) from error
             access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
+            renewed_at = time.monotonic()
             claim = with_rendition(claim)
-        return _go_on_renewed(claim, handler, journal, access, budget)
     except AccountRefused as error:
         tokens.tell_refused(claim.account_id, access.token, error)
         raise
@@ -72,18 +81,13 @@ def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
     return None if claim.checkpoint is None else handler.upload_type.load(claim.checkpoint)
 
 
-def _go_on_renewed(
-    claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
-) -> Result:
-    try:
-        return _go_on(claim, handler, journal, access, budget)
-    except TokenExpired as error:
-        raise AccountRefused(
-            error.code,
-            "the platform refuses a token that was just renewed",
-            hint="Connect the account again",
-            reconnect=True,
-        ) from error
+def _refused_young(error: TokenExpired) -> AccountRefused:
+    return AccountRefused(
+        error.code,
+        "the platform refuses a token that was just renewed",
+        hint="Connect the account again",
+        reconnect=True,
+    )
 
 
 def _go_on(

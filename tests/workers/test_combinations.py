@@ -1,0 +1,64 @@
+"""Two things that come together in one post, each of which is harmless alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.clock import utcnow
+from app.extensions import db
+from app.models import Account, PublishJob
+from app.states import AccountState, JobState
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.workers.conftest import connect
+from tests.workers.test_worker import MB, big_film
+from workers import steps
+from workers.pipeline import advance, poll
+
+pytestmark = pytest.mark.usefixtures("context")
+
+
+def row(job: PublishJob) -> PublishJob:
+    """Read a job afresh."""
+    found = db.session.get_one(PublishJob, job.id, populate_existing=True)
+    db.session.commit()
+    return found
+
+
+def run_at(job: PublishJob, due_at: datetime | None = None) -> PublishJob:
+    """Let what is due of a job happen, as the scheduler would; return the row."""
+    now = row(job)
+    now.due_at = due_at or utcnow()
+    db.session.commit()
+    (poll if now.is_at_platform else advance)(job.platform, job.id)
+    return row(job)
+
+
+@pytest.mark.parametrize(
+    ("young_seconds", "ends_as"), [(0.0, AccountState.ACTIVE), (3600.0, "reconnect_required")]
+)
+def test_upload_outlives_as_many_tokens_as_it_takes(
+    young_seconds: float,
+    ends_as: str,
+    app: Flask,
+    platforms: Platforms,
+    film: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two tokens that are refused within one run, the second one is either over, or never was
+    any good: that goes by its age."""
+    monkeypatch.setattr(steps, "YOUNG_SECONDS", young_seconds)
+    video = big_film(app, film, 40 * MB)
+    account = connect(platforms, "YOUTUBE")
+    for skipped in (1, 3):
+        platforms.fault("YOUTUBE", "error", call="youtube.upload", code="authError", skip=skipped)
+    job = make_job("YOUTUBE", account=account, video=video)
+    advance("YOUTUBE", job.id)
+    assert db.session.get_one(Account, account.id, populate_existing=True).state == ends_as
+    assert row(job).state is (
+        JobState.ACTIVE if ends_as is AccountState.ACTIVE else JobState.FAILED
+    )

@@ -1,8 +1,8 @@
 """What was used of the limits, in the database; inside the caller's transaction.
 
 A job takes its place among the day's posts when it is claimed to begin, and keeps it: a post that
-goes on after a failure counts once. Platforms count when they have the video, so the place's time
-moves on to that moment.
+goes on after a failure counts once. Moving windows of a platform begin when it has the video, so the
+place's time moves on to that moment. A day's place stays with the day on which the upload began.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ def take_place(
     session.execute(_taking(session.get_bind().dialect.name), {**use, "job_id": job_id})
 
 
-def keep_place(session: Session, job_id: str, now: datetime) -> None:
-    """Let the windows of a job's place begin now; nothing where it has none."""
-    session.execute(_MOVE, {"of_job": job_id, "now": now})
+def keep_place(session: Session, platform: str, job_id: str, now: datetime) -> None:
+    """Let the moving windows of a job's place begin now; nothing where it has none."""
+    if all(limit.window == "rolling" for limit in limits_on(platform, POSTS)):
+        session.execute(_MOVE, {"of_job": job_id, "now": now})
 
 
 def give_place_back(session: Session, job_id: str) -> bool:
@@ -101,13 +102,15 @@ def used_in(session: Session, limit: Limit, key: str, now: datetime) -> int:
     return int(session.scalar(_sum(limit.scope), _window(limit, key, now)) or 0)
 
 
-def settle_place(session: Session, job_id: str, now: datetime, *, has_upload: bool) -> bool:
+def settle_place(
+    session: Session, platform: str, job_id: str, now: datetime, *, has_upload: bool
+) -> bool:
     """Keep the place of a job that the platform has something of; else give it back.
 
     Return whether a place is free by that.
     """
     if has_upload:
-        keep_place(session, job_id, now)
+        keep_place(session, platform, job_id, now)
         return False
     return give_place_back(session, job_id)
 

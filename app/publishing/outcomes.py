@@ -41,7 +41,7 @@ def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -
     with held(claim) as (session, job):
         frees_place = not job.is_at_platform
         if frees_place:
-            ledger.keep_place(session, job.id, now)
+            ledger.keep_place(session, job.platform, job.id, now)
         if job.step is not Step.PROCESS:
             timeline.begin_steps(session, job.id, job.attempts_made, [Step.PROCESS], now)
         job.step = Step.PROCESS
@@ -150,7 +150,9 @@ def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool 
             job.committed_at = None
         elif job.is_committed and failure.category != "ambiguous":
             failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
-        has_freed = ledger.settle_place(session, job.id, now, has_upload=job.is_committed)
+        has_freed = ledger.settle_place(
+            session, job.platform, job.id, now, has_upload=job.is_committed
+        )
         explain(job, failure)
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)

@@ -42,7 +42,7 @@ def record_completed(
         follow_up_at=follow_up_at,
     )
     session.add(post)
-    ledger.keep_place(session, job.id, now)
+    ledger.keep_place(session, job.platform, job.id, now)
     _end(job, now)
     timeline.end(session, job, ("wait", "step", "attempt"), "done", now)
     for warning in warnings:

@@ -18,7 +18,7 @@ from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes, steer
-from app.publishing.claims import Claim, claim_next
+from app.publishing.claims import Claim, claim_next, claim_polled
 from app.publishing.relay import relay
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
@@ -113,6 +113,27 @@ def test_the_whole_application_shares_youtube_s_day() -> None:
     assert claim_next("YOUTUBE", now) is None
     midnight = datetime.fromisoformat("2028-01-01T08:00:00+00:00")
     assert [row(job).due_at for job in others if row(job).state is JobState.WAITING][0] == midnight
+
+
+def test_a_post_of_youtube_s_counts_on_the_day_it_was_begun_however_long_it_is_processed() -> None:
+    before = datetime.fromisoformat("2027-12-31T07:50:00+00:00")  # ten to midnight, Pacific time
+    after = before + timedelta(hours=1)
+    account, video = make_account("YOUTUBE"), make_video()
+    for _ in range(6):
+        make_job("YOUTUBE", account=account, video=video, now=before, due_at=before)
+    begun = []
+    for _ in range(2):
+        claim = take("YOUTUBE", before)
+        outcomes.ask_again(claim, after, before, progress=80)
+        begun.append(claim.job_id)
+    for job_id in begun:
+        polled = claim_polled(job_id, after)
+        assert polled is not None
+        outcomes.complete(polled, after, platform_post_id=job_id, url=None)
+    for _ in range(3):
+        claim = take("YOUTUBE", after)
+        outcomes.complete(claim, after, platform_post_id=claim.job_id, url=None)
+    assert claim_next("YOUTUBE", after) is None
 
 
 @pytest.mark.parametrize("priority", [9, 10])

@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.answers import Processing, Published
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.answers import next_midnight_pacific, refusal
+from workers.platforms.youtube.answers import quota_is_back_at, refusal
 from workers.platforms.youtube.session import SessionLost
 from workers.transport import Answer
 
@@ -168,7 +168,7 @@ def test_quota_of_a_day_is_told_from_one_of_a_minute(limit: str, is_daily: bool)
     }
     found = refusal(Answer(429, {}, json.dumps({"error": error}).encode()), NOW)
     assert isinstance(found, RateLimited) and found.everyone is is_daily
-    wanted = next_midnight_pacific(NOW) if is_daily else NOW + timedelta(seconds=60)
+    wanted = quota_is_back_at(NOW) if is_daily else NOW + timedelta(seconds=60)
     assert found.retry_at == wanted
 
 
@@ -199,19 +199,22 @@ def test_answer_that_is_not_youtubes_proves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("now", "midnight"),
+    ("now", "back_at"),
     [
         ("2026-11-23T12:00:00+00:00", "2026-11-24T08:00:00+00:00"),
         ("2026-11-24T07:59:59+00:00", "2026-11-24T08:00:00+00:00"),
-        ("2026-11-24T08:00:00+00:00", "2026-11-25T08:00:00+00:00"),
+        # Yesterday's still, by one of two clocks.
+        ("2026-11-24T08:00:00+00:00", "2026-11-24T08:05:00+00:00"),
+        ("2026-11-24T08:29:59+00:00", "2026-11-24T08:34:59+00:00"),
+        ("2026-11-24T08:30:00+00:00", "2026-11-25T08:00:00+00:00"),
         ("2026-07-01T12:00:00+00:00", "2026-07-02T07:00:00+00:00"),
         ("2026-03-08T09:00:00+00:00", "2026-03-09T07:00:00+00:00"),  # the clocks go forward
         ("2026-11-01T08:30:00+00:00", "2026-11-02T08:00:00+00:00"),  # the clocks go back
     ],
 )
-def test_daily_quota_is_whole_at_midnight_pacific(now: str, midnight: str) -> None:
-    found = next_midnight_pacific(datetime.fromisoformat(now))
-    assert found == datetime.fromisoformat(midnight)
+def test_daily_quota_is_back_at_midnight_pacific(now: str, back_at: str) -> None:
+    found = quota_is_back_at(datetime.fromisoformat(now))
+    assert found == datetime.fromisoformat(back_at)
     assert found.utcoffset() == timedelta(0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,10 @@ from workers.transport import Answer, unexpected
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 CODE_MAX_CHARS = 100
+#: Right after midnight a quota that is used up may be yesterday's still, by Google's clock or ours:
+#: so soon after it, the next look is in minutes, and not tomorrow.
+MIDNIGHT_LASTS = timedelta(minutes=30)
+MIDNIGHT_PAUSE = timedelta(minutes=5)
 
 
 def refusal(answer: Answer, now: datetime, *, acts: bool = False) -> PublishError:
@@ -37,14 +41,20 @@ def refusal(answer: Answer, now: datetime, *, acts: bool = False) -> PublishErro
     return verdict.error_for(code, _detail(answer), retry_at=_retry_at(verdict, answer, now))
 
 
-def next_midnight_pacific(now: datetime) -> datetime:
-    """Return when Google's daily quotas are whole again, in UTC.
+def quota_is_back_at(now: datetime) -> datetime:
+    """Return when to try again what a daily quota of Google's has refused: at the next midnight in
+    California; UTC.
 
     https://developers.google.com/youtube/v3/determine_quota_cost
     """
-    tomorrow = now.astimezone(PACIFIC).date() + timedelta(days=1)
-    midnight = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=PACIFIC)
-    return midnight.astimezone(timezone.utc)
+    today = now.astimezone(PACIFIC).date()
+    if now - _midnight(today) < MIDNIGHT_LASTS:
+        return now + MIDNIGHT_PAUSE
+    return _midnight(today + timedelta(days=1))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=PACIFIC).astimezone(timezone.utc)
 
 
 def _judge(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
@@ -68,8 +78,8 @@ def _judge(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
 def _retry_at(verdict: Verdict, answer: Answer, now: datetime) -> datetime:
     named = answer.retry_after(now)
     if not verdict.wait_seconds:
-        midnight = next_midnight_pacific(now)
-        return max(named, midnight) if named else midnight
+        back_at = quota_is_back_at(now)
+        return max(named, back_at) if named else back_at
     return named or now + timedelta(seconds=verdict.wait_seconds)
 
 

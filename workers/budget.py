@@ -57,9 +57,13 @@ class RunBudget:
         if not limits_on(self._platform, counts):
             return
         now = utcnow()
-        taken = self._take(counts, amount, now)
+        keep_share = self.keep_share if counts in SHARED else 0.0
+        taken = self._take(counts, amount, now, keep_share)
         if taken.limit is not None and not taken.is_taken:
-            raise _no_room(self._platform, taken.limit, taken.room_at or now)
+            # What was kept from a beginning is there for those that ask.
+            stops_reads = counts in READS and keep_share < KEEP_TO_BEGIN
+            room_at = taken.room_at or now
+            raise _no_room(self._platform, taken.limit, room_at, stops_reads=stops_reads)
         self._used_share = max(self._used_share, taken.used_share)
         self._spent[counts] += amount
 
@@ -94,11 +98,10 @@ class RunBudget:
             yield session
         self._spent.clear()
 
-    def _take(self, counts: str, amount: int, now: datetime) -> Taken:
+    def _take(self, counts: str, amount: int, now: datetime, keep_share: float) -> Taken:
         try:
             with transaction() as session:
-                keep = self.keep_share if counts in SHARED else 0.0
-                return self._counters.take(session, counts, amount, now, keep_share=keep)
+                return self._counters.take(session, counts, amount, now, keep_share=keep_share)
         except RedisError as exc:
             logger.warning("limits counted by the ledger: %s", type(exc).__name__)
             return self._take_by_ledger(counts, amount, now)
@@ -119,13 +122,13 @@ def slow_down_seconds(percent: float) -> int:
     return next((seconds for share, seconds in SLOW_SECONDS if percent >= share), 0)
 
 
-def _no_room(platform: str, limit: Limit, room_at: datetime) -> RateLimited:
+def _no_room(platform: str, limit: Limit, room_at: datetime, *, stops_reads: bool) -> RateLimited:
     name, words = PLATFORMS[platform].name, in_words(limit, maximum_of(limit))
     return RateLimited(
         code_of(limit),
         f"{name} takes {words}; there is room again at {to_iso(room_at)}",
         retry_at=room_at + timedelta(milliseconds=1),
         everyone=limit.scope != "account",
-        calls=limit.counts in READS,
+        calls=stops_reads,
         hint="Nothing needs to be done: the post goes on by itself, without using an attempt",
     )

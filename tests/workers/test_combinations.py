@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,18 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.extensions import db
-from app.models import Account, PublishJob
+from app.limits import ledger
+from app.limits.rules import limits_on
+from app.models import Account, PublishJob, Video
+from app.publishing.transaction import transaction
 from app.states import AccountState, JobState
 from tests.factories import make_job
+from tests.limits import without_limits
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from tests.workers.test_worker import MB, big_film
 from workers import steps
+from workers.budget import RunBudget
 from workers.pipeline import advance, poll
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -62,3 +68,27 @@ def test_upload_outlives_as_many_tokens_as_it_takes(
     assert row(job).state is (
         JobState.ACTIVE if ends_as is AccountState.ACTIVE else JobState.FAILED
     )
+
+
+def test_what_a_beginning_leaves_of_the_calls_is_there_to_ask_with(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    app.config["SETTINGS"] = replace(
+        app.config["SETTINGS"], limits=without_limits(LIMIT_INSTAGRAM_CALLS_PER_HOUR=20)
+    )
+    account = connect(platforms, "INSTAGRAM")
+    sent = make_job("INSTAGRAM", account=account, video=stored_film)
+    run_at(sent)
+    budget = RunBudget("INSTAGRAM", account.id)
+    budget.keep_share = 0.0
+    [limit] = limits_on("INSTAGRAM", "calls")
+    with transaction() as session:
+        used = ledger.used_in(session, limit, account.id, utcnow())
+    budget.spend("calls", 16 - used)  # of 20: a fifth is left, which is kept from beginnings
+    budget.settle()
+    held = make_job("INSTAGRAM", account=account, video=stored_film)
+    advance("INSTAGRAM", held.id)
+    assert row(held).error_code == "limit_instagram_calls_per_hour"
+    before = len(platforms.journal())
+    assert run_at(sent).error_code is None
+    assert len(platforms.journal()) > before

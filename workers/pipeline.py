@@ -26,7 +26,7 @@ from app.renditions.outcomes import wake_waiting
 from app.states import Step, step_progress
 from workers import transport
 from workers.budget import RunBudget
-from workers.errors import KeyMissing, PublishError
+from workers.errors import KeyMissing, PublishError, UploadGone
 from workers.failures import failure_of, internal, outcome_unknown, workers_lost
 from workers.fitting import Converting
 from workers.handlers import load_handler
@@ -177,11 +177,14 @@ def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
 
 def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
     failure = failure_of(error)
+    is_dead = error.upload_is_dead or isinstance(error, UploadGone)
     if decision.action is Action.TRY_AGAIN:
-        outcomes.try_again(claim, failure, decision.at, now)
+        outcomes.try_again(claim, failure, decision.at, now, upload_is_dead=is_dead)
     elif decision.action is Action.HOLD_BACK:
         closing = closing_of(claim, error, decision.at)
-        outcomes.hold_back(claim, failure, decision.at, now, closing=closing)
+        outcomes.hold_back(
+            claim, failure, decision.at, now, closing=closing, upload_is_dead=is_dead
+        )
     elif decision.action is Action.READ_AGAIN:
         outcomes.read_again(claim, failure, decision.at, now)
     elif decision.action is Action.REOPEN:
@@ -190,7 +193,7 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         _fail(claim, outcome_unknown(failure))
     else:
-        _fail(claim, failure, upload_is_dead=error.upload_is_dead)
+        _fail(claim, failure, upload_is_dead=is_dead)
 
 
 def _situation(claim: Claim, circuit: Circuit) -> Situation:

@@ -121,10 +121,16 @@ def save_checkpoint(
 def forget_upload(claim: Claim) -> None:
     """Drop an upload that is dead and has published nothing; the next one is opened anew."""
     with held(claim) as (_, job):
-        job.checkpoint = None
-        job.committed_at = None
-        job.is_at_platform = False
+        drop_upload(job)
         job.reopened += 1
+
+
+def drop_upload(job: PublishJob) -> None:
+    """Forget, on a locked row, an upload that is dead and has published nothing: the job may be
+    cancelled and edited again, as one that never had any."""
+    job.checkpoint = None
+    job.committed_at = None
+    job.is_at_platform = False
 
 
 @patiently

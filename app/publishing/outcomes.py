@@ -21,7 +21,7 @@ from app.models import PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.claims import Claim
 from app.publishing.errors import CancelRequested
-from app.publishing.holding import held
+from app.publishing.holding import drop_upload, held
 from app.publishing.passing import pass_on
 from app.publishing.patience import patiently
 from app.publishing.record import record_completed
@@ -76,9 +76,19 @@ def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) 
 
 
 @patiently
-def try_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
-    """End the attempt with an error; the next one begins at `due_at`."""
+def try_again(
+    claim: Claim,
+    failure: Failure,
+    due_at: datetime,
+    now: datetime,
+    *,
+    upload_is_dead: bool = False,
+) -> None:
+    """End the attempt with an error; the next one begins at `due_at`, with another upload where
+    this one is dead."""
     with held(claim) as (session, job):
+        if upload_is_dead:
+            drop_upload(job)
         timeline.end(session, job, ("step", "attempt"), "failed", now, failure=failure)
         _wait(session, job, "backoff", failure, due_at, now)
     _wake(job, now)
@@ -92,12 +102,15 @@ def hold_back(
     now: datetime,
     *,
     closing: Closing | None = None,
+    upload_is_dead: bool = False,
 ) -> None:
     """Give the attempt back and wait: what holds the job up costs it no attempt.
 
     `closing`: what holds it up holds others up as well, who need not find out one by one.
     """
     with held(claim) as (session, job):
+        if upload_is_dead:
+            drop_upload(job)
         if closing is not None:
             gates.close(session, closing, failure)
         timeline.end(session, job, ("step", "attempt"), "given_back", now, failure=failure)
@@ -146,8 +159,7 @@ def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool 
         job.is_leased = False
         job.finished_at = now
         if upload_is_dead:
-            job.checkpoint = None
-            job.committed_at = None
+            drop_upload(job)
         elif job.is_committed and failure.category != "ambiguous":
             failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
         has_freed = ledger.settle_place(

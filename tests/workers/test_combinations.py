@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,24 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.extensions import db
-from app.limits import ledger
+from app.limits import lanes, ledger
 from app.limits.rules import limits_on
-from app.models import Account, PublishJob, Video
+from app.models import Account, Gate, PublishJob, Video
+from app.publishing import steer
 from app.publishing.transaction import transaction
 from app.states import AccountState, JobState
+from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.limits import without_limits
 from tests.platforms import Platforms
+from tests.processes import wait_until as until
 from tests.workers.conftest import connect
 from tests.workers.test_worker import MB, big_film
 from workers import steps
 from workers.budget import RunBudget
 from workers.pipeline import advance, poll
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
 
 
 def row(job: PublishJob) -> PublishJob:
@@ -35,10 +37,11 @@ def row(job: PublishJob) -> PublishJob:
     return found
 
 
-def run_at(job: PublishJob, due_at: datetime | None = None) -> PublishJob:
-    """Let what is due of a job happen, as the scheduler would; return the row."""
+def run_at(job: PublishJob) -> PublishJob:
+    """Let what comes next of a job happen now; return the row."""
     now = row(job)
-    now.due_at = due_at or utcnow()
+    now.due_at = utcnow()
+    lanes.refresh(db.session(), now)
     db.session.commit()
     (poll if now.is_at_platform else advance)(job.platform, job.id)
     return row(job)
@@ -92,3 +95,28 @@ def test_what_a_beginning_leaves_of_the_calls_is_there_to_ask_with(
     before = len(platforms.journal())
     assert run_at(sent).error_code is None
     assert len(platforms.journal()) > before
+
+
+def test_post_whose_upload_has_proven_dead_can_be_cancelled_while_it_waits(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("TIKTOK", "fail_processing", reason="spam_risk_too_many_posts")
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    until(lambda: run_at(job).error_code is not None, "TikTok's refusal")
+    waits = row(job)
+    assert (waits.state_at(utcnow()), waits.attempts_made) == (JobState.DELAYED, 0)
+    assert steer.cancel(job.id, utcnow()).state is JobState.CANCELLED
+
+
+def test_post_whose_upload_has_proven_dead_goes_out_by_another(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("TIKTOK", "fail_processing", reason="spam_risk_too_many_posts")
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    until(lambda: run_at(job).error_code is not None, "TikTok's refusal")
+    gate = db.session.get_one(Gate, job.account_id)
+    gate.begins_closed_until = utcnow()  # the day is over
+    db.session.commit()
+    until(lambda: run_at(job).state is JobState.COMPLETED, "the post's end")
+    assert len(platforms.posts()) == 1
+    assert len(platforms.journal("tiktok.init")) == 2

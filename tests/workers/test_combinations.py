@@ -47,6 +47,23 @@ def run_at(job: PublishJob) -> PublishJob:
     return row(job)
 
 
+def limit_calls(app: Flask, maximum: int) -> None:
+    """Let an Instagram account have so many calls an hour, and no other limit hold anything."""
+    limits = without_limits(LIMIT_INSTAGRAM_CALLS_PER_HOUR=maximum)
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], limits=limits)
+
+
+def use_calls(account: Account, count: int) -> None:
+    """Use an account's calls, so that so many of the hour's are used in all."""
+    budget = RunBudget("INSTAGRAM", account.id)
+    budget.keep_share = 0.0
+    [limit] = limits_on("INSTAGRAM", "calls")
+    with transaction() as session:
+        used = ledger.used_in(session, limit, account.id, utcnow())
+    budget.spend("calls", count - used)
+    budget.settle()
+
+
 @pytest.mark.parametrize(
     ("young_seconds", "ends_as"), [(0.0, AccountState.ACTIVE), (3600.0, "reconnect_required")]
 )
@@ -76,19 +93,11 @@ def test_upload_outlives_as_many_tokens_as_it_takes(
 def test_what_a_beginning_leaves_of_the_calls_is_there_to_ask_with(
     app: Flask, platforms: Platforms, stored_film: Video
 ) -> None:
-    app.config["SETTINGS"] = replace(
-        app.config["SETTINGS"], limits=without_limits(LIMIT_INSTAGRAM_CALLS_PER_HOUR=20)
-    )
+    limit_calls(app, 20)
     account = connect(platforms, "INSTAGRAM")
     sent = make_job("INSTAGRAM", account=account, video=stored_film)
     run_at(sent)
-    budget = RunBudget("INSTAGRAM", account.id)
-    budget.keep_share = 0.0
-    [limit] = limits_on("INSTAGRAM", "calls")
-    with transaction() as session:
-        used = ledger.used_in(session, limit, account.id, utcnow())
-    budget.spend("calls", 16 - used)  # of 20: a fifth is left, which is kept from beginnings
-    budget.settle()
+    use_calls(account, 16)  # a fifth is left, which is kept from beginnings
     held = make_job("INSTAGRAM", account=account, video=stored_film)
     advance("INSTAGRAM", held.id)
     assert row(held).error_code == "limit_instagram_calls_per_hour"
@@ -120,3 +129,19 @@ def test_post_whose_upload_has_proven_dead_goes_out_by_another(
     until(lambda: run_at(job).state is JobState.COMPLETED, "the post's end")
     assert len(platforms.posts()) == 1
     assert len(platforms.journal("tiktok.init")) == 2
+
+
+def test_publish_that_our_own_limit_holds_back_has_not_begun(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    """Nothing was sent, so that the post may still be cancelled."""
+    limit_calls(app, 9)
+    platforms.settings(processing_seconds=0)
+    account = connect(platforms, "INSTAGRAM")
+    job = make_job("INSTAGRAM", account=account, video=stored_film)
+    run_at(job)
+    use_calls(account, 8)  # one is left: to read that the container is ready
+    until(lambda: run_at(job).error_code == "limit_instagram_calls_per_hour", "our own refusal")
+    assert platforms.journal("instagram.publish") == []
+    assert not row(job).is_committed
+    assert steer.cancel(job.id, utcnow()).state is JobState.CANCELLED

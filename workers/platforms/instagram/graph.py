@@ -44,8 +44,14 @@ class Graph:
         """Return the graph for a handler's call."""
         return cls(api, context.access, context.now, context.budget)
 
+    def count_call(self) -> None:
+        """Count a call ahead, which is then made with `is_counted`; raises `RateLimited` where there
+        is no room for it."""
+        self._budget.spend("calls")
+
     def get(self, path: str, **params: str | int) -> Fields:
         """Read an object; raises whatever its error stands for."""
+        self.count_call()
         return self._call("GET", path, params=params)
 
     def post(
@@ -55,8 +61,11 @@ class Graph:
         *,
         acts: bool = False,
         read_seconds: float = READ_SECONDS,
+        is_counted: bool = False,
     ) -> Fields:
         """Send a form; raises whatever its error stands for."""
+        if not is_counted:
+            self.count_call()
         return self._call("POST", path, acts=acts, read_seconds=read_seconds, data=dict(fields))
 
     def _call(
@@ -68,7 +77,6 @@ class Graph:
         read_seconds: float = READ_SECONDS,
         **kwargs: Any,
     ) -> Fields:
-        self._budget.spend("calls")
         answer = call(
             method,
             f"{self._base}/{path}",

@@ -35,6 +35,7 @@ def publish_container(
     error while the post was live (https://github.com/gitroomhq/postiz-app/issues/1681). So an
     answer that is lost raises `OutcomeUnknown`, and a refusal is raised only after a read.
     """
+    graph.count_call()  # before it is written down that the post may be live: it may have to wait
     now = context.now().timestamp()
     begun = replace(
         upload,
@@ -63,6 +64,7 @@ def _media_publish(graph: Graph, context: Context, upload: InstagramUpload) -> s
         {"creation_id": upload.container_id},
         acts=True,
         read_seconds=ANSWER_SECONDS,
+        is_counted=True,
     )
     media_id = identifier(answer, "id")
     if media_id is None:

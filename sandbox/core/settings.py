@@ -27,6 +27,7 @@ class Settings:
     instagram_containers_per_day: int = 400
     instagram_calls_per_hour: int = 4800
     instagram_strict_layout: bool = True
+    instagram_status_lag_seconds: float = 0.0
 
     youtube_audited: bool = True
     youtube_uploads_per_day: int = 100

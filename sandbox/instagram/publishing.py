@@ -1,7 +1,7 @@
 """Instagram: the one call that makes a reel visible, and the quota it is held to."""
 
 import base64
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Response
 
@@ -51,12 +51,15 @@ def _publish(world: World, container: Container) -> Post:
     """Turn a container into a post, under the world's lock, so that it happens once."""
     now, account = world.clock.now(), container.account
     state_now = container.status_code(now)
+    if container.post is not None:
+        state_now = "PUBLISHED"  # shown already or not
     if state_now != "FINISHED" or container.video is None:
         raise Refusal(NOT_PUBLISHABLE[state_now])
     if state().posts.count(account.id, now) >= world.settings.instagram_posts_per_day:
         raise Refusal("9/2207042")
     state().posts.add(account.id, now)
     container.post = _make_post(container, now)
+    container.shown_at = now + timedelta(seconds=world.settings.instagram_status_lag_seconds)
     return container.post
 
 

@@ -18,7 +18,8 @@ CONTAINER_LIFE = timedelta(hours=24)
 
 @dataclass
 class Container:
-    """One container from its making to its post. `is_resumable`: its bytes come by rupload."""
+    """One container from its making to its post. `is_resumable`: its bytes come by rupload;
+    `shown_at`: from when on it says that it is published."""
 
     id: str
     account: Account
@@ -30,11 +31,13 @@ class Container:
     processing: Processing | None = None
     video: StoredVideo | None = None
     post: Post | None = None
+    shown_at: datetime | None = None
 
     def status_code(self, now: datetime) -> str:
         """Return the container's state; a published one stays so."""
         if self.post is not None:
-            return "PUBLISHED"
+            is_shown = self.shown_at is None or now >= self.shown_at
+            return "PUBLISHED" if is_shown else "FINISHED"
         if now >= self.created_at + CONTAINER_LIFE:
             return "EXPIRED"
         if self.processing is None or not self.processing.is_over(now):

@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.instagram import InstagramHandler, codes
 from workers.platforms.instagram.answers import moment, sentence
-from workers.platforms.instagram.failures import failure
+from workers.platforms.instagram.failures import failure, refusal_again
 from workers.transport import Answer
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -116,6 +116,16 @@ def test_a_publish_is_refused_only_by_a_clear_refusal(code: str) -> None:
     assert type(error) is (
         OutcomeUnknown if EXPECTED[code] is Transient else expected(code, "facebook")
     )
+
+
+@pytest.mark.parametrize("login_type", ["facebook", "instagram"])
+@pytest.mark.parametrize("code", [*EXPECTED, "http_403"])
+def test_a_refusal_that_is_remembered_is_the_same_later(code: str, login_type: str) -> None:
+    given = answer(403) if code == "http_403" else answer(400, graph_error(code))
+    error = read(given, login_type=login_type)
+    if isinstance(error, (AccountRefused, RequestRefused, VideoRefused)):
+        again = refusal_again(error.code, error.detail, now=NOW, login_type=login_type)
+        assert type(again) is type(error) and vars(again) == vars(error)
 
 
 @pytest.mark.parametrize("call", [QUOTA, CONTAINER])

@@ -184,22 +184,53 @@ def test_a_refusal_is_believed_only_after_a_read(control: Sandbox, video: bytes)
     assert calls_since(control, before) == [STATUS, PUBLISH, STATUS, LIST]
 
 
+def refused(job: Job, code: str) -> PublishError:
+    """Have a publish refused, wait until that is believed, and return what is raised then."""
+    until_ready(job)
+    job.sandbox.fault("INSTAGRAM", PUBLISH, "error", code=code)
+    found = job.run()
+    assert isinstance(found, Processing) and 30 <= found.again_seconds <= 60
+    job.sandbox.advance(found.again_seconds + 1)
+    with pytest.raises(PublishError) as caught:
+        job.run()
+    return caught.value
+
+
 def test_a_true_refusal_is_raised_and_a_retry_uses_the_same_container(
     control: Sandbox, video: bytes
 ) -> None:
     job = make_job(control, video)
-    error = publish_with_fault(job, "error", code="4/2207051")
+    error = refused(job, "4/2207051")
     assert isinstance(error, AccountRefused) and error.code == "4/2207051" and error.hint
-    assert control.call_names()[-1] == STATUS
+    assert control.call_names()[-3:] == [PUBLISH, STATUS, STATUS]
     job.carry_through()
     assert len(control.posts()) == len(control.calls(CONTAINER)) == 1
 
 
+def test_a_refusal_that_is_not_true_is_found_out_though_the_first_read_is_too_early(
+    control: Sandbox, video: bytes
+) -> None:
+    control.settings(instagram_status_lag_seconds=10.0)
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="4/2207051", after_work=True)
+    found = job.run()
+    assert isinstance(found, Processing)
+    control.advance(found.again_seconds + 1)
+    assert isinstance(job.run(), Published)
+    assert len(control.posts()) == len(control.calls(PUBLISH)) == 1
+
+
 def test_a_duplicate_refused_is_looked_for_in_the_list(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
-    error = publish_with_fault(job, "error", code="506")
-    assert isinstance(error, RequestRefused)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="506")
+    found = job.run()
+    assert isinstance(found, Processing)
     assert control.call_names()[-2:] == [STATUS, LIST]
+    control.advance(found.again_seconds + 1)
+    with pytest.raises(RequestRefused):
+        job.run()
 
 
 def test_a_daily_limit_at_publishing_waits_and_goes_on_with_the_same_container(

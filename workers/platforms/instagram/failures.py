@@ -86,6 +86,16 @@ def failure(
     return for_flavour(found, login_type)
 
 
+def refusal_again(code: str, words: str, *, now: datetime, login_type: str) -> PublishError:
+    """Return once more the error of a refusal that is remembered by its code and its words."""
+    parts = [int(part) if part.lstrip("-").isdecimal() else part for part in code.split("/")]
+    subcode = parts[1] if len(parts) > 1 and isinstance(parts[1], int) else None
+    status = int(code[5:]) if code.startswith("http_") else 400
+    verdict = verdict_of(GraphError(parts[0], subcode, words, False), status)
+    retry_at = now + timedelta(seconds=verdict.wait_seconds)
+    return for_flavour(verdict.error_for(code, words, retry_at=retry_at), login_type)
+
+
 def for_flavour(error: PublishError, login_type: str) -> PublishError:
     """Return the error as it stands for a login flavour: Facebook Login has no refresh.
 

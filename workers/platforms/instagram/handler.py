@@ -28,7 +28,7 @@ from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.judging import Judge, lacks_bytes
 from workers.platforms.instagram.opening import open_container
 from workers.platforms.instagram.posts import comments_warning, look_at
-from workers.platforms.instagram.publishing import publish_container
+from workers.platforms.instagram.publishing import believed, publish_container
 from workers.platforms.instagram.sending import send_bytes
 from workers.platforms.instagram.upload import InstagramUpload
 
@@ -68,7 +68,10 @@ class Handler(base.Handler):
             return look_at(graph, upload.media_id, warnings=comments_warning(context.draft))
         with while_maybe_live(upload):
             container = read_container(graph, upload)
-            return Judge(graph, context, upload, self.api.poll_seconds).judge(container)
+            found = Judge(graph, context, upload, self.api.poll_seconds).judge(container)
+        if isinstance(found, Ready) and upload.refusal:
+            raise believed(graph, context, upload)
+        return found
 
     def publish(self, context: Context, upload: Upload) -> Published | Processing:
         """Publish a container that `poll` found ready."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workers.errors import OutcomeUnknown, PublishError, Transient
+from workers.errors import OutcomeUnknown, PublishError, RateLimited, TokenExpired, Transient
 from workers.platforms.answers import Processing, Published
 from workers.platforms.base import Context
 from workers.platforms.instagram.answers import identifier
 from workers.platforms.instagram.codes import DUPLICATE_POST
 from workers.platforms.instagram.containers import FINISHED, read_container, while_maybe_live
+from workers.platforms.instagram.failures import refusal_again
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.judging import Judge
 from workers.platforms.instagram.posts import look_at, set_comments
@@ -33,7 +34,8 @@ def publish_container(
 
     The container's own state outranks whatever is answered: the platform has answered with an
     error while the post was live (https://github.com/gitroomhq/postiz-app/issues/1681). So an
-    answer that is lost raises `OutcomeUnknown`, and a refusal is raised only after a read.
+    answer that is lost raises `OutcomeUnknown`, and a refusal is believed only after reads: the
+    first of them may be too early.
     """
     graph.count_call()  # before it is written down that the post may be live: it may have to wait
     now = context.now().timestamp()
@@ -80,7 +82,8 @@ def _after_refusal(
     refusal: PublishError,
     poll_seconds: float,
 ) -> Published | Processing:
-    """Read the container, then raise the refusal where nothing came of the request."""
+    """Read the container. What calls itself FINISHED still has not shown yet that nothing came of
+    the request, so that a refusal of the post is kept until it has; one for now only is raised."""
     with while_maybe_live(upload):
         container = read_container(graph, upload)
     if container is None:
@@ -91,12 +94,25 @@ def _after_refusal(
             found = Judge(graph, context, upload, poll_seconds).listed()
         if found is not None:
             return found
-        context.journal.save(replace(upload, may_be_live=False))
-        raise refusal
+        if isinstance(refusal, (RateLimited, TokenExpired)):
+            context.journal.save(replace(upload, may_be_live=False))
+            raise refusal
+        kept = replace(upload, refusal=refusal.code, refused_words=refusal.detail)
+        context.journal.save(kept)
+        return Processing(max(kept.settled_at - context.now().timestamp(), 1.0))
     judged = Judge(graph, context, upload, poll_seconds).judge(container)
     if isinstance(judged, (Published, Processing)):
         return judged
     raise refusal
+
+
+def believed(graph: Graph, context: Context, upload: InstagramUpload) -> PublishError:
+    """Return the refusal of a publish that has proven to have done nothing; a person's retry is
+    another publish of the same container."""
+    context.journal.save(replace(upload, refusal="", refused_words="", may_be_live=False))
+    return refusal_again(
+        upload.refusal, upload.refused_words, now=context.now(), login_type=graph.login_type
+    )
 
 
 def _settle_seconds(upload: InstagramUpload) -> float:

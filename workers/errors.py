@@ -140,15 +140,23 @@ class AccountRefused(PublishError):
     """Raised when only the account's owner can help.
 
     `reconnect` is True where the tokens are worthless and the account must be connected again.
+    `pause_seconds` is for how long the account's other posts had better not be tried either.
     """
 
     category = Category.ACCOUNT
 
     def __init__(
-        self, code: str, detail: str = "", *, hint: str = "", reconnect: bool = False
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        hint: str = "",
+        reconnect: bool = False,
+        pause_seconds: int = 0,
     ) -> None:
         super().__init__(code, detail, hint=hint)
         self.reconnect = reconnect
+        self.pause_seconds = pause_seconds
 
 
 class VideoRefused(PublishError):
@@ -205,6 +213,7 @@ class Verdict:
     everyone: bool = False
     calls: bool = False
     reconnect: bool = False
+    pause_seconds: int = 0
 
     def error_for(
         self, code: str, detail: str, *, retry_at: datetime | None = None
@@ -221,5 +230,11 @@ class Verdict:
                 hint=self.hint,
             )
         if issubclass(self.error, AccountRefused):
-            return self.error(code, detail, hint=self.hint, reconnect=self.reconnect)
+            return self.error(
+                code,
+                detail,
+                hint=self.hint,
+                reconnect=self.reconnect,
+                pause_seconds=self.pause_seconds,
+            )
         return self.error(code, detail, hint=self.hint)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from app import logs
 from app.clock import utcnow
 from app.limits.circuits import Circuit
+from app.limits.gates import Closing
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
 from app.publishing.early import wake_again_if_early
@@ -178,10 +179,10 @@ def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
 def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
     failure = failure_of(error)
     is_dead = error.upload_is_dead or isinstance(error, UploadGone)
+    closing = closing_of(claim, error, decision.at)
     if decision.action is Action.TRY_AGAIN:
         outcomes.try_again(claim, failure, decision.at, now, upload_is_dead=is_dead)
     elif decision.action is Action.HOLD_BACK:
-        closing = closing_of(claim, error, decision.at)
         outcomes.hold_back(
             claim, failure, decision.at, now, closing=closing, upload_is_dead=is_dead
         )
@@ -193,7 +194,7 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         _fail(claim, outcome_unknown(failure))
     else:
-        _fail(claim, failure, upload_is_dead=is_dead)
+        _fail(claim, failure, upload_is_dead=is_dead, closing=closing)
 
 
 def _situation(claim: Claim, circuit: Circuit) -> Situation:
@@ -210,8 +211,14 @@ def _situation(claim: Claim, circuit: Circuit) -> Situation:
     )
 
 
-def _fail(claim: Claim, failure: Failure, *, upload_is_dead: bool = False) -> None:
-    outcomes.fail(claim, failure, utcnow(), upload_is_dead=upload_is_dead)
+def _fail(
+    claim: Claim,
+    failure: Failure,
+    *,
+    upload_is_dead: bool = False,
+    closing: Closing | None = None,
+) -> None:
+    outcomes.fail(claim, failure, utcnow(), upload_is_dead=upload_is_dead, closing=closing)
     keep_failed(claim, f"{failure.code}: {failure.message}")
 
 

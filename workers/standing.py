@@ -15,7 +15,7 @@ from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from workers import transport
 from workers.budget import RunBudget, slow_down_seconds
-from workers.errors import PublishError, RateLimited
+from workers.errors import AccountRefused, PublishError, RateLimited
 
 
 def take_in(claim: Claim, budget: RunBudget) -> Circuit:
@@ -53,11 +53,16 @@ def end_probe(claim: Claim) -> None:
 
 
 def closing_of(claim: Claim, error: PublishError, until: datetime) -> Closing | None:
-    """Return what a rate limit closes for others: for the account, or for the application.
+    """Return what an error closes for others: for the account, or for the application.
+
+    `until` is when what holds this post back is over. A block of the account's posting holds its
+    other posts for as long as the error says.
 
     Questions as well where it is one on calls. A daily quota of the whole application is one of
     two: of questions where a question met it, else of uploads.
     """
+    if isinstance(error, AccountRefused) and error.pause_seconds:
+        return Closing(claim.account_id, until + timedelta(seconds=error.pause_seconds))
     if not isinstance(error, RateLimited):
         return None
     key = claim.platform if error.everyone else claim.account_id

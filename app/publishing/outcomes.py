@@ -147,13 +147,22 @@ def cancelled(claim: Claim, now: datetime) -> None:
 
 
 @patiently
-def fail(claim: Claim, failure: Failure, now: datetime, *, upload_is_dead: bool = False) -> None:
+def fail(
+    claim: Claim,
+    failure: Failure,
+    now: datetime,
+    *,
+    upload_is_dead: bool = False,
+    closing: Closing | None = None,
+) -> None:
     """End the job with an error.
 
     `upload_is_dead`: the platform said that this upload failed and published nothing, so a
-    retry by the user may open a new one.
+    retry by the user may open a new one. `closing`: what others are held up by as well.
     """
     with held(claim) as (session, job):
+        if closing is not None:
+            gates.close(session, closing, failure)
         job.state = JobState.FAILED
         job.due_at = None
         job.is_leased = False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from app.clock import utcnow
+from app.config import Config
 from app.extensions import db
 from app.limits import lanes, ledger
 from app.limits.rules import limits_on
@@ -28,6 +30,12 @@ from workers.budget import RunBudget
 from workers.pipeline import advance, poll
 
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Settings under which nothing waits for a limit of ours, unless a test sets one."""
+    return replace(config, limits=without_limits())
 
 
 def row(job: PublishJob) -> PublishJob:
@@ -145,3 +153,19 @@ def test_publish_that_our_own_limit_holds_back_has_not_begun(
     assert platforms.journal("instagram.publish") == []
     assert not row(job).is_committed
     assert steer.cancel(job.id, utcnow()).state is JobState.CANCELLED
+
+
+def test_account_whose_posting_was_blocked_is_left_alone_for_a_day(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """Each further try would prolong the block."""
+    account = connect(platforms, "INSTAGRAM")
+    platforms.fault("INSTAGRAM", "error", call="instagram.container", code="368")
+    blocked = make_job("INSTAGRAM", account=account, video=stored_film)
+    assert run_at(blocked).state is JobState.FAILED
+    held = make_job("INSTAGRAM", account=account, video=stored_film)
+    calls = len(platforms.journal())
+    waits = run_at(held)
+    assert waits.state_at(utcnow()) is JobState.DELAYED and waits.error_code == "368"
+    assert waits.due_at is not None and waits.due_at - utcnow() > timedelta(hours=23)
+    assert len(platforms.journal()) == calls

@@ -23,6 +23,9 @@ THROTTLED_WAIT_SECONDS = 300
 #: The publishing limit is a moving window of 24 h: places get free all the time.
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing
 QUOTA_WAIT_SECONDS = 3600
+#: An account whose posting was blocked is left alone for a day: each further try may prolong it.
+#: https://developers.facebook.com/docs/graph-api/guides/error-handling
+BLOCKED_PAUSE_SECONDS = 86400
 
 RECONNECT_HINT = "Connect the Instagram account again"
 PERMISSION_HINT = "Connect the account again and allow it to publish; it needs a role on its Page"
@@ -71,6 +74,7 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
         Verdict(
             AccountRefused,
             hint="Instagram took this for spam: look whether the post is live, and pause for a day",
+            pause_seconds=BLOCKED_PAUSE_SECONDS,
         ),
     ),
     2207052: (9004, _ANOTHER),
@@ -123,7 +127,9 @@ CODES: dict[int | str, Verdict] = {
     190: Verdict(TokenExpired),
     341: _APP_THROTTLED,
     368: Verdict(
-        AccountRefused, hint="Instagram blocked this account's posting for now: see its app"
+        AccountRefused,
+        hint="Instagram blocked this account's posting for now: see its app",
+        pause_seconds=BLOCKED_PAUSE_SECONDS,
     ),
     506: Verdict(
         RequestRefused, hint="Instagram saw the same post a moment ago: look at the profile"

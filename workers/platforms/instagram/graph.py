@@ -45,8 +45,8 @@ class Graph:
         return cls(api, context.access, context.now, context.budget)
 
     def count_call(self) -> None:
-        """Count a call ahead, which is then made with `is_counted`; raises `RateLimited` where there
-        is no room for it."""
+        """Count a call ahead, which is then made with `is_counted`; raises `RateLimited` where
+        there is no room for it."""
         self._budget.spend("calls")
 
     def get(self, path: str, **params: str | int) -> Fields:

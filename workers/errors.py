@@ -3,6 +3,7 @@
 PublishError
   Transient            network, platform   nothing was accepted; sending again is safe
   OutcomeUnknown       network, platform   it may have been accepted; read before sending again
+  Unfinished           as it was           what failed was the sending, as a read has proven
   UploadGone           platform            the upload is dead and published nothing; open another
   RateLimited          rate_limit          nothing was accepted; not before the time it names
   TokenExpired         token               refresh the token, then try again, once
@@ -93,6 +94,15 @@ class AnswerLost(OutcomeUnknown):
     """Raised when the connection broke after a request that may have acted."""
 
     category = Category.NETWORK
+
+
+class Unfinished(PublishError):
+    """Raised when a read has proven that the upload whose sending failed lacks bytes, so that
+    nothing is live. Tells of that failure, with its own category."""
+
+    def __init__(self, code: str, detail: str, *, hint: str, category: Category) -> None:
+        super().__init__(code, detail, hint=hint)
+        self.category = category  # type: ignore[misc]
 
 
 class UploadGone(PublishError):

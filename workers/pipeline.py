@@ -27,7 +27,7 @@ from app.renditions.outcomes import wake_waiting
 from app.states import Step, step_progress
 from workers import transport
 from workers.budget import RunBudget
-from workers.errors import KeyMissing, PublishError, UploadGone
+from workers.errors import KeyMissing, PublishError, Unfinished, UploadGone
 from workers.failures import failure_of, internal, outcome_unknown, workers_lost
 from workers.fitting import Converting
 from workers.handlers import load_handler
@@ -178,14 +178,15 @@ def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
 
 def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
     failure = failure_of(error)
-    is_dead = error.upload_is_dead or isinstance(error, UploadGone)
+    fate = {
+        "upload_is_dead": error.upload_is_dead or isinstance(error, UploadGone),
+        "is_unfinished": isinstance(error, Unfinished),
+    }
     closing = closing_of(claim, error, decision.at)
     if decision.action is Action.TRY_AGAIN:
-        outcomes.try_again(claim, failure, decision.at, now, upload_is_dead=is_dead)
+        outcomes.try_again(claim, failure, decision.at, now, **fate)
     elif decision.action is Action.HOLD_BACK:
-        outcomes.hold_back(
-            claim, failure, decision.at, now, closing=closing, upload_is_dead=is_dead
-        )
+        outcomes.hold_back(claim, failure, decision.at, now, closing=closing, **fate)
     elif decision.action is Action.READ_AGAIN:
         outcomes.read_again(claim, failure, decision.at, now)
     elif decision.action is Action.REOPEN:
@@ -194,7 +195,7 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         _fail(claim, outcome_unknown(failure))
     else:
-        _fail(claim, failure, upload_is_dead=is_dead, closing=closing)
+        _fail(claim, failure, closing=closing, **fate)
 
 
 def _situation(claim: Claim, circuit: Circuit) -> Situation:
@@ -215,10 +216,18 @@ def _fail(
     claim: Claim,
     failure: Failure,
     *,
-    upload_is_dead: bool = False,
     closing: Closing | None = None,
+    upload_is_dead: bool = False,
+    is_unfinished: bool = False,
 ) -> None:
-    outcomes.fail(claim, failure, utcnow(), upload_is_dead=upload_is_dead, closing=closing)
+    outcomes.fail(
+        claim,
+        failure,
+        utcnow(),
+        closing=closing,
+        upload_is_dead=upload_is_dead,
+        is_unfinished=is_unfinished,
+    )
     keep_failed(claim, f"{failure.code}: {failure.message}")
 
 

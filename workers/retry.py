@@ -12,6 +12,7 @@ from workers.errors import (
     PublishError,
     RateLimited,
     Transient,
+    Unfinished,
     UploadGone,
 )
 
@@ -98,8 +99,9 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
         return Decision(Action.HOLD_BACK, now + KEY_MISSING_PAUSE)
     if isinstance(error, UploadGone) and situation.reopened < REOPEN_MAX:
         return Decision(Action.REOPEN, now)
-    if isinstance(error, (Transient, OutcomeUnknown, UploadGone)):
-        if situation.committed_at is not None and not isinstance(error, UploadGone):
+    if isinstance(error, (Transient, OutcomeUnknown, Unfinished, UploadGone)):
+        is_unsure = isinstance(error, (Transient, OutcomeUnknown))
+        if is_unsure and situation.committed_at is not None:
             return _read_again(situation, now)
         if situation.circuit_until is not None and not _is_out_too_long(situation, now):
             return Decision(Action.HOLD_BACK, max(situation.circuit_until, now + HOLD_BACK_MIN))

@@ -10,11 +10,20 @@ import time
 
 from app.publishing.claims import Claim
 from app.publishing.errors import RunStopped
+from app.publishing.timeline import Failure
 from app.states import Step
 from workers import tokens
 from workers.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
 from workers.contexts import working_context
-from workers.errors import KEY_HINT, AccountRefused, KeyMissing, TokenExpired, VideoRefused
+from workers.errors import (
+    KEY_HINT,
+    AccountRefused,
+    Category,
+    KeyMissing,
+    TokenExpired,
+    Unfinished,
+    VideoRefused,
+)
 from workers.fitting import (
     Converting,
     begun_file,
@@ -100,6 +109,8 @@ def _go_on(
         if not isinstance(found, Incomplete):
             budget.keep_share = 0.0
             return _process(handler, context, journal, found)
+        if claim.unanswered is not None:
+            raise _unfinished(claim.unanswered)
         if claim.is_at_platform:
             raise UploadNeeded(claim.job_id)
     file = _fit_file(claim, journal)
@@ -115,6 +126,13 @@ def _go_on(
     journal.save(handler.send(context, journal.upload))
     # What was just sent is not looked at yet: no platform is done at once.
     return Processing(handler.api.poll_seconds)
+
+
+def _unfinished(failure: Failure) -> Unfinished:
+    """Return the error for what failed when the last bytes may have been sent, and were not."""
+    return Unfinished(
+        failure.code, failure.message, hint=failure.hint, category=Category(failure.category)
+    )
 
 
 def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Converting:

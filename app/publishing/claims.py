@@ -44,6 +44,7 @@ class Claim:
     `is_at_platform`: the platform has every byte, so this run asks and uploads nothing.
     `is_probe`: whether its platform answers again is found out by this run.
     `is_readable` is False where no key decrypts the checkpoint: nobody may act on such a job.
+    `unanswered` is what failed when the platform may have published, and was not asked since.
     """
 
     job_id: str
@@ -71,6 +72,7 @@ class Claim:
     is_at_platform: bool = False
     is_probe: bool = False
     is_readable: bool = True
+    unanswered: timeline.Failure | None = None
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
 
 
@@ -233,5 +235,17 @@ def _claim_of(job: PublishJob, **more: Any) -> Claim:
         step=job.step,
         rendition_id=job.rendition_id,
         is_at_platform=job.is_at_platform,
+        unanswered=_unanswered(job),
         **more,
+    )
+
+
+def _unanswered(job: PublishJob) -> timeline.Failure | None:
+    if job.unanswered_since is None:
+        return None
+    return timeline.Failure(
+        job.error_code or "",
+        job.error_category or "",
+        job.error_message or "",
+        job.error_hint or "",
     )

@@ -83,12 +83,15 @@ def try_again(
     now: datetime,
     *,
     upload_is_dead: bool = False,
+    is_unfinished: bool = False,
 ) -> None:
-    """End the attempt with an error; the next one begins at `due_at`, with another upload where
-    this one is dead."""
+    """End the attempt with an error; the next one begins at `due_at`.
+
+    It goes on with the same upload, which may still be called off where it `is_unfinished` for
+    certain, and with another one where this one is dead.
+    """
     with held(claim) as (session, job):
-        if upload_is_dead:
-            drop_upload(job)
+        _note_fate(job, upload_is_dead=upload_is_dead, is_unfinished=is_unfinished)
         timeline.end(session, job, ("step", "attempt"), "failed", now, failure=failure)
         _wait(session, job, "backoff", failure, due_at, now)
     _wake(job, now)
@@ -103,14 +106,14 @@ def hold_back(
     *,
     closing: Closing | None = None,
     upload_is_dead: bool = False,
+    is_unfinished: bool = False,
 ) -> None:
     """Give the attempt back and wait: what holds the job up costs it no attempt.
 
     `closing`: what holds it up holds others up as well, who need not find out one by one.
     """
     with held(claim) as (session, job):
-        if upload_is_dead:
-            drop_upload(job)
+        _note_fate(job, upload_is_dead=upload_is_dead, is_unfinished=is_unfinished)
         if closing is not None:
             gates.close(session, closing, failure)
         timeline.end(session, job, ("step", "attempt"), "given_back", now, failure=failure)
@@ -153,12 +156,14 @@ def fail(
     now: datetime,
     *,
     upload_is_dead: bool = False,
+    is_unfinished: bool = False,
     closing: Closing | None = None,
 ) -> None:
     """End the job with an error.
 
     `upload_is_dead`: the platform said that this upload failed and published nothing, so a
-    retry by the user may open a new one. `closing`: what others are held up by as well.
+    retry by the user may open a new one. `is_unfinished`: the platform lacks bytes of it for
+    certain. `closing`: what others are held up by as well.
     """
     with held(claim) as (session, job):
         if closing is not None:
@@ -167,9 +172,8 @@ def fail(
         job.due_at = None
         job.is_leased = False
         job.finished_at = now
-        if upload_is_dead:
-            drop_upload(job)
-        elif job.is_committed and failure.category != "ambiguous":
+        _note_fate(job, upload_is_dead=upload_is_dead, is_unfinished=is_unfinished)
+        if job.is_committed and failure.category != "ambiguous":
             failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
         has_freed = ledger.settle_place(
             session, job.platform, job.id, now, has_upload=job.is_committed
@@ -222,6 +226,15 @@ def _wait(
     explain(job, failure)
     _let_go(session, job, due_at)
     timeline.begin(session, job, "wait", reason, now, until=due_at, failure=failure)
+
+
+def _note_fate(job: PublishJob, *, upload_is_dead: bool, is_unfinished: bool) -> None:
+    """Take back what was noted when the upload might have been published by the next request."""
+    if upload_is_dead:
+        drop_upload(job)
+    elif is_unfinished:
+        job.committed_at = None
+        job.is_at_platform = False
 
 
 def _has_upload(session: Session, job: PublishJob) -> bool:

@@ -169,3 +169,25 @@ def test_account_whose_posting_was_blocked_is_left_alone_for_a_day(
     assert waits.state_at(utcnow()) is JobState.DELAYED and waits.error_code == "368"
     assert waits.due_at is not None and waits.due_at - utcnow() > timedelta(hours=23)
     assert len(platforms.journal()) == calls
+
+
+def test_last_bytes_that_break_off_each_time_use_the_attempts(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """Of a small video all bytes are the last ones, with which it may be live. A read tells that it
+    is not: the platform has answered, and a failed upload is a failed upload."""
+    platforms.fault("TIKTOK", "cut", call="tiktok.upload", after_bytes=1000, times=100)
+    account = connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=stored_film, max_attempts=2)
+    until(lambda: run_at(job).state is JobState.WAITING, "the first attempt's end")
+    waits = row(job)
+    assert waits.attempts_made == 1 and not waits.is_committed
+    until(lambda: run_at(job).state is JobState.FAILED, "the last attempt's end")
+    failed = row(job)
+    assert (failed.error_category, failed.attempts_made) == ("network", 2)
+    assert not failed.is_committed and "may be live" not in (failed.error_hint or "")
+    assert len(platforms.journal("tiktok.init")) == 1
+    platforms.clear_faults()
+    steer.retry(job.id, utcnow())
+    until(lambda: run_at(job).state is JobState.COMPLETED, "the post's end")
+    assert len(platforms.posts()) == len(platforms.journal("tiktok.init")) == 1

@@ -176,9 +176,18 @@ class VideoRefused(PublishError):
 
 
 class RequestRefused(PublishError):
-    """Raised when the platform will never take this post, or our configuration is wrong."""
+    """Raised when the platform will never take this post, or our configuration is wrong.
+
+    `everyone` is True where it refuses this service itself, whoever the post is of.
+    """
 
     category = Category.REQUEST
+
+    def __init__(
+        self, code: str, detail: str = "", *, hint: str = "", everyone: bool = False
+    ) -> None:
+        super().__init__(code, detail, hint=hint)
+        self.everyone = everyone
 
 
 class Ambiguous(PublishError):
@@ -247,4 +256,6 @@ class Verdict:
                 reconnect=self.reconnect,
                 pause_seconds=self.pause_seconds,
             )
+        if issubclass(self.error, RequestRefused):
+            return self.error(code, detail, hint=self.hint, everyone=self.everyone)
         return self.error(code, detail, hint=self.hint)

@@ -34,7 +34,7 @@ from workers.handlers import load_handler
 from workers.kept_runs import keep_completed, keep_failed
 from workers.lease import LeaseKeeper, Stopping, stop_requested
 from workers.platforms.answers import Processing
-from workers.retry import Action, Backoff, Decision, Situation, decide
+from workers.retry import Action, Backoff, Decision, Situation, decide, is_service_refused
 from workers.standing import closing_of, end_probe, take_in
 from workers.steps import Result, UploadNeeded, publish_once
 
@@ -169,6 +169,8 @@ def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
     if isinstance(error, KeyMissing):
         # Nobody but the operator can help, and of a job that waits no alert would tell.
         logger.error("TOKEN_ENCRYPTION_KEYS lacks a key that is in use: %s", error.code)
+    if is_service_refused(error):
+        logger.error("%s refuses this service's own client: %s", claim.platform, error.code)
     logger.info("attempt ended by an error", extra={"code": error.code})
     try:
         _act(claim, error, decide(error, _situation(claim, circuit), now), now)

@@ -11,6 +11,7 @@ from workers.errors import (
     OutcomeUnknown,
     PublishError,
     RateLimited,
+    RequestRefused,
     Transient,
     Unfinished,
     UploadGone,
@@ -28,6 +29,8 @@ READ_AGAIN_LIMIT = timedelta(hours=24)
 OUTAGE_LIMIT = timedelta(hours=24)
 #: How long a job waits for a key that its worker does not have, before the next look.
 KEY_MISSING_PAUSE = timedelta(seconds=30)
+#: How long a platform is left alone that refuses this service itself, before the next look.
+SERVICE_REFUSED_PAUSE = timedelta(minutes=10)
 #: A platform that asks to wait, but not for how long, must not be asked without a pause.
 HOLD_BACK_MIN = timedelta(seconds=5)
 
@@ -92,11 +95,10 @@ class Decision:
 
 def decide(error: PublishError, situation: Situation, now: datetime) -> Decision:
     """Return what to do about an error. What is not the post's own fault uses no attempt: rate
-    limits, a platform's outage, a key that is missing."""
-    if isinstance(error, RateLimited):
-        return Decision(Action.HOLD_BACK, max(error.retry_at, now + HOLD_BACK_MIN))
-    if isinstance(error, KeyMissing) and not _is_out_too_long(situation, now):
-        return Decision(Action.HOLD_BACK, now + KEY_MISSING_PAUSE)
+    limits, a platform's outage, a key that is missing, a client id that the platform refuses."""
+    held_until = _held_until(error, situation, now)
+    if held_until is not None:
+        return Decision(Action.HOLD_BACK, held_until)
     if isinstance(error, UploadGone) and situation.reopened < REOPEN_MAX:
         return Decision(Action.REOPEN, now)
     if isinstance(error, (Transient, OutcomeUnknown, Unfinished, UploadGone)):
@@ -108,6 +110,22 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
         if situation.attempt < situation.backoff.attempts:
             return Decision(Action.TRY_AGAIN, now + situation.backoff.after(situation.attempt))
     return Decision(Action.FAIL, now)
+
+
+def is_service_refused(error: PublishError) -> bool:
+    """Tell whether the platform refuses this service itself: no post nor account is at fault."""
+    return isinstance(error, RequestRefused) and error.everyone
+
+
+def _held_until(error: PublishError, situation: Situation, now: datetime) -> datetime | None:
+    """Return until when what is not the job's own fault holds it back; None: it does not."""
+    if isinstance(error, RateLimited):
+        return max(error.retry_at, now + HOLD_BACK_MIN)
+    if _is_out_too_long(situation, now):
+        return None
+    if isinstance(error, KeyMissing):
+        return now + KEY_MISSING_PAUSE
+    return now + SERVICE_REFUSED_PAUSE if is_service_refused(error) else None
 
 
 def _is_out_too_long(situation: Situation, now: datetime) -> bool:

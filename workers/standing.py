@@ -16,6 +16,7 @@ from app.publishing.transaction import transaction
 from workers import transport
 from workers.budget import RunBudget, slow_down_seconds
 from workers.errors import AccountRefused, PublishError, RateLimited
+from workers.retry import is_service_refused
 
 
 def take_in(claim: Claim, budget: RunBudget) -> Circuit:
@@ -56,13 +57,15 @@ def closing_of(claim: Claim, error: PublishError, until: datetime) -> Closing | 
     """Return what an error closes for others: for the account, or for the application.
 
     `until` is when what holds this post back is over. A block of the account's posting holds its
-    other posts for as long as the error says.
+    other posts for as long as the error says; a refusal of this service holds the whole platform.
 
     Questions as well where it is one on calls. A daily quota of the whole application is one of
     two: of questions where a question met it, else of uploads.
     """
     if isinstance(error, AccountRefused) and error.pause_seconds:
         return Closing(claim.account_id, until + timedelta(seconds=error.pause_seconds))
+    if is_service_refused(error):
+        return Closing(claim.platform, until)
     if not isinstance(error, RateLimited):
         return None
     key = claim.platform if error.everyone else claim.account_id

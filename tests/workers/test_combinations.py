@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def run_at(job: PublishJob) -> PublishJob:
     db.session.commit()
     (poll if now.is_at_platform else advance)(job.platform, job.id)
     return row(job)
+
+
+def is_done(job: PublishJob) -> bool:
+    """Let what comes next of a job happen now, and say whether that was all."""
+    return run_at(job).state is JobState.COMPLETED
+
+
+def let_go(key: str) -> None:
+    """Open a gate before its time."""
+    db.session.get_one(Gate, key, populate_existing=True).begins_closed_until = utcnow()
+    db.session.commit()
 
 
 def limit_calls(app: Flask, maximum: int) -> None:
@@ -131,10 +143,8 @@ def test_post_whose_upload_has_proven_dead_goes_out_by_another(
     platforms.fault("TIKTOK", "fail_processing", reason="spam_risk_too_many_posts")
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     until(lambda: run_at(job).error_code is not None, "TikTok's refusal")
-    gate = db.session.get_one(Gate, job.account_id)
-    gate.begins_closed_until = utcnow()  # the day is over
-    db.session.commit()
-    until(lambda: run_at(job).state is JobState.COMPLETED, "the post's end")
+    let_go(job.account_id)  # the day is over
+    until(partial(is_done, job), "the post's end")
     assert len(platforms.posts()) == 1
     assert len(platforms.journal("tiktok.init")) == 2
 
@@ -189,5 +199,37 @@ def test_last_bytes_that_break_off_each_time_use_the_attempts(
     assert len(platforms.journal("tiktok.init")) == 1
     platforms.clear_faults()
     steer.retry(job.id, utcnow())
-    until(lambda: run_at(job).state is JobState.COMPLETED, "the post's end")
+    until(partial(is_done, job), "the post's end")
     assert len(platforms.posts()) == len(platforms.journal("tiktok.init")) == 1
+
+
+def test_our_own_client_refused_stops_the_platform_and_fails_no_post(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("TIKTOK", "error", call="tiktok.token", code="invalid_client")
+    jobs = []
+    for _ in range(2):
+        account = connect(platforms, "TIKTOK")
+        account.expires_at = utcnow()
+        db.session.merge(account)
+        db.session.commit()
+        jobs.append(make_job("TIKTOK", account=account, video=stored_film))
+        waits = run_at(jobs[-1])
+        assert (waits.state_at(utcnow()), waits.attempts_made) == (JobState.DELAYED, 0)
+        assert waits.error_code == "invalid_client"
+    assert len(platforms.journal("tiktok.token")) == 1  # one finds it out for all
+    let_go("TIKTOK")
+    for job in jobs:
+        until(partial(is_done, job), "the post's end")
+
+
+def test_account_connected_again_outlives_what_ended_under_its_former_consent(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "TIKTOK")
+    platforms.fault("TIKTOK", "fail_processing", reason="auth_removed")
+    job = make_job("TIKTOK", account=account, video=stored_film)
+    until(lambda: run_at(job).state is JobState.FAILED, "the post's end")
+    assert row(job).error_code == "auth_removed"
+    found = db.session.get_one(Account, account.id, populate_existing=True)
+    assert found.state is AccountState.ACTIVE

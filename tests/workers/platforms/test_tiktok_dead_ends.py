@@ -25,6 +25,7 @@ from workers.errors import (
     Ambiguous,
     AnswerLost,
     OutcomeUnknown,
+    PublishError,
     RequestRefused,
     Transient,
     UploadGone,
@@ -35,7 +36,11 @@ from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
 from workers.platforms.tiktok.sending import DETOURS_MAX
 from workers.platforms.tiktok.upload import CHUNK_BYTES, SETTLE_SECONDS
 
-WITHHELD = ("invalid_publish_id", "token_not_authorized_for_specified_publish_id")
+#: What it is where the upload's end was never sent.
+WITHHELD: dict[str, type[PublishError]] = {
+    "invalid_publish_id": UploadGone,
+    "token_not_authorized_for_specified_publish_id": RequestRefused,
+}
 
 
 def test_answers_that_name_no_place_do_not_stop_an_upload_that_goes_forward(
@@ -106,8 +111,8 @@ def test_withheld_status_of_an_upload_whose_end_was_never_sent_proves_it_dead(
     job = opened(make_job(control, video))
     control.fault("TIKTOK", STATUS, "error", code=code)
     error = error_of_run(job)
-    assert (type(error), error.code, error.upload_is_dead) == (RequestRefused, code, True)
-    job.journal.upload = None  # a person's retry opens another
+    assert (type(error), error.code, error.upload_is_dead) == (WITHHELD[code], code, True)
+    job.journal.upload = None  # the next attempt, or a person's retry, opens another
     job.carry_through()
     assert_live_once(control, video)
 
@@ -119,7 +124,7 @@ def test_status_withheld_while_sending_follows_the_same_rule(
     job = opened(make_job(control, video))
     control.fault("TIKTOK", STATUS, "error", code=code, times=2)
     begun = replace(checkpoint(job), is_fresh=False)
-    with pytest.raises(RequestRefused) as raised:
+    with pytest.raises(WITHHELD[code]) as raised:
         job.handler.send(job.context, begun)
     assert raised.value.upload_is_dead
     ended = replace(begun, final_started_at=control.now().timestamp())

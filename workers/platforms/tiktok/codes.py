@@ -41,6 +41,9 @@ _CHECK_OPTIONS = "Check the caption, the privacy and the options"
 _DRAFTS = "Finish or delete the drafts that wait in the TikTok app"
 _WAIT_TO_POST = "TikTok takes only so many posts a day from an account"
 
+#: A publish id that TikTok does not know, or not any more.
+FORGOTTEN = "invalid_publish_id"
+
 #: `error.code` of every call but those of OAuth.
 ERRORS: Mapping[str, Verdict] = {
     "access_token_invalid": Verdict(TokenExpired),
@@ -69,7 +72,7 @@ ERRORS: Mapping[str, Verdict] = {
     "invalid_param": Verdict(RequestRefused, _CHECK_OPTIONS),
     "invalid_params": Verdict(RequestRefused, _CHECK_OPTIONS),
     "invalid_file_upload": Verdict(VideoRefused, _OTHER_FILE),
-    "invalid_publish_id": Verdict(RequestRefused, "Look in the TikTok app whether it was posted"),
+    FORGOTTEN: Verdict(RequestRefused, "Look in the TikTok app whether it was posted"),
     "token_not_authorized_for_specified_publish_id": Verdict(
         RequestRefused, "Connect the TikTok account that the post was begun with"
     ),
@@ -102,7 +105,8 @@ FAILURES: Mapping[str, Verdict] = {
     "video_pull_failed": Verdict(UploadGone),
     "photo_pull_failed": Verdict(UploadGone),
     "publish_cancelled": Verdict(RequestRefused, "Publish it again if that was not meant"),
-    "auth_removed": Verdict(AccountRefused, _CONNECT_AGAIN, reconnect=True),
+    # Of the consent at that time: whether there is one now, the next call with a token tells.
+    "auth_removed": Verdict(AccountRefused, _CONNECT_AGAIN),
     "spam_risk_too_many_posts": Verdict(RateLimited, _WAIT_TO_POST, wait_seconds=DAY_SECONDS),
     "spam_risk_user_banned_from_posting": Verdict(AccountRefused, _BANNED),
     "spam_risk_text": Verdict(RequestRefused, "Change the caption: TikTok takes it for spam"),
@@ -110,16 +114,19 @@ FAILURES: Mapping[str, Verdict] = {
 }
 UNKNOWN_FAILURE = Verdict(RequestRefused, _OTHER_POST)
 
+#: Our own configuration: no account is to blame, and no other will fare better meanwhile.
+_OUR_FAULT = Verdict(RequestRefused, _ASK_OPERATOR, everyone=True)
+
 #: `error` of the token endpoint, which answers HTTP 200 with it.
 OAUTH_ERRORS: Mapping[str, Verdict] = {
     "access_denied": Verdict(AccountRefused, _CONNECT_AGAIN, reconnect=True),
     "invalid_grant": Verdict(AccountRefused, _CONNECT_AGAIN, reconnect=True),
-    "invalid_client": Verdict(RequestRefused, _ASK_OPERATOR),
-    "invalid_request": Verdict(RequestRefused, _ASK_OPERATOR),
-    "invalid_scope": Verdict(RequestRefused, _ASK_OPERATOR),
-    "unauthorized_client": Verdict(RequestRefused, _ASK_OPERATOR),
-    "unsupported_grant_type": Verdict(RequestRefused, _ASK_OPERATOR),
-    "unsupported_response_type": Verdict(RequestRefused, _ASK_OPERATOR),
+    "invalid_client": _OUR_FAULT,
+    "invalid_request": _OUR_FAULT,
+    "invalid_scope": _OUR_FAULT,
+    "unauthorized_client": _OUR_FAULT,
+    "unsupported_grant_type": _OUR_FAULT,
+    "unsupported_response_type": _OUR_FAULT,
     "server_error": Verdict(Transient),
     "temporarily_unavailable": Verdict(Transient),
     "rate_limit_exceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS),

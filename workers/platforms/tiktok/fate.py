@@ -82,6 +82,14 @@ def reconcile(
     return Published(post_id, post_url(upload, post_id), warnings=_warnings(upload))
 
 
+def never_finished(error: RequestRefused) -> PublishError:
+    """Return the error for an upload that TikTok does not tell of: its end was never sent, so that
+    it has published nothing. One that is forgotten is begun anew."""
+    if error.code == codes.FORGOTTEN:
+        return UploadGone(error.code, error.detail).for_dead_upload()
+    return error.for_dead_upload()
+
+
 def unreadable(upload: TikTokUpload, error: RequestRefused) -> Ambiguous:
     """Return the error for an upload whose end was sent and whose status TikTok withholds."""
     detail = f"TikTok does not tell what became of the video ({error.code})"

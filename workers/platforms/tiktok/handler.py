@@ -78,7 +78,7 @@ class Handler(base.Handler):
             found = status.read_status(client, upload)
         except RequestRefused as error:
             if upload.final_started_at is None:
-                raise error.for_dead_upload()  # its end was never sent, so it published nothing
+                raise fate.never_finished(error) from error
             return fate.reconcile(client, context, upload, fate.unreadable(upload, error))
         return fate.judge(client, context, upload, found)
 

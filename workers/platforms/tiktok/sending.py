@@ -25,7 +25,7 @@ from workers.platforms.base import Context
 from workers.platforms.chunks import ChunkReader
 from workers.platforms.tiktok.answers import host_refusal
 from workers.platforms.tiktok.client import Client
-from workers.platforms.tiktok.fate import unfinished
+from workers.platforms.tiktok.fate import never_finished, unfinished
 from workers.platforms.tiktok.status import read_status
 from workers.platforms.tiktok.upload import TikTokUpload
 from workers.transport import Answer, Body
@@ -84,7 +84,7 @@ def _read_offset(client: Client, upload: TikTokUpload) -> int | None:
         return read_status(client, upload).missing_from(upload)
     except RequestRefused as error:
         if upload.final_started_at is None:
-            raise error.for_dead_upload()
+            raise never_finished(error) from error
         raise OutcomeUnknown(error.code, error.detail) from error
 
 

@@ -165,6 +165,10 @@ REJECTIONS: Mapping[str, Verdict] = {
 }
 UNKNOWN_REJECTION = Verdict(RequestRefused, _GUIDELINES)
 
+#: Our own client: no account is to blame, and no other will fare better meanwhile. Google's other
+#: refusals may be of a token that another client was given.
+_OUR_FAULT = Verdict(RequestRefused, _ASK_OPERATOR, everyone=True)
+
 #: `error_subtype` (looked at first) and `error` of the token endpoint.
 OAUTH_ERRORS: Mapping[str, Verdict] = {
     "invalid_rapt": Verdict(
@@ -173,8 +177,8 @@ OAUTH_ERRORS: Mapping[str, Verdict] = {
     "invalid_grant": Verdict(AccountRefused, _CONNECT_AGAIN, reconnect=True),
     "admin_policy_enforced": Verdict(AccountRefused, _ASK_ADMIN),
     "org_internal": Verdict(RequestRefused, _ASK_OPERATOR),
-    "invalid_client": Verdict(RequestRefused, _ASK_OPERATOR),
-    "deleted_client": Verdict(RequestRefused, _ASK_OPERATOR),
+    "invalid_client": _OUR_FAULT,
+    "deleted_client": _OUR_FAULT,
     "unauthorized_client": Verdict(RequestRefused, _ASK_OPERATOR),
     "invalid_request": Verdict(RequestRefused, _ASK_OPERATOR),
     "invalid_scope": Verdict(RequestRefused, _ASK_OPERATOR),

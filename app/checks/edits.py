@@ -9,10 +9,8 @@ from typing import Any
 from app.checks.posts import UncheckedPost, check_post
 from app.faults import Faults
 from app.models import PublishJob
+from app.publishing.steer import CONTENT
 from app.publishing.transaction import transaction
-
-#: Fields of a post that are columns of the same name.
-CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
 
 
 def edit_faults(

@@ -23,15 +23,8 @@ from app.queues import Wake, wake, wake_encode, wake_maintenance
 from app.renditions.asking import begin_failed_anew
 from app.states import FINAL_STATES, JobState
 
-#: Columns that `edit` may change besides the scheduled time.
-CONTENT = (
-    "caption",
-    "hashtags",
-    "privacy_level",
-    "share_to_feed",
-    "platform_options",
-    "priority",
-)
+#: What is published, and all of it that a caller may change: columns of the same names.
+CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
 
 
 def cancel(job_id: str, now: datetime) -> PublishJob:
@@ -81,10 +74,10 @@ def edit(
     """Change a job that has not begun, or waits between two attempts.
 
     `changes` holds columns of `CONTENT`, checked by the caller together with the columns
-    `judged`, and `scheduled_time` (None: as soon as possible). Raises `WrongState` for any other
-    state, and where another change came between the check and this one. What an earlier attempt
-    opened at the platform with the old content is forgotten: it has published nothing, or the
-    job would be committed.
+    `judged`, `priority`, and `scheduled_time` (None: as soon as possible). Raises `WrongState`
+    for any other state, and where another change came between the check and this one. What an
+    earlier attempt opened at the platform with other content is forgotten: it has published
+    nothing, or the job would be committed. With the same content, the upload goes on.
     """
     with transaction() as session:
         job = _locked(session, job_id)
@@ -95,7 +88,7 @@ def edit(
         if any(getattr(job, name) != value for name, value in judged.items()):
             raise WrongState("The job was changed at the same moment; read it and try again")
         priorities = {job.priority, changes.get("priority", job.priority)}
-        _change_content(session, job, changes, now)
+        _change(session, job, changes, now)
         replaced = job.wake_number
         if "scheduled_time" in changes:
             _reschedule(session, job, changes["scheduled_time"], now)
@@ -106,15 +99,17 @@ def edit(
     return job
 
 
-def _change_content(
-    session: Session, job: PublishJob, changes: Mapping[str, Any], now: datetime
-) -> None:
-    content = {name: value for name, value in changes.items() if name in CONTENT}
-    for name, value in content.items():
+def _change(session: Session, job: PublishJob, changes: Mapping[str, Any], now: datetime) -> None:
+    """Write down what is other than before; a caller may name again what stays as it is."""
+    columns = (*CONTENT, "priority")
+    named = {name: value for name, value in changes.items() if name in columns}
+    differing = {name: value for name, value in named.items() if getattr(job, name) != value}
+    for name, value in differing.items():
         setattr(job, name, value)
-    if content:
+    if any(name in CONTENT for name in differing):
         job.checkpoint = None
         job.is_at_platform = False
+    if differing:
         timeline.note(session, job, "edited", now)
 
 

@@ -39,6 +39,7 @@ from app.videos import (
     receive_upload,
     register_video,
     settle_upload,
+    settle_uploads,
 )
 
 blueprint = Blueprint(
@@ -46,6 +47,8 @@ blueprint = Blueprint(
 )
 NOT_FOUND = "Video not found"
 KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
+#: For how long a list looks for uploads: the next one goes on with those left over.
+LOOK_SECONDS = 5.0
 ONLY_SERVICES = (
     "Only a service key may name an object of the store; a browser sends its file by a link from "
     "POST /api/videos/uploads"
@@ -79,8 +82,13 @@ def register(body: dict[str, str]) -> tuple[Video, int]:
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, VideosSchema)
 def index(query: dict[str, Any]) -> Page[Video]:
-    """List the user's videos, newest first"""
-    return list_videos(current_user(), **query)
+    """List the user's videos, newest first
+
+    Those that are still `uploading` are looked for in the store, as far as that takes no time
+    to speak of.
+    """
+    page = list_videos(current_user(), **query)
+    return Page(settle_uploads(page.rows, LOOK_SECONDS), page.next_cursor)
 
 
 @blueprint.route("/<video_id>", methods=["GET"], operation="getVideo")

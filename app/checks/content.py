@@ -16,15 +16,15 @@ SHARES_TO_FEED = "INSTAGRAM"
 def content_faults(values: Mapping[str, Any]) -> Faults:
     """Return what the platform would refuse in a post's content.
 
-    `values` are those of a request whose fields are sound by themselves; any may be missing.
+    `values` are those of a request that can be judged; any may be missing. Of the hashtags, those
+    with a fault of their own are None.
     """
     platform = values.get("platform")
     options, faults = checked_options(platform, values.get("platform_options", {}))
-    if platform is None:
-        return faults
-    merge(faults, _privacy_faults(platform, values, options))
-    if "share_to_feed" in values and platform != SHARES_TO_FEED:
-        faults["shareToFeed"] = ["Only Instagram has a feed beside the Reels; leave it out."]
+    if platform is not None:
+        merge(faults, _privacy_faults(platform, values, options))
+        if "share_to_feed" in values and platform != SHARES_TO_FEED:
+            faults["shareToFeed"] = ["Only Instagram has a feed beside the Reels; leave it out."]
     words = caption_faults(platform, values.get("caption", ""), values.get("hashtags", ()), options)
     if "caption" not in values:
         words.pop("caption", None)  # it has faults of its own already

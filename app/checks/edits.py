@@ -30,7 +30,7 @@ def edit_faults(
     with transaction():
         faults = check_post(UncheckedPost(job.user_id, values, schema_faults, now)).faults
     found = {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
-    return {**found, **schema_faults}
+    return {**schema_faults, **found}
 
 
 def content_of(job: PublishJob) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from app.videos import settle_upload
 
 PRIORITY = 5
 SCHEDULED_PRIORITY = 3
+#: Fields that can be judged though they have a fault: it says nothing of the rest of them.
+_IN_PARTS = {"caption", "hashtags", "options"}
 _KEYS = {name: str(each.data_key) for name, each in PublishSchema().fields.items()}
 
 
@@ -168,8 +170,9 @@ def _check(
 
 
 def _sound(values: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
-    """Return the fields without faults of their own: only those can be judged further."""
-    unsound = _unsound(faults)
+    """Return the fields that can be judged further: those without faults of their own, and of
+    `_IN_PARTS` what is left of them."""
+    unsound = _unsound(faults) - _IN_PARTS
     return {name: value for name, value in values.items() if name not in unsound}
 
 

@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.platforms import PLATFORMS
-from app.schemas.base import BaseSchema, Flag, Listing, Moment, Whole
+from app.schemas.base import BaseSchema, Flag, Listing, Moment, Several, Whole, Words
 from app.schemas.platform_options import described_options
 
 CAPTION_MAX = 2200
@@ -110,7 +110,7 @@ class PublishSchema(ContentSchema):
 
     video_id = fields.String(required=True, validate=Length(1, 64))
     platform = fields.String(required=True, validate=OneOf(tuple(PLATFORMS)))
-    caption = fields.String(
+    caption = Words(
         required=True,
         validate=Length(max=CAPTION_MAX),
         metadata={"description": "May be empty where the platform needs no text."},
@@ -127,7 +127,7 @@ class BatchSchema(BaseSchema):
 
     gathers_faults = True
 
-    posts = fields.Nested(PublishSchema, many=True, required=True, validate=Length(1, BATCH_MAX))
+    posts = Several(PublishSchema, required=True, validate=Length(1, BATCH_MAX))
     interval_minutes = Number(
         load_default=0.0,
         validate=Range(0, MAX_AHEAD_SECONDS / 60),
@@ -151,7 +151,7 @@ class EditSchema(ContentSchema):
 
     gathers_faults = True
 
-    caption = fields.String(validate=Length(max=CAPTION_MAX))
+    caption = Words(validate=Length(max=CAPTION_MAX))
     options = fields.Nested(EditOptionsSchema)
 
     @validates_schema(pass_original=True, skip_on_field_errors=True)

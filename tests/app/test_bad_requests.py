@@ -367,12 +367,78 @@ def test_past_time_is_worded_as_the_contract_has_it(alice: Caller) -> None:
     assert answer.json["errors"] == {"scheduledTime": [PAST_TIME]}
 
 
+_SHORT, _LONG = "Length must be between 1 and 200.", "Longer than maximum length 10."
+_NO_HASHTAG = "A hashtag has letters, digits and underscores only, and at least one of them."
+_LONG_TEXT = "The text with its hashtags has 2,204 UTF-16 units; TikTok takes at most 2,200."
+#: Faults that hid others: what is wrong with one place, one part or the whole.
+TOGETHER: dict[str, tuple[Json, dict[str, str]]] = {
+    "too many hashtags, and an empty one": (
+        {"hashtags": [*map(str, range(10)), ""]},
+        {"hashtags": _LONG, "hashtags.10": _SHORT},
+    ),
+    "too many hashtags, and one of two words": (
+        {"hashtags": ["a b", *map(str, range(10))]},
+        {"hashtags": _LONG, "hashtags.0": _NO_HASHTAG},
+    ),
+    "an empty hashtag and one of two words": (
+        {"hashtags": ["", "a b", 5, "good"]},
+        {"hashtags.0": _SHORT, "hashtags.1": _NO_HASHTAG, "hashtags.2": "Not a valid string."},
+    ),
+    "a bad hashtag and a long text": (
+        {"caption": "😀" * 1099, "hashtags": ["a b", "abc"]},
+        {"hashtags.0": _NO_HASHTAG, "caption": _LONG_TEXT},
+    ),
+    "a bad hashtag and no platform": (
+        {"platform": "VIMEO", "hashtags": ["a b"], "caption": "a\x07"},
+        {
+            "caption": "There are control characters or broken characters in it.",
+            "hashtags.0": _NO_HASHTAG,
+            "platform": "Must be one of: TIKTOK, INSTAGRAM, YOUTUBE.",
+        },
+    ),
+    "a long caption with a control": (
+        {"platform": "YOUTUBE", "caption": "a\x07" + "x" * 2200},
+        {"caption": "There are control characters or broken characters in it."},
+    ),
+    "an option and two times": (
+        {"options": {"priority": 99, "delay": 5}, "scheduledTime": in_time(hours=1)},
+        {
+            "options.delay": "Not together with scheduledTime.",
+            "options.priority": "Must be greater than or equal to 1 and less than or equal to 10.",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOGETHER)
+def test_no_fault_hides_another(alice: Caller, case: str) -> None:
+    changes, expected = TOGETHER[case]
+    answer = alice.post("", alice.body(**changes))
+    assert answer.status_code == 400
+    found = answer.json["errors"] if answer.json else {}
+    assert {path: messages[-1] for path, messages in found.items()} == expected
+
+
+def test_no_fault_of_a_change_hides_another(alice: Caller) -> None:
+    job_id = alice.publish(scheduledTime=in_time(hours=1))["jobId"]
+    changes, expected = TOGETHER["too many hashtags, and an empty one"]
+    answer = alice.patch(job_id, {**changes, "caption": "a\x07" + "x" * 2200, "videoId": "x"})
+    found = answer.json["errors"] if answer.json else {}
+    assert found["caption"][0] == "Longer than maximum length 2200." and len(found["caption"]) == 3
+    assert found.pop("videoId") == ["Unknown field."]
+    assert {path: found[path][0] for path in expected} == expected and len(found) == 3
+
+
 BATCHES: dict[str, tuple[Callable[[Caller], Json], list[str]]] = {
     "no posts": (lambda caller: {}, ["posts"]),
     "empty posts": (lambda caller: {"posts": []}, ["posts"]),
     "posts an object": (lambda caller: {"posts": {"0": caller.body()}}, ["posts"]),
     "post a text": (lambda caller: {"posts": [caller.body(), "x"]}, ["posts.1"]),
     "post null": (lambda caller: {"posts": [None]}, ["posts.0"]),
+    "101 posts, and one of them bad": (
+        lambda caller: {"posts": [*[caller.body()] * 100, caller.body(caption=5)]},
+        ["posts", "posts.100.caption"],
+    ),
     "101 posts": (lambda caller: {"posts": [caller.body()] * 101}, ["posts"]),
     "interval back in time": (
         lambda caller: {"posts": [caller.body()], "intervalMinutes": -1},

@@ -138,6 +138,16 @@ SINGLE: dict[str, Case] = {
         {"options": {"removeOnComplete": -1}},
         ["options.removeOnComplete"],
     ),
+    "keep more completed than are kept": (
+        "TIKTOK",
+        {"options": {"removeOnComplete": 101}},
+        ["options.removeOnComplete"],
+    ),
+    "keep more failed than are kept": (
+        "TIKTOK",
+        {"options": {"removeOnFail": 1001}},
+        ["options.removeOnFail"],
+    ),
     "platform options a list": ("TIKTOK", {"platformOptions": [1]}, ["platformOptions"]),
     "platform options null": ("TIKTOK", {"platformOptions": None}, ["platformOptions"]),
     "option of YouTube": (

@@ -148,3 +148,10 @@ def test_fields_that_default_to_null_may_be_null(described: dict[str, Any]) -> N
             if "default" in entry and entry["default"] is None:
                 kinds = [entry, *entry.get("oneOf", [])]
                 assert any("null" in kind.get("type", "") for kind in kinds), (name, field)
+
+
+def test_description_says_how_many_runs_can_be_kept(described: dict[str, Any]) -> None:
+    options = described["components"]["schemas"]["Options"]["properties"]
+    for name, most in (("removeOnComplete", 100), ("removeOnFail", 1000)):
+        assert options[name]["oneOf"][1] == {"type": "integer", "minimum": 0, "maximum": most}
+        assert f"up to {most}" in options[name]["description"]

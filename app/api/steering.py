@@ -56,7 +56,11 @@ def cancel_job(job_id: str) -> Any:
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, StatusSchema)
 def retry_job(job_id: str) -> Any:
-    """Run a failed job again from where it stopped, with fresh attempts"""
+    """Run a failed job again from where it stopped, with fresh attempts
+
+    409, too, while its account has to be connected again, or where its video was deleted: it
+    could only fail once more. The answer says what to do first.
+    """
     now = utcnow()
     require_job(job_id)
     steer.retry(job_id, now)

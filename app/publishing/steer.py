@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.limits import lanes, ledger
-from app.models import PublishJob
+from app.models import Account, PublishJob, Video
 from app.publishing import outbox, timeline
 from app.publishing.errors import WrongState
 from app.publishing.passing import pass_on
@@ -21,7 +21,7 @@ from app.publishing.record import record_completed
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_encode, wake_maintenance
 from app.renditions.asking import begin_failed_anew
-from app.states import FINAL_STATES, JobState
+from app.states import FINAL_STATES, AccountState, JobState
 
 #: What is published, and all of it that a caller may change: columns of the same names.
 CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
@@ -132,7 +132,8 @@ def _reschedule(
 def retry(job_id: str, now: datetime) -> PublishJob:
     """Run a failed job again from its checkpoint, with fresh attempts, its conversion included.
 
-    Raises `WrongState` for any other state, and for an ambiguous one until it is resolved.
+    Raises `WrongState` for any other state, for an ambiguous one until it is resolved, and where
+    it could only fail again: nobody is to be told of that a second time.
     """
     with transaction() as session:
         job = _locked(session, job_id)
@@ -140,6 +141,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
             raise WrongState(f"Only a failed job can be retried; this one is {job.state.value}")
         if job.error_category == "ambiguous":
             raise WrongState("It may be live: say with …/resolve whether it is, then retry")
+        _refuse_hopeless(session, job)
         job.state = JobState.WAITING
         job.due_at = now
         job.step = None
@@ -156,6 +158,24 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         wake_encode()
     wake([_wake_for(job, now)])
     return job
+
+
+def _refuse_hopeless(session: Session, job: PublishJob) -> None:
+    """Refuse what a person has to mend first, and say how."""
+    # Not the whole row: no key may be left that decrypts its tokens.
+    query = select(Account.state, Account.deleted_at).where(Account.id == job.account_id)
+    state, disconnected_at = session.execute(query).one()
+    if disconnected_at is not None or state is AccountState.RECONNECT_REQUIRED:
+        raise WrongState("Connect the account again, then retry")
+    if job.is_committed or (job.is_at_platform and _has_upload(session, job)):
+        return  # the platform has every byte: the video is not needed any more
+    if session.scalar(select(Video.deleted_at).where(Video.id == job.video_id)) is not None:
+        raise WrongState("The video was deleted: publish another one instead of a retry")
+
+
+def _has_upload(session: Session, job: PublishJob) -> bool:
+    query = select(PublishJob.id).where(PublishJob.id == job.id, PublishJob.checkpoint.is_not(None))
+    return session.scalar(query) is not None
 
 
 def resolve(

@@ -266,6 +266,21 @@ SINGLE: dict[str, Case] = {
         {"platformOptions": {"recordingDate": "2026-13-01"}},
         ["platformOptions.recordingDate"],
     ),
+    "two words on what AI made": (
+        "INSTAGRAM",
+        {"platformOptions": {"containsSyntheticMedia": True, "isAiGenerated": False}},
+        ["platformOptions.containsSyntheticMedia", "platformOptions.isAiGenerated"],
+    ),
+    "two words on what AI made, of TikTok": (
+        "TIKTOK",
+        {"platformOptions": {"isAigc": True, "containsSyntheticMedia": False}},
+        ["platformOptions.containsSyntheticMedia", "platformOptions.isAigc"],
+    ),
+    "two covers": (
+        "INSTAGRAM",
+        {"platformOptions": {"coverTimestampMs": 5, "thumbOffsetMs": 6}},
+        ["platformOptions.coverTimestampMs", "platformOptions.thumbOffsetMs"],
+    ),
     "three things at once": (
         "TIKTOK",
         {
@@ -506,6 +521,12 @@ def test_bad_key_is_refused(alice: Caller, path: str, key: str) -> None:
     answer = alice.post(path, alice.body(), Idempotency_Key=key)
     assert answer.status_code == 400
     assert answer.json is not None and list(answer.json["errors"]) == ["Idempotency-Key"]
+
+
+def test_one_word_twice_is_no_fault(alice: Caller) -> None:
+    options = {"containsSyntheticMedia": True, "isAiGenerated": True, "thumbOffsetMs": 5}
+    body = alice.body("INSTAGRAM", platformOptions={**options, "coverTimestampMs": 5})
+    assert alice.post("", body).status_code == 202
 
 
 EDITS: dict[str, tuple[Any, list[str]]] = {

@@ -19,7 +19,7 @@ from app.states import VideoState
 from app.videos import settle_upload
 
 PRIORITY = 5
-SCHEDULED_PRIORITY = 3
+_SCHEDULED_PRIORITY = 3
 #: Fields that can be judged though they have a fault: it says nothing of the rest of them.
 _IN_PARTS = {"caption", "hashtags", "options"}
 _KEYS = {name: str(each.data_key) for name, each in PublishSchema().fields.items()}
@@ -46,7 +46,7 @@ class CheckedPost:
             platform=values["platform"],
             caption=values["caption"],
             privacy_level=values.get("privacy_level", platform.default_privacy),
-            priority=options.get("priority", SCHEDULED_PRIORITY if due_at else PRIORITY),
+            priority=priority_of(values, due_at),
             due_at=due_at or now,
             scheduled_time=due_at,
             hashtags=values.get("hashtags", ()),
@@ -120,6 +120,14 @@ def check_batch(
         merge(faults, below(place, checked[-1].faults))
     merge(faults, batch_faults(values, now))
     return checked, faults
+
+
+def priority_of(values: Mapping[str, Any], due_at: datetime | None) -> int:
+    """Return a post's priority: the one asked for, else the default of when it is due."""
+    asked: int | None = values.get("options", {}).get("priority")
+    if asked is not None:
+        return asked
+    return PRIORITY if due_at is None else _SCHEDULED_PRIORITY
 
 
 def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]:

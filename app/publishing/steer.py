@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.limits import lanes, ledger
+from app.metrics.rolling import count_before_reopening
 from app.models import Account, PublishJob, Video
 from app.publishing import outbox, timeline
 from app.publishing.errors import WrongState
@@ -142,6 +143,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         if job.error_category == "ambiguous":
             raise WrongState("It may be live: say with …/resolve whether it is, then retry")
         _refuse_hopeless(session, job)
+        count_before_reopening(session, job)
         job.state = JobState.WAITING
         job.due_at = now
         job.step = None
@@ -195,6 +197,7 @@ def resolve(
         if job.state is not JobState.FAILED or job.error_category != "ambiguous":
             raise WrongState("Only a job with an unknown outcome can be resolved")
         if is_live:
+            count_before_reopening(session, job)
             timeline.note(session, job, "resolved_live", now)
             record_completed(session, job, now, platform_post_id=platform_post_id, url=url)
         else:

@@ -16,11 +16,9 @@ from rq.utils import now as rq_now
 
 from app.publishing.claims import Claim
 from app.queues import PUBLISH_QUEUES, QUEUE_NAMES, Run, RunQueue, current_redis, new_run
-from app.queues.names import ADVANCE
+from app.queues.names import ADVANCE, KEEP_COMPLETED, KEEP_FAILED
 
 logger = logging.getLogger(__name__)
-KEEP_COMPLETED = 100
-KEEP_FAILED = 1000
 
 
 def keep_completed(claim: Claim, result: dict[str, str]) -> None:

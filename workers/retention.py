@@ -21,6 +21,7 @@ from app.publishing.transaction import transaction
 from app.renditions.removing import prune_renditions
 from app.states import FINAL_STATES
 from app.storage.errors import StorageError
+from app.videos.settle import delete_lost, settle_overdue
 from workers.contexts import current_storage
 from workers.kept_runs import trim_all
 
@@ -34,7 +35,8 @@ BATCH = 500
 
 def prune(now: datetime) -> None:
     """Delete what is past its time: jobs, their timelines, notifications, keys, runs, converted
-    videos, leftovers. A part that fails is logged, and the others go on."""
+    videos, uploads that never came, leftovers. A part that fails is logged, and the others go on.
+    """
     for name, part in _PARTS.items():
         try:
             part(now)
@@ -89,6 +91,11 @@ def _prune_uses(now: datetime) -> None:
     _in_batches(lambda session: prune_ledger(session, now), PRUNED_AT_ONCE)
 
 
+def _prune_uploads(now: datetime) -> None:
+    settle_overdue(now, BATCH)
+    _in_batches(lambda session: delete_lost(session, now, BATCH))
+
+
 def _in_batches(some: Callable[[Session], int], size: int = BATCH) -> None:
     """Delete some rows at a time, each in a transaction of its own, until fewer are left."""
     is_any_left = True
@@ -124,6 +131,7 @@ _PARTS: dict[str, Callable[[datetime], None]] = {
     "idempotency keys": _prune_keys,
     "uses of limits": _prune_uses,
     "renditions": _prune_renditions,
+    "uploads": _prune_uploads,
     "runs": _trim_runs,
     "partial files": _prune_partials,
 }

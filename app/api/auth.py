@@ -93,8 +93,10 @@ def _needs_user(view: Callable[..., Any]) -> bool:
 def _check_service() -> None:
     if request.method == "OPTIONS":
         return
-    if not _is_service_key(current_app.config["SETTINGS"], _bearer()):
-        raise Unauthorized("Only a service key opens this")
+    settings, credentials = current_app.config["SETTINGS"], _bearer()
+    if not _is_service_key(settings, credentials):
+        _user_of_token(settings, credentials)  # 401 for what is no credential at all
+        raise Forbidden("Only a service key opens this")
 
 
 def _find_user(view: Callable[..., Any]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
@@ -76,12 +77,18 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     ARGUMENTS_PARSER = StrictParser()
 
     def route(self, rule: str, *, operation: str, **options: Any) -> Callable[[View], View]:
-        """Route a view; `operation` is its name in the clients made from the description."""
+        """Route a view; `operation` is its name in the clients made from the description.
+
+        What any view like it may be refused for is described here, not at each.
+        """
         decorator: Callable[[View], View] = super().route(rule, **options)
 
         def named(view: View) -> View:
             described: dict[str, Any] = deepcopy(getattr(view, "_apidoc", {}))
             described.setdefault("manual_doc", {})["operationId"] = operation
+            answers = described.setdefault("response", {}).setdefault("responses", {})
+            for status in _refusals(rule, view, described):
+                answers.setdefault(int(status), [status.name])
             view._apidoc = described  # type: ignore[attr-defined]
             return decorator(view)
 
@@ -114,3 +121,19 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Add to the description of a view."""
         decorator: Callable[[View], View] = super().doc(**fields)
         return decorator
+
+
+def _refusals(rule: str, view: View, described: Mapping[str, Any]) -> Iterator[HTTPStatus]:
+    """Say what a view may be refused for by what it shares with others."""
+    if described["manual_doc"].get("security") == []:
+        return  # a signed link, or open to all: its own refusals stand at the view
+    yield HTTPStatus.UNAUTHORIZED
+    if getattr(view, "is_for_services", False) or getattr(view, "refuses_tokens", ""):
+        yield HTTPStatus.FORBIDDEN
+    if "<" in rule:
+        yield HTTPStatus.NOT_FOUND
+    parameters = described.get("arguments", {}).get("parameters", [])
+    if any(each["in"] == "json" for each in parameters):
+        yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    yield HTTPStatus.SERVICE_UNAVAILABLE

@@ -34,7 +34,10 @@ from app.schemas.consent import AuthorizeQuery, AuthorizeSchema, CallbackQuery
 from app.states import ConsentState
 
 blueprint = Blueprint(
-    "consents", __name__, url_prefix="/api/accounts", description="Connected platform accounts"
+    "consents",
+    __name__,
+    url_prefix="/api/accounts",
+    description="Connecting accounts by the platforms' own consent pages",
 )
 #: How long a browser's request waits for the worker; usually it takes a fraction of that.
 WAIT_SECONDS = 3.0
@@ -60,7 +63,6 @@ class NotSetUp(Exception):
 
 @blueprint.route("/<platform>/authorize", methods=["GET"], operation="askConsent")
 @blueprint.arguments(AuthorizeQuery, location="query")
-@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, AuthorizeSchema, example=_ASKED)
 def authorize(query: dict[str, Any], platform: str) -> Asked:
@@ -96,6 +98,7 @@ def authorize(query: dict[str, Any], platform: str) -> Asked:
 @blueprint.arguments(CallbackQuery, location="query")
 @blueprint.alt_response(303, description="On to the back end's page, with the result.")
 @blueprint.alt_response(400, schema=_PAGE, content_type="text/html")
+@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, _PAGE, content_type="text/html")
 @open_to_all
 def callback(query: dict[str, Any], platform: str) -> Response:

@@ -60,6 +60,21 @@ class ProblemSchema(Schema):
     )
 
 
+def never_null(converter: Any, field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+    """Describe a parameter whose default is None as one that may be left out.
+
+    A header or a query cannot hold null.
+    """
+    described = ret["schema"]
+    if isinstance(described.get("type"), list):
+        [described["type"]] = [kind for kind in described["type"] if kind != "null"]
+    if "enum" in described:
+        described["enum"] = [value for value in described["enum"] if value is not None]
+    if described.get("default", "") is None:
+        del described["default"]
+    return {}
+
+
 class CamelPaths(FlaskPlugin):  # type: ignore[misc]
     """Names the parameters in paths as all others are named."""
 
@@ -82,6 +97,7 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
 
     def _init_spec(self, **options: Any) -> None:
         super()._init_spec(flask_plugin=CamelPaths(), **options)
+        self.ma_plugin.converter.add_parameter_attribute_function(never_null)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
         self.spec.components.schema("JobEvent", schema=JobEventSchema)

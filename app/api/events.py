@@ -18,7 +18,7 @@ from app.live.hub import Hub
 from app.schemas.events import EventsHeaders, EventsQuery
 
 blueprint = Blueprint(
-    "events", __name__, url_prefix="/api/publish", description="Posts, from request to result"
+    "events", __name__, url_prefix="/api/publish", description="A job's status as it changes"
 )
 EXAMPLE = (
     "retry: 1740\n\n"
@@ -54,8 +54,6 @@ def register_events(app: Flask) -> None:
 @blueprint.alt_response(
     204, description="`Last-Event-ID` is the last event there will be: do not come back."
 )
-@blueprint.alt_response(404, response="NOT_FOUND")
-@blueprint.alt_response(503, response="SERVICE_UNAVAILABLE")
 @blueprint.response(200, STREAM, content_type="text/event-stream", example=EXAMPLE)
 @token_in_query
 def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Response:

@@ -29,6 +29,9 @@ class NoSuchRange(Exception):
 @blueprint.route("/<token>", methods=["GET"], operation="fetchMedia")
 @blueprint.doc(security=[])
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="video/*")
+@blueprint.alt_response(403, response="FORBIDDEN")
+@blueprint.alt_response(404, response="NOT_FOUND")
+@blueprint.alt_response(416, response="REQUESTED_RANGE_NOT_SATISFIABLE")
 @blueprint.alt_response(206, schema={"type": "string", "format": "binary"}, content_type="video/*")
 def fetch(token: str) -> Response:
     """Fetch a video, or the part of it that `Range` names, by its signed link"""

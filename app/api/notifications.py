@@ -49,7 +49,6 @@ def send_dead_again() -> dict[str, int]:
 )
 @for_services
 @blueprint.doc(security=SERVICE_ONLY)
-@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, NotificationSchema)
 def send_again(notification_id: str) -> Notification:

@@ -33,7 +33,10 @@ from app.schemas.publish_answers import (
 )
 
 blueprint = Blueprint(
-    "publish", __name__, url_prefix="/api/publish", description="Posts, from request to result"
+    "publish",
+    __name__,
+    url_prefix="/api/publish",
+    description="Asking for posts, and what becomes of them",
 )
 LOCATION = {"Location": {"description": "The job.", "schema": {"type": "string"}}}
 
@@ -101,7 +104,6 @@ def list_publish_jobs(query: dict[str, Any]) -> Any:
 
 
 @blueprint.route("/<string:job_id>/status", methods=["GET"], operation="getJobStatus")
-@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, StatusSchema)
 def read_status(job_id: str) -> Any:
     """Say where a job is"""
@@ -109,7 +111,6 @@ def read_status(job_id: str) -> Any:
 
 
 @blueprint.route("/<string:job_id>", methods=["GET"], operation="getJob")
-@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, JobSchema)
 def read_job(job_id: str) -> Any:
     """Say where a job is, with its timeline: every attempt, step and wait"""

@@ -15,13 +15,15 @@ from app.schemas.publish import EditSchema, ResolveSchema
 from app.schemas.publish_answers import StatusSchema
 
 blueprint = Blueprint(
-    "steering", __name__, url_prefix="/api/publish", description="Posts on their way"
+    "management",
+    __name__,
+    url_prefix="/api/publish",
+    description="Changing, cancelling, retrying and resolving jobs",
 )
 
 
 @blueprint.route("/<string:job_id>", methods=["PATCH"], operation="editJob")
 @blueprint.arguments(EditSchema, examples=edit_examples())
-@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def edit_job(body: Gathered, job_id: str) -> Any:
@@ -40,7 +42,6 @@ def edit_job(body: Gathered, job_id: str) -> Any:
 
 
 @blueprint.route("/<string:job_id>/cancel", methods=["POST"], operation="cancelJob")
-@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def cancel_job(job_id: str) -> Any:
@@ -52,11 +53,14 @@ def cancel_job(job_id: str) -> Any:
 
 
 @blueprint.route("/<string:job_id>/retry", methods=["POST"], operation="retryJob")
-@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, StatusSchema)
 def retry_job(job_id: str) -> Any:
-    """Run a failed job again from where it stopped, with fresh attempts"""
+    """Run a failed job again from where it stopped, with fresh attempts
+
+    409, too, while its account has to be connected again, or where its video was deleted: it
+    could only fail once more. The answer says what to do first.
+    """
     now = utcnow()
     require_job(job_id)
     steer.retry(job_id, now)
@@ -65,7 +69,6 @@ def retry_job(job_id: str) -> Any:
 
 @blueprint.route("/<string:job_id>/resolve", methods=["POST"], operation="resolveJob")
 @blueprint.arguments(ResolveSchema, examples=resolve_examples())
-@blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def resolve_job(word: dict[str, Any], job_id: str) -> Any:

@@ -39,6 +39,7 @@ from app.videos import (
     receive_upload,
     register_video,
     settle_upload,
+    settle_uploads,
 )
 
 blueprint = Blueprint(
@@ -46,6 +47,8 @@ blueprint = Blueprint(
 )
 NOT_FOUND = "Video not found"
 KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
+#: For how long a list looks for uploads: the next one goes on with those left over.
+LOOK_SECONDS = 5.0
 ONLY_SERVICES = (
     "Only a service key may name an object of the store; a browser sends its file by a link from "
     "POST /api/videos/uploads"
@@ -57,7 +60,6 @@ ONLY_SERVICES = (
 @blueprint.arguments(RegisterVideoSchema, examples=video_examples())
 @blueprint.response(201, VideoSchema)
 @blueprint.alt_response(200, schema=VideoSchema, description="The object was registered before.")
-@blueprint.alt_response(403, schema=None, description="A browser's token may name no object.")
 @without_tokens(ONLY_SERVICES)
 def register(body: dict[str, str]) -> tuple[Video, int]:
     """Register an object that is in the store
@@ -79,8 +81,13 @@ def register(body: dict[str, str]) -> tuple[Video, int]:
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, VideosSchema)
 def index(query: dict[str, Any]) -> Page[Video]:
-    """List the user's videos, newest first"""
-    return list_videos(current_user(), **query)
+    """List the user's videos, newest first
+
+    Those that are still `uploading` are looked for in the store, as far as that takes no time
+    to speak of.
+    """
+    page = list_videos(current_user(), **query)
+    return Page(settle_uploads(page.rows, LOOK_SECONDS), page.next_cursor)
 
 
 @blueprint.route("/<video_id>", methods=["GET"], operation="getVideo")
@@ -103,11 +110,12 @@ def show(video_id: str) -> Video:
 @blueprint.arguments(PreviewQuery, location="query")
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
 @blueprint.alt_response(304, schema=None, description="The caller has this very picture.")
-@blueprint.alt_response(409, schema=None, description="There is no such picture of the video.")
+@blueprint.alt_response(409, response="CONFLICT")
 def show_preview(query: dict[str, Any], video_id: str) -> Response:
     """Show a picture of a video, or nine on one sheet
 
-    What `at` shows is what a cover chosen at that time will show.
+    What `at` shows is what a cover chosen at that time will show. 409 where there is none: the
+    video is not ready, ends before, or cannot be read.
     """
     video = find_video(current_user(), video_id)
     if video is None:
@@ -125,12 +133,12 @@ def show_preview(query: dict[str, Any], video_id: str) -> Response:
 
 @blueprint.route("/<video_id>", methods=["DELETE"], operation="deleteVideo")
 @blueprint.response(204)
-@blueprint.alt_response(409, schema=None, description="A job that has not ended needs the video.")
+@blueprint.alt_response(409, response="CONFLICT")
 def delete(video_id: str) -> None:
     """Delete a video
 
     An object that came by a direct upload is deleted from the store as well; a registered one
-    is left alone. Posts made from the video stay.
+    is left alone. Posts made from the video stay. 409 while a job that has not ended needs it.
     """
     if not delete_video(current_user(), video_id, utcnow()):
         raise NotFound(NOT_FOUND)
@@ -154,6 +162,12 @@ def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/uploads/<token>", methods=["PUT"], operation="receiveUpload")
 @blueprint.doc(security=[])
+@blueprint.alt_response(400, response="BAD_REQUEST")
+@blueprint.alt_response(403, response="FORBIDDEN")
+@blueprint.alt_response(409, response="CONFLICT")
+@blueprint.alt_response(411, response="LENGTH_REQUIRED")
+@blueprint.alt_response(413, response="REQUEST_ENTITY_TOO_LARGE")
+@blueprint.alt_response(503, response="SERVICE_UNAVAILABLE")
 @blueprint.response(204)
 @open_to_all
 def receive(token: str) -> None:

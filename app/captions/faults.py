@@ -18,26 +18,38 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def caption_faults(
-    platform: str, caption: str, hashtags: Sequence[str], options: Mapping[str, Any]
+    platform: str | None,
+    caption: str,
+    hashtags: Sequence[str | None],
+    options: Mapping[str, Any],
 ) -> dict[str, list[str]]:
     """Return the faults by field path (`caption`, `hashtags.0`, `platformOptions.title` …).
 
-    Empty when the platform takes the words. `options` are those of the request, already of the
-    right kinds.
+    Empty when the platform takes the words; of no platform, what none takes. `options` are those
+    of the request, already of the right kinds; a hashtag that is None has been judged before.
     """
     faults: defaultdict[str, list[str]] = defaultdict(list)
     _check_characters(faults, caption, options)
-    for position, hashtag in enumerate(hashtags):
-        if not is_hashtag(bare(hashtag)):
-            faults[f"hashtags.{position}"].append(
-                "A hashtag has letters, digits and underscores only, and at least one of them."
-            )
-    if not faults:  # what cannot be read has no length
-        composed = compose(platform, caption, hashtags, options)
-        _check_text(faults, PLATFORMS[platform], composed.text, options)
+    given = {position: hashtag for position, hashtag in enumerate(hashtags) if hashtag is not None}
+    sound = {position: hashtag for position, hashtag in given.items() if is_hashtag(bare(hashtag))}
+    for position in sorted(given.keys() - sound.keys()):
+        faults[f"hashtags.{position}"].append(
+            "A hashtag has letters, digits and underscores only, and at least one of them."
+        )
+    if platform is not None:
+        legible = {name: _legible(value) for name, value in options.items()}
+        composed = compose(platform, _legible(caption), list(sound.values()), legible)
+        _check_text(faults, PLATFORMS[platform], composed.text, legible)
         _check_title(faults, PLATFORMS[platform], composed.title)
-        _check_tags(faults, PLATFORMS[platform], options)
+        _check_tags(faults, PLATFORMS[platform], legible)
     return dict(faults)
+
+
+def _legible(value: Any) -> Any:
+    """Return what has a length, also where characters of it have none: with others for them."""
+    if isinstance(value, str):
+        return _NO_TEXT.sub("?", value)
+    return [_legible(each) for each in value] if isinstance(value, list) else value
 
 
 def _check_characters(

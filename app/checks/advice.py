@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from app.checks.posts import PRIORITY, SCHEDULED_PRIORITY, CheckedPost
+from app.checks.posts import CheckedPost, priority_of
 from app.checks.targets import video_warnings
 from app.clock import to_iso
 from app.faults import Faults, merge
@@ -18,8 +18,7 @@ def warnings_for(post: CheckedPost, due_at: datetime | None, now: datetime) -> F
     if post.video is not None:
         merge(warnings, video_warnings(post.values, post.video, post.account))
     if post.account is not None:
-        options = post.values.get("options") or {}
-        priority = options.get("priority", SCHEDULED_PRIORITY if due_at else PRIORITY)
+        priority = priority_of(post.values, due_at)
         merge(warnings, _limit_warnings(post.account, priority, due_at or now, now))
     return warnings
 

@@ -9,10 +9,8 @@ from typing import Any
 from app.checks.posts import UncheckedPost, check_post
 from app.faults import Faults
 from app.models import PublishJob
+from app.publishing.steer import CONTENT
 from app.publishing.transaction import transaction
-
-#: Fields of a post that are columns of the same name.
-CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
 
 
 def edit_faults(
@@ -32,7 +30,7 @@ def edit_faults(
     with transaction():
         faults = check_post(UncheckedPost(job.user_id, values, schema_faults, now)).faults
     found = {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
-    return {**found, **schema_faults}
+    return {**schema_faults, **found}
 
 
 def content_of(job: PublishJob) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from app.states import VideoState
 from app.videos import settle_upload
 
 PRIORITY = 5
-SCHEDULED_PRIORITY = 3
+_SCHEDULED_PRIORITY = 3
+#: Fields that can be judged though they have a fault: it says nothing of the rest of them.
+_IN_PARTS = {"caption", "hashtags", "options"}
 _KEYS = {name: str(each.data_key) for name, each in PublishSchema().fields.items()}
 
 
@@ -44,7 +46,7 @@ class CheckedPost:
             platform=values["platform"],
             caption=values["caption"],
             privacy_level=values.get("privacy_level", platform.default_privacy),
-            priority=options.get("priority", SCHEDULED_PRIORITY if due_at else PRIORITY),
+            priority=priority_of(values, due_at),
             due_at=due_at or now,
             scheduled_time=due_at,
             hashtags=values.get("hashtags", ()),
@@ -120,6 +122,14 @@ def check_batch(
     return checked, faults
 
 
+def priority_of(values: Mapping[str, Any], due_at: datetime | None) -> int:
+    """Return a post's priority: the one asked for, else the default of when it is due."""
+    asked: int | None = values.get("options", {}).get("priority")
+    if asked is not None:
+        return asked
+    return PRIORITY if due_at is None else _SCHEDULED_PRIORITY
+
+
 def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]:
     """Return when each post of a sound batch is due; None for as soon as possible."""
     if not is_timed(values):
@@ -168,8 +178,9 @@ def _check(
 
 
 def _sound(values: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
-    """Return the fields without faults of their own: only those can be judged further."""
-    unsound = _unsound(faults)
+    """Return the fields that can be judged further: those without faults of their own, and of
+    `_IN_PARTS` what is left of them."""
+    unsound = _unsound(faults) - _IN_PARTS
     return {name: value for name, value in values.items() if name not in unsound}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
 from app.metrics.figures import Figures
@@ -39,9 +39,17 @@ class Span:
 def count_span(session: Session, span: Span) -> dict[str, Figures]:
     """Return what ended within the span, by platform."""
     figures: dict[str, Figures] = defaultdict(Figures)
-    _count_jobs(session, span, figures)
+    ended_at = PublishJob.finished_at
+    _count_jobs(session, and_(ended_at >= span.start_at, ended_at < span.end_at), figures)
     _count_errors(session, span, figures)
     _count_uploads(session, span, figures)
+    return dict(figures)
+
+
+def count_end(session: Session, job_id: str) -> dict[str, Figures]:
+    """Return the end of one job, by its platform, without what its timeline tells of it."""
+    figures: dict[str, Figures] = defaultdict(Figures)
+    _count_jobs(session, PublishJob.id == job_id, figures)
     return dict(figures)
 
 
@@ -58,7 +66,7 @@ def first_end(session: Session, since: datetime | None) -> datetime | None:
     return min((moment for moment in found if moment is not None), default=None)
 
 
-def _count_jobs(session: Session, span: Span, figures: dict[str, Figures]) -> None:
+def _count_jobs(session: Session, which: ColumnElement[bool], figures: dict[str, Figures]) -> None:
     due_at = func.coalesce(PublishJob.scheduled_time, PublishJob.created_at)
     query = select(
         PublishJob.platform,
@@ -67,7 +75,7 @@ def _count_jobs(session: Session, span: Span, figures: dict[str, Figures]) -> No
         due_at.label("due_at"),
         PublishJob.started_at,
         PublishJob.finished_at,
-    ).where(PublishJob.finished_at >= span.start_at, PublishJob.finished_at < span.end_at)
+    ).where(which)
     for row in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
         platform, state, attempts, due, started, finished = row
         one = figures[platform]

@@ -1,4 +1,4 @@
-"""Adding what ended to the tallies: every end once, so that no figure ever falls. Owns the commit.
+"""Adding what ended to the tallies: every end once, so that no figure ever falls.
 
 It stays a little behind, since what ends is stored a moment after the time that it is given.
 """
@@ -11,9 +11,10 @@ from datetime import datetime, timedelta, timezone
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.metrics.counting import Span, count_span, first_end
+from app.inserting import insert_missing
+from app.metrics.counting import Span, count_end, count_span, first_end
 from app.metrics.figures import Figures
-from app.models import Tally, TallyMark
+from app.models import PublishJob, Tally, TallyMark
 from app.publishing.patience import PATIENCE_SECONDS
 from app.publishing.transaction import transaction
 
@@ -46,6 +47,18 @@ def count_on(now: datetime) -> int:
         slots += 1
     _forget(now)
     return slots
+
+
+def count_before_reopening(session: Session, job: PublishJob) -> None:
+    """Add the end of a job that is about to have none any more, unless the tallies have it.
+
+    Inside the caller's transaction. From then on nothing but a tally tells of that end.
+    """
+    assert job.finished_at is not None
+    mark = _locked_mark(session) or _first_mark(session)
+    if job.finished_at >= mark.counted_until:
+        slot_start = slot_of(job.finished_at, SLOT_SECONDS)
+        _add(session, slot_start, count_end(session, job.id), only_hour=False)
 
 
 def counted_until(session: Session) -> datetime | None:
@@ -86,6 +99,15 @@ def _locked_mark(session: Session) -> TallyMark | None:
     """Lock the mark: of two passes at once, the second goes on where the first stopped."""
     query = select(TallyMark).where(TallyMark.id == _MARK).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def _first_mark(session: Session) -> TallyMark:
+    """Make the mark before there is a tally, and lock it: two are not to begin at once."""
+    first = slot_of(first_end(session, None) or EVER_START, SLOT_SECONDS)
+    insert_missing(session, TallyMark, id=_MARK, counted_until=first)
+    mark = _locked_mark(session)
+    assert mark is not None
+    return mark
 
 
 def _add(

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.limits import lanes, ledger
-from app.models import PublishJob
+from app.metrics.rolling import count_before_reopening
+from app.models import Account, PublishJob, Video
 from app.publishing import outbox, timeline
 from app.publishing.errors import WrongState
 from app.publishing.passing import pass_on
@@ -21,17 +22,10 @@ from app.publishing.record import record_completed
 from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_encode, wake_maintenance
 from app.renditions.asking import begin_failed_anew
-from app.states import FINAL_STATES, JobState
+from app.states import FINAL_STATES, AccountState, JobState
 
-#: Columns that `edit` may change besides the scheduled time.
-CONTENT = (
-    "caption",
-    "hashtags",
-    "privacy_level",
-    "share_to_feed",
-    "platform_options",
-    "priority",
-)
+#: What is published, and all of it that a caller may change: columns of the same names.
+CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
 
 
 def cancel(job_id: str, now: datetime) -> PublishJob:
@@ -81,10 +75,10 @@ def edit(
     """Change a job that has not begun, or waits between two attempts.
 
     `changes` holds columns of `CONTENT`, checked by the caller together with the columns
-    `judged`, and `scheduled_time` (None: as soon as possible). Raises `WrongState` for any other
-    state, and where another change came between the check and this one. What an earlier attempt
-    opened at the platform with the old content is forgotten: it has published nothing, or the
-    job would be committed.
+    `judged`, `priority`, and `scheduled_time` (None: as soon as possible). Raises `WrongState`
+    for any other state, and where another change came between the check and this one. What an
+    earlier attempt opened at the platform with other content is forgotten: it has published
+    nothing, or the job would be committed. With the same content, the upload goes on.
     """
     with transaction() as session:
         job = _locked(session, job_id)
@@ -95,7 +89,7 @@ def edit(
         if any(getattr(job, name) != value for name, value in judged.items()):
             raise WrongState("The job was changed at the same moment; read it and try again")
         priorities = {job.priority, changes.get("priority", job.priority)}
-        _change_content(session, job, changes, now)
+        _change(session, job, changes, now)
         replaced = job.wake_number
         if "scheduled_time" in changes:
             _reschedule(session, job, changes["scheduled_time"], now)
@@ -106,15 +100,17 @@ def edit(
     return job
 
 
-def _change_content(
-    session: Session, job: PublishJob, changes: Mapping[str, Any], now: datetime
-) -> None:
-    content = {name: value for name, value in changes.items() if name in CONTENT}
-    for name, value in content.items():
+def _change(session: Session, job: PublishJob, changes: Mapping[str, Any], now: datetime) -> None:
+    """Write down what is other than before; a caller may name again what stays as it is."""
+    columns = (*CONTENT, "priority")
+    named = {name: value for name, value in changes.items() if name in columns}
+    differing = {name: value for name, value in named.items() if getattr(job, name) != value}
+    for name, value in differing.items():
         setattr(job, name, value)
-    if content:
+    if any(name in CONTENT for name in differing):
         job.checkpoint = None
         job.is_at_platform = False
+    if differing:
         timeline.note(session, job, "edited", now)
 
 
@@ -137,7 +133,8 @@ def _reschedule(
 def retry(job_id: str, now: datetime) -> PublishJob:
     """Run a failed job again from its checkpoint, with fresh attempts, its conversion included.
 
-    Raises `WrongState` for any other state, and for an ambiguous one until it is resolved.
+    Raises `WrongState` for any other state, for an ambiguous one until it is resolved, and where
+    it could only fail again: nobody is to be told of that a second time.
     """
     with transaction() as session:
         job = _locked(session, job_id)
@@ -145,6 +142,8 @@ def retry(job_id: str, now: datetime) -> PublishJob:
             raise WrongState(f"Only a failed job can be retried; this one is {job.state.value}")
         if job.error_category == "ambiguous":
             raise WrongState("It may be live: say with …/resolve whether it is, then retry")
+        _refuse_hopeless(session, job)
+        count_before_reopening(session, job)
         job.state = JobState.WAITING
         job.due_at = now
         job.step = None
@@ -161,6 +160,24 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         wake_encode()
     wake([_wake_for(job, now)])
     return job
+
+
+def _refuse_hopeless(session: Session, job: PublishJob) -> None:
+    """Refuse what a person has to mend first, and say how."""
+    # Not the whole row: no key may be left that decrypts its tokens.
+    query = select(Account.state, Account.deleted_at).where(Account.id == job.account_id)
+    state, disconnected_at = session.execute(query).one()
+    if disconnected_at is not None or state is AccountState.RECONNECT_REQUIRED:
+        raise WrongState("Connect the account again, then retry")
+    if job.is_committed or (job.is_at_platform and _has_upload(session, job)):
+        return  # the platform has every byte: the video is not needed any more
+    if session.scalar(select(Video.deleted_at).where(Video.id == job.video_id)) is not None:
+        raise WrongState("The video was deleted: publish another one instead of a retry")
+
+
+def _has_upload(session: Session, job: PublishJob) -> bool:
+    query = select(PublishJob.id).where(PublishJob.id == job.id, PublishJob.checkpoint.is_not(None))
+    return session.scalar(query) is not None
 
 
 def resolve(
@@ -180,6 +197,7 @@ def resolve(
         if job.state is not JobState.FAILED or job.error_category != "ambiguous":
             raise WrongState("Only a job with an unknown outcome can be resolved")
         if is_live:
+            count_before_reopening(session, job)
             timeline.note(session, job, "resolved_live", now)
             record_completed(session, job, now, platform_post_id=platform_post_id, url=url)
         else:

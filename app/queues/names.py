@@ -20,6 +20,10 @@ QUEUE_NAMES: tuple[str, ...] = (
     ENCODE_QUEUE,
 )
 
+#: How many ended runs RQ keeps of each queue at most.
+KEEP_COMPLETED = 100
+KEEP_FAILED = 1000
+
 # By dotted string, so that the API never loads the workers.
 ADVANCE = "workers.pipeline.advance"
 DELIVER = "workers.notify.deliver"

@@ -84,13 +84,66 @@ class Whole(fields.Integer):
         return value
 
 
+class Words(fields.String):
+    """A JSON text; where it breaks its bounds, it is handed on, for the rest to be judged too."""
+
+    def _validate(self, value: Any) -> None:
+        try:
+            super()._validate(value)
+        except ValidationError as error:
+            raise ValidationError(error.messages, valid_data=value) from error
+
+
 class Listing(fields.List[Any]):
-    """A JSON array; marshmallow's own list takes an object too."""
+    """A JSON array; marshmallow's own list takes an object too, and tells of no bound of the
+    whole where an entry is wrong. A wrong one is handed on as None, so that all keep their place.
+    """
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
         if not isinstance(value, list):
             raise self.make_error("invalid")
-        return list(super()._deserialize(value, attr, data, **kwargs))
+        found: list[Any] = []
+        faults: dict[Any, Any] = {}
+        for position, each in enumerate(value):
+            try:
+                found.append(self.inner.deserialize(each, **kwargs))
+            except ValidationError as error:
+                faults[position] = error.messages
+                found.append(None)
+        if faults:
+            raise ValidationError(faults | faults_of_whole(self, found), valid_data=found)
+        return found
+
+    def _validate(self, value: Any) -> None:
+        faults = faults_of_whole(self, value)
+        if faults:
+            raise ValidationError(faults["_schema"], valid_data=value)
+
+
+class Several(fields.Nested):
+    """A JSON array of objects, whose bounds are told of together with what is wrong in it."""
+
+    def __init__(self, nested: type[Schema], **options: Any) -> None:
+        super().__init__(nested, many=True, **options)
+
+    def _load(self, value: Any, partial: Any = None) -> Any:
+        try:
+            return super()._load(value, partial)
+        except ValidationError as error:
+            assert isinstance(error.messages, dict)
+            faults = error.messages | faults_of_whole(self, value)
+            raise ValidationError(faults, valid_data=error.valid_data) from error
+
+
+def faults_of_whole(field: fields.Field[Any], value: Any) -> dict[Any, Any]:
+    """Return what a field's own checks say of a value, to be told beside faults of its parts."""
+    said: list[Any] = []
+    for check in field.validators:
+        try:
+            check(value)
+        except ValidationError as error:
+            said.extend(error.messages)
+    return {"_schema": said} if said else {}
 
 
 class Json(fields.Nested):

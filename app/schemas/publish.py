@@ -11,7 +11,8 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.platforms import PLATFORMS
-from app.schemas.base import BaseSchema, Flag, Listing, Moment, Whole
+from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
+from app.schemas.base import BaseSchema, Flag, Listing, Moment, Several, Whole, Words
 from app.schemas.platform_options import described_options
 
 CAPTION_MAX = 2200
@@ -22,18 +23,26 @@ BACKOFF_TYPES = ("exponential", "fixed")
 PRIVACY_LEVELS = ("public", "private", "unlisted")
 _YEAR_MS = MAX_AHEAD_SECONDS * 1000
 _DAY_MS = 24 * 3600 * 1000
-KEEP: dict[str, Any] = {
-    "oneOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0}],
-    "description": "true removes the run, false keeps the usual number, N keeps the last N.",
-}
 
 
 class Keep(fields.Field[Any]):
-    """What RQ keeps of finished runs: true removes them, false is the default, N keeps N."""
+    """What RQ keeps of finished runs: true removes them, false is the default, N keeps N.
+
+    More than `most` are kept of no queue, whoever asks.
+    """
+
+    def __init__(self, most: int, **options: Any) -> None:
+        described = {
+            "oneOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": most}],
+            "description": "true removes the run, false keeps it among the last"
+            f" {most}, N keeps it among the last N, up to {most}.",
+        }
+        super().__init__(metadata=described, **options)
+        self._most = most
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool | int:
-        if not isinstance(value, int) or not 0 <= value <= 1_000_000:
-            raise ValidationError("Not true, false or how many to keep (0 to 1000000).")
+        if not isinstance(value, int) or not 0 <= value <= self._most:
+            raise ValidationError(f"Not true, false or how many to keep (0 to {self._most}).")
         return value
 
 
@@ -79,8 +88,8 @@ class OptionsSchema(BaseSchema):
         validate=Range(0, _YEAR_MS),
         metadata={"description": "Milliseconds from now; not together with scheduledTime."},
     )
-    remove_on_complete = Keep(load_default=False, metadata=dict(KEEP))
-    remove_on_fail = Keep(load_default=False, metadata=dict(KEEP))
+    remove_on_complete = Keep(KEEP_COMPLETED, load_default=False)
+    remove_on_fail = Keep(KEEP_FAILED, load_default=False)
 
 
 class ContentSchema(BaseSchema):
@@ -110,7 +119,7 @@ class PublishSchema(ContentSchema):
 
     video_id = fields.String(required=True, validate=Length(1, 64))
     platform = fields.String(required=True, validate=OneOf(tuple(PLATFORMS)))
-    caption = fields.String(
+    caption = Words(
         required=True,
         validate=Length(max=CAPTION_MAX),
         metadata={"description": "May be empty where the platform needs no text."},
@@ -127,7 +136,7 @@ class BatchSchema(BaseSchema):
 
     gathers_faults = True
 
-    posts = fields.Nested(PublishSchema, many=True, required=True, validate=Length(1, BATCH_MAX))
+    posts = Several(PublishSchema, required=True, validate=Length(1, BATCH_MAX))
     interval_minutes = Number(
         load_default=0.0,
         validate=Range(0, MAX_AHEAD_SECONDS / 60),
@@ -151,7 +160,7 @@ class EditSchema(ContentSchema):
 
     gathers_faults = True
 
-    caption = fields.String(validate=Length(max=CAPTION_MAX))
+    caption = Words(validate=Length(max=CAPTION_MAX))
     options = fields.Nested(EditOptionsSchema)
 
     @validates_schema(pass_original=True, skip_on_field_errors=True)

@@ -8,8 +8,9 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
+from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
 from app.schemas.base import AnswerSchema, Json, Moment, PageQuery, PageSchema, one_of
-from app.schemas.publish import BACKOFF_TYPES, KEEP, PRIVACY_LEVELS, Keep
+from app.schemas.publish import BACKOFF_TYPES, PRIVACY_LEVELS, Keep
 from app.states import JobState, Step
 
 _STATES = [state.value for state in JobState]
@@ -88,8 +89,8 @@ class RequestOptionsSchema(AnswerSchema):
     priority = fields.Integer()
     attempts = fields.Integer()
     backoff = fields.Nested(RequestBackoffSchema)
-    remove_on_complete = Keep(metadata=dict(KEEP))
-    remove_on_fail = Keep(metadata=dict(KEEP))
+    remove_on_complete = Keep(KEEP_COMPLETED)
+    remove_on_fail = Keep(KEEP_FAILED)
 
 
 class RequestSchema(AnswerSchema):

@@ -1,7 +1,8 @@
 """All that may be done to a video. Owns every commit of it.
 
 `register` takes an object that is in the store, `uploads` signs and receives direct uploads,
-`settle` finds out what became of one, `preview` shows what is in it, `delete` lets a video go.
+`settle` finds out what became of them and lets those go that never came, `preview` shows what is
+in a video, `delete` lets one go.
 """
 
 from app.videos.delete import delete_video
@@ -15,7 +16,7 @@ from app.videos.errors import (
 )
 from app.videos.preview import preview, preview_tag
 from app.videos.register import register_video
-from app.videos.settle import settle_upload
+from app.videos.settle import settle_upload, settle_uploads
 from app.videos.uploads import (
     UPLOAD_MAX_BYTES,
     UPLOAD_TYPES,
@@ -41,4 +42,5 @@ __all__ = [
     "receive_upload",
     "register_video",
     "settle_upload",
+    "settle_uploads",
 ]

@@ -17,6 +17,7 @@ from app.storage import Readable, SignedUpload, Storage, UploadGrant
 from app.storage.errors import InvalidLink, ObjectMissing, WrongLength
 from app.storage.keys import UPLOADS
 from app.videos.errors import LinkRefused, LinkUsed
+from app.videos.settle import settle_uploads
 
 #: Media types that at least one platform takes, each with the endings it goes by.
 UPLOAD_TYPES: dict[str, tuple[str, ...]] = {
@@ -89,7 +90,7 @@ def check_link(token: str, content_type: str, length: int | None, now: datetime)
 
 
 def receive_upload(grant: UploadGrant, body: Readable) -> None:
-    """Write an upload's body to the store as it comes in.
+    """Write an upload's body to the store as it comes in, and look at once what it is.
 
     Raises `LinkRefused` when it ends too soon, or when its video was deleted meanwhile;
     `StorageError`, and what reading the body raises.
@@ -99,9 +100,11 @@ def receive_upload(grant: UploadGrant, body: Readable) -> None:
         storage.write(grant.key, body, grant.size_bytes)
     except WrongLength as exc:
         raise LinkRefused(400, str(exc)) from exc
-    if _video_of(grant.key) is None:
+    video = _video_of(grant.key)
+    if video is None:
         storage.delete(grant.key)
         raise LinkRefused(403, _DELETED)
+    settle_uploads([video], 1)
 
 
 def _check_awaited(key: str, storage: Storage) -> None:

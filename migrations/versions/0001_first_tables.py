@@ -201,6 +201,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_videos")),
     )
     with op.batch_alter_table("videos", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_videos_not_ready",
+            ["upload_expires_at"],
+            unique=False,
+            postgresql_where=sa.text("state <> 'ready'"),
+            sqlite_where=sa.text("state <> 'ready'"),
+        )
         batch_op.create_index("ix_videos_r2_key", ["r2_key"], unique=False)
         batch_op.create_index("ix_videos_user_id_id", ["user_id", "id"], unique=False)
 
@@ -710,6 +717,11 @@ def downgrade() -> None:
     with op.batch_alter_table("videos", schema=None) as batch_op:
         batch_op.drop_index("ix_videos_user_id_id")
         batch_op.drop_index("ix_videos_r2_key")
+        batch_op.drop_index(
+            "ix_videos_not_ready",
+            postgresql_where=sa.text("state <> 'ready'"),
+            sqlite_where=sa.text("state <> 'ready'"),
+        )
 
     op.drop_table("videos")
     op.drop_table("tally_marks")

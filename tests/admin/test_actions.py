@@ -9,11 +9,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.clock import utcnow
-from app.models import Gate, Notification, PublishedPost, PublishJob
+from app.models import Account, Gate, Notification, PublishedPost, PublishJob
 from app.publishing import outcomes, steer
 from app.publishing.claims import claim_next
 from app.publishing.transaction import transaction
-from app.states import JobState, NotificationState
+from app.states import AccountState, JobState, NotificationState
 from tests.admin.conftest import SAME_ORIGIN, Operator, basic, dead_notification, fail
 from tests.factories import make_account, make_job, make_video
 
@@ -79,6 +79,15 @@ def test_a_failed_job_is_retried(operator: Operator) -> None:
     failed = fail(category="video")
     assert "goes on from where it stopped" in operator.press(f"/jobs/{failed}/retry").text
     assert row(failed).state is JobState.WAITING
+
+
+def test_a_retry_that_could_only_fail_is_refused_with_what_to_do(operator: Operator) -> None:
+    failed = fail(category="account")
+    with transaction() as session:
+        account = session.get_one(Account, row(failed).account_id)
+        account.state = AccountState.RECONNECT_REQUIRED
+    assert "Connect the account again, then retry" in operator.press(f"/jobs/{failed}/retry").text
+    assert row(failed).state is JobState.FAILED
 
 
 def test_an_unknown_outcome_is_resolved_as_live(operator: Operator) -> None:

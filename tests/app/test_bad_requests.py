@@ -138,6 +138,16 @@ SINGLE: dict[str, Case] = {
         {"options": {"removeOnComplete": -1}},
         ["options.removeOnComplete"],
     ),
+    "keep more completed than are kept": (
+        "TIKTOK",
+        {"options": {"removeOnComplete": 101}},
+        ["options.removeOnComplete"],
+    ),
+    "keep more failed than are kept": (
+        "TIKTOK",
+        {"options": {"removeOnFail": 1001}},
+        ["options.removeOnFail"],
+    ),
     "platform options a list": ("TIKTOK", {"platformOptions": [1]}, ["platformOptions"]),
     "platform options null": ("TIKTOK", {"platformOptions": None}, ["platformOptions"]),
     "option of YouTube": (
@@ -256,6 +266,21 @@ SINGLE: dict[str, Case] = {
         {"platformOptions": {"recordingDate": "2026-13-01"}},
         ["platformOptions.recordingDate"],
     ),
+    "two words on what AI made": (
+        "INSTAGRAM",
+        {"platformOptions": {"containsSyntheticMedia": True, "isAiGenerated": False}},
+        ["platformOptions.containsSyntheticMedia", "platformOptions.isAiGenerated"],
+    ),
+    "two words on what AI made, of TikTok": (
+        "TIKTOK",
+        {"platformOptions": {"isAigc": True, "containsSyntheticMedia": False}},
+        ["platformOptions.containsSyntheticMedia", "platformOptions.isAigc"],
+    ),
+    "two covers": (
+        "INSTAGRAM",
+        {"platformOptions": {"coverTimestampMs": 5, "thumbOffsetMs": 6}},
+        ["platformOptions.coverTimestampMs", "platformOptions.thumbOffsetMs"],
+    ),
     "three things at once": (
         "TIKTOK",
         {
@@ -367,12 +392,78 @@ def test_past_time_is_worded_as_the_contract_has_it(alice: Caller) -> None:
     assert answer.json["errors"] == {"scheduledTime": [PAST_TIME]}
 
 
+_SHORT, _LONG = "Length must be between 1 and 200.", "Longer than maximum length 10."
+_NO_HASHTAG = "A hashtag has letters, digits and underscores only, and at least one of them."
+_LONG_TEXT = "The text with its hashtags has 2,204 UTF-16 units; TikTok takes at most 2,200."
+#: Faults that hid others: what is wrong with one place, one part or the whole.
+TOGETHER: dict[str, tuple[Json, dict[str, str]]] = {
+    "too many hashtags, and an empty one": (
+        {"hashtags": [*map(str, range(10)), ""]},
+        {"hashtags": _LONG, "hashtags.10": _SHORT},
+    ),
+    "too many hashtags, and one of two words": (
+        {"hashtags": ["a b", *map(str, range(10))]},
+        {"hashtags": _LONG, "hashtags.0": _NO_HASHTAG},
+    ),
+    "an empty hashtag and one of two words": (
+        {"hashtags": ["", "a b", 5, "good"]},
+        {"hashtags.0": _SHORT, "hashtags.1": _NO_HASHTAG, "hashtags.2": "Not a valid string."},
+    ),
+    "a bad hashtag and a long text": (
+        {"caption": "😀" * 1099, "hashtags": ["a b", "abc"]},
+        {"hashtags.0": _NO_HASHTAG, "caption": _LONG_TEXT},
+    ),
+    "a bad hashtag and no platform": (
+        {"platform": "VIMEO", "hashtags": ["a b"], "caption": "a\x07"},
+        {
+            "caption": "There are control characters or broken characters in it.",
+            "hashtags.0": _NO_HASHTAG,
+            "platform": "Must be one of: TIKTOK, INSTAGRAM, YOUTUBE.",
+        },
+    ),
+    "a long caption with a control": (
+        {"platform": "YOUTUBE", "caption": "a\x07" + "x" * 2200},
+        {"caption": "There are control characters or broken characters in it."},
+    ),
+    "an option and two times": (
+        {"options": {"priority": 99, "delay": 5}, "scheduledTime": in_time(hours=1)},
+        {
+            "options.delay": "Not together with scheduledTime.",
+            "options.priority": "Must be greater than or equal to 1 and less than or equal to 10.",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOGETHER)
+def test_no_fault_hides_another(alice: Caller, case: str) -> None:
+    changes, expected = TOGETHER[case]
+    answer = alice.post("", alice.body(**changes))
+    assert answer.status_code == 400
+    found = answer.json["errors"] if answer.json else {}
+    assert {path: messages[-1] for path, messages in found.items()} == expected
+
+
+def test_no_fault_of_a_change_hides_another(alice: Caller) -> None:
+    job_id = alice.publish(scheduledTime=in_time(hours=1))["jobId"]
+    changes, expected = TOGETHER["too many hashtags, and an empty one"]
+    answer = alice.patch(job_id, {**changes, "caption": "a\x07" + "x" * 2200, "videoId": "x"})
+    found = answer.json["errors"] if answer.json else {}
+    assert found["caption"][0] == "Longer than maximum length 2200." and len(found["caption"]) == 3
+    assert found.pop("videoId") == ["Unknown field."]
+    assert {path: found[path][0] for path in expected} == expected and len(found) == 3
+
+
 BATCHES: dict[str, tuple[Callable[[Caller], Json], list[str]]] = {
     "no posts": (lambda caller: {}, ["posts"]),
     "empty posts": (lambda caller: {"posts": []}, ["posts"]),
     "posts an object": (lambda caller: {"posts": {"0": caller.body()}}, ["posts"]),
     "post a text": (lambda caller: {"posts": [caller.body(), "x"]}, ["posts.1"]),
     "post null": (lambda caller: {"posts": [None]}, ["posts.0"]),
+    "101 posts, and one of them bad": (
+        lambda caller: {"posts": [*[caller.body()] * 100, caller.body(caption=5)]},
+        ["posts", "posts.100.caption"],
+    ),
     "101 posts": (lambda caller: {"posts": [caller.body()] * 101}, ["posts"]),
     "interval back in time": (
         lambda caller: {"posts": [caller.body()], "intervalMinutes": -1},
@@ -430,6 +521,12 @@ def test_bad_key_is_refused(alice: Caller, path: str, key: str) -> None:
     answer = alice.post(path, alice.body(), Idempotency_Key=key)
     assert answer.status_code == 400
     assert answer.json is not None and list(answer.json["errors"]) == ["Idempotency-Key"]
+
+
+def test_one_word_twice_is_no_fault(alice: Caller) -> None:
+    options = {"containsSyntheticMedia": True, "isAiGenerated": True, "thumbOffsetMs": 5}
+    body = alice.body("INSTAGRAM", platformOptions={**options, "coverTimestampMs": 5})
+    assert alice.post("", body).status_code == 202
 
 
 EDITS: dict[str, tuple[Any, list[str]]] = {

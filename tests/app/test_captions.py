@@ -153,6 +153,12 @@ def test_what_is_no_text_is_refused(platform: str, bad: str) -> None:
     assert list(caption_faults(platform, "Hello", [bad], {})) == ["hashtags.0"]
 
 
+def test_unreadable_title_hides_no_fault_of_the_text() -> None:
+    faults = caption_faults("YOUTUBE", "x" * 5001, ["a b"], {"title": "a\x07", "tags": [" "]})
+    paths = ["caption", "hashtags.0", "platformOptions.tags", "platformOptions.title"]
+    assert sorted(faults) == paths
+
+
 @pytest.mark.parametrize(
     ("text", "max_units", "expected"),
     [

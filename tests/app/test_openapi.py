@@ -148,3 +148,56 @@ def test_fields_that_default_to_null_may_be_null(described: dict[str, Any]) -> N
             if "default" in entry and entry["default"] is None:
                 kinds = [entry, *entry.get("oneOf", [])]
                 assert any("null" in kind.get("type", "") for kind in kinds), (name, field)
+
+
+def test_description_says_how_many_runs_can_be_kept(described: dict[str, Any]) -> None:
+    options = described["components"]["schemas"]["Options"]["properties"]
+    for name, most in (("removeOnComplete", 100), ("removeOnFail", 1000)):
+        assert options[name]["oneOf"][1] == {"type": "integer", "minimum": 0, "maximum": most}
+        assert f"up to {most}" in options[name]["description"]
+
+
+def test_refusals_are_named(described: dict[str, Any]) -> None:
+    """By their status, beside `default`: whoever makes a client of this sees what to expect."""
+    for path, method, operation in operations(described):
+        needs_caller = operation.get("security") != []
+        expected = {
+            "401": needs_caller,
+            "403": "serviceKey" in str(operation.get("security", "")),
+            "404": "{" in path,
+            "413": "requestBody" in operation,
+            "415": "requestBody" in operation,
+            "503": needs_caller,
+        }
+        missing = {status for status, is_due in expected.items() if is_due}
+        missing -= set(operation["responses"])
+        # Its link, not its path, says what an upload is for.
+        assert missing <= ({"404"} if path == "/api/videos/uploads/{token}" else set()), path
+
+
+def test_refusals_are_problems(described: dict[str, Any]) -> None:
+    shared = described["components"]["responses"]
+    for path, _, operation in operations(described):
+        for status, answer in operation["responses"].items():
+            if not status.startswith(("4", "5")) or path.endswith("/callback"):
+                continue
+            name = answer.get("$ref", "").rpartition("/")[2]
+            content = shared[name]["content"] if name else answer["content"]
+            assert list(content) == ["application/problem+json"], (path, status)
+
+
+def test_no_parameter_is_null(described: dict[str, Any]) -> None:
+    """Headers and queries have no null: what is optional is left out."""
+    named = []
+    for path, _, operation in operations(described):
+        for each in operation.get("parameters", []):
+            named.append(each["name"])
+            assert "null" not in str(each["schema"].get("type", "")), (path, each["name"])
+            assert each["schema"].get("default", "") is not None, (path, each["name"])
+    assert "Idempotency-Key" in named and "cursor" in named
+
+
+def test_every_group_has_a_sentence_of_its_own(described: dict[str, Any]) -> None:
+    sentences = {tag["description"] for tag in described["tags"]}
+    assert len(sentences) == len(described["tags"])
+    assert "steering" not in {tag["name"] for tag in described["tags"]}

@@ -87,7 +87,7 @@ def test_every_field_comes_back_as_it_was_given(alice: Caller, platform: str) ->
             "attempts": 7,
             "backoff": {"type": "fixed", "delay": 1500},
             "removeOnComplete": True,
-            "removeOnFail": 50,
+            "removeOnFail": 1000,
         },
     )
     if platform == "INSTAGRAM":

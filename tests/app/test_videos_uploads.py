@@ -22,7 +22,7 @@ from app.publishing.transaction import transaction
 from app.states import VideoState
 from app.storage import UploadGrant
 from app.storage.links import LinkSigner
-from app.videos import settle_upload
+from app.videos import settle_upload, settle_uploads
 from app.videos.register import OURS
 from app.videos.settle import LATE
 from tests.app.clips import clip_bytes
@@ -83,6 +83,56 @@ def test_an_upload_becomes_a_video(
     assert video["fileSize"] == len(clip_bytes())
     assert video["resolution"] == "360x640"
     assert client.get("/api/videos", headers=auth()).get_json()["videos"] == [video]
+
+
+def listed(client: FlaskClient, auth: Auth) -> dict[str, str]:
+    answer = client.get("/api/videos", headers=auth())
+    assert answer.status_code == 200
+    return {video["id"]: video["state"] for video in answer.get_json()["videos"]}
+
+
+def state_of(video_id: str) -> VideoState:
+    with transaction() as session:
+        return session.get_one(Video, video_id).state
+
+
+def test_upload_is_known_as_soon_as_it_has_come_through_the_service(
+    app: Flask, sign: Sign, send: Send
+) -> None:
+    film, text = sign(), sign(5)
+    assert (send(film).status_code, send(text, b"12345").status_code) == (204, 204)
+    with app.app_context():
+        assert state_of(film["videoId"]) is VideoState.READY
+        assert state_of(text["videoId"]) is VideoState.INVALID
+
+
+def test_list_knows_which_uploads_have_arrived_in_the_store(
+    client: FlaskClient, auth: Auth, config: Config, sign: Sign
+) -> None:
+    """As they do where the store is a bucket: this service sees nothing of them."""
+    arrived, awaited = sign()["videoId"], sign()["videoId"]
+    (config.video_dir / "uploads").mkdir(parents=True)
+    (config.video_dir / f"uploads/{arrived}.mp4").write_bytes(clip_bytes())
+    assert listed(client, auth) == {arrived: "ready", awaited: "uploading"}
+
+
+def test_list_is_answered_while_the_store_is_away(
+    client: FlaskClient, auth: Auth, config: Config, sign: Sign
+) -> None:
+    video_id = sign()["videoId"]
+    config.video_dir.write_text("no folder any more")
+    assert listed(client, auth) == {video_id: "uploading"}
+
+
+def test_list_looks_for_uploads_for_a_while_only(app: Flask, config: Config, sign: Sign) -> None:
+    video_id = sign()["videoId"]
+    (config.video_dir / "uploads").mkdir(parents=True)
+    (config.video_dir / f"uploads/{video_id}.mp4").write_bytes(clip_bytes())
+    with app.app_context():
+        with transaction() as session:
+            rows = [session.get_one(Video, video_id)]
+        assert [row.state for row in settle_uploads(rows, 0)] == [VideoState.UPLOADING]
+        assert [row.state for row in settle_uploads(rows, 5)] == [VideoState.READY]
 
 
 def test_an_upload_that_is_no_video_is_invalid(

@@ -237,8 +237,11 @@ def test_only_a_service_key_opens_it(
 ) -> None:
     claims_ = {"sub": "alice", "exp": utcnow() + timedelta(minutes=5)}
     token = jwt.encode(claims_, config.jwt_secret, algorithm="HS256")
-    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {token}"}):
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
         assert client.get(path, headers=headers).status_code == 401
+    refused = client.get(path, headers={"Authorization": f"Bearer {token}"})
+    assert refused.status_code == 403
+    assert refused.content_type == "application/problem+json"
     assert client.get(path, headers=auth("alice")).status_code == 200
 
 

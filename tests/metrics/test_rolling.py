@@ -81,6 +81,47 @@ def test_counters_never_fall(context: None, now: datetime) -> None:
     assert (ever.completed, ever.failed) == (1, 1)
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_failure_that_is_retried_at_once_is_counted(
+    context: None, now: datetime, is_first: bool
+) -> None:
+    """It was told to its user: it is not to vanish from the figures because of what came next."""
+    if not is_first:
+        complete(now - timedelta(hours=2))
+        count_on(now)
+    job = fail(now)
+    steer.retry(job.id, now + timedelta(seconds=10))
+    pending = read_window("1h", now + timedelta(seconds=20)).total
+    assert (pending.failed, pending.attempts) == (1, 1)
+    claim = claims.claim_next("TIKTOK", now + timedelta(seconds=20))
+    assert claim is not None
+    outcomes.complete(claim, now + timedelta(seconds=30), platform_post_id="1", url=None)
+    for later in (timedelta(minutes=1), timedelta(minutes=10)):
+        count_on(now + later)
+        window = read_window("1h", now + later).total
+        assert (window.completed, window.failed, window.attempts) == (1, 1, 2)
+    assert read_ever()["TIKTOK"].failed == 1
+
+
+def test_failure_that_is_retried_later_is_counted_once(context: None, now: datetime) -> None:
+    job = fail(now)
+    count_on(now + timedelta(minutes=5))
+    steer.retry(job.id, now + timedelta(minutes=6))
+    count_on(now + timedelta(minutes=10))
+    assert read_ever()["TIKTOK"].failed == 1
+
+
+def test_unknown_outcome_that_is_resolved_at_once_stays_a_failure(
+    context: None, now: datetime
+) -> None:
+    claim = begin(now)
+    outcomes.fail(claim, Failure("publish_outcome_unknown", "ambiguous", "lost"), now)
+    steer.resolve(claim.job_id, now + timedelta(seconds=10), is_live=True)
+    count_on(now + timedelta(minutes=5))
+    ever = read_ever()["TIKTOK"]
+    assert (ever.completed, ever.failed) == (1, 1)
+
+
 def test_what_ended_a_moment_ago_is_left_for_later(context: None, now: datetime) -> None:
     complete(now)
     assert count_on(now + BEHIND) == 0

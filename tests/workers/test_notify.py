@@ -231,14 +231,18 @@ def test_notifications_are_for_service_keys(client: FlaskClient) -> None:
     claims = {"sub": "alice", "exp": utcnow() + timedelta(hours=1)}
     secret = client.application.config["SETTINGS"].jwt_secret
     token = jwt.encode(claims, secret, algorithm="HS256")
-    for headers in ({}, {"Authorization": f"Bearer {token}"}, {"Authorization": "Bearer wrong"}):
+    claims["exp"] = utcnow() - timedelta(hours=1)
+    late = jwt.encode(claims, secret, algorithm="HS256")
+    known, over = f"Bearer {token}", f"Bearer {late}"
+    for bearer, status in (("", 401), ("Bearer wrong", 401), (over, 401), (known, 403)):
         for method, path in (
             ("GET", ""),
             ("POST", "/redeliver"),
             ("POST", f"/{new_id()}/redeliver"),
         ):
+            headers = {"Authorization": bearer}
             answer = client.open(f"/api/notifications{path}", method=method, headers=headers)
-            assert answer.status_code == 401
+            assert answer.status_code == status
 
 
 @pytest.mark.usefixtures("context")

@@ -18,14 +18,16 @@ from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
 from app.ids import new_id
-from app.models import IdempotencyKey, Notification, PublishedPost, PublishJob, TimelineEntry
+from app.models import IdempotencyKey, Notification, PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
 from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue, connect_redis
-from app.states import NotificationState
+from app.states import NotificationState, VideoState
+from app.videos.settle import NEVER_CAME
+from tests.app.clips import clip_bytes
 from tests.databases import ON_POSTGRES
-from tests.factories import make_job
+from tests.factories import make_job, make_video
 from workers.kept_runs import trim_all
 from workers.retention import BATCH, prune
 
@@ -81,6 +83,43 @@ def test_leftovers_of_uploads_that_a_crash_broke_off_go(config: Config) -> None:
         os.utime(partials / name, (moment, moment))
     prune(utcnow())
     assert [path.name for path in partials.iterdir()] == ["at work"]
+
+
+def upload(expired_for: timedelta, **columns: Any) -> str:
+    """Store a video whose signed link has been over for so long."""
+    video_id = new_id()
+    expired_at = utcnow() - expired_for
+    awaited: dict[str, Any] = {"state": VideoState.UPLOADING, "etag": "", "is_upload": True}
+    key = f"uploads/{video_id}.mp4"
+    fields = {**awaited, "upload_expires_at": expired_at, **columns}
+    return make_video(id=video_id, r2_key=key, **fields).id
+
+
+def test_uploads_that_never_came_go_a_day_after_their_links(config: Config) -> None:
+    over, day = timedelta(minutes=1), timedelta(days=1)
+    lost = upload(day + over)
+    found_lost = upload(day + over, state=VideoState.INVALID, state_reason=NEVER_CAME)
+    deleted = upload(day + over, deleted_at=utcnow())
+    kept = [
+        upload(day - over),
+        upload(day + over, state=VideoState.INVALID, state_reason="The file is no video."),
+        upload(day + over, state=VideoState.READY, etag="etag"),
+        upload(day + over),  # arrived, and nobody has asked for it since
+    ]
+    (config.video_dir / "uploads").mkdir(parents=True)
+    (config.video_dir / f"uploads/{kept[-1]}.mp4").write_bytes(clip_bytes())
+    prune(utcnow())
+    left = {video.id: video.state for video in db.session.query(Video)}
+    assert sorted(left) == sorted(kept)
+    assert not {lost, found_lost, deleted} & set(left)
+    assert left[kept[-1]] is VideoState.READY
+
+
+def test_upload_that_cannot_be_looked_for_is_kept(config: Config) -> None:
+    lost = upload(timedelta(days=2))
+    config.video_dir.write_text("no folder any more")
+    prune(utcnow())
+    assert [video.id for video in db.session.query(Video)] == [lost]
 
 
 def many_rows(count_: int, created_at: datetime) -> None:

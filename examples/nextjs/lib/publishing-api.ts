@@ -157,7 +157,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run a failed job again from where it stopped, with fresh attempts */
+        /**
+         * Run a failed job again from where it stopped, with fresh attempts
+         * @description 409, too, while its account has to be connected again, or where its video was deleted: it
+         *     could only fail once more. The answer says what to do first.
+         */
         post: operations["retryJob"];
         delete?: never;
         options?: never;
@@ -191,7 +195,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the user's videos, newest first */
+        /**
+         * List the user's videos, newest first
+         * @description Those that are still `uploading` are looked for in the store, as far as that takes no time
+         *     to speak of.
+         */
         get: operations["listVideos"];
         put?: never;
         /**
@@ -228,7 +236,7 @@ export interface paths {
         /**
          * Delete a video
          * @description An object that came by a direct upload is deleted from the store as well; a registered one
-         *     is left alone. Posts made from the video stay.
+         *     is left alone. Posts made from the video stay. 409 while a job that has not ended needs it.
          */
         delete: operations["deleteVideo"];
         options?: never;
@@ -247,7 +255,8 @@ export interface paths {
         };
         /**
          * Show a picture of a video, or nine on one sheet
-         * @description What `at` shows is what a cover chosen at that time will show.
+         * @description What `at` shows is what a cover chosen at that time will show. 409 where there is none: the
+         *     video is not ready, ends before, or cannot be read.
          */
         get: operations["getVideoPreview"];
         put?: never;
@@ -747,12 +756,12 @@ export interface components {
             /** @description Milliseconds from now; not together with scheduledTime. */
             delay?: number;
             /**
-             * @description true removes the run, false keeps the usual number, N keeps the last N.
+             * @description true removes the run, false keeps it among the last 100, N keeps it among the last N, up to 100.
              * @default false
              */
             removeOnComplete?: boolean | number;
             /**
-             * @description true removes the run, false keeps the usual number, N keeps the last N.
+             * @description true removes the run, false keeps it among the last 1000, N keeps it among the last N, up to 1000.
              * @default false
              */
             removeOnFail?: boolean | number;
@@ -902,9 +911,9 @@ export interface components {
             priority: number;
             attempts: number;
             backoff: components["schemas"]["RequestBackoff"];
-            /** @description true removes the run, false keeps the usual number, N keeps the last N. */
+            /** @description true removes the run, false keeps it among the last 100, N keeps it among the last N, up to 100. */
             removeOnComplete: boolean | number;
-            /** @description true removes the run, false keeps the usual number, N keeps the last N. */
+            /** @description true removes the run, false keeps it among the last 1000, N keeps it among the last N, up to 1000. */
             removeOnFail: boolean | number;
         };
         Request: {
@@ -1584,6 +1593,42 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Unauthorized */
+        UNAUTHORIZED: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Request Entity Too Large */
+        REQUEST_ENTITY_TOO_LARGE: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Unsupported Media Type */
+        UNSUPPORTED_MEDIA_TYPE: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Service Unavailable */
+        SERVICE_UNAVAILABLE: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Any other error */
         DEFAULT_ERROR: {
             headers: {
@@ -1602,8 +1647,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Service Unavailable */
-        SERVICE_UNAVAILABLE: {
+        /** @description Conflict */
+        CONFLICT: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1611,8 +1656,26 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Conflict */
-        CONFLICT: {
+        /** @description Forbidden */
+        FORBIDDEN: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Length Required */
+        LENGTH_REQUIRED: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Requested Range Not Satisfiable */
+        REQUESTED_RANGE_NOT_SATISFIABLE: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1634,10 +1697,10 @@ export interface operations {
                 /** @description How many to answer at most. */
                 limit?: number;
                 /** @description `nextCursor` of the page before this one. */
-                cursor?: string | null;
-                state?: "delayed" | "waiting" | "active" | "completed" | "failed" | "cancelled" | null;
-                platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE" | null;
-                batchId?: string | null;
+                cursor?: string;
+                state?: "delayed" | "waiting" | "active" | "completed" | "failed" | "cancelled";
+                platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
+                batchId?: string;
             };
             header?: never;
             path?: never;
@@ -1655,6 +1718,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1663,7 +1728,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description The same key and body within 24 hours answers the same job. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -1686,7 +1751,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             422: components["responses"]["UNPROCESSABLE_ENTITY"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1713,6 +1782,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1721,7 +1794,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description The same key and body within 24 hours answers the same job. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -1742,7 +1815,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             422: components["responses"]["UNPROCESSABLE_ENTITY"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1766,7 +1843,9 @@ export interface operations {
                     "application/json": components["schemas"]["Status"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1790,7 +1869,9 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1819,8 +1900,12 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
             409: components["responses"]["CONFLICT"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1873,6 +1958,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
             503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
@@ -1898,8 +1984,10 @@ export interface operations {
                     "application/json": components["schemas"]["Status"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
             409: components["responses"]["CONFLICT"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1923,8 +2011,10 @@ export interface operations {
                     "application/json": components["schemas"]["Status"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
             409: components["responses"]["CONFLICT"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1953,8 +2043,12 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
             409: components["responses"]["CONFLICT"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -1964,7 +2058,7 @@ export interface operations {
                 /** @description How many to answer at most. */
                 limit?: number;
                 /** @description `nextCursor` of the page before this one. */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -1982,6 +2076,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2017,13 +2113,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
-            /** @description A browser's token may name no object. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            401: components["responses"]["UNAUTHORIZED"];
+            403: components["responses"]["FORBIDDEN"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2047,6 +2141,9 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2068,13 +2165,10 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A job that has not ended needs the video. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            409: components["responses"]["CONFLICT"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2082,7 +2176,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Milliseconds; as `coverTimestampMs` has them. */
-                at?: number | null;
+                at?: number;
                 /** @description Nine pictures from the whole video. */
                 sheet?: boolean;
             };
@@ -2111,13 +2205,10 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BAD_REQUEST"];
-            /** @description There is no such picture of the video. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            409: components["responses"]["CONFLICT"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2144,6 +2235,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2165,6 +2260,12 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["BAD_REQUEST"];
+            403: components["responses"]["FORBIDDEN"];
+            409: components["responses"]["CONFLICT"];
+            411: components["responses"]["LENGTH_REQUIRED"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2202,6 +2303,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2211,8 +2317,8 @@ export interface operations {
                 /** @description How many to answer at most. */
                 limit?: number;
                 /** @description `nextCursor` of the page before this one. */
-                cursor?: string | null;
-                platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE" | null;
+                cursor?: string;
+                platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
             };
             header?: never;
             path?: never;
@@ -2230,6 +2336,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2251,6 +2359,9 @@ export interface operations {
                 };
                 content?: never;
             };
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2260,7 +2371,7 @@ export interface operations {
                 /** @description One of the addresses in `CONNECT_RETURN_URLS`, or below one. Left out, the user is shown a page of this service. */
                 redirect?: string;
                 /** @description Instagram only: which login; else the first that is set up. */
-                loginType?: "facebook" | "instagram" | null;
+                loginType?: "facebook" | "instagram";
             };
             header?: never;
             path: {
@@ -2286,8 +2397,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
             409: components["responses"]["CONFLICT"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2332,6 +2445,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            404: components["responses"]["NOT_FOUND"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2341,9 +2455,9 @@ export interface operations {
                 /** @description How many to answer at most. */
                 limit?: number;
                 /** @description `nextCursor` of the page before this one. */
-                cursor?: string | null;
-                platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE" | null;
-                videoId?: string | null;
+                cursor?: string;
+                platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
+                videoId?: string;
             };
             header?: never;
             path?: never;
@@ -2361,6 +2475,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2384,6 +2500,9 @@ export interface operations {
                     "application/json": components["schemas"]["Post"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
+            404: components["responses"]["NOT_FOUND"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2405,6 +2524,8 @@ export interface operations {
                     "application/json": components["schemas"]["Platforms"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2414,8 +2535,8 @@ export interface operations {
                 /** @description How many to answer at most. */
                 limit?: number;
                 /** @description `nextCursor` of the page before this one. */
-                cursor?: string | null;
-                state?: "pending" | "delivered" | "dead" | null;
+                cursor?: string;
+                state?: "pending" | "delivered" | "dead";
             };
             header?: never;
             path?: never;
@@ -2433,6 +2554,9 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            403: components["responses"]["FORBIDDEN"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2454,6 +2578,9 @@ export interface operations {
                     "application/json": components["schemas"]["Redelivered"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
+            403: components["responses"]["FORBIDDEN"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2477,8 +2604,11 @@ export interface operations {
                     "application/json": components["schemas"]["Notification"];
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
+            403: components["responses"]["FORBIDDEN"];
             404: components["responses"]["NOT_FOUND"];
             409: components["responses"]["CONFLICT"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2676,6 +2806,9 @@ export interface operations {
                 };
             };
             400: components["responses"]["BAD_REQUEST"];
+            401: components["responses"]["UNAUTHORIZED"];
+            403: components["responses"]["FORBIDDEN"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2702,6 +2835,9 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            401: components["responses"]["UNAUTHORIZED"];
+            403: components["responses"]["FORBIDDEN"];
+            503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };
@@ -2734,6 +2870,9 @@ export interface operations {
                     "video/*": string;
                 };
             };
+            403: components["responses"]["FORBIDDEN"];
+            404: components["responses"]["NOT_FOUND"];
+            416: components["responses"]["REQUESTED_RANGE_NOT_SATISFIABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
     };

@@ -16,16 +16,17 @@ from app.config import Config
 from app.extensions import db
 from app.platforms import PLATFORMS
 from tests.factories import make_account
-from workers import doctor
+from workers.doctor.checks import CHECKS
+from workers.doctor.finding import Finding
 
 pytestmark = pytest.mark.usefixtures("platforms")
 
 
-def findings(config: Config) -> dict[str, doctor.Finding]:
+def findings(config: Config) -> dict[str, Finding]:
     """Examine settings; findings by the variable they are about."""
     app = create_base(config)
     with app.app_context():
-        found = [check(config) for check in doctor.CHECKS]
+        found = [check(config) for check in CHECKS]
         db.session.remove()
         db.engine.dispose()
     app.extensions["redis"].close()

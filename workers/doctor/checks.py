@@ -1,10 +1,8 @@
-"""`make doctor`: the settings checked against the real parts they name, a line each."""
+"""What is looked at: the parts that the settings name, but for the platforms' clients."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Callable
 
 import flask_migrate
@@ -14,38 +12,21 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import create_base
 from app.clock import to_iso, utcnow
-from app.config import ROOT, Config, ConfigError
+from app.config import ROOT, Config
 from app.crypto import UndecryptableError
 from app.extensions import db
 from app.ids import new_id
 from app.models import Account
 from app.publishing.transaction import transaction
 from app.queues import current_redis
-from app.settings import config_from_env
 from app.storage.errors import ObjectMissing, StorageError
 from workers.contexts import current_storage
-from workers.doctoring.clients import check_facebook, check_instagram, check_tiktok, check_youtube
-from workers.doctoring.finding import Finding
+from workers.doctor.clients import CLIENT_CHECKS
+from workers.doctor.finding import Finding
 from workers.errors import PublishError
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
 from workers.webhooks import send_webhook
-
-
-def main() -> int:
-    """Print a line for every part; return 1 when one of them is wrong."""
-    try:
-        app = create_base(config_from_env(os.environ))
-    except ConfigError as error:
-        for line in str(error).splitlines():
-            print(f"wrong  {line}")
-        return 1
-    with app.app_context():
-        findings = [check(app.config["SETTINGS"]) for check in CHECKS]
-    for finding in findings:
-        print(f"{finding.word:5}  {finding.part}: {finding.sentence}")
-    return 0 if all(finding.is_good for finding in findings) else 1
 
 
 def check_database(config: Config) -> Finding:
@@ -141,12 +122,6 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     check_keys,
     check_ffmpeg,
     check_callers,
-    check_tiktok,
-    check_facebook,
-    check_instagram,
-    check_youtube,
+    *CLIENT_CHECKS.values(),
     check_webhook,
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

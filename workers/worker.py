@@ -21,7 +21,7 @@ from app.queues import (
 from app.settings import process_config
 from workers import (
     at_risk,
-    connections,
+    consents,
     counts,
     follow_ups,
     notify,
@@ -47,7 +47,7 @@ PRELOADED = (
     encode,
     counts,
     tallies,
-    connections,
+    consents,
     presence,
     *map(handler_module, PLATFORMS),
 )

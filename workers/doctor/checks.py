@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 
 import flask_migrate
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import to_iso, utcnow
-from app.config import ROOT, Config
+from app.config import ROOT, VAR_DIR, Config
 from app.crypto import UndecryptableError
 from app.extensions import db
 from app.ids import new_id
 from app.models import Account
 from app.publishing.transaction import transaction
 from app.queues import current_redis
+from app.settings import config_from_env
 from app.storage.errors import ObjectMissing, StorageError
 from workers.contexts import current_storage
 from workers.doctor.clients import CLIENT_CHECKS
@@ -27,6 +29,22 @@ from workers.doctor.finding import Finding
 from workers.errors import PublishError
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
 from workers.webhooks import send_webhook
+
+
+def check_settings(config: Config) -> Finding:
+    """Say which settings are looked at: beside `make run`, a shell without any has the defaults."""
+    defaults = config_from_env({})
+    names = [one.name for one in fields(config)]
+    count = sum(getattr(config, name) != getattr(defaults, name) for name in names)
+    url = make_url(config.database_url)
+    host = f"{url.host}, " if url.host else ""
+    parts = f"{url.get_backend_name()} at {host}{url.database}, tokens encrypted with " + (
+        "TOKEN_ENCRYPTION_KEYS" if config.token_encryption_keys else f"the key under {VAR_DIR}"
+    )
+    if count:
+        return Finding("settings", True, f"{count} set to other than the default: {parts}")
+    words = f"the defaults, for none is set: {parts}; `make run` has settings of its own"
+    return Finding("settings", True, words, is_note=True)
 
 
 def check_database(config: Config) -> Finding:
@@ -116,6 +134,7 @@ def check_webhook(config: Config) -> Finding:
 
 
 CHECKS: tuple[Callable[[Config], Finding], ...] = (
+    check_settings,
     check_database,
     check_redis,
     check_storage,

@@ -28,7 +28,7 @@ def check_token(platform: str, account_id: str) -> None:
     """
     handler = load_handler(platform)
     access = tokens.access_for(handler, account_id)
-    _keep_closed_gates(platform, account_id, utcnow())
+    _heed_gates(platform, account_id, utcnow())
     budget = RunBudget(platform, account_id)
     try:
         _ask(handler, account_id, access, budget)
@@ -36,7 +36,7 @@ def check_token(platform: str, account_id: str) -> None:
         budget.settle()
 
 
-def _keep_closed_gates(platform: str, account_id: str, now: datetime) -> None:
+def _heed_gates(platform: str, account_id: str, now: datetime) -> None:
     with transaction() as session:
         for gate in gates.read(session, [account_id, platform]).values():
             until = gate.reads_closed_until

@@ -76,7 +76,7 @@ def test_guide_names_every_address_of_the_control_api(tmp_path: Path) -> None:
     app: Flask = create_app(world)
     world.journal.close()
     addresses = {
-        re.sub(r"<account_id>", "$ACCOUNT", re.sub(r"<fault_id>", "fault-1", str(rule)))
+        re.sub(r"<account_id>", "$ACCOUNT", re.sub(r"<fault_id>", "$FAULT", str(rule)))
         for rule in app.url_map.iter_rules()
         if str(rule).startswith("/_sandbox")
     }

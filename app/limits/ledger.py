@@ -1,8 +1,8 @@
 """What was used of the limits, in the database; inside the caller's transaction.
 
 A job takes its place among the day's posts when it is claimed to begin, and keeps it: a post that
-goes on after a failure counts once. Moving windows of a platform begin when it has the video, so the
-place's time moves on to that moment. A day's place stays with the day on which the upload began.
+goes on after a failure counts once. Moving windows of a platform begin when it has the video, so
+the place's time moves on to that moment. A day's place stays with the day on which it was taken.
 """
 
 from __future__ import annotations

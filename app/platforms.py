@@ -1,13 +1,15 @@
 """The platforms: everything the service has to know of each before it calls one. Pure data.
 
-A fourth platform is one more entry here, with its handler. `containsSyntheticMedia` is the one
-name for "made by AI" on all platforms; a platform's own name for it is taken as well.
+A fourth platform begins with an entry here; what else it needs is listed in the README, under "Add
+a platform". `containsSyntheticMedia` is the one name for "made by AI" on all platforms; a
+platform's own name for it is taken as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from app.media.video_rules import VIDEO_RULES, VideoRules
@@ -78,7 +80,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform. `handler` is `module:class`, by name, so that the API never loads it."""
+    """One platform. `handler` is `module:class`, by name, so that the API never loads it.
+
+    `token_margin`: a token that ends sooner than this is refreshed before it is used.
+    `counted_accounts`: of so many accounts the posts' counts are read in one run.
+    """
 
     name: str
     queue: str
@@ -89,6 +95,8 @@ class Platform:
     limits: tuple[Limit, ...]
     video: VideoRules
     default_privacy: str = "public"
+    token_margin: timedelta = timedelta(minutes=5)
+    counted_accounts: int = 100
 
     def native_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return `options` under the platform's own names; its own name wins over the common."""
@@ -134,6 +142,7 @@ _TIKTOK = Platform(
         Limit("LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["TIKTOK"],
+    token_margin=timedelta(minutes=10),
 )
 
 # https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/media
@@ -197,6 +206,9 @@ _YOUTUBE = Platform(
         Limit("LIMIT_YOUTUBE_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["YOUTUBE"],
+    # Its calls are taken from the quota of the whole application: with a run every five minutes at
+    # most, these are at most 1,440 of its 10,000 units a day.
+    counted_accounts=5,
 )
 
 PLATFORMS: dict[str, Platform] = {

@@ -21,12 +21,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from sandbox.caller import Caller, CallFailed
 from sandbox.films import make_film
 from sandbox.loopback import loopback_session
+from sandbox.platforms import PLATFORMS
 from sandbox.receiver import WebhookReceiver
 from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError
 
 #: Apart from what `make run` keeps, so that both may run at once.
 DEMO_DIR = VAR_DIR / "demo"
-PLATFORMS = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
 FINAL = ("completed", "failed", "cancelled")
 SCHEDULE_AHEAD = timedelta(seconds=12)
 STAGGER_MINUTES = 0.1

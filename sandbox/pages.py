@@ -1,6 +1,7 @@
 """The pages a person opens: what is live, what was called, which faults are on."""
 
 from itertools import islice
+from pathlib import Path
 
 from flask import Blueprint, Response, abort, make_response, render_template
 
@@ -9,6 +10,7 @@ from sandbox.core.world import current_world
 from sandbox.platforms import PLATFORMS
 
 blueprint = Blueprint("pages", __name__)
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "sandbox.md"
 SHOWN_POSTS = 50
 SHOWN_CALLS = 40
 
@@ -38,6 +40,12 @@ def show_sandbox() -> Response:
             now=iso(now),
         )
     )
+
+
+@blueprint.get("/guide")
+def show_guide() -> Response:
+    """Show how the sandbox is used, as the project's documents have it."""
+    return Response(GUIDE.read_text(encoding="utf-8"), content_type="text/plain; charset=utf-8")
 
 
 @blueprint.get("/live/<platform>/<post_id>")

@@ -38,6 +38,10 @@ class Platforms:
         """Take the consent back, as the account's owner can."""
         self._call("POST", f"/accounts/{account}/revoke")
 
+    def expire_token(self, account: str) -> None:
+        """Let an account's access tokens end now; refreshing still works."""
+        self._call("POST", f"/accounts/{account}/expire-token")
+
     def fault(self, platform: str, kind: str, **fields: Any) -> None:
         """Switch a fault on."""
         self._call("POST", "/faults", platform=platform, kind=kind, **fields)

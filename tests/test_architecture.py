@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from importlib import import_module
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from app.api.errors import ApiError
 from app.config import Config
 from app.platforms import PLATFORMS
 from app.queues import names
 from app.settings import config_from_env
 from app.states import JobState, Step
 from workers import worker
-from workers.errors import Category
+from workers.errors import Category, PublishError
 from workers.platforms.base import Handler
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,3 +148,17 @@ def test_secrets_do_not_show_in_the_settings_text() -> None:
         sentry_dsn="hidden",
     )
     assert "hidden" not in repr(config)
+
+
+@pytest.mark.parametrize("base", [PublishError, ApiError])
+def test_tree_of_errors_at_the_top_of_its_module_is_whole(base: type[Exception]) -> None:
+    """A finer kind may go without its own line where its parent's says all."""
+    module = import_module(base.__module__)
+    drawn = dict(re.findall(r"^ +([A-Z]\w+) {2,}(\d{3})?", module.__doc__ or "", re.MULTILINE))
+    kinds = {
+        name: kind
+        for name, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, base) and kind is not base
+    }
+    assert {name for name, kind in kinds.items() if base in kind.__bases__} - set(drawn) == set()
+    assert drawn == {name: str(getattr(kinds[name], "status", "")) for name in drawn}

@@ -34,6 +34,7 @@ CI = (ROOT / ".ci" / "run").read_text()
 EXAMPLE = "tests/example.py"
 MAKEFILE = (ROOT / "Makefile").read_text()
 RUNBOOK = "test_runbook.py::test_command_of_the_runbook_works"
+SANDBOX = "test_sandbox_core.py::test_process_prints_its_address_and_ends_on_sigterm"
 RUN_BY = {
     "make install": ".ci/run",
     "make demo": ".ci/run",
@@ -52,6 +53,7 @@ RUN_BY = {
     "make clean": "test_commands.py::test_make_clean_leaves_the_sources_alone",
     "python -m bench --help": "test_commands.py::test_bench_says_what_it_measures",
     "python -c": RUNBOOK,
+    "python -m sandbox": SANDBOX,
     "flask --app app rotate-keys": RUNBOOK,
     "npm ci": EXAMPLE,
     "npm start": EXAMPLE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,15 @@ def test_every_index_is_explained() -> None:
     indexes = [one.name for table in db.metadata.sorted_tables for one in table.indexes]
     page = (ROOT / "docs" / "growth.md").read_text()
     assert sorted(re.findall(r"`(ix_\w+)`", page)) == sorted(str(name) for name in indexes)
+
+
+def test_one_word_on_which_python_is_needed() -> None:
+    words = "Python 3.10, 3.11 or 3.12"
+    for name in ("README.md", "examples/nextjs/README.md", "Makefile"):
+        assert f"{words} " in (ROOT / name).read_text(), name
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    assert settings["options"]["python_requires"] == ">=3.10,<3.13"
+    assert "(3, 10) <= sys.version_info[:2] <= (3, 12)" in (ROOT / "Makefile").read_text()
+    deployed = (ROOT / ".python-version").read_text().strip()
+    assert deployed in ("3.10", "3.11", "3.12")

@@ -64,6 +64,8 @@ def test_api_by_curl_publishes_a_post(running: Running, tmp_path: Path) -> None:
     status = json.loads(told)
     assert status["state"] == "completed"
     assert status["result"]["url"].startswith("https://www.youtube.com/watch?v=")
+    # What it keeps, tokens among it, goes where the project keeps no source.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.log", "var"]
     assert json.loads(asked)["url"].startswith(f"{addresses[1]}/tiktok/v2/auth/authorize/?")
 
     second = _run(*RUN, str(running.var_dir), folder=ROOT)

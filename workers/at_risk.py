@@ -1,14 +1,15 @@
 """A look at scheduled posts a quarter of an hour ahead, so that someone can still act.
 
-Is the token alive, or was it refreshed; is the video there; will a limit hold it up? What is
-found is told once per job and reason (`publish.at_risk`), and changes nothing about the job.
+Does the platform take the token; is the video there; will a limit hold it up? What is found is
+told once per job, time and reason (`publish.at_risk`), and changes nothing about the job. What
+could not be found out at the moment is no risk, and looked at again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, TextClause, exists, or_, select
@@ -22,13 +23,12 @@ from app.publishing import outbox
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import wake_maintenance
-from workers import tokens
 from workers.asking import Asking
-from workers.errors import NetworkFailure, PublishError
+from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.failures import failure_of
 from workers.fitting import plan_of, refuse_hopeless
-from workers.handlers import load_handler
 from workers.lease import stop_requested
+from workers.token_checks import check_token
 from workers.videos import checked_video
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,19 @@ TOO_LATE = timedelta(minutes=1)
 LATE = timedelta(minutes=1)
 #: For how long one worker alone may be looking at a post; then another looks.
 TURN = timedelta(minutes=3)
+#: What says nothing about the post: the platform or the store has no answer at the moment.
+CANNOT_TELL = (Transient, OutcomeUnknown, RateLimited)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look has found: what endangers the post, by what it lies in.
+
+    `is_whole` is False where something could not be found out at the moment.
+    """
+
+    risks: Mapping[str, Failure]
+    is_whole: bool = True
 
 
 def is_any_near(now: datetime) -> bool:
@@ -52,7 +65,8 @@ def is_any_near(now: datetime) -> bool:
 def check_ahead() -> None:
     """Look at every scheduled post that is near; a run's function, safe at any time.
 
-    A post counts as looked at when that is done: one whose worker was lost is looked at again.
+    A post counts as looked at when that is done: one whose worker was lost, or of which something
+    could not be found out, is looked at again when the turn is over.
     """
     asking = Asking()
     while not stop_requested.is_set():
@@ -60,18 +74,26 @@ def check_ahead() -> None:
         if job is None:
             return
         with asking.of(job.platform):
-            risks = risks_of(job, utcnow())
-        _settle(job, risks, utcnow())
+            look = _look_at(job, utcnow())
+        _settle(job, look, utcnow())
 
 
-def risks_of(job: PublishJob, now: datetime) -> Mapping[str, Failure]:
-    """Return what will keep a scheduled post from going out in time, by what it lies in."""
-    found = {
-        "token": _risk_of_token(job),
-        "video": _risk_of_video(job),
-        "limits": _risk_of_limits(job, now),
-    }
-    return {part: failure for part, failure in found.items() if failure is not None}
+def _look_at(job: PublishJob, now: datetime) -> Look:
+    """Find out what will keep a scheduled post from going out in time."""
+    risks: dict[str, Failure] = {}
+    is_whole = True
+    for part, find_risk in _PARTS.items():
+        try:
+            risk = find_risk(job, now)
+        except CANNOT_TELL as error:
+            logger.info("%s of %s not looked at: %s", part, job.id, error.code)
+            is_whole = False
+            continue
+        except PublishError as error:
+            risk = failure_of(error)
+        if risk is not None:
+            risks[part] = risk
+    return Look(risks, is_whole)
 
 
 def _near(now: datetime, without: Collection[str]) -> list[ColumnElement[bool] | TextClause]:
@@ -99,7 +121,7 @@ def _take_one(now: datetime, without: Collection[str]) -> PublishJob | None:
     return job
 
 
-def _settle(job: PublishJob, risks: Mapping[str, Failure], now: datetime) -> None:
+def _settle(job: PublishJob, look: Look, now: datetime) -> None:
     """Mark a job as looked at, and store a notification for each risk its user was not told of.
 
     Nothing where it was moved meanwhile, or our turn has become another worker's.
@@ -109,33 +131,29 @@ def _settle(job: PublishJob, risks: Mapping[str, Failure], now: datetime) -> Non
         row = session.get(PublishJob, job.id, with_for_update=True, populate_existing=True)
         if row is None or row.checking_until != job.checking_until:
             return
-        row.checked_at, row.checking_until = now, None
+        if look.is_whole:
+            row.checked_at, row.checking_until = now, None
         if row.state is job.state:
-            new = [part for part in risks if part not in row.risks_told]
-            row.risks_told = [*row.risks_told, *new]
+            new = [part for part in look.risks if _key(row, part) not in row.risks_told]
+            row.risks_told = [*row.risks_told, *(_key(row, part) for part in new)]
         for part in new:
-            outbox.tell_at_risk(session, row, risks[part], now)
+            outbox.tell_at_risk(session, row, look.risks[part], now)
     if new:
         wake_maintenance()
 
 
-def _risk_of_token(job: PublishJob) -> Failure | None:
-    try:
-        tokens.access_for(load_handler(job.platform), job.account_id)
-    except PublishError as error:
-        return failure_of(error)
-    return None
+def _key(job: PublishJob, part: str) -> str:
+    """Return what a risk is known by: its time too, for who moves a post believes all is well."""
+    return f"{part} {job.scheduled_time}"
 
 
-def _risk_of_video(job: PublishJob) -> Failure | None:
-    try:
-        video = checked_video(job.video_id, must_be_the_same=False)
-        refuse_hopeless(plan_of(job.platform, job.account_id, video))
-    except NetworkFailure as error:
-        logger.info("video of %s not looked at: %s", job.id, error.code)
-    except PublishError as error:
-        return failure_of(error)
-    return None
+def _risk_of_token(job: PublishJob, now: datetime) -> None:
+    check_token(job.platform, job.account_id)
+
+
+def _risk_of_video(job: PublishJob, now: datetime) -> None:
+    video = checked_video(job.video_id, must_be_the_same=False)
+    refuse_hopeless(plan_of(job.platform, job.account_id, video))
 
 
 def _risk_of_limits(job: PublishJob, now: datetime) -> Failure | None:
@@ -150,3 +168,11 @@ def _risk_of_limits(job: PublishJob, now: datetime) -> Failure | None:
         return None
     late = f"it will go out at {to_iso(expected.begins_at)} instead of {to_iso(due_at)}"
     return replace(failure, message=f"{late}: {failure.message}")
+
+
+#: What is looked at, in this order: each returns the risk, or raises it.
+_PARTS: Mapping[str, Callable[[PublishJob, datetime], Failure | None]] = {
+    "token": _risk_of_token,
+    "video": _risk_of_video,
+    "limits": _risk_of_limits,
+}

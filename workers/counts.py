@@ -38,9 +38,6 @@ OLD_AGE, OLD_PAUSE = timedelta(days=60), timedelta(days=7)
 LAST_AGE = timedelta(days=365)
 #: Of an account that cannot be read, all posts wait so long.
 REFUSED_PAUSE = timedelta(days=1)
-#: Accounts of a run, which comes every five minutes at most. YouTube's calls are taken from the
-#: quota of the whole application: 5 a run are at most 1,440 of its 10,000 units a day.
-ACCOUNTS_A_RUN = {"TIKTOK": 100, "INSTAGRAM": 100, "YOUTUBE": 5}
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,8 @@ def next_count(published_at: datetime, now: datetime) -> datetime | None:
 
 def _count_platform(platform: str, handler: Handler, asking: Asking) -> None:
     asked: set[str] = set()
-    while len(asked) < ACCOUNTS_A_RUN[platform] and not stop_requested.is_set():
+    accounts_max = PLATFORMS[platform].counted_accounts
+    while len(asked) < accounts_max and not stop_requested.is_set():
         if platform in asking.left_alone():
             return
         batch = _take(platform, asked, handler.posts_at_once, utcnow())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 
 from flask import current_app
 
@@ -11,7 +12,8 @@ from app.config import Config
 from app.platforms import PLATFORMS
 from workers.platforms.base import Api, Handler
 
-_APIS: dict[str, Callable[[Config], Api]] = {
+#: What each platform's handler needs of the settings.
+APIS: dict[str, Callable[[Config], Api]] = {
     "TIKTOK": lambda config: Api(
         url=config.tiktok_api_url,
         client_id=config.tiktok_client_key,
@@ -43,7 +45,13 @@ _APIS: dict[str, Callable[[Config], Api]] = {
 
 def load_handler(platform: str) -> Handler:
     """Return the handler that `app.platforms` names for a platform, for the running app."""
-    module, _, name = PLATFORMS[platform].handler.partition(":")
-    handler_class: type[Handler] = getattr(import_module(module), name)
+    _, _, name = PLATFORMS[platform].handler.partition(":")
+    handler_class: type[Handler] = getattr(handler_module(platform), name)
     config: Config = current_app.config["SETTINGS"]
-    return handler_class(_APIS[platform](config))
+    return handler_class(APIS[platform](config))
+
+
+def handler_module(platform: str) -> ModuleType:
+    """Return the module that a platform's handler is in, loaded."""
+    module, _, _ = PLATFORMS[platform].handler.partition(":")
+    return import_module(module)

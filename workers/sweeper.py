@@ -44,8 +44,8 @@ from workers.periodic import taken_on
 from workers.renewals import is_any_to_renew
 
 logger = logging.getLogger(__name__)
-#: Rows looked at per platform and sweep: more than a queue of that length needs no help.
-LOOK = 1000
+#: Rows that come near are brought to Redis so many at a time, until all are there.
+PAGE_ROWS = 1000
 #: A row due for less than this is left to the wake-up that is on its way.
 GRACE = timedelta(seconds=1)
 #: There while Redis has not lost its memory since the delayed runs were last put into it.
@@ -63,7 +63,9 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 class Sweeper:
     """Sweeps, and remembers up to when rows were brought to Redis, `page` of them at a time."""
 
-    def __init__(self, *, remember_seconds: float = REMEMBER_SECONDS, page: int = LOOK) -> None:
+    def __init__(
+        self, *, remember_seconds: float = REMEMBER_SECONDS, page: int = PAGE_ROWS
+    ) -> None:
         self._remember_seconds = remember_seconds
         self._page = page
         self._fetched_until: datetime | None = None

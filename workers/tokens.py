@@ -15,6 +15,7 @@ from app.clock import utcnow
 from app.crypto import UndecryptableError
 from app.database import AWAY
 from app.models import Account
+from app.platforms import PLATFORMS
 from app.publishing.reconnecting import require_reconnect
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
@@ -23,8 +24,6 @@ from workers.errors import KEY_HINT, AccountRefused, KeyMissing, PublishError, R
 from workers.platforms.base import Access, Handler, Tokens
 
 logger = logging.getLogger(__name__)
-#: A token that ends sooner than this is refreshed before it is used.
-MARGIN = {"TIKTOK": timedelta(minutes=10), "YOUTUBE": timedelta(minutes=5)}
 #: A token that lives this long is still good for a run whose refresh ahead of time failed.
 LAST_USE = timedelta(minutes=2)
 #: For how long one worker alone may be refreshing, and how long the others wait for it.
@@ -125,7 +124,7 @@ def _is_fresh(held: Held, now: datetime) -> bool:
     if held.expires_at is None:
         return True
     if held.platform != "INSTAGRAM":
-        return held.expires_at - now > MARGIN[held.platform]
+        return held.expires_at - now > PLATFORMS[held.platform].token_margin
     if held.access.login_type != INSTAGRAM_LOGIN:
         return True  # no refresh exists; the platform itself says when it is over
     return held.expires_at - now > RENEW_WHEN_LEFT

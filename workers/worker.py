@@ -8,6 +8,7 @@ from app import create_base
 from app.config import Config
 from app.extensions import db
 from app.ids import new_id
+from app.platforms import PLATFORMS
 from app.queues import (
     CONNECT_QUEUE,
     ENCODE_QUEUE,
@@ -20,7 +21,7 @@ from app.queues import (
 from app.settings import process_config
 from workers import (
     at_risk,
-    connections,
+    consents,
     counts,
     follow_ups,
     notify,
@@ -33,8 +34,8 @@ from workers.engine.orders import Call
 from workers.engine.slots import Slots
 from workers.engine.waits import POLL_LANE
 from workers.engine.worker import ANSWER_SECONDS, PublishWorker
+from workers.handlers import handler_module
 from workers.media import encode
-from workers.platforms import instagram, tiktok, youtube
 
 #: What runs call, loaded before the fork so that every child shares it.
 PRELOADED = (
@@ -46,11 +47,9 @@ PRELOADED = (
     encode,
     counts,
     tallies,
-    connections,
+    consents,
     presence,
-    tiktok,
-    instagram,
-    youtube,
+    *map(handler_module, PLATFORMS),
 )
 PRESENCE = "workers.presence.beat"
 #: Also where nothing is converted any more: a machine that crashed may have left gigabytes.

@@ -2,6 +2,7 @@
 
 ApiError
   InvalidRequest     400  the body, query or headers are wrong
+  MalformedBody      400  the body cannot be read at all
   Unauthorized       401  no key or token, or a wrong one
   Forbidden          403  a browser's token does not open this
   NotFound           404  there is no such thing, or it is another user's

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flask import current_app
 from sqlalchemy import ColumnElement, Select, TextClause, bindparam, select
 from sqlalchemy.orm import Session
 
+from app.config import Config
 from app.limits import circuits, gates, pauses
 from app.limits.allowing import Hold, read_allowance
 from app.limits.holds import hold_lane, put_off
@@ -22,7 +24,6 @@ from app.limits.lanes import due_jobs, next_lanes, refresh_lane
 from app.limits.places import Places, read_places
 from app.models import Gate, Lane, PublishJob
 from app.models.publish_job import AT_PLATFORM, LEASED
-from app.publishing.relay import aging
 
 #: Questions that a closed gate puts off come back within so much of its opening.
 READS_SPREAD_SECONDS = 10.0
@@ -127,7 +128,7 @@ def _begin(session: Session, gate: Gate, places: Places, now: datetime) -> Choic
         if until is not None:
             return _later(session, lost, Hold(_spread(until), circuits.reason(platform)), now)
         return Choice(lost, is_probe=circuits.begin_probe(gate, lost.id, now))
-    lanes = next_lanes(session, platform, now, without=places.full_accounts, aging=aging())
+    lanes = next_lanes(session, platform, now, without=places.full_accounts, aging=_aging())
     for lane in lanes:
         choice = _serve(session, gate, lane, now)
         if choice is not None:
@@ -167,3 +168,9 @@ def _first_lost(session: Session, places: Places, now: datetime) -> PublishJob |
         return None
     asked = {"platform": places.platform, "now": now, "without": places.full_accounts}
     return session.scalar(_FIRST_LOST, asked, execution_options=_FRESH)
+
+
+def _aging() -> timedelta:
+    """Return the wait for its turn that raises a post's priority by one; zero: none does."""
+    config: Config = current_app.config["SETTINGS"]
+    return timedelta(minutes=config.priority_aging_minutes)

@@ -1,4 +1,8 @@
-"""Passing on what a job has let go: its place among the uploads, and among the day's posts."""
+"""What a job lets go as it ends is passed on: its place among the uploads, and of the day's posts.
+
+Called by whoever ends one or puts it off. A place of the day's makes the post due that was held up
+for want of one, which changes its row; then `relay` wakes a worker for all that may begin.
+"""
 
 from __future__ import annotations
 

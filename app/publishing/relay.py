@@ -1,21 +1,19 @@
-"""Passing free places on: whoever frees one wakes a worker for what waits for it.
+"""Queueing the wake-ups that are missing: so many that all that may begin now is found.
 
-A wake-up that finds every place taken is used up, and the row stays due. So a run that lets its
-job go looks, after its commit, whether something could begin that no queued wake-up will find.
-The sweeper does the same for all platforms, for what died in between.
+A wake-up that finds every place taken is used up, and the row stays due. So whoever frees a place
+(`passing`) asks here, after its commit, whether something could begin that no queued wake-up will
+find; the sweeper asks for every platform, for what died in between. Changes no row.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from app.config import Config
 from app.ids import new_id
 from app.limits.lanes import count_lanes
 from app.limits.places import read_places
@@ -71,9 +69,3 @@ def startable(session: Session, platform: str, now: datetime, *, polls: bool = T
         session, platform, now, without=places.full_accounts, limit=free
     )
     return asked + min(uploads, free)
-
-
-def aging() -> timedelta:
-    """Return the wait that raises a post's priority by one; zero: none does."""
-    config: Config = current_app.config["SETTINGS"]
-    return timedelta(minutes=config.priority_aging_minutes)

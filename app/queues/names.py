@@ -33,7 +33,7 @@ RENEW = "workers.renewals.renew_due"
 ENCODE = "workers.media.encode.encode_due"
 COUNT_POSTS = "workers.counts.count_due"
 ADD_UP = "workers.tallies.add_up"
-CONNECT = "workers.connections.exchange_granted"
+CONNECT = "workers.consents.exchange_granted"
 #: Function → its queue, for those that work through rows of their own.
 QUEUE_OF: dict[str, str] = {
     DELIVER: MAINTENANCE_QUEUE,

@@ -6,7 +6,7 @@ A fourth platform joins by its entry in `CALLS`. The judge is the sandbox's list
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 import pytest
@@ -14,9 +14,17 @@ import pytest
 from app.platforms import PLATFORMS
 from sandbox.core.errors import ErrorSpec
 from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_of
-from workers.errors import Ambiguous, PublishError, TokenExpired
+from workers.errors import (
+    AccountRefused,
+    Ambiguous,
+    PublishError,
+    RateLimited,
+    TokenExpired,
+    Transient,
+)
 from workers.platforms.answers import Published
 from workers.platforms.base import Api, Draft, Handler
+from workers.platforms.counting import Reader
 
 #: The calls by which each platform is published to, in their order.
 CALLS: dict[str, tuple[str, ...]] = {
@@ -164,3 +172,33 @@ def test_listed_error_is_classified_and_never_doubles_a_post(
 
 def _upload(platform: str) -> str:
     return next(call for call in CALLS[platform] if call.endswith(".upload"))
+
+
+def reader_of(control: Sandbox, account: Mapping[str, object]) -> Reader:
+    """Return what a read needs of an account of the sandbox's."""
+    return Reader(access_of(account), control.now)
+
+
+@pytest.mark.parametrize("platform", CALLS)
+def test_check_of_an_account_is_one_read_and_tells_what_became_of_its_token(
+    platform: str, control: Sandbox
+) -> None:
+    handler, account = handler_of(platform, control.url), control.account(platform)
+    handler.check_access(reader_of(control, account))
+    assert len(control.call_names()) == 1
+    control.post(f"/accounts/{account['platformUserId']}/revoke")
+    with pytest.raises((TokenExpired, AccountRefused)):
+        handler.check_access(reader_of(control, account))
+    assert control.posts() == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("platform", CALLS)
+def test_fault_of_such_a_check_says_nothing_of_the_account(
+    platform: str, fault: str, control: Sandbox
+) -> None:
+    kind, fields = FAULTS[fault]
+    account = control.account(platform)
+    control.fault(platform, None, kind, **fields)
+    with pytest.raises((Transient, RateLimited)):
+        handler_of(platform, control.url).check_access(reader_of(control, account))

@@ -31,7 +31,7 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from workers.at_risk import TURN, _settle, _take_one, check_ahead, is_any_near
+from workers.at_risk import TURN, Look, _settle, _take_one, check_ahead, is_any_near
 from workers.sweeper import Sweeper
 
 # One database is enough for what is looked at; the queries are those of other tests too.
@@ -113,10 +113,25 @@ def test_what_endangers_a_scheduled_post_is_told_once(
     assert data["title"] == "Publishing At Risk" and data["scheduledTime"]
     assert data["error"]["code"] == code
     assert words in data["message"]
-    # Moved, it is looked at again, and told of what is new only.
-    steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
+    # Looked at once more, it is told of what is new only.
+    with transaction() as session:
+        session.get_one(PublishJob, job.id).checked_at = None
     check_ahead()
     assert [one["type"] for one in told()].count("publish.at_risk") == 1
+
+
+def test_what_endangers_a_post_at_its_new_time_too_is_told_again(
+    platforms: Platforms, account: Account, stored_film: Video, app: Flask
+) -> None:
+    """Whoever has moved a post believes that all is well by now."""
+    job = scheduled(account, stored_film)
+    lose_video(platforms, account, app)
+    check_ahead()
+    for time in (utcnow() + SOON, utcnow() + SOON - timedelta(minutes=1)):
+        steer.edit(job.id, {"scheduled_time": time}, utcnow(), judged={})
+        check_ahead()
+    times = [one["data"]["scheduledTime"] for one in told() if one["type"] == "publish.at_risk"]
+    assert len(times) == len(set(times)) == 3
 
 
 def test_a_post_that_is_in_order_is_told_of_nothing(account: Account, stored_film: Video) -> None:
@@ -236,7 +251,7 @@ def test_moved_during_a_look_it_is_looked_at_again(account: Account, stored_film
     taken = _take_one(utcnow(), ())
     assert taken is not None
     steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
-    _settle(taken, {"limits": Failure("full", "rate_limit", "full")}, utcnow())
+    _settle(taken, Look({"limits": Failure("full", "rate_limit", "full")}), utcnow())
     assert unchecked() == [job.id] and told() == []
     assert is_any_near(utcnow())
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,20 +15,24 @@ from flask import Flask
 from app import create_base
 from app.accounts.disconnect import disconnect_account
 from app.clock import utcnow
-from app.config import Config
+from app.config import ROOT, VAR_DIR, Config
 from app.extensions import db
 from app.platforms import PLATFORMS
+from app.settings import config_from_env
+from tests.databases import ON_SQLITE
 from tests.factories import make_account
-from workers import doctor
+from tests.processes import PATIENCE_SECONDS, environment
+from workers.doctor.checks import CHECKS
+from workers.doctor.finding import Finding
 
 pytestmark = pytest.mark.usefixtures("platforms")
 
 
-def findings(config: Config) -> dict[str, doctor.Finding]:
+def findings(config: Config) -> dict[str, Finding]:
     """Examine settings; findings by the variable they are about."""
     app = create_base(config)
     with app.app_context():
-        found = [check(config) for check in doctor.CHECKS]
+        found = [check(config) for check in CHECKS]
         db.session.remove()
         db.engine.dispose()
     app.extensions["redis"].close()
@@ -122,3 +129,50 @@ def test_dropped_key_is_told(config: Config, app: Flask, context: None) -> None:
     other = "8mUJXk0uGgRjG0pPz3kpHzGf4l4rQh0dW5v0w1o2n3M="
     found = findings(replace(config, token_encryption_keys=(other,)))
     assert not found["TOKEN_ENCRYPTION_KEYS"].is_good
+
+
+@ON_SQLITE
+def test_report_is_lines_of_its_own_alone(app: Flask, config: Config) -> None:
+    """Also where a platform is asked and refuses, which is logged elsewhere."""
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.doctor"],
+        cwd=ROOT,
+        env=environment(config, LOG_LEVEL=""),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("ok     settings: ")
+    assert [line[:7].strip() in ("ok", "note") for line in lines] == [True] * len(CHECKS)
+
+
+def test_report_begins_with_what_it_is_about(config: Config) -> None:
+    first = CHECKS[0]
+    secret = "postgresql+psycopg://ann:secret@db.example:5432/publishing?sslrootcert=here"
+    found = first(replace(config, database_url=secret))
+    assert (found.part, found.word) == ("settings", "ok")
+    assert "postgresql at db.example, publishing" in found.sentence
+    assert "TOKEN_ENCRYPTION_KEYS" in found.sentence
+    assert "secret" not in found.sentence and "ann" not in found.sentence
+
+
+def test_report_on_the_defaults_says_that_make_run_has_others() -> None:
+    found = CHECKS[0](config_from_env({}))
+    assert found.word == "note"
+    assert f"sqlite at {VAR_DIR / 'publishing.db'}" in found.sentence
+    assert "`make run`" in found.sentence
+
+
+def test_process_without_settings_reports_on_the_defaults() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.doctor"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.stdout.startswith("note   settings: the defaults, for none is set: sqlite at ")
+    assert done.stderr == ""

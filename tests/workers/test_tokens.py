@@ -47,6 +47,9 @@ class OAuthOnly(Handler):
         count = len(self.asked)
         return Tokens(f"fresh-{count}", utcnow() + timedelta(hours=1), f"rotated-{count}")
 
+    def check_access(self, reader: Reader) -> None:
+        raise AssertionError("not asked for here")
+
     def open(self, context: Context) -> Upload:
         raise AssertionError("not asked for here")
 

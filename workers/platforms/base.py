@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.budget import Budget, Unlimited
 from workers.platforms.connecting import Connecting
-from workers.platforms.counting import Counting
+from workers.platforms.counting import Counting, Reader
 
 UploadT = TypeVar("UploadT", bound="Upload")
 
@@ -199,6 +199,14 @@ class Handler(Connecting, Counting):
     @abstractmethod
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
         """Get a fresh access token. A refused one raises `AccountRefused(reconnect=True)`."""
+
+    @abstractmethod
+    def check_access(self, reader: Reader) -> None:
+        """Ask with one cheap read whether the platform still takes the account's token.
+
+        Returns where it does, or where this token may not read what would tell. Raises any
+        `PublishError`, and `AccountRefused` for what only the account's owner can mend.
+        """
 
     @abstractmethod
     def open(self, context: Context) -> Upload:

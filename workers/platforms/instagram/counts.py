@@ -24,7 +24,7 @@ _METRICS = "views,likes,comments,shares"
 
 def read_counts(api: Api, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
     """Return the counts of those reels that are there; one that is not spoils no other."""
-    graph = Graph(api, reader.access, reader.now, reader.budget)
+    graph = Graph.of(api, reader)
     found = {}
     for post_id in post_ids:
         try:

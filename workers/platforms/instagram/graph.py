@@ -8,6 +8,7 @@ from typing import Any
 
 from workers.platforms.base import Access, Api, Context
 from workers.platforms.budget import Budget
+from workers.platforms.counting import Reader
 from workers.platforms.fields import Fields
 from workers.platforms.instagram.failures import FACEBOOK_LOGIN, failure
 from workers.platforms.instagram.usage import BUSY_PERCENT, used_percents
@@ -40,7 +41,7 @@ class Graph:
         self.is_busy = False
 
     @classmethod
-    def of(cls, api: Api, context: Context) -> Graph:
+    def of(cls, api: Api, context: Context | Reader) -> Graph:
         """Return the graph for a handler's call."""
         return cls(api, context.access, context.now, context.budget)
 

@@ -26,7 +26,7 @@ from workers.platforms.instagram.containers import (
 )
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.judging import Judge, lacks_bytes
-from workers.platforms.instagram.opening import open_container
+from workers.platforms.instagram.opening import open_container, read_quota
 from workers.platforms.instagram.posts import comments_warning, look_at
 from workers.platforms.instagram.publishing import believed, publish_container
 from workers.platforms.instagram.sending import send_bytes
@@ -43,6 +43,13 @@ class Handler(base.Handler):
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
         """Renew an Instagram Login token; a Facebook Login one raises `AccountRefused`."""
         return oauth.refresh(self.api, access)
+
+    def check_access(self, reader: Reader) -> None:
+        """Read the publishing quota, as before each post.
+
+        https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/content_publishing_limit
+        """
+        read_quota(Graph.of(self.api, reader), reader.access.platform_user_id)
 
     def open(self, context: Context) -> InstagramUpload:
         """Make a container, after the quota was read."""

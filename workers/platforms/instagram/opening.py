@@ -112,17 +112,21 @@ def _video_link(context: Context, login_type: str, *, fetches: bool) -> str | No
     return link
 
 
-def _refuse_over_quota(graph: Graph, context: Context) -> None:
-    """Read how many posts the account may still make today; the platform checks it only at last.
+def read_quota(graph: Graph, user_id: str) -> tuple[int | None, int | None]:
+    """Return how many posts of 24 hours the account has made and may make; None: it is not said.
 
     https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/content_publishing_limit
     """
-    path = f"{context.access.platform_user_id}/content_publishing_limit"
+    path = f"{user_id}/content_publishing_limit"
     data = children(graph.get(path, fields="quota_usage,config"), "data")
     if not data:
-        return
-    used = whole(data[0], "quota_usage")
-    total = whole(child(data[0], "config"), "quota_total")
+        return None, None
+    return whole(data[0], "quota_usage"), whole(child(data[0], "config"), "quota_total")
+
+
+def _refuse_over_quota(graph: Graph, context: Context) -> None:
+    """Read how many posts the account may still make today; the platform checks it only at last."""
+    used, total = read_quota(graph, context.access.platform_user_id)
     if total is not None:
         context.budget.hear_posts_max(total)
     if used is not None and total is not None and used >= total:

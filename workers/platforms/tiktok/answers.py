@@ -64,10 +64,12 @@ def _error(
     if verdict is None:
         # Not TikTok's own words, but a proxy's page, or cut short.
         return unexpected(answer)
+    # Users read it, and many a refusal comes with HTTP 200, which would only puzzle them.
+    status = "" if answer.status == 200 else f" (HTTP {answer.status})"
     pause = timedelta(seconds=verdict.wait_seconds + random.uniform(0, JITTER_SECONDS))
     return verdict.error_for(
         code[:CODE_MAX_CHARS] or f"http_{answer.status}",
-        f"TikTok refused {refused} (HTTP {answer.status})",
+        f"TikTok refused {refused}{status}",
         retry_at=answer.retry_after(now) or now + pause,
     )
 

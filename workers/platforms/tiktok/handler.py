@@ -41,6 +41,13 @@ class Handler(base.Handler):
         """Get a fresh access token; see `oauth.refresh`."""
         return oauth.refresh(self.api, refresh_token)
 
+    def check_access(self, reader: Reader) -> None:
+        """Read what the account may post, as before each post.
+
+        https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info
+        """
+        opening.read_creator(Client(self.api, reader))
+
     def open(self, context: Context) -> TikTokUpload:
         """Ask what the account may post, check the draft against it, and get an upload URL.
 

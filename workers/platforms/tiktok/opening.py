@@ -78,7 +78,7 @@ def prepare(client: Client, context: Context) -> tuple[TikTokUpload, dict[str, A
     if size_bytes <= 0:
         raise VideoRefused("empty_file", "the video file is empty", hint="Upload it again")
     privacy_level = _privacy_level(draft)
-    creator = _read_creator(client)
+    creator = read_creator(client)
     if creator.max_seconds:
         context.journal.learn_limit(creator.max_seconds)
     _check(draft, creator, privacy_level)
@@ -106,7 +106,7 @@ def _privacy_level(draft: Draft) -> str:
     return level
 
 
-def _read_creator(client: Client) -> Creator:
+def read_creator(client: Client) -> Creator:
     """Read what TikTok asks apps to read before each post; it refuses where a cap is reached.
 
     https://developers.tiktok.com/doc/content-sharing-guidelines

@@ -44,6 +44,10 @@ class Handler(base.Handler):
         """Get a fresh access token; see `oauth.refresh`."""
         return oauth.refresh(self.api, refresh_token)
 
+    def check_access(self, reader: Reader) -> None:
+        """Read the account's channel; see `connecting.check_access`."""
+        connecting.check_access(Client(self.api, reader), reader.access.scopes)
+
     def open(self, context: Context) -> YouTubeUpload:
         """Open a session: one of the application's daily uploads, and no video yet."""
         scopes = context.access.scopes

@@ -5,6 +5,8 @@ A platform that nobody uses here needs none.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,7 +14,7 @@ from app.config import Config
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
-from workers.doctoring.finding import Finding
+from workers.doctor.finding import Finding
 from workers.errors import AccountRefused, PublishError
 from workers.handlers import load_handler
 from workers.platforms.base import Access
@@ -96,3 +98,12 @@ def _unset_for_instagram(config: Config, variable: str, login: str) -> Finding:
 def _unserved(platform: str, variable: str) -> Finding:
     words = f"is not set: WORKER_PLATFORMS leaves {PLATFORMS[platform].name} to others"
     return Finding(variable, True, words, is_note=True)
+
+
+#: By the setting that holds the client.
+CLIENT_CHECKS: Mapping[str, Callable[[Config], Finding]] = {
+    "TIKTOK_CLIENT_KEY": check_tiktok,
+    "FACEBOOK_CLIENT_ID": check_facebook,
+    "INSTAGRAM_CLIENT_ID": check_instagram,
+    "YOUTUBE_CLIENT_ID": check_youtube,
+}

@@ -1,22 +1,20 @@
-"""`make doctor`: the settings checked against the real parts they name, a line each."""
+"""What is looked at: the parts that the settings name, but for the platforms' clients."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Callable
+from dataclasses import fields
 
 import flask_migrate
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import create_base
 from app.clock import to_iso, utcnow
-from app.config import ROOT, Config, ConfigError
+from app.config import ROOT, VAR_DIR, Config
 from app.crypto import UndecryptableError
 from app.extensions import db
 from app.ids import new_id
@@ -26,26 +24,27 @@ from app.queues import current_redis
 from app.settings import config_from_env
 from app.storage.errors import ObjectMissing, StorageError
 from workers.contexts import current_storage
-from workers.doctoring.clients import check_facebook, check_instagram, check_tiktok, check_youtube
-from workers.doctoring.finding import Finding
+from workers.doctor.clients import CLIENT_CHECKS
+from workers.doctor.finding import Finding
 from workers.errors import PublishError
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
 from workers.webhooks import send_webhook
 
 
-def main() -> int:
-    """Print a line for every part; return 1 when one of them is wrong."""
-    try:
-        app = create_base(config_from_env(os.environ))
-    except ConfigError as error:
-        for line in str(error).splitlines():
-            print(f"wrong  {line}")
-        return 1
-    with app.app_context():
-        findings = [check(app.config["SETTINGS"]) for check in CHECKS]
-    for finding in findings:
-        print(f"{finding.word:5}  {finding.part}: {finding.sentence}")
-    return 0 if all(finding.is_good for finding in findings) else 1
+def check_settings(config: Config) -> Finding:
+    """Say which settings are looked at: beside `make run`, a shell without any has the defaults."""
+    defaults = config_from_env({})
+    names = [one.name for one in fields(config)]
+    count = sum(getattr(config, name) != getattr(defaults, name) for name in names)
+    url = make_url(config.database_url)
+    host = f"{url.host}, " if url.host else ""
+    parts = f"{url.get_backend_name()} at {host}{url.database}, tokens encrypted with " + (
+        "TOKEN_ENCRYPTION_KEYS" if config.token_encryption_keys else f"the key under {VAR_DIR}"
+    )
+    if count:
+        return Finding("settings", True, f"{count} set to other than the default: {parts}")
+    words = f"the defaults, for none is set: {parts}; `make run` has settings of its own"
+    return Finding("settings", True, words, is_note=True)
 
 
 def check_database(config: Config) -> Finding:
@@ -135,18 +134,13 @@ def check_webhook(config: Config) -> Finding:
 
 
 CHECKS: tuple[Callable[[Config], Finding], ...] = (
+    check_settings,
     check_database,
     check_redis,
     check_storage,
     check_keys,
     check_ffmpeg,
     check_callers,
-    check_tiktok,
-    check_facebook,
-    check_instagram,
-    check_youtube,
+    *CLIENT_CHECKS.values(),
     check_webhook,
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,238 @@
+"""Ahead of a scheduled post its platform is asked whether it still takes the account's token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from app.clock import utcnow
+from app.config import Config
+from app.limits import gates
+from app.limits.gates import Closing
+from app.models import Account, LimitUse, Notification, PublishJob, Video
+from app.publishing import steer
+from app.publishing.timeline import Failure
+from app.publishing.transaction import transaction
+from app.states import AccountState
+from tests.databases import ON_SQLITE
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.workers.conftest import connect
+from workers.at_risk import TURN, check_ahead
+
+pytestmark = pytest.mark.usefixtures("context")
+SOON = timedelta(minutes=14)
+#: The read that tells, by platform, and what of the limits it uses.
+READS = {
+    "TIKTOK": ("tiktok.creator_info", "creator_reads"),
+    "INSTAGRAM": ("instagram.quota", "calls"),
+    "YOUTUBE": ("youtube.channels", "units"),
+}
+Step = Callable[[Platforms, Account], None]
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Settings with a receiver, to which nothing is sent here."""
+    return replace(
+        config, webhook_url="http://127.0.0.1:9/hook", webhook_secrets=("whsec_c2VjcmV0",)
+    )
+
+
+def scheduled(account: Account, video: Video) -> PublishJob:
+    """Accept a post that is due soon."""
+    time = utcnow() + SOON
+    return make_job(
+        account.platform, account=account, video=video, due_at=time, scheduled_time=time
+    )
+
+
+def told() -> list[dict[str, Any]]:
+    """Return what the outbox holds."""
+    with transaction() as session:
+        return [json.loads(one.body) for one in session.query(Notification)]
+
+
+def risks() -> list[str]:
+    """Return the codes of the risks told."""
+    return [one["data"]["error"]["code"] for one in told() if one["type"] == "publish.at_risk"]
+
+
+def is_looked_at(job: PublishJob) -> bool:
+    """Tell whether a job needs no further look."""
+    with transaction() as session:
+        return session.get_one(PublishJob, job.id, populate_existing=True).checked_at is not None
+
+
+def state_of(account: Account) -> AccountState:
+    """Return an account's state as it is stored."""
+    with transaction() as session:
+        return session.get_one(Account, account.id, populate_existing=True).state
+
+
+def with_token_until(account: Account, minutes: int, **columns: Any) -> None:
+    """Let an account's token end in a while, by what the service knows of it."""
+    with transaction() as session:
+        row = session.get_one(Account, account.id)
+        row.expires_at = utcnow() + timedelta(minutes=minutes)
+        for name, value in columns.items():
+            setattr(row, name, value)
+
+
+@pytest.mark.parametrize(
+    ("platform", "options"),
+    [
+        ("TIKTOK", {}),
+        ("INSTAGRAM", {"login_type": "facebook"}),
+        ("INSTAGRAM", {"login_type": "instagram"}),
+        ("YOUTUBE", {}),
+    ],
+)
+def test_a_consent_taken_back_is_noticed_while_its_token_has_not_run_out(
+    platform: str, options: dict[str, str], platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, platform, **options)
+    job = scheduled(account, stored_film)
+    platforms.revoke(account.platform_user_id)
+    check_ahead()
+    [risk] = [
+        one
+        for one in told()
+        if one["type"] == "publish.at_risk" and one["data"]["error"]["category"] == "account"
+    ]
+    assert risk["data"]["jobId"] == job.id
+    assert [one["type"] for one in told()].count("account.reconnect_required") == 1
+    assert state_of(account) is AccountState.RECONNECT_REQUIRED
+    assert is_looked_at(job)
+
+
+@pytest.mark.parametrize("platform", READS)
+def test_a_good_token_costs_one_read_that_is_counted(
+    platform: str, platforms: Platforms, stored_film: Video
+) -> None:
+    call, counts = READS[platform]
+    account = connect(platforms, platform)
+    job = scheduled(account, stored_film)
+    check_ahead()
+    assert [entry["call"] for entry in platforms.journal() if entry["event"] == "call"] == [call]
+    with transaction() as session:
+        used = [(one.counts, one.amount) for one in session.query(LimitUse)]
+    assert used == [(counts, 1)]
+    assert told() == [] and is_looked_at(job)
+
+
+@pytest.mark.parametrize("platform", ["TIKTOK", "YOUTUBE"])
+def test_a_token_that_only_the_platform_knows_to_be_over_is_renewed(
+    platform: str, platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, platform)
+    old_token = account.access_token
+    job = scheduled(account, stored_film)
+    platforms.expire_token(account.platform_user_id)
+    check_ahead()
+    assert told() == [] and is_looked_at(job)
+    with transaction() as session:
+        row = session.get_one(Account, account.id, populate_existing=True)
+    assert row.access_token != old_token
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("platform", ["TIKTOK", "YOUTUBE"])
+def test_a_token_that_is_refused_again_right_after_it_was_renewed_is_a_risk(
+    platform: str, platforms: Platforms, stored_film: Video
+) -> None:
+    code = {"TIKTOK": "access_token_invalid", "YOUTUBE": "authError"}[platform]
+    account = connect(platforms, platform)
+    scheduled(account, stored_film)
+    platforms.fault(platform, "error", call=READS[platform][0], code=code, times=2)
+    check_ahead()
+    assert risks() == [code]
+    assert state_of(account) is AccountState.RECONNECT_REQUIRED
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("platform", READS)
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("error", {"status": 500, "body": ""}),
+        ("error", {"status": 429, "body": "", "retry_after": 30}),
+        ("cut", {}),
+        ("garbage", {}),
+    ],
+)
+def test_trouble_of_the_platform_is_no_risk_and_calls_for_another_look(
+    platform: str, kind: str, fields: dict[str, Any], platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, platform)
+    job = scheduled(account, stored_film)
+    platforms.fault(platform, kind, call=READS[platform][0], **fields)
+    check_ahead()
+    assert risks() == [] and not is_looked_at(job)
+    platforms.revoke(account.platform_user_id)
+    with time_machine.travel(utcnow() + TURN, tick=True):
+        check_ahead()
+    assert len(risks()) == 1 and is_looked_at(job)
+
+
+@ON_SQLITE
+def test_a_refresh_that_fails_by_the_platform_is_no_risk(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "YOUTUBE")
+    with_token_until(account, 1)
+    scheduled(account, stored_film)
+    platforms.fault("YOUTUBE", "error", call="youtube.token", status=503, body="", times=3)
+    check_ahead()
+    assert risks() == []
+
+
+@ON_SQLITE
+def test_a_token_that_another_worker_refreshes_is_no_risk(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "TIKTOK")
+    with_token_until(account, 1, refreshing_until=utcnow() + timedelta(minutes=1))
+    job = scheduled(account, stored_film)
+    check_ahead()
+    assert risks() == [] and not is_looked_at(job)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("of_all", [True, False])
+def test_nothing_is_asked_where_questions_are_to_wait(
+    of_all: bool, platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "TIKTOK")
+    scheduled(account, stored_film)
+    key = "TIKTOK" if of_all else account.id
+    closing = Closing(key, utcnow() + timedelta(minutes=5), reads=True)
+    with transaction() as session:
+        gates.close(session, closing, Failure("slow", "rate_limit", "ask later"))
+    check_ahead()
+    assert platforms.journal("tiktok.creator_info") == []
+    assert risks() == []
+
+
+@ON_SQLITE
+def test_a_channel_that_may_only_be_posted_to_is_not_asked(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """Uploading does not need the permission to read, so that lacking it tells nothing."""
+    scope = "https://www.googleapis.com/auth/youtube.upload"
+    account = connect(platforms, "YOUTUBE", scopes=[scope])
+    job = scheduled(account, stored_film)
+    check_ahead()
+    assert platforms.journal("youtube.channels") == []
+    with transaction() as session:
+        session.get_one(Account, account.id).scopes = []  # the back end has named none
+    steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
+    check_ahead()
+    assert len(platforms.journal("youtube.channels")) == 1
+    assert told() == [] and is_looked_at(job)

@@ -1,0 +1,37 @@
+"""`python -m workers.doctor`: prints what the checks have found."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+from app import create_base
+from app.config import Config, ConfigError
+from app.settings import config_from_env
+from workers.doctor.checks import CHECKS
+
+
+def main() -> int:
+    """Print a line for every part; return 1 when one of them is wrong."""
+    try:
+        config = config_from_env(os.environ)
+        app = create_base(_quiet(config))
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            print(f"wrong  {line}")
+        return 1
+    with app.app_context():
+        findings = [check(config) for check in CHECKS]
+    for finding in findings:
+        print(f"{finding.word:5}  {finding.part}: {finding.sentence}")
+    return 0 if all(finding.is_good for finding in findings) else 1
+
+
+def _quiet(config: Config) -> Config:
+    """Keep what is logged on the way out of the report, but for who asks for it by LOG_LEVEL."""
+    return replace(config, log_level="ERROR") if config.log_level == Config.log_level else config
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,0 @@
-"""What `make doctor` looks at, and in what words it tells."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from app.media.video_rules import VIDEO_RULES
 from workers import errors
-from workers.errors import PublishError, Verdict
+from workers.errors import PublishError
+from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube.session import SessionLost
 
 ROOT = Path(__file__).resolve().parent.parent

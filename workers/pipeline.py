@@ -21,7 +21,7 @@ from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
 from app.publishing.early import wake_again_if_early
 from app.publishing.errors import CancelRequested, RunStopped, Superseded
-from app.publishing.holding import forget_upload, standing
+from app.publishing.holding import Proof, forget_upload, standing
 from app.publishing.timeline import Failure
 from app.renditions.outcomes import wake_waiting
 from app.states import Step, step_progress
@@ -180,15 +180,12 @@ def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
 
 def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
     failure = failure_of(error)
-    fate = {
-        "upload_is_dead": error.upload_is_dead or isinstance(error, UploadGone),
-        "is_unfinished": isinstance(error, Unfinished),
-    }
+    proof = _proof_of(error)
     closing = closing_of(claim, error, decision.at)
     if decision.action is Action.TRY_AGAIN:
-        outcomes.try_again(claim, failure, decision.at, now, **fate)
+        outcomes.try_again(claim, failure, decision.at, now, proof=proof)
     elif decision.action is Action.HOLD_BACK:
-        outcomes.hold_back(claim, failure, decision.at, now, closing=closing, **fate)
+        outcomes.hold_back(claim, failure, decision.at, now, closing=closing, proof=proof)
     elif decision.action is Action.READ_AGAIN:
         outcomes.read_again(claim, failure, decision.at, now)
     elif decision.action is Action.REOPEN:
@@ -197,7 +194,13 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         _fail(claim, outcome_unknown(failure))
     else:
-        _fail(claim, failure, closing=closing, **fate)
+        _fail(claim, failure, closing=closing, proof=proof)
+
+
+def _proof_of(error: PublishError) -> Proof:
+    if error.upload_is_dead or isinstance(error, UploadGone):
+        return Proof.DEAD
+    return Proof.UNFINISHED if isinstance(error, Unfinished) else Proof.NOTHING
 
 
 def _situation(claim: Claim, circuit: Circuit) -> Situation:
@@ -219,17 +222,9 @@ def _fail(
     failure: Failure,
     *,
     closing: Closing | None = None,
-    upload_is_dead: bool = False,
-    is_unfinished: bool = False,
+    proof: Proof = Proof.NOTHING,
 ) -> None:
-    outcomes.fail(
-        claim,
-        failure,
-        utcnow(),
-        closing=closing,
-        upload_is_dead=upload_is_dead,
-        is_unfinished=is_unfinished,
-    )
+    outcomes.fail(claim, failure, utcnow(), closing=closing, proof=proof)
     keep_failed(claim, f"{failure.code}: {failure.message}")
 
 

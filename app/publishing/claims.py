@@ -243,9 +243,5 @@ def _claim_of(job: PublishJob, **more: Any) -> Claim:
 def _unanswered(job: PublishJob) -> timeline.Failure | None:
     if job.unanswered_since is None:
         return None
-    return timeline.Failure(
-        job.error_code or "",
-        job.error_category or "",
-        job.error_message or "",
-        job.error_hint or "",
-    )
+    told = (job.error_code, job.error_category, job.error_message, job.error_hint)
+    return timeline.Failure(*(words or "" for words in told))

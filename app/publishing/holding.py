@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, cast
 
 from sqlalchemy import Table, Update, bindparam, case, func, or_, select, update
@@ -56,6 +57,16 @@ _SHOW = _GO_ON.values(
     progress=case((_JOBS.c.progress < _PROGRESS, _PROGRESS), else_=_JOBS.c.progress)
 )
 _MOVE = _SHOW.values(step=bindparam("to_step"))
+
+
+class Proof(Enum):
+    """What is known for certain of an upload that did not get through."""
+
+    NOTHING = "nothing"
+    #: the platform lacks bytes of it, and it can be gone on with
+    UNFINISHED = "unfinished"
+    #: it has published nothing, and never will
+    DEAD = "dead"
 
 
 @dataclass(frozen=True)
@@ -121,16 +132,19 @@ def save_checkpoint(
 def forget_upload(claim: Claim) -> None:
     """Drop an upload that is dead and has published nothing; the next one is opened anew."""
     with held(claim) as (_, job):
-        drop_upload(job)
+        take_back(job, Proof.DEAD)
         job.reopened += 1
 
 
-def drop_upload(job: PublishJob) -> None:
-    """Forget, on a locked row, an upload that is dead and has published nothing: the job may be
-    cancelled and edited again, as one that never had any."""
-    job.checkpoint = None
+def take_back(job: PublishJob, proof: Proof) -> None:
+    """Take back, on a locked row, what a proof that nothing is live takes back: the job may be
+    cancelled and edited again."""
+    if proof is Proof.NOTHING:
+        return
     job.committed_at = None
     job.is_at_platform = False
+    if proof is Proof.DEAD:
+        job.checkpoint = None
 
 
 @patiently

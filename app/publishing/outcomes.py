@@ -21,7 +21,7 @@ from app.models import PublishJob
 from app.publishing import outbox, timeline
 from app.publishing.claims import Claim
 from app.publishing.errors import CancelRequested
-from app.publishing.holding import drop_upload, held
+from app.publishing.holding import Proof, held, take_back
 from app.publishing.passing import pass_on
 from app.publishing.patience import patiently
 from app.publishing.record import record_completed
@@ -82,16 +82,11 @@ def try_again(
     due_at: datetime,
     now: datetime,
     *,
-    upload_is_dead: bool = False,
-    is_unfinished: bool = False,
+    proof: Proof = Proof.NOTHING,
 ) -> None:
-    """End the attempt with an error; the next one begins at `due_at`.
-
-    It goes on with the same upload, which may still be called off where it `is_unfinished` for
-    certain, and with another one where this one is dead.
-    """
+    """End the attempt with an error; the next one begins at `due_at`."""
     with held(claim) as (session, job):
-        _note_fate(job, upload_is_dead=upload_is_dead, is_unfinished=is_unfinished)
+        take_back(job, proof)
         timeline.end(session, job, ("step", "attempt"), "failed", now, failure=failure)
         _wait(session, job, "backoff", failure, due_at, now)
     _wake(job, now)
@@ -105,15 +100,14 @@ def hold_back(
     now: datetime,
     *,
     closing: Closing | None = None,
-    upload_is_dead: bool = False,
-    is_unfinished: bool = False,
+    proof: Proof = Proof.NOTHING,
 ) -> None:
     """Give the attempt back and wait: what holds the job up costs it no attempt.
 
     `closing`: what holds it up holds others up as well, who need not find out one by one.
     """
     with held(claim) as (session, job):
-        _note_fate(job, upload_is_dead=upload_is_dead, is_unfinished=is_unfinished)
+        take_back(job, proof)
         if closing is not None:
             gates.close(session, closing, failure)
         timeline.end(session, job, ("step", "attempt"), "given_back", now, failure=failure)
@@ -155,16 +149,11 @@ def fail(
     failure: Failure,
     now: datetime,
     *,
-    upload_is_dead: bool = False,
-    is_unfinished: bool = False,
     closing: Closing | None = None,
+    proof: Proof = Proof.NOTHING,
 ) -> None:
-    """End the job with an error.
-
-    `upload_is_dead`: the platform said that this upload failed and published nothing, so a
-    retry by the user may open a new one. `is_unfinished`: the platform lacks bytes of it for
-    certain. `closing`: what others are held up by as well.
-    """
+    """End the job with an error. A retry by the user goes on with its upload, or opens another
+    where this one is dead. `closing`: what others are held up by as well."""
     with held(claim) as (session, job):
         if closing is not None:
             gates.close(session, closing, failure)
@@ -172,7 +161,7 @@ def fail(
         job.due_at = None
         job.is_leased = False
         job.finished_at = now
-        _note_fate(job, upload_is_dead=upload_is_dead, is_unfinished=is_unfinished)
+        take_back(job, proof)
         if job.is_committed and failure.category != "ambiguous":
             failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
         has_freed = ledger.settle_place(
@@ -226,15 +215,6 @@ def _wait(
     explain(job, failure)
     _let_go(session, job, due_at)
     timeline.begin(session, job, "wait", reason, now, until=due_at, failure=failure)
-
-
-def _note_fate(job: PublishJob, *, upload_is_dead: bool, is_unfinished: bool) -> None:
-    """Take back what was noted when the upload might have been published by the next request."""
-    if upload_is_dead:
-        drop_upload(job)
-    elif is_unfinished:
-        job.committed_at = None
-        job.is_at_platform = False
 
 
 def _has_upload(session: Session, job: PublishJob) -> bool:

@@ -43,6 +43,7 @@ from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
 from app.publishing.create import KeyedRequest, NewJob, create_jobs
 from app.publishing.errors import CancelRequested, Superseded, WrongState
 from app.publishing.holding import (
+    Proof,
     begin_steps,
     forget_upload,
     renew,
@@ -96,9 +97,18 @@ LETTING_GO: dict[str, Callable[[Claim, datetime, datetime], None]] = {
     "ask_again": lambda claim, now, due: outcomes.ask_again(claim, due, now, progress=85),
     "read_again": lambda claim, now, due: outcomes.read_again(claim, TROUBLE, due, now),
     "try_again": lambda claim, now, due: outcomes.try_again(claim, TROUBLE, due, now),
+    "unfinished": lambda claim, now, due: outcomes.try_again(
+        claim, TROUBLE, due, now, proof=Proof.UNFINISHED
+    ),
     "hold_back": lambda claim, now, due: outcomes.hold_back(claim, LIMIT, due, now),
+    "dead": lambda claim, now, due: outcomes.hold_back(claim, LIMIT, due, now, proof=Proof.DEAD),
     "hand_back": lambda claim, now, due: outcomes.hand_back(claim, now),
 }
+
+
+#: Those of them that give the attempt back, and those that prove that nothing is live.
+GIVING_BACK = {"hold_back", "dead"}
+PROVING = {"unfinished", "dead"}
 
 
 def complete(claim: Claim, now: datetime) -> None:
@@ -341,9 +351,10 @@ class Publishing(RuleBasedStateMachine):
             return
         LETTING_GO[name](claim, self.now, self.now + pause)
         self.leaves(claim)
-        counts = job.attempts_made - (name == "hold_back")
+        counts = job.attempts_made - (name in GIVING_BACK)
         assert self.job(job.id).attempts_made == counts
-        if job.is_committed:
+        assert self.job(job.id).is_committed == (job.is_committed and name not in PROVING)
+        if self.job(job.id).is_committed:
             with self.refused(WrongState):
                 steer.edit(job.id, {"caption": "too late"}, self.now, judged={})
 
@@ -357,16 +368,17 @@ class Publishing(RuleBasedStateMachine):
             self.leaves(claim)
 
     @precondition(lambda self: self.holders)
-    @rule(pick=picks, failure=st.sampled_from([TROUBLE, UNKNOWN]), is_dead=st.booleans())
-    def fail(self, pick: int, failure: Failure, is_dead: bool) -> None:
+    @rule(pick=picks, failure=st.sampled_from([TROUBLE, UNKNOWN]), proof=st.sampled_from(Proof))
+    def fail(self, pick: int, failure: Failure, proof: Proof) -> None:
         claim = self.pick_holder(pick)
         is_committed = self.job(claim.job_id).is_committed
         if failure is UNKNOWN and not is_committed:
             return  # only what may be live can be in doubt
-        is_dead = is_dead and failure is not UNKNOWN
-        outcomes.fail(claim, failure, self.now, upload_is_dead=is_dead)
+        proof = Proof.NOTHING if failure is UNKNOWN else proof
+        outcomes.fail(claim, failure, self.now, proof=proof)
         self.leaves(claim)
-        assert self.job(claim.job_id).is_committed == (is_committed and not is_dead)
+        is_unsure = is_committed and proof is Proof.NOTHING
+        assert self.job(claim.job_id).is_committed == is_unsure
 
     @precondition(lambda self: self.holders)
     @rule(pick=picks)

@@ -27,11 +27,11 @@ from workers.errors import (
     TokenExpired,
     Transient,
     UploadGone,
-    Verdict,
     VideoRefused,
 )
 from workers.platforms.tiktok import codes
 from workers.platforms.tiktok.answers import oauth_refusal, refusal
+from workers.platforms.verdicts import Verdict
 from workers.transport import Answer
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)

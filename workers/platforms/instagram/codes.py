@@ -13,9 +13,9 @@ from workers.errors import (
     TokenExpired,
     Transient,
     UploadGone,
-    Verdict,
     VideoRefused,
 )
+from workers.platforms.verdicts import Verdict
 
 #: Throttled calls count within an hour; the answers seldom say for how long to stay away.
 #: https://developers.facebook.com/docs/graph-api/overview/rate-limiting/

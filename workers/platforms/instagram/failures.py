@@ -15,7 +15,6 @@ from workers.errors import (
     TokenExpired,
     Transient,
     UploadGone,
-    Verdict,
 )
 from workers.platforms.fields import Fields, child, number, text, whole
 from workers.platforms.instagram.answers import sentence
@@ -28,6 +27,7 @@ from workers.platforms.instagram.codes import (
     THROTTLED_WAIT_SECONDS,
 )
 from workers.platforms.instagram.usage import free_again_at
+from workers.platforms.verdicts import Verdict
 from workers.transport import Answer, unexpected
 
 logger = logging.getLogger(__name__)

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from workers.errors import PublishError, Transient, Verdict
+from workers.errors import PublishError, Transient
 from workers.platforms.fields import child, text
 from workers.platforms.tiktok import codes
+from workers.platforms.verdicts import Verdict
 from workers.transport import Answer, unexpected
 
 OK = "ok"

@@ -19,9 +19,9 @@ from workers.errors import (
     TokenExpired,
     Transient,
     UploadGone,
-    Verdict,
     VideoRefused,
 )
+from workers.platforms.verdicts import Verdict
 
 #: The limits per minute are sliding windows, and no Retry-After is documented.
 #: https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit

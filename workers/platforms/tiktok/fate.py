@@ -8,14 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from workers.errors import (
-    Ambiguous,
-    PublishError,
-    RateLimited,
-    RequestRefused,
-    UploadGone,
-    Verdict,
-)
+from workers.errors import Ambiguous, PublishError, RateLimited, RequestRefused, UploadGone
 from workers.platforms.answers import Incomplete, Processing, Published
 from workers.platforms.base import Context
 from workers.platforms.pauses import pause_seconds
@@ -24,6 +17,7 @@ from workers.platforms.tiktok.answers import CODE_MAX_CHARS
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.status import Status
 from workers.platforms.tiktok.upload import TikTokUpload
+from workers.platforms.verdicts import Verdict
 
 #: TikTok allows 30 reads a minute and token.
 POLL_MAX_SECONDS = 30.0

@@ -7,13 +7,9 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from workers.errors import (
-    OutcomeUnknown,
-    PublishError,
-    Transient,
-    Verdict,
-)
+from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.fields import child, children, text
+from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
 from workers.transport import Answer, unexpected
 

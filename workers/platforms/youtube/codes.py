@@ -18,9 +18,9 @@ from workers.errors import (
     RequestRefused,
     TokenExpired,
     Transient,
-    Verdict,
     VideoRefused,
 )
+from workers.platforms.verdicts import Verdict
 
 MINUTE_SECONDS = 60
 DAY_SECONDS = 86_400

@@ -8,17 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workers.errors import (
-    AccountRefused,
-    Ambiguous,
-    PublishError,
-    RequestRefused,
-    Verdict,
-)
+from workers.errors import AccountRefused, Ambiguous, PublishError, RequestRefused
 from workers.platforms.answers import Processing, Published
 from workers.platforms.base import Context
 from workers.platforms.fields import child, children, text, whole
 from workers.platforms.pauses import pause_seconds
+from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.upload import YouTubeUpload

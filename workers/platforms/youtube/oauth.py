@@ -10,9 +10,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from workers import transport
-from workers.errors import PublishError, Transient, Verdict
+from workers.errors import PublishError, Transient
 from workers.platforms.base import Api, Tokens
 from workers.platforms.fields import text, whole
+from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.answers import CODE_MAX_CHARS
 from workers.transport import Answer, unexpected

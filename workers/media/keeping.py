@@ -33,6 +33,7 @@ class RenditionKeeper:
         self._looks = Repeated("rendition", LOOK_SECONDS, self._look)
 
     def __enter__(self) -> RenditionKeeper:
+        self._look()  # what nobody waits for any more is not begun
         self._looks.__enter__()
         return self
 

@@ -33,6 +33,9 @@ PAUSE_MAX_SECONDS = 1800.0
 #: From this share on, by a platform's own word, no further post of the account is begun for a
 #: while: the longer the less is left.
 SLOW_SECONDS = ((95, 900), (90, 300), (80, 60))
+#: Platform, account and what is counted, of counters that Redis may still have from before it was
+#: away: they lack what this process has counted by the ledger meanwhile.
+_behind: set[tuple[str, str, str]] = set()
 
 
 class RunBudget:
@@ -99,11 +102,17 @@ class RunBudget:
         self._spent.clear()
 
     def _take(self, counts: str, amount: int, now: datetime, keep_share: float) -> Taken:
+        counter = (self._platform, self._account_id, counts)
         try:
+            if counter in _behind:
+                self.settle()
+                self._counters.forget(counts, now)
+                _behind.discard(counter)
             with transaction() as session:
                 return self._counters.take(session, counts, amount, now, keep_share=keep_share)
         except RedisError as exc:
             logger.warning("limits counted by the ledger: %s", type(exc).__name__)
+            _behind.add(counter)
             return self._take_by_ledger(counts, amount, now)
 
     def _take_by_ledger(self, counts: str, amount: int, now: datetime) -> Taken:

@@ -98,6 +98,12 @@ class Counters:
                 return self._taken(limits, answer, now)
             self._recount(session, limits[answer[1] - 1], now)
 
+    def forget(self, counts: str, now: datetime) -> None:
+        """Have the counters of `counts` counted anew from the ledger. Raises `RedisError`."""
+        self._connection.delete(
+            *(self._key(limit, now) for limit in limits_on(self._platform, counts))
+        )
+
     def _ask(
         self, limits: Sequence[Limit], amount: int, now: datetime, name: str, keep_share: float
     ) -> list[int]:

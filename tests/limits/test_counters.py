@@ -156,6 +156,26 @@ def test_without_redis_the_ledger_decides(redis_server: RedisServer) -> None:
         redis_server.start()
 
 
+def test_what_was_used_while_redis_was_away_counts_when_it_is_back_with_its_memory(
+    redis: Redis,
+) -> None:
+    RunBudget("INSTAGRAM", "a").spend("calls")
+    redis.execute_command("ACL", "SETUSER", "default", "-evalsha", "-eval")
+    try:
+        budget = RunBudget("INSTAGRAM", "a")
+        budget.keep_share = 0.0
+        budget.spend("calls")
+        budget.spend("calls")
+    finally:
+        redis.execute_command("ACL", "SETUSER", "default", "+@all")
+    again = RunBudget("INSTAGRAM", "a")
+    again.keep_share = 0.0
+    budget.settle()
+    again.spend("calls")
+    with pytest.raises(RateLimited):
+        again.spend("calls")
+
+
 def test_questions_are_spread_out_where_little_is_left() -> None:
     budget = RunBudget("YOUTUBE", "a")
     budget.keep_share = 0.0

@@ -233,3 +233,22 @@ def test_account_connected_again_outlives_what_ended_under_its_former_consent(
     assert row(job).error_code == "auth_removed"
     found = db.session.get_one(Account, account.id, populate_existing=True)
     assert found.state is AccountState.ACTIVE
+
+
+def test_cover_is_counted_among_the_units_of_the_day(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    limits = without_limits(LIMIT_YOUTUBE_UNITS_PER_DAY=1000)
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], limits=limits)
+    job = make_job(
+        "YOUTUBE",
+        account=connect(platforms, "YOUTUBE"),
+        video=stored_film,
+        platform_options={"title": "A film", "coverTimestampMs": 500},
+    )
+    until(partial(is_done, job), "the post's end")
+    assert [call["status"] for call in platforms.journal("youtube.thumbnail")] == [200]
+    lists = [call for call in platforms.journal() if call.get("call") == "youtube.videos"]
+    [limit] = limits_on("YOUTUBE", "units")
+    with transaction() as session:
+        assert ledger.used_in(session, limit, "YOUTUBE", utcnow()) == 50 + len(lists)

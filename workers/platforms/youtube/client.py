@@ -29,7 +29,7 @@ class Client:
     def read(self, resource: str, **query: str) -> dict[str, Any]:
         """Return what `GET /youtube/v3/{resource}` answers; raises any `PublishError`."""
         url = f"{self.api.url}/youtube/v3/{resource}"
-        self._budget.spend("units")  # every list costs one
+        self.spend_units(1)  # as every list
         answer = self.send("GET", url, params=query)
         body = answer.json_object()
         if answer.status != 200 or not isinstance(body.get("items"), list):
@@ -54,6 +54,13 @@ class Client:
         error = refusal(answer, self.now(), acts=acts)
         logger.info("youtube refused", extra={"status": answer.status, "code": error.code})
         return error
+
+    def spend_units(self, amount: int) -> None:
+        """Count what a call that is about to be made uses of the day's units; raises `RateLimited`.
+
+        https://developers.google.com/youtube/v3/determine_quota_cost
+        """
+        self._budget.spend("units", amount)
 
     def spend_insert(self) -> None:
         """Count a session that is about to be opened: one of the application's daily uploads."""

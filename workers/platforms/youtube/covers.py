@@ -12,6 +12,9 @@ from workers.platforms.base import Context
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.upload import COVER_SET, YouTubeUpload
 
+#: https://developers.google.com/youtube/v3/determine_quota_cost
+COVER_UNITS = 50
+
 
 def covered(client: Client, context: Context, upload: YouTubeUpload) -> YouTubeUpload:
     """Give the video its cover, once, and return the upload to go on with.
@@ -32,6 +35,7 @@ def _set(client: Client, context: Context, video_id: str, at_ms: int) -> str:
         image = context.cover(at_ms)
         if image is None:
             return "the cover was not set: no picture can be taken out of the video there"
+        client.spend_units(COVER_UNITS)
         answer = client.send(
             "POST",
             f"{client.api.url}/upload/youtube/v3/thumbnails/set",

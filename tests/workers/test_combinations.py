@@ -39,6 +39,12 @@ def config(config: Config) -> Config:
     return replace(config, limits=without_limits())
 
 
+@pytest.fixture(autouse=True)
+def many_looks(platforms: Platforms) -> None:
+    """Let TikTok be asked as often as these tests do."""
+    platforms.settings(tiktok_status_per_minute=1_000_000)
+
+
 def row(job: PublishJob) -> PublishJob:
     """Read a job afresh."""
     found = db.session.get_one(PublishJob, job.id, populate_existing=True)

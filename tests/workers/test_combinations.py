@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -9,14 +10,18 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.limits import lanes, ledger
+from app.limits import gates, lanes, ledger
+from app.limits.gates import Closing
 from app.limits.rules import limits_on
 from app.models import Account, Gate, PublishJob, Video
-from app.publishing import steer
+from app.publishing import outcomes, steer
+from app.publishing.claims import claim_next
+from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import AccountState, JobState
 from tests.databases import ON_SQLITE
@@ -258,3 +263,30 @@ def test_cover_is_counted_among_the_units_of_the_day(
     [limit] = limits_on("YOUTUBE", "units")
     with transaction() as session:
         assert ledger.used_in(session, limit, "YOUTUBE", utcnow()) == 50 + len(lists)
+
+
+def test_post_that_a_limit_holds_amid_its_attempt_is_shown_as_held(
+    app: Flask,
+    platforms: Platforms,
+    stored_film: Video,
+    client: FlaskClient,
+    auth: Callable[..., dict[str, str]],
+) -> None:
+    """As after a deploy: the post was handed back, and the day's limit was used up meanwhile."""
+    account = connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=stored_film)
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None
+    outcomes.hand_back(claim, utcnow())
+    assert row(job).state is JobState.ACTIVE
+    with transaction() as session:
+        day = utcnow() + timedelta(days=1)
+        full = Failure("spam_risk_too_many_posts", "rate_limit", "TikTok takes no more today")
+        gates.close(session, Closing(account.id, day), full)
+    run_at(job)
+    shown = client.get(f"/api/publish/{job.id}/status", headers=auth()).get_json()
+    assert (shown["state"], shown["attemptsMade"]) == ("delayed", 0)
+    assert shown["error"]["code"] == "spam_risk_too_many_posts" and shown["nextAttemptAt"]
+    let_go(account.id)
+    until(partial(is_done, job), "the post's end")
+    assert row(job).attempts_made == 1

@@ -64,6 +64,9 @@ class PublishError(Exception):
         #: The platform said that this very upload has failed and published nothing, so that a
         #: person's retry may open another. Set by handlers, with `for_dead_upload`.
         self.upload_is_dead = False
+        #: Before when the platform does not want to be asked again, where it said so of a failure
+        #: (aware UTC).
+        self.not_before: datetime | None = None
 
     def for_dead_upload(self: ErrorT) -> ErrorT:
         """Return this error, marked as the proven end of its upload."""

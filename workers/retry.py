@@ -31,6 +31,8 @@ OUTAGE_LIMIT = timedelta(hours=24)
 KEY_MISSING_PAUSE = timedelta(seconds=30)
 #: How long a platform is left alone that refuses this service itself, before the next look.
 SERVICE_REFUSED_PAUSE = timedelta(minutes=10)
+#: How long a platform's `Retry-After` with a failure is heeded, at most.
+ASKED_PAUSE_MAX = timedelta(hours=1)
 #: A platform that asks to wait, but not for how long, must not be asked without a pause.
 HOLD_BACK_MIN = timedelta(seconds=5)
 
@@ -104,11 +106,12 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
     if isinstance(error, (Transient, OutcomeUnknown, Unfinished, UploadGone)):
         is_unsure = isinstance(error, (Transient, OutcomeUnknown))
         if is_unsure and situation.committed_at is not None:
-            return _read_again(situation, now)
+            return _read_again(error, situation, now)
         if situation.circuit_until is not None and not _is_out_too_long(situation, now):
             return Decision(Action.HOLD_BACK, max(situation.circuit_until, now + HOLD_BACK_MIN))
         if situation.attempt < situation.backoff.attempts:
-            return Decision(Action.TRY_AGAIN, now + situation.backoff.after(situation.attempt))
+            at = now + situation.backoff.after(situation.attempt)
+            return Decision(Action.TRY_AGAIN, _no_sooner(at, error, now))
     return Decision(Action.FAIL, now)
 
 
@@ -134,12 +137,18 @@ def _is_out_too_long(situation: Situation, now: datetime) -> bool:
     return now - max((one for one in since if one is not None), default=now) > OUTAGE_LIMIT
 
 
-def _read_again(situation: Situation, now: datetime) -> Decision:
+def _no_sooner(at: datetime, error: PublishError, now: datetime) -> datetime:
+    """Return the time, or the later one that the platform asked for."""
+    asked = at if error.not_before is None else error.not_before
+    return max(at, min(asked, now + ASKED_PAUSE_MAX))
+
+
+def _read_again(error: PublishError, situation: Situation, now: datetime) -> Decision:
     """Pause in proportion to how long the answer has been missing."""
     missing = now - (situation.unanswered_since or now)
     if missing > READ_AGAIN_LIMIT:
         return Decision(Action.GIVE_UP_UNKNOWN, now)
     seconds = missing.total_seconds() * READ_AGAIN_SHARE
     pause = min(max(seconds, READ_AGAIN_MIN_SECONDS), READ_AGAIN_MAX_SECONDS)
-    at = now + timedelta(seconds=pause)
+    at = _no_sooner(now + timedelta(seconds=pause), error, now)
     return Decision(Action.READ_AGAIN, max(at, situation.circuit_until or at))

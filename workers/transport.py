@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from json import dumps, loads
 from typing import Any, Protocol
@@ -173,7 +173,9 @@ def unexpected(answer: Answer, *, acts: bool = False) -> PublishError:
     A 5xx, or a body that is not the platform's own, says nothing about what was done.
     """
     failure: type[PublishError] = OutcomeUnknown if acts else Transient
-    return failure(f"http_{answer.status}", f"the platform answered HTTP {answer.status}")
+    error = failure(f"http_{answer.status}", f"the platform answered HTTP {answer.status}")
+    error.not_before = answer.retry_after(datetime.now(timezone.utc))
+    return error
 
 
 def _lost(acts: bool) -> type[PublishError]:

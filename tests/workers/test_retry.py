@@ -11,6 +11,7 @@ from workers.errors import (
     AccountRefused,
     Ambiguous,
     AnswerLost,
+    Category,
     KeyMissing,
     NetworkFailure,
     OutcomeUnknown,
@@ -19,6 +20,7 @@ from workers.errors import (
     RequestRefused,
     TokenExpired,
     Transient,
+    Unfinished,
     UploadGone,
     VideoRefused,
 )
@@ -59,6 +61,15 @@ def unanswered(seconds: float) -> Situation:
     return situation(3, committed_seconds_ago=300_000, unanswered_seconds=seconds)
 
 
+def asked(error: PublishError, seconds: float) -> PublishError:
+    """Return an error whose answer asked to be left alone for so long."""
+    error.not_before = NOW + timedelta(seconds=seconds)
+    return error
+
+
+UNFINISHED = Unfinished("x", "the connection broke", hint="", category=Category.NETWORK)
+
+
 @pytest.mark.parametrize(
     ("error", "where", "action", "seconds"),
     [
@@ -76,10 +87,18 @@ def unanswered(seconds: float) -> Situation:
         (UploadGone("x"), situation(1, committed_seconds_ago=9), Action.REOPEN, 0),
         (UploadGone("x"), situation(1, reopened=REOPEN_MAX), Action.TRY_AGAIN, 5),
         (UploadGone("x"), situation(3, reopened=REOPEN_MAX), Action.FAIL, 0),
+        (asked(Transient("x"), 120), situation(1), Action.TRY_AGAIN, 120),
+        (asked(Transient("x"), 1), situation(1), Action.TRY_AGAIN, 5),
+        (asked(Transient("x"), 90_000), situation(1), Action.TRY_AGAIN, 3600),
+        (asked(AnswerLost("x"), 60), situation(1, committed_seconds_ago=1), Action.READ_AGAIN, 60),
+        # Proven to have published nothing, whatever was written down before.
+        (UNFINISHED, situation(2, committed_seconds_ago=9), Action.TRY_AGAIN, 10),
+        (UNFINISHED, situation(3, committed_seconds_ago=9), Action.FAIL, 0),
         (TokenExpired("x"), situation(1), Action.FAIL, 0),
         (AccountRefused("x"), situation(1), Action.FAIL, 0),
         (VideoRefused("x"), situation(1), Action.FAIL, 0),
         (RequestRefused("x"), situation(1), Action.FAIL, 0),
+        (RequestRefused("x", everyone=True), situation(3), Action.HOLD_BACK, 600),
         (Ambiguous("x"), situation(1, committed_seconds_ago=1), Action.FAIL, 0),
     ],
 )

@@ -297,3 +297,14 @@ def expected(call: str, code: str) -> type[Any]:
     if call in (CHANNELS, LIST) and is_refusal:
         return Ambiguous
     return meant
+
+
+@pytest.mark.parametrize("body", [b"", b'{"error": {"code": 503, "errors": [], "message": "no"}}'])
+@pytest.mark.parametrize("acts", [False, True])
+def test_failure_of_youtube_s_is_left_alone_for_as_long_as_it_asks(body: bytes, acts: bool) -> None:
+    headers = {"Retry-After": "120"}
+    before = datetime.now(timezone.utc)
+    error = refusal(Answer(503, headers, body), before, acts=acts)
+    assert isinstance(error, OutcomeUnknown if acts else Transient)
+    assert error.not_before is not None
+    assert 119 <= (error.not_before - before).total_seconds() <= 180

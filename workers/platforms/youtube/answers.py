@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,9 +33,13 @@ def refusal(answer: Answer, now: datetime, *, acts: bool = False) -> PublishErro
     code, verdict = _judge(error, answer.status)
     if verdict is None:
         return unexpected(answer, acts=acts)
-    if verdict.error is Transient and acts:
-        return OutcomeUnknown(code, _detail(answer))
-    return verdict.error_for(code, _detail(answer), retry_at=_retry_at(verdict, answer, now))
+    kind = (
+        replace(verdict, error=OutcomeUnknown) if verdict.error is Transient and acts else verdict
+    )
+    refused = kind.error_for(code, _detail(answer), retry_at=_retry_at(verdict, answer, now))
+    if answer.status >= 500:
+        refused.not_before = answer.retry_after(now)
+    return refused
 
 
 def quota_is_back_at(now: datetime) -> datetime:

@@ -91,6 +91,12 @@ UNFINISHED = Unfinished("x", "the connection broke", hint="", category=Category.
         (asked(Transient("x"), 1), situation(1), Action.TRY_AGAIN, 5),
         (asked(Transient("x"), 90_000), situation(1), Action.TRY_AGAIN, 3600),
         (asked(AnswerLost("x"), 60), situation(1, committed_seconds_ago=1), Action.READ_AGAIN, 60),
+        (
+            Transient("x").for_dead_upload(),
+            situation(1, committed_seconds_ago=1),
+            Action.TRY_AGAIN,
+            5,
+        ),
         # Proven to have published nothing, whatever was written down before.
         (UNFINISHED, situation(2, committed_seconds_ago=9), Action.TRY_AGAIN, 10),
         (UNFINISHED, situation(3, committed_seconds_ago=9), Action.FAIL, 0),

@@ -17,10 +17,10 @@ from app.accounts.exchanging import Exchange, connected, failed, next_exchange
 from app.accounts.requirements import connection_faults
 from app.clock import utcnow
 from app.config import Config
-from workers.asking import Asking
 from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.lease import stop_requested
+from workers.maintenance.asking import Asking
 from workers.platforms.connecting import Grant, Opened
 
 logger = logging.getLogger(__name__)

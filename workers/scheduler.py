@@ -28,8 +28,8 @@ from app.settings import process_config
 from app.storage.errors import StorageError
 from workers.bell import Bell
 from workers.leadership import RENEW_SECONDS, Leadership
+from workers.maintenance.retention import prune
 from workers.periodic import queue_periodic
-from workers.retention import prune
 from workers.sweeper import Sweeper
 
 logger = logging.getLogger(__name__)

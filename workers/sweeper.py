@@ -38,10 +38,10 @@ from app.queues import (
 from app.queues.names import CHECK_AHEAD, DELIVER, ENCODE, FOLLOW_UP, RENEW
 from app.renditions.claims import is_any_due
 from app.states import OPEN_STATES, JobState, NotificationState
-from workers.at_risk import is_any_near
-from workers.follow_ups import is_any_to_follow_up
+from workers.maintenance.at_risk import is_any_near
+from workers.maintenance.follow_ups import is_any_to_follow_up
+from workers.maintenance.renewals import is_any_to_renew
 from workers.periodic import taken_on
-from workers.renewals import is_any_to_renew
 
 logger = logging.getLogger(__name__)
 #: Rows that come near are brought to Redis so many at a time, until all are there.

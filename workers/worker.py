@@ -19,22 +19,13 @@ from app.queues import (
     connect_redis,
 )
 from app.settings import process_config
-from workers import (
-    at_risk,
-    consents,
-    counts,
-    follow_ups,
-    notify,
-    pipeline,
-    presence,
-    renewals,
-    tallies,
-)
+from workers import consents, notify, pipeline, presence
 from workers.engine.orders import Call
 from workers.engine.slots import Slots
 from workers.engine.waits import POLL_LANE
 from workers.engine.worker import ANSWER_SECONDS, PublishWorker
 from workers.handlers import handler_module
+from workers.maintenance import at_risk, counts, follow_ups, renewals, tallies
 from workers.media import encode
 
 #: What runs call, loaded before the fork so that every child shares it.

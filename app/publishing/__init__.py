@@ -6,6 +6,6 @@ the wake-ups go out after it.
 
 What others write into a job's row is theirs alone: `app.limits.holds` until when a limit holds it
 up, inside a transaction of this package; `app.renditions` which file it waits for, and that it is
-due when the file is there; `workers.at_risk` what a look ahead has found. `workers.retention`
-deletes the rows of jobs that ended long ago.
+due when the file is there. Of `workers.maintenance`, `at_risk` writes what a look ahead has found,
+and `retention` deletes the rows of jobs that ended long ago.
 """

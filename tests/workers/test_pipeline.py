@@ -29,7 +29,7 @@ from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.redis_values import is_pickled, values
 from tests.workers.conftest import connect
-from workers.follow_ups import follow_up_due
+from workers.maintenance.follow_ups import follow_up_due
 from workers.pipeline import LOST_RUNS_MAX, advance
 from workers.retry import OUTAGE_LIMIT
 

@@ -31,7 +31,7 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from workers.at_risk import TURN, Look, _settle, _take_one, check_ahead, is_any_near
+from workers.maintenance.at_risk import TURN, Look, _settle, _take_one, check_ahead, is_any_near
 from workers.sweeper import Sweeper
 
 # One database is enough for what is looked at; the queries are those of other tests too.

@@ -23,10 +23,10 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from workers import transport
-from workers.asking import UNANSWERED_MAX, Asking
-from workers.at_risk import TURN, check_ahead, is_any_near
-from workers.counts import count_due
 from workers.errors import NetworkFailure
+from workers.maintenance.asking import UNANSWERED_MAX, Asking
+from workers.maintenance.at_risk import TURN, check_ahead, is_any_near
+from workers.maintenance.counts import count_due
 
 # One database is enough for what is asked; the queries are those of other tests too.
 pytestmark = ON_SQLITE

@@ -20,12 +20,12 @@ from app.models import PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import timeline
 from app.publishing.transaction import transaction
 from workers import tokens
-from workers.asking import Asking
 from workers.budget import RunBudget
 from workers.contexts import reading_context
 from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.lease import stop_requested
+from workers.maintenance.asking import Asking
 from workers.platforms.answers import Published
 
 logger = logging.getLogger(__name__)

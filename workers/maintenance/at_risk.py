@@ -23,12 +23,12 @@ from app.publishing import outbox
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.queues import wake_maintenance
-from workers.asking import Asking
 from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.failures import failure_of
 from workers.fitting import plan_of, refuse_hopeless
 from workers.lease import stop_requested
-from workers.token_checks import check_token
+from workers.maintenance.asking import Asking
+from workers.maintenance.token_checks import check_token
 from workers.videos import checked_video
 
 logger = logging.getLogger(__name__)

@@ -19,10 +19,10 @@ from app.models.account import RENEWABLE
 from app.publishing.transaction import transaction
 from app.queries.accounts import WITHOUT_TOKENS
 from workers import tokens
-from workers.asking import Asking
 from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.lease import stop_requested
+from workers.maintenance.asking import Asking
 
 logger = logging.getLogger(__name__)
 #: A renewal that failed is tried again after this: there are weeks left for it.

@@ -20,7 +20,7 @@ from app.queues import LOOKS_QUEUE, RunQueue
 from app.states import AccountState
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
-from workers.renewals import is_any_to_renew, renew_due
+from workers.maintenance.renewals import is_any_to_renew, renew_due
 from workers.sweeper import Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")

@@ -29,7 +29,7 @@ from tests.app.clips import clip_bytes
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job, make_video
 from workers.kept_runs import trim_all
-from workers.retention import BATCH, prune
+from workers.maintenance.retention import BATCH, prune
 
 pytestmark = pytest.mark.usefixtures("context")
 QUEUE = PUBLISH_QUEUES["TIKTOK"]

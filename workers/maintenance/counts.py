@@ -20,11 +20,11 @@ from app.models import PublishedPost
 from app.platforms import PLATFORMS
 from app.publishing.transaction import transaction
 from workers import tokens
-from workers.asking import Asking
 from workers.budget import RunBudget
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.handlers import load_handler
 from workers.lease import stop_requested
+from workers.maintenance.asking import Asking
 from workers.platforms.base import Handler
 from workers.platforms.counting import Counts, Reader
 

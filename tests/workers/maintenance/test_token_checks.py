@@ -24,7 +24,7 @@ from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
-from workers.at_risk import TURN, check_ahead
+from workers.maintenance.at_risk import TURN, check_ahead
 
 pytestmark = pytest.mark.usefixtures("context")
 SOON = timedelta(minutes=14)

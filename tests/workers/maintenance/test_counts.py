@@ -21,7 +21,15 @@ from tests.factories import make_account, make_job, make_video
 from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.workers.conftest import connect
-from workers.counts import LAST_AGE, OLD_AGE, OLD_PAUSE, PAUSE_MAX, PAUSE_MIN, count_due, next_count
+from workers.maintenance.counts import (
+    LAST_AGE,
+    OLD_AGE,
+    OLD_PAUSE,
+    PAUSE_MAX,
+    PAUSE_MIN,
+    count_due,
+    next_count,
+)
 from workers.periodic import queue_periodic
 from workers.pipeline import advance
 
@@ -241,4 +249,4 @@ def test_ends_are_added_up_when_there_are_any(app: Flask, redis: Redis) -> None:
     queue_periodic(utcnow())
     assert queued(redis) == []
     queue_periodic(utcnow() + timedelta(minutes=3))
-    assert queued(redis) == ["workers.tallies.add_up"]
+    assert queued(redis) == ["workers.maintenance.tallies.add_up"]

@@ -7,7 +7,10 @@ back to sending only when the platform says that bytes are missing.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from datetime import timedelta
 
+from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.errors import RunStopped
 from app.publishing.timeline import Failure
@@ -44,6 +47,9 @@ Result = Published | Processing | Converting
 #: Whoever refuses a token younger than this means the account. One that has been of use for longer
 #: is over: an upload may take many hours, and a token of YouTube's lives one.
 YOUNG_SECONDS = 120.0
+#: For how long last bytes that do not get through are sent again at once. Then each further time is
+#: a failed attempt, as with any other bytes.
+IN_VAIN = timedelta(minutes=10)
 
 
 class UploadNeeded(RunStopped):
@@ -72,7 +78,8 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
                     raise _refused_young(error) from error
             access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
             renewed_at = time.monotonic()
-            claim = with_rendition(claim)
+            # What failed before may have been of another upload than there is by now.
+            claim = replace(with_rendition(claim), unanswered=None)
     except AccountRefused as error:
         tokens.tell_refused(claim.account_id, access.token, error)
         raise
@@ -109,7 +116,7 @@ def _go_on(
         if not isinstance(found, Incomplete):
             budget.keep_share = 0.0
             return _process(handler, context, journal, found)
-        if claim.unanswered is not None:
+        if claim.unanswered is not None and _has_failed_for_long(claim):
             raise _unfinished(claim.unanswered)
         if claim.is_at_platform:
             raise UploadNeeded(claim.job_id)
@@ -126,6 +133,11 @@ def _go_on(
     journal.save(handler.send(context, journal.upload))
     # What was just sent is not looked at yet: no platform is done at once.
     return Processing(handler.api.poll_seconds)
+
+
+def _has_failed_for_long(claim: Claim) -> bool:
+    since = claim.unanswered_since
+    return since is not None and utcnow() - since > IN_VAIN
 
 
 def _unfinished(failure: Failure) -> Unfinished:

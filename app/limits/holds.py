@@ -67,11 +67,15 @@ def hold_lane(
 def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> None:
     """Give a row a later due time, and say why. Its worker, if it has one, was lost.
 
-    An attempt that it is amid is given back: it waits, and its user is to see that.
+    Whoever is amid an attempt and has nothing at the platform gives the attempt back: it waits as
+    any other, and its user is to see that. What a worker that was lost, or a platform that has not
+    answered, leaves open is counted on.
     """
     if job.is_leased:
         timeline.end(session, job, ("step",), "lost", now)
-    if job.state is JobState.ACTIVE:
+        job.step = None
+        job.lost_runs += 1
+    elif job.state is JobState.ACTIVE and not job.is_at_platform:
         timeline.end(session, job, ("step", "attempt"), "given_back", now, failure=hold.failure)
         job.state = JobState.WAITING
         job.step = None
@@ -80,9 +84,10 @@ def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Non
     job.is_leased = False
     job.wake_number += 1
     explain(job, hold.failure)
-    timeline.end(session, job, ("wait",), "done", now)
-    until = None if hold.is_pause else hold.until
-    timeline.begin(session, job, "wait", _kind(hold), now, until=until, failure=hold.failure)
+    if job.state is JobState.WAITING:
+        timeline.end(session, job, ("wait",), "done", now)
+        until = None if hold.is_pause else hold.until
+        timeline.begin(session, job, "wait", _kind(hold), now, until=until, failure=hold.failure)
 
 
 def _hold_all(

@@ -44,7 +44,8 @@ class Claim:
     `is_at_platform`: the platform has every byte, so this run asks and uploads nothing.
     `is_probe`: whether its platform answers again is found out by this run.
     `is_readable` is False where no key decrypts the checkpoint: nobody may act on such a job.
-    `unanswered` is what failed when the platform may have published, and was not asked since.
+    `unanswered` is what failed last after the platform may have published, `unanswered_since` since
+    when no answer has settled that.
     """
 
     job_id: str
@@ -73,6 +74,7 @@ class Claim:
     is_probe: bool = False
     is_readable: bool = True
     unanswered: timeline.Failure | None = None
+    unanswered_since: datetime | None = None
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
 
 
@@ -236,6 +238,7 @@ def _claim_of(job: PublishJob, **more: Any) -> Claim:
         rendition_id=job.rendition_id,
         is_at_platform=job.is_at_platform,
         unanswered=_unanswered(job),
+        unanswered_since=job.unanswered_since,
         **more,
     )
 

@@ -63,7 +63,7 @@ class Proof(Enum):
     """What is known for certain of an upload that did not get through."""
 
     NOTHING = "nothing"
-    #: the platform lacks bytes of it, and it can be gone on with
+    #: the platform lacked bytes of it when it was asked, so that it is to be gone on with
     UNFINISHED = "unfinished"
     #: it has published nothing, and never will
     DEAD = "dead"
@@ -137,14 +137,16 @@ def forget_upload(claim: Claim) -> None:
 
 
 def take_back(job: PublishJob, proof: Proof) -> None:
-    """Take back, on a locked row, what a proof that nothing is live takes back: the job may be
-    cancelled and edited again."""
-    if proof is Proof.NOTHING:
-        return
-    job.committed_at = None
-    job.is_at_platform = False
+    """Take back, on a locked row, what was written down of its upload and does not hold.
+
+    One that is dead leaves a job that may be cancelled and edited, as one that never had any. One
+    that lacks bytes may still get them: those of a request that broke off can be on their way.
+    """
+    if proof is not Proof.NOTHING:
+        job.is_at_platform = False
     if proof is Proof.DEAD:
         job.checkpoint = None
+        job.committed_at = job.unanswered_since = None
 
 
 @patiently

@@ -150,7 +150,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         job.attempts_made = job.lost_runs = job.reopened = 0
         job.finished_at = None
         job.cancel_requested = False
-        job.is_at_platform = False
+        job.is_at_platform = job.is_committed  # what may be live is asked about, first and at once
         job.wake_number += 1
         timeline.note(session, job, "retried", now)
         timeline.begin(session, job, "wait", "queue", now, until=now)

@@ -108,7 +108,7 @@ LETTING_GO: dict[str, Callable[[Claim, datetime, datetime], None]] = {
 
 #: Those of them that give the attempt back, and those that prove that nothing is live.
 GIVING_BACK = {"hold_back", "dead"}
-PROVING = {"unfinished", "dead"}
+PROVING = {"dead"}
 
 
 def complete(claim: Claim, now: datetime) -> None:
@@ -377,7 +377,7 @@ class Publishing(RuleBasedStateMachine):
         proof = Proof.NOTHING if failure is UNKNOWN else proof
         outcomes.fail(claim, failure, self.now, proof=proof)
         self.leaves(claim)
-        is_unsure = is_committed and proof is Proof.NOTHING
+        is_unsure = is_committed and proof is not Proof.DEAD
         assert self.job(claim.job_id).is_committed == is_unsure
 
     @precondition(lambda self: self.holders)

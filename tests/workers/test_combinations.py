@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import undefer
 
 from app.clock import utcnow
 from app.config import Config
@@ -21,6 +23,7 @@ from app.limits.rules import limits_on
 from app.models import Account, Gate, PublishJob, Video
 from app.publishing import outcomes, steer
 from app.publishing.claims import claim_next
+from app.publishing.errors import WrongState
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import AccountState, JobState
@@ -75,6 +78,20 @@ def is_done(job: PublishJob) -> bool:
 def let_go(key: str) -> None:
     """Open a gate before its time."""
     db.session.get_one(Gate, key, populate_existing=True).begins_closed_until = utcnow()
+    db.session.commit()
+
+
+def checkpoint_of(job: PublishJob) -> dict[str, Any]:
+    """Read what is remembered of a job's upload."""
+    whole = [undefer(PublishJob.checkpoint)]
+    found = db.session.get_one(PublishJob, job.id, options=whole, populate_existing=True)
+    db.session.commit()
+    return found.checkpoint or {}
+
+
+def keep_checkpoint(job: PublishJob, fields: dict[str, Any]) -> None:
+    """Let something else be remembered of it."""
+    db.session.get_one(PublishJob, job.id, populate_existing=True).checkpoint = fields
     db.session.commit()
 
 
@@ -192,26 +209,59 @@ def test_account_whose_posting_was_blocked_is_left_alone_for_a_day(
     assert len(platforms.journal()) == calls
 
 
-def test_last_bytes_that_break_off_each_time_use_the_attempts(
-    platforms: Platforms, stored_film: Video
+def test_last_bytes_that_break_off_again_and_again_use_the_attempts(
+    platforms: Platforms, stored_film: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a small video all bytes are the last ones, with which it may be live. A read tells that it
-    is not: the platform has answered, and a failed upload is a failed upload."""
+    """Of a small video all bytes are the last ones, with which it may be live. A read tells that
+    some lack. They may still be on their way, so that the post is not called off nor begun anew."""
     platforms.fault("TIKTOK", "cut", call="tiktok.upload", after_bytes=1000, times=100)
     account = connect(platforms, "TIKTOK")
     job = make_job("TIKTOK", account=account, video=stored_film, max_attempts=2)
+    until(lambda: run_at(job) and len(platforms.journal("tiktok.upload")) > 2, "three tries")
+    assert row(job).attempts_made == 1  # at once, and for a while, at no cost
+    monkeypatch.setattr(steps, "IN_VAIN", timedelta())
     until(lambda: run_at(job).state is JobState.WAITING, "the first attempt's end")
     waits = row(job)
-    assert waits.attempts_made == 1 and not waits.is_committed
+    assert waits.attempts_made == 1 and waits.is_committed
+    with pytest.raises(WrongState):
+        steer.cancel(job.id, utcnow())
     until(lambda: run_at(job).state is JobState.FAILED, "the last attempt's end")
     failed = row(job)
     assert (failed.error_category, failed.attempts_made) == ("network", 2)
-    assert not failed.is_committed and "may be live" not in (failed.error_hint or "")
-    assert len(platforms.journal("tiktok.init")) == 1
+    assert "may be live" in (failed.error_hint or "")
     platforms.clear_faults()
     steer.retry(job.id, utcnow())
     until(partial(is_done, job), "the post's end")
     assert len(platforms.posts()) == len(platforms.journal("tiktok.init")) == 1
+
+
+def test_what_failed_of_an_upload_is_forgotten_with_it(
+    platforms: Platforms, stored_film: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "IN_VAIN", timedelta())
+    platforms.fault("TIKTOK", "lost_answer", call="tiktok.upload")
+    platforms.fault("TIKTOK", "fail_processing", reason="internal")
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
+    until(lambda: run_at(job).reopened == 1, "the dead upload's end")
+    assert row(job).unanswered_since is None
+    until(partial(is_done, job), "the post's end")
+    assert (row(job).attempts_made, len(platforms.posts())) == (1, 1)
+
+
+def test_retry_of_what_may_be_live_looks_first_though_its_account_is_left_alone(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "INSTAGRAM")
+    platforms.fault("INSTAGRAM", "error", call="instagram.publish", code="4/2207051")
+    job = make_job("INSTAGRAM", account=account, video=stored_film)
+    until(lambda: run_at(job) and platforms.journal("instagram.publish"), "the refused publish")
+    keep_checkpoint(job, {**checkpoint_of(job), "settled_at": 0.0})  # a minute later
+    until(lambda: run_at(job).state is JobState.FAILED, "the believed refusal")
+    steer.retry(job.id, utcnow())
+    looks = len(platforms.journal("instagram.container_status"))
+    until(partial(is_done, job), "the post's end")
+    assert len(platforms.journal("instagram.container_status")) > looks
+    assert len(platforms.posts()) == 1
 
 
 def test_our_own_client_refused_stops_the_platform_and_fails_no_post(

@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.instagram import InstagramHandler, codes
 from workers.platforms.instagram.answers import moment, sentence
-from workers.platforms.instagram.failures import failure, refusal_again
+from workers.platforms.instagram.failures import failure, recalled, remembered
 from workers.transport import Answer
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -119,12 +119,19 @@ def test_a_publish_is_refused_only_by_a_clear_refusal(code: str) -> None:
 
 
 @pytest.mark.parametrize("login_type", ["facebook", "instagram"])
-@pytest.mark.parametrize("code", [*EXPECTED, "http_403"])
-def test_a_refusal_that_is_remembered_is_the_same_later(code: str, login_type: str) -> None:
-    given = answer(403) if code == "http_403" else answer(400, graph_error(code))
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("code", [*EXPECTED, "999", "ODD", "-1/5", None])
+def test_a_refusal_that_is_remembered_is_the_same_later(
+    code: str | None, status: int, login_type: str
+) -> None:
+    given = answer(status, *([] if code is None else [graph_error(code)]))
+    if code is None and status == 400:
+        return  # says nothing at all
     error = read(given, login_type=login_type)
-    if isinstance(error, (AccountRefused, RequestRefused, VideoRefused)):
-        again = refusal_again(error.code, error.detail, now=NOW, login_type=login_type)
+    kept = remembered(error)
+    assert (kept is None) == (not isinstance(error, (AccountRefused, RequestRefused, VideoRefused)))
+    if kept is not None:
+        again = recalled(json.loads(json.dumps(kept)))
         assert type(again) is type(error) and vars(again) == vars(error)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from workers.errors import (
     AccountRefused,
@@ -15,6 +17,7 @@ from workers.errors import (
     TokenExpired,
     Transient,
     UploadGone,
+    VideoRefused,
 )
 from workers.platforms.fields import Fields, child, number, text, whole
 from workers.platforms.instagram.answers import sentence
@@ -32,6 +35,9 @@ from workers.transport import Answer, unexpected
 
 logger = logging.getLogger(__name__)
 FACEBOOK_LOGIN = "facebook"
+_REFUSALS: dict[str, type[PublishError]] = {
+    kind.category.value: kind for kind in (AccountRefused, VideoRefused, RequestRefused)
+}
 
 
 @dataclass(frozen=True)
@@ -86,14 +92,20 @@ def failure(
     return for_flavour(found, login_type)
 
 
-def refusal_again(code: str, words: str, *, now: datetime, login_type: str) -> PublishError:
-    """Return once more the error of a refusal that is remembered by its code and its words."""
-    parts = [int(part) if part.lstrip("-").isdecimal() else part for part in code.split("/")]
-    subcode = parts[1] if len(parts) > 1 and isinstance(parts[1], int) else None
-    status = int(code[5:]) if code.startswith("http_") else 400
-    verdict = verdict_of(GraphError(parts[0], subcode, words, False), status)
-    retry_at = now + timedelta(seconds=verdict.wait_seconds)
-    return for_flavour(verdict.error_for(code, words, retry_at=retry_at), login_type)
+def remembered(error: PublishError) -> dict[str, Any] | None:
+    """Return a refusal as an upload keeps it; None for what is no refusal of the post itself."""
+    if not isinstance(error, tuple(_REFUSALS.values())):
+        return None
+    kept = {"kind": error.category.value, "code": error.code, "detail": error.detail}
+    flags = ("hint", "reconnect", "pause_seconds", "everyone")
+    return {**kept, **{name: getattr(error, name) for name in flags if hasattr(error, name)}}
+
+
+def recalled(kept: Mapping[str, Any]) -> PublishError:
+    """Return once more the refusal that `remembered` has kept."""
+    kind = _REFUSALS[kept["kind"]]
+    flags = {name: value for name, value in kept.items() if name not in ("kind", "code", "detail")}
+    return kind(kept["code"], kept["detail"], **flags)
 
 
 def for_flavour(error: PublishError, login_type: str) -> PublishError:

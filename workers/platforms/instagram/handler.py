@@ -77,7 +77,7 @@ class Handler(base.Handler):
             container = read_container(graph, upload)
             found = Judge(graph, context, upload, self.api.poll_seconds).judge(container)
         if isinstance(found, Ready) and upload.refusal:
-            raise believed(graph, context, upload)
+            raise believed(context, upload)
         return found
 
     def publish(self, context: Context, upload: Upload) -> Published | Processing:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workers.errors import OutcomeUnknown, PublishError, RateLimited, TokenExpired, Transient
+from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.answers import Processing, Published
 from workers.platforms.base import Context
 from workers.platforms.instagram.answers import identifier
 from workers.platforms.instagram.codes import DUPLICATE_POST
 from workers.platforms.instagram.containers import FINISHED, read_container, while_maybe_live
-from workers.platforms.instagram.failures import refusal_again
+from workers.platforms.instagram.failures import recalled, remembered
 from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.judging import Judge
 from workers.platforms.instagram.posts import look_at, set_comments
@@ -50,7 +50,8 @@ def publish_container(
     try:
         media_id = _media_publish(graph, context, begun)
     except PublishError as error:
-        ended = replace(begun, settled_at=context.now().timestamp() + _settle_seconds(upload))
+        settled_at = context.now().timestamp() + _settle_seconds(upload)
+        ended = replace(begun, settled_at=settled_at, refusal=remembered(error))
         context.journal.save(ended)
         if isinstance(error, (OutcomeUnknown, Transient)):
             raise
@@ -94,25 +95,22 @@ def _after_refusal(
             found = Judge(graph, context, upload, poll_seconds).listed()
         if found is not None:
             return found
-        if isinstance(refusal, (RateLimited, TokenExpired)):
+        if upload.refusal is None:
             context.journal.save(replace(upload, may_be_live=False))
             raise refusal
-        kept = replace(upload, refusal=refusal.code, refused_words=refusal.detail)
-        context.journal.save(kept)
-        return Processing(max(kept.settled_at - context.now().timestamp(), 1.0))
+        return Processing(max(upload.settled_at - context.now().timestamp(), 1.0))
     judged = Judge(graph, context, upload, poll_seconds).judge(container)
     if isinstance(judged, (Published, Processing)):
         return judged
     raise refusal
 
 
-def believed(graph: Graph, context: Context, upload: InstagramUpload) -> PublishError:
+def believed(context: Context, upload: InstagramUpload) -> PublishError:
     """Return the refusal of a publish that has proven to have done nothing; a person's retry is
     another publish of the same container."""
-    context.journal.save(replace(upload, refusal="", refused_words="", may_be_live=False))
-    return refusal_again(
-        upload.refusal, upload.refused_words, now=context.now(), login_type=graph.login_type
-    )
+    assert upload.refusal is not None
+    context.journal.save(replace(upload, refusal=None, may_be_live=False))
+    return recalled(upload.refusal)
 
 
 def _settle_seconds(upload: InstagramUpload) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from workers.platforms.base import Upload
 
@@ -16,9 +17,9 @@ class InstagramUpload(Upload):
     with, by which its post is known again. `publishing_at` is when its first `media_publish` was
     about to go out; from then on no other container may be opened without proof that this one
     is dead and published nothing. `settled_at` is when a container that still calls itself
-    FINISHED has shown that the last `media_publish` did nothing. `refusal` and `refused_words`
-    are what that was answered with, where it is to be believed then. `may_be_live` is False
-    again once a refused `media_publish` was seen to have done nothing.
+    FINISHED has shown that the last `media_publish` did nothing. `refusal` is what that was
+    answered with, where it is to be believed then. `may_be_live` is False again once a refused
+    `media_publish` was seen to have done nothing.
     """
 
     container_id: str
@@ -31,7 +32,6 @@ class InstagramUpload(Upload):
     publishing_at: float | None = None
     publish_calls: int = 0
     settled_at: float = 0.0
-    refusal: str = ""
-    refused_words: str = ""
+    refusal: dict[str, Any] | None = None
     may_be_live: bool = False
     media_id: str | None = None

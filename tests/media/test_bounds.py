@@ -16,6 +16,7 @@ from tests.media.corpus import run_ffmpeg as make_with_ffmpeg
 from tests.media.ffmpegs import ffmpegs
 from tests.processes import wait_until
 from workers.media.running import EncodeBounds, FfmpegFailed, run_ffmpeg
+from workers.media.statuses import TOO_MANY_ERRORS, meaning_of
 
 MB = 10**6
 WIDE = EncodeBounds(memory_bytes=4096 * MB, file_bytes=1000 * MB, wall_seconds=120)
@@ -122,3 +123,16 @@ def test_nothing_is_left_of_what_was_broken_off(tmp_path: Path) -> None:
         arguments = [*ENDLESS, *H264, str(tmp_path / "out.mp4")]
         run_ffmpeg(arguments, WIDE, check=look, progress=lambda seconds: None)
     wait_until(lambda: ffmpegs(tmp_path) == [], "ffmpeg's end")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_videos"),
+    [
+        ("[dec:mpeg4 @ 0x55] Error submitting packet to decoder: Cannot allocate memory", False),
+        ("[dec:h264 @ 0x55] Decoding error: Invalid data found when processing input", True),
+        ("[dec:h264 @ 0x55] Cannot allocate memory: Invalid data found", True),
+    ],
+)
+def test_errors_of_decoding_are_put_down_to_what_they_say(line: str, is_videos: bool) -> None:
+    rest = "[dec @ 0x55] Decode error rate 0.777778 exceeds maximum 0.666667"
+    assert meaning_of(TOO_MANY_ERRORS, f"{line}\n{rest}\n").is_videos is is_videos

@@ -75,7 +75,7 @@ def run_ffmpeg(
         complaint = complaints.read().decode(errors="replace")
     if status != 0:
         logger.warning("ffmpeg ended", extra={"status": status, "complaint": complaint})
-        meaning = meaning_of(status)
+        meaning = meaning_of(status, complaint)
         raise FfmpegFailed(meaning.code, meaning.sentence, is_videos=meaning.is_videos)
 
 

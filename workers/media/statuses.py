@@ -10,6 +10,7 @@ https://github.com/FFmpeg/FFmpeg/blob/release/7.1/libavutil/error.h
 from __future__ import annotations
 
 import errno
+import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,8 +45,16 @@ def _error(number: int) -> int:
     return -number & 0xFF
 
 
+def _tells_of(number: int, complaint: str) -> bool:
+    """Tell whether a line ends with an error of the system's, as ffmpeg writes one."""
+    words = f": {os.strerror(number)}"
+    return any(line.rstrip().endswith(words) for line in complaint.splitlines())
+
+
+#: More errors of decoding than `-max_error_rate`.
+TOO_MANY_ERRORS = 69
 _STATUSES: Mapping[int, Meaning] = {
-    69: _DAMAGED,  # more errors of decoding than `-max_error_rate`
+    TOO_MANY_ERRORS: _DAMAGED,
     _tag("I"): _DAMAGED,  # INVALIDDATA
     _tag("P"): _UNKNOWN_KIND,  # PATCHWELCOME
     _tag("\xf8"): _UNKNOWN_KIND,  # DECODER_NOT_FOUND; that all else is there was seen before
@@ -57,6 +66,12 @@ _STATUSES: Mapping[int, Meaning] = {
 }
 
 
-def meaning_of(status: int) -> Meaning:
-    """Return what an exit status other than 0 means; negative: the signal that ended it."""
+def meaning_of(status: int, complaint: str = "") -> Meaning:
+    """Return what an exit status other than 0 means; negative: the signal that ended it.
+
+    `complaint` is what ffmpeg wrote. Errors of decoding are counted whatever they are, and only
+    there it says of each which it was: without memory nothing can be decoded, either.
+    """
+    if status == TOO_MANY_ERRORS and _tells_of(errno.ENOMEM, complaint):
+        return _NO_MEMORY
     return _STATUSES.get(status, _KILLED if status < 0 else _BROKE_OFF)

@@ -75,7 +75,7 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
                 return _go_on(claim, handler, journal, access, budget)
             except TokenExpired as error:
                 if renewed_at is not None and time.monotonic() - renewed_at < YOUNG_SECONDS:
-                    raise _refused_young(error) from error
+                    raise tokens.refused_young(error) from error
             access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
             renewed_at = time.monotonic()
             # What failed before may have been of another upload than there is by now.
@@ -95,15 +95,6 @@ def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
             hint=KEY_HINT,
         )
     return None if claim.checkpoint is None else handler.upload_type.load(claim.checkpoint)
-
-
-def _refused_young(error: TokenExpired) -> AccountRefused:
-    return AccountRefused(
-        error.code,
-        "the platform refuses a token that was just renewed",
-        hint="Connect the account again",
-        reconnect=True,
-    )
 
 
 def _go_on(

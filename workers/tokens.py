@@ -20,7 +20,14 @@ from app.publishing.reconnecting import require_reconnect
 from app.publishing.timeline import Failure
 from app.publishing.transaction import transaction
 from app.states import AccountState
-from workers.errors import KEY_HINT, AccountRefused, KeyMissing, PublishError, RateLimited
+from workers.errors import (
+    KEY_HINT,
+    AccountRefused,
+    KeyMissing,
+    PublishError,
+    RateLimited,
+    TokenExpired,
+)
 from workers.platforms.base import Access, Handler, Tokens
 
 logger = logging.getLogger(__name__)
@@ -100,6 +107,16 @@ def tell_refused(account_id: str, token: str, error: AccountRefused) -> None:
     if error.reconnect:
         failure = Failure(error.code, error.category.value, error.detail, error.hint)
         require_reconnect(account_id, failure, utcnow(), refused_token=token)
+
+
+def refused_young(error: TokenExpired) -> AccountRefused:
+    """Return the error for a token that was just renewed and is refused all the same."""
+    return AccountRefused(
+        error.code,
+        "the platform refuses a token that was just renewed",
+        hint="Connect the account again",
+        reconnect=True,
+    )
 
 
 def _wait_for_turn(account_id: str, stale_token: str) -> datetime | None:

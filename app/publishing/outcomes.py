@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.limits import gates, lanes, ledger
@@ -26,7 +25,7 @@ from app.publishing.passing import pass_on
 from app.publishing.patience import patiently
 from app.publishing.record import record_completed
 from app.publishing.relay import relay
-from app.publishing.steer import end_cancelled
+from app.publishing.steer import end_cancelled, has_upload
 from app.publishing.timeline import Failure
 from app.queues import Wake, wake, wake_maintenance
 from app.states import JobState, Step
@@ -112,7 +111,7 @@ def hold_back(
             gates.close(session, closing, failure)
         timeline.end(session, job, ("step", "attempt"), "given_back", now, failure=failure)
         job.attempts_made -= 1
-        if not _has_upload(session, job):
+        if not has_upload(session, job):
             ledger.give_place_back(session, job.id)
         reason = "limit" if failure.category == "rate_limit" else "outage"
         _wait(session, job, reason, failure, due_at, now)
@@ -215,13 +214,6 @@ def _wait(
     explain(job, failure)
     _let_go(session, job, due_at)
     timeline.begin(session, job, "wait", reason, now, until=due_at, failure=failure)
-
-
-def _has_upload(session: Session, job: PublishJob) -> bool:
-    """Tell whether the platform has given anything for the job; the secret itself is not read."""
-    session.flush()
-    query = select(PublishJob.id).where(PublishJob.id == job.id, PublishJob.checkpoint.is_not(None))
-    return session.scalar(query) is not None
 
 
 def _let_go(session: Session, job: PublishJob, due_at: datetime) -> None:

@@ -169,13 +169,15 @@ def _refuse_hopeless(session: Session, job: PublishJob) -> None:
     state, disconnected_at = session.execute(query).one()
     if disconnected_at is not None or state is AccountState.RECONNECT_REQUIRED:
         raise WrongState("Connect the account again, then retry")
-    if job.is_committed or (job.is_at_platform and _has_upload(session, job)):
+    if job.is_committed or (job.is_at_platform and has_upload(session, job)):
         return  # the platform has every byte: the video is not needed any more
     if session.scalar(select(Video.deleted_at).where(Video.id == job.video_id)) is not None:
         raise WrongState("The video was deleted: publish another one instead of a retry")
 
 
-def _has_upload(session: Session, job: PublishJob) -> bool:
+def has_upload(session: Session, job: PublishJob) -> bool:
+    """Tell whether the platform has given anything for a locked row; the secret is not read."""
+    session.flush()
     query = select(PublishJob.id).where(PublishJob.id == job.id, PublishJob.checkpoint.is_not(None))
     return session.scalar(query) is not None
 

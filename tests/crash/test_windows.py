@@ -51,6 +51,7 @@ AFTER: dict[str, Any] = {"kind": "hang", "seconds": 20, "after_work": True}
 class Window:
     """Where the worker dies: in a call of the platform's, or about to commit a write.
 
+    `lie` is the code with which the publish is refused, though it has worked.
     `opened` is how many uploads are opened and answered. `follows` is the call that the next worker
     begins with: a read, unless nothing can have come of what was cut off.
     """
@@ -61,6 +62,7 @@ class Window:
     opened: int = 1
     follows: str = "read"
     is_resumed: bool = False
+    lie: str = ""
 
     @property
     def platform(self) -> str:
@@ -94,6 +96,7 @@ WINDOWS = [
     Window("instagram-2-bytes-not-answered", "upload", AFTER),
     Window("instagram-3-before-the-commit", "write of commit"),
     Window("instagram-4-publish-not-answered", "publish", AFTER),
+    Window("instagram-5-refusal-not-stored", "write of told", lie="4/2207051"),
     Window("instagram-6-id-answered-not-stored", "write of told"),
     Window("instagram-6-live-not-recorded", "write of completed", follows="media"),
     Window("youtube-1-session-not-answered", "session", AFTER, follows="session"),
@@ -143,6 +146,9 @@ def order(window: Window, account: Account, video: Video) -> PublishJob:
 
 def open_window(window: Window, stage: Stage) -> None:
     """Have the worker wait in the window. Before there is work for it: it may be quick."""
+    if window.lie:
+        call = f"{window.platform.lower()}.publish"
+        stage.platforms.fault(window.platform, "error", call=call, code=window.lie, after_work=True)
     if window.fault:
         stage.platforms.fault(window.platform, call=window.call, **window.fault)
         return

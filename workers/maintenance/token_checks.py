@@ -62,9 +62,4 @@ def _ask_with_fresh(handler: Handler, access: Access, budget: Budget) -> None:
     try:
         handler.check_access(Reader(access, utcnow, budget))
     except TokenExpired as error:
-        raise AccountRefused(
-            error.code,
-            "the platform refuses a token that was just renewed",
-            hint="Connect the account again",
-            reconnect=True,
-        ) from error
+        raise tokens.refused_young(error) from error

@@ -11,7 +11,7 @@ from flask import Flask
 from app.accounts.consents import StateSigner
 from app.config import Config
 from app.crypto import Cipher, development_key
-from app.database import configure_engines, engine_options
+from app.database.engine import configure_engines, engine_options
 from app.extensions import db
 from app.logs import LoggedFlask, configure_logging
 from app.queues import connect_redis
@@ -25,7 +25,7 @@ def create_app(config: Config | None = None) -> Flask:
     # Loaded here, so that workers and the scheduler start without it, and sooner.
     from app.admin import register_admin
     from app.api import register_api
-    from app.migrating import register_migrations
+    from app.database.migrating import register_migrations
 
     app = create_base(config or process_config())
     register_api(app)

@@ -14,8 +14,8 @@ from sqlalchemy import Column, Table, Text, select, type_coerce, update
 from sqlalchemy.engine import CursorResult
 
 from app.crypto import current_cipher
+from app.database.transaction import transaction
 from app.models.base import Base, EncryptedJson, EncryptedText
-from app.publishing.transaction import transaction
 
 BATCH = 200
 

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.limits.lanes import refresh_lane
 from app.models import Account, PublishJob, Video
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
 from app.publishing.create import NewJob, create_jobs
-from app.publishing.transaction import transaction
 from app.states import JobState, VideoState
 from bench.bench import Bench
 from bench.figures import OURS, Figure

@@ -14,11 +14,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.models import Account, Gate, PublishJob
 from app.platforms import PLATFORMS
 from app.publishing.create import NewJob, create_jobs
-from app.publishing.transaction import transaction
 from app.states import JobState
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal

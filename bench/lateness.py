@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.models import PublishJob
 from app.publishing.create import create_jobs
-from app.publishing.transaction import transaction
 from app.states import AccountState, JobState
 from bench.bench import Bench
 from bench.figures import BULLMQ, OURS, Figure, Goal, percentile

@@ -14,9 +14,9 @@ from contextlib import ExitStack, closing
 from sqlalchemy import update
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.models import PublishJob
 from app.publishing.create import create_jobs
-from app.publishing.transaction import transaction
 from app.states import JobState
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal, percentile

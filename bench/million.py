@@ -10,10 +10,10 @@ import requests
 from sqlalchemy import text
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.extensions import db
 from app.metrics.rolling import count_on, is_anything_to_count
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal
 from bench.posts import make_accounts, probed_video

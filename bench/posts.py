@@ -10,11 +10,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.media.facts import Probe
 from app.models import Account, PublishJob, Video
 from app.publishing.create import NewJob, create_jobs
-from app.publishing.transaction import transaction
 from app.states import AccountState, JobState, VideoState
 from app.storage import StoredObject
 from app.videos.examine import describe, examine

@@ -20,7 +20,7 @@ from app.storage import StorageSettings, open_storage
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal
 from bench.films import FILMS, Film, ffmpeg
-from workers.media.making import make
+from workers.media.transcoding import make
 
 BARE = "a bare ffmpeg"
 #: In the same bytes: a little may go to what the bare one leaves out, and to the limit's margin.

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.models import Account, PublishJob, Video
 from app.publishing.create import NewJob, create_jobs
-from app.publishing.transaction import transaction
 from app.states import AccountState, VideoState
 
 #: A probe that every platform takes.

@@ -26,11 +26,11 @@ from app.clock import utcnow
 from app.queues import QUEUE_NAMES, Deposed, PostScheduler, connect_redis
 from app.settings import process_config
 from app.storage.errors import StorageError
-from workers.bell import Bell
-from workers.leadership import RENEW_SECONDS, Leadership
 from workers.maintenance.retention import prune
-from workers.periodic import queue_periodic
-from workers.sweeper import Sweeper
+from workers.scheduling.bell import Bell
+from workers.scheduling.leadership import RENEW_SECONDS, Leadership
+from workers.scheduling.periodic import queue_periodic
+from workers.scheduling.sweeper import Sweeper
 
 logger = logging.getLogger(__name__)
 #: The longest sleep of the leader, so that it soon notices that it leads no more.

@@ -19,7 +19,8 @@ from app.queues import (
     connect_redis,
 )
 from app.settings import process_config
-from workers import consents, notify, pipeline, presence
+from workers.accounts import consents
+from workers.engine import presence
 from workers.engine.orders import Call
 from workers.engine.slots import Slots
 from workers.engine.waits import POLL_LANE
@@ -27,6 +28,8 @@ from workers.engine.worker import ANSWER_SECONDS, PublishWorker
 from workers.handlers import handler_module
 from workers.maintenance import at_risk, counts, follow_ups, renewals, tallies
 from workers.media import encode
+from workers.publishing import pipeline
+from workers.webhooks import delivery as notify
 
 #: What runs call, loaded before the fork so that every child shares it.
 PRELOADED = (
@@ -42,7 +45,7 @@ PRELOADED = (
     presence,
     *map(handler_module, PLATFORMS),
 )
-PRESENCE = "workers.presence.beat"
+PRESENCE = "workers.engine.presence.beat"
 #: Also where nothing is converted any more: a machine that crashed may have left gigabytes.
 TIDY = "workers.media.encode.tidy"
 TIDY_SECONDS = 3600.0

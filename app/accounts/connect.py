@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from app.accounts.renewal import renewal_time
+from app.database.transaction import transaction
 from app.models import Account
-from app.publishing.transaction import transaction
 from app.states import AccountState
 
 

@@ -17,8 +17,8 @@ from sqlalchemy import CursorResult, delete, select, update
 
 from app.accounts.consent_pages import CONSENT_PAGES, consent_url, new_verifier
 from app.config import Config
+from app.database.transaction import transaction
 from app.models import Consent
-from app.publishing.transaction import transaction
 from app.queues import wake_maintenance
 from app.queues.names import CONNECT
 from app.states import ConsentState

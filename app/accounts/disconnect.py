@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import CursorResult, update
 
+from app.database.transaction import transaction
 from app.models import Account
-from app.publishing.transaction import transaction
 from app.states import AccountState
 
 

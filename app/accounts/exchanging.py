@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import select
 
 from app.accounts.connect import Connection, connect_account
+from app.database.transaction import transaction
 from app.models import Consent
-from app.publishing.transaction import transaction
 from app.states import ConsentState
 
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
+from app.database.transaction import transaction
 from app.models import Account
-from app.publishing.transaction import transaction
 
 #: Accounts grow: what a platform said longer ago is asked again.
 TOLD_FOR = timedelta(hours=24)

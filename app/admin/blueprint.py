@@ -13,7 +13,7 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from app.admin.operator import PREFIX
-from app.database import AWAY
+from app.database.engine import AWAY
 from app.faults import flatten
 from app.publishing.errors import PublishingError
 

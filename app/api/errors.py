@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
 
-from app.database import AWAY
+from app.database.engine import AWAY
 from app.faults import PAST_TIME, Faults
 from app.publishing.errors import KeyReused, PublishingError
 from app.storage.errors import StoreUnavailable

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Response, current_app, request
+from flask import Response, request
 from werkzeug.datastructures import ContentRange
 
 from app.api.blueprint import Blueprint
 from app.api.errors import problem
 from app.clock import utcnow
-from app.storage import Storage, StoredObject, Stream
+from app.storage import StoredObject, Stream, current_storage
 from app.storage.errors import InvalidKey, InvalidLink, ObjectChanged, ObjectMissing
 
 blueprint = Blueprint("media", __name__, url_prefix="/media", description="Signed links to videos")
@@ -35,7 +35,7 @@ class NoSuchRange(Exception):
 @blueprint.alt_response(206, schema={"type": "string", "format": "binary"}, content_type="video/*")
 def fetch(token: str) -> Response:
     """Fetch a video, or the part of it that `Range` names, by its signed link"""
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     key = storage.verify_download(token, utcnow())
     stored = storage.stat(key)
     span = _asked_span(stored)

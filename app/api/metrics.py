@@ -9,9 +9,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.api.auth import for_services
 from app.api.blueprint import Blueprint
+from app.api.exposition import exposition
 from app.api.metric_views import metrics_of
 from app.clock import utcnow
-from app.metrics.exposition import exposition
 from app.schemas.metrics import MetricsQuery, MetricsSchema
 
 blueprint = Blueprint("metrics", __name__, description="How the service does")

@@ -15,10 +15,10 @@ from app.checks.advice import warnings_for
 from app.checks.posts import UncheckedPost, check_batch, check_post, due_times
 from app.checks.times import due_time
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.intake import Asked, Intake
 from app.publishing.create import create_jobs, earlier_jobs
-from app.publishing.transaction import transaction
 from app.queries.jobs import JobFilter, list_jobs
 from app.schemas.examples import batch_examples, publish_examples
 from app.schemas.publish import BatchSchema, KeyHeader, PublishSchema

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from app.checks.posts import UncheckedPost, check_post
+from app.database.transaction import transaction
 from app.faults import Faults
 from app.models import PublishJob
 from app.publishing.steer import CONTENT
-from app.publishing.transaction import transaction
 
 
 def edit_faults(

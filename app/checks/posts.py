@@ -12,14 +12,13 @@ from app.checks.targets import choose_account, link_faults, video_faults
 from app.checks.times import batch_faults, due_time, is_timed, time_faults
 from app.faults import Faults, below, merge
 from app.platforms import PLATFORMS
+from app.priorities import DEFAULT_PRIORITY, SCHEDULED_PRIORITY
 from app.publishing.create import NewJob
 from app.queries.targets import TargetAccount, Targets, TargetVideo, load_targets
 from app.schemas.publish import PublishSchema
 from app.states import VideoState
 from app.videos import settle_upload
 
-PRIORITY = 5
-_SCHEDULED_PRIORITY = 3
 #: Fields that can be judged though they have a fault: it says nothing of the rest of them.
 _IN_PARTS = {"caption", "hashtags", "options"}
 _KEYS = {name: str(each.data_key) for name, each in PublishSchema().fields.items()}
@@ -127,7 +126,7 @@ def priority_of(values: Mapping[str, Any], due_at: datetime | None) -> int:
     asked: int | None = values.get("options", {}).get("priority")
     if asked is not None:
         return asked
-    return PRIORITY if due_at is None else _SCHEDULED_PRIORITY
+    return DEFAULT_PRIORITY if due_at is None else SCHEDULED_PRIORITY
 
 
 def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]:

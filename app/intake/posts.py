@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session
 from app.checks.posts import CheckedPost, UncheckedPost, check_post, check_posts
 from app.checks.times import due_time
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.extensions import db
 from app.faults import Faults
-from app.intake.together import Together
+from app.intake.group_commit import Together
 from app.models import PublishJob
 from app.publishing.create import (
     KeyedRequest,
@@ -35,7 +36,6 @@ from app.publishing.create import (
     wake_for,
     write,
 )
-from app.publishing.transaction import transaction
 
 logger = logging.getLogger(__name__)
 #: A row that somebody holds is waited for by the request that needs it, not by its whole group;

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.clock import to_iso
+from app.failures import Failure
 from app.limits import circuits, gates, ledger
 from app.limits.rules import POSTS, code_of, in_words, limits_on, maximum_of
 from app.limits.windows import SPREAD, room_in_day, room_in_rolling
 from app.models import Gate
 from app.platforms import PLATFORMS, Limit
-from app.publishing.timeline import Failure
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from app.config import Config
+from app.failures import Failure
 from app.limits import gates
 from app.models import Gate
 from app.platforms import PLATFORMS
-from app.publishing.timeline import Failure
 
 #: The code of what is put off; `app.models.publish_job.UNAVAILABLE` finds it by that.
 CODE = "platform_unavailable"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.database.transaction import transaction
 from app.limits import pauses
 from app.limits.allowing import Allowance, Hold, Rank, read_allowance
 from app.limits.holds import rank_of_next
 from app.limits.lanes import count_waiting
-from app.publishing.transaction import transaction
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from app.inserting import insert_missing
+from app.database.inserting import insert_missing
+from app.failures import Failure
 from app.models import Gate
-from app.publishing.timeline import Failure
 
 _READ = select(Gate).where(Gate.key.in_(bindparam("keys", expanding=True)))
 

@@ -22,14 +22,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from app import timeline
+from app.failures import Failure
 from app.limits import ledger
 from app.limits.allowing import FIRST, Allowance, Hold, Rank
 from app.limits.lanes import PRIORITIES, due_jobs, refresh_lane
 from app.limits.rules import POSTS, code_of, limits_on
 from app.models import Lane, PublishJob
 from app.models.publish_job import OPEN, TO_BEGIN
-from app.publishing import timeline
-from app.publishing.timeline import Failure
 from app.states import JobState
 
 #: Rows put off at a time.

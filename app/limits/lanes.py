@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.inserting import Insert, insert_missing, insert_rows
+from app.database.inserting import Insert, insert_missing, insert_rows
 from app.models import Lane, PublishJob
 from app.models.publish_job import TO_BEGIN
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from app.inserting import inserting
+from app.database.inserting import inserting
 from app.limits.rules import LEDGER_KEEP, POSTS, limits_on
 from app.limits.windows import pacific_day
 from app.models import LimitUse

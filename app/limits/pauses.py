@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from app.failures import Failure
 from app.limits.allowing import Hold
 from app.limits.holds import BATCH, put_off
 from app.limits.lanes import due_jobs, refresh_lane
 from app.models import Gate, Lane, PublishJob
 from app.platforms import PLATFORMS
-from app.publishing.timeline import Failure
 from app.states import JobState
 
 #: The code of what is held; `app.models.publish_job.PAUSED` finds it by that.

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta, timezone
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.inserting import insert_missing
+from app.database.inserting import insert_missing
+from app.database.retrying import PATIENCE_SECONDS
+from app.database.transaction import transaction
 from app.metrics.counting import Span, count_end, count_span, first_end
 from app.metrics.figures import Figures
 from app.models import PublishJob, Tally, TallyMark
-from app.publishing.patience import PATIENCE_SECONDS
-from app.publishing.transaction import transaction
 
 #: Longer than it may take to write down that a job has ended, with the database away meanwhile.
 BEHIND = timedelta(seconds=1.5 * PATIENCE_SECONDS)

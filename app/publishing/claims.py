@@ -15,15 +15,16 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from app import timeline
 from app.crypto import UndecryptableError
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits import circuits, lanes, ledger
 from app.models import PublishJob
-from app.publishing import timeline
 from app.publishing.choosing import Choice, choose, choose_polled
 from app.publishing.passing import pass_on
 from app.publishing.relay import relay
 from app.publishing.steer import end_cancelled
-from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_maintenance
 from app.states import JobState, Step, step_progress
 
@@ -73,7 +74,7 @@ class Claim:
     is_at_platform: bool = False
     is_probe: bool = False
     is_readable: bool = True
-    unanswered: timeline.Failure | None = None
+    unanswered: Failure | None = None
     unanswered_since: datetime | None = None
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
 
@@ -243,8 +244,8 @@ def _claim_of(job: PublishJob, **more: Any) -> Claim:
     )
 
 
-def _unanswered(job: PublishJob) -> timeline.Failure | None:
+def _unanswered(job: PublishJob) -> Failure | None:
     if job.unanswered_since is None:
         return None
     told = (job.error_code, job.error_category, job.error_message, job.error_hint)
-    return timeline.Failure(*(words or "" for words in told))
+    return Failure(*(words or "" for words in told))

@@ -13,14 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import instance_dict
 
+from app import timeline
 from app.clock import utcnow
+from app.database.inserting import insert_rows
+from app.database.transaction import reading, transaction
 from app.ids import new_id
-from app.inserting import insert_rows
 from app.limits import lanes
 from app.models import IdempotencyKey, PublishJob
-from app.publishing import timeline
 from app.publishing.errors import KeyReused
-from app.publishing.transaction import reading, transaction
 from app.queues import Wake, wake
 from app.states import JobState
 

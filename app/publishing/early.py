@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from app.database.transaction import transaction
 from app.models import PublishJob
-from app.publishing.transaction import transaction
 from app.queues import Wake, wake
 from app.states import OPEN_STATES
 

@@ -17,12 +17,12 @@ from sqlalchemy import Table, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from app import timeline
+from app.database.retrying import patiently
+from app.database.transaction import transaction
 from app.models import PublishJob
-from app.publishing import timeline
 from app.publishing.claims import LEASE_SECONDS, Claim
-from app.publishing.errors import CancelRequested, Superseded
-from app.publishing.patience import patiently
-from app.publishing.transaction import transaction
+from app.runs import CancelRequested, Superseded
 from app.states import Step, step_progress
 
 #: Statements on the table itself: on the mapped class each costs half as much again.

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.clock import to_iso
+from app.failures import Failure
 from app.models import Account, Notification, PublishedPost, PublishJob, Video
 from app.models.notification import GIVE_UP_AFTER
 from app.platforms import PLATFORMS
-from app.publishing.timeline import Failure
 
 COMPLETED = "publish.completed"
 FAILED = "publish.failed"

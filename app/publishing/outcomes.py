@@ -13,21 +13,22 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from app import timeline
+from app.database.retrying import patiently
+from app.failures import Failure
 from app.limits import gates, lanes, ledger
 from app.limits.gates import Closing
 from app.limits.holds import explain
 from app.models import PublishJob
-from app.publishing import outbox, timeline
+from app.publishing import outbox
 from app.publishing.claims import Claim
-from app.publishing.errors import CancelRequested
 from app.publishing.holding import Proof, held, take_back
 from app.publishing.passing import pass_on
-from app.publishing.patience import patiently
 from app.publishing.record import record_completed
 from app.publishing.relay import relay
 from app.publishing.steer import end_cancelled, has_upload
-from app.publishing.timeline import Failure
 from app.queues import Wake, wake, wake_maintenance
+from app.runs import CancelRequested
 from app.states import JobState, Step
 
 #: Added to the hint of a job that failed when the platform may already have published it.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from app import timeline
+from app.database.transaction import transaction
 from app.limits import lanes
 from app.limits.holds import first_held
-from app.publishing import timeline
 from app.publishing.relay import relay
-from app.publishing.transaction import transaction
 from app.states import JobState
 
 

@@ -10,13 +10,13 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from app.database.transaction import transaction
 from app.limits import gates, pauses
 from app.models import Gate, PublishJob
 from app.models.publish_job import PAUSED
 from app.platforms import PLATFORMS
 from app.publishing.relay import relay
 from app.publishing.releasing import held_posts, let_go
-from app.publishing.transaction import transaction
 
 #: Posts let go in one transaction, and batches that one request of the operator waits for.
 BATCH = 500

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Account
 from app.publishing import outbox
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queues import wake_maintenance
 from app.states import AccountState
 

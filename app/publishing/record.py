@@ -7,10 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from app import timeline
 from app.captions import compose
 from app.limits import ledger
 from app.models import PublishedPost, PublishJob
-from app.publishing import outbox, timeline
+from app.publishing import outbox
 from app.states import JobState, Step, step_progress
 
 

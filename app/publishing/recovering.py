@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.limits import gates
 from app.models import Gate, PublishJob
 from app.models.publish_job import UNAVAILABLE
@@ -21,7 +22,6 @@ from app.platforms import PLATFORMS
 from app.publishing.choosing import READS_SPREAD_SECONDS
 from app.publishing.relay import relay
 from app.publishing.releasing import HeldPost, held_posts, let_go
-from app.publishing.transaction import transaction
 from app.queues import Wake, wake
 
 #: Posts let go in one transaction, and batches that one run does.

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from app.database.transaction import transaction
 from app.models import Notification
 from app.models.notification import GIVE_UP_AFTER
 from app.publishing.errors import WrongState
-from app.publishing.transaction import transaction
 from app.queues import wake_maintenance
 from app.states import NotificationState
 

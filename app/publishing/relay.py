@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.limits.lanes import count_lanes
 from app.limits.places import read_places
 from app.models import PublishJob
 from app.models.publish_job import AT_PLATFORM
-from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue, Wake, current_redis, wake
 
 logger = logging.getLogger(__name__)

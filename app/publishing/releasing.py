@@ -13,9 +13,9 @@ from typing import cast
 from sqlalchemy import ColumnElement, Table, TextClause, bindparam, select, update
 from sqlalchemy.orm import Session
 
+from app import timeline
 from app.limits import lanes
 from app.models import PublishJob
-from app.publishing import timeline
 from app.states import JobState
 
 _JOBS = cast(Table, PublishJob.__table__)

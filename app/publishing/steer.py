@@ -12,14 +12,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import timeline
+from app.database.transaction import transaction
 from app.limits import lanes, ledger
 from app.metrics.rolling import count_before_reopening
 from app.models import Account, PublishJob, Video
-from app.publishing import outbox, timeline
+from app.publishing import outbox
 from app.publishing.errors import WrongState
 from app.publishing.passing import pass_on
 from app.publishing.record import record_completed
-from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_encode, wake_maintenance
 from app.renditions.asking import begin_failed_anew
 from app.states import FINAL_STATES, AccountState, JobState

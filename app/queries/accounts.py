@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import Select, select, union
 from sqlalchemy.orm import defer
 
+from app.database.transaction import transaction
 from app.models import Account
-from app.publishing.transaction import transaction
 from app.queries.pages import Page, read_page
 from app.states import AccountState
 

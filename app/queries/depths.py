@@ -10,10 +10,10 @@ from rq.registry import ScheduledJobRegistry
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.models import Account, Notification, PublishJob
 from app.models.publish_job import AMBIGUOUS
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 from app.queues import QUEUE_NAMES, RunQueue, current_redis
 from app.states import AccountState, JobState
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.database.transaction import transaction
 from app.limits import circuits, gates
 from app.models import Gate
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.models import SchedulerTerm, WorkerTree
-from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, current_redis
 
 #: A process that has not been seen for this long is not there: a few of its signs are missing.

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, defer
 
+from app.database.transaction import transaction
 from app.models import PublishedPost, PublishJob, TimelineEntry
-from app.publishing.transaction import transaction
 from app.queries.pages import Page, read_page
 from app.states import JobState
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.limits import gates, ledger
 from app.limits.allowing import maximum_for
 from app.limits.places import read_places
@@ -16,7 +17,6 @@ from app.limits.windows import pacific_day
 from app.models import Account, Gate
 from app.models import LimitUse as LedgerEntry
 from app.platforms import PLATFORMS, Limit
-from app.publishing.transaction import transaction
 from app.queries.accounts import WITHOUT_TOKENS
 
 #: Entries of the ledger that are looked through for the accounts at work of late.

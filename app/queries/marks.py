@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import ARRAY, Select, String, any_, bindparam, cast, literal_column, null, select
 
+from app.database.transaction import transaction
 from app.models import PublishJob
-from app.publishing.transaction import transaction
 
 
 @dataclass(frozen=True)

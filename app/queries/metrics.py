@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.metrics.counting import Span, count_span
 from app.metrics.figures import Figures
 from app.metrics.rolling import EVER_SECONDS, HOUR_SECONDS, SLOT_SECONDS, counted_until, slot_of
 from app.models import Tally
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 
 WINDOWS: dict[str, timedelta] = {
     "1h": timedelta(hours=1),

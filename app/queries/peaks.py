@@ -13,11 +13,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.limits import ledger
 from app.limits.rules import maximum_of
 from app.models import Gate, LimitUse
 from app.platforms import PLATFORMS, Limit
-from app.publishing.transaction import transaction
 
 #: From this share of its limit on, an account is near it.
 NEAR_PERCENT = 90

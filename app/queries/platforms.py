@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.checks.posts import PRIORITY
 from app.limits.forecast import Forecast, forecast
 from app.models import Account
 from app.platforms import PLATFORMS, Platform
+from app.priorities import DEFAULT_PRIORITY
 from app.queries.accounts import all_accounts
 from app.queries.gates import read_gates
 from app.queries.limits import LimitUse, account_uses, platform_uses
@@ -47,7 +47,7 @@ def view_platforms(user_id: str, now: datetime) -> list[PlatformView]:
             gates[name].paused_at,
             platform_uses(name, now),
             [
-                AccountLimits(one, uses[one.id], forecast(name, one.id, PRIORITY, now, now))
+                AccountLimits(one, uses[one.id], forecast(name, one.id, DEFAULT_PRIORITY, now, now))
                 for one in accounts
                 if one.platform == name
             ],

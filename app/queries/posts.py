@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
+from app.database.transaction import transaction
 from app.models import PublishedPost
-from app.publishing.transaction import transaction
 from app.queries.pages import Page, read_page
 
 

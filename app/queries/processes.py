@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from app.database.transaction import transaction
 from app.models import SchedulerTerm, WorkerTree
-from app.publishing.transaction import transaction
 from app.queries.health import ALIVE_FOR
 
 #: Worker processes that are shown one by one.

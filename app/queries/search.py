@@ -13,11 +13,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, TextClause, select, union
 from sqlalchemy.orm import Session, defer
 
+from app.database.transaction import transaction
 from app.ids import is_id
 from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
 from app.models.publish_job import ACTIVE, AMBIGUOUS, COMPLETED, OPEN, UNSUCCESSFUL
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 from app.queries.accounts import WITHOUT_TOKENS
 from app.queries.jobs import JobView, find_jobs, posts_of, timeline_of
 from app.queries.pages import Page, read_page

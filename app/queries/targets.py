@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from flask import current_app
 from sqlalchemy import Table, bindparam, select
 
 from app.accounts.video_limit import limit_at
+from app.database.transaction import reading
 from app.ids import is_id
 from app.models import Account, Video
-from app.publishing.transaction import reading
 from app.states import AccountState, VideoState
-from app.storage import Storage
+from app.storage import current_storage
 
 # Built once: building a statement takes longer than sending it. And no more is read than the
 # checks look at, into plain values: entities would cost each request as much as the database.
@@ -104,7 +103,7 @@ def load_targets(wanted: Mapping[str, Iterable[str | None]]) -> dict[str, Target
     `wanted` holds ids of videos by user; None and what is no id are nobody's. Two statements,
     however many users. Needs a transaction around it.
     """
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     targets = {user_id: Targets([], {}, storage.has_public_links) for user_id in wanted}
     named = {one for ids in wanted.values() for one in ids if one is not None and is_id(one)}
     session, asked = reading(), {"user_ids": list(wanted), "video_ids": list(named)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from app.database.transaction import transaction
 from app.models import Video
-from app.publishing.transaction import transaction
 from app.queries.pages import Page, read_page
 
 

@@ -25,15 +25,15 @@ KEEP_COMPLETED = 100
 KEEP_FAILED = 1000
 
 # By dotted string, so that the API never loads the workers.
-ADVANCE = "workers.pipeline.advance"
-DELIVER = "workers.notify.deliver"
+ADVANCE = "workers.publishing.pipeline.advance"
+DELIVER = "workers.webhooks.delivery.deliver"
 FOLLOW_UP = "workers.maintenance.follow_ups.follow_up_due"
 CHECK_AHEAD = "workers.maintenance.at_risk.check_ahead"
 RENEW = "workers.maintenance.renewals.renew_due"
 ENCODE = "workers.media.encode.encode_due"
 COUNT_POSTS = "workers.maintenance.counts.count_due"
 ADD_UP = "workers.maintenance.tallies.add_up"
-CONNECT = "workers.consents.exchange_granted"
+CONNECT = "workers.accounts.consents.exchange_granted"
 #: Function → its queue, for those that work through rows of their own.
 QUEUE_OF: dict[str, str] = {
     DELIVER: MAINTENANCE_QUEUE,

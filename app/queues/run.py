@@ -63,7 +63,7 @@ def new_run(
         description=description,
         timeout=NO_TIMEOUT,
         # A run that did its work is gone at once. What is kept of a job that ended, see
-        # workers.kept_runs, is no run that was executed.
+        # workers.publishing.kept_runs, is no run that was executed.
         result_ttl=0,
         failure_ttl=FAILURE_TTL_SECONDS,
     )

@@ -9,9 +9,9 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition, Video
-from app.publishing.transaction import transaction
 from app.queues import wake_encode
 from app.states import RenditionState
 

@@ -12,10 +12,10 @@ from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
+from app.database.transaction import transaction
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition
-from app.publishing.errors import Superseded
-from app.publishing.transaction import transaction
+from app.runs import Superseded
 from app.states import OPEN_STATES, RenditionState
 from app.storage.keys import RENDITIONS
 

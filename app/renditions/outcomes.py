@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
+from app.database.retrying import patiently
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits import lanes
 from app.media.facts import Probe
 from app.models import PublishJob, Rendition
-from app.publishing.patience import patiently
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queues import Wake, wake, wake_encode
 from app.renditions.claims import RenditionClaim, write_held
 from app.states import JobState, RenditionState, Step, step_progress

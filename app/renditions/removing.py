@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import current_app
 from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition
-from app.publishing.transaction import transaction
 from app.renditions.claims import key_of
 from app.states import OPEN_STATES, RenditionState
-from app.storage import Storage
+from app.storage import current_storage
 
 BATCH = 100
 _NEEDED = exists().where(PublishJob.rendition_id == Rendition.id, PublishJob.state.in_(OPEN_STATES))
@@ -61,7 +60,7 @@ def _remove(query: Select[Rendition]) -> int:
 def _remove_one(row: Rendition) -> int:
     """Remove an object, then its row: a row without an object is made anew, the other way round
     nobody would find it."""
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     for key in _keys(row):
         storage.delete(key)
     with transaction() as session:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flask import current_app
+
 from app.storage.base import Readable, SignedUpload, Storage, StoredObject, Stream, UploadGrant
 from app.storage.folder import FolderStorage
 from app.storage.links import LinkSigner
@@ -21,6 +23,7 @@ __all__ = [
     "StoredObject",
     "Stream",
     "UploadGrant",
+    "current_storage",
     "open_storage",
 ]
 
@@ -56,3 +59,10 @@ def open_storage(settings: StorageSettings) -> Storage:
             secret_access_key=settings.secret_access_key,
         )
     )
+
+
+def current_storage() -> Storage:
+    """Return the running application's video store."""
+    storage = current_app.extensions["storage"]
+    assert isinstance(storage, Storage)
+    return storage

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import current_app
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.models import PublishJob, Video
-from app.publishing.transaction import transaction
 from app.renditions.removing import remove_renditions_of
 from app.states import OPEN_STATES
-from app.storage import Storage
+from app.storage import current_storage
 from app.storage.errors import StorageError
 from app.videos.errors import VideoInUse
 
@@ -59,7 +58,7 @@ def _has_another_row(session: Session, video: Video) -> bool:
 
 
 def _delete_objects(video: Video) -> None:
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     try:
         remove_renditions_of(video.r2_key)
         if video.is_upload:

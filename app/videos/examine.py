@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from flask import current_app
-
 from app.media.probe import Probe, probe
 from app.models import Video
 from app.states import VideoState
-from app.storage import Storage, StoredObject
+from app.storage import StoredObject, current_storage
 from app.storage.errors import ObjectChanged, StoreUnavailable
 
 
@@ -16,7 +14,7 @@ def examine(key: str) -> tuple[StoredObject, Probe]:
 
     Raises `VideoInvalid` and any `StorageError`.
     """
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     stored = storage.stat(key)
     try:
         return stored, probe(storage, key, stored)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from flask import current_app
-
 from app.media.frames import contact_sheet, picture
 from app.models import Video
 from app.states import VideoState
-from app.storage import Storage
+from app.storage import current_storage
 from app.storage.errors import ObjectChanged, ObjectMissing, StoreUnavailable
 from app.videos.errors import NoPreview
 
@@ -37,7 +35,7 @@ def preview(video: Video, at_ms: int | None, *, is_sheet: bool) -> bytes:
     if video.state is not VideoState.READY or not video.duration_seconds:
         raise NoPreview("The video is not ready, so that there is nothing to see of it")
     seconds = _moment(video.duration_seconds, at_ms)
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     if not _AT_ONCE.acquire(timeout=_WAIT_SECONDS):
         raise StoreUnavailable("Too many pictures are being taken at this moment.")
     try:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.database.transaction import transaction
 from app.media.probe import Probe, VideoInvalid
 from app.models import Video
-from app.publishing.transaction import transaction
 from app.states import VideoState
-from app.storage import Storage, StoredObject
+from app.storage import StoredObject, current_storage
 from app.storage.errors import InvalidKey, ObjectMissing
 from app.storage.keys import RENDITIONS, UPLOADS
 from app.videos.errors import ObjectRefused
@@ -41,7 +40,7 @@ def register_video(user_id: str, r2_key: str, title: str, now: datetime) -> tupl
 
 def _known(user_id: str, r2_key: str, title: str) -> Video | None:
     """Return the video of an object that is still the one that was examined, unexamined."""
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     try:
         etag = storage.stat(r2_key).etag
     except InvalidKey as exc:

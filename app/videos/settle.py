@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.media.probe import VideoInvalid
 from app.models import Video
 from app.models.video import NOT_READY
-from app.publishing.transaction import transaction
 from app.states import VideoState
 from app.storage.errors import ObjectMissing, StorageError
 from app.videos.examine import describe, examine

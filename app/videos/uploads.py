@@ -6,14 +6,13 @@ import re
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from flask import current_app
 from sqlalchemy import select
 
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.models import Video
-from app.publishing.transaction import transaction
 from app.states import VideoState
-from app.storage import Readable, SignedUpload, Storage, UploadGrant
+from app.storage import Readable, SignedUpload, Storage, UploadGrant, current_storage
 from app.storage.errors import InvalidLink, ObjectMissing, WrongLength
 from app.storage.keys import UPLOADS
 from app.videos.errors import LinkRefused, LinkUsed
@@ -49,7 +48,7 @@ def open_upload(
     """
     video_id = new_id()
     key = f"{UPLOADS}{video_id}.{_ending(filename, content_type)}"
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     signed = storage.signed_put(key, content_type, size_bytes, LINK_SECONDS)
     video = Video(
         id=video_id,
@@ -72,7 +71,7 @@ def check_link(token: str, content_type: str, length: int | None, now: datetime)
 
     Raises `LinkRefused` and `LinkUsed`.
     """
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     try:
         grant = storage.verify_upload(token, now)
     except InvalidLink as exc:
@@ -95,7 +94,7 @@ def receive_upload(grant: UploadGrant, body: Readable) -> None:
     Raises `LinkRefused` when it ends too soon, or when its video was deleted meanwhile;
     `StorageError`, and what reading the body raises.
     """
-    storage: Storage = current_app.extensions["storage"]
+    storage = current_storage()
     try:
         storage.write(grant.key, body, grant.size_bytes)
     except WrongLength as exc:

@@ -16,11 +16,11 @@ from werkzeug.test import TestResponse
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Notification
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import NotificationState
 from tests.factories import make_job
 

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.models import Account, Gate, Notification, PublishedPost, PublishJob
 from app.publishing import outcomes, steer
 from app.publishing.claims import claim_next
-from app.publishing.transaction import transaction
 from app.states import AccountState, JobState, NotificationState
 from tests.admin.conftest import SAME_ORIGIN, Operator, basic, dead_notification, fail
 from tests.factories import make_account, make_job, make_video

@@ -13,10 +13,10 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.metrics.figures import Figures
 from app.metrics.rolling import HOUR_SECONDS, slot_of
 from app.models import Gate, Notification, PublishJob, Tally
-from app.publishing.transaction import transaction
 from app.queues import Run, RunQueue
 from app.schemas.examples import VIDEO_ID
 from app.states import JobState, NotificationState

@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.extensions import db
-from app.publishing.transaction import transaction
 from app.queries.depths import read_depths
 from app.queries.search import Search, find_story, list_ambiguous, search_jobs
 from tests.databases import ON_POSTGRES

@@ -16,15 +16,15 @@ from app import create_app
 from app.admin.guard import POLICY
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
+from app.failures import Failure
 from app.ids import new_id
 from app.limits import circuits
 from app.limits.circuits import Evidence
 from app.models import Account, SchedulerTerm, WorkerTree
 from app.publishing import outcomes, pausing, steer
 from app.publishing.claims import claim_next
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import AccountState
 from tests.admin.conftest import Operator, basic, dead_notification, fail
 from tests.factories import make_account, make_job, make_video

@@ -160,7 +160,9 @@ def test_a_worker_at_work_is_shown(client: FlaskClient, app: Flask, redis: Redis
     (shown,) = answer.get_json()["workers"]
     assert shown["queues"] == [QUEUE]
     assert shown["current_job"]["job_id"] == run_id
-    assert shown["current_job"]["call_string"].startswith("workers.pipeline.advance('TIKTOK'")
+    assert shown["current_job"]["call_string"].startswith(
+        "workers.publishing.pipeline.advance('TIKTOK'"
+    )
 
 
 def test_failed_runs_may_be_queued_again(client: FlaskClient, app: Flask, redis: Redis) -> None:

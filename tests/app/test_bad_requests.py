@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from app.api.bodies import MAX_BODY_BYTES
+from app.database.transaction import transaction
 from app.faults import PAST_TIME
 from app.ids import new_id
 from app.models import PublishJob
-from app.publishing.transaction import transaction
 from tests.app.conftest import Caller, Json, in_time
 from tests.databases import ON_POSTGRES
 

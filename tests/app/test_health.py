@@ -19,7 +19,7 @@ from app.ids import new_id
 from app.models import WorkerTree
 from app.platforms import PLATFORMS
 from app.queries.health import ALIVE_FOR
-from workers.leadership import Leadership
+from workers.scheduling.leadership import Leadership
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.checks.posts import UncheckedPost
 from app.clock import utcnow
 from app.config import Config
+from app.database.inserting import insert_rows
+from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
-from app.inserting import insert_rows
 from app.intake.posts import Asked, Taken, take_many, take_one, wake_taken
 from app.models import Lane, PublishJob, TimelineEntry
 from app.publishing.create import KeyedRequest
-from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.schemas.publish import PublishSchema
 from app.states import JobState, VideoState

@@ -10,11 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.limits import ledger
 from app.models import Account
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 from app.queries.limits import LimitUse, account_uses, platform_uses
 from tests.factories import make_account
 

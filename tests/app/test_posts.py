@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.clock import to_iso
+from app.database.transaction import transaction
 from app.models import Account, PublishedPost
-from app.publishing.transaction import transaction
 from tests.factories import make_account, make_job
 
 Auth = Callable[..., dict[str, str]]

@@ -11,10 +11,10 @@ from redis import Redis
 
 from app.accounts import learn_limit
 from app.clock import to_iso, utcnow
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Account, PublishJob, Video
 from app.publishing import claims, holding, outcomes
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import AccountState, Step, VideoState
 from tests.app.conftest import Caller, in_time, moment
 from tests.factories import FITTING_PROBE, make_account, make_video

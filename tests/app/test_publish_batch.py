@@ -7,9 +7,9 @@ from datetime import timedelta
 from flask import Flask
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.models import PublishJob
-from app.publishing.transaction import transaction
 from tests.app.conftest import Caller, in_time, moment
 
 

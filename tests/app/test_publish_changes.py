@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 
 from app.clock import utcnow
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Lane
 from app.publishing import claims, holding, outcomes
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from tests.app.conftest import Caller, Json
 
 HALF = {"upload": "u1", "sent": 5}

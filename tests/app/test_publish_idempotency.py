@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from flask import Flask
 
+from app.database.transaction import transaction
 from app.models import IdempotencyKey, PublishJob
-from app.publishing.transaction import transaction
 from tests.app.conftest import Caller, in_time
 
 

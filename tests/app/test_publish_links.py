@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 
 from app.config import Config
+from app.database.transaction import transaction
 from app.models import Account
-from app.publishing.transaction import transaction
 from tests.app.conftest import Caller, make_caller
 
 

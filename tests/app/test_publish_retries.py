@@ -8,10 +8,10 @@ import pytest
 
 from app.accounts.connect import Connection, connect_account
 from app.clock import utcnow
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Account, Notification, PublishJob, Video
 from app.publishing import claims, holding, outcomes
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import AccountState
 from tests.app.conftest import Caller, Json
 

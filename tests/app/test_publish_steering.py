@@ -9,12 +9,12 @@ from flask import Flask
 from redis import Redis
 
 from app.clock import utcnow
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Account, Notification
 from app.publishing import claims, holding, outcomes, steer
 from app.publishing.claims import Claim
 from app.publishing.errors import WrongState
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import AccountState
 from tests.app.conftest import Caller, Json, in_time, moment
 

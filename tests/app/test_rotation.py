@@ -14,10 +14,10 @@ from sqlalchemy import select, update
 
 from app import create_app, rotation
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
 from app.models import Account, PublishJob
-from app.publishing.transaction import transaction
 from tests.factories import make_account, make_job
 
 SECRETS = 2 * 3

@@ -1,4 +1,4 @@
-"""Answering together what is asked at the same time. See `app.intake.together`."""
+"""Answering together what is asked at the same time. See `app.intake.group_commit`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from app.intake import together
-from app.intake.together import Together
+from app.intake import group_commit as together
+from app.intake.group_commit import Together
 from tests.processes import PATIENCE_SECONDS, wait_until
 
 

@@ -15,10 +15,10 @@ from werkzeug.test import TestResponse
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
 from app.models import Video
-from app.publishing.transaction import transaction
 from app.states import VideoState
 from app.storage import UploadGrant
 from app.storage.links import LinkSigner

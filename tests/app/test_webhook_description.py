@@ -12,10 +12,10 @@ from jsonschema import Draft202012Validator
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Account, Notification, PublishedPost, PublishJob
 from app.publishing import outbox
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from tests.factories import make_job
 
 FAILURE = Failure("spam_risk", "request", "TikTok refuses the post", "Wait a day.")

@@ -22,9 +22,9 @@ from workers.errors import (
     TokenExpired,
     Transient,
 )
-from workers.platforms.answers import Published
 from workers.platforms.base import Api, Draft, Handler
 from workers.platforms.counting import Reader
+from workers.platforms.results import Published
 
 #: The calls by which each platform is published to, in their order.
 CALLS: dict[str, tuple[str, ...]] = {

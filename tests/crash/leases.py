@@ -7,9 +7,9 @@ import time
 from sqlalchemy import select, update
 
 from app.clock import utcnow
+from app.database.retrying import patiently
 from app.extensions import db
 from app.models import PublishJob, Rendition
-from app.publishing.patience import patiently
 from app.queues import Wake, wake, wake_encode
 from app.states import RenditionState
 

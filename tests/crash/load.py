@@ -21,11 +21,11 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.clock import to_iso, utcnow
+from app.database.retrying import patiently
 from app.extensions import db
 from app.ids import new_id
 from app.models import Account, Notification, PublishJob, Video
 from app.platforms import PLATFORMS
-from app.publishing.patience import patiently
 from app.states import OPEN_STATES, JobState, NotificationState, Step
 from app.storage import Storage
 from app.videos.examine import describe, examine

@@ -26,7 +26,7 @@ from tests.crash.plan import Plan
 from tests.crash.stage import Stage
 from tests.processes import wait_until
 from tests.workers.conftest import connect
-from workers.pipeline import LOST_RUNS_MAX
+from workers.publishing.pipeline import LOST_RUNS_MAX
 
 OPENING = {
     "TIKTOK": "tiktok.init",

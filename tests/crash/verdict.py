@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from app.database.retrying import patiently
 from app.extensions import db
 from app.media.facts import Probe
 from app.media.plan import Work, plan_for
 from app.models import PublishedPost, PublishJob, Rendition, TimelineEntry
-from app.publishing.patience import patiently
 from app.states import JobState, RenditionState
 from tests.crash.load import Load, Order, digest_of, rows
 from tests.crash.stage import Stage

@@ -14,13 +14,13 @@ from sqlalchemy import func, select
 from time_machine import Traveller
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.models import PublishJob
 from app.platforms import PLATFORMS
 from app.publishing.relay import startable
-from app.publishing.transaction import transaction
 from app.states import OPEN_STATES
 from tests.platforms import Platforms
-from workers.pipeline import advance
+from workers.publishing.pipeline import advance
 
 #: What the platforms answer when somebody has gone too far.
 REFUSALS = frozenset(

@@ -10,14 +10,14 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits import circuits, gates
 from app.limits.circuits import PROBE_SECONDS, Evidence
 from app.limits.gates import Closing
 from app.models import PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import JobState
 from tests.factories import make_job
 from tests.limits import without_limits

@@ -12,14 +12,14 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.limits import ledger
 from app.limits.counters import Taken, counters_for
 from app.limits.rules import limits_on
-from app.publishing.transaction import transaction
 from sandbox.redis_server import RedisServer
 from tests.limits import without_limits
-from workers.budget import RunBudget
 from workers.errors import RateLimited
+from workers.publishing.budget import RunBudget
 
 pytestmark = pytest.mark.usefixtures("context")
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.utc)

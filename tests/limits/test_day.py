@@ -11,9 +11,9 @@ import time_machine
 from redis import Redis
 
 from app.config import Config
+from app.database.transaction import transaction
 from app.models import Account, PublishJob, Video
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 from app.states import JobState
 from tests import IS_THOROUGH
 from tests.databases import ON_SQLITE

@@ -10,12 +10,12 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Account, PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
 from app.publishing.relay import relay
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
 

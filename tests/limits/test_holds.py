@@ -14,14 +14,14 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes, steer
 from app.publishing.claims import Claim, claim_next, claim_polled
 from app.publishing.relay import relay
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
 from tests.factories import make_account, make_job, make_video

@@ -11,18 +11,18 @@ from sqlalchemy import func, select
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits import pauses
 from app.limits.forecast import forecast
 from app.models import Gate, PublishJob, TimelineEntry
 from app.publishing import outcomes, pausing, steer
 from app.publishing.claims import claim_next
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
-from workers.sweeper import Sweeper
+from workers.scheduling.sweeper import Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
 CUT = Failure("cut", "network", "The connection was cut")

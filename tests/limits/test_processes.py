@@ -13,10 +13,10 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.limits import pauses
 from app.models import Account, PublishJob, Video
 from app.publishing import pausing
-from app.publishing.transaction import transaction
 from app.states import JobState
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job

@@ -10,21 +10,21 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.limits import circuits
 from app.limits.circuits import PROBE_SECONDS, Evidence
 from app.models import Gate, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes, recovering, steer
 from app.publishing.choosing import READS_SPREAD_SECONDS
 from app.publishing.claims import Claim, claim_next
-from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
 from tests.factories import make_job, make_video
 from tests.limits import without_limits
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
-from workers.pipeline import advance
-from workers.sweeper import Sweeper
+from workers.publishing.pipeline import advance
+from workers.scheduling.sweeper import Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
 FAILED, WELL = Evidence(False), Evidence(True)

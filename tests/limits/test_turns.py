@@ -16,6 +16,7 @@ from sqlalchemy import event, insert
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
 from app.models import Account, Lane, PublishJob, Video
@@ -23,7 +24,6 @@ from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
 from app.publishing.create import NewJob, create_jobs
 from app.publishing.relay import relay
-from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits

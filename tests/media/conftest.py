@@ -15,7 +15,7 @@ from app.media.probe import probe
 from app.media.recipe import Recipe
 from app.renditions.claims import RenditionClaim
 from app.storage import Storage, StorageSettings, StoredObject, open_storage
-from workers.media.making import make
+from workers.media.transcoding import make
 
 
 @pytest.fixture

@@ -21,15 +21,15 @@ from sqlalchemy import event
 from app import create_app
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
+from app.failures import Failure
 from app.ids import new_id
 from app.limits import gates, ledger
 from app.metrics.rolling import count_on
 from app.models import SchedulerTerm, WorkerTree
 from app.platforms import PLATFORMS
 from app.publishing import claims, outcomes
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queries.depths import read_depths
 from app.queries.peaks import account_peaks
 from tests.databases import ON_POSTGRES

@@ -9,11 +9,11 @@ import pytest
 from flask import Flask
 
 from app.clock import utcnow
+from app.failures import Failure
 from app.metrics.rolling import BEHIND, count_on, is_anything_to_count
 from app.models import PublishJob
 from app.publishing import claims, holding, outcomes, steer
 from app.publishing.claims import Claim
-from app.publishing.timeline import Failure
 from app.queries.metrics import read_ever, read_window
 from app.states import Step
 from tests.factories import make_account, make_job, make_video

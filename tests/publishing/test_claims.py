@@ -13,10 +13,11 @@ from flask import Flask, current_app
 from app.clock import utcnow
 from app.crypto import Cipher
 from app.extensions import db
+from app.failures import Failure
 from app.models import PublishJob, TimelineEntry
 from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
-from app.publishing.errors import CancelRequested, Superseded, WrongState
+from app.publishing.errors import WrongState
 from app.publishing.holding import (
     begin_steps,
     forget_upload,
@@ -25,7 +26,7 @@ from app.publishing.holding import (
     show_progress,
     standing,
 )
-from app.publishing.timeline import Failure
+from app.runs import CancelRequested, Superseded
 from app.states import JobState, Step
 from tests.factories import make_account, make_job, make_video
 

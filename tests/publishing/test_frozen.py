@@ -18,10 +18,10 @@ import pytest
 
 from app.clock import utcnow
 from app.config import Config
-from app.database import SILENT_SECONDS
+from app.database.engine import SILENT_SECONDS
+from app.database.transaction import transaction
 from app.limits import gates
 from app.publishing.claims import claim_next
-from app.publishing.transaction import transaction
 from tests.factories import make_job
 from tests.processes import ROOT, environment
 
@@ -29,7 +29,7 @@ _HOLDER = """
 import sys
 from app import create_base
 from app.limits import gates
-from app.publishing.transaction import transaction
+from app.database.transaction import transaction
 from app.settings import process_config
 
 with create_base(process_config()).app_context(), transaction() as session:

@@ -25,7 +25,9 @@ from hypothesis.stateful import (
 from redis import Redis
 from sqlalchemy import delete
 
+from app.database.transaction import transaction
 from app.extensions import db
+from app.failures import Failure
 from app.models import (
     Account,
     Gate,
@@ -41,7 +43,7 @@ from app.models import (
 from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
 from app.publishing.create import KeyedRequest, NewJob, create_jobs
-from app.publishing.errors import CancelRequested, Superseded, WrongState
+from app.publishing.errors import WrongState
 from app.publishing.holding import (
     Proof,
     begin_steps,
@@ -50,13 +52,12 @@ from app.publishing.holding import (
     save_checkpoint,
     show_progress,
 )
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queues import HORIZON, PUBLISH_QUEUES, PostScheduler, RunQueue
+from app.runs import CancelRequested, Superseded
 from app.states import FINAL_STATES, JobState, Step
 from tests import IS_THOROUGH
 from tests.factories import make_account, make_video
-from workers.sweeper import GRACE, Sweeper
+from workers.scheduling.sweeper import GRACE, Sweeper
 
 START = datetime(2020, 1, 1, tzinfo=timezone.utc)
 #: No two rows fall due at one instant, between which a database might choose as it likes.

@@ -16,7 +16,9 @@ from sqlalchemy.orm import undefer
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
+from app.failures import Failure
 from app.limits import gates, lanes, ledger
 from app.limits.gates import Closing
 from app.limits.rules import limits_on
@@ -24,8 +26,6 @@ from app.models import Account, Gate, PublishJob, Video
 from app.publishing import outcomes, steer
 from app.publishing.claims import claim_next
 from app.publishing.errors import WrongState
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import AccountState, JobState
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
@@ -34,9 +34,9 @@ from tests.platforms import Platforms
 from tests.processes import wait_until as until
 from tests.workers.conftest import connect
 from tests.workers.test_worker import MB, big_film
-from workers import steps
-from workers.budget import RunBudget
-from workers.pipeline import advance, poll
+from workers.publishing import steps
+from workers.publishing.budget import RunBudget
+from workers.publishing.pipeline import advance, poll
 
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
 

@@ -29,7 +29,7 @@ from sandbox.loopback import loopback_session
 from tests.databases import ON_SQLITE
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
-from workers.consents import exchange_granted
+from workers.accounts.consents import exchange_granted
 
 RETURN = "https://app.example/accounts/done?tab=2"
 LOGINS = [

@@ -36,8 +36,8 @@ from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
 from workers.media.encode import FAILURES_MAX, LOST_RUNS_MAX, encode_due
 from workers.media.workspace import Need, workspace
-from workers.pipeline import advance
-from workers.sweeper import Sweeper
+from workers.publishing.pipeline import advance
+from workers.scheduling.sweeper import Sweeper
 
 # One database: what is made takes its time, and rows are tested elsewhere.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]

@@ -19,15 +19,15 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
+from app.failures import Failure
 from app.ids import new_id
 from app.models import Notification
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
-from app.publishing.timeline import Failure
 from app.queues import current_redis
 from app.states import NotificationState
 from tests.factories import make_job
-from workers.notify import SILENT_KEY, deliver
+from workers.webhooks.delivery import SILENT_KEY, deliver
 
 KEY = {"Authorization": "Bearer test-key"}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -30,8 +30,8 @@ from tests.processes import wait_until
 from tests.redis_values import is_pickled, values
 from tests.workers.conftest import connect
 from workers.maintenance.follow_ups import follow_up_due
-from workers.pipeline import LOST_RUNS_MAX, advance
-from workers.retry import OUTAGE_LIMIT
+from workers.publishing.pipeline import LOST_RUNS_MAX, advance
+from workers.publishing.retry import OUTAGE_LIMIT
 
 PLATFORM_NAMES = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
 FINAL = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)

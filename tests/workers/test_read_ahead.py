@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from workers.read_ahead import AHEAD_PIECES, ReadAhead
+from workers.publishing.read_ahead import AHEAD_PIECES, ReadAhead
 
 LIMIT_SECONDS = 30
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.extensions import db
 from app.models import Rendition
-from app.publishing.transaction import transaction
 from app.renditions.claims import RenditionClaim, claim_next
 from app.states import RenditionState
 from tests.databases import ON_POSTGRES

@@ -24,7 +24,7 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.retry import (
+from workers.publishing.retry import (
     HOLD_BACK_MIN,
     KEY_MISSING_PAUSE,
     OUTAGE_LIMIT,

@@ -17,16 +17,16 @@ from sqlalchemy import select
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.models import SchedulerTerm
-from app.publishing.transaction import transaction
 from app.queues import HORIZON, PUBLISH_QUEUES, Deposed, PostScheduler, Run, RunQueue, Wake, wake
 from app.queues.names import QUEUE_NAMES
 from app.queues.scheduler import BELL_KEY, Released
 from sandbox.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
-from workers.leadership import TERM_SECONDS, Leadership
+from workers.scheduling.leadership import TERM_SECONDS, Leadership
 
 # One database: real processes take their time, and what they do to a row has its own tests.
 pytestmark = ON_POSTGRES

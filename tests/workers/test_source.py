@@ -12,7 +12,7 @@ import pytest
 from app.storage.s3 import Bucket, S3Storage
 from tests.hosts import Host, host
 from workers.errors import NetworkFailure, VideoRefused
-from workers.source import SourceFile, SteadyRange, StoreSource
+from workers.publishing.source import SourceFile, SteadyRange, StoreSource
 
 BODY = bytes(range(256)) * 32768  # 8 MiB: more than is read ahead
 ETAG = '"first"'

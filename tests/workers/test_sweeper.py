@@ -18,8 +18,8 @@ from app.publishing.claims import claim_next
 from app.queues import HORIZON, MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
 from sandbox.redis_server import RedisServer
 from tests.factories import make_job
-from workers.periodic import WAITING_MAX
-from workers.sweeper import FETCH_EVERY, GRACE, Sweeper
+from workers.scheduling.periodic import WAITING_MAX
+from workers.scheduling.sweeper import FETCH_EVERY, GRACE, Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
 QUEUE = PUBLISH_QUEUES["TIKTOK"]

@@ -16,12 +16,12 @@ from app.extensions import db
 from app.models import Account
 from app.states import AccountState
 from tests.factories import make_account
-from workers import tokens
+from workers.accounts import tokens
 from workers.errors import AccountRefused, NetworkFailure, PublishError
-from workers.platforms.answers import Processing, Published
 from workers.platforms.base import Access, Api, Context, Handler, Tokens, Upload
 from workers.platforms.connecting import Grant, Opened
 from workers.platforms.counting import Counts, Reader
+from workers.platforms.results import Processing, Published
 
 pytestmark = pytest.mark.usefixtures("context")
 

@@ -12,7 +12,7 @@ from tests.hosts import Host, answering, host
 from tests.workers.test_read_ahead import Pieces
 from workers import transport
 from workers.errors import AnswerLost, NetworkFailure, Transient
-from workers.read_ahead import ReadAhead
+from workers.publishing.read_ahead import ReadAhead
 from workers.transport import Body, call
 
 LIMIT_SECONDS = 30

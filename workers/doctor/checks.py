@@ -16,19 +16,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.clock import to_iso, utcnow
 from app.config import ROOT, VAR_DIR, Config
 from app.crypto import UndecryptableError
+from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
 from app.models import Account
-from app.publishing.transaction import transaction
 from app.queues import current_redis
 from app.settings import config_from_env
+from app.storage import current_storage
 from app.storage.errors import ObjectMissing, StorageError
-from workers.contexts import current_storage
 from workers.doctor.clients import CLIENT_CHECKS
 from workers.doctor.finding import Finding
 from workers.errors import PublishError
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
-from workers.webhooks import send_webhook
+from workers.webhooks.request import send_webhook
 
 
 def check_settings(config: Config) -> Finding:

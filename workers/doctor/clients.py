@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Config
+from app.database.transaction import transaction
 from app.models import Account
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 from workers.doctor.finding import Finding
 from workers.errors import AccountRefused, PublishError
 from workers.handlers import load_handler

@@ -19,7 +19,7 @@ from rq.utils import import_attribute
 
 from app.queues import Run, Wake, current_redis
 from workers.engine.orders import Call, Done, Execute, Holding, Keep, KeepMaintenance, ToParent
-from workers.lease import stop_requested
+from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 #: A child that has grown by this much ends after its run, which gives the memory back.

@@ -27,7 +27,7 @@ IDLE_SECONDS = 30.0
 #: start does not become a loop that eats the machine.
 EARLY_DEATH_SECONDS = 2.0
 PAUSE_SECONDS = 2.0
-RELEASE = "workers.pipeline.release_lost"
+RELEASE = "workers.publishing.pipeline.release_lost"
 
 #: A lane, the order that has ended there, and why it failed, if it did.
 Settled: TypeAlias = tuple[str, Execute | Call, str | None]

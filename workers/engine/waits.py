@@ -15,7 +15,7 @@ from workers.engine.orders import Call
 #: A lane of looks at one platform is called after it.
 POLL_LANE = "poll-{}"
 MAINTENANCE_LANE = MAINTENANCE_QUEUE
-POLL = "workers.pipeline.poll"
+POLL = "workers.publishing.pipeline.poll"
 #: The two clocks do not tick alike, and a look that comes early finds nothing to do.
 NEVER_EARLY_SECONDS = 0.002
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.limits.silence import mark_silent, silent_platforms
-from app.publishing.transaction import transaction
 from workers import transport
 
 logger = logging.getLogger(__name__)

@@ -15,21 +15,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, TextClause, exists, or_, select
 
 from app.clock import to_iso, utcnow
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits.forecast import forecast
 from app.limits.silence import silent_platforms
 from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queues import wake_maintenance
 from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
-from workers.failures import failure_of
-from workers.fitting import plan_of, refuse_hopeless
-from workers.lease import stop_requested
 from workers.maintenance.asking import Asking
 from workers.maintenance.token_checks import check_token
-from workers.videos import checked_video
+from workers.publishing.failures import failure_of
+from workers.publishing.optimize_step import plan_of, refuse_hopeless
+from workers.publishing.video_step import checked_video
+from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 #: How long before its time a scheduled post is looked at.

@@ -16,17 +16,17 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.models import PublishedPost
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
-from workers import tokens
-from workers.budget import RunBudget
+from workers.accounts import tokens
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.handlers import load_handler
-from workers.lease import stop_requested
 from workers.maintenance.asking import Asking
 from workers.platforms.base import Handler
 from workers.platforms.counting import Counts, Reader
+from workers.publishing.budget import RunBudget
+from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 #: The pause grows with the age of a post, by this share of it.

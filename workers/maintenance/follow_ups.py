@@ -13,20 +13,20 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, undefer
 
+from app import timeline
 from app.clock import utcnow
 from app.crypto import UndecryptableError
+from app.database.transaction import transaction
 from app.limits.silence import silent_platforms
 from app.models import PublishedPost, PublishJob, TimelineEntry, Video
-from app.publishing import timeline
-from app.publishing.transaction import transaction
-from workers import tokens
-from workers.budget import RunBudget
-from workers.contexts import reading_context
+from workers.accounts import tokens
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.lease import stop_requested
 from workers.maintenance.asking import Asking
-from workers.platforms.answers import Published
+from workers.platforms.results import Published
+from workers.publishing.budget import RunBudget
+from workers.publishing.contexts import reading_context
+from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 #: How long after publishing it is still worth asking, and how the questions spread out.

@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, select
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.limits.silence import silent_platforms
 from app.models import Account
 from app.models.account import RENEWABLE
-from app.publishing.transaction import transaction
 from app.queries.accounts import WITHOUT_TOKENS
-from workers import tokens
+from workers.accounts import tokens
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.lease import stop_requested
 from workers.maintenance.asking import Asking
+from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 #: A renewal that failed is tried again after this: there are weeks left for it.

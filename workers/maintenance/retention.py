@@ -13,17 +13,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.config import Config
+from app.database.transaction import transaction
 from app.limits.ledger import BATCH as PRUNED_AT_ONCE
 from app.limits.ledger import prune_ledger
 from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
 from app.models.notification import GIVE_UP_AFTER
-from app.publishing.transaction import transaction
 from app.renditions.removing import prune_renditions
 from app.states import FINAL_STATES
+from app.storage import current_storage
 from app.storage.errors import StorageError
 from app.videos.settle import delete_lost, settle_overdue
-from workers.contexts import current_storage
-from workers.kept_runs import trim_all
+from workers.publishing.kept_runs import trim_all
 
 logger = logging.getLogger(__name__)
 #: What an upload that was broken off by a crash left in the folder, untouched for this long.

@@ -9,15 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.limits import gates
-from app.publishing.transaction import transaction
-from workers import tokens
-from workers.budget import RunBudget
+from workers.accounts import tokens
 from workers.errors import AccountRefused, RateLimited, TokenExpired
 from workers.handlers import load_handler
 from workers.platforms.base import Access, Handler
 from workers.platforms.budget import Budget
 from workers.platforms.counting import Reader
+from workers.publishing.budget import RunBudget
 
 
 def check_token(platform: str, account_id: str) -> None:

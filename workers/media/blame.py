@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.publishing.timeline import Failure
+from app.failures import Failure
 from app.storage.errors import ObjectChanged, ObjectMissing, StorageError
 from workers.errors import Category
 from workers.media.ffmpeg import NoFfmpeg

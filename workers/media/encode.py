@@ -9,20 +9,20 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.clock import utcnow
 from app.config import Config
-from app.database import AWAY
-from app.publishing.errors import CancelRequested, RunStopped, Superseded
+from app.database.engine import AWAY
 from app.renditions import outcomes
 from app.renditions.claims import RenditionClaim, claim_next, key_of
+from app.runs import CancelRequested, RunStopped, Superseded
+from app.storage import current_storage
 from app.storage.errors import StorageError
-from workers.contexts import current_storage
-from workers.failures import internal
-from workers.lease import Stopping, stop_requested
 from workers.media.blame import judged, workers_lost
 from workers.media.ffmpeg import NoFfmpeg
 from workers.media.keeping import RenditionKeeper
-from workers.media.making import make
 from workers.media.running import FfmpegFailed
+from workers.media.transcoding import make
 from workers.media.workspace import DiskBusy, DiskFull, DiskTooSmall, sweep
+from workers.publishing.failures import internal
+from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
 #: Tries that may fail for a reason that may pass, and workers that may be lost at one file.

@@ -10,10 +10,10 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
-from app.publishing.errors import CancelRequested, Superseded
 from app.renditions.claims import LEASE_SECONDS, RenditionClaim, is_wanted, renew
+from app.runs import CancelRequested, Superseded
 from workers.background import Repeated
-from workers.lease import Stopping, stop_requested
+from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
 #: How soon it is seen that the last job that waited was cancelled.

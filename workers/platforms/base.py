@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.budget import Budget, Unlimited
 from workers.platforms.connecting import Connecting
 from workers.platforms.counting import Counting, Reader
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 UploadT = TypeVar("UploadT", bound="Upload")
 

@@ -11,13 +11,13 @@ import time_machine
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
 from app.limits import circuits
 from app.limits.circuits import Evidence
 from app.limits.silence import SILENT_FOR, silent_platforms
 from app.models import Account, Gate, PublishedPost, PublishJob, Video
-from app.publishing.transaction import transaction
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.platforms import Platforms

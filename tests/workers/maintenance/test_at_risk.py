@@ -17,12 +17,12 @@ from sqlalchemy import Text, type_coerce, update
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, Notification, PublishJob, Video
 from app.publishing import steer
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.queues import LOOKS_QUEUE, RunQueue, wake_maintenance
 from app.queues.names import CHECK_AHEAD
 from app.storage import Storage
@@ -32,7 +32,7 @@ from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
 from workers.maintenance.at_risk import TURN, Look, _settle, _take_one, check_ahead, is_any_near
-from workers.sweeper import Sweeper
+from workers.scheduling.sweeper import Sweeper
 
 # One database is enough for what is looked at; the queries are those of other tests too.
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]

@@ -30,8 +30,8 @@ from workers.maintenance.counts import (
     count_due,
     next_count,
 )
-from workers.periodic import queue_periodic
-from workers.pipeline import advance
+from workers.publishing.pipeline import advance
+from workers.scheduling.periodic import queue_periodic
 
 NOW = datetime.fromisoformat("2026-11-26T12:00:00+00:00")
 Numbers = tuple[int | None, int | None, int | None, int | None]

@@ -14,14 +14,14 @@ from app.accounts.connect import Connection, connect_account
 from app.accounts.renewal import renewal_time
 from app.clock import utcnow
 from app.crypto import Cipher
+from app.database.transaction import transaction
 from app.models import Account
-from app.publishing.transaction import transaction
 from app.queues import LOOKS_QUEUE, RunQueue
 from app.states import AccountState
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from workers.maintenance.renewals import is_any_to_renew, renew_due
-from workers.sweeper import Sweeper
+from workers.scheduling.sweeper import Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.utc)

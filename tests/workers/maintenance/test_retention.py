@@ -16,20 +16,20 @@ from sqlalchemy import event, insert, text
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
 from app.models import IdempotencyKey, Notification, PublishedPost, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
-from app.publishing.transaction import transaction
 from app.queues import PUBLISH_QUEUES, RunQueue, connect_redis
 from app.states import NotificationState, VideoState
 from app.videos.settle import NEVER_CAME
 from tests.app.clips import clip_bytes
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job, make_video
-from workers.kept_runs import trim_all
 from workers.maintenance.retention import BATCH, prune
+from workers.publishing.kept_runs import trim_all
 
 pytestmark = pytest.mark.usefixtures("context")
 QUEUE = PUBLISH_QUEUES["TIKTOK"]

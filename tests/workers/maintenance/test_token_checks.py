@@ -13,12 +13,12 @@ import time_machine
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, LimitUse, Notification, PublishJob, Video
 from app.publishing import steer
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import AccountState
 from tests.databases import ON_SQLITE
 from tests.factories import make_job

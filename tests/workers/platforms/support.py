@@ -13,8 +13,8 @@ from typing import Any
 import requests
 
 from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient, UploadGone
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.base import Access, Context, Draft, Handler, Upload
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 
 class Stopped(Exception):

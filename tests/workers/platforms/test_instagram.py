@@ -39,9 +39,9 @@ from workers.errors import (
     Transient,
     VideoRefused,
 )
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.base import Access
 from workers.platforms.instagram import InstagramHandler
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 DAY_SECONDS = 86_400
 

@@ -32,8 +32,8 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.instagram import InstagramHandler, codes
-from workers.platforms.instagram.answers import moment, sentence
-from workers.platforms.instagram.failures import failure, recalled, remembered
+from workers.platforms.instagram.fields import moment, sentence
+from workers.platforms.instagram.refusals import failure, recalled, remembered
 from workers.transport import Answer
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)

@@ -36,7 +36,7 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 DAY_SECONDS = 86_400
 CALLS = (QUOTA, CONTAINER, UPLOAD, STATUS, PUBLISH, MEDIA)

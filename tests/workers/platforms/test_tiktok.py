@@ -25,7 +25,7 @@ from tests.workers.platforms.tiktok_job import (
     received_bytes,
 )
 from workers.errors import AccountRefused, RateLimited, RequestRefused, UploadGone, VideoRefused
-from workers.platforms.answers import Incomplete, Processing, Published
+from workers.platforms.results import Incomplete, Processing, Published
 from workers.platforms.tiktok.upload import (
     CHUNK_BYTES,
     CHUNK_MAX_BYTES,

@@ -19,7 +19,7 @@ from tests.workers.platforms.tiktok_job import (
     opened,
 )
 from workers.errors import Ambiguous, PublishError, RequestRefused, Transient, UploadGone
-from workers.platforms.answers import Incomplete, Processing, Published
+from workers.platforms.results import Incomplete, Processing, Published
 
 NONSENSE: tuple[Any, ...] = (
     [],

@@ -30,7 +30,7 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.tiktok import codes
-from workers.platforms.tiktok.answers import oauth_refusal, refusal
+from workers.platforms.tiktok.refusals import oauth_refusal, refusal
 from workers.platforms.verdicts import Verdict
 from workers.transport import Answer
 

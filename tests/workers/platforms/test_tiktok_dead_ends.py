@@ -31,7 +31,7 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.answers import Processing
+from workers.platforms.results import Processing
 from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
 from workers.platforms.tiktok.sending import DETOURS_MAX
 from workers.platforms.tiktok.upload import CHUNK_BYTES, SETTLE_SECONDS

@@ -35,7 +35,7 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.answers import Incomplete, Processing, Published
+from workers.platforms.results import Incomplete, Processing, Published
 from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
 from workers.platforms.tiktok.upload import CHUNK_BYTES, SETTLE_SECONDS
 

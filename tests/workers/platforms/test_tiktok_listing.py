@@ -9,7 +9,7 @@ import pytest
 from tests.workers.platforms.support import Job, Sandbox
 from tests.workers.platforms.tiktok_job import INIT, LIST, STATUS, checkpoint, make_job
 from workers.errors import Ambiguous, NetworkFailure
-from workers.platforms.answers import Published
+from workers.platforms.results import Published
 
 LONG_TEXT = "A caption that is longer than what the list of videos shows, " * 5
 

@@ -32,7 +32,7 @@ from workers.errors import (
     RateLimited,
     UploadGone,
 )
-from workers.platforms.answers import Processing, Published
+from workers.platforms.results import Processing, Published
 from workers.platforms.tiktok import TikTokHandler
 
 

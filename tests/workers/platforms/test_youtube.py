@@ -20,7 +20,7 @@ from tests.workers.platforms.youtube import (
     received_bytes,
 )
 from workers.errors import AccountRefused, Ambiguous
-from workers.platforms.answers import Processing, Published
+from workers.platforms.results import Processing, Published
 from workers.platforms.youtube.upload import (
     CHUNK_BYTES,
     CHUNK_MAX_BYTES,

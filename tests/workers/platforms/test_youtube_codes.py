@@ -31,9 +31,9 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.answers import Processing, Published
+from workers.platforms.results import Processing, Published
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.answers import quota_is_back_at, refusal
+from workers.platforms.youtube.refusals import quota_is_back_at, refusal
 from workers.platforms.youtube.session import SessionLost
 from workers.transport import Answer
 

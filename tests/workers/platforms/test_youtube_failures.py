@@ -36,9 +36,9 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.answers import Incomplete, Processing
+from workers.platforms.results import Incomplete, Processing
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.answers import quota_is_back_at
+from workers.platforms.youtube.refusals import quota_is_back_at
 from workers.platforms.youtube.upload import CHUNK_BYTES, SESSION_LIMIT_SECONDS
 
 

@@ -20,7 +20,7 @@ from tests.workers.platforms.youtube import (
     make_job,
 )
 from workers.errors import Ambiguous, OutcomeUnknown, RateLimited, TokenExpired, Transient
-from workers.platforms.answers import Processing
+from workers.platforms.results import Processing
 from workers.platforms.youtube.listing import DETAILS_LIMIT_SECONDS, PAGE_VIDEOS
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.workers.platforms.support import Job, Sandbox
 from tests.workers.platforms.youtube import checkpoint, make_job
 from workers.errors import PublishError, Transient, UploadGone
-from workers.platforms.answers import Incomplete, Processing
+from workers.platforms.results import Incomplete, Processing
 from workers.platforms.youtube.upload import CHUNK_UNIT_BYTES, SESSION_LIMIT_SECONDS, YouTubeUpload
 
 SIZE_BYTES = 3 * CHUNK_UNIT_BYTES

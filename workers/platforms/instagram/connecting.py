@@ -15,9 +15,9 @@ from workers.platforms.budget import Unlimited
 from workers.platforms.connecting import Grant, Opened
 from workers.platforms.fields import Fields, child, children, text
 from workers.platforms.instagram import oauth
-from workers.platforms.instagram.answers import identifier
-from workers.platforms.instagram.failures import FACEBOOK_LOGIN, failure
-from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, Graph
+from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Graph
+from workers.platforms.instagram.fields import identifier
+from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, failure
 from workers.transport import Answer, call
 
 NO_ACCOUNT_HINT = "Link a professional Instagram account to a Page of yours, and connect again"

@@ -20,9 +20,9 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.fields import child, text, whole
-from workers.platforms.instagram.answers import sentence
+from workers.platforms.instagram.client import Graph
 from workers.platforms.instagram.codes import MISSING_OBJECT, SUBCODES
-from workers.platforms.instagram.graph import Graph
+from workers.platforms.instagram.fields import sentence
 from workers.platforms.instagram.upload import InstagramUpload
 
 IN_PROGRESS, FINISHED, PUBLISHED = "IN_PROGRESS", "FINISHED", "PUBLISHED"

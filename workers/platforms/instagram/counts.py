@@ -12,7 +12,7 @@ from workers.errors import RequestRefused, Transient
 from workers.platforms.base import Api
 from workers.platforms.counting import Counts, Reader
 from workers.platforms.fields import Fields, child, children, text, whole
-from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, Graph
+from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Graph
 
 #: Each post costs a call, of which an account has 200 an hour: these leave nearly all of them.
 POSTS_AT_ONCE = 2

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from workers.errors import Transient
 from workers.platforms import base
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.base import Access, Context, Tokens, Upload
 from workers.platforms.connecting import Grant, Opened
 from workers.platforms.counting import Counts, Reader
 from workers.platforms.instagram import connecting, counts, oauth
+from workers.platforms.instagram.client import Graph
 from workers.platforms.instagram.codes import MISSING_OBJECT
 from workers.platforms.instagram.containers import (
     IN_PROGRESS,
@@ -24,13 +24,13 @@ from workers.platforms.instagram.containers import (
     read_container,
     while_maybe_live,
 )
-from workers.platforms.instagram.graph import Graph
-from workers.platforms.instagram.judging import Judge, lacks_bytes
+from workers.platforms.instagram.fate import Judge, lacks_bytes
 from workers.platforms.instagram.opening import open_container, read_quota
 from workers.platforms.instagram.posts import comments_warning, look_at
 from workers.platforms.instagram.publishing import believed, publish_container
 from workers.platforms.instagram.sending import send_bytes
 from workers.platforms.instagram.upload import InstagramUpload
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 
 class Handler(base.Handler):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from workers.errors import Ambiguous
 from workers.platforms.base import Context
 from workers.platforms.fields import Fields, child, children, text
-from workers.platforms.instagram.answers import identifier, moment
-from workers.platforms.instagram.graph import Graph
+from workers.platforms.instagram.client import Graph
+from workers.platforms.instagram.fields import identifier, moment
 from workers.platforms.instagram.upload import InstagramUpload
 
 #: How far the platform's clock may be behind ours.

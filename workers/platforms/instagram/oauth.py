@@ -11,9 +11,9 @@ from datetime import datetime, timedelta, timezone
 from workers.errors import AccountRefused, TokenExpired, Transient
 from workers.platforms.base import Access, Api, Tokens
 from workers.platforms.fields import Fields, text, whole
+from workers.platforms.instagram.client import INSTAGRAM_LOGIN, login_type_of
 from workers.platforms.instagram.codes import RECONNECT_HINT
-from workers.platforms.instagram.failures import FACEBOOK_LOGIN, failure
-from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, login_type_of
+from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, failure
 from workers.transport import call
 
 LIFE_MAX_SECONDS = 366 * 86400

@@ -18,9 +18,9 @@ from workers.errors import (
 from workers.platforms.addresses import may_send_to
 from workers.platforms.base import Api, Context, Draft
 from workers.platforms.fields import Fields, child, children, text, whole
-from workers.platforms.instagram.answers import identifier
+from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Graph
 from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS
-from workers.platforms.instagram.graph import INSTAGRAM_LOGIN, Graph
+from workers.platforms.instagram.fields import identifier
 from workers.platforms.instagram.upload import InstagramUpload
 
 DURATION_MIN_SECONDS = 3.0

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 
 from workers.errors import PublishError
-from workers.platforms.answers import Published
 from workers.platforms.base import Context, Draft
 from workers.platforms.fields import text
-from workers.platforms.instagram.graph import Graph
+from workers.platforms.instagram.client import Graph
 from workers.platforms.instagram.listing import link_of
+from workers.platforms.results import Published
 
 logger = logging.getLogger(__name__)
 REEL_LINK = "https://www.instagram.com/reel/{shortcode}/"

@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workers.errors import OutcomeUnknown, PublishError, Transient
-from workers.platforms.answers import Processing, Published
 from workers.platforms.base import Context
-from workers.platforms.instagram.answers import identifier
+from workers.platforms.instagram.client import Graph
 from workers.platforms.instagram.codes import DUPLICATE_POST
 from workers.platforms.instagram.containers import FINISHED, read_container, while_maybe_live
-from workers.platforms.instagram.failures import recalled, remembered
-from workers.platforms.instagram.graph import Graph
-from workers.platforms.instagram.judging import Judge
+from workers.platforms.instagram.fate import Judge
+from workers.platforms.instagram.fields import identifier
 from workers.platforms.instagram.posts import look_at, set_comments
+from workers.platforms.instagram.refusals import recalled, remembered
 from workers.platforms.instagram.upload import InstagramUpload
+from workers.platforms.results import Processing, Published
 
 #: Publishing takes the platform long at times; a lost answer costs more than a wait.
 ANSWER_SECONDS = 120.0

@@ -10,10 +10,10 @@ from contextlib import closing
 from workers.errors import PublishError, TokenExpired, Transient, UploadGone
 from workers.platforms.base import Context
 from workers.platforms.fields import child, text
-from workers.platforms.instagram.answers import sentence
+from workers.platforms.instagram.client import login_type_of
 from workers.platforms.instagram.codes import UPLOAD_TOKEN_TYPES
-from workers.platforms.instagram.failures import failure, for_flavour, throttled
-from workers.platforms.instagram.graph import login_type_of
+from workers.platforms.instagram.fields import sentence
+from workers.platforms.instagram.refusals import failure, for_flavour, throttled
 from workers.platforms.instagram.upload import InstagramUpload
 from workers.transport import Answer, Body, call
 

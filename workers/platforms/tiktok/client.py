@@ -12,7 +12,7 @@ from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.base import Api, Context
 from workers.platforms.counting import Reader
 from workers.platforms.fields import child, text
-from workers.platforms.tiktok.answers import OK, refusal
+from workers.platforms.tiktok.refusals import OK, refusal
 from workers.transport import Answer
 
 logger = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from datetime import datetime, timezone
 from urllib.parse import quote
 
 from workers.errors import Ambiguous, PublishError, RateLimited, RequestRefused, UploadGone
-from workers.platforms.answers import Incomplete, Processing, Published
 from workers.platforms.base import Context
 from workers.platforms.pauses import pause_seconds
+from workers.platforms.results import Incomplete, Processing, Published
 from workers.platforms.tiktok import codes, listing, status
-from workers.platforms.tiktok.answers import CODE_MAX_CHARS
 from workers.platforms.tiktok.client import Client
+from workers.platforms.tiktok.refusals import CODE_MAX_CHARS
 from workers.platforms.tiktok.status import Status
 from workers.platforms.tiktok.upload import TikTokUpload
 from workers.platforms.verdicts import Verdict

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 
 from workers.errors import AccountRefused, RequestRefused
 from workers.platforms import base
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.base import Access, Context, Tokens, Upload
 from workers.platforms.connecting import Grant, Opened
 from workers.platforms.counting import Counts, Reader
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 from workers.platforms.tiktok import (
     codes,
     connecting,

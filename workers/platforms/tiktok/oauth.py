@@ -15,7 +15,7 @@ from workers.errors import AccountRefused
 from workers.platforms.base import Api, Tokens
 from workers.platforms.fields import text, whole
 from workers.platforms.tiktok import codes
-from workers.platforms.tiktok.answers import oauth_refusal
+from workers.platforms.tiktok.refusals import oauth_refusal
 
 logger = logging.getLogger(__name__)
 #: What TikTok's access tokens live, for an answer that does not say.

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from workers.errors import Ambiguous, OutcomeUnknown, PublishError, Transient, UploadGone
-from workers.platforms.answers import Incomplete, Processing, Published
 from workers.platforms.base import Context
+from workers.platforms.results import Incomplete, Processing, Published
 from workers.platforms.tiktok import fate, listing
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.opening import INIT, prepare, publish_id_of

@@ -20,12 +20,12 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.platforms.answers import Incomplete
 from workers.platforms.base import Context
 from workers.platforms.chunks import ChunkReader
-from workers.platforms.tiktok.answers import host_refusal
+from workers.platforms.results import Incomplete
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.fate import never_finished, unfinished
+from workers.platforms.tiktok.refusals import host_refusal
 from workers.platforms.tiktok.status import read_status
 from workers.platforms.tiktok.upload import TikTokUpload
 from workers.transport import Answer, Body

@@ -11,7 +11,7 @@ from workers import transport
 from workers.errors import PublishError
 from workers.platforms.base import Api, Context
 from workers.platforms.counting import Reader
-from workers.platforms.youtube.answers import refusal
+from workers.platforms.youtube.refusals import refusal
 from workers.transport import Answer
 
 logger = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.errors import AccountRefused, Ambiguous, PublishError, RequestRefused
-from workers.platforms.answers import Processing, Published
 from workers.platforms.base import Context
 from workers.platforms.fields import child, children, text, whole
 from workers.platforms.pauses import pause_seconds
+from workers.platforms.results import Processing, Published
 from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client

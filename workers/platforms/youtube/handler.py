@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from workers.errors import UploadGone
 from workers.platforms import base
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.base import Access, Context, Tokens, Upload
 from workers.platforms.connecting import Grant, Opened
 from workers.platforms.counting import Counts, Reader
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 from workers.platforms.youtube import (
     codes,
     connecting,

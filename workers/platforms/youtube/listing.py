@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from workers.errors import AccountRefused, Ambiguous, RequestRefused, Transient
-from workers.platforms.answers import Processing
 from workers.platforms.base import Context
 from workers.platforms.fields import child, children, text, whole
+from workers.platforms.results import Processing
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.sending import became

@@ -15,7 +15,7 @@ from workers.platforms.base import Api, Tokens
 from workers.platforms.fields import text, whole
 from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.answers import CODE_MAX_CHARS
+from workers.platforms.youtube.refusals import CODE_MAX_CHARS
 from workers.transport import Answer, unexpected
 
 #: What Google's access tokens live, for an answer that does not say.

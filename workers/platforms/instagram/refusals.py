@@ -20,7 +20,6 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.fields import Fields, child, number, text, whole
-from workers.platforms.instagram.answers import sentence
 from workers.platforms.instagram.codes import (
     CODES,
     PAIRS,
@@ -29,6 +28,7 @@ from workers.platforms.instagram.codes import (
     SUBCODES,
     THROTTLED_WAIT_SECONDS,
 )
+from workers.platforms.instagram.fields import sentence
 from workers.platforms.instagram.usage import free_again_at
 from workers.platforms.verdicts import Verdict
 from workers.transport import Answer, unexpected

@@ -19,11 +19,11 @@ from rq.defaults import RQ_KEY_PREFIX
 from sqlalchemy import exists, select, tuple_
 
 from app.config import Config
+from app.database.transaction import transaction
 from app.models import Notification, PublishJob
 from app.publishing.pausing import release_resumed
 from app.publishing.recovering import release_recovered
 from app.publishing.relay import relay
-from app.publishing.transaction import transaction
 from app.queues import (
     HORIZON,
     PUBLISH_QUEUES,
@@ -41,7 +41,7 @@ from app.states import OPEN_STATES, JobState, NotificationState
 from workers.maintenance.at_risk import is_any_near
 from workers.maintenance.follow_ups import is_any_to_follow_up
 from workers.maintenance.renewals import is_any_to_renew
-from workers.periodic import taken_on
+from workers.scheduling.periodic import taken_on
 
 logger = logging.getLogger(__name__)
 #: Rows that come near are brought to Redis so many at a time, until all are there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.publishing.timeline import Failure
+from app.failures import Failure
 from workers.errors import Category, PublishError
 
 

@@ -20,9 +20,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.models import SchedulerTerm
-from app.publishing.transaction import transaction
 
 logger = logging.getLogger(__name__)
 #: A leader that died has lost its office after this, and a standby looks this often.

@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
-from flask import current_app
-
 from app.captions import compose
 from app.clock import utcnow
 from app.models import PublishJob, Video
 from app.platforms import PLATFORMS
 from app.publishing.claims import Claim
 from app.queries.posts import is_known_post
-from app.storage import Storage
+from app.storage import current_storage
 from workers.platforms.base import Access, Context, Draft, Journal, Upload
 from workers.platforms.budget import Budget
-from workers.source import SourceFile, StoreSource, cover_of
+from workers.publishing.source import SourceFile, StoreSource, cover_of
 
 
 class Content(Protocol):
@@ -52,13 +50,6 @@ def working_context(
 def reading_context(job: PublishJob, video: Video, access: Access, budget: Budget) -> Context:
     """Return the context of a look at a post that is live: nothing can be written down."""
     return _context(job, job.id, SourceFile.of(video), access, _NoJournal(), budget)
-
-
-def current_storage() -> Storage:
-    """Return the running application's video store."""
-    storage = current_app.extensions["storage"]
-    assert isinstance(storage, Storage)
-    return storage
 
 
 def _context(

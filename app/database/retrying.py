@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from app.database import AWAY
+from app.database.engine import AWAY
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from app.database.transaction import transaction
 from app.media.facts import VideoInvalid
 from app.models import Video
-from app.publishing.transaction import transaction
 from app.states import VideoState
+from app.storage import current_storage
 from app.videos.examine import describe, examine
 from app.videos.settle import settle_upload
-from workers.contexts import current_storage
 from workers.errors import VideoRefused
-from workers.source import store_errors
+from workers.publishing.source import store_errors
 
 
 def known_video(video_id: str) -> Video:

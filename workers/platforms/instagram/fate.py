@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 
 from workers.errors import Ambiguous, PublishError, Transient, UploadGone
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
 from workers.platforms.base import Context
+from workers.platforms.instagram.client import Graph
 from workers.platforms.instagram.codes import MISSING_OBJECT
 from workers.platforms.instagram.containers import (
     EXPIRED,
@@ -22,11 +22,11 @@ from workers.platforms.instagram.containers import (
     Container,
     death_of,
 )
-from workers.platforms.instagram.graph import Graph
 from workers.platforms.instagram.listing import find_posts
 from workers.platforms.instagram.posts import comments_warning, published
 from workers.platforms.instagram.upload import InstagramUpload
 from workers.platforms.pauses import pause_seconds
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 logger = logging.getLogger(__name__)
 #: A container just made may not be known everywhere at once.

@@ -8,8 +8,8 @@ from datetime import timedelta
 from sqlalchemy import delete
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.models import WorkerTree
-from app.publishing.transaction import transaction
 
 BEAT_SECONDS = 10.0
 #: Trees that have not been seen for this long are of no interest to anybody.

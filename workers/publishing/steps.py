@@ -11,13 +11,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.clock import utcnow
+from app.failures import Failure
 from app.publishing.claims import Claim
-from app.publishing.errors import RunStopped
-from app.publishing.timeline import Failure
+from app.runs import RunStopped
 from app.states import Step
-from workers import tokens
-from workers.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
-from workers.contexts import working_context
+from workers.accounts import tokens
 from workers.errors import (
     KEY_HINT,
     AccountRefused,
@@ -27,7 +25,13 @@ from workers.errors import (
     Unfinished,
     VideoRefused,
 )
-from workers.fitting import (
+from workers.platforms.base import Access, Context, Handler, Upload
+from workers.platforms.results import Incomplete, Processing, Published, Ready
+from workers.publishing.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
+from workers.publishing.contexts import working_context
+from workers.publishing.journal import RunJournal
+from workers.publishing.lease import LeaseKeeper
+from workers.publishing.optimize_step import (
     Converting,
     begun_file,
     fit_file,
@@ -36,12 +40,8 @@ from workers.fitting import (
     still_converting,
     with_rendition,
 )
-from workers.journal import RunJournal
-from workers.lease import LeaseKeeper
-from workers.platforms.answers import Incomplete, Processing, Published, Ready
-from workers.platforms.base import Access, Context, Handler, Upload
-from workers.source import SourceFile
-from workers.videos import checked_video
+from workers.publishing.source import SourceFile
+from workers.publishing.video_step import checked_video
 
 Result = Published | Processing | Converting
 #: Whoever refuses a token younger than this means the account. One that has been of use for longer

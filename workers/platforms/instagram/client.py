@@ -10,7 +10,7 @@ from workers.platforms.base import Access, Api, Context
 from workers.platforms.budget import Budget
 from workers.platforms.counting import Reader
 from workers.platforms.fields import Fields
-from workers.platforms.instagram.failures import FACEBOOK_LOGIN, failure
+from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, failure
 from workers.platforms.instagram.usage import BUSY_PERCENT, used_percents
 from workers.transport import READ_SECONDS, call
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.clock import utcnow
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.limits import circuits, gates
 from app.limits.circuits import Circuit, Evidence
 from app.limits.gates import Closing
 from app.platforms import PLATFORMS
 from app.publishing.claims import Claim
 from app.publishing.recovering import release, release_probe
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from workers import transport
-from workers.budget import RunBudget, slow_down_seconds
 from workers.errors import AccountRefused, PublishError, RateLimited
-from workers.retry import is_service_refused
+from workers.publishing.budget import RunBudget, slow_down_seconds
+from workers.publishing.retry import is_service_refused
 
 
 def take_in(claim: Claim, budget: RunBudget) -> Circuit:

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from redis import Redis
 from sqlalchemy import exists, or_, select
 
+from app.database.transaction import transaction
 from app.limits.silence import silent_platforms
 from app.metrics.rolling import is_anything_to_count
 from app.models import Consent, PublishedPost
 from app.platforms import PLATFORMS
-from app.publishing.transaction import transaction
 from app.queues import QUEUE_OF, RunQueue, current_redis, wake_maintenance
 from app.queues.names import ADD_UP, CONNECT, COUNT_POSTS
 from app.states import ConsentState

@@ -19,9 +19,9 @@ from app.clock import utcnow
 from app.config import Config
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.lease import stop_requested
 from workers.maintenance.asking import Asking
 from workers.platforms.connecting import Grant, Opened
+from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 SCOPES_MISSING = "scopes_missing"

@@ -10,17 +10,17 @@ from sqlalchemy import Table, bindparam, select
 
 from app.accounts.video_limit import limit_at
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.words import told
 from app.models import Account, Rendition, Video
 from app.publishing.claims import Claim
 from app.publishing.holding import tell_conversion
-from app.publishing.transaction import transaction
 from app.renditions.asking import ask_for, begin_anew, let_go, rendition_of
 from app.states import RenditionState, Step
+from app.storage import current_storage
 from app.storage.errors import ObjectMissing
-from workers.contexts import current_storage
 from workers.errors import (
     Category,
     ConversionFailed,
@@ -29,8 +29,8 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.source import SourceFile, store_errors
-from workers.videos import known_video
+from workers.publishing.source import SourceFile, store_errors
+from workers.publishing.video_step import known_video
 
 #: Failures of the service that the next attempt would only meet again, after hours perhaps.
 LASTING_CODES = frozenset(

@@ -7,12 +7,12 @@ import time
 
 from app.accounts import learn_limit
 from app.clock import utcnow
-from app.database import AWAY
+from app.database.engine import AWAY
 from app.publishing.claims import Claim
 from app.publishing.holding import begin_steps, save_checkpoint, show_progress
 from app.states import Step, step_progress
-from workers.lease import LeaseKeeper
 from workers.platforms.base import Upload
+from workers.publishing.lease import LeaseKeeper
 
 logger = logging.getLogger(__name__)
 #: Progress is a kindness, not a promise: it is written at most this often.

@@ -13,12 +13,12 @@ from sqlalchemy.engine import CursorResult
 from app.accounts.renewal import INSTAGRAM_LOGIN, RENEW_WHEN_LEFT, renewal_time
 from app.clock import utcnow
 from app.crypto import UndecryptableError
-from app.database import AWAY
+from app.database.engine import AWAY
+from app.database.transaction import transaction
+from app.failures import Failure
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.publishing.reconnecting import require_reconnect
-from app.publishing.timeline import Failure
-from app.publishing.transaction import transaction
 from app.states import AccountState
 from workers.errors import (
     KEY_HINT,

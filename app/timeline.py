@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
@@ -11,26 +10,14 @@ from typing import Any, cast
 from sqlalchemy import Table, Update, bindparam, insert, or_, update
 from sqlalchemy.orm import Session
 
-from app.inserting import insert_rows
+from app.database.inserting import insert_rows
+from app.failures import Failure
 from app.models import PublishJob, TimelineEntry
 from app.states import JobState, Step
 
 #: Entries are written without being read: a post has dozens of them.
 _ENTRIES = cast(Table, TimelineEntry.__table__)
 _ADD = insert(_ENTRIES)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An error as the row, the timeline and the API keep it.
-
-    `category` is one of the contract's; `hint` says what the user can do, or is empty.
-    """
-
-    code: str
-    category: str
-    message: str
-    hint: str = ""
 
 
 def accepted(session: Session, jobs: Sequence[PublishJob], now: datetime) -> None:

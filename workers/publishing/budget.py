@@ -12,11 +12,11 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from app.clock import to_iso, utcnow
+from app.database.transaction import transaction
 from app.limits import ledger
 from app.limits.counters import Taken, counters_for, room_by_ledger
 from app.limits.rules import code_of, in_words, limits_on, maximum_of
 from app.platforms import PLATFORMS, Limit
-from app.publishing.transaction import transaction
 from workers.errors import RateLimited
 
 logger = logging.getLogger(__name__)

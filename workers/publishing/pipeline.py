@@ -2,7 +2,7 @@
 
 `advance` is the function of RQ's runs. `poll` is the look at a job that the platform processes,
 which the worker that sent the bytes calls by itself. Handlers and steps raise; only this module
-catches, decides (`workers.retry`) and records.
+catches, decides (`workers.publishing.retry`) and records.
 """
 
 from __future__ import annotations
@@ -15,28 +15,36 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app import logs
 from app.clock import utcnow
+from app.failures import Failure
 from app.limits.circuits import Circuit
 from app.limits.gates import Closing
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
 from app.publishing.early import wake_again_if_early
-from app.publishing.errors import CancelRequested, RunStopped, Superseded
 from app.publishing.holding import Proof, forget_upload, standing
-from app.publishing.timeline import Failure
 from app.renditions.outcomes import wake_waiting
+from app.runs import CancelRequested, RunStopped, Superseded
 from app.states import Step, step_progress
 from workers import transport
-from workers.budget import RunBudget
 from workers.errors import KeyMissing, PublishError, Unfinished, UploadGone
-from workers.failures import failure_of, internal, outcome_unknown, workers_lost
-from workers.fitting import Converting
 from workers.handlers import load_handler
-from workers.kept_runs import keep_completed, keep_failed
-from workers.lease import LeaseKeeper, Stopping, stop_requested
-from workers.platforms.answers import Processing
-from workers.retry import Action, Backoff, Decision, Situation, decide, is_service_refused
-from workers.standing import closing_of, end_probe, take_in
-from workers.steps import Result, UploadNeeded, publish_once
+from workers.platforms.results import Processing
+from workers.publishing.budget import RunBudget
+from workers.publishing.failures import failure_of, internal, outcome_unknown, workers_lost
+from workers.publishing.kept_runs import keep_completed, keep_failed
+from workers.publishing.lease import LeaseKeeper
+from workers.publishing.optimize_step import Converting
+from workers.publishing.platform_state import closing_of, end_probe, take_in
+from workers.publishing.retry import (
+    Action,
+    Backoff,
+    Decision,
+    Situation,
+    decide,
+    is_service_refused,
+)
+from workers.publishing.steps import Result, UploadNeeded, publish_once
+from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
 #: Workers that may be lost on one attempt: after that the job itself is what kills them.
@@ -164,7 +172,7 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
 
 
 def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
-    """Do what `workers.retry` decides. A lease lost meanwhile leaves all to the new holder."""
+    """Do what `retry` decides. A lease lost meanwhile leaves all to the new holder."""
     now = utcnow()
     if isinstance(error, KeyMissing):
         # Nobody but the operator can help, and of a job that waits no alert would tell.

@@ -14,7 +14,7 @@ from app.storage import Storage, StoredObject
 from app.storage import Stream as StoreStream
 from app.storage.errors import ObjectChanged, ObjectMissing, StorageError, StoreUnavailable
 from workers.errors import NetworkFailure, VideoRefused
-from workers.read_ahead import PIECE_BYTES, ReadAhead
+from workers.publishing.read_ahead import PIECE_BYTES, ReadAhead
 
 #: How long a signed link given to a platform works: it may queue its download.
 LINK_SECONDS = 6 * 3600

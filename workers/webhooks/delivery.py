@@ -12,13 +12,13 @@ from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.models import Notification
-from app.publishing.transaction import transaction
 from app.queues import current_redis
 from app.states import NotificationState
 from workers.errors import PublishError
-from workers.lease import stop_requested
-from workers.webhooks import send_webhook
+from workers.stopping import stop_requested
+from workers.webhooks.request import send_webhook
 
 logger = logging.getLogger(__name__)
 #: Pauses after each failed delivery; the last one repeats until the time is up.

@@ -1,0 +1,1 @@
+"""Tokens of connected accounts: exchanged, kept valid, refreshed."""

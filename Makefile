@@ -29,10 +29,10 @@ $(READY): requirements.txt requirements-dev.txt
 	@touch $(READY)
 
 demo: $(READY) ## Publish real videos to the three platforms of the sandbox, and show it
-	@$(BIN)/python -m sandbox.demo
+	@$(BIN)/python -m sandbox.development.demo
 
 run: $(READY) ## Start the whole stack and keep it up; Ctrl-C ends it
-	@$(BIN)/python -m sandbox.run
+	@$(BIN)/python -m sandbox.development.run
 
 example: $(READY) ## Build the Next.js example, and drive it in a browser against the stack
 	@$(BIN)/python -m tests.example

@@ -23,7 +23,7 @@ from bench.node import open_bullmq
 from bench.processes import ROOT
 from bench.report import Conditions, line_of, write_report
 from bench.sizes import SIZES
-from sandbox.redis_server import RedisServer
+from sandbox.development.redis_server import RedisServer
 
 #: Each is a module here whose `measure` yields figures.
 FAMILIES = (

@@ -17,7 +17,7 @@ from bench.figures import OURS, Figure, Goal
 from bench.loopback import sink, store
 from bench.posts import make_accounts, make_video, published_seconds, write_padded
 from bench.processes import PeakMemory, Tree
-from sandbox.films import make_film
+from sandbox.development.sample_videos import make_sample_video
 
 CURL = "curl to curl"
 MB, MIB = 10**6, 2**20
@@ -31,7 +31,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     """Yield the time and the memory of large videos, beside `curl | curl`."""
     folder = bench.folder / "byte_path"
     videos = folder / "bucket"
-    film = make_film(videos / "small.mp4", seconds=4, hue=0)
+    film = make_sample_video(videos / "small.mp4", seconds=4, hue=0)
     write_padded(film, videos / "large.mp4", bench.size.large_bytes)
     write_padded(film, videos / "paced.mp4", bench.size.paced_bytes)
     for kind in STORES:

@@ -11,7 +11,7 @@ from app import create_app
 from app.extensions import db
 from app.settings import config_from_env
 from bench.processes import ROOT
-from sandbox.postgres_server import PostgresServer
+from sandbox.development.postgres_server import PostgresServer
 
 TEMPLATE = "migrated"
 

@@ -20,7 +20,7 @@ from app.storage import StoredObject
 from app.videos.examine import describe, examine
 from bench.processes import wait_until
 from bench.world import World
-from sandbox.films import make_film
+from sandbox.development.sample_videos import make_sample_video
 
 USER = "bench"
 PLATFORM = "YOUTUBE"
@@ -149,7 +149,7 @@ def _completed_or_fails() -> int:
 
 def store_film(world: World, size_bytes: int) -> str:
     """Put a film of at least this size into the store; return its key."""
-    film = make_film(world.store_folder / "film.mp4", seconds=4, hue=0)
+    film = make_sample_video(world.store_folder / "film.mp4", seconds=4, hue=0)
     padding = size_bytes - film.stat().st_size
     if padding <= 0:
         return film.name

@@ -21,7 +21,7 @@ from app.platforms import PLATFORMS
 from app.queries.health import is_leader_alive
 from app.settings import config_from_env
 from bench.processes import Tree, wait_until
-from sandbox.stack import answers, free_port
+from sandbox.development.stack import answers, free_port
 
 API_KEY = "bench-key"
 POLL_SECONDS = "0.2"

@@ -7,8 +7,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from sandbox.ending import Ending
 from sandbox.server import SandboxServer
+from sandbox.shutdown import ShutdownSignal
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,10 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(port: int, state_dir: Path) -> int:
     """Answer until SIGTERM or SIGINT."""
-    ending = Ending(signal.SIGTERM, signal.SIGINT)
+    shutdown = ShutdownSignal(signal.SIGTERM, signal.SIGINT)
     with SandboxServer(state_dir, port) as server:
         print(f"sandbox listening on {server.url}", flush=True)
-        ending.wait()
+        shutdown.wait()
     return 0
 
 

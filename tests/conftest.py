@@ -19,8 +19,8 @@ from sqlalchemy import Engine, create_engine, literal, select, union_all
 from app import create_app
 from app.config import Config
 from app.extensions import db
-from sandbox.postgres_server import PostgresServer
-from sandbox.redis_server import RedisServer
+from sandbox.development.postgres_server import PostgresServer
+from sandbox.development.redis_server import RedisServer
 from tests.memory import memory_folder
 
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")

@@ -18,8 +18,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from sandbox.films import make_film
-from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError, answers, free_port
+from sandbox.development.sample_videos import make_sample_video
+from sandbox.development.stack import (
+    SHUTDOWN_SIGNALS,
+    VAR_DIR,
+    Stack,
+    StackError,
+    answers,
+    free_port,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "nextjs"
@@ -48,7 +55,7 @@ class Failed(Exception):
 
 def main() -> int:
     """Build, start, drive; return the exit status."""
-    for number in ENDING_SIGNALS:
+    for number in SHUTDOWN_SIGNALS:
         signal.signal(number, signal.default_int_handler)
     EXAMPLE_DIR.mkdir(parents=True, exist_ok=True)
     try:
@@ -127,7 +134,7 @@ def _drive(tools: Mapping[str, str]) -> None:
             CORS_ORIGINS=app_url,
             CONNECT_RETURN_URLS=app_url,
             WEBHOOK_URL=f"{app_url}/api/webhooks",
-            WEBHOOK_SECRET=stack.secrets.webhook_secret,
+            WEBHOOK_SECRET=stack.keys.webhook_secret,
         )
         keys, env_file = EXAMPLE_DIR / "development.json", EXAMPLE_DIR / "env"
         _run(f"npm run env -- {keys} {env_file}", tools)
@@ -137,7 +144,7 @@ def _drive(tools: Mapping[str, str]) -> None:
             "PUBLISHING_URL": stack.api_url,
             "APP_URL": app_url,
             "DATA_DIR": str(EXAMPLE_DIR / "data"),
-            "FILM": str(make_film(EXAMPLE_DIR / "film.mp4", seconds=4, hue=200)),
+            "FILM": str(make_sample_video(EXAMPLE_DIR / "film.mp4", seconds=4, hue=200)),
             "SCREENSHOTS": str(EXAMPLE_DIR / "screenshots"),
         }
         with stack:

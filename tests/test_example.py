@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from sandbox.stack import Stack
+from sandbox.development.stack import Stack
 from tests.processes import ROOT
 
 EXAMPLE = ROOT / "examples" / "nextjs"
@@ -59,6 +59,6 @@ def test_stack_sends_webhooks_where_it_is_told(
 ) -> None:
     monkeypatch.setenv("WEBHOOK_URL", "http://localhost:3000/api/webhooks")
     stack = Stack(None, tmp_path)
-    assert stack.environment["WEBHOOK_SECRET"] == stack.secrets.webhook_secret
+    assert stack.environment["WEBHOOK_SECRET"] == stack.keys.webhook_secret
     monkeypatch.setenv("WEBHOOK_SECRET", "whsec_b3duIGtleQ==")
     assert Stack(None, tmp_path).environment["WEBHOOK_SECRET"] == "whsec_b3duIGtleQ=="

@@ -18,7 +18,7 @@ from redis import Redis
 from tests.processes import PATIENCE_SECONDS, ROOT, wait_until
 
 README = (ROOT / "README.md").read_text()
-RUN = [sys.executable, "-m", "sandbox.run", "--var-dir"]
+RUN = [sys.executable, "-m", "sandbox.development.run", "--var-dir"]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.queues import connect_redis
 from app.settings import config_from_env
-from sandbox.redis_server import RedisServer
+from sandbox.development.redis_server import RedisServer
 
 
 def self_signed(folder: Path) -> Path:

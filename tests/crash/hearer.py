@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from sandbox.receiver import WebhookReceiver
+from sandbox.development.receiver import WebhookReceiver
 
 UNAVAILABLE = 503
 

@@ -14,9 +14,9 @@ from app import create_base
 from app.config import Config
 from app.extensions import db
 from app.platforms import PLATFORMS
-from sandbox.films import make_film
-from sandbox.postgres_server import PostgresServer
-from sandbox.redis_server import RedisServer
+from sandbox.development.postgres_server import PostgresServer
+from sandbox.development.redis_server import RedisServer
+from sandbox.development.sample_videos import make_sample_video
 from sandbox.server import SandboxServer
 from tests.conftest import migrate_database
 from tests.crash.gates import Gates
@@ -93,7 +93,9 @@ class Stage:
         parts.enter_context(self.hearer)
         self.platforms = parts.enter_context(Platforms(self.sandbox.url))
         self.platforms.settings(**UNLIMITED)
-        self.film = make_film(self.folder / "film.mp4", seconds=4, hue=self._plan.seed % 360)
+        self.film = make_sample_video(
+            self.folder / "film.mp4", seconds=4, hue=self._plan.seed % 360
+        )
         #: one that no platform takes as it is
         self.unfit_film = self.folder / "unfit.mkv"
         run_ffmpeg(*BOTH, "-c:v", "mpeg4", "-q:v", "5", "-c:a", "aac", str(self.unfit_film))

@@ -18,7 +18,7 @@ from app.extensions import db
 from app.models import Account, PublishJob, Video
 from app.publishing.create import NewJob, create_jobs
 from app.states import FINAL_STATES, JobState
-from sandbox.films import make_film
+from sandbox.development.sample_videos import make_sample_video
 from tests.crash.blows import kill_at_work
 from tests.crash.leases import end_leases
 from tests.crash.load import store_film
@@ -124,7 +124,7 @@ def film(stage: Stage) -> Video:
 @pytest.fixture(scope="module")
 def large_film(stage: Stage) -> Video:
     """A larger one, and so long that no platform finds it too dense."""
-    path = make_film(stage.folder / "long.mp4", seconds=20, hue=9)
+    path = make_sample_video(stage.folder / "long.mp4", seconds=20, hue=9)
     return store_film(stage, LARGE_BYTES, path)
 
 

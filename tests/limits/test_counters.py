@@ -16,7 +16,7 @@ from app.database.transaction import transaction
 from app.limits import ledger
 from app.limits.counters import Taken, counters_for
 from app.limits.rules import limits_on
-from sandbox.redis_server import RedisServer
+from sandbox.development.redis_server import RedisServer
 from tests.limits import without_limits
 from workers.errors import RateLimited
 from workers.publishing.budget import RunBudget

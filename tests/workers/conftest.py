@@ -15,7 +15,7 @@ from app.config import Config
 from app.models import Account, Video
 from app.storage import Storage
 from app.videos.examine import describe, examine
-from sandbox.films import make_film
+from sandbox.development.sample_videos import make_sample_video
 from sandbox.server import SandboxServer
 from tests.factories import make_account, make_video
 from tests.media.corpus import make_film as make_film_of_corpus
@@ -43,7 +43,7 @@ def platforms(sandbox: SandboxServer) -> Iterator[Platforms]:
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real video that every platform takes as it is."""
-    return make_film(tmp_path_factory.mktemp("films") / "film.mp4", seconds=4, hue=0)
+    return make_sample_video(tmp_path_factory.mktemp("films") / "film.mp4", seconds=4, hue=0)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from app.publishing import steer
 from app.publishing.claims import LEASE_SECONDS, claim_next
 from app.queues import PUBLISH_QUEUES, Run, RunQueue, current_redis
 from app.states import AccountState, JobState, Step
-from sandbox.films import make_film
+from sandbox.development.sample_videos import make_sample_video
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
@@ -213,7 +213,7 @@ def test_retry_after_the_video_was_replaced_sends_the_new_one(
     account = connect(platforms, "INSTAGRAM")
     job = make_job("INSTAGRAM", account=account, video=stored_film, backoff_delay_ms=50)
     run_once(job)
-    other = make_film(tmp_path / "other.mp4", seconds=5, hue=120)
+    other = make_sample_video(tmp_path / "other.mp4", seconds=5, hue=120)
     with other.open("rb") as body:
         app.extensions["storage"].write(stored_film.r2_key, body, other.stat().st_size)
     failed = run_to_end(job)

@@ -19,7 +19,7 @@ from app.config import Config
 from app.extensions import db
 from app.models import Account, PublishJob, Rendition, TimelineEntry, Video
 from app.states import JobState, RenditionState
-from sandbox.postgres_server import PostgresServer
+from sandbox.development.postgres_server import PostgresServer
 from tests.conftest import migrate_database
 from tests.factories import make_job
 from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg

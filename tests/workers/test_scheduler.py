@@ -23,7 +23,7 @@ from app.models import SchedulerTerm
 from app.queues import HORIZON, PUBLISH_QUEUES, Deposed, PostScheduler, Run, RunQueue, Wake, wake
 from app.queues.names import QUEUE_NAMES
 from app.queues.scheduler import BELL_KEY, Released
-from sandbox.redis_server import RedisServer
+from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
 from workers.scheduling.leadership import TERM_SECONDS, Leadership

@@ -16,7 +16,7 @@ from app.models import PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
 from app.queues import HORIZON, MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
-from sandbox.redis_server import RedisServer
+from sandbox.development.redis_server import RedisServer
 from tests.factories import make_job
 from workers.scheduling.periodic import WAITING_MAX
 from workers.scheduling.sweeper import FETCH_EVERY, GRACE, Sweeper

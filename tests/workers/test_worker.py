@@ -28,7 +28,7 @@ from app.queues import PUBLISH_QUEUES, RunQueue, Wake, wake
 from app.states import FINAL_STATES, JobState, Step
 from app.storage import Storage
 from app.videos.examine import describe, examine
-from sandbox.redis_server import RedisServer
+from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job, make_video
 from tests.platforms import Platforms

@@ -26,7 +26,7 @@ from app.queues import (
     new_run,
     wake,
 )
-from sandbox.redis_server import RedisServer
+from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
 from workers.worker import LOOKS

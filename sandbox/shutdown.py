@@ -1,4 +1,4 @@
-"""Waiting for the signal that ends a process."""
+"""Waiting for the signal that stops a process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import signal
 from types import FrameType
 
 
-class Ending:
-    """Takes these signals and remembers that one has come.
+class ShutdownSignal:
+    """Catches the given signals and remembers that one arrived.
 
-    By a pipe, and not by a `threading.Event`: its `set` takes a lock, for which a second signal in
-    the middle of the first one's handler would wait for ever.
+    Uses a pipe rather than a `threading.Event`: `Event.set` takes a lock, and a second signal that
+    interrupts the first one's handler would deadlock on it.
     """
 
     def __init__(self, *numbers: signal.Signals) -> None:
@@ -21,7 +21,7 @@ class Ending:
             signal.signal(number, self._note)
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for a signal, so many seconds at most; tell whether one has come."""
+        """Wait for a signal, for at most `seconds`; return whether one has arrived."""
         readable, _, _ = select.select([self._reading], [], [], seconds)
         return bool(readable)
 

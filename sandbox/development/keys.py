@@ -1,4 +1,4 @@
-"""The development stack's own keys: made once under `var/`, so that a second run knows them."""
+"""The development stack's own keys, generated once under `var/` and reused by later runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class DevelopmentSecrets:
-    """What production sets by hand. Worth nothing outside this folder."""
+class DevelopmentKeys:
+    """The keys that production sets by hand. Worthless outside this folder."""
 
     api_key: str = field(default_factory=lambda: f"dev-{secrets.token_hex(8)}")
     encryption_key: str = field(
@@ -24,12 +24,12 @@ class DevelopmentSecrets:
     )
 
 
-def development_secrets(var_dir: Path) -> DevelopmentSecrets:
-    """Read the keys, or make them the first time."""
+def development_keys(var_dir: Path) -> DevelopmentKeys:
+    """Read the keys, generating them on the first run."""
     path = var_dir / "development.json"
     if path.exists():
-        return DevelopmentSecrets(**json.loads(path.read_text()))
-    fresh = DevelopmentSecrets()
+        return DevelopmentKeys(**json.loads(path.read_text()))
+    fresh = DevelopmentKeys()
     var_dir.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps(asdict(fresh), indent=2) + "\n")

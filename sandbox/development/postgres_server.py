@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a real server out of a wheel, on this machine only."""
+"""The embedded PostgreSQL: a real server from a wheel, local only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 with warnings.catch_warnings():
-    # It looks for a runtime folder when it is imported, and complains where there is none.
+    # On import it looks for a runtime directory, and warns where there is none.
     warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
     import pgserver
 
@@ -16,8 +16,8 @@ with warnings.catch_warnings():
 class PostgresServer:
     """One PostgreSQL, in a folder of its own.
 
-    One that need not outlive a loss of power waits for no disk. Killed, it loses nothing either:
-    what it has committed is the system's by then.
+    With `outlives_power=False` it does not wait for the disk (`fsync` off). A killed server still
+    loses nothing then: what it committed is in the operating system's cache.
     """
 
     def __init__(self, *, outlives_power: bool = True) -> None:
@@ -29,22 +29,22 @@ class PostgresServer:
             self._server.psql("SELECT pg_reload_conf()")
 
     def create_database(self, name: str, template: str = "template1") -> str:
-        """Copy a database that nobody is in, by default an empty one; return the copy's URL."""
+        """Copy a database without connections, by default an empty one; return its URL."""
         self._server.psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         uri: str = self._server.get_uri(database=name)
         return uri
 
     def stop(self, mode: str = "fast") -> None:
-        """End it: `fast` as a restart does, `immediate` as a crash. Its data stay."""
+        """Stop it: `fast` as in a restart, `immediate` as in a crash. The data stays."""
         pgserver.pg_ctl(
             ["-w", "-m", mode, "stop"], pgdata=self._server.pgdata, user=self._server.system_user
         )
 
     def start(self) -> None:
-        """Start it again where it was, and wait until it answers."""
+        """Start it again on the same data, and wait until it answers."""
         self._server.ensure_postgres_running()
 
     def remove(self) -> None:
-        """End it and take its folder away."""
+        """Stop it and remove its folder."""
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""`make demo`: real videos go live on the three platforms of the sandbox, before your eyes.
+"""`make demo`: publish real videos to the three platforms of the sandbox, and show the progress.
 
-It uses nothing but the HTTP API, as a back end would. Ends with 0 when every post is live, and
-with the reason and 1 when one is not.
+It uses only the HTTP API, as a back end would. Exits with 0 when every post is live, else with 1
+and the reason.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from sandbox.caller import Caller, CallFailed
-from sandbox.films import make_film
+from sandbox.development.api_client import ApiClient, ApiError
+from sandbox.development.receiver import WebhookReceiver
+from sandbox.development.sample_videos import make_sample_video
+from sandbox.development.stack import SHUTDOWN_SIGNALS, VAR_DIR, Stack, StackError
 from sandbox.loopback import loopback_session
 from sandbox.platforms import PLATFORMS
-from sandbox.receiver import WebhookReceiver
-from sandbox.stack import ENDING_SIGNALS, VAR_DIR, Stack, StackError
 
-#: Apart from what `make run` keeps, so that both may run at once.
+#: Separate from the state of `make run`, so that both can run at once.
 DEMO_DIR = VAR_DIR / "demo"
 FINAL = ("completed", "failed", "cancelled")
 SCHEDULE_AHEAD = timedelta(seconds=12)
 STAGGER_MINUTES = 0.1
-#: All posts are live in about half a minute; a stuck one must not hang the demo for ever.
+#: All posts are live after about half a minute; a stuck one must not hang the demo for ever.
 PATIENCE_SECONDS = 240.0
-#: A scheduled post is on time; how late it may begin where a small machine is busy with all this.
+#: Scheduled posts start on time; this allows for a small machine that is busy with everything.
 LATE_MAX = timedelta(seconds=5)
 WEBHOOK_SECONDS = 30.0
-LOOK_SECONDS = 0.3
-#: What shells report for a command ended by Ctrl-C.
+POLL_SECONDS = 0.3
+#: The exit status that shells report for a command ended by Ctrl-C.
 INTERRUPTED = 130
 
 
 class Demo:
-    """One run: a user of its own, so that a second run starts afresh."""
+    """One run, with a user of its own, so that a second run starts afresh."""
 
     def __init__(self, stack: Stack, console: Console) -> None:
         self._stack = stack
         self._console = console
         self._user = f"demo-{int(time.time())}"
-        self._caller = Caller(stack.api_url, stack.secrets.api_key, self._user)
-        #: job id → what is shown of it
+        self._client = ApiClient(stack.api_url, stack.keys.api_key, self._user)
+        #: job id → label
         self.jobs: dict[str, str] = {}
         self.statuses: dict[str, dict[str, Any]] = {}
 
     def connect_accounts(self) -> None:
-        """Make an account on each sandbox platform and connect it."""
+        """Create an account on each sandbox platform and connect it."""
         with loopback_session() as session:
             for platform in PLATFORMS:
                 answer = session.post(
@@ -62,28 +62,30 @@ class Demo:
                     timeout=10,
                 )
                 answer.raise_for_status()
-                self._caller.connect(platform, answer.json())
+                self._client.connect(platform, answer.json())
 
     def publish(self) -> None:
-        """One video everywhere at once, one on schedule, and a staggered batch."""
-        films = [
-            self._caller.upload(make_film(DEMO_DIR / f"film-{hue}.mp4", seconds=4, hue=hue))
+        """Publish one video everywhere at once, one on schedule, and a staggered batch."""
+        videos = [
+            self._client.upload(
+                make_sample_video(DEMO_DIR / f"sample-{hue}.mp4", seconds=4, hue=hue)
+            )
             for hue in (0, 120, 240)
         ]
-        everywhere = [self._post(films[0], platform, "Now, everywhere") for platform in PLATFORMS]
+        everywhere = [self._post(videos[0], platform, "Now, everywhere") for platform in PLATFORMS]
         for job_id, platform in zip(
-            self._caller.publish_batch({"posts": everywhere, "intervalMinutes": 0}), PLATFORMS
+            self._client.publish_batch({"posts": everywhere, "intervalMinutes": 0}), PLATFORMS
         ):
             self.jobs[job_id] = f"{platform} at once"
         at = datetime.now(timezone.utc) + SCHEDULE_AHEAD
         scheduled = {
-            **self._post(films[1], "INSTAGRAM", "On schedule"),
+            **self._post(videos[1], "INSTAGRAM", "On schedule"),
             "scheduledTime": at.isoformat().replace("+00:00", "Z"),
         }
-        self.jobs[self._caller.publish(scheduled)] = "INSTAGRAM scheduled"
-        staggered = [self._post(films[2], platform, "One by one") for platform in PLATFORMS]
+        self.jobs[self._client.publish(scheduled)] = "INSTAGRAM scheduled"
+        staggered = [self._post(videos[2], platform, "One by one") for platform in PLATFORMS]
         for job_id, platform in zip(
-            self._caller.publish_batch({"posts": staggered, "intervalMinutes": STAGGER_MINUTES}),
+            self._client.publish_batch({"posts": staggered, "intervalMinutes": STAGGER_MINUTES}),
             PLATFORMS,
         ):
             self.jobs[job_id] = f"{platform} staggered"
@@ -98,7 +100,7 @@ class Demo:
         }
 
     def watch(self) -> None:
-        """Draw the jobs' progress until all have ended; raises `StackError` when time is up."""
+        """Show the jobs' progress until all have ended; raises `StackError` on timeout."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         columns = (
             TextColumn("{task.description:<22}"),
@@ -114,17 +116,17 @@ class Demo:
             while bars:
                 self._stack.check()
                 if time.monotonic() > deadline:
-                    raise StackError(f"{len(bars)} posts did not end in {PATIENCE_SECONDS:.0f} s")
-                for job_id in self._ended(progress, bars):
+                    raise StackError(
+                        f"{len(bars)} posts did not finish in {PATIENCE_SECONDS:.0f} s"
+                    )
+                for job_id in list(self._poll(progress, bars)):
                     del bars[job_id]
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
 
-    def _ended(self, progress: Progress, bars: dict[str, TaskID]) -> list[str]:
-        return list(self._looked_at(progress, dict(bars)))
-
-    def _looked_at(self, progress: Progress, bars: dict[str, TaskID]) -> Iterator[str]:
+    def _poll(self, progress: Progress, bars: dict[str, TaskID]) -> Iterator[str]:
+        """Update the bars; yield the jobs that have ended."""
         for job_id, bar in bars.items():
-            status = self.statuses[job_id] = self._caller.status(job_id)
+            status = self.statuses[job_id] = self._client.status(job_id)
             state, step = status["state"], status["step"] or ""
             progress.update(bar, completed=status["progress"], state=state, step=step)
             if state in FINAL:
@@ -132,7 +134,7 @@ class Demo:
                 yield job_id
 
     def failures(self) -> list[str]:
-        """Say what is not live or was late, and why; empty when everything is as it should be."""
+        """Describe every post that failed or started late; empty when all is well."""
         return [*self._not_live(), *self._late()]
 
     def _not_live(self) -> Iterator[str]:
@@ -144,10 +146,10 @@ class Demo:
         for job_id, status in self.statuses.items():
             late = _lateness(status)
             if late is not None and not timedelta(0) <= late <= LATE_MAX:
-                yield f"{self.jobs[job_id]}: began {late.total_seconds():+.1f} s off its time"
+                yield f"{self.jobs[job_id]}: started {late.total_seconds():+.1f} s off its time"
 
     def report(self) -> Iterator[str]:
-        """Say what is live, with links, and how late each scheduled post began."""
+        """Yield a line per live post, with its link and how late a scheduled one started."""
         for job_id, status in self.statuses.items():
             if status["state"] != "completed":
                 continue
@@ -156,12 +158,12 @@ class Demo:
             line = f"[green]live[/green]  {self.jobs[job_id]:<20} {link}"
             late = _lateness(status)
             if late is not None:
-                line += f"  (began {late / timedelta(milliseconds=1):.0f} ms after it was due)"
+                line += f"  (started {late / timedelta(milliseconds=1):.0f} ms after it was due)"
             yield line
 
 
 def _lateness(status: dict[str, Any]) -> timedelta | None:
-    """Return how long after its time a scheduled post began; None for any other."""
+    """Return how long after its time a scheduled post started; None for any other."""
     if not status["scheduledTime"] or not status["startedAt"]:
         return None
     due, started = (
@@ -181,7 +183,7 @@ def run(console: Console, receiver: WebhookReceiver, stack: Stack) -> list[str]:
     console.print()
     for line in demo.report():
         console.print(line, soft_wrap=True, highlight=False)
-    console.print("The links are as the platforms form them; nothing has left this machine.")
+    console.print("The links have the platforms' own form; nothing has left this machine.")
     problems = demo.failures()
     if not receiver.wait_for(len(demo.jobs), WEBHOOK_SECONDS):
         problems.append(f"{len(receiver.received)} of {len(demo.jobs)} webhooks arrived")
@@ -195,7 +197,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def main() -> int:
     """Run the demo and return the exit status."""
-    for number in ENDING_SIGNALS:
+    for number in SHUTDOWN_SIGNALS:
         signal.signal(number, _interrupt)
     console = Console()
     log_path = DEMO_DIR / "stack.log"
@@ -204,18 +206,18 @@ def main() -> int:
     try:
         with log_path.open("wb") as log:
             stack = Stack(log, DEMO_DIR)
-            with WebhookReceiver(stack.secrets.webhook_secret) as receiver:
+            with WebhookReceiver(stack.keys.webhook_secret) as receiver:
                 stack.environment["WEBHOOK_URL"] = receiver.url
-                stack.environment["WEBHOOK_SECRET"] = stack.secrets.webhook_secret
+                stack.environment["WEBHOOK_SECRET"] = stack.keys.webhook_secret
                 with stack:
                     problems = run(console, receiver, stack)
-    except (StackError, CallFailed, requests.RequestException) as error:
+    except (StackError, ApiError, requests.RequestException) as error:
         problems = [str(error)]
     except KeyboardInterrupt:
         console.print("\nStopped before the end; nothing is left running.")
         return INTERRUPTED
     for problem in problems:
-        console.print(f"[red]wrong:[/red] {problem}", highlight=False)
+        console.print(f"[red]failed:[/red] {problem}", highlight=False)
     if problems:
         console.print(f"The processes' output is in {log_path}")
         return 1

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import signal
 
-from sandbox.ending import Ending
+from sandbox.shutdown import ShutdownSignal
 
 
 def test_nothing_has_come_until_a_signal_has() -> None:
     before = signal.getsignal(signal.SIGUSR1)
     try:
-        ending = Ending(signal.SIGUSR1)
-        assert ending.wait(0.01) is False
+        shutdown = ShutdownSignal(signal.SIGUSR1)
+        assert shutdown.wait(0.01) is False
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert ending.wait() is True
-        assert ending.wait() is True
+        assert shutdown.wait() is True
+        assert shutdown.wait() is True
     finally:
         signal.signal(signal.SIGUSR1, before)

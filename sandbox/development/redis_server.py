@@ -1,4 +1,4 @@
-"""The embedded Redis: a real server out of a wheel, on a unix socket."""
+"""The embedded Redis: a real server from a wheel, on a Unix socket."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STOP_SECONDS = 10.0
 
 
 class RedisServer:
-    """One Redis. With a `data_dir` it keeps its data there; without, it forgets them.
+    """One Redis. With a `data_dir` it persists its data there; without one, it keeps none.
 
-    It may be killed and started again, as a test does, and comes back with what it kept.
+    It may be killed and started again, as tests do, and comes back with what it persisted.
     """
 
     def __init__(self, data_dir: Path | None = None, log: IO[bytes] | None = None) -> None:
-        # A unix socket's path may have only 107 characters, and checkouts lie deep.
+        # The path of a Unix socket is limited to 107 bytes, which a deep checkout would exceed.
         self._folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self._data_dir = data_dir
         self._log = log
@@ -43,7 +43,7 @@ class RedisServer:
                 *("--appendonly", "yes" if self._data_dir else "no"),
             ],
             stdout=self._log or subprocess.DEVNULL,
-            # Ctrl-C reaches the whole terminal; whoever started it ends it.
+            # Ctrl-C signals the whole terminal; the owner stops Redis, last of all.
             start_new_session=True,
         )
         deadline = time.monotonic() + START_SECONDS
@@ -60,23 +60,23 @@ class RedisServer:
             return False
 
     def is_running(self) -> bool:
-        """Tell whether the process is there."""
+        """Tell whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
-        """The process's id; 0 while it is not there."""
+        """The process id, or 0 while it is not running."""
         return 0 if self._process is None else self._process.pid
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill it, as a crash would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def stop(self) -> None:
-        """End it tidily and take its socket away."""
+        """Stop it cleanly and remove its socket."""
         if self._process is not None:
             self._process.terminate()
             try:

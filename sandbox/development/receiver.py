@@ -1,4 +1,4 @@
-"""A back end's webhook route in small: takes notifications and checks their signatures."""
+"""A small webhook endpoint: receives notifications and verifies their signatures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WebhookReceiver:
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing: the demo draws on the terminal."""
+                """Log nothing: the demo draws on the terminal."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Route)
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
@@ -41,13 +41,13 @@ class WebhookReceiver:
             self.refused += 1
             return 401
         with self._changed:
-            # The same id again is the same event again: at least once, counted once.
+            # Delivery is at least once: a repeated id is the same event, counted once.
             self.received[headers["webhook-id"]] = event
             self._changed.notify_all()
         return 204
 
     def wait_for(self, count: int, seconds: float) -> bool:
-        """Wait until so many events are in; False when they are not in time."""
+        """Wait until `count` events have arrived; return False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.received) >= count, seconds)
 

@@ -1,7 +1,7 @@
 """The whole stack on one machine, on embedded parts: what `make run` and `make demo` start.
 
-Redis from a wheel, SQLite, a folder for the videos, the platform sandbox, and the processes of
-the Procfile exactly as a platform would start them.
+Redis from a wheel, SQLite, a folder as the video store, the platform sandbox, and the processes
+of the Procfile, started exactly as a host would start them.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from urllib.error import URLError
 
 from honcho.environ import parse_procfile
 
-from sandbox.development import development_secrets
-from sandbox.redis_server import RedisServer
+from sandbox.development.keys import development_keys
+from sandbox.development.redis_server import RedisServer
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = ROOT / "var"
 START_SECONDS = 60.0
 STOP_SECONDS = 28.0
 PORT_TRIES = 50
-#: Ctrl-C, `kill`, and a terminal window that is closed: the parts are ended in order at each.
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Ctrl-C, `kill` and a closed terminal: on each, the parts are stopped in order.
+SHUTDOWN_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StackError(Exception):
-    """Raised with one sentence when a part does not start."""
+    """Raised with one sentence when a part does not start or dies."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Ports:
 
 
 class Stack:
-    """Starts every part and stops them all again, whatever happens in between.
+    """Starts every part, and stops them all whatever happens in between.
 
-    `log` gets what the processes print. Everything they keep is under `var_dir`.
+    `log` receives the output of the processes. All their state is under `var_dir`.
     """
 
     def __init__(self, log: IO[bytes] | None, var_dir: Path = VAR_DIR) -> None:
@@ -59,18 +59,18 @@ class Stack:
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._lock_file: IO[str] | None = None
         self._redis = RedisServer(var_dir / "redis", log)
-        #: where the default of REDIS_URL looks for it
+        #: where the default REDIS_URL points
         self._redis_link = var_dir / "redis.sock"
-        self.secrets = development_secrets(var_dir)
+        self.keys = development_keys(var_dir)
         self.ports = Ports(
             api=free_port(int(os.environ.get("PORT", "8000"))), sandbox=free_port(9000)
         )
         self.api_url = f"http://127.0.0.1:{self.ports.api}"
         self.sandbox_url = f"http://127.0.0.1:{self.ports.sandbox}"
-        # A shell that knows a real bucket must not make the demo write to it.
+        # R2 settings in the shell must not make the demo write to a real bucket.
         inherited = {name: value for name, value in os.environ.items() if name[:3] != "R2_"}
         if "WEBHOOK_URL" in inherited:
-            inherited.setdefault("WEBHOOK_SECRET", self.secrets.webhook_secret)
+            inherited.setdefault("WEBHOOK_SECRET", self.keys.webhook_secret)
         self.environment = {**inherited, **self._settings()}
 
     def _settings(self) -> dict[str, str]:
@@ -78,14 +78,14 @@ class Stack:
         return {
             "PORT": str(self.ports.api),
             "DATABASE_URL": f"sqlite:///{self._var_dir / 'publishing.db'}",
-            "TOKEN_ENCRYPTION_KEYS": self.secrets.encryption_key,
+            "TOKEN_ENCRYPTION_KEYS": self.keys.encryption_key,
             "VIDEO_DIR": str(self._var_dir / "videos"),
             "REDIS_URL": self._redis.url,
             "PUBLIC_URL": self.api_url,
-            "API_KEYS": self.secrets.api_key,
-            "JWT_SECRET": self.secrets.jwt_secret,
+            "API_KEYS": self.keys.api_key,
+            "JWT_SECRET": self.keys.jwt_secret,
             "ADMIN_USERNAME": "admin",
-            "ADMIN_PASSWORD": self.secrets.admin_password,
+            "ADMIN_PASSWORD": self.keys.admin_password,
             "TIKTOK_API_URL": f"{platforms}/tiktok",
             "TIKTOK_CLIENT_KEY": "sandbox-client",
             "TIKTOK_CLIENT_SECRET": "sandbox-secret",
@@ -149,7 +149,7 @@ class Stack:
         self._await("the API", lambda: answers(f"{self.api_url}/readyz"))
 
     def _lock(self) -> None:
-        """Keep a second stack off the same files: it would share their Redis and database."""
+        """Keep a second stack off the same files: it would share Redis and the database."""
         self._var_dir.mkdir(parents=True, exist_ok=True)
         self._lock_file = (self._var_dir / "stack.lock").open("w")
         try:
@@ -166,7 +166,7 @@ class Stack:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            # Ctrl-C reaches the whole terminal; the parts are stopped in order instead.
+            # Ctrl-C signals the whole terminal; the parts must be stopped in order instead.
             start_new_session=True,
         )
         self._processes.append((name, process))
@@ -175,7 +175,7 @@ class Stack:
         self._spawn(name, f"exec {command}")
         _, process = self._processes.pop()
         if process.wait() != 0:
-            raise StackError(f"{name} ended with status {process.returncode}")
+            raise StackError(f"{name} exited with status {process.returncode}")
 
     def _await(self, what: str, is_there: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -186,15 +186,15 @@ class Stack:
             time.sleep(0.1)
 
     def check(self) -> None:
-        """Raise `StackError` when a part has ended by itself."""
+        """Raise `StackError` when a part has exited on its own."""
         if not self._redis.is_running():
-            raise StackError("Redis ended by itself")
+            raise StackError("Redis exited unexpectedly")
         for name, process in self._processes:
             if process.poll() is not None:
-                raise StackError(f"{name} ended with status {process.returncode}")
+                raise StackError(f"{name} exited with status {process.returncode}")
 
     def stop(self) -> None:
-        """End the parts: kindly and together, by force what does not go, and Redis last."""
+        """Stop the parts: all together by SIGTERM, stragglers by SIGKILL, and Redis last."""
         for _, process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -214,7 +214,7 @@ class Stack:
 
 
 def free_port(wanted: int) -> int:
-    """Return `wanted`, or the next port that nobody listens on."""
+    """Return `wanted`, or the next free port; raises `StackError` when there is none."""
     for port in range(wanted, wanted + PORT_TRIES):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -227,7 +227,7 @@ def free_port(wanted: int) -> int:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a URL answers with a success."""
+    """Tell whether a URL answers with 2xx."""
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True

@@ -1,4 +1,4 @@
-"""What a back end does with the API, in Python: the demo's client."""
+"""A minimal client of the HTTP API, as a back end would write it; the demo uses it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from sandbox.loopback import loopback_session
 
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
-class CallFailed(Exception):
-    """Raised with the API's own sentence when it refuses something."""
+class ApiError(Exception):
+    """Raised with the API's own message when it refuses a call."""
 
 
-class Caller:
+class ApiClient:
     """Calls the API as one user."""
 
     def __init__(self, api_url: str, api_key: str, user: str) -> None:
@@ -26,27 +26,27 @@ class Caller:
         """Hand over an account's tokens."""
         self._call("PUT", f"/api/accounts/{platform}", json=account)
 
-    def upload(self, film: Path) -> str:
-        """Send a video straight to the store and return its id."""
+    def upload(self, video: Path) -> str:
+        """Upload a video straight to the store and return its id."""
         ticket = self._call(
             "POST",
             "/api/videos/uploads",
             json={
-                "filename": film.name,
+                "filename": video.name,
                 "contentType": "video/mp4",
-                "fileSize": film.stat().st_size,
+                "fileSize": video.stat().st_size,
             },
         )
-        with film.open("rb") as body, loopback_session() as session:
+        with video.open("rb") as body, loopback_session() as session:
             answer = session.request(
                 ticket["method"],
                 ticket["uploadUrl"],
                 headers=ticket["headers"],
                 data=body,
-                timeout=SECONDS,
+                timeout=TIMEOUT_SECONDS,
             )
         if not answer.ok:
-            raise CallFailed(f"upload of {film.name}: HTTP {answer.status_code}")
+            raise ApiError(f"upload of {video.name}: HTTP {answer.status_code}")
         return str(ticket["videoId"])
 
     def publish(self, post: dict[str, Any]) -> str:
@@ -54,7 +54,7 @@ class Caller:
         return str(self._call("POST", "/api/publish", json=post)["jobId"])
 
     def publish_batch(self, body: dict[str, Any]) -> list[str]:
-        """Publish several and return their job ids."""
+        """Publish several posts and return their job ids."""
         made = self._call("POST", "/api/publish/batch", json=body)
         return [job["jobId"] for job in made["jobs"]]
 
@@ -63,9 +63,9 @@ class Caller:
         return self._call("GET", f"/api/publish/{job_id}/status")
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        answer = self._session.request(method, self._url + path, timeout=SECONDS, **options)
+        answer = self._session.request(method, self._url + path, timeout=TIMEOUT_SECONDS, **options)
         body: dict[str, Any] = answer.json() if answer.content else {}
         if not answer.ok:
             faults = body.get("errors") or ""
-            raise CallFailed(f"{method} {path}: {body.get('error', answer.status_code)} {faults}")
+            raise ApiError(f"{method} {path}: {body.get('error', answer.status_code)} {faults}")
         return body

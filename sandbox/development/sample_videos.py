@@ -1,4 +1,4 @@
-"""Short real videos to publish: made by ffmpeg, which comes with a wheel."""
+"""Short real videos to publish, made by the ffmpeg that ships as a wheel."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import imageio_ffmpeg
 WIDTH, HEIGHT, FRAME_RATE = 720, 1280, 30
 
 
-def make_film(path: Path, *, seconds: int, hue: int) -> Path:
-    """Write a vertical H.264/AAC video that every platform takes as it is; `hue` 0–359 degrees."""
+def make_sample_video(path: Path, *, seconds: int, hue: int) -> Path:
+    """Write a vertical H.264/AAC video that every platform accepts as is; `hue` 0–359 degrees."""
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Its own name: `make run` and `make demo` may want the same film at the same time.
+    # A name of its own: `make run` and `make demo` may make the same video at the same time.
     unfinished = path.with_suffix(f".{os.getpid()}.part.mp4")
     picture = f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FRAME_RATE}:duration={seconds},hue=h={hue}"
     command = [

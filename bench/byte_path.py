@@ -87,7 +87,7 @@ def _far_away(bench: Bench, folder: Path) -> Iterator[Figure]:
         small, large = make_video("small.mp4"), make_video("large.mp4")
         service.publish(small)
         ours = [-service.publish(small) + service.publish(large) for _ in range(bench.size.runs)]
-    name = f"{_size(bench.size.large_bytes)}, each answer after 100 ms, beyond a small video"
+    name = f"{_size(bench.size.large_bytes)}, each response after 100 ms, beyond a small video"
     yield Figure(f"{name}: until live", "s", {OURS: ours})
 
 

@@ -36,7 +36,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         assert claim_next("TIKTOK", now) is not None
         for count in (FEW, bench.size.waiting_posts):
             _wait(blocked, video_id, count)
-            name = f"a claim beside {count:,} waiting posts of a blocked account"
+            name = f"one claim, {count:,} posts of a blocked account waiting"
             yield Figure(name, "ms", {OURS: _claims(busy, video_id, now)})
 
 

@@ -57,7 +57,7 @@ def _year(bench: Bench) -> Iterator[Figure]:
         more_is_better=True,
     )
     yield Figure(f"{title}: Redis memory", "MB", {OURS: [memory]})
-    yield Figure(f"{title}: a scheduler starts, until it releases", "s", {OURS: starts}, (Goal(2),))
+    yield Figure(f"{title}: scheduler start until first release", "s", {OURS: starts}, (Goal(2),))
 
 
 def _rates(account: str, video: str, count: int, edge: int) -> Iterator[float]:

@@ -36,7 +36,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     if bench.bullmq is not None:
         theirs += _theirs(bench, bench.bullmq)
     yield Figure(
-        "Redis commands per day, idle: web, scheduler, a worker for each platform",
+        "Redis commands per day, idle: web, scheduler, one worker per platform",
         "",
         {OURS: ours, BULLMQ: theirs},
         (Goal(20_000),),

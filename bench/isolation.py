@@ -43,9 +43,9 @@ def measure(bench: Bench) -> Iterator[Figure]:
             alone.append(_run(bench, hangs, is_hanging=False))
             beside.append(_run(bench, hangs, is_hanging=True))
         name = PLATFORMS[hangs].name
-        yield Figure(f"posts of the others, {name} idle", "/min", {OURS: alone}, (), True)
+        yield Figure(f"posts to the other platforms, {name} idle", "/min", {OURS: alone}, (), True)
         yield Figure(
-            f"posts of the others, {name} hanging",
+            f"posts to the other platforms, {name} hanging",
             "/min",
             {OURS: beside, ALONE: alone},
             (Goal(0.9, ALONE, at_least=True),),

@@ -36,12 +36,12 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
     def figure(name: str, share: float, *goals: Goal) -> Figure:
         values = {side: [percentile(late, share) for late in lates] for side, lates in runs.items()}
-        return Figure(f"due → a worker starts, {name}", "ms", values, goals)
+        return Figure(f"due → started, {name}", "ms", values, goals)
 
     yield figure("p50", 0.5)
     yield figure("p99", 0.99, Goal(50), Goal(1, BULLMQ))
     del runs[BULLMQ]  # how early it could be is no figure of this table
-    yield figure("least: never early", 0.0, Goal(0, at_least=True))
+    yield figure("minimum: never early", 0.0, Goal(0, at_least=True))
 
 
 def _dues(bench: Bench) -> list[datetime]:

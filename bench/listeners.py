@@ -59,10 +59,10 @@ def _measure(port: int, tree: Tree, job_ids: list[str]) -> Iterator[Figure]:
         return Figure(f"{many}: {name}", unit, {OURS: values}, goals)
 
     yield told("memory of one web process", "MB", (listening - before) / MB)
-    yield told(f"memory grown by {ROUNDS} changes each", "MB", (after - listening) / MB)
-    yield told("a change is told after, p50", "s", percentile(late, 0.5))
-    yield told("a change is told after, p99", "s", percentile(late, 0.99), goals=(Goal(1),))
-    yield told("all change at once, the last is told after", "s", *rounds)
+    yield told(f"memory growth after {ROUNDS} changes each", "MB", (after - listening) / MB)
+    yield told("a change arrives after, p50", "s", percentile(late, 0.5))
+    yield told("a change arrives after, p99", "s", percentile(late, 0.99), goals=(Goal(1),))
+    yield told("all change at once, the last event arrives after", "s", *rounds)
 
 
 def _single_changes(crowd: _Crowd, job_ids: list[str]) -> list[float]:

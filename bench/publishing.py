@@ -44,7 +44,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield Figure(
         "Redis commands per published post, all counted", "", of("commands"), (Goal(0.5, BULLMQ),)
     )
-    yield Figure("processor time per published post beyond the bytes", "ms", of("cpu_ms"))
+    yield Figure("CPU time per published post, excluding byte transfer", "ms", of("cpu_ms"))
     yield Figure(
         f"small posts per second, concurrency {CONCURRENCY}",
         "/s",

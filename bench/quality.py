@@ -22,7 +22,7 @@ from bench.figures import OURS, Figure, Goal
 from bench.films import FILMS, Film, ffmpeg
 from workers.media.transcoding import make
 
-BARE = "a bare ffmpeg"
+BARE = "plain ffmpeg"
 #: In the same bytes: a little may go to what the bare one leaves out, and to the limit's margin.
 SAME_BYTES_SHARE = 0.99
 #: Of what is made without a limit: the limit is the bare one's size, as far as that is between.
@@ -49,16 +49,16 @@ def _measured(film: Film, folder: Path, seconds: int) -> Iterator[Figure]:
     yield _likeness(film, BARE, {OURS: [likeness[bare]]})
     yield _size(film, BARE, {OURS: [_mb(bare)]})
     sides = {OURS: [likeness[made]], BARE: [likeness[bare]]}
-    yield _likeness(film, "made anew", sides, Goal(1, BARE, at_least=True))
+    yield _likeness(film, OURS, sides, Goal(1, BARE, at_least=True))
     sides = {OURS: [_mb(made)], BARE: [_mb(bare)]}
     goals = () if film.bytes_factor is None else (Goal(film.bytes_factor, BARE),)
-    yield _size(film, "made anew", sides, *goals)
+    yield _size(film, OURS, sides, *goals)
     sides = {OURS: [likeness[limited]], BARE: [likeness[bare]]}
-    name = f"made for a limit of {limit / 1e6:.2f} MB"
+    name = f"{OURS} within {limit / 1e6:.2f} MB"
     yield _likeness(film, name, sides, Goal(SAME_BYTES_SHARE, BARE, at_least=True))
     used, (low, high) = limited.stat().st_size / limit * 100, LIMIT_USED_PERCENT
     within = (Goal(high), Goal(low, at_least=True))
-    yield Figure(f"{film.name}, {name}: share of it used", "%", {OURS: [used]}, within)
+    yield Figure(f"{film.name}, {name}: share of the limit used", "%", {OURS: [used]}, within)
 
 
 class _Kitchen:
@@ -100,7 +100,7 @@ class _Kitchen:
 
 
 def _likeness(film: Film, how: str, sides: dict[str, list[float]], *goals: Goal) -> Figure:
-    return Figure(f"{film.name}, {how}: likeness (SSIM)", "", sides, goals, True)
+    return Figure(f"{film.name}, {how}: similarity (SSIM)", "", sides, goals, True)
 
 
 def _size(film: Film, how: str, sides: dict[str, list[float]], *goals: Goal) -> Figure:

@@ -19,7 +19,7 @@ from bench.plot import draw
 
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 HEAD = (
-    f"| figure | {OURS} | {BULLMQ} | {OURS} ÷ {BULLMQ} | {RQ} | {OURS} ÷ {RQ} | must reach |\n"
+    f"| figure | {OURS} | {BULLMQ} | {OURS} ÷ {BULLMQ} | {RQ} | {OURS} ÷ {RQ} | goal |\n"
     "|---|---|---|---|---|---|---|"
 )
 _REACHED = {True: "✓", False: "✗", None: "–"}
@@ -47,7 +47,7 @@ class Conditions:
             system=f"{platform.system()} on {platform.machine()}",
             python=platform.python_version(),
             redis=f"{redis.info('server')['redis_version']} (the embedded one)",
-            bullmq=bullmq.version if bullmq else "not measured, for there is no Node",
+            bullmq=bullmq.version if bullmq else "not measured (no Node.js)",
         )
 
     def __str__(self) -> str:

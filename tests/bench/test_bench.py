@@ -33,7 +33,7 @@ def test_bench_runs_without_node(tmp_path: Path) -> None:
     for figure in figures:
         assert figure.values[OURS] and not figure.values.get(BULLMQ)
         assert line_of(figure) in page
-    assert "there is no Node" in page
+    assert "no Node.js" in page
 
 
 def test_every_family_is_there() -> None:

@@ -1,6 +1,6 @@
 # Every command of the project; `make help` lists them.
 .DEFAULT_GOAL := help
-# The first of these that the embedded Redis and PostgreSQL have wheels for: 3.10 to 3.12.
+# The first Python for which the embedded Redis and PostgreSQL have wheels: 3.10 to 3.12.
 KNOWN := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for one in python3 python3.12 python3.11 python3.10; do \
 	$$one -c '$(KNOWN)' 2>/dev/null && echo $$one && break; done)
@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KILLS ?= 500
 DATABASE ?= postgresql
-# Two more than there are processors: many a test waits for the processes that it has started.
+# Two more than there are processors: many tests wait for the processes they start.
 TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
-# Compiled modules are kept whatever the machine says: hundreds of processes would compile them anew.
+# Keep compiled modules whatever the shell says: hundreds of processes would recompile them.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install demo run example test corpus thorough crash lint format check bench doctor clean
@@ -28,48 +28,48 @@ $(READY): requirements.txt requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $(READY)
 
-demo: $(READY) ## Publish real videos to the three platforms of the sandbox, and show it
+demo: $(READY) ## Publish real videos to the sandbox's three platforms, with live progress
 	@$(BIN)/python -m sandbox.development.demo
 
-run: $(READY) ## Start the whole stack and keep it up; Ctrl-C ends it
+run: $(READY) ## Start the whole stack and keep it up; Ctrl-C stops it
 	@$(BIN)/python -m sandbox.development.run
 
-example: $(READY) ## Build the Next.js example, and drive it in a browser against the stack
+example: $(READY) ## Build the Next.js example and drive it in a browser against the stack
 	@$(BIN)/python -m tests.example
 
 test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist worksteal
 
-corpus: $(READY) ## Make every file of the corpus anew for every platform, and judge the results
+corpus: $(READY) ## Convert 60 kinds of video for every platform, and check the results
 	THOROUGH=1 $(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py tests/media/test_making.py
 
-thorough: $(READY) ## Run at full size what takes minutes: random orders of events, a day near the limits
+thorough: $(READY) ## Run the long tests at full size: random event orders, a day near the limits
 	THOROUGH=1 $(BIN)/python -m pytest -q -n auto \
 		tests/publishing/test_state_machine.py tests/limits/test_day.py \
 		tests/app/test_openapi_fuzz.py tests/bench/test_bench.py
 
-crash: $(READY) ## Kill processes at work 500 times, and count what is lost or doubled
+crash: $(READY) ## Kill processes at work 500 times, and count lost or duplicated posts
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE)
 
-lint: $(READY) ## Check style, types and the import rules
+lint: $(READY) ## Check style, types and import rules
 	$(BIN)/black --check --quiet --line-length 100 app workers sandbox tests bench migrations/env.py
 	$(BIN)/isort --check --quiet app workers sandbox tests bench
 	$(BIN)/flake8 app workers sandbox tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY) ## Rewrite the code in the project's style
+format: $(READY) ## Format the code
 	$(BIN)/isort --quiet app workers sandbox tests bench
 	$(BIN)/black --quiet --line-length 100 app workers sandbox tests bench migrations/env.py
 
-check: lint test ## All that CI checks
+check: lint test ## Lint and test
 
-bench: $(READY) ## Measure, and print the table
+bench: $(READY) ## Run the benchmarks and print the table
 	@$(BIN)/python -m bench
 
-doctor: $(READY) ## Check the settings against the real parts they name
+doctor: $(READY) ## Check the settings against the real services they name
 	@$(BIN)/python -m workers.doctor
 
-clean: ## Remove the environment, var/ and what Node.js installed
+clean: ## Remove .venv, var/ and what Node.js installed
 	rm -rf $(VENV) var bench/bullmq/node_modules
 	rm -rf examples/nextjs/node_modules examples/nextjs/.next examples/nextjs/.data

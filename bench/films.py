@@ -65,7 +65,13 @@ FILMS: Sequence[Film] = (
     Film("transcoding, plain video", "540x960", "fps=30", bytes_factor=2.5),
     Film("transcoding, variable frame rate", "540x960", "fps=30", bytes_factor=2.5, extra=_UNEVEN),
     # Nobody shows more than 1080p: what is larger is scaled down on the way.
-    Film("transcoding, larger than 1080p", "1296x2304", "fps=30,scale=1080:1920:flags=bicubic", 1.5, share=0.5),
+    Film(
+        "transcoding, larger than 1080p",
+        "1296x2304",
+        "fps=30,scale=1080:1920:flags=bicubic",
+        1.5,
+        share=0.5,
+    ),
     Film("transcoding, HDR", "540x960", "fps=30", bytes_factor=None, is_hdr=True),
 )
 

@@ -1,4 +1,4 @@
-"""`make bench`: measures this machine, prints the table, and writes it where it is kept.
+"""`make bench`: measure on this machine, print the table, and write the report.
 
 `python -m bench [--size full|quick|smoke] [--output FOLDER] [--without-node] [family …]`
 """
@@ -25,7 +25,7 @@ from bench.report import Conditions, line_of, write_report
 from bench.sizes import SIZES
 from sandbox.development.redis_server import RedisServer
 
-#: Each is a module here whose `measure` yields figures.
+#: Each is a module of this package whose `measure` yields figures.
 FAMILIES = (
     "release",
     "lateness",
@@ -45,9 +45,9 @@ FAMILIES = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure the families asked for, or all."""
+    """Measure the given families, or all."""
     options = _parse(arguments)
-    # So that what was started is ended too.
+    # Exit through the context managers, so that started processes are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     names = options.families or FAMILIES
     with ExitStack() as parts:
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         databases = parts.enter_context(Databases())
         bench = Bench(server.url, redis, folder, SIZES[options.size], bullmq, databases)
         conditions = Conditions.seen(redis, bullmq, options.size)
-        for name in names:  # each is kept as soon as it is there: all of them take an hour
+        for name in names:  # written one by one: all of them take an hour
             write_report(options.output, {name: list(_measured(name, bench))}, conditions)
     return 0
 
@@ -74,7 +74,7 @@ def _measured(name: str, bench: Bench) -> Iterator[Figure]:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    families = f"of {', '.join(FAMILIES)}; all where none is named"
+    families = f"of {', '.join(FAMILIES)}; all by default"
     parser.add_argument(
         "families", nargs="*", metavar="family", choices=[[], *FAMILIES], help=families
     )

@@ -1,6 +1,6 @@
-"""`POST /api/publish`, beside a bare route that does nothing but BullMQ's `queue.add`.
+"""`POST /api/publish`, compared with a bare route that only calls BullMQ's `queue.add`.
 
-And `POST /api/publish/batch`, for a back end that has many posts to hand over at once.
+And `POST /api/publish/batch`, for a back end that submits many posts at once.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from bench.posts import PLATFORM, make_accounts, probed_video
 from bench.stage import API_KEY
 
 CONNECTIONS = 32
-#: Of a back end that hands over batches, each as large as it may be.
+#: Of a back end that submits batches of the maximum size.
 BATCH_CONNECTIONS, BATCH = 4, 100
 WARM_SECONDS = 1.0
-#: For the generator to start and to tell.
+#: For the load generator to start and to report.
 GRACE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What a route did under load."""
+    """A route's throughput and latency under load."""
 
     per_second: float
     p50_ms: float
@@ -37,7 +37,7 @@ class Answered:
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield what one web process takes on in a second, and how long a request took."""
+    """Yield one web process's requests per second, and their latency."""
     runs: dict[str, list[Answered]] = {OURS: [], BULLMQ: []}
     batches: list[float] = []
     for _ in range(bench.size.runs):
@@ -82,7 +82,7 @@ def _request(user: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _post(user: str) -> dict[str, Any]:
-    """Return a post of a user, who gets an account and a video for it."""
+    """Return a post of a user, creating an account and a video for it."""
     make_accounts(None, 1, user_id=user, platform_user_id=user)
     return {
         "videoId": probed_video(user),

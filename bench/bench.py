@@ -1,4 +1,4 @@
-"""What every family of figures is given: the Redis that both sides share, and how much to do."""
+"""The context of every family of figures: the Redis that both sides share, and the sizes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.stage import Stage, open_stage
 
 @dataclass(frozen=True)
 class Bench:
-    """`bullmq` is None where there is no Node: then our side alone is measured."""
+    """`bullmq` is None without Node.js: then only our side is measured."""
 
     redis_url: str
     redis: Redis
@@ -28,9 +28,9 @@ class Bench:
     databases: Databases
 
     def stage(self, platforms_url: str = "", **variables: str) -> AbstractContextManager[Stage]:
-        """Set a stage for our side; both Redis and the database are empty then."""
+        """Set a stage for our side, with an empty Redis and database."""
         return open_stage(self.redis_url, self.databases.new(), platforms_url, **variables)
 
 
-#: What a family is: a function that measures and yields its figures.
+#: A family: a function that measures and yields its figures.
 Family = Callable[[Bench], Iterator[Figure]]

@@ -1,7 +1,7 @@
-"""The byte path: large videos from a store to a platform, beside `curl | curl` of the same bytes.
+"""The byte path: large videos from a store to a platform, against `curl | curl` of the same bytes.
 
-Store and platform are those of `bench.loopback`, which cost next to nothing; the service itself
-runs whole: its database, its Redis, its scheduler and one tree of workers.
+Store and platform are those of `bench.loopback`, which cost next to nothing; the service runs in
+full: database, Redis, scheduler and one worker tree.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from sandbox.development.sample_videos import make_sample_video
 CURL = "curl to curl"
 MB, MIB = 10**6, 2**20
 PACE = 50 * MB
-#: What an answer of a platform far away takes.
+#: The response time of a remote platform.
 FAR_SECONDS = 0.1
 STORES = {"folder": "a folder", "s3": "S3"}
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield the time and the memory of large videos, beside `curl | curl`."""
+    """Yield time and memory of large videos, compared with `curl | curl`."""
     folder = bench.folder / "byte_path"
     videos = folder / "bucket"
-    film = make_sample_video(videos / "small.mp4", seconds=4, hue=0)
-    write_padded(film, videos / "large.mp4", bench.size.large_bytes)
-    write_padded(film, videos / "paced.mp4", bench.size.paced_bytes)
+    video = make_sample_video(videos / "small.mp4", seconds=4, hue=0)
+    write_padded(video, videos / "large.mp4", bench.size.large_bytes)
+    write_padded(video, videos / "paced.mp4", bench.size.paced_bytes)
     for kind in STORES:
         yield from _at_full_speed(bench, kind, folder)
     yield from _paced(bench, folder)
@@ -48,7 +48,7 @@ def _at_full_speed(bench: Bench, kind: str, folder: Path) -> Iterator[Figure]:
     ):
         ours, curls, grown = [], [], []
         small, large = make_video("small.mp4"), make_video("large.mp4")
-        service.publish(small)  # so that everything is loaded
+        service.publish(small)  # warm-up
         for _ in range(bench.size.runs):
             base = service.publish(small)
             with PeakMemory(service.worker) as memory:
@@ -62,7 +62,7 @@ def _at_full_speed(bench: Bench, kind: str, folder: Path) -> Iterator[Figure]:
 
 
 def _paced(bench: Bench, folder: Path) -> Iterator[Figure]:
-    """Where each side gives 50 MB/s, the whole must take as long as one side, not as both."""
+    """Check that reading and sending overlap: at 50 MB/s each, they must take the time of one."""
     with (
         sink(bytes_per_second=PACE) as platform,
         store(folder, bytes_per_second=PACE) as bucket,
@@ -78,7 +78,7 @@ def _paced(bench: Bench, folder: Path) -> Iterator[Figure]:
 
 
 def _far_away(bench: Bench, folder: Path) -> Iterator[Figure]:
-    """What the round trips between a platform's chunks cost."""
+    """Yield the cost of the round trips between a platform's chunks."""
     with (
         sink(answer_seconds=FAR_SECONDS) as platform,
         store(folder) as bucket,
@@ -96,14 +96,14 @@ def _size(count: int) -> str:
 
 
 class Service:
-    """A running service, and the account that its posts go to."""
+    """A running service, and the account it publishes to."""
 
     def __init__(self, worker: Tree, account_id: str) -> None:
         self._account_id = account_id
         self.worker = worker
 
     def publish(self, video_id: str) -> float:
-        """Publish and return the seconds until it is live."""
+        """Publish, and return the seconds until the post is live."""
         return published_seconds(self._account_id, video_id)
 
 

@@ -1,4 +1,4 @@
-"""What a claim costs beside few and beside very many waiting posts of a blocked account."""
+"""The cost of a claim with few and with very many waiting posts of a blocked account."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ BATCH = 5000
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield the milliseconds of a claim, beside a few and beside many posts that wait."""
+    """Yield the milliseconds of a claim, with few and with many waiting posts."""
     with bench.stage():
         blocked, busy = _account(), _account()
         video_id = _video()
         _wait(blocked, video_id, FEW)
-        # The account's one upload at a time is under way, and stays so.
-        now = utcnow()  # for all claims: that one's lease must not end meanwhile
+        # The account's only upload slot is taken, and stays so.
+        now = utcnow()  # one time for all claims: that upload's lease must not expire meanwhile
         assert claim_next("TIKTOK", now) is not None
         for count in (FEW, bench.size.waiting_posts):
             _wait(blocked, video_id, count)

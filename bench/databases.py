@@ -1,4 +1,4 @@
-"""PostgreSQL databases: one server, migrated once, a copy for each stage."""
+"""PostgreSQL databases: one server, migrated once, a copy per stage."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TEMPLATE = "migrated"
 
 
 class Databases:
-    """Hands out empty databases with every table."""
+    """Provides empty databases with every table."""
 
     def __init__(self) -> None:
         self._server: PostgresServer | None = None
         self._count = 0
 
     def new(self) -> str:
-        """Return the URL of a database that nobody has used; starts the server when first asked."""
+        """Return the URL of an unused database; the first call starts the server."""
         if self._server is None:
             self._server = PostgresServer()
             _migrate(self._server.create_database(TEMPLATE))

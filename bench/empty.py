@@ -1,4 +1,4 @@
-"""Runs that do nothing, through the whole engine: what the engine itself can carry."""
+"""Runs that do nothing: the throughput of the engine itself."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _stock(bench: Bench, marks: Path, kind: str) -> float:
 
 
 def _rate(queue: Queue, worker: Tree, count: int, marks: Path) -> float:
-    """Return a worker's runs per second, once it has loaded everything by some runs before."""
+    """Return a worker's runs per second, after some warm-up runs."""
     marks.write_bytes(b"")
     first = count // 10 + 1
     with worker:
@@ -91,7 +91,7 @@ def _add(queue: Queue, count: int) -> None:
 
 
 def _timed(is_done: Callable[[], bool], count: int) -> float:
-    """Return how many per second have been done when all are; begins now."""
+    """Return the runs per second from now until all are done."""
     started = time.monotonic()
     wait_until(is_done, f"{count} runs", RUN_SECONDS)
     return count / (time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""A measured figure: several runs of ours and of what it is set beside, and what it must reach."""
+"""A measured figure: several runs of ours and of what it is compared with, and its goals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OURS, BULLMQ, RQ = "ours", "BullMQ", "stock RQ"
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure must reach: `bound`, or `bound` times the median of `side`."""
+    """A goal: `bound`, or `bound` times the median of `side`."""
 
     bound: float
     side: str = ""
@@ -34,7 +34,7 @@ class Figure:
     more_is_better: bool = False
 
     def median(self, side: str) -> float | None:
-        """Return the median of a side, or None where it was not measured."""
+        """Return the median of a side, or None if it was not measured."""
         runs = self.values.get(side)
         return statistics.median(runs) if runs else None
 
@@ -44,14 +44,14 @@ class Figure:
         return ours / other if ours is not None and other else None
 
     def reaches(self, goal: Goal) -> bool | None:
-        """Tell whether our median reaches a goal; None where the other side is missing."""
+        """Return whether our median reaches a goal; None if the other side is missing."""
         ours, base = self.median(OURS), self.median(goal.side) if goal.side else 1.0
         if ours is None or base is None:
             return None
         return ours >= goal.bound * base if goal.at_least else ours <= goal.bound * base
 
     def to_json(self) -> dict[str, Any]:
-        """Return every run, and what was to be reached."""
+        """Return every run, and the goals."""
         return {
             "name": self.name,
             "unit": self.unit,
@@ -62,14 +62,14 @@ class Figure:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Figure:
-        """Return what `to_json` told."""
-        goals = [Goal(goal["bound"], goal["side"], goal["at_least"]) for goal in told["goals"]]
-        return cls(told["name"], told["unit"], told["runs"], tuple(goals), told["more_is_better"])
+    def from_json(cls, data: Mapping[str, Any]) -> Figure:
+        """Return the figure from the form of `to_json`."""
+        goals = [Goal(goal["bound"], goal["side"], goal["at_least"]) for goal in data["goals"]]
+        return cls(data["name"], data["unit"], data["runs"], tuple(goals), data["more_is_better"])
 
 
 def shown(value: float) -> str:
-    """Return a number with three digits that count, and no exponent."""
+    """Return a number with three significant digits, and no exponent."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     digits = 2 if abs(value) >= 1 else 3

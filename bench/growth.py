@@ -1,4 +1,4 @@
-"""What many scheduled posts cost: to accept them, to keep them, and to start a scheduler."""
+"""The cost of many scheduled posts: accepting and keeping them, and starting a scheduler."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from bench.processes import wait_until
 from bench.stage import Stage
 
 YEAR = timedelta(days=365)
-#: As `POST /api/publish/batch` makes them.
+#: As in `POST /api/publish/batch`.
 BATCH = 100
-#: Soon enough to be in Redis, late enough to stay there while it is looked at.
+#: Near enough to be in Redis, far enough to stay there while it is measured.
 SOON = timedelta(minutes=5)
 START_SECONDS = 300.0
-#: The last posts are accepted as fast as the first, but for what a machine varies by itself.
+#: The last posts are accepted as fast as the first, within the machine's own variation.
 FLAT = 0.8
 MB = 10**6
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield what a year of scheduled posts costs, then Redis's memory per delayed post."""
+    """Yield the cost of a year of scheduled posts, then Redis memory per delayed post."""
     yield from _year(bench)
     yield _memory(bench)
 
@@ -61,7 +61,7 @@ def _year(bench: Bench) -> Iterator[Figure]:
 
 
 def _rates(account: str, video: str, count: int, edge: int) -> Iterator[float]:
-    """Accept posts in batches; yield the pace of each `edge` of them."""
+    """Accept posts in batches; yield the rate of each `edge` of them."""
     for _ in range(0, count, edge):
         started = time.monotonic()
         for _ in range(0, edge, BATCH):
@@ -72,7 +72,7 @@ def _rates(account: str, video: str, count: int, edge: int) -> Iterator[float]:
 
 
 def _start(stage: Stage) -> float:
-    """Start a scheduler with a post that is due; return how long until that is queued."""
+    """Start a scheduler with a due post; return how long until it is queued."""
     queue = RunQueue(PUBLISH_QUEUES[PLATFORM], stage.redis)
     stage.redis.delete(queue.key)
     due_at = utcnow() + timedelta(seconds=0.2)

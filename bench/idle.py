@@ -1,4 +1,4 @@
-"""What waiting costs: the commands of Redis of a whole stack that has nothing to do."""
+"""The cost of waiting: Redis commands of a whole idle stack."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bench.node import BullMq
 from bench.processes import wait_until
 
 DAY_SECONDS = 24 * 3600
-#: What happens once at the start is over when there are hardly any commands for so long.
+#: Start-up is over when there are hardly any commands for this long.
 SETTLE_SECONDS, HARDLY_ANY = 5.0, 2
 START_SECONDS = 120.0
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield the commands per day, extrapolated from some minutes."""
+    """Yield the commands per day, extrapolated from a few minutes."""
     ours: list[float] = []
     theirs: list[float] = []
     with ExitStack() as parts:
@@ -48,13 +48,13 @@ def _theirs(bench: Bench, bullmq: BullMq) -> list[float]:
     with ExitStack() as parts:
         for _ in PLATFORMS:
             parts.enter_context(bullmq.worker("empty")).started()
-        time.sleep(_settling(bench))  # it is never as quiet as that
+        time.sleep(_settling(bench))  # it never got quiet
         return [_per_day(bench, bench.size.idle_seconds) for _ in range(bench.size.runs)]
 
 
 def _has_settled(bench: Bench) -> bool:
     if bench.redis.scard(REDIS_WORKER_KEYS) < len(PLATFORMS):
-        return False  # still loading
+        return False  # still starting
     reset_commands(bench.redis)
     time.sleep(_settling(bench))
     return count_commands(bench.redis) <= HARDLY_ANY

@@ -1,7 +1,7 @@
-"""What one platform's outage costs the others: their posts a minute, beside it idle and hanging.
+"""What one platform's outage costs the others: their posts per minute, with it idle and hanging.
 
-Each run has platforms, a database and processes of its own: a circuit that one run has opened
-would spare the next one the outage.
+Each run has its own platforms, database and processes: a circuit opened in one run would spare
+the next one the outage.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from app.publishing.create import NewJob, create_jobs
 from app.states import JobState
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal
-from bench.posts import make_video, store_film
+from bench.posts import make_video, store_video
 from bench.processes import wait_until
 from bench.world import World, open_world
 
-#: The one with the fewest uploads at once, and the one that could take every slot of a tree.
+#: The platform with the fewest concurrent uploads, and the one that could take every slot.
 HANGS = ("TIKTOK", "YOUTUBE")
 ALONE = "alone"
 POSTS, ACCOUNTS, HANGING = 12, 3, 12
@@ -36,7 +36,7 @@ LOOK_SECONDS = 0.05
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield the throughput of two platforms beside a third that hangs, and beside it idle."""
+    """Yield the throughput of two platforms while a third is idle, and while it hangs."""
     for hangs in HANGS:
         alone, beside = [], []
         for _ in range(bench.size.runs):
@@ -54,16 +54,16 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _run(bench: Bench, hangs: str, *, is_hanging: bool) -> float:
-    """Return the posts a minute of the platforms that do not hang."""
+    """Return the posts per minute of the platforms that do not hang."""
     folder = Path(tempfile.mkdtemp(dir=bench.folder))
     others = [name for name in PLATFORMS if name != hangs]
     with open_world(folder) as world:
-        key = store_film(world, 0)
+        key = store_video(world, 0)
         with bench.stage(world.platforms_url, **world.store_settings) as stage:
             video_id = make_video(key)
             accounts = {name: _accounts(world, name, ACCOUNTS) for name in others}
             with stage.leading_scheduler(), stage.worker(WORKER_CONCURRENCY=str(SLOTS)):
-                # One post each first, so that everything is loaded.
+                # Warm-up: one post each.
                 _await([job for name in others for job in _post(name, accounts[name], video_id, 1)])
                 if is_hanging:
                     _hang(world, hangs, video_id)
@@ -71,7 +71,7 @@ def _run(bench: Bench, hangs: str, *, is_hanging: bool) -> float:
 
 
 def _hang(world: World, platform: str, video_id: str) -> None:
-    """Let a platform hang, with a post of each of many accounts waiting to find that out."""
+    """Make a platform hang, with waiting posts of many accounts, one each."""
     world.fault(platform=platform, kind="hang", times=10_000)
     _post(platform, _accounts(world, platform, HANGING), video_id, HANGING)
     wait_until(lambda: _at_work(platform), "uploads that hang")

@@ -1,4 +1,4 @@
-"""Single posts at random instants: how long after a post is due a worker starts on it."""
+"""Single posts at random times: how long after its due time a worker starts on each."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from bench.posts import ended, make_accounts, new_job, probed_video
 from bench.processes import wait_until
 
 BATCH = 100
-#: Posts before, so that everything is loaded.
+#: Warm-up posts.
 WARM_POSTS = 20
 END_SECONDS = 120.0
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield the middle, the 99th percentile and the least of the lateness."""
+    """Yield the median, the 99th percentile and the minimum of the lateness."""
     runs: dict[str, list[Sequence[float]]] = {OURS: [], BULLMQ: []}
     for _ in range(bench.size.runs):
         runs[OURS].append(_ours(bench))
@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
     yield figure("p50", 0.5)
     yield figure("p99", 0.99, Goal(50), Goal(1, BULLMQ))
-    del runs[BULLMQ]  # how early it could be is no figure of this table
+    del runs[BULLMQ]  # our minimum alone proves that nothing starts early
     yield figure("minimum: never early", 0.0, Goal(0, at_least=True))
 
 
@@ -52,9 +52,9 @@ def _dues(bench: Bench) -> list[datetime]:
 
 
 def _ours(bench: Bench) -> list[float]:
-    """Return the milliseconds late of each post, as the row tells them.
+    """Return each post's lateness in milliseconds, from its row.
 
-    The account has to be connected again, so that a post ends as soon as it has started.
+    The account is marked for reconnection, so that a post ends as soon as it has started.
     """
     with (
         bench.stage() as stage,
@@ -83,7 +83,7 @@ def _ours(bench: Bench) -> list[float]:
 
 
 def _late_ms() -> list[float]:
-    """Return how late each scheduled post was started, by its row."""
+    """Return how late each scheduled post was started, from its row."""
     with transaction() as session:
         query = select(PublishJob.started_at, PublishJob.scheduled_time)
         rows = session.execute(query).all()

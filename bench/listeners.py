@@ -1,4 +1,4 @@
-"""Thousands of listeners on one web process: their memory, and how late they are told."""
+"""Thousands of listeners on one web process: their memory, and the delay of events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MB = 10**6
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield how much memory the listeners take, and how soon they are told."""
+    """Yield the memory of the listeners, and the delay of events."""
     count = bench.size.listeners
     with bench.stage() as stage:
         job_ids = _make_jobs(count)
@@ -45,7 +45,7 @@ def _measure(port: int, tree: Tree, job_ids: list[str]) -> Iterator[Figure]:
     wanted = 2 * len(job_ids) + 256
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most), most))
     with ExitStack() as stack:
-        stack.enter_context(closing(_Crowd(port, job_ids[:1]))).wait_for(1)  # all is loaded
+        stack.enter_context(closing(_Crowd(port, job_ids[:1]))).wait_for(1)  # warm-up
         before = tree.memory_bytes()
         crowd = stack.enter_context(closing(_Crowd(port, job_ids)))
         crowd.wait_for(len(job_ids))
@@ -90,7 +90,7 @@ def _change(job_ids: list[str], progress: int) -> float:
 
 
 class _Crowd:
-    """A listener for each job; a thread notes when each was told something last."""
+    """A listener per job; a thread records when each last received an event."""
 
     def __init__(self, port: int, job_ids: list[str]) -> None:
         self._told: dict[str, float] = {}
@@ -115,11 +115,11 @@ class _Crowd:
         return connection
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many were told something."""
+        """Wait until `count` listeners have received an event."""
         self._until(lambda: len(self._told) >= count)
 
     def told_at(self, job_id: str, after: float) -> float:
-        """Wait until a job's listener was told something after a time; return when it was."""
+        """Wait for a job's next event after a time; return when it arrived."""
         self._until(lambda: self._told[job_id] > after)
         return self._told[job_id]
 
@@ -140,7 +140,7 @@ class _Crowd:
                         self._changed.notify_all()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close every connection."""
         self._done.set()
         self._thread.join()
         for connection in self._sockets:

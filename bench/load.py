@@ -1,9 +1,9 @@
 """A bounded load on one route: `python -m bench.load URL SECONDS`, its requests on stdin.
 
-Each request has a connection of its own, on which it is sent again and again.
+Each request is sent repeatedly on a connection of its own.
 
-A process of its own, so that it takes nothing from what it measures but processor time. Prints
-how many requests were answered and how long each took, as JSON. For servers on loopback only.
+Runs as a separate process, so that it shares only CPU time with what it measures. Prints the
+number of responses and how long each took, as JSON. For servers on loopback only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_REQUESTS = 1_000_000
 
 
 def main() -> None:
-    """Send POSTs for some seconds: on each connection the next as soon as one is answered."""
+    """Send POSTs for some seconds: on each connection, the next as soon as one is answered."""
     url = URL(sys.argv[1])
     seconds = float(sys.argv[2])
     if url.host not in LOOPBACK:

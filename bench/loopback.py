@@ -1,7 +1,7 @@
-"""A store and a platform that cost next to nothing, so that what is measured is what lies between.
+"""A store and a platform that cost next to nothing, so that only what is between them is measured.
 
-Both run in a process of their own and know no more of S3 and of YouTube's upload sessions than a
-plain upload needs. `bytes_per_second` holds every connection to that rate.
+Each runs in a process of its own and implements only what a plain upload needs of S3 and of
+YouTube's upload sessions. `bytes_per_second` limits every connection.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HEAD_MAX_BYTES = 64 * 1024
-#: Bytes are passed over, or sent, this many at a time.
+#: Bytes are skipped, or sent, in pieces of this size.
 STEP_BYTES = 1024 * 1024
-#: With a rate, in steps small enough to look even.
+#: With a rate limit, in pieces small enough to be smooth.
 SLOW_STEP_BYTES = 64 * 1024
 _SPAN = re.compile(r"bytes=(\d+)-(\d*)")
 _PLACE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -32,7 +32,7 @@ _VIDEO = {
 
 
 class Rate:
-    """Holds one connection to a number of bytes per second; 0 is none."""
+    """Limits one connection to a number of bytes per second; 0: unlimited."""
 
     def __init__(self, bytes_per_second: int) -> None:
         self._rate = bytes_per_second
@@ -40,14 +40,14 @@ class Rate:
         self._free_at = time.monotonic()
 
     def passed(self, count: int) -> None:
-        """Wait as long as these bytes take."""
+        """Sleep for as long as these bytes take."""
         if self._rate:
             self._free_at = max(self._free_at, time.monotonic() - 0.01) + count / self._rate
             time.sleep(max(self._free_at - time.monotonic(), 0))
 
 
 class Connection(socketserver.BaseRequestHandler):
-    """One keep-alive connection: reads a request's head, answers, leaves bodies to subclasses."""
+    """One keep-alive connection: reads request heads and answers; bodies are up to subclasses."""
 
     server: LoopbackServer
 
@@ -120,7 +120,7 @@ class SinkConnection(Connection):
     """YouTube's upload session, and a plain PUT for curl; the bytes are dropped unread."""
 
     def answer(self, method: str, target: str, headers: dict[str, str]) -> None:
-        """Answer a session's opening, its bytes, and what became of the video."""
+        """Answer a session's opening, its bytes, and the video's status."""
         self._drop(int(headers.get("content-length", "0")))
         place = _PLACE.fullmatch(headers.get("content-range", ""))
         if method == "POST":
@@ -146,7 +146,7 @@ class SinkConnection(Connection):
 
 
 class LoopbackServer(socketserver.ThreadingTCPServer):
-    """A thread per connection, at one rate; answers come after `answer_seconds`."""
+    """A thread per connection, at one rate; responses are delayed by `answer_seconds`."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -154,7 +154,7 @@ class LoopbackServer(socketserver.ThreadingTCPServer):
     answer_seconds = 0.0
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that hang up."""
+        """Ignore clients that hang up."""
 
 
 class StoreServer(LoopbackServer):
@@ -165,7 +165,7 @@ class StoreServer(LoopbackServer):
 
 @contextmanager
 def store(folder: Path, *, bytes_per_second: int = 0) -> Iterator[str]:
-    """Serve a folder as a bucket; gives the address."""
+    """Serve a folder as a bucket; yields the URL."""
 
     def server() -> LoopbackServer:
         serving = StoreServer(("127.0.0.1", 0), StoreConnection)
@@ -178,7 +178,7 @@ def store(folder: Path, *, bytes_per_second: int = 0) -> Iterator[str]:
 
 @contextmanager
 def sink(*, bytes_per_second: int = 0, answer_seconds: float = 0.0) -> Iterator[str]:
-    """Take uploads and drop them; gives the address."""
+    """Accept uploads and drop them; yields the URL."""
 
     def server() -> LoopbackServer:
         serving = LoopbackServer(("127.0.0.1", 0), SinkConnection)

@@ -1,6 +1,6 @@
-"""A run that does nothing but leave a mark.
+"""A run that only leaves a mark.
 
-Imports next to nothing, for a forking worker loads it anew for every run.
+Imports next to nothing, because a forking worker loads it again for every run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ MARKS = "BENCH_MARKS"
 
 
 def leave() -> None:
-    """Be a run."""
+    """Append a byte to the file."""
     marks = os.open(os.environ[MARKS], os.O_WRONLY | os.O_APPEND)
     os.write(marks, b".")
     os.close(marks)

@@ -1,4 +1,4 @@
-"""What the operator waits for with a million jobs: his pages, and the metrics."""
+"""Response times of the operator's pages and the metrics with a million jobs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GOAL_MS = 200
 ACCOUNTS_EACH = 100
 OPERATOR = ("operator", "bench-password")
 #: Half of them are scheduled over a year, half have ended over the last 90 days, the last ones a
-#: moment ago; one in twenty of those badly, and few of these with an unknown outcome.
+#: moment ago. One in twenty of those failed, a few of them with an unknown outcome.
 _JOBS = text("""
     INSERT INTO publish_jobs (id, user_id, account_id, video_id, platform, caption, hashtags,
       privacy_level, share_to_feed, platform_options, priority, max_attempts, backoff_type,
@@ -64,7 +64,7 @@ _ATTEMPTS = text("""
 
 @dataclass(frozen=True)
 class _Look:
-    """An address, and what it is called in the table."""
+    """A path, and its name in the table."""
 
     name: str
     path: str
@@ -97,7 +97,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def fill(jobs: int) -> None:
-    """Put so many jobs there, count what has ended, and let the database look at its tables."""
+    """Insert `count` jobs, aggregate those that have ended, and analyze the tables."""
     for platform in PLATFORMS:
         make_accounts(None, ACCOUNTS_EACH, platform=platform)
     video_id = probed_video()
@@ -122,5 +122,5 @@ def _took(session: requests.Session, url: str) -> Iterator[float]:
         took_ms = (time.perf_counter() - started) * 1000
         if answer.status_code != 200:
             raise RuntimeError(f"{url} answered {answer.status_code}")
-        if number:  # the first one loads what all others have
+        if number:  # the first is a warm-up
             yield took_ms

@@ -1,4 +1,4 @@
-"""The BullMQ side: its packages, and its scripts as processes that talk in lines of JSON."""
+"""The BullMQ side: its packages, and its scripts as processes that print lines of JSON."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bench.processes import Tree
 
 FOLDER = Path(__file__).resolve().parent / "bullmq"
 INSTALL_SECONDS = 1800
-#: Where npm writes down what it has installed.
+#: Where npm records what it has installed.
 INSTALLED = FOLDER / "node_modules" / ".package-lock.json"
 LOCK = FOLDER / "package-lock.json"
 QUEUE_KEY = "bull:publish"
-#: What a job of theirs carries: the request, as the row of ours does.
+#: The payload of a BullMQ job: the request, as in our row.
 DATA = {
     "videoId": "01JD0000000000000000000000",
     "accountId": "01JD0000000000000000000001",
@@ -32,15 +32,15 @@ DATA = {
 
 
 class Script(Tree):
-    """A script that says when it is ready, works until told, and then says what it did."""
+    """A script that reports when it is ready, runs until stopped, and then reports what it did."""
 
     def started(self) -> dict[str, Any]:
-        """Wait until it is ready; return what it says."""
+        """Wait until it is ready; return what it reports."""
         event: dict[str, Any] = json.loads(self.line())
         return event
 
     def ended(self) -> dict[str, Any]:
-        """End it; return what it did. Raises `RuntimeError` when a job of its failed."""
+        """Stop it; return what it did. Raises `RuntimeError` if one of its jobs failed."""
         events = [json.loads(line) for line in self.stop().splitlines()]
         failed = [event["failed"] for event in events if "failed" in event]
         if failed:
@@ -77,12 +77,12 @@ class BullMq:
 
 
 def open_bullmq(redis_url: str, folder: Path) -> BullMq | None:
-    """Return the other side, its packages installed, or None where there is no Node."""
+    """Return the BullMQ side with its packages installed, or None without Node.js."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return None
     if not INSTALLED.exists() or not _versions(LOCK).items() <= _versions(INSTALLED).items():
-        # Optional parts are codecs that download a binary of their own.
+        # Optional dependencies are codecs that download binaries.
         command = [npm, "ci", "--omit=optional", "--no-audit", "--no-fund", "--silent"]
         subprocess.run(command, cwd=FOLDER, check=True, timeout=INSTALL_SECONDS)
     return BullMq(node, redis_url, folder)
@@ -98,11 +98,11 @@ def _versions(lock: Path) -> dict[str, str]:
 
 
 def jobs_left(redis: Redis) -> int:
-    """Return how many of BullMQ's jobs wait or are at work."""
+    """Return how many BullMQ jobs are waiting or active."""
     waiting = int(redis.llen(f"{QUEUE_KEY}:wait")) + int(redis.llen(f"{QUEUE_KEY}:active"))
     return waiting + int(redis.zcard(f"{QUEUE_KEY}:prioritized"))
 
 
 def jobs_delayed(redis: Redis) -> int:
-    """Return how many of BullMQ's jobs are not due yet, or not yet seen to be."""
+    """Return how many BullMQ jobs are delayed, or due but not yet promoted."""
     return int(redis.zcard(f"{QUEUE_KEY}:delayed"))

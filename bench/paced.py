@@ -1,7 +1,7 @@
-"""A line of limited speed: `python -m bench.paced HOST:PORT BYTES_PER_SECOND`, port on stdout.
+"""A rate-limiting proxy: `python -m bench.paced HOST:PORT BYTES_PER_SECOND`, port on stdout.
 
-Stands before a server and passes each connection's bytes on, in either direction no faster than
-the limit. The bytes stay in the kernel, so that the line costs the machine next to nothing.
+Forwards each connection's bytes in both directions, no faster than the limit. The bytes stay in
+the kernel, so that it costs next to nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PACKET_BYTES = 256 * 1024
 
 
 def main() -> None:
-    """Accept connections until told to stop."""
+    """Accept connections until SIGTERM."""
     host, _, port = sys.argv[1].rpartition(":")
     rate = float(sys.argv[2])
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def pass_on(source: socket.socket, target: socket.socket, rate: float) -> None:
-    """Pass one direction's bytes on until it ends."""
+    """Forward one direction's bytes until it ends."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIECE_BYTES)
     free_at = time.monotonic()

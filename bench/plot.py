@@ -1,4 +1,4 @@
-"""The plot: how many times better or worse than BullMQ each figure is."""
+"""The plot: by what factor each figure is better or worse than BullMQ's."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ROW_INCHES = 0.34
 
 
 def draw(path: Path, figures: Sequence[Figure]) -> None:
-    """Draw the figures that have both sides; none, no plot."""
+    """Draw the figures that have both sides; without any, draw nothing."""
     ratios = [(figure.name, _times_better(figure)) for figure in figures]
     bars = [(name, times) for name, times in ratios if times is not None]
     if not bars:
         return
     bars.reverse()  # the first on top
     names, times_better = zip(*bars, strict=True)
-    # Letters as letters, and ids that do not change by themselves, so that a change shows.
+    # Text as text, and stable ids, so that diffs show real changes.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "benchmarks"})
     canvas = Canvas(figsize=(11, 1.2 + ROW_INCHES * len(bars)), layout="constrained")
     axes = canvas.add_subplot()
@@ -40,7 +40,7 @@ def draw(path: Path, figures: Sequence[Figure]) -> None:
 
 
 def _times_better(figure: Figure) -> float | None:
-    """Return how many times better ours is; None where there is nothing to compare."""
+    """Return by what factor ours is better; None if there is nothing to compare."""
     ratio = figure.ratio(BULLMQ)
     if ratio is None or ratio <= 0:
         return None

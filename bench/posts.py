@@ -1,4 +1,4 @@
-"""Posts to measure with: accounts, videos and jobs as the API makes them, and their end."""
+"""Posts to measure with: accounts, videos and jobs as the API creates them, and their outcome."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from sandbox.development.sample_videos import make_sample_video
 
 USER = "bench"
 PLATFORM = "YOUTUBE"
-#: One connection of a platform's is one account's; enough that none waits for another.
+#: An account uploads one post at a time; enough of them that none waits for another.
 ACCOUNTS = 20
-#: A look takes the processors' time from who is at work: of many posts, it may be late.
+#: Each poll takes CPU time from the work; with many posts, it may be late.
 LOOK_SECONDS, LATE_LOOK_SECONDS = 0.005, 0.1
 PUBLISH_SECONDS = 600.0
 
 
 def make_accounts(world: World | None, count: int = ACCOUNTS, **columns: object) -> list[str]:
-    """Connect accounts, of the sandbox where there is one; return their ids."""
+    """Connect accounts, of the sandbox if there is one; return their ids."""
     accounts = []
     for number in range(count):
         given = world.account() if world else {}
@@ -65,7 +65,7 @@ def make_video(key: str) -> str:
 
 
 def probed_video(user_id: str = USER) -> str:
-    """Register a video that every platform takes, without an object; return its id."""
+    """Register a video that every platform accepts, without an object; return its id."""
     facts = Probe(
         content_type="video/mp4",
         container="mp4",
@@ -101,7 +101,7 @@ def probed_video(user_id: str = USER) -> str:
 
 
 def new_job(account_id: str, video_id: str, due_at: datetime, *, is_later: bool = False) -> NewJob:
-    """Return a request as `POST /api/publish` makes it."""
+    """Return a job as `POST /api/publish` creates it."""
     return NewJob(
         user_id=USER,
         account_id=account_id,
@@ -117,7 +117,7 @@ def new_job(account_id: str, video_id: str, due_at: datetime, *, is_later: bool 
 
 
 def publish(account_ids: Sequence[str], video_id: str, count: int) -> None:
-    """Publish a video so many times, and wait until all are live; raises `RuntimeError`."""
+    """Publish a video `count` times, and wait until all are live; raises `RuntimeError`."""
     now = utcnow()
     accounts = [account_ids[number % len(account_ids)] for number in range(count)]
     before = ended(JobState.COMPLETED)
@@ -147,20 +147,20 @@ def _completed_or_fails() -> int:
     return ended(JobState.COMPLETED)
 
 
-def store_film(world: World, size_bytes: int) -> str:
-    """Put a film of at least this size into the store; return its key."""
-    film = make_sample_video(world.store_folder / "film.mp4", seconds=4, hue=0)
-    padding = size_bytes - film.stat().st_size
+def store_video(world: World, size_bytes: int) -> str:
+    """Put a video of at least this size into the store; return its key."""
+    video = make_sample_video(world.store_folder / "video.mp4", seconds=4, hue=0)
+    padding = size_bytes - video.stat().st_size
     if padding <= 0:
-        return film.name
-    padded = world.store_folder / f"film-{size_bytes}.mp4"
-    write_padded(film, padded, size_bytes)
+        return video.name
+    padded = world.store_folder / f"video-{size_bytes}.mp4"
+    write_padded(video, padded, size_bytes)
     return padded.name
 
 
-def write_padded(film: Path, target: Path, size_bytes: int) -> None:
-    """Write the film with a box behind it that players skip, so that it has this size."""
-    content = film.read_bytes()
+def write_padded(video: Path, target: Path, size_bytes: int) -> None:
+    """Write the video padded to this size with a box that players skip."""
+    content = video.read_bytes()
     padding = size_bytes - len(content)
     with target.open("wb") as file:
         # ISO/IEC 14496-12: a `free` box; a size of 1 says that 64 bits of size follow.
@@ -169,7 +169,7 @@ def write_padded(film: Path, target: Path, size_bytes: int) -> None:
 
 
 def pause_for(count: int) -> float:
-    """Return how long to wait between two looks whether so many posts are live."""
+    """Return how long to wait between two polls for this many posts."""
     return LOOK_SECONDS if count == 1 else LATE_LOOK_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""Processes under measurement, with all that they fork: what they take, and their end."""
+"""Processes under measurement, with all their children: their resources, and their shutdown."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class Tree:
 
     @property
     def process(self) -> subprocess.Popen[str]:
-        """The parent of the tree."""
+        """The root process of the tree."""
         assert self._process is not None
         return self._process
 
     def line(self) -> str:
-        """Return the next line that it prints; raises `RuntimeError` when it has ended."""
+        """Return the next line that it prints; raises `RuntimeError` if it has exited."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -67,7 +67,7 @@ class Tree:
         return line
 
     def stop(self) -> str:
-        """End it by SIGTERM, by force what does not go; return what it printed since."""
+        """Stop it by SIGTERM, stragglers by SIGKILL; return its remaining output."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -79,7 +79,7 @@ class Tree:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Halt the whole tree during a block."""
+        """Suspend the whole tree during a block."""
         os.killpg(self.process.pid, signal.SIGSTOP)
         try:
             yield
@@ -87,11 +87,11 @@ class Tree:
             os.killpg(self.process.pid, signal.SIGCONT)
 
     def cpu_seconds(self) -> float:
-        """Return the processor time that the tree has used, ended children included."""
+        """Return the CPU time that the tree has used, including exited children."""
         return sum(_cpu_seconds(one) for one in self._members())
 
     def memory_bytes(self) -> int:
-        """Return the tree's memory: each page once, shared ones by their part (PSS)."""
+        """Return the tree's memory as proportional set size (PSS): shared pages count once."""
         return sum(_memory_bytes(one) for one in self._members())
 
     def _members(self) -> list[psutil.Process]:
@@ -116,7 +116,7 @@ def _memory_bytes(process: psutil.Process) -> int:
 
 
 class PeakMemory:
-    """Watches a tree during a block; `peak_bytes` is the most that it held."""
+    """Watches a tree during a block; `peak_bytes` is its peak memory."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -126,7 +126,7 @@ class PeakMemory:
 
     @property
     def grown_bytes(self) -> int:
-        """Return how far the memory rose."""
+        """Return by how much the memory grew."""
         return self.peak_bytes - self._first_bytes
 
     def _watch(self) -> None:
@@ -134,7 +134,7 @@ class PeakMemory:
             self.look()
 
     def look(self) -> None:
-        """Look now."""
+        """Take a sample now."""
         self.peak_bytes = max(self.peak_bytes, self._tree.memory_bytes())
 
     def __enter__(self) -> PeakMemory:
@@ -151,7 +151,7 @@ class PeakMemory:
 def wait_until(
     is_so: Callable[[], object], what: str, seconds: float = 60.0, *, pause: float = 0.005
 ) -> None:
-    """Look again and again until `is_so()`; raises `TimeoutError` naming `what`."""
+    """Poll until `is_so()`; raises `TimeoutError` naming `what`."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:

@@ -1,6 +1,7 @@
-"""One post through everything: the commands of Redis that it costs, and the processor's time.
+"""One post from end to end: its Redis commands and CPU time.
 
-Small videos, so that the bytes are next to nothing; workers, scheduler and platforms are real.
+The videos are small, so that byte transfer costs next to nothing; workers, scheduler and the
+sandbox are the real ones.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass
 from bench.bench import Bench
 from bench.counters import count_commands, reset_commands
 from bench.figures import BULLMQ, OURS, Figure, Goal
-from bench.posts import store_film
+from bench.posts import store_video
 from bench.sides import CONCURRENCY, Side, our_side, their_side
 from bench.world import open_world
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one post costs."""
+    """The cost of one post."""
 
     commands: float
     cpu_ms: float
@@ -30,7 +31,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     """Yield the figures per published post."""
     costs: dict[str, list[Cost]] = {OURS: [], BULLMQ: []}
     with open_world(bench.folder / "publishing") as world:
-        key = store_film(world, 0)
+        key = store_video(world, 0)
         for _ in range(bench.size.runs):
             with our_side(bench, world, key) as ours:
                 costs[OURS].append(_cost(bench, ours))

@@ -1,6 +1,6 @@
-"""How good a film that is made anew is, beside what a bare `ffmpeg -i in out.mp4` makes of it.
+"""The quality of our conversions, compared with plain `ffmpeg -i in out.mp4`.
 
-Each is probed, planned and made as for a post to TikTok. Likeness is SSIM (0–1, of the luma)
+Each video is probed, planned and converted as for TikTok. Similarity is SSIM (0–1, of the luma)
 against the source as it should be seen.
 """
 
@@ -19,50 +19,50 @@ from app.renditions.claims import RenditionClaim
 from app.storage import StorageSettings, open_storage
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal
-from bench.films import FILMS, Film, ffmpeg
+from bench.source_videos import SOURCE_VIDEOS, SourceVideo, ffmpeg
 from workers.media.transcoding import make
 
 BARE = "plain ffmpeg"
-#: In the same bytes: a little may go to what the bare one leaves out, and to the limit's margin.
+#: At the same size, allowing for what plain ffmpeg leaves out, and for the limit's margin.
 SAME_BYTES_SHARE = 0.99
-#: Of what is made without a limit: the limit is the bare one's size, as far as that is between.
+#: The limit is the size of plain ffmpeg's result, clamped to these shares of our own.
 LIMIT_SHARES = (0.5, 0.8)
 LIMIT_USED_PERCENT = (95, 100)
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Make each film in three ways, and yield how like it and how large they are."""
-    for film in FILMS:
+    """Convert each video in three ways, and yield similarity and size."""
+    for video in SOURCE_VIDEOS:
         with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-            yield from _measured(film, Path(folder), bench.size.film_seconds)
+            yield from _measured(video, Path(folder), bench.size.source_seconds)
 
 
-def _measured(film: Film, folder: Path, seconds: int) -> Iterator[Figure]:
-    source, master = film.make(folder, seconds)
-    bare, kitchen = folder / "bare.mp4", _Kitchen(folder, source)
+def _measured(video: SourceVideo, folder: Path, seconds: int) -> Iterator[Figure]:
+    source, master = video.make(folder, seconds)
+    bare, converter = folder / "bare.mp4", _Converter(folder, source)
     ffmpeg("-i", str(source), str(bare))
-    made = kitchen.make(None)
+    made = converter.make(None)
     least, most = (int(made.stat().st_size * share) for share in LIMIT_SHARES)
     limit = max(least, min(bare.stat().st_size, most))
-    limited = kitchen.make(limit)
-    likeness = {path: film.likeness(path, master) for path in (bare, made, limited)}
-    yield _likeness(film, BARE, {OURS: [likeness[bare]]})
-    yield _size(film, BARE, {OURS: [_mb(bare)]})
-    sides = {OURS: [likeness[made]], BARE: [likeness[bare]]}
-    yield _likeness(film, OURS, sides, Goal(1, BARE, at_least=True))
+    limited = converter.make(limit)
+    similarity = {path: video.similarity(path, master) for path in (bare, made, limited)}
+    yield _similarity(video, BARE, {OURS: [similarity[bare]]})
+    yield _size(video, BARE, {OURS: [_mb(bare)]})
+    sides = {OURS: [similarity[made]], BARE: [similarity[bare]]}
+    yield _similarity(video, OURS, sides, Goal(1, BARE, at_least=True))
     sides = {OURS: [_mb(made)], BARE: [_mb(bare)]}
-    goals = () if film.bytes_factor is None else (Goal(film.bytes_factor, BARE),)
-    yield _size(film, OURS, sides, *goals)
-    sides = {OURS: [likeness[limited]], BARE: [likeness[bare]]}
+    goals = () if video.bytes_factor is None else (Goal(video.bytes_factor, BARE),)
+    yield _size(video, OURS, sides, *goals)
+    sides = {OURS: [similarity[limited]], BARE: [similarity[bare]]}
     name = f"{OURS} within {limit / 1e6:.2f} MB"
-    yield _likeness(film, name, sides, Goal(SAME_BYTES_SHARE, BARE, at_least=True))
+    yield _similarity(video, name, sides, Goal(SAME_BYTES_SHARE, BARE, at_least=True))
     used, (low, high) = limited.stat().st_size / limit * 100, LIMIT_USED_PERCENT
     within = (Goal(high), Goal(low, at_least=True))
-    yield Figure(f"{film.name}, {name}: share of the limit used", "%", {OURS: [used]}, within)
+    yield Figure(f"{video.name}, {name}: share of the limit used", "%", {OURS: [used]}, within)
 
 
-class _Kitchen:
-    """Makes one source anew, by the service's own code, store and bounds included."""
+class _Converter:
+    """Converts one source by the service's own code, including its store and bounds."""
 
     def __init__(self, folder: Path, source: Path) -> None:
         self._folder = folder
@@ -76,7 +76,7 @@ class _Kitchen:
         self._recipe = recipe
 
     def make(self, limit_bytes: int | None) -> Path:
-        """Return what is made: as is planned, or for a limit on its size."""
+        """Return the rendition: as planned, or within a size limit."""
         recipe = self._recipe if limit_bytes is None else self._limited(limit_bytes)
         claim = RenditionClaim(
             rendition_id=f"made-{limit_bytes}",
@@ -99,12 +99,14 @@ class _Kitchen:
         return replace(self._recipe, pictures=pictures, size_max_bytes=limit_bytes)
 
 
-def _likeness(film: Film, how: str, sides: dict[str, list[float]], *goals: Goal) -> Figure:
-    return Figure(f"{film.name}, {how}: similarity (SSIM)", "", sides, goals, True)
+def _similarity(
+    video: SourceVideo, how: str, sides: dict[str, list[float]], *goals: Goal
+) -> Figure:
+    return Figure(f"{video.name}, {how}: similarity (SSIM)", "", sides, goals, True)
 
 
-def _size(film: Film, how: str, sides: dict[str, list[float]], *goals: Goal) -> Figure:
-    return Figure(f"{film.name}, {how}: size", "MB", sides, goals)
+def _size(video: SourceVideo, how: str, sides: dict[str, list[float]], *goals: Goal) -> Figure:
+    return Figure(f"{video.name}, {how}: size", "MB", sides, goals)
 
 
 def _mb(path: Path) -> float:

@@ -1,4 +1,4 @@
-"""Posts that are all due at one instant: how long until they are queued."""
+"""Posts that are all due at the same instant: how long until they are queued."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bench.node import jobs_delayed
 from bench.posts import PLATFORM
 
 BATCH = 1000
-#: All posts are there before they are due: time besides `ahead_seconds`.
+#: Extra time on top of `ahead_seconds` to insert all posts before they are due.
 ADDED_PER_SECOND = 4000.0
 SLOWNESSES = (1, 2, 4, 8, 16)
 LOOK_SECONDS = 0.001
 RELEASE_SECONDS = 300.0
-#: From this many on the goal is BullMQ's own time.
+#: From this many posts on, the goal is BullMQ's own time.
 MANY = 10_000
 
 
 class TooLate(Exception):
-    """Raised when some posts were due before the last was there: the measurement is void."""
+    """Raised when posts were due before the last was inserted: the measurement is void."""
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
@@ -41,7 +41,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _measured(bench: Bench, count: int, side: Callable[[Bench, int, float], float]) -> float:
-    """Measure a side; with more time to put the posts there where that took too long."""
+    """Measure a side; allow more time to insert the posts if that took too long."""
     for slowness in SLOWNESSES:
         try:
             return side(
@@ -72,7 +72,7 @@ def _theirs(bench: Bench, count: int, ahead_seconds: float) -> float:
         bullmq.add(count=count, due=due_at.timestamp() * 1000)
 
     bench.redis.flushall()
-    # BullMQ's workers are what moves its delayed jobs.
+    # BullMQ's workers promote its delayed jobs.
     with bullmq.worker("empty") as worker:
         worker.started()
         return _released(ahead_seconds, add, lambda: count - jobs_delayed(bench.redis), count)
@@ -81,7 +81,7 @@ def _theirs(bench: Bench, count: int, ahead_seconds: float) -> float:
 def _released(
     ahead_seconds: float, add: Callable[[datetime], None], released: Callable[[], int], count: int
 ) -> float:
-    """Add the posts, wait for their time, and return how long after it all are queued.
+    """Add the posts, and return how long after their due time all are queued.
 
     Raises `TooLate` and `TimeoutError`.
     """

@@ -27,7 +27,7 @@ _REACHED = {True: "✓", False: "✗", None: "–"}
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the figures were measured on."""
+    """The environment of a measurement."""
 
     measured_on: str
     size: str
@@ -39,7 +39,7 @@ class Conditions:
 
     @classmethod
     def seen(cls, redis: Redis, bullmq: BullMq | None, size: str) -> Conditions:
-        """Look around."""
+        """Return the current environment."""
         return cls(
             measured_on=datetime.now(timezone.utc).date().isoformat(),
             size=size,
@@ -75,9 +75,9 @@ def line_of(figure: Figure) -> str:
 def write_report(
     folder: Path, families: Mapping[str, Sequence[Figure]], conditions: Conditions
 ) -> None:
-    """Write `benchmarks.json`, the table of `benchmarks.md` between its marks, and the plot.
+    """Write `benchmarks.json`, the table between the marks of `benchmarks.md`, and the plot.
 
-    Families that were not measured now keep what was written before.
+    Families that were not measured now keep their earlier figures.
     """
     folder.mkdir(parents=True, exist_ok=True)
     told = _merged(folder / "benchmarks.json", families, conditions)
@@ -104,7 +104,7 @@ def _merged(
 
 
 def _conditions(told: Mapping[str, Any]) -> Iterator[str]:
-    """Say what each family was measured on, those of the same conditions together."""
+    """Yield a line per environment, with the families measured in it."""
     alike: dict[str, list[str]] = {}
     for name, family in told.items():
         alike.setdefault(str(Conditions(**family["conditions"])), []).append(name)

@@ -1,4 +1,4 @@
-"""Both sides at work on the same store and the same platforms, ready to publish."""
+"""Both sides, running against the same store and platforms, ready to publish."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CONCURRENCY = 5
 
 @dataclass(frozen=True)
 class Side:
-    """What publishes: `publish(count)` returns when so many posts more are live.
+    """A publisher: `publish(count)` returns when that many more posts are live.
 
-    `trees` is all that works on them, `worker` what carries the bytes.
+    `trees` are all processes involved, `worker` the one that transfers the bytes.
     """
 
     publish: Callable[[int], None]
@@ -29,7 +29,7 @@ class Side:
 
 @contextmanager
 def our_side(bench: Bench, world: World, key: str) -> Iterator[Side]:
-    """Run a scheduler and a worker on PostgreSQL; everything is loaded then."""
+    """Run a scheduler and a worker on PostgreSQL, warmed up."""
     settings = {**world.store_settings, "WORKER_CONCURRENCY": str(CONCURRENCY)}
     with ExitStack() as parts:
         stage = parts.enter_context(bench.stage(world.platforms_url, **settings))
@@ -42,7 +42,7 @@ def our_side(bench: Bench, world: World, key: str) -> Iterator[Side]:
 
 @contextmanager
 def their_side(bench: Bench, bullmq: BullMq, world: World, key: str) -> Iterator[Side]:
-    """Run BullMQ's worker; everything is loaded then. Raises `RuntimeError` where a job failed."""
+    """Run BullMQ's worker, warmed up. Raises `RuntimeError` if a job failed."""
     bench.redis.flushall()
     settings = {
         "database": str(bench.folder / "bullmq.db"),

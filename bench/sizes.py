@@ -1,4 +1,4 @@
-"""How much is measured: in full for the table, quick for a look, and smoke to see that it runs."""
+"""How much is measured: `full` for the table, `quick` for a look, `smoke` to see that it runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Size:
-    """Counts and spans of every family.
+    """Counts and durations of every family.
 
-    `runs`: how often a figure is measured. `ahead_seconds`: how long before the first is due
-    posts are put there. What our stack does while idle, it does every few minutes at the most:
-    `quiet_seconds` is how long that is watched, `idle_seconds` how long BullMQ is.
+    `runs`: how often a figure is measured. `ahead_seconds`: how long before the first due time
+    posts are inserted. Our stack's idle work recurs every few minutes at most: it is observed for
+    `quiet_seconds`, BullMQ for `idle_seconds`.
     """
 
     runs: int
@@ -34,7 +34,7 @@ class Size:
     listeners: int
     large_bytes: int
     paced_bytes: int
-    film_seconds: int
+    source_seconds: int
 
 
 FULL = Size(
@@ -58,7 +58,7 @@ FULL = Size(
     listeners=2_000,
     large_bytes=1_000 * 10**6,
     paced_bytes=300 * 10**6,
-    film_seconds=3,
+    source_seconds=3,
 )
 QUICK = Size(
     runs=3,
@@ -81,7 +81,7 @@ QUICK = Size(
     listeners=500,
     large_bytes=300 * 10**6,
     paced_bytes=100 * 10**6,
-    film_seconds=2,
+    source_seconds=2,
 )
 SMOKE = Size(
     runs=1,
@@ -104,6 +104,6 @@ SMOKE = Size(
     listeners=60,
     large_bytes=20 * 10**6,
     paced_bytes=10 * 10**6,
-    film_seconds=2,
+    source_seconds=2,
 )
 SIZES = {"full": FULL, "quick": QUICK, "smoke": SMOKE}

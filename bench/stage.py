@@ -1,4 +1,4 @@
-"""What the service needs to be measured: its settings, a migrated database, its processes."""
+"""The service under measurement: its settings, a migrated database, its processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sandbox.development.stack import answers, free_port
 
 API_KEY = "bench-key"
 POLL_SECONDS = "0.2"
-#: What the service would keep to is not what is measured; how much goes on at once is.
+#: The platforms' quotas are not under test; concurrency limits are.
 NO_LIMITS = {
     limit.setting: str(10**9)
     for platform in PLATFORMS.values()
@@ -37,7 +37,7 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Stage:
-    """One database of its own on the shared Redis; `environment` is that of every process."""
+    """One database and the shared Redis; `environment` is that of every process."""
 
     folder: Path
     environment: dict[str, str]
@@ -45,7 +45,7 @@ class Stage:
     redis: Redis
 
     def process(self, module: str, **variables: str) -> Tree:
-        """Return one of our processes, to run in a block."""
+        """Return one of our processes, as a context manager."""
         command = [str(BIN / "python"), "-m", module]
         return Tree(command, {**self.environment, **variables}, self.folder / f"{module}.log")
 
@@ -55,14 +55,14 @@ class Stage:
 
     @contextmanager
     def leading_scheduler(self) -> Iterator[Tree]:
-        """Run a scheduler, from the moment that it leads."""
+        """Run a scheduler; the block starts when it leads."""
         with self.process("workers.scheduler") as scheduler:
             wait_until(is_leader_alive, "a scheduler leads")
             yield scheduler
 
     @contextmanager
     def web(self, processes: int) -> Iterator[tuple[Tree, str]]:
-        """Run the API as the Procfile does; gives it and its address."""
+        """Run the API as the Procfile does; yields its tree and URL."""
         port = free_port(18000)
         url = f"http://127.0.0.1:{port}"
         config = ("--config", "python:app.serving", "--bind", f"127.0.0.1:{port}")
@@ -77,7 +77,7 @@ class Stage:
 def open_stage(
     redis_url: str, database_url: str, platforms_url: str = "", **variables: str
 ) -> Iterator[Stage]:
-    """Set a stage on an emptied Redis and a new database, inside an application context."""
+    """Set a stage with an empty Redis and a new database, inside an application context."""
     with ExitStack() as parts:
         folder = Path(tempfile.mkdtemp(prefix="bench-"))
         parts.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""A store of videos that costs the machine little: `python -m bench.store FOLDER`, port on stdout.
+"""A cheap video store: `python -m bench.store FOLDER`, port on stdout.
 
-Answers HEAD and ranged GET as S3 does, with the files of a folder, sent by the kernel.
+Answers HEAD and ranged GET as S3 does, from the files of a folder, sent by the kernel.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Handler(BaseHTTPRequestHandler):
     folder: Path
 
     def do_HEAD(self) -> None:
-        """Say how long an object is."""
+        """Return the length of an object."""
         self._answer(with_body=False)
 
     def do_GET(self) -> None:
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
                 first += sent
 
     def log_message(self, format: str, *args: object) -> None:
-        """Write nothing."""
+        """Log nothing."""
 
 
 class Server(ThreadingHTTPServer):
@@ -73,7 +73,7 @@ class Server(ThreadingHTTPServer):
 
 
 def main() -> None:
-    """Answer until told to stop."""
+    """Serve until SIGTERM."""
     Handler.folder = Path(sys.argv[1])
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with Server(("127.0.0.1", 0), Handler) as server:

@@ -1,4 +1,4 @@
-"""Videos of 10 MB over lines of 50 MB/s each: how many go live, and the memory that takes."""
+"""Videos of 10 MB over connections of 50 MB/s: throughput and memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bench.bench import Bench
 from bench.figures import BULLMQ, OURS, Figure, Goal
-from bench.posts import store_film
+from bench.posts import store_video
 from bench.processes import PeakMemory
 from bench.sides import CONCURRENCY, Side, our_side, their_side
 from bench.world import open_world
@@ -18,7 +18,7 @@ BYTES_PER_SECOND = 50.0 * MB
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Yield posts per minute and the peak of the worker tree's memory."""
+    """Yield posts per minute, and the peak memory of the worker tree."""
     rates: dict[str, list[float]] = {OURS: [], BULLMQ: []}
     peaks: dict[str, list[float]] = {OURS: [], BULLMQ: []}
 
@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         peaks[name].append(peak / MB)
 
     with open_world(bench.folder / "uploads", BYTES_PER_SECOND) as world:
-        key = store_film(world, VIDEO_BYTES)
+        key = store_video(world, VIDEO_BYTES)
         for _ in range(bench.size.runs):
             with our_side(bench, world, key) as ours:
                 add(OURS, ours)
@@ -42,10 +42,10 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _publish(side: Side, count: int) -> tuple[float, float]:
-    """Return the posts per minute; then, of as many again, the most memory that was held.
+    """Return the posts per minute; then, of as many again, the peak memory.
 
-    Not both at once: to add up the pages of each process takes the processors' time, and more of
-    it the more processes there are.
+    Not both at once: adding up the pages of each process takes CPU time, and more of it the more
+    processes there are.
     """
     started = time.monotonic()
     side.publish(count)

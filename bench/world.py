@@ -1,6 +1,6 @@
-"""Outside of the service: the platform sandbox and a store, each a process of its own.
+"""The service's surroundings: the platform sandbox and a store, each a process of its own.
 
-Both may be reached through a line of limited speed, the same for both sides.
+Both may be behind rate-limiting proxies, the same for both sides.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.processes import Tree
 from sandbox.loopback import loopback_session
 
 MANY = 10**9
-#: The platforms' limits are not what is measured.
+#: The platforms' limits are not under test.
 UNLIMITED = {
     "processing_seconds": 0.0,
     "youtube_uploads_per_day": MANY,
@@ -30,7 +30,7 @@ BUCKET = "videos"
 
 @dataclass(frozen=True)
 class World:
-    """Where the platforms and the store are; `control_url` is not limited."""
+    """The URLs of the platforms and the store; `control_url` is not rate-limited."""
 
     platforms_url: str
     store_url: str
@@ -39,7 +39,7 @@ class World:
 
     @property
     def store_settings(self) -> dict[str, str]:
-        """The variables that make the service use this store."""
+        """The settings that make the service use this store."""
         return {
             "R2_ENDPOINT_URL": self.store_url,
             "R2_BUCKET": BUCKET,
@@ -48,15 +48,15 @@ class World:
         }
 
     def account(self, platform: str = "YOUTUBE") -> dict[str, Any]:
-        """Make an account; returns what `PUT /api/accounts` takes."""
+        """Create an account; returns a body for `PUT /api/accounts`."""
         return self._control("accounts", platform=platform)
 
     def fault(self, **fault: Any) -> None:
-        """Switch a fault on."""
+        """Add a fault."""
         self._control("faults", **fault)
 
     def settings(self, **changes: Any) -> None:
-        """Change how the platforms behave."""
+        """Change the sandbox's settings."""
         self._control("settings", **changes)
 
     def _control(self, path: str, **body: Any) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class World:
 
 @contextmanager
 def open_world(folder: Path, bytes_per_second: float | None = None) -> Iterator[World]:
-    """Run the sandbox and the store, with lines of this speed per connection before them."""
+    """Run the sandbox and the store, each connection limited to this rate."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as parts:
 

@@ -12,7 +12,7 @@ from sandbox.shutdown import ShutdownSignal
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the sandbox until SIGTERM, or print what is live on a running one."""
+    """Run the sandbox until SIGTERM, or print the live posts of a running one."""
     parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
     parser.add_argument("command", nargs="?", choices=("serve", "posts"), default="serve")
     parser.add_argument("--port", type=int, default=9000, help="0 lets the system choose")
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def serve(port: int, state_dir: Path) -> int:
-    """Answer until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     shutdown = ShutdownSignal(signal.SIGTERM, signal.SIGINT)
     with SandboxServer(state_dir, port) as server:
         print(f"sandbox listening on {server.url}", flush=True)

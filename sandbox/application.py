@@ -10,7 +10,7 @@ from sandbox.core.world import World
 from sandbox.pages import blueprint as pages_blueprint
 from sandbox.platforms import PLATFORMS, platform_of_path
 
-MAX_JSON_BYTES = 2_000_000  # video bytes are read from the socket and are not meant here
+MAX_JSON_BYTES = 2_000_000  # of JSON; video bytes are read from the socket
 
 
 def create_app(world: World) -> Flask:
@@ -31,13 +31,13 @@ def create_app(world: World) -> Flask:
 
 
 def refuse_redirects() -> None:
-    """Refuse a path that is right but for its last slash, instead of redirecting."""
+    """Refuse a path with a wrong trailing slash instead of redirecting."""
     if isinstance(request.routing_exception, RequestRedirect):
         raise NotFound
 
 
 def answer_http_error(error: HTTPException) -> Response:
-    """Word what Flask itself refuses (404, 405, a bug's 500) as the platform of the path does."""
+    """Render Flask's own errors (404, 405, a bug's 500) in the format of the path's platform."""
     platform = platform_of_path(request.path)
     if platform is None:
         response = jsonify(error=error.description)

@@ -1,6 +1,6 @@
 """The platforms' consent pages: a person chooses an account and what the app may do.
 
-As strict as the real ones about what the app sends; the page itself is the sandbox's own.
+As strict as the real ones about the app's request; the page itself is the sandbox's own.
 """
 
 import re
@@ -22,12 +22,12 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class BadRequest(Exception):
-    """Raised when the app sent something that the platform would not show a page for."""
+    """Raised when the platform would show no consent page for the app's request."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One login's page: its address, and what its query has to hold."""
+    """The consent page of one login: its URL and what its query must contain."""
 
     platform: str
     rule: str
@@ -47,7 +47,7 @@ PAGES = (
 
 @dataclass(frozen=True)
 class Wish:
-    """What the app asks for."""
+    """What the app requests."""
 
     redirect_uri: str
     state: str
@@ -84,7 +84,7 @@ def _wish(page: Page, version: str) -> Wish:
         raise BadRequest("response_type must be code")
     target = urlsplit(query.get("redirect_uri", ""))
     if target.scheme not in ("http", "https") or not target.hostname or target.fragment:
-        raise BadRequest("redirect_uri must be an absolute address without a fragment")
+        raise BadRequest("redirect_uri must be an absolute URL without a fragment")
     if not query.get("state"):
         raise BadRequest("state is required")
     scopes = tuple(name for name in query.get("scope", "").split(page.separator) if name)

@@ -7,8 +7,8 @@ from requests.adapters import HTTPAdapter
 
 
 def loopback_session() -> requests.Session:
-    """Return a session that sends each request once, and straight there: the environment's proxy,
-    where there is one, does not know this machine."""
+    """Return a session without retries that ignores the environment's proxy, which cannot reach
+    this machine."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", HTTPAdapter(max_retries=0))

@@ -1,4 +1,4 @@
-"""The pages a person opens: what is live, what was called, which faults are on."""
+"""The sandbox's web pages: live posts, recent calls, active faults, the guide."""
 
 from itertools import islice
 from pathlib import Path
@@ -44,7 +44,7 @@ def show_sandbox() -> Response:
 
 @blueprint.get("/guide")
 def show_guide() -> Response:
-    """Show how the sandbox is used, as the project's documents have it."""
+    """Show the guide, docs/sandbox.md."""
     return Response(GUIDE.read_text(encoding="utf-8"), content_type="text/plain; charset=utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The platforms the sandbox speaks: one line each."""
+"""The platforms that the sandbox simulates."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from sandbox.core.kinds import AccountKind
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform: its API, its accounts, and the path prefixes that stand for its hosts."""
+    """One platform: its API, its accounts, and the path prefixes that represent its hosts."""
 
     api: PlatformApi
     accounts: AccountKind
@@ -24,6 +24,6 @@ PLATFORMS: dict[str, Platform] = {
 
 
 def platform_of_path(path: str) -> Platform | None:
-    """Return whose host a path stands for."""
+    """Return the platform whose host a path represents."""
     first = path.split("/", 2)[1] if "/" in path else ""
     return next((one for one in PLATFORMS.values() if first in one.prefixes), None)

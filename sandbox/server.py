@@ -1,4 +1,4 @@
-"""Starts and stops the sandbox: in a thread for tests, in a process through `python -m sandbox`."""
+"""Starting and stopping the sandbox: in a thread for tests, in a process by `python -m sandbox`."""
 
 import tempfile
 import threading
@@ -13,7 +13,7 @@ from sandbox.wsgi import Server
 class SandboxServer:
     """One sandbox on 127.0.0.1; port 0 lets the system choose.
 
-    Without a `state_dir` it keeps its files in a temporary folder that goes away with `stop`.
+    Without a `state_dir`, its files are in a temporary folder that `stop` deletes.
     """
 
     def __init__(self, state_dir: Path | str | None = None, port: int = 0) -> None:
@@ -32,12 +32,12 @@ class SandboxServer:
         self._server.serve_forever(poll_interval=0.05)
 
     def start(self) -> "SandboxServer":
-        """Begin to answer; returns at once."""
+        """Start serving; returns at once."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """End all connections and wait until they are closed."""
+        """Close all connections and stop serving."""
         self.world.stopping.set()
         if self._thread.is_alive():
             self._server.shutdown()

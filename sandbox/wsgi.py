@@ -1,7 +1,7 @@
-"""HTTP/1.1 on loopback: keep-alive, bodies read piece by piece, connections cut on demand.
+"""HTTP/1.1 on loopback: keep-alive, streamed bodies, connections cut on demand.
 
 Werkzeug's own handler closes the connection after each answer and reads whatever is left of a
-body; both would hide client mistakes that the real platforms punish.
+body; both would hide client mistakes that the real platforms expose.
 """
 
 import io
@@ -22,9 +22,9 @@ DRAIN_PIECE_BYTES = 256 * 1024
 
 
 class BodyInput(io.RawIOBase):
-    """The body of one request: never reads past its end, returns what is there.
+    """The body of one request: never reads past its end, returns what is available.
 
-    Without a `length` it is sent in HTTP chunks, and `rfile` knows where it ends.
+    Without a `length` it is chunked, and `rfile` knows where it ends.
     """
 
     def __init__(self, rfile: io.BufferedReader, length: int | None) -> None:
@@ -33,7 +33,7 @@ class BodyInput(io.RawIOBase):
         self.remaining = sys.maxsize if length is None else length
 
     def readable(self) -> bool:
-        """Say yes, as `io` asks for."""
+        """Return True, as `io` requires."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -46,7 +46,7 @@ class BodyInput(io.RawIOBase):
         return count
 
     def drain(self) -> bool:
-        """Read the rest, so that the client sees its answer; False when it hung up."""
+        """Discard the rest, so that the client sees its response; False when it hung up."""
         while self.remaining > 0:
             if not self.read(min(DRAIN_PIECE_BYTES, self.remaining)):
                 return self._is_chunked
@@ -54,7 +54,7 @@ class BodyInput(io.RawIOBase):
 
 
 class RequestHandler(WSGIRequestHandler):
-    """Serves requests until the client hangs up, the server stops, or a fault cuts the line."""
+    """Serves requests until the client hangs up, the server stops, or a fault cuts it off."""
 
     protocol_version = "HTTP/1.1"
     server: "Server"
@@ -96,7 +96,7 @@ class RequestHandler(WSGIRequestHandler):
             self.close_connection = True
 
     def _body(self, environ: "WSGIEnvironment") -> BodyInput:
-        """Put a bounded body in the environ; one in HTTP chunks ends when its last chunk is in."""
+        """Put a bounded body in the environ; a chunked one ends with its last chunk."""
         if isinstance(environ["wsgi.input"], DechunkedInput):
             chunked = io.BufferedReader(cast(Any, environ["wsgi.input"]))
             environ["wsgi.input"] = BodyInput(chunked, None)
@@ -137,14 +137,14 @@ class RequestHandler(WSGIRequestHandler):
             self.wfile.write(answer)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Write nothing: the journal has it, without tokens."""
+        """Log nothing: the journal has it, without tokens."""
 
     def log_error(self, format: str, *args: Any) -> None:
-        """Write nothing: a client that hangs up is part of the game."""
+        """Log nothing: clients that hang up are expected."""
 
 
 class Server(ThreadedWSGIServer):
-    """A thread per connection; knows its open connections so that it can end them."""
+    """A thread per connection; tracks open connections so that it can close them."""
 
     request_queue_size = 512
     daemon_threads = True
@@ -155,22 +155,22 @@ class Server(ThreadedWSGIServer):
         super().__init__("127.0.0.1", port, app, RequestHandler)
 
     def opened(self, connection: socket.socket) -> None:
-        """Note a new connection."""
+        """Register a new connection."""
         with self._changed:
             self._open.add(connection)
 
     def closed(self, connection: socket.socket) -> None:
-        """Note that a connection has ended."""
+        """Unregister a closed connection."""
         with self._changed:
             self._open.discard(connection)
             self._changed.notify_all()
 
     def hang_up(self, timeout_seconds: float = 5.0) -> None:
-        """End every open connection and wait until its thread is done with it."""
+        """Close every open connection and wait for its thread."""
         with self._changed:
             for connection in list(self._open):
                 try:
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    continue  # it ended by itself
+                    continue  # already closed
             self._changed.wait_for(lambda: not self._open, timeout_seconds)

@@ -1,4 +1,4 @@
-"""The control API under `/_sandbox`: accounts, faults, clock, settings, and what has happened."""
+"""The control API under `/_sandbox`: accounts, faults, clock, settings, posts and journal."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ blueprint.register_blueprint(faults.blueprint)
 
 @blueprint.errorhandler(ValueError)
 def refuse(error: ValueError) -> Response:
-    """Answer 400 with what was wrong in the request."""
+    """Answer 400 and say what was wrong in the request."""
     response = jsonify(error=str(error))
     response.status_code = 400
     return response
@@ -32,7 +32,7 @@ def list_calls() -> Response:
 
 @blueprint.get("/errors")
 def list_errors() -> Response:
-    """List every error code and fail reason the sandbox can produce."""
+    """List every error code and failure reason the sandbox can produce."""
     return jsonify(
         {
             name: {
@@ -46,7 +46,7 @@ def list_errors() -> Response:
 
 @blueprint.get("/journal")
 def read_journal() -> Response:
-    """List what happened after entry number `after`, oldest first."""
+    """List the journal entries after number `after`, oldest first."""
     after = request.args.get("after", "0")
     if not after.isdecimal():
         raise BadRequest("after must be a number")
@@ -55,7 +55,7 @@ def read_journal() -> Response:
 
 @blueprint.get("/posts")
 def list_posts() -> Response:
-    """List what is live, oldest first; `platform` and `account` narrow it down."""
+    """List the live posts, oldest first; `platform` and `account` filter them."""
     world = current_world()
     posts = (post.to_json() for post in world.posts.live(world.clock.now()))
     wanted = {name: request.args[name] for name in ("platform", "account") if name in request.args}
@@ -64,7 +64,7 @@ def list_posts() -> Response:
 
 @blueprint.get("/clock")
 def read_clock() -> Response:
-    """Tell the sandbox's time."""
+    """Return the sandbox's time."""
     return jsonify(now=iso(current_world().clock.now()))
 
 
@@ -90,7 +90,7 @@ def read_settings() -> Response:
 
 @blueprint.post("/settings")
 def change_settings() -> Response:
-    """Change some settings; the others stay."""
+    """Change the given settings."""
     world = current_world()
     changes: dict[str, Any] = json_object()
     with world.lock:
@@ -100,6 +100,6 @@ def change_settings() -> Response:
 
 @blueprint.post("/reset")
 def reset() -> Response:
-    """Forget accounts, posts, uploads, faults and settings; the clock goes back too."""
+    """Delete accounts, posts, uploads, faults and settings, and reset the clock."""
     current_world().reset()
     return jsonify(reset=True)

@@ -17,7 +17,7 @@ OPTION_NAMES = {field.name for field in fields(AccountOptions)}
 
 @blueprint.post("")
 def create_account() -> Response:
-    """Make an account and answer what the product's `PUT /api/accounts/{platform}` wants."""
+    """Create an account; answer with a body for `PUT /api/accounts/{platform}` of the service."""
     body = json_object()
     platform = PLATFORMS.get(str(body.pop("platform", "")))
     if platform is None:
@@ -73,7 +73,7 @@ def _account(account_id: str) -> Account:
 
 @blueprint.post("/<account_id>/expire-token")
 def expire_token(account_id: str) -> Response:
-    """Let the account's access tokens expire now; refreshing still works."""
+    """Expire the account's access tokens now; refreshing still works."""
     world = current_world()
     world.accounts.expire_access(_account(account_id), world.clock.now())
     return jsonify(expired=True)
@@ -81,6 +81,6 @@ def expire_token(account_id: str) -> Response:
 
 @blueprint.post("/<account_id>/revoke")
 def revoke(account_id: str) -> Response:
-    """Disconnect the app as the user would: no token of the account works any more."""
+    """Disconnect the app as the user would: all tokens of the account stop working."""
     current_world().accounts.revoke(_account(account_id))
     return jsonify(revoked=True)

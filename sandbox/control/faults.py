@@ -1,4 +1,4 @@
-"""Control API: faults, checked when they are switched on so that a typing error shows at once."""
+"""Control API: faults, validated when they are added so that a typing error shows at once."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +43,7 @@ KNOWN: Mapping[str, Check] = {
 
 @blueprint.post("")
 def add_fault() -> Response:
-    """Switch a fault on."""
+    """Add a fault."""
     body = json_object()
     wrong = first_fault(body, KNOWN)
     if wrong is not None:
@@ -84,14 +84,14 @@ def list_faults() -> Response:
 
 @blueprint.delete("")
 def clear_faults() -> Response:
-    """Switch every fault off."""
+    """Remove every fault."""
     current_world().faults.clear()
     return jsonify(cleared=True)
 
 
 @blueprint.delete("/<fault_id>")
 def remove_fault(fault_id: str) -> Response:
-    """Switch one fault off."""
+    """Remove one fault."""
     if not current_world().faults.remove(fault_id):
         raise ValueError(f"no active fault {fault_id}")
     return jsonify(removed=True)

@@ -11,7 +11,7 @@ KEPT_TOKENS = 8
 
 @dataclass(frozen=True)
 class AccountOptions:
-    """What is special about an account; every field may be set by the control API."""
+    """The options of an account; every field may be set by the control API."""
 
     username: str = ""
     private: bool = False
@@ -33,7 +33,7 @@ class AccountOptions:
 
 @dataclass
 class Token:
-    """A token as the platform remembers it; `expires_at` None means that it never expires."""
+    """A token as the platform stores it; `expires_at` None means that it never expires."""
 
     value: str
     account: "Account"
@@ -42,7 +42,7 @@ class Token:
     scopes: frozenset[str]
 
     def is_expired(self, now: datetime) -> bool:
-        """Say whether its time is over."""
+        """Return whether it has expired."""
         return self.expires_at is not None and self.expires_at <= now
 
 
@@ -65,7 +65,7 @@ class Account:
 
 
 class AccountBook:
-    """Finds accounts by id and by token. Its own lock guards all of it."""
+    """Accounts by id and by token, guarded by a lock of its own."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -74,7 +74,7 @@ class AccountBook:
         self._refresh: dict[str, Token] = {}
 
     def add(self, account: Account) -> None:
-        """Remember a new account."""
+        """Add a new account."""
         with self._lock:
             self._by_id[account.id] = account
 
@@ -91,13 +91,13 @@ class AccountBook:
     def issue_access(
         self, account: Account, now: datetime, seconds: float | None, prefix: str
     ) -> Token:
-        """Give the account a new access token; the older ones stay good until they expire."""
+        """Issue a new access token; older ones stay valid until they expire."""
         return self._issue(self._access, account.access_tokens, account, now, seconds, prefix)
 
     def issue_refresh(
         self, account: Account, now: datetime, seconds: float | None, prefix: str
     ) -> Token:
-        """Give the account a new refresh token."""
+        """Issue a new refresh token."""
         return self._issue(self._refresh, account.refresh_tokens, account, now, seconds, prefix)
 
     def _issue(
@@ -129,7 +129,7 @@ class AccountBook:
             return self._refresh.get(value or "")
 
     def drop_refresh(self, token: Token) -> bool:
-        """Make a refresh token useless; False when another call was first."""
+        """Invalidate a refresh token; return False when another call was first."""
         with self._lock:
             if self._refresh.pop(token.value, None) is None:
                 return False
@@ -137,13 +137,13 @@ class AccountBook:
             return True
 
     def expire_access(self, account: Account, now: datetime) -> None:
-        """Let every access token of the account expire this moment."""
+        """Expire every access token of the account now."""
         with self._lock:
             for token in account.access_tokens:
                 token.expires_at = now
 
     def revoke(self, account: Account) -> None:
-        """Disconnect the app, as the user can do in the platform's settings."""
+        """Disconnect the app, as a user can in the platform's settings."""
         with self._lock:
             account.revoked = True
             for token in account.refresh_tokens:
@@ -151,7 +151,7 @@ class AccountBook:
             account.refresh_tokens.clear()
 
     def clear(self) -> None:
-        """Forget everybody."""
+        """Delete every account."""
         with self._lock:
             self._by_id.clear()
             self._access.clear()

@@ -1,7 +1,7 @@
-"""Video bytes: streamed from the socket to a file, counted and hashed on the way, never held.
+"""Video bytes: streamed from the socket to a file, counted and hashed on the way, never buffered.
 
 What arrived before a connection was cut is kept to the byte, as on the real platforms; a resumed
-upload goes on from there.
+upload continues from there.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ SETTLE_SECONDS = 1.0
 
 
 class Received:
-    """The bytes of one upload so far.
+    """The bytes of one upload received so far.
 
-    One stream writes at a time: a newer one takes over, so that bytes still on their way from a
-    client that gave up can never land behind those of its successor.
+    One stream writes at a time: a newer one takes over, so that bytes still in flight from a
+    client that gave up can never land after those of its successor.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,13 +45,13 @@ class Received:
             return self._size
 
     def settled_bytes(self) -> int:
-        """Return how many bytes arrived, once a stream that was just cut has come to its end."""
+        """Return how many bytes arrived, after waiting for a stream that was just cut."""
         with self._idle:
             self._idle.wait_for(lambda: self._streams == 0, SETTLE_SECONDS)
             return self._size
 
     def seize(self) -> int:
-        """Shut out a stream that is still going on, and return how many bytes stand."""
+        """Shut out a stream that is still running, and return how many bytes are kept."""
         patience_seconds = current_world().settings.takeover_seconds
         with self._idle:
             self._idle.wait_for(lambda: self._streams == 0, patience_seconds)
@@ -64,12 +64,12 @@ class Received:
             return self._digest.hexdigest()
 
     def mark(self) -> None:
-        """Remember this point, to which `rewind` goes back."""
+        """Mark this position for `rewind`."""
         with self._idle:
             self._mark = (self._size, self._digest.copy())
 
     def rewind(self) -> None:
-        """Forget what came after the mark."""
+        """Drop the bytes after the mark."""
         with self._idle:
             self._turn += 1
             self._size, digest = self._mark
@@ -79,7 +79,7 @@ class Received:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Let `settled_bytes` wait until the bytes are in and what they cause has happened."""
+        """Make `settled_bytes` wait until the bytes are in and their effects are done."""
         with self._idle:
             self._streams += 1
         try:
@@ -104,12 +104,12 @@ class Received:
                     self._digest.update(piece)
 
     def remove(self) -> None:
-        """Delete the file; count and hash stay."""
+        """Delete the file but keep its count and hash."""
         self.path.unlink(missing_ok=True)
 
 
 def body_pieces() -> Iterator[bytes]:
-    """Yield the current request's body in pieces, as its fault lets it through."""
+    """Yield the current request's body in pieces, subject to its fault."""
     call = current_call()
     fault = call.fault
     stream: Any = request.environ["wsgi.input"]
@@ -136,7 +136,7 @@ def _read(stream: Any, size: int) -> bytes:
 
 
 def _throttle() -> int:
-    """Return how much to read at once, after waiting as a `slow` fault demands."""
+    """Return how much to read at once, after any wait of a `slow` fault."""
     fault = current_call().fault
     if fault is None or fault.kind != "slow" or not fault.bytes_per_second:
         return PIECE_BYTES

@@ -1,4 +1,4 @@
-"""The way every platform call takes: who calls, which fault it meets, its answer, the journal.
+"""How every platform call is served: caller, fault, response, journal.
 
 Each platform has one `PlatformApi`; its `call` decorator gives an endpoint its stable name.
 """
@@ -20,7 +20,7 @@ Handler = Callable[..., Response]
 
 
 class PlatformApi:
-    """One platform: its blueprint, its error tables, and how it words a refusal."""
+    """One platform: its blueprint, its error tables, and its error format."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class PlatformApi:
         *,
         account: Callable[..., str | None] | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Route a handler. `account` tells whose call it is where no token says so."""
+        """Route a handler. `account` identifies the caller where no token does."""
         if name not in self.names:
             self.names.append(name)
         find_account = account or (lambda **_: self.identify())
@@ -72,7 +72,7 @@ class PlatformApi:
         return decorate
 
     def serve(self, name: str, account: str | None, work: Callable[[], Response]) -> Response:
-        """Do the work of one call, or what its fault says, and journal it."""
+        """Serve one call, or what its fault dictates, and journal it."""
         world = current_world()
         call = Call(name, self.platform, account, iso(world.clock.now()))
         g.call = call
@@ -118,6 +118,6 @@ class PlatformApi:
         )
 
     def render_http_error(self, call_name: str, error: HTTPException) -> Response:
-        """Word what Flask found wrong (404, 405, 413, a bug's 500) as this platform does."""
+        """Render Flask's own errors (404, 405, 413, a bug's 500) in this platform's format."""
         refusal = Refusal(self.bad_request_code, error.description, status=error.code)
         return self.render(call_name, refusal)

@@ -1,4 +1,4 @@
-"""The sandbox's own clock, which tests may move so that nothing has to be waited for."""
+"""The sandbox's own clock, which tests can move instead of waiting."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 
 class Clock:
-    """Runs like the wall clock, shifted by what the control API asked for."""
+    """The wall clock, shifted through the control API."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,11 +24,11 @@ class Clock:
             self._shift_seconds += seconds
 
     def set(self, moment: datetime) -> None:
-        """Make it `moment` now; the clock goes on running from there."""
+        """Set the clock to `moment`; it runs on from there."""
         self.advance((moment - self.now()).total_seconds())
 
     def reset(self) -> None:
-        """Go back to the wall clock."""
+        """Return to the wall clock."""
         with self._lock:
             self._shift_seconds = 0.0
 

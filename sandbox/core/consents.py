@@ -1,4 +1,4 @@
-"""Codes that consent pages gave: good once, for ten minutes, and for who asked for them."""
+"""Authorization codes: valid once, for ten minutes, and for the client that requested them."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ CODE_LIFE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Code:
-    """One consent. `challenge` is PKCE's S256 one, empty where none was given."""
+    """One consent. `challenge` is the PKCE S256 challenge, empty if none was given."""
 
     account: Account
     redirect_uri: str
@@ -30,7 +30,7 @@ class Consents:
 
 
 def issue_code(world: World, account: Account, redirect_uri: str, challenge: str) -> str:
-    """Return a code for an account whose owner agreed."""
+    """Issue a code for an account whose owner consented."""
     value = ids.secret(40)
     code = Code(account, redirect_uri, challenge, world.clock.now() + CODE_LIFE)
     with world.lock:
@@ -41,7 +41,7 @@ def issue_code(world: World, account: Account, redirect_uri: str, challenge: str
 def spend_code(
     world: World, platform: str, value: str, redirect_uri: str, verifier: str = ""
 ) -> Account | None:
-    """Return whose code it is; None for one that is unknown, used, old, or not this asker's."""
+    """Redeem a code for its account; None if it is unknown, used, expired or another client's."""
     with world.lock:
         code = world.part(Consents).codes.pop(value, None)
     if code is None or code.account.platform != platform or code.account.revoked:

@@ -1,4 +1,4 @@
-"""The call that is being served, as its handler and the journal see it."""
+"""The call being served, as its handler and the journal see it."""
 
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -24,7 +24,7 @@ class Call:
 
 
 def current_call() -> Call:
-    """Return the call that is being served."""
+    """Return the call being served."""
     return cast(Call, g.call)
 
 

@@ -13,7 +13,7 @@ from sandbox.core.world import current_world
 
 
 class Wording(Protocol):
-    """The part of a platform that effects need: how it words a refusal."""
+    """The part of a platform that effects need: its error format."""
 
     render: Callable[[str, Refusal], Response]
     throttled_code: str
@@ -53,7 +53,7 @@ def _lost_answer(api: Wording, fault: Fault, work: Work) -> Response:
 def _cut(api: Wording, fault: Fault, work: Work) -> Response:
     if fault.after_bytes is None or current_call().name not in api.streams:
         raise BodyCut("fault")
-    return work()  # the body's reader cuts where the fault says
+    return work()  # the body's reader cuts the connection where the fault says
 
 
 def _slow(api: Wording, fault: Fault, work: Work) -> Response:
@@ -82,7 +82,7 @@ def _hang(api: Wording, fault: Fault, work: Work) -> Response:
 
 
 def _moved(api: Wording, fault: Fault, work: Work) -> Response:
-    return work()  # the YouTube session looks for this fault itself
+    return work()  # the YouTube session handles this fault itself
 
 
 EFFECTS: dict[str, Effect] = {

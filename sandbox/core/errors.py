@@ -1,7 +1,7 @@
-"""How errors are described as data, so that a contract test can walk through all of them.
+"""Errors described as data, so that a contract test can iterate over all of them.
 
-Refusal   the platform says no: a code out of that platform's table
-BodyCut   the connection ended, or is to be ended, before the call was answered
+Refusal   the platform refuses the call, with a code from its table
+BodyCut   the connection ended, or is to be closed, before the call was answered
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ErrorSpec:
-    """One line of a platform's error table: its code, HTTP status and the calls it may answer.
+    """One row of a platform's error table: code, HTTP status, and the calls that may return it.
 
     `status_by_call` holds exceptions to `status`: TikTok refuses some reads with HTTP 200.
     """
@@ -23,11 +23,11 @@ class ErrorSpec:
     status_by_call: Mapping[str, int] = field(default_factory=dict)
 
     def status_for(self, call: str) -> int:
-        """Return the HTTP status with which `call` is refused."""
+        """Return the HTTP status of this error for `call`."""
         return self.status_by_call.get(call, self.status)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the line as the control API lists it."""
+        """Return the row as the control API lists it."""
         return {
             "code": self.code,
             "message": self.message,
@@ -38,7 +38,7 @@ class ErrorSpec:
 
 @dataclass(frozen=True)
 class FailReason:
-    """A way in which processing fails after the bytes were taken."""
+    """A reason why processing fails after the upload."""
 
     code: str
     message: str = ""
@@ -49,7 +49,7 @@ class FailReason:
 
 
 class Refusal(Exception):
-    """The platform refuses the call with `code` of its error table."""
+    """Raised to refuse a call with `code` from the platform's error table."""
 
     def __init__(
         self,
@@ -67,11 +67,11 @@ class Refusal(Exception):
 
 
 class BodyCut(Exception):
-    """The connection is to be closed without an answer."""
+    """Raised to close the connection without a response."""
 
 
 def table(*specs: ErrorSpec) -> dict[str, ErrorSpec]:
-    """Return the specs by code; a code may be listed once."""
+    """Return the specs by code. Raises ValueError for a duplicate."""
     by_code = {spec.code: spec for spec in specs}
     if len(by_code) != len(specs):
         raise ValueError("an error code is listed twice")

@@ -1,4 +1,4 @@
-"""Faults that a test or a developer switches on: what a call does instead of its work."""
+"""Faults that a test or a developer adds: what a call does instead of its work."""
 
 import threading
 from collections import deque
@@ -22,9 +22,9 @@ PROCESSING_KINDS = ("stuck_processing", "fail_processing", "late_post_id")
 
 @dataclass
 class Fault:
-    """One switched-on fault; `skip` matching calls pass first, then `times` calls meet it.
+    """One active fault: `skip` matching calls pass first, then `times` calls are hit.
 
-    `after_work` lets the call do its work before it is answered wrongly.
+    With `after_work` the call does its work before the false response.
     """
 
     id: str
@@ -46,18 +46,18 @@ class Fault:
     fired: int = 0
 
     def meets(self, call: str | None, account: str | None) -> bool:
-        """Say whether the fault is meant for this call of this account."""
+        """Return whether the fault matches this call of this account."""
         return (self.call is None or call is None or self.call == call) and (
             self.account is None or self.account == account
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what was switched on and how often it has struck."""
+        """Return the fault's fields and how many calls it has hit."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
 class FaultBook:
-    """The faults switched on. Finding one costs only the number of active faults."""
+    """The active faults. A lookup costs only the number of active faults."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -66,18 +66,18 @@ class FaultBook:
         self._numbers = count(1)
 
     def add(self, fields: dict[str, Any]) -> Fault:
-        """Switch a fault on; `fields` are already checked."""
+        """Add a fault; `fields` are already validated."""
         with self._lock:
             fault = Fault(id=f"fault-{next(self._numbers)}", **fields)
             self._faults[fault.id] = fault
             return fault
 
     def take(self, platform: str, call: str, account: str | None) -> Fault | None:
-        """Use up one turn of the first fault meant for this call, if there is one."""
+        """Return the first fault that matches this call, if any, and count the hit."""
         return self._take(platform, CALL_KINDS, call, account)
 
     def take_processing(self, platform: str, kind: str, account: str) -> Fault | None:
-        """Use up one turn of a fault of the given processing kind."""
+        """Return a fault of the given processing kind, if any, and count the hit."""
         return self._take(platform, (kind,), None, account)
 
     def _take(
@@ -102,7 +102,7 @@ class FaultBook:
         return fault
 
     def active(self) -> list[Fault]:
-        """Return the faults that can still strike."""
+        """Return the faults that can still hit a call."""
         with self._lock:
             return list(self._faults.values())
 
@@ -112,12 +112,12 @@ class FaultBook:
             return list(self._spent)
 
     def remove(self, fault_id: str) -> bool:
-        """Switch one fault off; False when it is not on."""
+        """Remove one fault; return False when it is not active."""
         with self._lock:
             return self._faults.pop(fault_id, None) is not None
 
     def clear(self) -> None:
-        """Switch every fault off."""
+        """Remove every fault."""
         with self._lock:
             self._faults.clear()
             self._spent.clear()

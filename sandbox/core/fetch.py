@@ -1,4 +1,4 @@
-"""Fetches a video from a URL, as the platforms do; only ever from loopback, without redirects."""
+"""Fetching a video from a URL, as the platforms do: only from loopback, without redirects."""
 
 import http.client
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ TIMEOUT_SECONDS = 20
 
 
 class FetchFailed(Exception):
-    """The URL did not give the file: unreachable, not 200, or cut short."""
+    """Raised when the URL does not deliver the file: unreachable, not 200, or cut short."""
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether the URL is one the sandbox may fetch."""
+    """Return whether the sandbox may fetch the URL."""
     try:
         parts = urlsplit(url)
         return parts.scheme == "http" and parts.hostname in LOOPBACK and (parts.port or 80) > 0
@@ -25,7 +25,7 @@ def is_loopback(url: str) -> bool:
 
 @contextmanager
 def opened(url: str) -> Iterator[http.client.HTTPResponse]:
-    """Give the answer of a GET. Raises FetchFailed unless it is a 200."""
+    """Open the response of a GET. Raises FetchFailed unless it is a 200."""
     if not is_loopback(url):
         raise FetchFailed("not a loopback URL")
     parts = urlsplit(url)
@@ -45,7 +45,7 @@ def opened(url: str) -> Iterator[http.client.HTTPResponse]:
 
 
 def pieces(answer: http.client.HTTPResponse, max_bytes: int) -> Iterator[bytes]:
-    """Yield the file. Raises FetchFailed when it is too large or ends early."""
+    """Yield the file's bytes. Raises FetchFailed when it is too large or ends early."""
     announced = answer.length
     total = 0
     while piece := answer.read(PIECE_BYTES):

@@ -1,4 +1,4 @@
-"""Reads request bodies strictly: the right content type, known fields, the right types."""
+"""Strict parsing of request bodies: content type, known fields, types."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,37 +10,37 @@ Check = Callable[[Any], bool]
 
 
 def is_text(value: Any) -> bool:
-    """Say whether it is a string."""
+    """Return whether it is a string."""
     return isinstance(value, str)
 
 
 def is_flag(value: Any) -> bool:
-    """Say whether it is true or false."""
+    """Return whether it is a boolean."""
     return isinstance(value, bool)
 
 
 def is_whole(value: Any) -> bool:
-    """Say whether it is a whole number."""
+    """Return whether it is an integer."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_object(value: Any) -> bool:
-    """Say whether it is a JSON object."""
+    """Return whether it is a JSON object."""
     return isinstance(value, dict)
 
 
 def is_text_list(value: Any) -> bool:
-    """Say whether it is a list of strings."""
+    """Return whether it is a list of strings."""
     return isinstance(value, list) and all(isinstance(element, str) for element in value)
 
 
 def one_of(*values: str) -> Check:
-    """Return a check for one of a few strings."""
+    """Return a check for one of the given strings."""
     return lambda value: value in values
 
 
 def first_fault(body: Mapping[str, Any], known: Mapping[str, Check]) -> str | None:
-    """Return what is wrong with the first bad field; None when all are known and well typed."""
+    """Describe the first bad field; None when all are known and well typed."""
     for name, value in body.items():
         if name not in known:
             return f"unknown field {name}"
@@ -69,7 +69,7 @@ def form_fields() -> dict[str, str]:
 
 
 def utf16_units(text: str) -> int:
-    """Return the length as the platforms that count UTF-16 code units see it."""
+    """Return the length in UTF-16 code units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

@@ -11,7 +11,7 @@ KEPT_ENTRIES = 100_000
 
 
 class Journal:
-    """Numbered entries, the newest in memory and all of them in `journal.jsonl`."""
+    """Numbered entries: the newest in memory, all of them in `journal.jsonl`."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
@@ -25,7 +25,7 @@ class Journal:
             self._seq += 1
             numbered = {"seq": self._seq, **entry}
             self._entries.append(numbered)
-            if not self._file.closed:  # a call may still be ending while the sandbox stops
+            if not self._file.closed:  # a call may still be finishing while the sandbox stops
                 self._file.write(json.dumps(numbered) + "\n")
             return self._seq
 
@@ -42,7 +42,7 @@ class Journal:
             return list(islice(reversed(self._entries), count))
 
     def clear(self) -> None:
-        """Forget what is in memory; numbers go on and the file is kept."""
+        """Clear the entries in memory; the numbering continues and the file is kept."""
         with self._lock:
             self._entries.clear()
 

@@ -1,4 +1,4 @@
-"""Connects accounts: what a platform's consent page would have handed to the product."""
+"""Connecting accounts without a consent page."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from sandbox.core.world import World
 
 @dataclass(frozen=True)
 class AccountKind:
-    """How one platform names its accounts and tokens. Without `refresh_prefix`: no such token."""
+    """How one platform names its accounts and tokens; no `refresh_prefix`, no refresh tokens."""
 
     platform: str
     new_id: Callable[[], str]
@@ -25,7 +25,7 @@ class AccountKind:
 def connect(
     world: World, kind: AccountKind, options: AccountOptions, scopes: Iterable[str] | None
 ) -> dict[str, Any]:
-    """Make an account; return the body of the product's `PUT /api/accounts/{platform}`."""
+    """Create an account; return a body for the service's `PUT /api/accounts/{platform}`."""
     account = make_account(world, kind, options, scopes)
     seconds = account.options.token_seconds
     issued_at = world.clock.now() - timedelta(seconds=options.token_age_seconds)
@@ -40,7 +40,7 @@ def connect(
 def make_account(
     world: World, kind: AccountKind, options: AccountOptions, scopes: Iterable[str] | None
 ) -> Account:
-    """Make an account that has no tokens yet; by default with every scope."""
+    """Create an account without tokens; by default with every scope."""
     account_id = kind.new_id()
     username = options.username or f"{kind.platform.lower()}_{account_id[-6:].lower()}"
     seconds = options.token_seconds or kind.token_seconds

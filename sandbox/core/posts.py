@@ -1,4 +1,4 @@
-"""What is live: the posts of all accounts, the measure of "nothing twice"."""
+"""The live posts of all accounts, by which "nothing twice" is measured."""
 
 import threading
 from collections import Counter, defaultdict
@@ -51,7 +51,7 @@ class Post:
 
 
 class PostBook:
-    """Finds posts by id, and an account's newest first, without looking at the others."""
+    """Posts by id, and by account from the newest, without scanning the others."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -61,9 +61,9 @@ class PostBook:
         self._same_video: dict[tuple[str, str, str], list[str]] = defaultdict(list)
 
     def add(self, post: Post) -> list[str]:
-        """Put a post up; return the ids of earlier posts of the same video on this account.
+        """Publish a post; return the ids of earlier posts of the same video on this account.
 
-        What nobody can watch is no second post, nor a first one.
+        A post that nobody can watch counts neither as a duplicate nor as an original.
         """
         with self._lock:
             earlier = [] if post.failed else self._note_video(post)
@@ -78,7 +78,7 @@ class PostBook:
         return earlier
 
     def remove(self, post: Post) -> None:
-        """Take a post down."""
+        """Remove a post."""
         with self._lock:
             if self._by_id.pop((post.platform, post.id), None) is not None:
                 post.removed = True
@@ -91,10 +91,10 @@ class PostBook:
         return post if post and post.published_at <= now else None
 
     def newest(self, platform: str, account: str, now: datetime) -> Iterator[Post]:
-        """Yield an account's live posts, newest first; looks only at those that are taken."""
+        """Yield an account's live posts lazily, newest first."""
         with self._lock:
             posts = self._by_account[(platform, account)]
-        for number in range(len(posts) - 1, -1, -1):  # the list only ever grows at its end
+        for number in range(len(posts) - 1, -1, -1):  # posts are only ever appended
             post = posts[number]
             if post.published_at <= now and not post.removed:
                 yield post
@@ -106,13 +106,13 @@ class PostBook:
         return [post for post in posts if post.published_at <= now and not post.failed]
 
     def count(self, platform: str, account: str) -> int:
-        """Return how many posts an account has up."""
+        """Return how many posts an account has."""
         with self._lock:
             key = (platform, account)
             return len(self._by_account[key]) - self._removed[key]
 
     def clear(self) -> None:
-        """Take everything down."""
+        """Remove every post."""
         with self._lock:
             self._by_id.clear()
             self._by_account.clear()

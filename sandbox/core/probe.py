@@ -1,4 +1,4 @@
-"""Looks into a received file with PyAV: what it is, and how long, large and fast it is."""
+"""Probing a received file with PyAV: format, codecs, duration, dimensions and frame rate."""
 
 import struct
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NESTED_BOXES = (b"moov", b"trak", b"edts")
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file turned out to be. `audio_codec` is empty for a silent video."""
+    """The facts of a file. `audio_codec` is empty for a video without audio."""
 
     containers: frozenset[str]
     video_codec: str
@@ -35,7 +35,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class StoredVideo:
-    """What is kept of a video after its file is gone. `probe` None: it could not be opened."""
+    """What is kept of a video after its file is deleted. `probe` None: it could not be opened."""
 
     sha256: str
     size_bytes: int
@@ -43,7 +43,7 @@ class StoredVideo:
 
 
 def probe(path: Path) -> Probe | None:
-    """Return what the file is; None when it is not a video that can be decoded."""
+    """Return the file's facts; None when it is not a decodable video."""
     try:
         with av.open(str(path)) as container:
             video = next(iter(container.streams.video), None)

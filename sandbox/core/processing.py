@@ -1,6 +1,6 @@
-"""What a platform does after it has every byte: it looks at the file, for a while, by the clock.
+"""Processing of a complete upload, which takes a while by the sandbox's clock.
 
-Nothing runs in the background: the outcome is known at once and shown from `ready_at` on.
+Nothing runs in the background: the outcome is decided at once and visible from `ready_at` on.
 """
 
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ class Processing:
     failure: str | None
 
     def is_over(self, now: datetime) -> bool:
-        """Say whether the outcome shows by now."""
+        """Return whether the outcome is visible by now."""
         return now >= self.ready_at
 
 
 def inspect(received: Received) -> StoredVideo:
-    """Probe a completely received file, then delete it; only its hash, size and probe stay."""
+    """Probe a complete file, then delete it; only its hash, size and probe are kept."""
     video = StoredVideo(received.sha256(), received.size_bytes, probe(received.path))
     received.remove()
     return video
 
 
 def begin(world: World, platform: str, account: str, failure: str | None) -> Processing:
-    """Start processing, slowed or failed by the faults that are switched on."""
+    """Start processing, delayed or failed by the active faults."""
     now = world.clock.now()
     failing = world.faults.take_processing(platform, "fail_processing", account)
     stuck = world.faults.take_processing(platform, "stuck_processing", account)

@@ -1,4 +1,4 @@
-"""What a developer may change while the sandbox runs (`POST /_sandbox/settings`)."""
+"""Settings that can be changed while the sandbox runs (`POST /_sandbox/settings`)."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -9,7 +9,7 @@ class Settings:
     """Quotas and delays; the defaults are the platforms' documented numbers."""
 
     processing_seconds: float = 0.5
-    takeover_seconds: float = 1.0  # a new stream waits so long for one that still sends
+    takeover_seconds: float = 1.0  # how long a new stream waits for one that is still sending
     client_id: str = "sandbox-client"
     client_secret: str = "sandbox-secret"
 

@@ -1,4 +1,4 @@
-"""Numbers of views and likes: they grow with a post's age, the same for everyone who asks."""
+"""View and like counts: they grow with a post's age and are deterministic."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from sandbox.core.posts import Post
 
 @dataclass(frozen=True)
 class Statistics:
-    """How a post is doing."""
+    """The counts of a post."""
 
     views: int
     likes: int

@@ -1,4 +1,4 @@
-"""Moving windows: how often something happened in the last minute, hour or day."""
+"""Rolling windows: how often something happened in the last minute, hour or day."""
 
 from collections import defaultdict, deque
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ class RollingWindow:
         self._times: dict[str, deque[datetime]] = defaultdict(deque)
 
     def add(self, key: str, now: datetime) -> None:
-        """Note one event."""
+        """Record one event."""
         self._times[key].append(now)
 
     def count(self, key: str, now: datetime) -> int:
@@ -33,14 +33,14 @@ class RollingWindow:
 
 
 class ActiveKeys:
-    """Counts the different keys seen over the last `seconds`."""
+    """Counts the distinct keys seen over the last `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         self._span = timedelta(seconds=seconds)
         self._last_seen: dict[str, datetime] = {}  # in the order of last use
 
     def touch(self, key: str, now: datetime) -> None:
-        """Note that `key` is active."""
+        """Record that `key` is active."""
         self._last_seen.pop(key, None)
         self._last_seen[key] = now
 

@@ -1,4 +1,4 @@
-"""The sandbox's whole state: one `World` per server, nothing global."""
+"""The sandbox's whole state: one `World` per server, no globals."""
 
 import threading
 from pathlib import Path
@@ -19,7 +19,7 @@ Part = TypeVar("Part")
 class World:
     """Clock, accounts, faults, journal, posts, and each platform's own state.
 
-    `lock` guards the platforms' state and is held only for moments, never while bytes arrive.
+    `lock` guards the platforms' state and is held only briefly, never while receiving bytes.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -37,14 +37,14 @@ class World:
         self._remove_uploads()
 
     def part(self, kind: type[Part]) -> Part:
-        """Return a platform's own state, made on first use and again after a reset."""
+        """Return a platform's own state, created on first use and after a reset."""
         with self.lock:
             if kind not in self._parts:
                 self._parts[kind] = kind()
             return cast(Part, self._parts[kind])
 
     def publish(self, post: Post) -> None:
-        """Put a post up and journal it, with the posts of the same video that came before."""
+        """Publish a post and journal it, with the earlier posts of the same video."""
         earlier = self.posts.add(post)
         self.journal.write(
             {
@@ -62,11 +62,11 @@ class World:
         self.journal.write({"event": "deleted", "time": iso(self.clock.now()), **gone})
 
     def is_audited(self, account: Account, app_is_audited: bool) -> bool:
-        """Say whether the app counts as audited for this account."""
+        """Return whether the app counts as audited for this account."""
         return app_is_audited if account.options.audited is None else account.options.audited
 
     def reset(self) -> None:
-        """Forget everything but the journal's file and numbers."""
+        """Delete everything except the journal's file and numbering."""
         with self.lock:
             self._parts.clear()
             self.settings = Settings()
@@ -82,7 +82,7 @@ class World:
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Stop waiting calls and remove unfinished uploads."""
+        """Wake waiting calls and remove unfinished uploads."""
         self.stopping.set()
         self.journal.close()
         self._remove_uploads()

@@ -1,4 +1,4 @@
-"""How the Graph API words its answers, who is calling by which host, and how often."""
+"""The Graph API's response format, callers by host, and rate limits."""
 
 import json
 from typing import Any

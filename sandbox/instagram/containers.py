@@ -1,4 +1,4 @@
-"""Instagram: making containers. Nothing here is visible to anybody."""
+"""Instagram: creating containers, which are visible to nobody."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ JPEG = b"\xff\xd8\xff"
 
 
 def check_own_user(account: Account, user_id: str) -> None:
-    """Refuse a path that names another user than the token's."""
+    """Refuse a path with another user than the token's."""
     if user_id not in (account.id, "me"):
         raise Refusal("100/33")
 
@@ -30,7 +30,7 @@ def check_own_user(account: Account, user_id: str) -> None:
 @API.call("instagram.container", "/graph/<version>/<user_id>/media", "POST")
 @API.call("instagram.container", "/instagram/<version>/<user_id>/media", "POST")
 def make_container(version: str, user_id: str) -> Response:
-    """Make a container; from a URL the video is fetched now, otherwise `uri` takes its bytes."""
+    """Create a container; a video URL is fetched now, otherwise `uri` accepts the bytes."""
     account = authorize(version, PUBLISHING)
     check_own_user(account, user_id)
     parameters = read_parameters()
@@ -85,7 +85,7 @@ def _add_container(world: World, account: Account, parameters: dict[str, Any]) -
 
 
 def fetch_video(container: Container, url: str) -> None:
-    """Download the video. Refuses what cannot be fetched or does not call itself a video."""
+    """Download the video. Refuses what cannot be fetched or has no video content type."""
     try:
         with opened(url) as source:
             if not str(source.getheader("Content-Type", "")).startswith(VIDEO_TYPES):
@@ -97,7 +97,7 @@ def fetch_video(container: Container, url: str) -> None:
 
 
 def complete(world: World, container: Container) -> None:
-    """Start processing once every byte is here."""
+    """Start processing once every byte has arrived."""
     container.video = processing.inspect(container.received)
     failure = video_failure(
         world, container.video.probe, container.video.size_bytes, container.parameters

@@ -1,7 +1,7 @@
 """Instagram's error codes (docs: Instagram Platform error codes, Graph API error handling).
 
-A code is written `code/subcode`, or `code` where there is no subcode. The byte host answers in
-another shape, without codes; the names `rupload_…` are the sandbox's own.
+A code is written `code/subcode`, or `code` if there is no subcode. The upload host answers in
+another format, without codes; the names `rupload_…` are the sandbox's own.
 """
 
 from sandbox.core.errors import ErrorSpec, FailReason, table

@@ -1,4 +1,4 @@
-"""Instagram: the account's reels: list, insights, comments switch, deletion."""
+"""Instagram: the account's reels: list, insights, enabling comments, deletion."""
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -27,7 +27,7 @@ METRICS = frozenset(
 
 
 def describe_media(post: Post, account: Account, now: datetime) -> dict[str, Any]:
-    """Return every field of a reel; None is left out of answers."""
+    """Return every field of a reel; None is omitted from responses."""
     numbers = statistics(post, now)
     moment = post.published_at.astimezone(timezone.utc)
     fields: dict[str, Any] = {
@@ -56,7 +56,7 @@ def describe_media(post: Post, account: Account, now: datetime) -> dict[str, Any
 
 
 def own_media(account: Account, media_id: str) -> Post:
-    """Return one of the account's reels. Refuses others' and unknown ones alike."""
+    """Return one of the account's reels. Refuses unknown ones and other accounts'."""
     world = current_world()
     post = world.posts.get("INSTAGRAM", media_id, world.clock.now())
     if post is None or post.account != account.id:
@@ -67,7 +67,7 @@ def own_media(account: Account, media_id: str) -> Post:
 @API.call("instagram.media_list", "/graph/<version>/<user_id>/media", "GET")
 @API.call("instagram.media_list", "/instagram/<version>/<user_id>/media", "GET")
 def list_media(version: str, user_id: str) -> Response:
-    """Answer the account's reels, newest first, between `since` and `until`."""
+    """Return the account's reels, newest first, between `since` and `until`."""
     account = authorize(version, BASIC)
     check_own_user(account, user_id)
     limit = _number("limit", DEFAULT_PAGE)
@@ -115,7 +115,7 @@ def _moment(name: str, default: datetime) -> datetime:
 @API.call("instagram.insights", "/graph/<version>/<media_id>/insights", "GET")
 @API.call("instagram.insights", "/instagram/<version>/<media_id>/insights", "GET")
 def read_insights(version: str, media_id: str) -> Response:
-    """Answer the asked metrics; one invalid metric fails the whole call."""
+    """Return the requested metrics; one invalid metric fails the whole call."""
     account = authorize(version, INSIGHTS)
     post = own_media(account, media_id)
     names = [name for name in request.args.get("metric", "").split(",") if name]
@@ -153,7 +153,7 @@ def delete_media(version: str, media_id: str) -> Response:
 @API.call("instagram.comments", "/graph/<version>/<media_id>", "POST")
 @API.call("instagram.comments", "/instagram/<version>/<media_id>", "POST")
 def switch_comments(version: str, media_id: str) -> Response:
-    """Switch comments on or off, which is possible only after publishing."""
+    """Enable or disable comments, which is possible only after publishing."""
     account = authorize(version, PUBLISHING)
     post = own_media(account, media_id)
     parameters = read_parameters()

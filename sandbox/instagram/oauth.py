@@ -29,7 +29,7 @@ def _check_secret() -> None:
     if request.args.get("client_id", settings.client_id) != settings.client_id:
         raise Refusal("100", "Error validating application.")
     if request.args["client_secret"] != settings.client_secret:
-        raise Refusal("1", "Error validating client secret.")  # code 1, as recorded live
+        raise Refusal("1", "Error validating client secret.")  # code 1, as observed on the live API
 
 
 def _lived(account: Account, seconds: float) -> Response:
@@ -54,7 +54,7 @@ def _exchange_owner(version: str = "") -> str | None:
 def exchange_facebook_token(version: str = "") -> Response:
     """Facebook Login: exchange a code for a short token, or that for one that lives 60 days.
 
-    The application gets a token of its own, which opens nothing here.
+    The application also gets a token of its own, which grants nothing here.
     """
     if request.args.get("grant_type") == "client_credentials":
         _need("client_id", "client_secret")
@@ -106,7 +106,7 @@ def exchange_instagram_token() -> Response:
 
 @API.call("instagram.token", "/instagram/refresh_access_token", "GET", account=_exchange_owner)
 def refresh_token() -> Response:
-    """Instagram Login: renew a token that is at least a day old and has not expired."""
+    """Instagram Login: refresh a token that is at least a day old and has not expired."""
     _need("grant_type")
     if request.args["grant_type"] != "ig_refresh_token":
         raise Refusal("100", "Unsupported grant_type")

@@ -1,4 +1,4 @@
-"""Instagram: `GET /{id}` is a container, a reel or the account, as the id turns out."""
+"""Instagram: `GET /{id}`, for the id of a container, a reel or the account."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ STATUS_TEXT = {
 
 
 def read_object(version: str, object_id: str) -> Response:
-    """Find out what the id names, so that faults can strike containers or reels."""
+    """Resolve the id first, so that faults can target containers or reels."""
     name, work = "instagram.media", read_media
     with current_world().lock:
         if object_id in state().containers:
@@ -42,7 +42,7 @@ for _host in ("graph", "instagram"):
 
 
 def read_user(version: str, object_id: str) -> Response:
-    """Answer the account's own fields."""
+    """Return the account's own fields."""
     account = authorize(version, BASIC)
     if account.id != object_id:
         raise Refusal("100/33")
@@ -50,14 +50,14 @@ def read_user(version: str, object_id: str) -> Response:
 
 
 def read_media(version: str, object_id: str) -> Response:
-    """Answer the fields of one of the account's reels."""
+    """Return the fields of one of the account's reels."""
     account = authorize(version, BASIC)
     post = own_media(account, object_id)
     return answer(**select(describe_media(post, account, current_world().clock.now())))
 
 
 def read_container(version: str, object_id: str) -> Response:
-    """Answer how a container is doing."""
+    """Return the status of a container."""
     account = authorize(version, BASIC)
     world = current_world()
     with world.lock:
@@ -69,7 +69,7 @@ def read_container(version: str, object_id: str) -> Response:
 
 
 def describe_container(container: Container, now: datetime) -> dict[str, Any]:
-    """Return every field of a container. Never the media it became: Instagram does not tell."""
+    """Return every field of a container. Never its media: Instagram does not reveal it."""
     code = container.status_code(now)
     note(container=container.id, status_code=code)
     text = STATUS_TEXT.get(code)

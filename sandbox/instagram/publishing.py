@@ -1,4 +1,4 @@
-"""Instagram: the one call that makes a reel visible, and the quota it is held to."""
+"""Instagram: the call that publishes a reel, and its quota."""
 
 import base64
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from sandbox.instagram.rules import read_parameters
 from sandbox.instagram.state import Container, state
 
 NOT_PUBLISHABLE = {
-    "PUBLISHED": "24/2207008",  # not documented; certain is only that there is no second post
+    "PUBLISHED": "24/2207008",  # undocumented; the only certainty is that there is no second post
     "EXPIRED": "-2/2207020",
     "ERROR": "-1/2207032",
     "IN_PROGRESS": "9007/2207027",
@@ -28,7 +28,7 @@ NOT_PUBLISHABLE = {
 @API.call("instagram.publish", "/graph/<version>/<user_id>/media_publish", "POST")
 @API.call("instagram.publish", "/instagram/<version>/<user_id>/media_publish", "POST")
 def publish_container(version: str, user_id: str) -> Response:
-    """Publish a finished container. A second time it is refused; there is never a second post."""
+    """Publish a finished container. A second call is refused; there is never a second post."""
     account = authorize(version, PUBLISHING)
     check_own_user(account, user_id)
     parameters = read_parameters()
@@ -52,7 +52,7 @@ def _publish(world: World, container: Container) -> Post:
     now, account = world.clock.now(), container.account
     state_now = container.status_code(now)
     if container.post is not None:
-        state_now = "PUBLISHED"  # shown already or not
+        state_now = "PUBLISHED"  # whether visible yet or not
     if state_now != "FINISHED" or container.video is None:
         raise Refusal(NOT_PUBLISHABLE[state_now])
     if state().posts.count(account.id, now) >= world.settings.instagram_posts_per_day:
@@ -84,7 +84,7 @@ def _make_post(container: Container, now: datetime) -> Post:
 @API.call("instagram.quota", "/graph/<version>/<user_id>/content_publishing_limit", "GET")
 @API.call("instagram.quota", "/instagram/<version>/<user_id>/content_publishing_limit", "GET")
 def read_quota(version: str, user_id: str) -> Response:
-    """Answer how many posts of the moving 24 hours are used up."""
+    """Return how many posts of the rolling 24 hours are used."""
     account: Account = authorize(version, PUBLISHING)
     check_own_user(account, user_id)
     world = current_world()

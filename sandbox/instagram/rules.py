@@ -1,4 +1,4 @@
-"""What a Reel's container may ask for, and which files Instagram takes (docs: IG User media)."""
+"""Rules for a Reel's container and for the files Instagram accepts (docs: IG User media)."""
 
 import json
 import re
@@ -93,7 +93,7 @@ PARAMETERS: Mapping[str, Callable[[Any], bool]] = {
 
 
 def check_container(parameters: dict[str, Any], *, may_resume: bool) -> None:
-    """Refuse a container that Instagram would not make; `may_resume`: Facebook Login only."""
+    """Refuse a container that Instagram would not create; `may_resume`: Facebook Login only."""
     for name, value in parameters.items():
         if name not in PARAMETERS or not PARAMETERS[name](value):
             raise Refusal("100", f"(#100) Param {name} is unknown or has a bad value")
@@ -112,7 +112,7 @@ def check_container(parameters: dict[str, Any], *, may_resume: bool) -> None:
 def check_caption(caption: str) -> None:
     """Refuse a caption that is too long or has too many hashtags or mentions.
 
-    The unit of length is not documented, so the larger count has to fit.
+    The unit of length is undocumented, so the larger count has to fit.
     """
     if utf16_units(caption) > MAX_CAPTION_UNITS:
         raise Refusal("36004/2207010")
@@ -125,7 +125,7 @@ def check_caption(caption: str) -> None:
 def video_failure(
     world: World, probe: Probe | None, size_bytes: int, parameters: dict[str, Any]
 ) -> str | None:
-    """Return the subcode under which Instagram turns a file down, None for a good one."""
+    """Return the subcode with which Instagram rejects a file; None for a good one."""
     if probe is None or size_bytes > MAX_VIDEO_BYTES:
         return "2207026"
     sound = all(check(probe) for check in VIDEO_RULES)

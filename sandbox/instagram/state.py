@@ -1,4 +1,4 @@
-"""What Instagram remembers: containers, and how often each account has called and posted."""
+"""Instagram's state: containers, and each account's calls and posts."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,8 +18,8 @@ CONTAINER_LIFE = timedelta(hours=24)
 
 @dataclass
 class Container:
-    """One container from its making to its post. `is_resumable`: its bytes come by rupload;
-    `shown_at`: from when on it says that it is published."""
+    """One container from its creation to its post. `is_resumable`: its bytes come by rupload;
+    `shown_at`: when it starts to report that it is published."""
 
     id: str
     account: Account
@@ -34,7 +34,7 @@ class Container:
     shown_at: datetime | None = None
 
     def status_code(self, now: datetime) -> str:
-        """Return the container's state; a published one stays so."""
+        """Return the container's state; PUBLISHED is final."""
         if self.post is not None:
             is_shown = self.shown_at is None or now >= self.shown_at
             return "PUBLISHED" if is_shown else "FINISHED"

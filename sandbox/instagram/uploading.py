@@ -1,4 +1,4 @@
-"""Instagram's byte host: one body from `offset` to the end, and failures in `debug_info`."""
+"""Instagram's upload host: one body from `offset` to the end, and failures in `debug_info`."""
 
 from flask import Response, jsonify, request
 
@@ -30,7 +30,7 @@ def _owner(version: str, container_id: str) -> str | None:
     account=_owner,
 )
 def upload_bytes(version: str, container_id: str) -> Response:
-    """Take the rest of the file; with all of it, processing starts."""
+    """Receive the rest of the file; once complete, processing starts."""
     container = _authorized(version, container_id)
     note(container=container.id, offset=request.headers.get("offset"))
     if "file_url" not in request.headers:

@@ -27,13 +27,13 @@ def describe_user(account: Account) -> dict[str, Any]:
 
 @API.call("instagram.user", "/instagram/<version>/me", "GET")
 def read_me(version: str) -> Response:
-    """Instagram Login: answer the token's account."""
+    """Instagram Login: return the token's account."""
     return answer(**select(describe_user(authorize(version, BASIC))))
 
 
 @API.call("instagram.pages", "/graph/<version>/me/accounts", "GET")
 def list_pages(version: str) -> Response:
-    """Facebook Login: answer the Page, with a Page token that has no expiry."""
+    """Facebook Login: return the Page, with a Page token that does not expire."""
     account = authorize(version, ("pages_show_list",))
     page = {
         "id": "1" + account.id[1:],
@@ -46,7 +46,7 @@ def list_pages(version: str) -> Response:
 
 @API.call("instagram.permissions", "/graph/<version>/me/permissions", "GET")
 def list_permissions(version: str) -> Response:
-    """Facebook Login: answer what the user allowed."""
+    """Facebook Login: return the granted permissions."""
     account = authorize(version, FACEBOOK_SCOPES)
     granted = [{"permission": name, "status": "granted"} for name in sorted(account.scopes)]
     return answer(data=granted)

@@ -1,4 +1,4 @@
-"""How TikTok words its answers, and who is calling."""
+"""TikTok's response format and callers."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def _log_id() -> str:
 
 
 def ok(data: dict[str, Any]) -> Response:
-    """Answer with `data` in TikTok's envelope."""
+    """Return `data` in TikTok's envelope."""
     return jsonify(data=data, error={"code": "ok", "message": "", "log_id": _log_id()})
 
 
@@ -58,7 +58,7 @@ API = PlatformApi(
 
 
 def authorize(*scopes: str) -> Account:
-    """Return whose token the call carries. Refuses a bad one, or one with none of the scopes."""
+    """Return the account of the call's token. Refuses a bad one, or one with none of the scopes."""
     world = current_world()
     token = world.accounts.access(bearer_token())
     if token is None or token.account.platform != "TIKTOK" or token.account.revoked:

@@ -37,7 +37,7 @@ def _form() -> dict[str, str]:
 
 @API.call("tiktok.token", "/tiktok/v2/oauth/token/", "POST")
 def give_tokens() -> Response:
-    """Exchange a code or a refresh token for new tokens; what was sent stops working."""
+    """Exchange a code or a refresh token for new tokens; the one sent stops working."""
     form = _form()
     grant = form.get("grant_type")
     if not grant:
@@ -111,7 +111,7 @@ def revoke_token() -> Response:
 
 @API.call("tiktok.user_info", "/tiktok/v2/user/info/", "GET")
 def read_user() -> Response:
-    """Answer the asked fields of the token's user."""
+    """Return the requested fields of the token's user."""
     account = authorize("user.info.basic", "user.info.profile")
     count_call("user_info", current_world().settings.tiktok_videos_per_minute)
     names = [name for name in request.args.get("fields", "").split(",") if name]

@@ -1,4 +1,4 @@
-"""TikTok after the last byte: checks the video, then posts it without being asked again."""
+"""TikTok after the last byte: checks the video, then posts it without another call."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ MAX_SECONDS = 600
 
 
 def find_failure(publish: Publish, video: StoredVideo) -> str | None:
-    """Return the fail reason of a video that breaks TikTok's rules (docs: Media Transfer)."""
+    """Return the failure reason of a video that breaks TikTok's rules (docs: Media Transfer)."""
     probe = video.probe
     if probe is None or not probe.containers & CONTAINERS or probe.video_codec not in CODECS:
         return "file_format_check_failed"
@@ -29,7 +29,7 @@ def find_failure(publish: Publish, video: StoredVideo) -> str | None:
 
 
 def finish(world: World, publish: Publish) -> None:
-    """Look at the complete file; a good one is live as soon as processing is over."""
+    """Check the complete file; a good one goes live as soon as processing ends."""
     video = processing.inspect(publish.received)
     account = publish.account
     failure = "auth_removed" if account.revoked else find_failure(publish, video)

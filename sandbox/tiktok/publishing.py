@@ -1,4 +1,4 @@
-"""TikTok: ask about the creator, start a publish, cancel one."""
+"""TikTok: creator info, starting and cancelling a publish."""
 
 import threading
 from datetime import timedelta
@@ -39,7 +39,7 @@ def read_body() -> dict[str, Any]:
 
 @API.call("tiktok.creator_info", "/tiktok/v2/post/publish/creator_info/query/", "POST")
 def read_creator() -> Response:
-    """Answer what the creator may post now."""
+    """Return what the creator may post now."""
     account = authorize("video.publish")
     world = current_world()
     count_call("creator_info", world.settings.tiktok_creator_info_per_minute)
@@ -61,7 +61,7 @@ def read_creator() -> Response:
 
 @API.call("tiktok.init", "/tiktok/v2/post/publish/video/init/", "POST")
 def start_post() -> Response:
-    """Start a direct post: the upload of its last byte will publish it."""
+    """Start a direct post, which its last uploaded byte will publish."""
     account = authorize("video.publish")
     world = current_world()
     count_call("init", world.settings.tiktok_init_per_minute)
@@ -140,7 +140,7 @@ def _new_publish(
 
 
 def _pull(world: World, publish: Publish, url: str) -> None:
-    """Download the video in the background, as TikTok does after it has answered init."""
+    """Download the video in the background, as TikTok does after answering init."""
     try:
         with opened(url) as answer:
             publish.received.take(pieces(answer, MAX_VIDEO_BYTES))
@@ -154,7 +154,7 @@ def _pull(world: World, publish: Publish, url: str) -> None:
 
 @API.call("tiktok.cancel", "/tiktok/v2/post/publish/cancel/", "POST")
 def cancel_publish() -> Response:
-    """Cancel a download that is still going on; nothing else can be cancelled."""
+    """Cancel a running download; nothing else can be cancelled."""
     publish = find_publish(authorize("video.publish", "video.upload"))
     with current_world().lock:
         if publish.plan is not None or publish.processing or publish.failure:
@@ -164,7 +164,7 @@ def cancel_publish() -> Response:
 
 
 def find_publish(account: Account) -> Publish:
-    """Return the publish that the body names. Refuses unknown ones and other accounts'."""
+    """Return the publish named in the body. Refuses unknown ones and other accounts'."""
     body = read_body()
     if set(body) != {"publish_id"} or not is_text(body["publish_id"]):
         raise Refusal("invalid_params", "the body needs publish_id only")

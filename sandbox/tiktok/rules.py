@@ -1,4 +1,4 @@
-"""What init accepts: the post's fields and the chunk plan (docs: Direct Post, Media Transfer).
+"""Rules of init: the post's fields and the chunk plan (docs: Direct Post, Media Transfer).
 
 TikTok does not say whether its MB are 10^6 or 2^20 bytes, so only sizes that fit both are taken.
 """

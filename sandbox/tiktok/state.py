@@ -1,4 +1,4 @@
-"""What TikTok remembers: publishes by id and by upload, and how often each token has called."""
+"""TikTok's state: publishes by id and by upload, and each token's calls."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class ChunkPlan:
-    """How the client said it would cut the file."""
+    """The chunk plan that the client announced."""
 
     video_size: int
     chunk_size: int
@@ -49,7 +49,7 @@ class Publish:
 
     @property
     def is_public(self) -> bool:
-        """Say whether everybody may see the post."""
+        """Return whether the post is public."""
         return self.post_info.get("privacy_level") == "PUBLIC_TO_EVERYONE"
 
 
@@ -71,7 +71,7 @@ def state() -> TikTokState:
 
 
 def count_call(call: str, per_minute: int) -> None:
-    """Count a call against its token's limit per minute; refuse the one too many."""
+    """Count a call against its token's limit per minute, and refuse it beyond that."""
     world = current_world()
     key = f"{call}:{bearer_token()}"
     with world.lock:
@@ -82,7 +82,7 @@ def count_call(call: str, per_minute: int) -> None:
 
 
 def check_caps(world: World, account: Account) -> None:
-    """Refuse an account that may not post now: banned, its daily cap, the app's user cap."""
+    """Refuse an account that may not post now: banned, daily cap, or the app's user cap."""
     now, settings = world.clock.now(), world.settings
     if account.options.banned:
         raise Refusal("spam_risk_user_banned_from_posting")

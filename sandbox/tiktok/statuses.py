@@ -1,4 +1,4 @@
-"""TikTok: how a publish is doing. The post id comes late, and only for public posts."""
+"""TikTok: the status of a publish. The post id comes late, and only for public posts."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from sandbox.tiktok.state import Publish, count_call
 
 @API.call("tiktok.status", "/tiktok/v2/post/publish/status/fetch/", "POST")
 def read_status() -> Response:
-    """Answer the publish's status, fail reason, bytes and, in time, its post id."""
+    """Return the publish's status, failure reason, bytes and, eventually, its post id."""
     account = authorize("video.publish", "video.upload")
     world = current_world()
     count_call("status", world.settings.tiktok_status_per_minute)

@@ -1,4 +1,4 @@
-"""TikTok's upload host: chunks in order, to a URL that is itself the secret."""
+"""TikTok's upload host: chunks in order, to a secret URL."""
 
 import hmac
 import re
@@ -35,7 +35,7 @@ def _owner() -> str | None:
 
 @API.call("tiktok.upload", "/tiktok-upload/video/", "PUT", account=_owner)
 def put_chunk() -> Response:
-    """Take the next chunk; the last byte of the last one publishes the video."""
+    """Receive the next chunk; the last byte of the last one publishes the video."""
     world = current_world()
     publish = _find()
     if publish is None or publish.plan is None or publish.processing or publish.failure:
@@ -75,13 +75,13 @@ def _read_range(plan: ChunkPlan) -> tuple[int, int]:
 
 
 def _place(publish: Publish, plan: ChunkPlan, first: int, last: int) -> None:
-    """Make sure that the chunk goes on where the upload stands, or repeats its last chunk.
+    """Check that the chunk continues the upload, or repeats its last chunk.
 
-    TikTok reports bytes, not chunks: after a cut, a client may go on at the byte that was
-    reached, or send the broken chunk again from its start.
+    TikTok reports bytes, not chunks: after a cut, a client may resume at the byte reached, or
+    send the broken chunk again from its start.
     """
     reached = publish.received.seize()
-    if publish.processing:  # the stream that we waited for has brought the end
+    if publish.processing:  # the stream that we waited for has completed the upload
         raise Refusal("upload_not_found")
     chunk_start = min(reached // plan.chunk_size, plan.chunks - 1) * plan.chunk_size
     if first not in (reached, chunk_start):

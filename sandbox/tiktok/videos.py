@@ -72,7 +72,7 @@ def _public(post: Post | None, account: Account) -> bool:
 
 @API.call("tiktok.video_query", "/tiktok/v2/video/query/", "POST")
 def query_videos() -> Response:
-    """Answer those of at most 20 ids that are public videos of the creator."""
+    """Return those of at most 20 ids that are public videos of the creator."""
     account, names, body = _begin("video_query")
     filters = body.get("filters")
     if set(body) != {"filters"} or not isinstance(filters, dict) or set(filters) != {"video_ids"}:
@@ -89,7 +89,7 @@ def query_videos() -> Response:
 
 @API.call("tiktok.video_list", "/tiktok/v2/video/list/", "POST")
 def list_videos() -> Response:
-    """Answer the creator's public videos older than `cursor`, newest first."""
+    """Return the creator's public videos older than `cursor`, newest first."""
     account, names, body = _begin("video_list")
     wrong = first_fault(body, {"max_count": is_whole, "cursor": is_whole})
     count = body.get("max_count", DEFAULT_VIDEOS)

@@ -1,4 +1,4 @@
-"""How YouTube words its answers, who is calling, and what a call costs."""
+"""YouTube's response format, callers, and quota costs."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _STATUS = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 400: "INVALID_ARGUM
 def _envelope(reason: str, status: int, message: str) -> dict[str, Any]:
     error: dict[str, Any] = {"code": status, "message": message}
     if reason in ("RESOURCE_EXHAUSTED", "ALREADY_EXISTS"):
-        error["status"] = reason  # the newer wording, without a list of errors
+        error["status"] = reason  # the newer format, without a list of errors
         return {"error": error}
     error["errors"] = [{"domain": "youtube.api", "reason": reason, "message": message}]
     if status in _STATUS:
@@ -64,7 +64,7 @@ API = PlatformApi(
 
 
 def check_token(account: Account | None = None) -> Account:
-    """Return whose good token the call carries; with `account`, it has to be that one's."""
+    """Return the account of the call's token; with `account`, it has to be that one."""
     world = current_world()
     value = bearer_token()
     if value is None:
@@ -80,9 +80,9 @@ def check_token(account: Account | None = None) -> Account:
 
 
 def authorize(scopes: tuple[str, ...], *, units: int) -> Account:
-    """Return the caller, charged with `units`. A session costs one upload instead (units 0).
+    """Return the caller and charge `units`. A session costs one upload instead (units 0).
 
-    A refused call is charged as well, as at Google, unless its token was bad.
+    As at Google, a refused call is charged too, unless its token was bad.
     """
     account = check_token()
     if not account.scopes.intersection(scopes):
@@ -104,7 +104,7 @@ def read_body() -> dict[str, Any]:
 
 
 def read_parts(allowed: frozenset[str]) -> list[str]:
-    """Return the `part` parameter's names. Refuses none and unknown ones."""
+    """Return the names in the `part` parameter. Refuses an empty list and unknown names."""
     parts = [part for part in request.args.get("part", "").split(",") if part]
     if not parts or not allowed.issuperset(parts):
         raise Refusal("badRequest", "part is missing or has an unknown name")

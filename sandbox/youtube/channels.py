@@ -17,7 +17,7 @@ MAX_RESULTS = 50
 
 
 def read_max_results() -> int:
-    """Return `maxResults`, 5 when not given. Refuses anything but 0 to 50."""
+    """Return `maxResults`, 5 by default. Refuses anything but 0 to 50."""
     text = request.args.get("maxResults", "5")
     if not text.isdecimal() or int(text) > MAX_RESULTS:
         raise Refusal("invalidValue", "maxResults must be 0 to 50")
@@ -26,7 +26,7 @@ def read_max_results() -> int:
 
 @API.call("youtube.channels", "/youtube/youtube/v3/channels", "GET")
 def list_channels() -> Response:
-    """Answer the caller's own channel, or no item when there is none."""
+    """Return the caller's own channel, or no item when there is none."""
     account = authorize(MAY_READ, units=1)
     parts = read_parts(CHANNEL_PARTS)
     if request.args.get("mine") != "true":
@@ -43,7 +43,7 @@ def list_channels() -> Response:
 
 @API.call("youtube.playlist_items", "/youtube/youtube/v3/playlistItems", "GET")
 def list_playlist_items() -> Response:
-    """Answer the channel's uploads, newest first."""
+    """Return the channel's uploads, newest first."""
     account = authorize(MAY_READ, units=1)
     parts = read_parts(ITEM_PARTS)
     if request.args.get("playlistId") != uploads_playlist(account.id):

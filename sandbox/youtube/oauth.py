@@ -1,4 +1,4 @@
-"""Google's token endpoint: a refresh gives an access token and no new refresh token."""
+"""Google's token endpoint: a refresh returns an access token but no new refresh token."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def _form() -> dict[str, str]:
 
 @API.call("youtube.token", "/google/token", "POST")
 def give_tokens() -> Response:
-    """Give a new access token for a refresh token, which stays good, or both for a code."""
+    """Issue an access token for a refresh token, which stays valid, or both for a code."""
     form = _form()
     settings = current_world().settings
     if (form.get("client_id"), form.get("client_secret")) != (

@@ -1,4 +1,4 @@
-"""YouTube after the last byte: the video exists at once, and is looked at afterwards."""
+"""YouTube after the last byte: the video exists at once, and is processed afterwards."""
 
 from sandbox.core import ids, processing
 from sandbox.core.accounts import Account
@@ -15,7 +15,7 @@ CONTAINERS = frozenset("mov mp4 3gp m4a mpeg mpegts mpegvideo avi asf flv webm m
 
 
 def find_failure(account: Account, video: StoredVideo) -> str | None:
-    """Return why YouTube will not process a video; it takes nearly everything."""
+    """Return why YouTube will not process a video; it accepts nearly everything."""
     probe = video.probe
     if probe is None:
         return "invalidFile"
@@ -28,7 +28,7 @@ def find_failure(account: Account, video: StoredVideo) -> str | None:
 
 
 def finish(world: World, session: Session) -> None:
-    """Make the video of a complete upload."""
+    """Create the video of a complete upload."""
     video = processing.inspect(session.received)
     account, now = session.account, world.clock.now()
     failure = find_failure(account, video)

@@ -1,4 +1,4 @@
-"""What a video resource may say (docs: Videos: insert), checked field by field."""
+"""Rules of a video resource (docs: Videos: insert), checked field by field."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -64,7 +64,7 @@ def check_resource(
 
 
 def check_snippet(snippet: dict[str, Any], *, has_category: bool) -> None:
-    """Refuse a snippet out of bounds; `has_category` demands that it names its category."""
+    """Refuse an invalid snippet; with `has_category`, it must name its category."""
     title, description = snippet.get("title", ""), snippet.get("description", "")
     if not title.strip() or utf16_units(title) > MAX_TITLE_UNITS or _has_angle(title):
         raise Refusal("invalidTitle")
@@ -100,7 +100,7 @@ def _check_date(details: dict[str, Any]) -> None:
 
 
 def check_publish_at(status: dict[str, Any]) -> datetime | None:
-    """Return when the video is to become public, if that is asked for and allowed."""
+    """Return when the video is to become public, if requested and allowed."""
     if "publishAt" not in status:
         return None
     if status.get("privacyStatus") != "private":

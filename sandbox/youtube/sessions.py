@@ -1,4 +1,4 @@
-"""YouTube: opening a resumable upload session. Makes no video yet, but costs one upload."""
+"""YouTube: opening a resumable upload session. Creates no video yet, but costs one upload."""
 
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ PARTS = frozenset(
 
 @API.call("youtube.session", "/youtube/upload/youtube/v3/videos", "POST")
 def open_session() -> Response:
-    """Check the video resource and answer the session URI in `Location`."""
+    """Check the video resource and return the session URI in `Location`."""
     world = current_world()
     account = authorize(MAY_UPLOAD, units=0)
     if request.args.get("uploadType") != "resumable":
@@ -44,7 +44,7 @@ def open_session() -> Response:
 
 
 def session_uri(session: Session) -> str:
-    """Return the address that takes the bytes, without any token."""
+    """Return the URL that receives the bytes, without any token."""
     path = "youtube/upload/youtube/v3/videos?uploadType=resumable"
     return f"{request.host_url}{path}&upload_id={session.upload_id}"
 
@@ -60,7 +60,7 @@ def _announced_size() -> int:
 
 
 def is_video_type(content_type: str) -> bool:
-    """Say whether YouTube takes this content type."""
+    """Return whether YouTube accepts this content type."""
     return content_type == "application/octet-stream" or content_type.startswith("video/")
 
 

@@ -1,4 +1,4 @@
-"""What YouTube remembers: upload sessions, and the quotas until midnight in Los Angeles."""
+"""YouTube's state: upload sessions, and the quotas until midnight in Los Angeles."""
 
 from collections import Counter
 from dataclasses import dataclass, field

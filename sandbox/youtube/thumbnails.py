@@ -14,7 +14,7 @@ SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
 
 @API.call("youtube.thumbnail", "/youtube/upload/youtube/v3/thumbnails/set", "POST")
 def set_thumbnail() -> Response:
-    """Take a JPEG or PNG; only phone-verified channels may."""
+    """Accept a JPEG or PNG, from phone-verified channels only."""
     account = authorize(MAY_UPLOAD, units=50)
     post = own_post(account, request.args.get("videoId", ""))
     if not account.options.phone_verified:

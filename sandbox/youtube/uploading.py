@@ -1,4 +1,4 @@
-"""YouTube's session URI: bytes in, status queries, and the same final answer again and again."""
+"""YouTube's session URI: bytes in, status queries, and a repeatable final response."""
 
 import re
 
@@ -33,7 +33,7 @@ def _owner() -> str | None:
 
 
 def put_to_session() -> Response:
-    """Tell a status query from bytes, so that faults can strike one of them."""
+    """Distinguish a status query from bytes, so that faults can target either."""
     is_query = request.headers.get("Content-Range", "").startswith("bytes */")
     if is_query:
         return API.serve("youtube.status_query", _owner(), query_status)
@@ -60,7 +60,7 @@ def _session() -> Session:
 
 
 def query_status() -> Response:
-    """Answer what has arrived, or the video when everything has."""
+    """Return the bytes received, or the video once all are there."""
     session = _session()
     session.received.settled_bytes()
     if request.content_length != 0:
@@ -74,7 +74,7 @@ def query_status() -> Response:
 
 
 def put_bytes() -> Response:
-    """Take bytes that go on where the session stands; the last one makes the video."""
+    """Receive bytes that continue the session; the last one creates the video."""
     session = _session()
     if session.post is not None:
         return _final(session, 200)

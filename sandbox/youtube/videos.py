@@ -34,7 +34,7 @@ def _asked_posts(account: Account, parts: list[str]) -> list[Post]:
 
 @API.call("youtube.videos", "/youtube/youtube/v3/videos", "GET")
 def list_videos() -> Response:
-    """Answer the named videos that the caller may see."""
+    """Return the named videos that the caller may see."""
     account = authorize(MAY_READ, units=1)
     parts = read_parts(READABLE)
     now = current_world().clock.now()
@@ -44,7 +44,7 @@ def list_videos() -> Response:
 
 @API.call("youtube.stats", "/youtube/youtube/v3/videos:batchGetStats", "GET")
 def list_statistics() -> Response:
-    """Answer the statistics of the named videos, out of their own bucket."""
+    """Return the statistics of the named videos, charged to their own bucket."""
     account = check_token()
     if not account.scopes.intersection(MAY_READ):
         raise Refusal("insufficientPermissions")
@@ -70,7 +70,7 @@ def own_post(account: Account, video_id: str) -> Post:
 
 @API.call("youtube.update", "/youtube/youtube/v3/videos", "PUT")
 def update_video() -> Response:
-    """Replace the named parts; a field that is left out is erased."""
+    """Replace the named parts; an omitted field is erased."""
     account = authorize(MAY_WRITE, units=50)
     parts = read_parts(frozenset([*WRITABLE, "localizations", "id"]))
     body = read_body()
@@ -100,7 +100,7 @@ def _replace_parts(post: Post, body: dict[str, Any], parts: list[str]) -> None:
 
 @API.call("youtube.delete", "/youtube/youtube/v3/videos", "DELETE")
 def delete_video() -> Response:
-    """Delete a video for good."""
+    """Delete a video permanently."""
     account = authorize(MAY_WRITE, units=50)
     current_world().take_down(own_post(account, request.args.get("id", "")))
     return Response(status=204)

@@ -1,4 +1,4 @@
-"""Fixtures of every test: real servers, an application on each database, a way to sign in."""
+"""Fixtures of every test: real servers, an application on each database, authentication."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what is long begin first, lest it be left alone at the end."""
+    """Start long tests first, so that none runs alone at the end."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
@@ -83,12 +83,12 @@ def postgres_url(base_config: Config) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres(postgres_url: str) -> Iterator[Engine]:
-    """A way into that database beside the applications."""
+    """An engine on that database, separate from the applications'."""
     engine = create_engine(
         postgres_url,
         pool_size=1,
         pool_pre_ping=True,
-        # Whoever left a transaction open is to be found out, and not to hang the next test.
+        # A transaction left open must fail its test, not hang the next one.
         connect_args={"options": "-c lock_timeout=15s"},
     )
     yield engine
@@ -97,7 +97,7 @@ def postgres(postgres_url: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def session_folder() -> Iterator[Path]:
-    """Where the files of the test that is running lie, so that its settings are those of others."""
+    """A fixed path to the running test's files, so that all tests can share an application."""
     with memory_folder("session-") as folder:
         yield folder
 
@@ -110,7 +110,7 @@ def database_url(request: pytest.FixtureRequest, session_folder: Path) -> str:
         _empty_tables(request.getfixturevalue("postgres"))
         return url
     path = session_folder / "publishing.db"
-    for leftover in session_folder.glob("publishing.db*"):  # the log beside it, too
+    for leftover in session_folder.glob("publishing.db*"):  # and its log
         leftover.unlink()
     shutil.copy(request.getfixturevalue("sqlite_template"), path)
     return f"sqlite:///{path}"
@@ -118,7 +118,7 @@ def database_url(request: pytest.FixtureRequest, session_folder: Path) -> str:
 
 @pytest.fixture
 def redis(redis_server: RedisServer) -> Iterator[Redis]:
-    """A client of the real Redis, emptied for this test."""
+    """A client of the real Redis, flushed for this test."""
     with Redis.from_url(redis_server.url) as client:
         client.flushall()
         yield client
@@ -126,7 +126,7 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
 
 @pytest.fixture
 def video_dir(session_folder: Path) -> Iterator[Path]:
-    """Where a store of videos is to be."""
+    """The folder for the video store."""
     path = session_folder / "videos"
     yield path
     if path.is_dir():
@@ -142,13 +142,13 @@ def config(base_config: Config, database_url: str, redis: Redis, video_dir: Path
 
 @pytest.fixture(scope="session")
 def kept_apps() -> deque[Flask]:
-    """The applications made last: making one takes longer than most tests do."""
+    """A cache of applications: creating one takes longer than most tests."""
     return deque(maxlen=8)
 
 
 @pytest.fixture
 def app(config: Config, kept_apps: deque[Flask]) -> Iterator[Flask]:
-    """The web application on an empty database, as nobody has changed it."""
+    """The web application on an empty database."""
     app = next((one for one in kept_apps if one.config["SETTINGS"] == config), None)
     if app is None:
         app = create_app(config)
@@ -167,7 +167,7 @@ def app(config: Config, kept_apps: deque[Flask]) -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A caller of the API."""
+    """A client of the API."""
     return app.test_client()
 
 
@@ -182,7 +182,7 @@ def auth() -> Callable[..., dict[str, str]]:
 
 
 def _empty_tables(engine: Engine) -> None:
-    """Delete every row: a table has a few at most, and `TRUNCATE` makes all its files anew."""
+    """Delete every row: tables have a few at most, and `TRUNCATE` recreates their files."""
     tables = db.metadata.sorted_tables
     filled = union_all(
         *(select(literal(table.name)).where(select(table).exists()) for table in tables)

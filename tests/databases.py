@@ -1,6 +1,6 @@
-"""Which database a test runs on, where one kind is enough.
+"""Marks for tests that need only one kind of database.
 
-Without a mark a test runs on both. A module takes one kind by its `pytestmark`.
+Without a mark a test runs on both. A module chooses one by its `pytestmark`.
 """
 
 import pytest

@@ -1,6 +1,6 @@
 """`make example`: the Next.js example, built and driven in a browser against the running stack.
 
-Needs Node.js with npm, and Chromium. What the commands print is in `var/example`, with pictures
+Needs Node.js with npm, and Chromium. The commands' output is in `var/example`, with screenshots
 of the pages.
 """
 
@@ -38,9 +38,9 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 LAST_LINES = 60
 TYPES = EXAMPLE / "lib" / "publishing-api.ts"
-#: Where the README's TypeScript lies while it is checked.
+#: Where the README's TypeScript is placed for type checking.
 SNIPPETS = EXAMPLE / "readme"
-#: What each piece of it takes for given, in their order.
+#: The declarations that each snippet relies on, in order.
 GIVEN = (
     "declare function auth(): Promise<{ user: { id: string } } | null>;",
     "declare const API: string, jobId: string, jwt: string;\n"
@@ -50,11 +50,11 @@ GIVEN = (
 
 
 class Failed(Exception):
-    """Raised with the reason why the example is not as it should be."""
+    """Raised with the reason why the example fails."""
 
 
 def main() -> int:
-    """Build, start, drive; return the exit status."""
+    """Build, start and drive the example; return the exit status."""
     for number in SHUTDOWN_SIGNALS:
         signal.signal(number, signal.default_int_handler)
     EXAMPLE_DIR.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def main() -> int:
 
 def _tools() -> dict[str, str]:
     """Return the environment in which Node.js, npm and the browser are found."""
-    # One that came as a wheel stands beside Python, and is asked when the machine has none.
+    # A Node.js from a wheel is beside Python; it is used when the machine has none.
     beside = Path(sys.executable).parent
     for folders in (os.environ["PATH"], f"{beside}{os.pathsep}{os.environ['PATH']}"):
         if shutil.which("npm", path=folders) and _node_version(folders) >= NODE_MIN:
@@ -111,7 +111,7 @@ def _build(tools: Mapping[str, str]) -> None:
 
 @contextmanager
 def _snippets() -> Iterator[None]:
-    """Have the README's TypeScript among the example's files until the block ends."""
+    """Place the README's TypeScript among the example's files until the block ends."""
     readme = (ROOT / "README.md").read_text()
     snippets = re.findall(r"```(?:ts|js)\n(.*?)```", readme, re.DOTALL)
     if len(snippets) != len(GIVEN):
@@ -129,7 +129,7 @@ def _drive(tools: Mapping[str, str]) -> None:
     with (EXAMPLE_DIR / "stack.log").open("wb") as log:
         stack = Stack(log, EXAMPLE_DIR)
         app_url = f"http://127.0.0.1:{free_port(3000)}"
-        # Nothing but the example's own pages may call, and be returned to.
+        # Only the example's own pages may call, and be returned to.
         stack.environment.update(
             CORS_ORIGINS=app_url,
             CONNECT_RETURN_URLS=app_url,
@@ -158,9 +158,11 @@ def _look_at_all(stack: Stack, variables: Mapping[str, str]) -> None:
     committed = TYPES.read_text()
     _run("npm run types", variables)
     if TYPES.read_text() != committed:
-        raise Failed(f"{TYPES.relative_to(ROOT)} was not what the queue says; now it is")
+        raise Failed(
+            f"{TYPES.relative_to(ROOT)} did not match the queue's description; it was regenerated"
+        )
     _run("npm run types:check", variables)
-    # With a receiver of webhooks that answers.
+    # While a webhook receiver is up.
     _run("make -o .venv/.ready doctor", stack.environment, folder=ROOT)
     _run("npm run e2e", variables)
 
@@ -191,7 +193,7 @@ def _running_app(command: str, variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _run(command: str, variables: Mapping[str, str], *, folder: Path = EXAMPLE) -> None:
-    """Run a command to its end; raises `Failed` with the end of what it printed."""
+    """Run a command; raises `Failed` with the end of its output."""
     path = EXAMPLE_DIR / f"{_name_of(command)}.log"
     began = time.monotonic()
     print(f"{command} …", flush=True)
@@ -229,13 +231,13 @@ def _start(
 
 
 def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """End the whole tree: npm starts others, which start a browser, and a wheel's node is two."""
+    """Stop the whole tree: npm starts others, which start a browser, and a wheel's node is two."""
     if process.poll() is not None:
         return
     os.killpg(process.pid, number)
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    # npm may be gone before the server that it has started, which still holds its port.
+    # npm may exit before the server that it started, which still holds its port.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""Rows for tests, as the API would have made them. Call them in an application context."""
+"""Factories of rows, as the API creates them. Call them in an application context."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.models import Account, PublishJob, Video
 from app.publishing.create import NewJob, create_jobs
 from app.states import AccountState, VideoState
 
-#: A probe that every platform takes.
+#: The probe of a video that every platform accepts.
 FITTING_PROBE: dict[str, Any] = {
     "content_type": "video/mp4",
     "container": "mp4",
@@ -63,12 +63,12 @@ def make_account(platform: str = "TIKTOK", user_id: str = "alice", **columns: An
 
 
 def make_video(user_id: str = "alice", **columns: Any) -> Video:
-    """Store a video that was probed; its object is not in the store."""
+    """Store a probed video; its object is not in the store."""
     video = Video(
         **{
             "user_id": user_id,
             "r2_key": f"videos/{new_id()}.mp4",
-            "title": "A film",
+            "title": "A video",
             "state": VideoState.READY,
             "etag": "etag",
             "file_size": FITTING_PROBE["size_bytes"],

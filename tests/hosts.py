@@ -1,4 +1,4 @@
-"""A server on loopback that does to its connections what a test says, byte by byte."""
+"""A server on loopback whose connections a test controls byte by byte."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TRICKLE_SECONDS = 0.02
 
 
 class Host:
-    """What is at the other end: every connection runs `behave` in a thread of its own."""
+    """A server; every connection runs `behave` in a thread of its own."""
 
     def __init__(self, behave: Callable[[Host, socket.socket], None]) -> None:
         self._behave = behave
@@ -26,7 +26,7 @@ class Host:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def head_of(self, connection: socket.socket) -> bytes:
-        """Read a request's head and what came with it; empty when the client has hung up."""
+        """Read a request's head and whatever came with it; empty when the client hung up."""
         data = b""
         while b"\r\n\r\n" not in data:
             piece = connection.recv(65536)
@@ -37,7 +37,7 @@ class Host:
         return data
 
     def trickle(self, connection: socket.socket, start: bytes = b"") -> None:
-        """Send a byte now and then until the client hangs up or the test is over."""
+        """Trickle bytes until the client hangs up or the test is over."""
         connection.sendall(start)
         while not self.is_over.wait(TRICKLE_SECONDS):
             connection.sendall(b"x")
@@ -51,7 +51,7 @@ class Host:
             self.connections.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,))
             thread.start()
-            self._threads.append(thread)  # to be joined: only what was started can be
+            self._threads.append(thread)  # only a started thread can be joined
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
@@ -70,7 +70,7 @@ class Host:
 
 @contextmanager
 def host(behave: Callable[[Host, socket.socket], None]) -> Iterator[Host]:
-    """Run a server for the length of a block."""
+    """Run a server during a block."""
     server = Host(behave)
     thread = threading.Thread(target=server.accept)
     thread.start()

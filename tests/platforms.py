@@ -9,7 +9,7 @@ from sandbox.loopback import loopback_session
 
 
 class Platforms:
-    """Makes accounts, switches faults on, and tells what is live."""
+    """Creates accounts, adds faults, and lists live posts."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -27,54 +27,54 @@ class Platforms:
         self._session.close()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Reset the sandbox."""
         self._call("POST", "/reset")
 
     def account(self, platform: str, **options: Any) -> dict[str, Any]:
-        """Make an account; returns what `PUT /api/accounts/{platform}` takes."""
+        """Create an account; returns a body for `PUT /api/accounts/{platform}`."""
         return self._call("POST", "/accounts", platform=platform, **options)
 
     def revoke(self, account: str) -> None:
-        """Take the consent back, as the account's owner can."""
+        """Revoke the consent, as the account's owner can."""
         self._call("POST", f"/accounts/{account}/revoke")
 
     def expire_token(self, account: str) -> None:
-        """Let an account's access tokens end now; refreshing still works."""
+        """Expire an account's access tokens now; refreshing still works."""
         self._call("POST", f"/accounts/{account}/expire-token")
 
     def fault(self, platform: str, kind: str, **fields: Any) -> None:
-        """Switch a fault on."""
+        """Add a fault."""
         self._call("POST", "/faults", platform=platform, kind=kind, **fields)
 
     def clear_faults(self) -> None:
-        """Switch all faults off."""
+        """Remove all faults."""
         self._call("DELETE", "/faults")
 
     def active_faults(self) -> list[dict[str, Any]]:
-        """Return the faults that have not struck yet."""
+        """Return the faults that have not been used up yet."""
         faults: list[dict[str, Any]] = self._call("GET", "/faults")["active"]
         return faults
 
     def struck(self) -> int:
-        """Count how often faults have struck; a call that hangs is journalled only at its end."""
+        """Count how often faults have hit; a call that hangs is journalled only at its end."""
         faults = self._call("GET", "/faults")
         return sum(fault["fired"] for fault in [*faults["active"], *faults["spent"]])
 
     def settings(self, **changes: Any) -> None:
-        """Change how the sandbox behaves."""
+        """Change the sandbox's settings."""
         self._call("POST", "/settings", **changes)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass on the platforms."""
+        """Advance the sandbox's clock."""
         self._call("POST", "/clock", advance_seconds=seconds)
 
     def posts(self) -> list[dict[str, Any]]:
-        """Return what is live."""
+        """Return the live posts."""
         posts: list[dict[str, Any]] = self._call("GET", "/posts")["posts"]
         return posts
 
     def journal(self, call: str | None = None) -> list[dict[str, Any]]:
-        """Return the calls made, in order; of one name where given."""
+        """Return the calls made, in order, of one name if given."""
         entries = self._call("GET", "/journal")["entries"]
         return [entry for entry in entries if call is None or entry.get("call") == call]
 

@@ -1,7 +1,7 @@
 """The service's own processes, started for real, watched and killed by tests.
 
-Each is forked from a process that has the application loaded: to load it takes seconds, and many
-hundreds are started. Nothing else is shared, and it is a process as any other to whoever kills it.
+Each is forked from a process that has the application loaded: loading takes seconds, and hundreds
+are started. They share nothing else, and can be killed like any other process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FORKS.set_forkserver_preload(
 )
 #: The Procfile's web process.
 WEB = "gunicorn.app.wsgiapp:run --config python:app.serving app:create_app()"
-#: How much of their logs a test shows that waited in vain.
+#: How much of their logs a test shows when it times out.
 LINES_SHOWN = 15
 #: How long a test waits for something to happen: the machines are small and busy.
 PATIENCE_SECONDS = 120.0
@@ -83,7 +83,7 @@ def environment(config: Config, **more: str) -> dict[str, str]:
 
 
 class Process:
-    """One process of the service; what is left of it at the end of the block is killed.
+    """One process of the service; what is left of it after the block is killed.
 
     `command` is the module with the program's entry point and its arguments.
     """
@@ -112,7 +112,7 @@ class Process:
         try:
             return os.getpgid(self.pid) == self.pid
         except ProcessLookupError:
-            return True  # over already
+            return True  # it has exited
 
     @property
     def pid(self) -> int:
@@ -121,29 +121,29 @@ class Process:
         return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process and everything it forked, which must be there."""
+        """Send a signal to the process, which must be running, and to everything it forked."""
         self.check()
         os.killpg(self.pid, number)
 
     def check(self) -> None:
-        """Fail where it has ended by itself."""
+        """Fail if it has exited on its own."""
         assert self._process is not None
         assert self._process.is_alive(), f"{self._command[0]} has ended: see {self.log}"
 
     def kill_alone(self) -> None:
-        """End it as a crash does, and leave what it forked to itself."""
+        """Kill it, as in a crash, and leave its children alone."""
         assert self._process is not None
         self._process.kill()
         self._ended()
 
     def terminate(self) -> int:
-        """End it as a deploy does, by SIGTERM to the parent alone; return its exit status."""
+        """Stop it as a deploy does, by SIGTERM to the parent alone; return its exit status."""
         assert self._process is not None
         self._process.terminate()
         return self._ended()
 
     def kill(self) -> None:
-        """End the whole tree as a crash does."""
+        """Kill the whole tree, as in a crash."""
         self.signal(signal.SIGKILL)
         self._ended()
 
@@ -153,7 +153,7 @@ class Process:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Its children, too, where it has ended before them.
+        # Including its children, if it exited before them.
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._ended()
@@ -167,19 +167,19 @@ class Process:
         return status
 
     def told(self) -> str:
-        """Return what a test should say of it that waited in vain."""
+        """Return what a test should report about it on a timeout."""
         assert self._process is not None
         now = "is there" if self._process.is_alive() else f"ended with {self._process.exitcode}"
         lines = self.log.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
         return "\n".join([f"{self._command[0]} {now}; its last lines:", *lines])
 
 
-#: Those that nobody has ended yet.
+#: Processes that have not been stopped yet.
 _STARTED: set[Process] = set()
 
 
 def _become(command: list[str], variables: dict[str, str], log: Path) -> None:
-    """Be from now on what `python -m` with the command would have been."""
+    """Become what `python -m` with the command would be."""
     os.setsid()
     os.chdir(ROOT)
     os.environ.clear()
@@ -193,7 +193,7 @@ def _become(command: list[str], variables: dict[str, str], log: Path) -> None:
 
 
 def wait_until(look: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
-    """Return the first true answer of `look`; fail with `what` when none comes in time."""
+    """Return the first true result of `look`; fail with `what` on a timeout."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = look()

@@ -1,4 +1,4 @@
-"""All that Redis holds, in the clear: what RQ compresses is unpacked."""
+"""Everything in Redis, with what RQ compresses decompressed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 
 _READERS: Mapping[bytes, Callable[[Redis, bytes], Any]] = {
-    b"none": lambda redis, key: [],  # it ended between the two looks
+    b"none": lambda redis, key: [],  # it expired between the two reads
     b"string": lambda redis, key: [redis.get(key)],
     b"hash": lambda redis, key: [part for pair in redis.hgetall(key).items() for part in pair],
     b"list": lambda redis, key: redis.lrange(key, 0, -1),
@@ -23,12 +23,12 @@ _READERS: Mapping[bytes, Callable[[Redis, bytes], Any]] = {
 
 
 def values(redis: Redis) -> Iterator[bytes]:
-    """Give every key, field and value; of a compressed one what is in it as well."""
+    """Yield every key, field and value, and the content of compressed ones."""
     for key in redis.scan_iter():
         yield key
         for value in _READERS[redis.type(key)](redis, key):
             if value is None:
-                continue  # it ended between the two looks
+                continue  # it expired between the two reads
             yield value
             try:
                 yield zlib.decompress(value)
@@ -37,7 +37,7 @@ def values(redis: Redis) -> Iterator[bytes]:
 
 
 def is_pickled(value: bytes) -> bool:
-    """Tell whether a value is a pickle of the kind that Python writes by itself."""
+    """Return whether a value is a pickle of a protocol that Python writes by default."""
     if value[:1] != b"\x80":
         return False
     try:

@@ -1,4 +1,4 @@
-"""What a look at the database costs: rows read, by the database's own count, and not seconds."""
+"""The cost of queries in rows read, by the database's own count, rather than in seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.extensions import db
 
 
 def rows_read(look: Callable[[], Any]) -> int:
-    """Return how many rows the statements of a look read; on PostgreSQL, which tells."""
+    """Return how many rows the statements of a call read; PostgreSQL only."""
     said: list[tuple[str, Any]] = []
 
     def listen(connection: Any, cursor: Any, statement: str, given: Any, *rest: Any) -> None:

@@ -1,4 +1,4 @@
-"""The rules of the house that a tool can check, and that the documents say what the code does."""
+"""The project's rules that a tool can check, and that the documents match the code."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_modules_say_what_they_are_for(modules: dict[str, ast.Module]) -> None:
     assert silent == []
 
 
-#: What serves is not loaded by workers, and Sentry only by those who report to it.
+#: Workers do not load the web application, and Sentry is loaded only where it is configured.
 LOADS_WHAT_FEW_NEED = ("create_app", "configure_logging", "_sentry_dsn")
 
 
@@ -152,7 +152,7 @@ def test_secrets_do_not_show_in_the_settings_text() -> None:
 
 @pytest.mark.parametrize("base", [PublishError, ApiError])
 def test_tree_of_errors_at_the_top_of_its_module_is_whole(base: type[Exception]) -> None:
-    """A finer kind may go without its own line where its parent's says all."""
+    """A subclass needs no line of its own if its parent's says it all."""
     module = import_module(base.__module__)
     drawn = dict(re.findall(r"^ +([A-Z]\w+) {2,}(\d{3})?", module.__doc__ or "", re.MULTILINE))
     kinds = {

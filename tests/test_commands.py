@@ -1,7 +1,7 @@
-"""Every command that the documents show is run: by a test that is named here, or by CI.
+"""Every command in the documents is run: by a test named here, or by CI.
 
-A command that is new in a document has to be given its place in `RUN_BY`; what is cheap and run
-by nothing else is run here.
+A new command in a document needs an entry in `RUN_BY`; cheap commands that nothing else runs are
+run here.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "examples/nextjs/README.md",
 ]
-#: In blocks for the shell, and in code within a line.
+#: Shell blocks, and inline code.
 CODE = re.compile(r"```sh\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 COMMAND = re.compile(
     r"(?<![\w-])(?:make [a-z]+|python -m [\w.]+(?: --[a-z]+)*"
     r"|python -c|flask --app app [\w-]+|npm (?:run [\w:]+|[a-z]+))"
 )
 CI = (ROOT / ".ci" / "run").read_text()
-#: Beside the stack, in `make example`.
+#: Run by `make example`.
 EXAMPLE = "tests/example.py"
 MAKEFILE = (ROOT / "Makefile").read_text()
 RUNBOOK = "test_runbook.py::test_command_of_the_runbook_works"
@@ -67,12 +67,12 @@ RUN_BY = {
     "npm run e2e": EXAMPLE,
 }
 BIN = Path(sys.executable).parent
-#: `-o`: the environment is there, whatever the files' times say.
+#: `-o`: the environment exists, whatever the files' timestamps say.
 MAKE = ("make", "-o", ".venv/.ready")
 
 
 def commands_of(document: Path) -> set[str]:
-    """Return the commands that a document shows; in comments there is prose as well."""
+    """Return the commands that a document shows; comments contain prose as well."""
     found: set[str] = set()
     for block, words in CODE.findall(document.read_text()):
         for line in (block or words).splitlines():
@@ -83,12 +83,12 @@ def commands_of(document: Path) -> set[str]:
 
 
 def ci_runs(command: str) -> bool:
-    """Tell whether a line of CI is this command."""
+    """Return whether a line of CI is this command."""
     return re.search(rf"^{re.escape(command)}\b", CI, re.MULTILINE) is not None
 
 
 def run(*command: str, folder: Path = ROOT) -> str:
-    """Run a command to its good end, and return what it printed."""
+    """Run a command, which must succeed, and return its output."""
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
@@ -132,7 +132,7 @@ def test_bench_says_what_it_measures() -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A tree with the project's commands and settings, and little code."""
+    """A tree with the project's Makefile and settings, and little code."""
     for name in ("Makefile", "setup.cfg", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, tmp_path)
     for package in ("app", "workers", "sandbox", "tests", "bench", "migrations"):
@@ -161,4 +161,4 @@ def test_make_clean_leaves_the_sources_alone(copied: Path) -> None:
     assert all((copied / name).exists() for name in kept)
     assert not any((copied / name).parent.exists() for name in gone)
     assert not (copied / ".venv").exists()
-    assert (BIN / "python").exists()  # which the link only led to
+    assert (BIN / "python").exists()  # the target of the link

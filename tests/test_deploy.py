@@ -1,4 +1,4 @@
-"""The files that deploy the service start what the Procfile does, with settings that exist."""
+"""The deploy files start what the Procfile does, with settings that exist."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVICES: dict[str, dict[str, Any]] = {one["name"]: one for one in BLUEPRINT["se
 
 
 def variables(owner: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the variables of a service or group of the Blueprint, its groups' among them."""
+    """Return the variables of a service or group of the Blueprint, including its groups'."""
     groups = {one["name"]: one for one in BLUEPRINT["envVarGroups"]}
     found: dict[str, dict[str, Any]] = {}
     for one in owner["envVars"]:
@@ -91,7 +91,7 @@ def test_both_ask_for_all_that_connecting_accounts_needs() -> None:
 
 def test_values_written_in_the_files_are_right() -> None:
     for given in (APP["env"], variables({"envVars": [{"fromGroup": "publishing"}]})):
-        # As either host makes a secret up.
+        # As either host generates a secret.
         made = {name: "9f3c" * 16 for name, one in given.items() if MADE & set(one)}
         made |= {"TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
         written = {name: one["value"] for name, one in given.items() if "value" in one}
@@ -100,7 +100,7 @@ def test_values_written_in_the_files_are_right() -> None:
 
 
 def test_value_that_render_generates_is_a_key() -> None:
-    """It makes 256 bits in base64, of the alphabet that has + and /."""
+    """Render generates 256 bits in standard base64, with + and /."""
     generated = base64.b64encode(b"\xfb\xff" * 16).decode()
     assert "+" in generated and "/" in generated
     [key] = config_from_env({"TOKEN_ENCRYPTION_KEYS": generated}).token_encryption_keys

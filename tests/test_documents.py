@@ -1,4 +1,4 @@
-"""What the documents name is there: tests, modules."""
+"""What the documents cite exists: tests, paths, links, indexes."""
 
 from __future__ import annotations
 

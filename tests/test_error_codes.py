@@ -1,4 +1,4 @@
-"""docs/errors.md has every code that the service gives by itself, and no other."""
+"""docs/errors.md lists every error code of the service's own, and no other."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ ERRORS: dict[str, type[PublishError]] = {
     for name, kind in inspect.getmembers(errors, inspect.isclass)
     if issubclass(kind, PublishError)
 } | {"SessionLost": SessionLost}
-#: Stands for a class that is chosen as the program runs.
+#: Stands for an error class chosen at run time.
 ANY_ERROR = "PublishError"
-#: What is given a code, and the place of the code among its arguments.
+#: Callables that take a code, and the position of the code among their arguments.
 CODES_FIRST = [*ERRORS, "Failure", "FfmpegFailed", "Meaning", "error_for"]
 TAKE_CODES = dict.fromkeys(CODES_FIRST, 0) | {"failed": 1}
-#: What makes a code of something else.
+#: Functions that derive a code from something else.
 MAKE_CODES = {"code_of"}
-#: The tables of the platforms' own words.
+#: The tables of the platforms' own codes.
 TABLES = [f"workers.platforms.{name}.codes" for name in ("tiktok", "instagram", "youtube")]
-#: What a code ends in that is filled in as it is given.
+#: Ends a code whose rest is filled in at run time.
 REST = "…"
 ROW = re.compile(r"^\| `([a-z0-9_…]+)` \| ([^|]+) \|[^|]+\|[^|]+\|$", re.MULTILINE)
 RULE_ROW = re.compile(r"^\| (`[a-z0-9_` ]+`) \|[^|]+\|$", re.MULTILINE)
@@ -41,7 +41,7 @@ RULE_ROW = re.compile(r"^\| (`[a-z0-9_` ]+`) \|[^|]+\|$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Given:
-    """A code written into the source, where, and the category of the error that has it."""
+    """A code in the source, its location, and the category of its error."""
 
     code: str
     category: str | None
@@ -49,7 +49,7 @@ class Given:
 
 
 def words_of_platforms() -> set[str]:
-    """Return every code that stands in a platform's table."""
+    """Return every code in a platform's table."""
     return {
         str(word)
         for module in TABLES
@@ -61,7 +61,7 @@ def words_of_platforms() -> set[str]:
 
 
 def codes_given() -> list[Given]:
-    """Return every code that the sources give."""
+    """Return every code in the sources."""
     return [given for path in SOURCES for given in _codes_of(path)]
 
 
@@ -94,7 +94,7 @@ def _codes_made(path: Path, tree: ast.Module) -> Iterator[Given]:
 
 
 def _name_of(function: ast.expr, scope: ast.AST, tree: ast.Module) -> str:
-    """Return what is called; a variable or a helper that holds an error's class is one too."""
+    """Return the callee's name, or `ANY_ERROR` for a variable or helper with an error class."""
     if isinstance(function, ast.Attribute):
         return function.attr
     if isinstance(function, ast.Call) and isinstance(function.func, ast.Name):
@@ -124,7 +124,7 @@ def _is_error_class(annotation: ast.expr | None) -> bool:
 def _texts(
     value: ast.expr, scope: ast.AST, tree: ast.Module, seen: frozenset[str] = frozenset()
 ) -> set[str]:
-    """Return the texts that an expression may be, as far as they are written there."""
+    """Return the string values that an expression may have, as far as they are literal."""
     if isinstance(value, ast.Constant):
         return {value.value} if isinstance(value.value, str) and value.value else set()
     if isinstance(value, ast.JoinedStr):
@@ -143,7 +143,7 @@ def _texts(
 
 
 def _beginning(value: ast.JoinedStr) -> set[str]:
-    """Return `http_…` of a text that ends in a value; nothing of one without words of ours."""
+    """Return `http_…` for an f-string with a literal prefix; nothing for one without."""
     first = value.values[0]
     return {f"{first.value}{REST}"} if isinstance(first, ast.Constant) else set()
 
@@ -163,7 +163,7 @@ def _assigned(name: str, scope: ast.AST, *, top_level: bool = False) -> list[ast
 
 
 def rules() -> set[str]:
-    """Return every rule that a file can be refused for."""
+    """Return every rule that a file can be refused by."""
     found = {rule for one in VIDEO_RULES.values() for rule in one.choices}
     for one in VIDEO_RULES.values():
         for name, bounds in one.ranges.items():
@@ -184,7 +184,7 @@ def test_every_code_of_ours_is_explained() -> None:
 def test_codes_are_explained_with_their_category() -> None:
     listed = dict(ROW.findall(DOCUMENT))
     for given in codes_given():
-        # An answer without words takes the category of its status.
+        # A response without an error code takes the category of its status.
         if given.category is None or given.code not in listed or given.code == "http_…":
             continue
         assert f"`{given.category}`" in listed[given.code], given

@@ -1,4 +1,4 @@
-"""The Next.js example, as far as it can be judged without Node.js; `make example` does the rest."""
+"""The Next.js example, as far as it can be tested without Node.js; `make example` does the rest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_readme_names_what_is_there() -> None:
 
 
 def test_types_know_every_operation(app: Flask) -> None:
-    """The whole comparison is `npm run types:check`; this tells of a forgotten one sooner."""
+    """The full comparison is `npm run types:check`; this finds a forgotten one sooner."""
     described: dict[str, Any] = app.test_client().get("/api/openapi.json").json or {}
     types = (EXAMPLE / "lib/publishing-api.ts").read_text()
     for path, entry in described["paths"].items():

@@ -1,4 +1,4 @@
-"""Whoever adds a platform is told all the places, and none of them forgets one."""
+"""Every table that must know each platform does, and the README lists all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from workers.worker import PRELOADED
 
 ROOT = Path(__file__).resolve().parent.parent
 [SECTION] = re.findall(r"## Add a platform\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.S)
-#: These name all platforms in examples and prose alone.
+#: Modules that name all platforms only in examples and prose.
 PROSE = {"app/api/description.py", "app/api/metrics.py"}
 TABLES = {
     "VIDEO_RULES": VIDEO_RULES,
@@ -62,7 +62,7 @@ def test_readme_names_every_place_that_knows_the_platforms() -> None:
 
 
 def _knowing() -> Iterator[str]:
-    """Yield the modules whose code names all platforms, outside of what each one has of its own."""
+    """Yield the modules whose code names all platforms."""
     words = [platform.lower() for platform in PLATFORMS]
     for package in ("app", "workers", "sandbox"):
         for path in sorted((ROOT / package).rglob("*.py")):

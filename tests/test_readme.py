@@ -1,4 +1,4 @@
-"""Every command of the README is run: here those of the API, elsewhere those of make."""
+"""The README's API commands are run as written; test_commands.py covers those of make."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ RUN = [sys.executable, "-m", "sandbox.development.run", "--var-dir"]
 
 @dataclass(frozen=True)
 class Running:
-    """What `make run` started, and what it printed so far."""
+    """A running `make run`, and its output so far."""
 
     process: subprocess.Popen[bytes]
     log: Path
     var_dir: Path
 
     def address(self, name: str) -> str:
-        """Return the address printed behind a name."""
+        """Return the URL printed after a name."""
         [found] = re.findall(rf"^  {name} +(http://[0-9.:]+)", self.log.read_text(), re.MULTILINE)
         return str(found)
 
@@ -52,7 +52,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 def test_api_by_curl_publishes_a_post(running: Running, tmp_path: Path) -> None:
-    """One stack for all of it, since starting one takes its time."""
+    """One stack for all checks, since starting one takes a while."""
     [section] = re.findall(r"## The API by curl\n.*?```sh\n(.*?)```", README, re.DOTALL)
     [consent] = re.findall(r"### Connecting accounts\n.*?```sh\n(.*?)```", README, re.DOTALL)
     addresses = [running.address("API"), running.address("Platforms")]
@@ -64,7 +64,7 @@ def test_api_by_curl_publishes_a_post(running: Running, tmp_path: Path) -> None:
     status = json.loads(told)
     assert status["state"] == "completed"
     assert status["result"]["url"].startswith("https://www.youtube.com/watch?v=")
-    # What it keeps, tokens among it, goes where the project keeps no source.
+    # Its files, which include tokens, go to var/.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.log", "var"]
     assert json.loads(asked)["url"].startswith(f"{addresses[1]}/tiktok/v2/auth/authorize/?")
 
@@ -73,10 +73,10 @@ def test_api_by_curl_publishes_a_post(running: Running, tmp_path: Path) -> None:
     assert second.stderr == f"make run: another stack is running on {running.var_dir}\n"
 
     assert all(map(_answers, addresses))
-    link = running.var_dir / "redis.sock"  # where commands look for it that are told of no other
+    link = running.var_dir / "redis.sock"  # where the default REDIS_URL points
     with Redis.from_url(f"unix://{link}") as redis:
         assert redis.ping()
-    running.process.send_signal(signal.SIGHUP)  # as when the terminal's window is closed
+    running.process.send_signal(signal.SIGHUP)  # as when the terminal is closed
     assert running.process.wait(PATIENCE_SECONDS) == 0
     assert not any(map(_answers, addresses))
     assert not link.is_symlink()

@@ -1,4 +1,4 @@
-"""That `make bench` runs from end to end, and that its table says what was measured."""
+"""`make bench` runs from end to end, and its table shows what was measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONDITIONS = Conditions("2026-01-31", "full", 2, "Linux", "3.11", "6.2", "6.7")
 FASTER = Figure("speed", "/s", {OURS: [30, 10, 20], BULLMQ: [10]}, (), more_is_better=True)
 
 
-#: These need no more than a minute together, even with all that they start.
+#: These take at most a minute together, including start-up.
 QUICK_FAMILIES = ("release", "idle", "million")
 
 

@@ -1,1 +1,1 @@
-"""The crash campaign: real processes killed at work, and the platforms' journal as the judge."""
+"""The crash campaign: real processes are killed at work, and the sandbox's journal is audited."""

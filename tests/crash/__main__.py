@@ -1,4 +1,4 @@
-"""`python -m tests.crash`: kill the service's processes at work, and count what it cost."""
+"""`python -m tests.crash`: kill the service's processes at work, and count the damage."""
 
 from __future__ import annotations
 
@@ -12,54 +12,58 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.crash.blows import Blows
 from tests.crash.campaign import Outcome, run_campaign
+from tests.crash.injector import Injector
 from tests.crash.plan import long_plan
 
 KILLS_DEFAULT = 500
-#: A line is printed after so many blows: a campaign takes an hour and more.
+#: A progress line is printed after this many injections: a campaign takes half an hour or more.
 TOLD_EVERY = 25
-#: From so many kills on, every boundary is to have been reached.
+#: From this many kills on, every boundary must have been reached.
 KILLS_THOROUGH = 500
 LISTED = 20
 
 
 def main() -> int:
-    """Run one campaign, print its figures; 0 when every promise was kept."""
+    """Run one campaign and print its figures; return 0 when every promise was kept."""
     wanted = _arguments()
     print(f"seed {wanted.seed}, {wanted.kills} kills, {wanted.database}", flush=True)
     began = time.monotonic()
     plan = long_plan(wanted.seed, wanted.kills, wanted.database)
     folder = Path(tempfile.mkdtemp(prefix="crash-"))
-    teller = _Teller(len(plan.blows))
-    outcome = run_campaign(plan, folder, go_on=teller.go_on)
+    progress = _Progress(len(plan.injections))
+    outcome = run_campaign(plan, folder, go_on=progress.go_on)
     if outcome.verdict.is_good:
         shutil.rmtree(folder)
     else:
         print(f"logs and journal are kept in {folder}")
     _print(outcome, time.monotonic() - began)
-    return 0 if _is_good(outcome, outcome.kills if teller.told_to_stop else wanted.kills) else 1
+    return 0 if _is_good(outcome, outcome.kills if progress.told_to_stop else wanted.kills) else 1
 
 
-class _Teller:
-    """Says how far a campaign is. Told to stop, it is to be judged by what it has done so far;
-    told again, it ends at once with all that it has started."""
+class _Progress:
+    """Prints the progress. On the first signal the campaign stops and is audited as it is; on the
+    second, it exits at once with everything that it started."""
 
-    def __init__(self, blows: int) -> None:
-        self._blows = blows
+    def __init__(self, injections: int) -> None:
+        self._injections = injections
         self._began = time.monotonic()
         self._told_at = 0
         self.told_to_stop = False
         signal.signal(signal.SIGTERM, self._stop)
 
-    def go_on(self, blows: Blows) -> bool:
-        """Tell of one more blow."""
-        done = sum(count for kind, count in blows.struck.items() if not kind.startswith("missed"))
+    def go_on(self, injector: Injector) -> bool:
+        """Count one more injection; return whether to go on."""
+        done = sum(
+            count for kind, count in injector.injected.items() if not kind.startswith("missed")
+        )
         if done >= self._told_at + TOLD_EVERY:
             self._told_at = done
             minutes = (time.monotonic() - self._began) / 60
-            ended = f"{blows.ended} processes ended"
-            print(f"{done} of {self._blows} blows, {ended}, {minutes:.0f} min", flush=True)
+            ended = f"{injector.ended} processes ended"
+            print(
+                f"{done} of {self._injections} injections, {ended}, {minutes:.0f} min", flush=True
+            )
         return not self.told_to_stop
 
     def _stop(self, *_: object) -> None:
@@ -93,7 +97,7 @@ def _print(outcome: Outcome, seconds: float) -> None:
         f" {verdict.converted} of them converted, in {seconds:.0f} s"
     )
     print(f"{outcome.kills} kills, which ended {outcome.ended} processes")
-    for kind, count in sorted(outcome.struck.items()):
+    for kind, count in sorted(outcome.injected.items()):
         print(f"  {kind:20} {count}")
     print(
         f"{sum(map(bool, outcome.reached.values()))} of {len(outcome.reached)} boundaries reached"

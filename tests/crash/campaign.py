@@ -1,4 +1,4 @@
-"""One campaign from its first post to the verdict."""
+"""One campaign, from its first post to the audit."""
 
 from __future__ import annotations
 
@@ -9,86 +9,86 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.blows import Blows
+from tests.crash.injector import Injector
 from tests.crash.leases import forgive
 from tests.crash.load import Load, unfinished
 from tests.crash.plan import KILLS, Plan
 from tests.crash.stage import Stage
-from tests.crash.verdict import Verdict, judge
+from tests.crash.verdict import Verdict, audit
 
-#: After the last blow, and after each ending since. An Instagram post whose last call was cut off
-#: is left alone for three minutes, as it may still go live; then come a lease and a sweep on a busy
-#: machine.
+#: Patience after the last injection, and after each job that ends. An Instagram post whose last
+#: call was cut off is left alone for three minutes, as it may still go live; then come a lease and
+#: a sweep on a busy machine.
 SETTLE_SECONDS = 300.0
 LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a campaign found."""
+    """The result of a campaign."""
 
     verdict: Verdict
-    struck: Counter[str]
+    injected: Counter[str]
     reached: Counter[str]
     resume_seconds: list[float]
-    #: processes ended by `kill -9`: a blow may end several
+    #: processes ended by `kill -9`; one injection may end several
     ended: int
 
     @property
     def kills(self) -> int:
-        """How often something was killed at work."""
-        return sum(self.struck[kind] for kind in KILLS)
+        """The number of kills."""
+        return sum(self.injected[kind] for kind in KILLS)
 
 
 def run_campaign(
-    plan: Plan, folder: Path, *, go_on: Callable[[Blows], bool] = lambda _: True
+    plan: Plan, folder: Path, *, go_on: Callable[[Injector], bool] = lambda _: True
 ) -> Outcome:
-    """Strike as the plan says while posts keep coming; then let all end, and judge.
+    """Inject the planned faults while posts keep coming; then let all jobs end, and audit.
 
-    `go_on` is asked after each blow.
+    `go_on` is called after each injection.
     """
     with Stage(folder, plan) as stage:
         load = Load(stage, plan)
-        blows = Blows(stage, plan, load.rough, random.Random(plan.seed))
+        injector = Injector(stage, plan, load.rough, random.Random(plan.seed))
         load.start()
         deadline = time.monotonic() + plan.limit_seconds
-        waiting = list(plan.blows)
+        waiting = list(plan.injections)
         while waiting and time.monotonic() < deadline:
             kind = waiting.pop(0)
-            missed = blows.struck[f"missed {kind}"]
-            blows.strike(kind)
-            if blows.struck[f"missed {kind}"] > missed:
-                waiting.append(kind)  # there was nothing to hit just then
+            missed = injector.injected[f"missed {kind}"]
+            injector.inject(kind)
+            if injector.injected[f"missed {kind}"] > missed:
+                waiting.append(kind)  # there was nothing to hit at that moment
             load.check()
             for process in stage.processes:
                 process.check()
-            _look(blows)
-            if not go_on(blows):
+            _look(injector)
+            if not go_on(injector):
                 break
         load.stop()
-        _let_end(stage, blows)
+        _let_end(stage, injector)
         return Outcome(
-            judge(stage, load),
-            blows.struck,
-            blows.reached,
-            blows.resumption.seconds,
-            blows.ended,
+            audit(stage, load),
+            injector.injected,
+            injector.reached,
+            injector.resumption.seconds,
+            injector.ended,
         )
 
 
-def _look(blows: Blows) -> None:
-    blows.resumption.look()
+def _look(injector: Injector) -> None:
+    injector.resumption.look()
     forgive()
-    blows.wake_paused()
+    injector.wake_paused()
 
 
-def _let_end(stage: Stage, blows: Blows) -> None:
+def _let_end(stage: Stage, injector: Injector) -> None:
     stage.sandbox.world.faults.clear()
-    blows.wake_paused(all_of_them=True)
+    injector.wake_paused(all_of_them=True)
     least, deadline = unfinished(), time.monotonic() + SETTLE_SECONDS
     while least and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
-        _look(blows)
+        _look(injector)
         left = unfinished()
         if left < least:
             least, deadline = left, time.monotonic() + SETTLE_SECONDS

@@ -1,7 +1,7 @@
-"""Moments within a write of the service, held still until something is killed.
+"""Gates that hold a database write until its process is killed.
 
-A trigger in PostgreSQL, for campaigns only: it lets a write of a certain kind sleep before its
-commit. Whoever dies then has done all that comes before the write, and has not written it down.
+A PostgreSQL trigger, for campaigns only: it makes a write of a certain kind sleep before its
+commit. A process killed there has done everything before the write, and has not recorded it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import psycopg
 
 from app.platforms import PLATFORMS
 
-#: Longer than it takes to notice that somebody is at a gate, and to kill.
+#: Longer than it takes to notice a process at a gate, and to kill it.
 ASLEEP_SECONDS = 4.0
-#: The writes of a worker on a post's way, in their order. At `told`, the platform has answered to
-#: what publishes the video, and the answer is about to be stored.
+#: A worker's writes while it publishes, in order. At `told`, the platform has responded to the
+#: publishing call, and the response is about to be stored.
 WORKER_GATES = (
     "claim",
     "video",
@@ -77,14 +77,14 @@ class Gates:
             connection.execute(_SET_UP.encode())
 
     def close(self, platform: str, gate: str) -> None:
-        """Let whoever writes this from now on stand still for a while."""
+        """Close the gate: writes of this kind now sleep before their commit."""
         with self._connected() as connection:
             connection.execute(
                 "INSERT INTO crash_gates VALUES (%s, %s)", [platform, gate], prepare=False
             )
 
     def is_reached(self, seconds: float) -> bool:
-        """Wait until somebody stands at the closed gate, or the time is over; tell, and open it."""
+        """Wait for a process at the closed gate, or a timeout; open it; return whether one came."""
         with self._connected() as connection:
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Runs that a kill cut off: when each is taken up again."""
+"""Runs interrupted by a kill, and when each is resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Held = dict[str, tuple[int, str]]
 
 @patiently
 def held_now() -> Held:
-    """Return the jobs that some run holds: {job id: (run number, platform)}."""
+    """Return the jobs held by a run: {job id: (run number, platform)}."""
     query = select(PublishJob.id, PublishJob.run_number, PublishJob.platform)
     found = db.session.execute(query.where(PublishJob.is_leased)).all()
     db.session.commit()
@@ -27,7 +27,7 @@ def held_now() -> Held:
 
 @patiently
 def end_leases(dead: Held) -> None:
-    """Let the leases of workers that are dead be over, rather than wait for it."""
+    """Expire the leases of dead workers now, rather than wait."""
     now = utcnow()
     for job_id, (run, platform) in dead.items():
         db.session.execute(
@@ -46,7 +46,7 @@ def end_leases(dead: Held) -> None:
 
 @patiently
 def conversions_now() -> dict[str, int]:
-    """Return the renditions that some run holds: {rendition id: run number}."""
+    """Return the renditions held by a run: {rendition id: run number}."""
     query = select(Rendition.id, Rendition.run_number)
     found = db.session.execute(query.where(Rendition.state == RenditionState.ENCODING)).all()
     db.session.commit()
@@ -55,8 +55,8 @@ def conversions_now() -> dict[str, int]:
 
 @patiently
 def end_conversion_leases(dead: dict[str, int]) -> None:
-    """Let the leases of conversions be over whose workers are dead. One that lives goes on: what
-    it stores is refused once another has begun."""
+    """Expire the leases of conversions whose workers are dead. A live one goes on; its result is
+    refused once another has started."""
     for rendition_id, run in dead.items():
         db.session.execute(
             update(Rendition)
@@ -74,8 +74,8 @@ def end_conversion_leases(dead: dict[str, int]) -> None:
 
 @patiently
 def forgive() -> None:
-    """Let no post or video be taken for what kills its workers: a campaign strikes one again and
-    again."""
+    """Reset the lost-run counters: a campaign kills the workers of one job again and again, and
+    that must not be put down to the job."""
     struck = update(PublishJob).where(PublishJob.lost_runs > 2).values(lost_runs=2)
     db.session.execute(struck.execution_options(synchronize_session=False))
     made = update(Rendition).where((Rendition.lost_runs > 0) | (Rendition.failures > 0))
@@ -85,14 +85,14 @@ def forgive() -> None:
 
 
 class Resumption:
-    """Watches the jobs held at each kill, and notes how long the lost ones had to wait."""
+    """Tracks the jobs held at each kill, and how long the lost ones waited."""
 
     def __init__(self) -> None:
         self._watched: dict[str, tuple[int, float]] = {}
         self.seconds: list[float] = []
 
     def killed(self, held: Held) -> None:
-        """Watch what was held when a kill struck."""
+        """Track the jobs that were held at a kill."""
         now = time.monotonic()
         for job_id, (run, _) in held.items():
             watched = self._watched.get(job_id)
@@ -101,7 +101,7 @@ class Resumption:
 
     @patiently
     def look(self) -> None:
-        """See which were taken up again; forget those whose worker was not the one killed."""
+        """Record which were resumed; drop those whose worker was not killed."""
         if not self._watched:
             return
         query = select(

@@ -1,7 +1,7 @@
-"""The back end of a campaign: orders posts over HTTP all the time, and changes its mind.
+"""The back end of a campaign: submits posts over HTTP throughout, and edits or cancels some.
 
-Every order has an Idempotency-Key and is sent again until it is answered, as a careful client
-does; so whatever dies meanwhile, each is to be one post.
+Every order has an Idempotency-Key and is repeated until it is answered, as a careful client
+does; so whatever dies meanwhile, each must become exactly one post.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ from tests.crash.stage import API_KEY, Stage
 from tests.factories import make_video
 from tests.workers.conftest import connect
 
-#: Accounts per platform of each sort.
+#: Accounts of each kind per platform.
 ACCOUNTS = 10
-#: The tokens of some are renewed for each post: they end sooner than is liked before an upload.
+#: Some accounts' tokens are refreshed for each post: they expire too soon for an upload.
 SHORT_TOKEN = {"YOUTUBE": 250}
-#: More than the faults that can strike one post; no attempt may be used up by anything else.
+#: More than the faults that can hit one post; nothing else may use up an attempt.
 ATTEMPTS = 10
 BACKOFF_MS = 300
-#: More than the connection's buffers hold, so that some of it is never sent by who dies.
+#: More than the connection's buffers hold, so that a killed worker leaves some of it unsent.
 LARGE_BYTES = 12_000_000
 LARGE_EVERY = 7
-#: Every so many posts' video has to be made anew, for that post alone.
+#: One in this many posts has a video of its own that must be converted.
 UNFIT_EVERY = 5
-#: But no more of them than this wait at a time: kills make the conversions slow.
+#: At most this many of them wait at a time: kills slow the conversions down.
 UNFIT_WAITING = 10
 SCHEDULED_SHARE = 0.25
 SCHEDULED_PRIORITY = 9
 STEERED_SHARE = 0.2
 ANSWER_SECONDS = 30.0
 LOOK_SECONDS = 0.05
-#: An order that is answered like this is refused for good.
+#: Responses that refuse an order for good.
 REFUSED = range(400, 500)
 
 
 @dataclass(frozen=True)
-class Film:
-    """A video in the store. `sha256` is what is to go live; None: what is made of it."""
+class StoredVideo:
+    """A video in the store. `sha256` is what must go live; None: its rendition."""
 
     video_id: str
     key: str
@@ -70,11 +70,11 @@ class Film:
 
 @dataclass
 class Order:
-    """One post that was ordered, and what may be live of it."""
+    """One order, and what may be live of it."""
 
     number: int
     platform: str
-    film: Film
+    video: StoredVideo
     is_calm: bool
     captions: set[str]
     scheduled: datetime | None = None
@@ -85,7 +85,7 @@ class Order:
 
 @dataclass
 class Answer:
-    """What was answered at last; `is_sure` is False when an earlier answer got lost."""
+    """The final response; `is_sure` is False when an earlier one was lost."""
 
     status: int
     body: dict[str, Any] = field(default_factory=dict)
@@ -95,21 +95,21 @@ class Answer:
 class Load:
     """Keeps posts waiting, from a thread of its own.
 
-    Platforms' faults strike the `rough` accounts only: on the calm ones, kills are all there is,
-    so a post of theirs takes exactly one attempt.
+    Platform faults hit only the `rough` accounts: the calm ones see only kills, so each of their
+    posts takes exactly one attempt.
     """
 
     def __init__(self, stage: Stage, plan: Plan) -> None:
         self._app, self._url, self._plan = stage.app, stage.web_url, plan
         self._chance = random.Random(plan.seed + 1)
-        self._films = [
-            fit_film(stage.app, store_film(stage)),
-            fit_film(stage.app, store_film(stage, LARGE_BYTES)),
+        self._videos = [
+            fitting_video(stage.app, store_video(stage)),
+            fitting_video(stage.app, store_video(stage, LARGE_BYTES)),
         ]
         self._unfit = UnfitFilms(stage)
         self.calm = self._connect(stage)
         self.rough = self._connect(stage)
-        #: by the id of the job that each has become
+        #: by job id
         self.orders: dict[str, Order] = {}
         self.repeated = 0
         self._numbers = 0
@@ -130,16 +130,16 @@ class Load:
         ]
 
     def start(self) -> None:
-        """Begin to order."""
+        """Start submitting."""
         self._thread.start()
 
     def check(self) -> None:
-        """Raise what ended the thread, if anything did."""
+        """Raise the error that ended the thread, if any."""
         if self._error is not None:
             raise self._error
 
     def stop(self) -> None:
-        """Order nothing any more; return when the last order is answered."""
+        """Stop submitting; return when the last order is answered."""
         self._stopping.set()
         self._thread.join()
         self.check()
@@ -162,13 +162,13 @@ class Load:
         account = (self.calm + self.rough)[number % (2 * len(self.calm))]
         caption = f"Post{self._plan.seed}n{number:06d}"
         if number % UNFIT_EVERY == UNFIT_EVERY - 1 and _converting() < UNFIT_WAITING:
-            film = self._unfit.another()
+            video = self._unfit.another()
         else:
-            film = self._films[number % LARGE_EVERY == 0]
-        order = Order(number, account.platform, film, account in self.calm, {caption})
+            video = self._videos[number % LARGE_EVERY == 0]
+        order = Order(number, account.platform, video, account in self.calm, {caption})
         options = {"attempts": ATTEMPTS, "backoff": {"type": "fixed", "delay": BACKOFF_MS}}
         body = {
-            "videoId": film.video_id,
+            "videoId": video.video_id,
             "platform": account.platform,
             "accountId": account.id,
             "caption": caption,
@@ -182,7 +182,7 @@ class Load:
             options["priority"] = SCHEDULED_PRIORITY
         answer = self._ask(session, "POST", "", body, key=caption)
         if answer.status in REFUSED and "scheduled" in str(answer.body).lower():
-            return  # it took so long to be heard that its time is past: never accepted
+            return  # it took so long to arrive that its time is past: never accepted
         assert answer.status == 202, answer
         self.orders[answer.body["jobId"]] = order
 
@@ -263,7 +263,7 @@ def _waiting_posts() -> int:
 
 @patiently
 def _converting() -> int:
-    """Count the posts that wait for their file to be made."""
+    """Count the posts that wait for their rendition."""
     query = select(func.count()).where(
         PublishJob.state == JobState.ACTIVE, PublishJob.step == Step.OPTIMIZE
     )
@@ -283,7 +283,7 @@ def unfinished() -> int:
 
 
 def rows(job_ids: list[str]) -> list[PublishJob]:
-    """Read these jobs afresh."""
+    """Read these jobs from the database."""
     query = select(PublishJob).execution_options(populate_existing=True)
     found = [
         job
@@ -302,29 +302,29 @@ def _count(query: Any) -> int:
 
 
 class UnfitFilms:
-    """Videos that no platform takes as they are: each is another one, or it would be made once."""
+    """Videos that every platform needs converted, all distinct: each is converted once."""
 
     def __init__(self, stage: Stage) -> None:
         self._storage: Storage = stage.app.extensions["storage"]
-        self._content = stage.unfit_film.read_bytes()
-        _, self._facts = examine(store_film(stage, path=stage.unfit_film).r2_key)
+        self._content = stage.unfit_video.read_bytes()
+        _, self._facts = examine(store_video(stage, path=stage.unfit_video).r2_key)
 
     @patiently
-    def another(self) -> Film:
-        """Store one more."""
+    def another(self) -> StoredVideo:
+        """Store another one."""
         name = new_id()
-        # A Matroska element of the type Void is what players skip.
+        # Players skip a Matroska element of the type Void.
         content = self._content + b"\xec" + bytes([0x80 + len(name)]) + name.encode()
         video = Video(user_id="alice", r2_key=f"videos/unfit-{name}.mkv")
         stored = self._storage.write(video.r2_key, io.BytesIO(content), len(content))
         describe(video, stored, replace(self._facts, size_bytes=len(content)))
         made = make_video(**_columns(video))
-        return Film(made.id, made.r2_key, len(content), None)
+        return StoredVideo(made.id, made.r2_key, len(content), None)
 
 
-def fit_film(app: Flask, video: Video) -> Film:
-    """Return a stored video as one whose own bytes are to go live."""
-    return Film(video.id, video.r2_key, video.file_size or 0, digest_of(app, video.r2_key))
+def fitting_video(app: Flask, video: Video) -> StoredVideo:
+    """Return a stored video whose own bytes must go live."""
+    return StoredVideo(video.id, video.r2_key, video.file_size or 0, digest_of(app, video.r2_key))
 
 
 def digest_of(app: Flask, key: str) -> str:
@@ -341,19 +341,19 @@ def _columns(video: Video) -> dict[str, Any]:
     return {name: value for name, value in vars(video).items() if not name.startswith("_")}
 
 
-def store_film(stage: Stage, size_bytes: int | None = None, path: Path | None = None) -> Video:
-    """Put a film into the store, as a video of alice's; padded to a size, if given.
+def store_video(stage: Stage, size_bytes: int | None = None, path: Path | None = None) -> Video:
+    """Put a video of alice's into the store, padded to a size if given.
 
-    By default the campaign's own film.
+    By default the campaign's sample.
     """
     storage: Storage = stage.app.extensions["storage"]
-    film = (path or stage.film).read_bytes()
+    content = (path or stage.sample).read_bytes()
     if size_bytes is not None:
-        padding = size_bytes - len(film)
-        # An MP4 box of the type `free` is what players skip.
-        film += padding.to_bytes(4, "big") + b"free" + bytes(padding - 8)
-    key = f"videos/film-{len(film)}{(path or stage.film).suffix}"
-    storage.write(key, io.BytesIO(film), len(film))
+        padding = size_bytes - len(content)
+        # Players skip an MP4 box of the type `free`.
+        content += padding.to_bytes(4, "big") + b"free" + bytes(padding - 8)
+    key = f"videos/video-{len(content)}{(path or stage.sample).suffix}"
+    storage.write(key, io.BytesIO(content), len(content))
     video = Video(user_id="alice", r2_key=key)
     describe(video, *examine(key))
     return make_video(**_columns(video))

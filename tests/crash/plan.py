@@ -1,11 +1,11 @@
-"""What a campaign does, in which order: decided by its seed alone."""
+"""The faults of a campaign and their order, determined by its seed."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-#: Ends something by `kill -9`; how often each comes.
+#: Faults that kill by `kill -9`, with their weights.
 KILLS = {
     "boundary": 48,
     "gate": 24,
@@ -16,7 +16,7 @@ KILLS = {
     "scheduler": 4,
     "web": 4,
 }
-#: What else strikes, and how often for a hundred kills.
+#: Other faults, and how often they come per hundred kills.
 OTHERS = {
     "fault": 25.0,
     "flush": 2.0,
@@ -27,7 +27,7 @@ OTHERS = {
     "pause": 2.0,
     "deaf": 3.0,
 }
-#: Of the databases, only a server can be restarted, or be told to stop in the midst of a write.
+#: Only a database server can be restarted, or held in the middle of a write.
 SERVER_ONLY = {"gate": "boundary", "postgres": "fault"}
 
 
@@ -35,13 +35,12 @@ SERVER_ONLY = {"gate": "boundary", "postgres": "fault"}
 class Plan:
     """One campaign. `database` is `sqlite` or `postgresql`.
 
-    `waiting` posts are kept ready for the workers all the time. With `ends_leases`, the lease of
-    a worker known to be dead is ended at once rather than waited for: the short form of the
-    campaign has no time for that.
+    `waiting` posts are kept ready for the workers. With `ends_leases`, the lease of a worker known
+    to be dead is expired at once rather than waited for: the short form has no time for that.
     """
 
     seed: int
-    blows: tuple[str, ...]
+    injections: tuple[str, ...]
     database: str
     waiting: int = 25
     trees: int = 2
@@ -49,45 +48,45 @@ class Plan:
     schedulers: int = 2
     webs: int = 1
     ends_leases: bool = False
-    #: Calls that are left in peace.
+    #: Calls that are left alone.
     spared: tuple[str, ...] = ()
 
     @property
     def limit_seconds(self) -> float:
-        """How long the blows may take altogether."""
-        return 180.0 + 15.0 * len(self.blows)
+        """The time limit for all injections, in seconds."""
+        return 180.0 + 15.0 * len(self.injections)
 
 
 def long_plan(seed: int, kills: int, database: str) -> Plan:
-    """Return a campaign of this many kills, with everything else between them."""
+    """Return a campaign of this many kills, with the other faults between them."""
     chance = random.Random(seed)
-    blows = chance.choices(list(KILLS), list(KILLS.values()), k=kills)
+    injections = chance.choices(list(KILLS), list(KILLS.values()), k=kills)
     for kind, share in OTHERS.items():
-        blows += [kind] * max(1, round(kills * share / 100))
-    chance.shuffle(blows)
-    # Minutes without Redis, once: longer than any lease, and than any pause of its clients.
-    blows.insert(len(blows) // 2, "outage")
-    return Plan(seed, _possible(blows, database), database)
+        injections += [kind] * max(1, round(kills * share / 100))
+    chance.shuffle(injections)
+    # Once, minutes without Redis: longer than any lease or any pause of its clients.
+    injections.insert(len(injections) // 2, "outage")
+    return Plan(seed, _possible(injections, database), database)
 
 
 def short_plan(seed: int, database: str) -> Plan:
-    """Return a campaign of one blow of nearly every kind, for every run of the tests."""
-    blows = ["boundary", "fault", "encoder", "gate", "tree", "web", "redis", "scheduler"]
-    blows += ["postgres", "parent", "flush", "encoder", "boundary", "deaf", "deploy"]
+    """Return a campaign with nearly every kind of fault once, for every run of the tests."""
+    injections = ["boundary", "fault", "encoder", "gate", "tree", "web", "redis", "scheduler"]
+    injections += ["postgres", "parent", "flush", "encoder", "boundary", "deaf", "deploy"]
     return Plan(
         seed,
-        _possible(blows, database),
+        _possible(injections, database),
         database,
         waiting=6,
         trees=1,
         concurrency=3,
         ends_leases=True,
-        # When its answer is missing, minutes pass before the next look: it may still act.
+        # When its response is missing, minutes pass before the next poll: it may still act.
         spared=("instagram.publish",),
     )
 
 
-def _possible(blows: list[str], database: str) -> tuple[str, ...]:
+def _possible(injections: list[str], database: str) -> tuple[str, ...]:
     if database == "postgresql":
-        return tuple(blows)
-    return tuple(SERVER_ONLY.get(kind, kind) for kind in blows)
+        return tuple(injections)
+    return tuple(SERVER_ONLY.get(kind, kind) for kind in injections)

@@ -1,4 +1,4 @@
-"""Everything a campaign plays on: the service's own processes, the parts it needs, platforms."""
+"""The environment of a campaign: the service's processes, the servers it needs, the sandbox."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sandbox.development.sample_videos import make_sample_video
 from sandbox.server import SandboxServer
 from tests.conftest import migrate_database
 from tests.crash.gates import Gates
-from tests.crash.hearer import Hearer
 from tests.crash.plan import Plan
+from tests.crash.receiver import Receiver
 from tests.media.corpus import BOTH, run_ffmpeg
 from tests.memory import memory_folder
 from tests.platforms import Platforms
@@ -31,7 +31,7 @@ API_KEY = "crash-key"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 POLL_SECONDS = 0.3
 MANY = 10**6
-#: The platforms' limits are not what is tried here.
+#: The platforms' limits are not under test here.
 UNLIMITED = {
     "tiktok_posts_per_day": MANY,
     "tiktok_creator_info_per_minute": MANY,
@@ -50,7 +50,7 @@ OUR_LIMITS = {limit.setting: MANY for platform in PLATFORMS.values() for limit i
 
 
 class Stage:
-    """Starts it all, and ends it all by its process ids. Its files are in `folder`."""
+    """Starts everything, and stops it by its process ids. Its files are in `folder`."""
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self.folder = folder
@@ -61,7 +61,7 @@ class Stage:
         self.sandbox = SandboxServer(folder / "platforms")
         self.postgres: PostgresServer | None = None
         self.gates: Gates | None = None
-        self.hearer = Hearer(WEBHOOK_SECRET)
+        self.receiver = Receiver(WEBHOOK_SECRET)
         self.workers: list[Process] = []
         self.schedulers: list[Process] = []
         self.webs: list[Process] = []
@@ -90,15 +90,15 @@ class Stage:
         parts.callback(self.redis.stop)
         self.redis.start()
         parts.enter_context(self.sandbox)
-        parts.enter_context(self.hearer)
+        parts.enter_context(self.receiver)
         self.platforms = parts.enter_context(Platforms(self.sandbox.url))
         self.platforms.settings(**UNLIMITED)
-        self.film = make_sample_video(
-            self.folder / "film.mp4", seconds=4, hue=self._plan.seed % 360
+        self.sample = make_sample_video(
+            self.folder / "sample.mp4", seconds=4, hue=self._plan.seed % 360
         )
-        #: one that no platform takes as it is
-        self.unfit_film = self.folder / "unfit.mkv"
-        run_ffmpeg(*BOTH, "-c:v", "mpeg4", "-q:v", "5", "-c:a", "aac", str(self.unfit_film))
+        #: one that every platform needs converted
+        self.unfit_video = self.folder / "unfit.mkv"
+        run_ffmpeg(*BOTH, "-c:v", "mpeg4", "-q:v", "5", "-c:a", "aac", str(self.unfit_video))
         config = self._config(self._database_url(parts))
         migrate_database(config)
         if self.postgres is not None:
@@ -146,7 +146,7 @@ class Stage:
             public_url=f"http://127.0.0.1:{port}",
             port=port,
             api_keys=(API_KEY,),
-            webhook_url=self.hearer.url,
+            webhook_url=self.receiver.url,
             webhook_secrets=(WEBHOOK_SECRET,),
             limits=OUR_LIMITS,
             video_dir=self.folder / "videos",

@@ -10,7 +10,7 @@ from tests.crash.campaign import run_campaign
 from tests.crash.plan import long_plan, short_plan
 
 
-# A lease that nobody saw end is waited for: that and a sweep are most of a minute.
+# Some leases must be waited for: that and a sweep take most of a minute.
 @pytest.mark.long
 @pytest.mark.timeout(480)
 def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     assert {name: jobs for name, jobs in verdict.faults.items() if jobs} == {}
     assert verdict.accepted - verdict.cancelled == verdict.live > 0
     assert verdict.interrupted > 0 and verdict.converted > 0
-    assert outcome.struck["encoder"] > 0
+    assert outcome.injected["encoder"] > 0
 
 
 def test_a_seed_says_what_strikes() -> None:

@@ -1,7 +1,7 @@
-"""The crash windows of the platforms: a worker is killed inside each, and one post comes of it.
+"""The platforms' crash windows: a worker is killed inside each, and exactly one post results.
 
-The numbers are those of the tables in docs/reliability.md. What is in them no crash, but an
-answer of the platform's, is in the tests of the handlers.
+The numbers are those of the tables in docs/reliability.md. The windows that a platform's response
+opens, rather than a crash, are in the tests of the handlers.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from app.models import Account, PublishJob, Video
 from app.publishing.create import NewJob, create_jobs
 from app.states import FINAL_STATES, JobState
 from sandbox.development.sample_videos import make_sample_video
-from tests.crash.blows import kill_at_work
+from tests.crash.injector import kill_at_work
 from tests.crash.leases import end_leases
-from tests.crash.load import store_film
+from tests.crash.load import store_video
 from tests.crash.plan import Plan
 from tests.crash.stage import Stage
 from tests.processes import wait_until
@@ -40,20 +40,20 @@ READING = {
 }
 BEFORE: dict[str, Any] = {"kind": "slow", "seconds": 20}
 AMID: dict[str, Any] = {"kind": "slow", "bytes_per_second": 10_000_000}
-#: More than the connection's buffers hold, so that some of it is never sent by who dies.
+#: More than the connection's buffers hold, so that a killed worker leaves some of it unsent.
 LARGE_BYTES = 40_000_000
-#: A wake-up that died with its worker is made good by a sweep, on a machine that may be busy.
+#: A wake-up that died with its worker is replaced by a sweep, on a machine that may be busy.
 REACH_SECONDS = 150.0
 AFTER: dict[str, Any] = {"kind": "hang", "seconds": 20, "after_work": True}
 
 
 @dataclass(frozen=True)
 class Window:
-    """Where the worker dies: in a call of the platform's, or about to commit a write.
+    """Where the worker dies: in a call to the platform, or about to commit a write.
 
-    `lie` is the code with which the publish is refused, though it has worked.
-    `opened` is how many uploads are opened and answered. `follows` is the call that the next worker
-    begins with: a read, unless nothing can have come of what was cut off.
+    `lie` is the code with which the publish is refused although it worked. `opened` is how many
+    uploads are opened and answered. `follows` is the call that the next worker begins with: a read,
+    unless the interrupted call cannot have had an effect.
     """
 
     id: str
@@ -116,16 +116,16 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def film(stage: Stage) -> Video:
+def video(stage: Stage) -> Video:
     """A video in the store."""
-    return store_film(stage)
+    return store_video(stage)
 
 
 @pytest.fixture(scope="module")
-def large_film(stage: Stage) -> Video:
-    """A larger one, and so long that no platform finds it too dense."""
+def large_video(stage: Stage) -> Video:
+    """A larger one, long enough to stay below every platform's bit rate limit."""
     path = make_sample_video(stage.folder / "long.mp4", seconds=20, hue=9)
-    return store_film(stage, LARGE_BYTES, path)
+    return store_video(stage, LARGE_BYTES, path)
 
 
 def order(window: Window, account: Account, video: Video) -> PublishJob:
@@ -145,7 +145,7 @@ def order(window: Window, account: Account, video: Video) -> PublishJob:
 
 
 def open_window(window: Window, stage: Stage) -> None:
-    """Have the worker wait in the window. Before there is work for it: it may be quick."""
+    """Make the worker wait in the window. Called before there is work for it: it may be quick."""
     if window.lie:
         call = f"{window.platform.lower()}.publish"
         stage.platforms.fault(window.platform, "error", call=call, code=window.lie, after_work=True)
@@ -164,22 +164,22 @@ def reach(window: Window, stage: Stage) -> None:
         assert gates.is_reached(REACH_SECONDS)
         return
     wait_until(lambda: not faults.active(), f"{window.call} to be called", REACH_SECONDS)
-    # The work of the call is done, or some of its bytes are there.
+    # The call's work is done, or some of its bytes have arrived.
     time.sleep(0.5)
 
 
 def let_bytes_arrive(window: Window, account: str, stage: Stage) -> None:
-    """Wait for the bytes of the dead that are still under way.
+    """Wait for a dead worker's bytes that are still in flight.
 
-    They outlive who sent them for as long as the buffers of a connection last: here longer than
-    a supervisor waits, as the sandbox reads them slowly.
+    They outlive their sender for as long as the buffers of a connection last: here longer than a
+    supervisor waits, as the sandbox reads them slowly.
     """
     if window.is_resumed:
         wait_until(lambda: any(uploads(account, stage)), "the last bytes of the dead to arrive")
 
 
 def calls_of(account: str, stage: Stage) -> list[dict[str, Any]]:
-    """Return the calls of an account that have ended; others' may come from an earlier window."""
+    """Return the ended calls of an account; those of others may stem from an earlier window."""
     journal = stage.platforms.journal()
     return [
         entry for entry in journal if (entry["event"], entry.get("account")) == ("call", account)
@@ -187,7 +187,7 @@ def calls_of(account: str, stage: Stage) -> list[dict[str, Any]]:
 
 
 def uploads(account: str, stage: Stage) -> list[dict[str, Any]]:
-    """Return the uploads that have ended or were cut off, the latter once no byte is under way."""
+    """Return the uploads that ended or were cut off, the latter once no byte is in flight."""
     return [entry for entry in calls_of(account, stage) if entry["call"].endswith(".upload")]
 
 
@@ -204,13 +204,13 @@ def ended(job_id: str) -> PublishJob:
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.id)
 def test_worker_killed_in_the_window_publishes_once(
-    window: Window, stage: Stage, film: Video, large_film: Video
+    window: Window, stage: Stage, video: Video, large_video: Video
 ) -> None:
     stage.platforms.reset()
     open_window(window, stage)
     account = connect(stage.platforms, window.platform)
     mine = account.platform_user_id
-    job_id = order(window, account, large_film if window.is_resumed else film).id
+    job_id = order(window, account, large_video if window.is_resumed else video).id
     reach(window, stage)
     dead = kill_at_work(stage.workers, before_noticed=lambda: let_bytes_arrive(window, mine, stage))
     killed_at = to_iso(utcnow())
@@ -223,7 +223,7 @@ def test_worker_killed_in_the_window_publishes_once(
     calls = calls_of(mine, stage)
     opened = [entry for entry in calls if entry["call"] == OPENING[window.platform]]
     assert sum(entry["status"] is not None for entry in opened) == window.opened
-    # In the order in which they began: what was cut off is only noted when it breaks.
+    # In the order of their start: an interrupted call is journalled only when it breaks.
     began = sorted(calls, key=lambda entry: str(entry["time"]))
     following = next(entry["call"] for entry in began if entry["time"] > killed_at)
     assert following == window.next_call
@@ -235,15 +235,15 @@ def test_worker_killed_in_the_window_publishes_once(
 
 @pytest.mark.timeout(480)
 def test_job_that_kills_its_worker_is_stopped_and_takes_no_other_with_it(
-    stage: Stage, film: Video
+    stage: Stage, video: Video
 ) -> None:
-    """As a video would that breaks the program reading it: by memory, or a fault in a library."""
+    """As with a video that crashes the program reading it, by memory or a library's bug."""
     stage.platforms.reset()
     window = Window("tiktok-poison", "write of video")
     open_window(window, stage)
-    poisoned = order(window, connect(stage.platforms, "TIKTOK"), film).id
+    poisoned = order(window, connect(stage.platforms, "TIKTOK"), video).id
     good = Window("youtube-neighbour", "")
-    neighbour = order(good, connect(stage.platforms, "YOUTUBE"), film).id
+    neighbour = order(good, connect(stage.platforms, "YOUTUBE"), video).id
     for lost in range(1, LOST_RUNS_MAX + 2):
         reach(window, stage)
         dead = kill_at_work(stage.workers)

@@ -1,4 +1,4 @@
-"""What became of the posts: the platforms' journal decides."""
+"""The audit of a campaign: the sandbox's journal decides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.states import JobState, RenditionState
 from tests.crash.load import Load, Order, digest_of, rows
 from tests.crash.stage import Stage
 
-#: The journal writes milliseconds at best, and rounds down.
+#: The journal has milliseconds at best, and rounds down.
 CLOCK = timedelta(seconds=1)
 _CAPTION = re.compile(r"Post\d+n(\d{6})e?")
 UPLOADS = ("tiktok.upload", "instagram.upload", "youtube.upload")
@@ -37,21 +37,21 @@ class Live:
 
 @dataclass(frozen=True)
 class Made:
-    """A file that was made of a video, as it lies in the store, and what it was probed to be."""
+    """A rendition in the store, and its probe."""
 
     sha256: str
     size_bytes: int
     facts: Probe
 
     def fits(self, platform: str) -> bool:
-        """Tell whether the platform takes it as it is: container, codecs, size and all."""
+        """Return whether the platform accepts it unchanged: container, codecs, size and all."""
         plan = plan_for(platform, self.facts)
         return plan.work is Work.NOTHING and not plan.refusals
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The figures of one campaign. `faults` names broken promises and their jobs: none, at best."""
+    """The figures of one campaign. `faults` maps broken promises to their jobs."""
 
     accepted: int
     cancelled: int
@@ -66,13 +66,13 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        """Tell whether the promises were kept."""
+        """Return whether all promises were kept."""
         return self.accepted > 0 and not any(self.faults.values())
 
 
 @patiently
-def judge(stage: Stage, load: Load) -> Verdict:
-    """Compare what was ordered with what is live, and with what was told."""
+def audit(stage: Stage, load: Load) -> Verdict:
+    """Compare the orders with the live posts and with the notifications."""
     journal = (stage.sandbox.state_dir / "journal.jsonl").read_text().splitlines()
     entries = [json.loads(line) for line in journal]
     live = _live_by_order(entries)
@@ -84,16 +84,16 @@ def judge(stage: Stage, load: Load) -> Verdict:
         )
     }
     jobs = rows(list(load.orders))
-    made = _made(stage, [order.film.key for order in load.orders.values()])
+    made = _made(stage, [order.video.key for order in load.orders.values()])
     for job in jobs:
         order = load.orders[job.id]
         line = f"{job.id} {job.platform} {job.state.value} {job.error_code} {job.error_message}"
-        broken = _broken(job, order, live[order.number], stage.hearer.told[job.id])
-        for name in (*broken, *_wrong(order, live[order.number], made[order.film.key])):
+        broken = _broken(job, order, live[order.number], stage.receiver.told[job.id])
+        for name in (*broken, *_wrong(order, live[order.number], made[order.video.key])):
             faults[name].append(line)
     known = {order.number for order in load.orders.values()}
     faults["unasked"] = [str(number) for number in live if live[number] and number not in known]
-    sizes = {order.number: _size(order, made[order.film.key]) for order in load.orders.values()}
+    sizes = {order.number: _size(order, made[order.video.key]) for order in load.orders.values()}
     needed = sum(sizes.get(number, 0) * len(posts) for number, posts in live.items())
     sent, resumed = _bytes(entries, needed)
     return Verdict(
@@ -101,7 +101,7 @@ def judge(stage: Stage, load: Load) -> Verdict:
         cancelled=sum(order.is_cancelled for order in load.orders.values()),
         live=sum(map(len, live.values())),
         converted=sum(
-            len(live[order.number]) for order in load.orders.values() if not order.film.sha256
+            len(live[order.number]) for order in load.orders.values() if not order.video.sha256
         ),
         interrupted=_count_lost_runs(),
         without_id=_count_without_id(),
@@ -132,10 +132,10 @@ def _broken(job: PublishJob, order: Order, live: list[Live], told: dict[str, str
 
 
 def _wrong(order: Order, live: list[Live], made: list[Made]) -> list[str]:
-    """Return what is wrong with the bytes that went live: the film's own, or what was made of it
-    and fits the platform."""
-    if order.film.sha256 is not None:
-        is_garbled = any(post.sha256 != order.film.sha256 for post in live)
+    """Return what is wrong with the bytes that went live: they must be the video's own, or a
+    rendition that fits the platform."""
+    if order.video.sha256 is not None:
+        is_garbled = any(post.sha256 != order.video.sha256 for post in live)
         return ["garbled"] if is_garbled else []
     of_it = {one.sha256: one for one in made}
     posted = [of_it.get(post.sha256) for post in live]
@@ -145,12 +145,14 @@ def _wrong(order: Order, live: list[Live], made: list[Made]) -> list[str]:
 
 def _size(order: Order, made: list[Made]) -> int:
     return (
-        order.film.size_bytes if order.film.sha256 else max((m.size_bytes for m in made), default=0)
+        order.video.size_bytes
+        if order.video.sha256
+        else max((m.size_bytes for m in made), default=0)
     )
 
 
 def _made(stage: Stage, keys: list[str]) -> dict[str, list[Made]]:
-    """Return what was made of each object."""
+    """Return the renditions of each object."""
     made: dict[str, list[Made]] = defaultdict(list)
     query = select(Rendition).where(Rendition.state == RenditionState.READY)
     for one in db.session.scalars(query.where(Rendition.source_key.in_(keys))):
@@ -167,16 +169,16 @@ def _live_by_order(entries: list[dict[str, Any]]) -> dict[int, list[Live]]:
         if entry["event"] == "live":
             found = _CAPTION.search(f"{entry['caption']} {entry['title']}")
             at = datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
-            # -1: a post that nobody has ordered
+            # -1: a post that nobody ordered
             number = int(found[1]) if found else -1
             live[number].append(Live(found[0] if found else "", at, entry["sha256"]))
     return live
 
 
 def _bytes(entries: list[dict[str, Any]], needed: int) -> tuple[int, int]:
-    """Return the bytes that the platforms got, and those that a later upload went on from.
+    """Return the bytes that the platforms received, and those that later uploads resumed from.
 
-    Of what a broken upload has sent, that which was not sent again was resumed from.
+    The bytes of a broken upload that were not sent again were resumed from.
     """
     uploads = [entry for entry in entries if entry.get("call") in UPLOADS]
     sent = sum(entry["bytes"] for entry in uploads)

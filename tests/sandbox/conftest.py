@@ -1,4 +1,4 @@
-"""A running sandbox, its control API, and small videos made on the spot."""
+"""A running sandbox, its control API, and small videos made on demand."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def control(server: SandboxServer, http: requests.Session) -> Control:
 
 @pytest.fixture(scope="session")
 def make_video(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
-    """Return a maker of videos; the same wishes give the same bytes without work."""
+    """Return a cached factory of videos."""
     folder = tmp_path_factory.mktemp("videos")
     made: dict[tuple[tuple[str, Any], ...], bytes] = {}
 
@@ -125,7 +125,7 @@ def _encode(
             stream.options = {"preset": "ultrafast", "bf": "2" if edit_list else "0"}
         for number in range(int(seconds * rate)):
             frame = av.VideoFrame(width, height, "yuv420p")
-            for plane in frame.planes:  # a noisy first picture, so that the file has some size
+            for plane in frame.planes:  # a noisy first frame, so that the file has some size
                 size = plane.buffer_size
                 plane.update(bytes(size) if number else random.Random(0).randbytes(size))
             output.mux(stream.encode(frame))
@@ -135,5 +135,5 @@ def _encode(
 
 @pytest.fixture
 def video(make_video: Callable[..., bytes]) -> bytes:
-    """A video that every platform takes."""
+    """A video that every platform accepts."""
     return make_video()

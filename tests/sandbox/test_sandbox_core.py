@@ -40,7 +40,7 @@ def test_process_prints_its_address_and_ends_on_sigterm(tmp_path):
         line = process.stdout.readline()
         assert line.startswith("sandbox listening on http://127.0.0.1:")
         url = line.split()[-1]
-        with loopback_session() as session:  # kept open: the end must not wait for it
+        with loopback_session() as session:  # kept open: shutdown must not wait for it
             assert session.get(f"{url}/_sandbox/clock", timeout=60).status_code == 200
             listed = subprocess.run(
                 [sys.executable, "-m", "sandbox", "posts", "--url", url],

@@ -1,4 +1,4 @@
-"""Faults: every error code on every call it belongs to, and every way to lose an answer."""
+"""Faults: every error code on every call it belongs to, and every way to lose a response."""
 
 import threading
 import time
@@ -83,7 +83,7 @@ def test_every_call_has_an_endpoint_here():
 
 
 def wording(platform, code, call):
-    """Return the words in which an error must show in its answer."""
+    """Return the text that must appear in an error's response."""
     if platform == "INSTAGRAM" and not code.startswith("rupload"):
         number, _, subcode = code.partition("/")
         shown = [f'"error_subcode":{subcode}'] if subcode else []
@@ -251,7 +251,7 @@ def test_newer_stream_takes_over_from_a_stalled_one(control, http, session_uri):
 
     while "Range" not in http.put(session_uri, headers=query, timeout=60).headers:
         assert thread.is_alive()
-    assert go_on().status_code == 416  # the stalled one had sent a little more meanwhile
+    assert go_on().status_code == 416  # the stalled one sent a little more meanwhile
     rest = go_on()
     thread.join()
     assert failed == [True] and rest.status_code == 201

@@ -1,4 +1,4 @@
-"""The sandbox's guide: its commands work as it says, and it leaves nothing out."""
+"""The sandbox's guide: its commands work as described, and it is complete."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ V = "v26.0"
 
 
 class Instagram:
-    """A client that does as it is told."""
+    """A client that makes any call it is asked to, valid or not."""
 
     def __init__(self, control, http, login_type="facebook", **options):
         self.control, self.http = control, http

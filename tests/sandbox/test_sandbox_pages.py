@@ -1,4 +1,4 @@
-"""What a person sees of the sandbox: its page, a post's page, and the list in the terminal."""
+"""The sandbox's user interface: its page, a post's page, and the list in the terminal."""
 
 from html.parser import HTMLParser
 
@@ -10,7 +10,7 @@ VOID = {"meta", "link", "br"}
 
 
 class Tags(HTMLParser):
-    """Checks that every tag is closed, and keeps the addresses that the page would load."""
+    """Checks that every tag is closed, and collects the URLs that the page would load."""
 
     def __init__(self):
         super().__init__()

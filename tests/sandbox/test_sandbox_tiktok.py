@@ -1,4 +1,4 @@
-"""TikTok in the sandbox: what it takes, what it refuses, and what a lost answer leaves behind."""
+"""TikTok in the sandbox: what it accepts, what it refuses, and the state after a lost response."""
 
 import hashlib
 import threading
@@ -23,7 +23,7 @@ TOKEN = "/tiktok/v2/oauth/token/"
 
 
 class TikTok:
-    """A client that does as it is told."""
+    """A client that makes any call it is asked to, valid or not."""
 
     def __init__(self, control, http, **options):
         self.control, self.http = control, http
@@ -199,15 +199,17 @@ def begin_put(url, content_range, body):
 
 
 def test_last_chunk_that_comes_while_another_one_ends_is_refused(tiktok, control):
-    control.settings(takeover_seconds=60)  # nothing is taken over, however busy the machine is
+    control.settings(takeover_seconds=60)  # no takeover, however busy the machine is
     data, content_range = bytes(40_000), "bytes 0-39999/40000"
     job = tiktok.init(len(data))
     first = begin_put(job["upload_url"], content_range, data[:-1])
     with closing(first):
         while tiktok.status(job["publish_id"])["uploaded_bytes"] < len(data) - 1:
-            pass  # a status waits a second for the stream, so these are few
+            pass  # a status query waits a second for the stream, so these are few
         with closing(begin_put(job["upload_url"], content_range, data)) as second:
-            time.sleep(0.2)  # most likely it waits for the first by now; if not, all the same
+            time.sleep(
+                0.2
+            )  # by now it most likely waits for the first; if not, the result is the same
             first.send(data[-1:])
             assert first.getresponse().status == 201
             assert second.getresponse().status == 404

@@ -1,4 +1,4 @@
-"""YouTube in the sandbox: sessions, ranges, status queries, quotas, and what videos become."""
+"""YouTube in the sandbox: sessions, ranges, status queries, quotas, and the resulting videos."""
 
 import hashlib
 import socket
@@ -17,7 +17,7 @@ SCOPE = "https://www.googleapis.com/auth/youtube"
 
 
 class YouTube:
-    """A client that does as it is told."""
+    """A client that makes any call it is asked to, valid or not."""
 
     def __init__(self, control, http, **options):
         self.control, self.http = control, http

@@ -1,4 +1,4 @@
-"""What strikes the service: one method for each kind of blow."""
+"""Fault injection: one method for each kind of fault."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from tests.media.ffmpegs import ffmpegs
 from tests.processes import Process
 
 T = TypeVar("T")
-#: The calls of a post's way: something dies in the midst of each. Not of TikTok's refresh: it ends
-#: the old refresh token, and whoever dies before the new one is stored loses the account, as
-#: docs/reliability.md says.
+#: The calls that publish a post: a process dies in the middle of each. TikTok's refresh is left
+#: out: it invalidates the old refresh token, so dying before the new one is stored loses the
+#: account, as docs/reliability.md says.
 CALLS = {
     "TIKTOK": ("creator_info", "init", "upload", "status"),
     "INSTAGRAM": ("quota", "container", "upload", "container_status", "publish"),
     "YOUTUBE": ("token", "session", "upload", "status_query", "videos"),
 }
 VICTIMS = ("workers", "scheduler", "web")
-#: For each other victim, so often the workers: they are what a call is made by.
+#: How often workers are chosen for each other victim: workers make the calls.
 WORKERS_SHARE = 4
-#: Longer than a lease: the job goes to another worker while this one sleeps.
+#: Longer than a lease: another worker takes the job over while this one sleeps.
 PAUSE_SECONDS = 36.0
 REACH_SECONDS = 20.0
 REDIS_AWAY_SECONDS = 1.0
@@ -47,17 +47,17 @@ OUTAGE_SECONDS = 70.0
 STALL_SECONDS = 7.0
 POSTGRES_AWAY_SECONDS = 2.0
 DEAF_SECONDS = 2.0
-#: Longer than it takes to kill, also on a busy machine.
+#: Longer than a kill takes, even on a busy machine.
 HELD_SECONDS = 8.0
-#: Calls that the platforms are to get between two blows, so that each hits something at work.
+#: Calls that the platforms must receive between two injections, so that each hits running work.
 WORK_CALLS = (1, 12)
 FAULTS = ("lost_answer", "cut", "error", "garbage")
-#: Slow enough for a kill amid the bytes of a large film.
+#: Slow enough to kill in the middle of a large video's bytes.
 BYTES_PER_SECOND = 2_000_000
 
 
-class Blows:
-    """Strikes, and counts what has struck."""
+class Injector:
+    """Injects faults, and counts them."""
 
     def __init__(
         self, stage: Stage, plan: Plan, rough: Sequence[Account], chance: random.Random
@@ -79,8 +79,8 @@ class Blows:
         self._encoders = self._endless(("ffmpeg", "child"))
         self._seen = 0
         self.resumption = Resumption()
-        self.struck: Counter[str] = Counter()
-        #: processes that were ended by `kill -9`; one blow may end several
+        self.injected: Counter[str] = Counter()
+        #: processes ended by `kill -9`; one injection may end several
         self.ended = 0
         #: how often each boundary was reached
         self.reached: Counter[str] = Counter()
@@ -89,24 +89,24 @@ class Blows:
         for platform, gate in GATES if stage.gates is not None else ():
             self.reached[f"{platform} write of {gate}"] = 0
 
-    def strike(self, kind: str) -> None:
-        """Let one blow fall; it counts when there was something to hit."""
+    def inject(self, kind: str) -> None:
+        """Inject one fault; it counts if there was something to hit."""
         self._await_work()
-        blow: Callable[[], bool | None] = getattr(self, f"_{kind}")
-        if blow() is False:
-            self.struck[f"missed {kind}"] += 1
+        inject: Callable[[], bool | None] = getattr(self, f"_{kind}")
+        if inject() is False:
+            self.injected[f"missed {kind}"] += 1
         else:
-            self.struck[kind] += 1
+            self.injected[kind] += 1
 
     def wake_paused(self, *, all_of_them: bool = False) -> None:
-        """Let go on what has slept for longer than its lease."""
+        """Resume workers that have slept for longer than their lease."""
         for pid, (_, until) in list(self._paused.items()):
             if all_of_them or time.monotonic() >= until:
                 del self._paused[pid]
                 _signal(pid, signal.SIGCONT)
 
     def _await_work(self) -> None:
-        """Wait until the platforms were called some more."""
+        """Wait until the platforms have received more calls."""
         wanted = self._seen + self._chance.randint(*WORK_CALLS)
         _wait(lambda: self._calls_made() >= wanted, REACH_SECONDS)
         time.sleep(self._chance.uniform(0.0, 0.2))
@@ -124,7 +124,7 @@ class Blows:
         return bool(children)
 
     def _encoder(self) -> bool:
-        """Kill an ffmpeg at work, or the child that has it make a file."""
+        """Kill a running ffmpeg, or the child that runs it."""
         folder = self._stage.encode_dir
         if not _wait(lambda: bool(ffmpegs(folder)), REACH_SECONDS):
             return False
@@ -144,9 +144,9 @@ class Blows:
         return True
 
     def _boundary(self) -> bool:
-        """Kill in the midst of one call: before its work is done, or after."""
+        """Kill in the middle of one call: before its work is done, or after."""
         (platform, name), victim = next(self._boundaries)
-        # Only a worker that dies may lose an answer: another would use up an attempt.
+        # A response may be lost only together with its worker: otherwise it uses up an attempt.
         kind = self._chance.choice(("slow", "hang")) if victim == "workers" else "slow"
         more: dict[str, object] = {"after_work": kind == "hang", "seconds": HELD_SECONDS}
         if kind == "slow":
@@ -161,13 +161,13 @@ class Blows:
         if not is_reached:
             return False
         self.reached[f"{platform} {name} x {victim}"] += 1
-        # What the call has done is to be done before its worker dies, half of the time.
+        # Half of the time, the call's work is done before its worker dies.
         time.sleep(self._chance.choice((0.0, 0.1, 0.5)))
         getattr(self, f"_kill_{victim}")()
         return True
 
     def _gate(self) -> bool:
-        """Kill whoever is about to commit a certain write; or the database under them."""
+        """Kill the process that is about to commit a certain write, or restart the database."""
         found = self._stand_at_gate()
         if found is not None:
             _, gate = found
@@ -178,7 +178,7 @@ class Blows:
         return found is not None
 
     def _postgres(self) -> bool:
-        """Restart the database while somebody is about to commit."""
+        """Restart the database while a commit is pending."""
         server = self._stage.postgres
         assert server is not None
         found = self._stand_at_gate()
@@ -211,7 +211,7 @@ class Blows:
         tree.start()
 
     def _parent(self) -> None:
-        """Kill a supervisor alone: its children are to end by themselves, beside the new ones."""
+        """Kill a supervisor alone: its children must exit by themselves, beside the new ones."""
         tree = self._chance.choice(self._stage.workers)
         self._forget_paused_of(tree)
         tree.kill_alone()
@@ -228,7 +228,7 @@ class Blows:
         self._kill_scheduler()
 
     def _kill_scheduler(self) -> None:
-        """Kill one, which may be the leader, or all."""
+        """Kill one scheduler, which may be the leader, or all."""
         count = self._chance.randint(1, len(self._stage.schedulers))
         dead = self._chance.sample(self._stage.schedulers, count)
         for scheduler in dead:
@@ -241,7 +241,7 @@ class Blows:
         self._kill_web()
 
     def _kill_web(self) -> None:
-        """Kill the processes that answer, or all of it."""
+        """Kill the web workers, or the whole web tree."""
         for web in self._stage.webs:
             children = _children_of(web.pid)
             if children and self._chance.random() < 0.5:
@@ -253,7 +253,7 @@ class Blows:
                 web.start()
 
     def _deploy(self) -> None:
-        """Replace everything, as a deploy does: told to end, then started again."""
+        """Replace everything, as a deploy does: SIGTERM, then a new start."""
         self.wake_paused(all_of_them=True)
         for process in self._stage.processes:
             process.terminate()
@@ -283,13 +283,13 @@ class Blows:
         self._stage.redis.start()
 
     def _stall(self) -> None:
-        """Let Redis be there, and not answer."""
+        """Stall Redis: it is there, but does not answer."""
         _signal(self._stage.redis.pid, signal.SIGSTOP)
         time.sleep(STALL_SECONDS)
         _signal(self._stage.redis.pid, signal.SIGCONT)
 
     def _deaf(self) -> None:
-        self._stage.hearer.be_deaf(DEAF_SECONDS)
+        self._stage.receiver.stop_listening(DEAF_SECONDS)
 
     def _fault(self) -> None:
         account = self._chance.choice(self._rough)
@@ -305,7 +305,7 @@ class Blows:
         )
 
     def _endless(self, places: Sequence[T]) -> Iterator[T]:
-        """Yield all places in any order, again and again."""
+        """Yield all boundaries in random order, endlessly."""
         while True:
             yield from self._chance.sample(places, len(places))
 
@@ -324,7 +324,7 @@ class Blows:
 
 
 def at_work(trees: Sequence[Process]) -> list[int]:
-    """Return what is at work in process trees: what they have forked, never they themselves."""
+    """Return the working children of process trees, never the parents."""
     return [pid for tree in trees for pid in _children_of(tree.pid)]
 
 
@@ -333,10 +333,10 @@ def kill_at_work(
     spared: Container[int] = (),
     before_noticed: Callable[[], object] = lambda: None,
 ) -> Held:
-    """Kill all that is at work; return the jobs that it held.
+    """Kill all working children; return the jobs that they held.
 
-    Their supervisors sleep until `before_noticed` has returned, so that nobody new is counted
-    among the dead and nothing is taken up again.
+    Their supervisors are suspended until `before_noticed` has returned, so that no new child is
+    counted among the dead and no job is taken over yet.
     """
     for tree in trees:
         _signal(tree.pid, signal.SIGSTOP)
@@ -367,7 +367,7 @@ def _children_of(pid: int) -> list[int]:
 
 
 def _parent_of(pid: int) -> int:
-    """Return a process's parent, or 0 where it is gone."""
+    """Return a process's parent, or 0 if it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

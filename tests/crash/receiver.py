@@ -1,4 +1,4 @@
-"""The back end that the notifications go to; it can be told not to listen for a while."""
+"""The back end that receives the notifications; it can stop answering for a while."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sandbox.development.receiver import WebhookReceiver
 UNAVAILABLE = 503
 
 
-class Hearer(WebhookReceiver):
-    """Keeps, for each job, the ids and types of what it was told of its end, in order."""
+class Receiver(WebhookReceiver):
+    """Records, for each job, the ids and types of its notifications, in order."""
 
     def __init__(self, secret: str) -> None:
         super().__init__(secret)
@@ -21,18 +21,18 @@ class Hearer(WebhookReceiver):
         self._told = threading.Lock()
         self.told: dict[str, dict[str, str]] = defaultdict(dict)
 
-    def be_deaf(self, seconds: float) -> None:
-        """Take nothing for a while."""
+    def stop_listening(self, seconds: float) -> None:
+        """Refuse deliveries for a while."""
         self._deaf_until = time.monotonic() + seconds
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
-        """Take one delivery, or not."""
+        """Accept one delivery, or refuse it."""
         if time.monotonic() < self._deaf_until:
             return UNAVAILABLE
         status = super().take(headers, body)
         if status < UNAVAILABLE:
             event: dict[str, Any] = self.received[headers["webhook-id"]]
-            if event["type"] != "publish.at_risk":  # foretold, and rightly, amid all the faults
+            if event["type"] != "publish.at_risk":  # a legitimate warning, given all the faults
                 with self._told:
                     self.told[event["data"].get("jobId", "")][headers["webhook-id"]] = event["type"]
         return status

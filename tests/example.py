@@ -144,7 +144,7 @@ def _drive(tools: Mapping[str, str]) -> None:
             "PUBLISHING_URL": stack.api_url,
             "APP_URL": app_url,
             "DATA_DIR": str(EXAMPLE_DIR / "data"),
-            "FILM": str(make_sample_video(EXAMPLE_DIR / "film.mp4", seconds=4, hue=200)),
+            "VIDEO": str(make_sample_video(EXAMPLE_DIR / "sample.mp4", seconds=4, hue=200)),
             "SCREENSHOTS": str(EXAMPLE_DIR / "screenshots"),
         }
         with stack:

@@ -6,7 +6,7 @@ export async function register(): Promise<void> {
       env();
     } catch (error) {
       console.error((error as Error).message);
-      process.exit(1); // Next.js would go on, and answer 500 to everything
+      process.exit(1); // Next.js would continue, and answer 500 to everything
     }
   }
 }

@@ -4,7 +4,7 @@ import type { NextConfig } from "next";
 const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
-  // This folder is a project of its own, whatever lies above it.
+  // This folder is a project of its own, whatever is above it.
   turbopack: { root: path.resolve(import.meta.dirname) },
   outputFileTracingRoot: path.resolve(import.meta.dirname),
 };

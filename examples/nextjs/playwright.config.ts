@@ -1,6 +1,6 @@
 import { defineConfig } from "@playwright/test";
 
-/** `make example` starts what this needs, and says where it is. */
+/** `make example` starts everything that this needs, and passes the URLs. */
 export default defineConfig({
   testDir: "e2e",
   outputDir: "test-results",

@@ -29,8 +29,8 @@ export async function connectAccount(form: FormData): Promise<void> {
     params: { path: { platform }, query: { redirect: `${env().appUrl}/` } },
   });
   if (!data) {
-    const told = new URLSearchParams({ status: "failed", platform, message: error.error });
-    redirect(`/?${told}`);
+    const query = new URLSearchParams({ status: "failed", platform, message: error.error });
+    redirect(`/?${query}`);
   }
   redirect(data.url);
 }
@@ -38,7 +38,7 @@ export async function connectAccount(form: FormData): Promise<void> {
 export async function cancelJob(jobId: string): Promise<void> {
   const queue = publishingFor(await requireUser());
   await queue.POST("/api/publish/{jobId}/cancel", { params: { path: { jobId } } });
-  revalidatePath("/"); // whether it went or was too late, the page shows what is so
+  revalidatePath("/"); // cancelled or too late, the page shows the actual state
 }
 
 export async function retryJob(jobId: string): Promise<void> {

@@ -1,9 +1,9 @@
 import { signOut } from "@/app/actions";
 import { Accounts } from "@/components/Accounts";
+import { Flash } from "@/components/Flash";
 import { NewPost } from "@/components/NewPost";
 import { Notices } from "@/components/Notices";
 import { Posts } from "@/components/Posts";
-import { Told } from "@/components/Told";
 import { env } from "@/lib/env";
 import { listNotices } from "@/lib/notices";
 import { publishingFor } from "@/lib/publishing";
@@ -32,7 +32,7 @@ export default async function Page({ searchParams }: PageProps<"/">) {
         </form>
       </header>
       <main className={styles.page}>
-        <Told told={toldBy(query)} />
+        <Flash message={messageOf(query)} />
         <div className={styles.column}>
           <NewPost
             accounts={accounts.filter(({ state }) => state === "active")}
@@ -80,12 +80,12 @@ function place({ platform }: Account): number {
 
 type Query = Awaited<PageProps<"/">["searchParams"]>;
 
-/** What came of connecting an account: the queue adds it to the address that it sends back to. */
-function toldBy({ status, platform, message }: Query) {
+/** The outcome of connecting an account, which the queue adds to the URL it redirects to. */
+function messageOf({ status, platform, message }: Query) {
   if (!isPlatform(platform)) return null;
   const name = PLATFORMS[platform];
-  if (status === "connected") return { isGood: true, words: `Your ${name} account is connected.` };
+  if (status === "connected") return { isGood: true, text: `Your ${name} account is connected.` };
   if (status !== "failed") return null;
   const why = typeof message === "string" ? message : "";
-  return { isGood: false, words: `Your ${name} account is not connected. ${why}` };
+  return { isGood: false, text: `Your ${name} account is not connected. ${why}` };
 }

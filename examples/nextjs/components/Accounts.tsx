@@ -4,7 +4,7 @@ import { PLATFORM_IDS, PLATFORMS, type Account } from "@/lib/types";
 import styles from "./Accounts.module.css";
 import card from "./card.module.css";
 
-/** The user's accounts, and the way to the platforms' consent pages. */
+/** The user's accounts, with buttons that lead to the platforms' consent pages. */
 export function Accounts({ accounts }: { accounts: Account[] }) {
   return (
     <section className={card.card} id="accounts">
@@ -22,7 +22,7 @@ export function Accounts({ accounts }: { accounts: Account[] }) {
                   <div key={account.id} className={card.quiet}>
                     {account.username || account.platformUserId}
                     {account.state === "reconnect_required" && (
-                      <span className={styles.dead}> · connect it again</span>
+                      <span className={styles.dead}> · reconnect it</span>
                     )}
                   </div>
                 ))}

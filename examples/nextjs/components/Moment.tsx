@@ -4,7 +4,7 @@ import { useSyncExternalStore } from "react";
 
 const never = () => () => {};
 
-/** A moment in the reader's own time zone, which only the browser knows; UTC until it is asked. */
+/** A time in the reader's time zone, which only the browser knows; UTC until it is rendered there. */
 export function Moment({ at }: { at: string }) {
   const words = useSyncExternalStore(
     never,

@@ -20,11 +20,11 @@ import styles from "./NewPost.module.css";
 const CAPTION_MAX = 2200;
 const PRIVACY_LEVELS: Readonly<Record<PrivacyLevel, string>> = {
   public: "Everyone",
-  unlisted: "Who has the link (YouTube)",
+  unlisted: "Anyone with the link (YouTube)",
   private: "Only me (TikTok, YouTube)",
 };
 
-/** A post: one video on any of the user's accounts, now or at a time. */
+/** The form for a post: one video to any of the user's accounts, now or on schedule. */
 export function NewPost({ accounts, videos }: { accounts: Account[]; videos: Video[] }) {
   const router = useRouter();
   const [videoId, setVideoId] = useState<string | null>(null);
@@ -45,11 +45,11 @@ export function NewPost({ accounts, videos }: { accounts: Account[]; videos: Vid
         .filter(({ id }) => chosen.has(id))
         .map(async ({ id, platform }) => {
           const post: Publish = { ...content, videoId, platform, accountId: id };
-          const told = await publish(post, keys.current);
-          if (told.length > 0) found.set(id, told);
+          const errors = await publish(post, keys.current);
+          if (errors.length > 0) found.set(id, errors);
         }),
     );
-    // What is on its way leaves the form; what was refused stays, with the reasons.
+    // Accepted posts leave the form; refused ones stay, with the reasons.
     setFaults(found);
     setChosen(new Set(found.keys()));
     if (found.size === 0) form.reset();
@@ -132,15 +132,15 @@ function contentOf(form: FormData): Pick<Publish, "caption" | "hashtags"> & Part
     caption: String(form.get("caption") ?? ""),
     hashtags: String(form.get("hashtags") ?? "").split(/[\s,]+/).filter(Boolean),
     privacyLevel: form.get("privacyLevel") as PrivacyLevel,
-    // The browser's own time of day becomes a moment, the same all over the world.
+    // The browser's local time becomes an absolute one.
     ...(time ? { scheduledTime: new Date(time).toISOString() } : {}),
   };
 }
 
-/** Publish one post and return what is wrong with it. `keys`: post → its Idempotency-Key. */
+/** Publish one post and return its errors. `keys`: post → its Idempotency-Key. */
 async function publish(post: Publish, keys: Map<string, string>): Promise<string[]> {
   const body = JSON.stringify(post);
-  // Sent again after a lost answer it has the same key, and is one post all the same.
+  // After a lost response it is sent again with the same key, and stays one post.
   const key = keys.get(body) ?? crypto.randomUUID();
   keys.set(body, key);
   try {
@@ -152,7 +152,7 @@ async function publish(post: Publish, keys: Map<string, string>): Promise<string
     keys.delete(body);
     return [];
   } catch (error) {
-    if (!(error instanceof Refused)) return ["No answer. Publish again: it goes out once only."];
+    if (!(error instanceof Refused)) return ["No response. Publish again: it goes out only once."];
     const { errors } = error.problem;
     if (!errors) return [error.message];
     return Object.entries(errors).map(([field, messages]) => `${field}: ${messages.join(" ")}`);

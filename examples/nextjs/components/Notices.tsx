@@ -4,7 +4,7 @@ import type { Notice } from "@/lib/notices";
 import card from "./card.module.css";
 import styles from "./Notices.module.css";
 
-/** What the webhook has told. */
+/** The notifications received by webhook. */
 export function Notices({ notices }: { notices: Notice[] }) {
   return (
     <section className={card.card}>

@@ -17,11 +17,11 @@ const STATES: Readonly<Record<Status["state"], string>> = {
   cancelled: "Cancelled",
 };
 const STEPS: Readonly<Record<NonNullable<Status["step"]>, string>> = {
-  token: "asking for access",
-  video: "looking at the video",
-  optimize: "fitting the video",
-  upload: "sending the video",
-  process: "the platform is at work",
+  token: "checking access",
+  video: "checking the video",
+  optimize: "converting the video",
+  upload: "uploading the video",
+  process: "processing on the platform",
   record: "done",
 };
 
@@ -33,7 +33,7 @@ interface Props {
   onStatus: (status: Status) => void;
 }
 
-/** One post: how far it is, where it is live, or what can be done about it. */
+/** One post: its progress, its link, or what can be done about it. */
 export function Post({ status, apiUrl, isLive, isNotified, onStatus }: Props) {
   const { jobId, state, step, progress, data, result, error } = status;
   useJobEvents(apiUrl, isLive ? jobId : null, onStatus);
@@ -53,7 +53,7 @@ export function Post({ status, apiUrl, isLive, isNotified, onStatus }: Props) {
         {isUnderWay && `${progress} %${step ? ` · ${STEPS[step]}` : ""}`}
         {waitsUntil && (
           <>
-            {error ? "goes on " : "for "}
+            {error ? "continues " : "for "}
             <Moment at={waitsUntil} />
           </>
         )}
@@ -63,7 +63,7 @@ export function Post({ status, apiUrl, isLive, isNotified, onStatus }: Props) {
               See it on {PLATFORMS[data.platform]}
             </a>
           ) : (
-            "Live; the platform gives no link"
+            "Live; the platform provides no link"
           ))}
         {hasEnded(status) && isNotified && <span data-notified> · webhook received</span>}
       </p>

@@ -8,7 +8,7 @@ import { hasEnded, type Status } from "@/lib/types";
 
 import card from "./card.module.css";
 
-/** Browsers keep six connections to a server without HTTP/2, and the page needs some for itself. */
+/** Browsers allow six connections to a server without HTTP/2, and the page needs some itself. */
 const STREAMS_MAX = 4;
 const AWAITING_WEBHOOK_MS = 1_500;
 const OTHERWISE_MS = 20_000;
@@ -16,14 +16,14 @@ const OTHERWISE_MS = 20_000;
 interface Props {
   jobs: Status[];
   apiUrl: string;
-  /** Ids of the jobs whose end a webhook has told. */
+  /** Ids of the jobs whose outcome has arrived by webhook. */
   notified: string[];
 }
 
-/** The user's posts. Those that go on are shown live. */
+/** The user's posts; unfinished ones are updated live. */
 export function Posts({ jobs, apiUrl, notified }: Props) {
   const [heard, setHeard] = useState({ jobs, news: new Map<string, Status>() });
-  // What the server has just read is newer than all that was heard before.
+  // What the server has just read is newer than all earlier events.
   if (heard.jobs !== jobs) setHeard({ jobs, news: new Map() });
   const onStatus = useCallback((status: Status) => {
     setHeard(({ jobs, news }) => ({ jobs, news: new Map(news).set(status.jobId, status) }));
@@ -63,7 +63,7 @@ function dueAt(status: Status): string {
   return status.nextAttemptAt ?? status.scheduledTime ?? status.createdAt;
 }
 
-/** Have the server read everything again from time to time, while somebody looks at the page. */
+/** Refresh the server's data periodically while the page is visible. */
 function useRefresh(pauseMs: number): void {
   const router = useRouter();
   useEffect(() => {

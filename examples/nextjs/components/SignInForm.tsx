@@ -7,7 +7,7 @@ import { signIn } from "@/app/actions";
 import card from "./card.module.css";
 import styles from "./SignInForm.module.css";
 
-/** Stands for your own way to sign in; see lib/session.ts. */
+/** A placeholder for your own sign-in; see lib/session.ts. */
 export function SignInForm() {
   const [fault, act, isPending] = useActionState(signIn, null);
   return (

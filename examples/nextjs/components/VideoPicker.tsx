@@ -16,7 +16,7 @@ interface Props {
   onChoose: (videoId: string) => void;
 }
 
-/** The user's videos, and a way to send another one straight to the store. */
+/** The user's videos, and an upload straight to the store. */
 export function VideoPicker({ videos, chosen, onChoose }: Props) {
   const router = useRouter();
   const [percent, setPercent] = useState<number | null>(null);
@@ -32,10 +32,10 @@ export function VideoPicker({ videos, chosen, onChoose }: Props) {
       const videoId = await sendVideo(file, setPercent);
       const video = await ask<Video>(`/api/videos/${videoId}`);
       if (video.state === "ready") onChoose(videoId);
-      else setFault(video.stateReason || "The file did not arrive. Send it again.");
+      else setFault(video.stateReason || "The file did not arrive. Upload it again.");
       router.refresh();
     } catch (error) {
-      setFault(error instanceof Refused ? error.message : "The connection broke. Send it again.");
+      setFault(error instanceof Refused ? error.message : "The connection broke. Upload it again.");
     } finally {
       setPercent(null);
       input.value = "";
@@ -55,7 +55,7 @@ export function VideoPicker({ videos, chosen, onChoose }: Props) {
               checked={chosen === video.id}
               onChange={() => onChoose(video.id)}
             />
-            {/* The queue makes the picture, so that there is nothing for next/image to do. */}
+            {/* The queue makes the preview, so that there is nothing for next/image to do. */}
             {/* eslint-disable-next-line @next/next/no-img-element */}
             <img src={`/api/videos/${video.id}/preview`} alt="" loading="lazy" />
             <span className={styles.title}>{video.title}</span>
@@ -64,7 +64,7 @@ export function VideoPicker({ videos, chosen, onChoose }: Props) {
         ))}
         <label className={styles.send} aria-busy={percent !== null}>
           <input type="file" accept="video/*" onChange={send} disabled={percent !== null} />
-          <span>{percent === null ? "Send a video" : `Sending … ${percent} %`}</span>
+          <span>{percent === null ? "Upload a video" : `Uploading … ${percent} %`}</span>
         </label>
       </div>
       {fault && (

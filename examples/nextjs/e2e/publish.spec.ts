@@ -11,7 +11,7 @@ function setting(name: string): string {
 }
 
 const API = setting("PUBLISHING_URL");
-const FILM = setting("FILM");
+const VIDEO = setting("VIDEO");
 const SCREENSHOTS = setting("SCREENSHOTS");
 
 test("a video goes live on three platforms, from sign-in to webhook", async ({ page, browser }) => {
@@ -37,15 +37,15 @@ test("a video goes live on three platforms, from sign-in to webhook", async ({ p
     await shoot(page, "connected");
   });
 
-  await test.step("send a video and publish it everywhere", async () => {
-    await page.locator("input[type=file]").setInputFiles(FILM);
+  await test.step("upload a video and publish it everywhere", async () => {
+    await page.locator("input[type=file]").setInputFiles(VIDEO);
     await expect(page.locator("input[name=videoId]")).toBeChecked();
     await seePreview(page);
-    await page.getByLabel("Caption").fill("Out of the example, live on three platforms");
+    await page.getByLabel("Caption").fill("From the example, live on three platforms");
     await page.getByLabel("Hashtags").fill("cats #dogs");
     for (const platform of PLATFORMS) await account(page, platform).check();
     await remember(page);
-    // The first token is one that the queue refuses, as one is that is over: another is asked for.
+    // The queue refuses the first token, as if it had expired; the page asks for another.
     await page.route("**/api/token", (route) => route.fulfill({ json: { token: "over" } }), {
       times: 1,
     });
@@ -55,7 +55,7 @@ test("a video goes live on three platforms, from sign-in to webhook", async ({ p
     await shoot(page, "publishing");
   });
 
-  await test.step("watch it become live, and hear of it by webhook", async () => {
+  await test.step("watch it go live, and receive the webhook", async () => {
     for (const platform of PLATFORMS) {
       const one = posts(page, platform);
       await expect(one).toHaveAttribute("data-state", "completed");
@@ -71,7 +71,7 @@ test("a video goes live on three platforms, from sign-in to webhook", async ({ p
     await shoot(page, "published");
   });
 
-  await test.step("a webhook that comes again, or from elsewhere, changes nothing", async () => {
+  await test.step("a duplicate or forged webhook changes nothing", async () => {
     await redeliverAll(page);
     const forged = await page.request.post("/api/webhooks", {
       headers: { "webhook-id": "x", "webhook-timestamp": "1", "webhook-signature": "v1,x" },
@@ -82,7 +82,7 @@ test("a video goes live on three platforms, from sign-in to webhook", async ({ p
     await expect(notices(page)).toHaveCount(3);
   });
 
-  await test.step("what a platform does not take is said beside it", async () => {
+  await test.step("a platform's refusal is shown beside its account", async () => {
     await page.getByLabel("Who may see it").selectOption("unlisted");
     await page.locator("input[name=videoId]").check({ force: true });
     await account(page, "TIKTOK").check();
@@ -125,7 +125,7 @@ async function signIn(page: Page, user: string): Promise<void> {
   await expect(page.getByRole("heading", { name: "New post" })).toBeVisible();
 }
 
-/** Go to the platform's consent page, decide there, and be back. */
+/** Go to the platform's consent page, decide there, and return. */
 async function connect(
   page: Page,
   platform: (typeof PLATFORMS)[number],
@@ -134,21 +134,21 @@ async function connect(
   await page.locator(`li[data-platform=${platform}] form button`).click();
   await expect(page.getByRole("heading", { name: /^Allow access to/ })).toBeVisible();
   await page.getByRole("button", { name: decision }).click();
-  const told = decision === "Allow" ? "is connected" : "is not connected";
-  await expect(page.getByText(`Your ${NAMES[platform]} account ${told}`)).toBeVisible();
-  await expect(page).toHaveURL(/\/$/); // and a reload does not tell it again
+  const outcome = decision === "Allow" ? "is connected" : "is not connected";
+  await expect(page.getByText(`Your ${NAMES[platform]} account ${outcome}`)).toBeVisible();
+  await expect(page).toHaveURL(/\/$/); // and a reload does not show it again
 }
 
-/** The chosen video has a picture, which the browser need not load twice. */
+/** The chosen video has a preview, which the browser need not load twice. */
 async function seePreview(page: Page): Promise<void> {
   const picture = page.locator("label:has(input[name=videoId]:checked) img");
   await expect
     .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
     .toBeGreaterThan(0);
-  const address = (await picture.getAttribute("src")) ?? "";
-  const first = await page.request.get(address);
+  const url = (await picture.getAttribute("src")) ?? "";
+  const first = await page.request.get(url);
   expect(first.headers()["content-type"]).toBe("image/jpeg");
-  const again = await page.request.get(address, {
+  const again = await page.request.get(url, {
     headers: { "If-None-Match": first.headers().etag ?? "" },
   });
   expect(again.status()).toBe(304);
@@ -171,7 +171,7 @@ function notices(page: Page, type?: string, words?: string): Locator {
   return words ? found.filter({ hasText: words }) : found;
 }
 
-/** Have the page write down what its posts show from now on: [state, progress]. */
+/** Record what the page's posts show from now on: [state, progress]. */
 async function remember(page: Page): Promise<void> {
   await page.evaluate(() => {
     const seen: [string, number][] = [];
@@ -194,7 +194,7 @@ async function remembered(page: Page): Promise<[string, number][]> {
   return page.evaluate(() => (window as unknown as { seen: [string, number][] }).seen);
 }
 
-/** Have the queue send this user's webhooks once more, and wait until it has. */
+/** Have the queue redeliver this user's webhooks, and wait until it has. */
 async function redeliverAll(page: Page): Promise<void> {
   const headers = { Authorization: `Bearer ${setting("PUBLISHING_KEY")}` };
   const own = async () => {
@@ -215,7 +215,7 @@ async function redeliverAll(page: Page): Promise<void> {
     .toEqual(["delivered", "delivered", "delivered"]);
 }
 
-/** Wide and as on a phone, in light and in dark. */
+/** Take screenshots: on a desktop and a phone, in light and dark. */
 async function shoot(page: Page, name: string): Promise<void> {
   const wide = page.viewportSize();
   for (const colorScheme of ["light", "dark"] as const) {

@@ -7,10 +7,10 @@ const PAUSE_MIN_MS = 1_000;
 const PAUSE_MAX_MS = 30_000;
 
 /**
- * Hear a job's status as it changes, from the queue itself, without a word through this server.
+ * Receive a job's status as it changes, directly from the queue, bypassing this server.
  *
- * An EventSource comes back by itself when its connection breaks. Where the queue refuses it,
- * because its token is over by then, it gives up: then another one begins with a new token.
+ * An EventSource reconnects by itself when its connection breaks. If the queue refuses it because
+ * its token has expired by then, it gives up: then another one is opened with a new token.
  * `jobId` null: nothing to listen to.
  */
 export function useJobEvents(

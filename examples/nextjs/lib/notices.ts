@@ -8,15 +8,15 @@ import { env } from "@/lib/env";
 import type { UserId } from "@/lib/session";
 import type { PublishingEvent } from "@/lib/types";
 
-/** An event that was received, by the `webhook-id` that is its own for ever. */
+/** A received event, identified by its `webhook-id`. */
 export type Notice = PublishingEvent & { id: string };
 
 /*
- * Received events are files, one each, named by their `webhook-id`. In your application this is a
- * table with the `webhook-id` as its primary key.
+ * Each received event is a file named by its `webhook-id`. In your application, use a table with the
+ * `webhook-id` as its primary key.
  */
 
-/** Keep an event; false when it is known already. Two deliveries at once keep one. */
+/** Store an event; false for a duplicate. Of concurrent deliveries, one is stored. */
 export async function keepNotice(id: string, event: PublishingEvent): Promise<boolean> {
   const folder = folderOf(event.data.userId);
   await mkdir(folder, { recursive: true });

@@ -24,7 +24,7 @@ interface Answer {
 
 const PASSED_ON = ["Cache-Control", "Content-Type", "ETag", "Retry-After"];
 
-/** Answer the browser what the queue answered: its body, its status, or its problem document. */
+/** Relay the queue's response to the browser: its body, its status, or its problem document. */
 export async function relay(call: Promise<Answer>): Promise<Response> {
   try {
     const { data, error, response } = await call;
@@ -43,7 +43,7 @@ export async function relay(call: Promise<Answer>): Promise<Response> {
   }
 }
 
-/** An error in the form that the queue itself uses (RFC 9457). */
+/** An error in the queue's own format (RFC 9457). */
 export function problem(status: number, sentence: string): Response {
   const body: Problem = { status, error: sentence, detail: sentence };
   return Response.json(body, {

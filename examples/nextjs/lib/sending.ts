@@ -2,24 +2,24 @@ import { ask } from "@/lib/asking";
 import type { NewUpload, Upload } from "@/lib/types";
 
 /**
- * Send a file from the browser straight to the store by a signed link; returns the video's id.
+ * Upload a file from the browser straight to the store by a signed link; returns the video's id.
  *
- * By XMLHttpRequest, since `fetch` does not tell how far it is.
+ * By XMLHttpRequest, since `fetch` does not report upload progress.
  */
 export async function sendVideo(
   file: File,
   onProgress: (percent: number) => void,
 ): Promise<string> {
-  const wish: NewUpload = {
+  const upload: NewUpload = {
     filename: file.name,
-    // What cannot be sent is refused by the queue, which says what can.
+    // The queue refuses other types, and says which it accepts.
     contentType: file.type as NewUpload["contentType"],
     fileSize: file.size,
   };
   const link = await ask<Upload>("/api/videos", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(wish),
+    body: JSON.stringify(upload),
   });
   await put(link, file, onProgress);
   return link.videoId;
@@ -37,7 +37,7 @@ function put(link: Upload, file: File, onProgress: (percent: number) => void): P
       if (request.status < 300) resolve();
       else reject(new Error(`the store answered ${request.status}`));
     };
-    request.onerror = () => reject(new Error("the store was not reached"));
+    request.onerror = () => reject(new Error("the store could not be reached"));
     request.send(file);
   });
 }

@@ -8,13 +8,13 @@ import { env } from "@/lib/env";
 
 /*
  * ─── YOUR OWN AUTHENTICATION GOES HERE ─────────────────────────────────────────────────────────
- * All that the rest of this application asks is `currentUser()`: who is signed in. Have it ask your
- * own (Auth.js, Better Auth, Clerk, …) and delete the rest of this file, with app/sign-in.
- * This one believes whoever names himself, and remembers it in a signed cookie.
+ * The rest of this application only calls `currentUser()`: who is signed in. Have it ask your own
+ * (Auth.js, Better Auth, Clerk, …) and delete the rest of this file, with app/sign-in.
+ * This one accepts any name without proof, and keeps it in a signed cookie.
  * ───────────────────────────────────────────────────────────────────────────────────────────────
  */
 
-/** The user's id as the publishing queue knows it: what it takes as `X-User-Id`. */
+/** The user's id in the publishing queue, sent as `X-User-Id`. */
 export type UserId = string;
 
 const COOKIE = "session";
@@ -31,16 +31,16 @@ export async function currentUser(): Promise<UserId | null> {
     });
     return payload.sub ?? null;
   } catch {
-    return null; // forged, or over
+    return null; // forged, or expired
   }
 }
 
-/** The user, or on to the page to sign in: for pages and actions. */
+/** The user, or a redirect to the sign-in page: for pages and actions. */
 export async function requireUser(): Promise<UserId> {
   return (await currentUser()) ?? redirect("/sign-in");
 }
 
-/** Begin a session; false when that is no user id. */
+/** Start a session; false for an invalid user id. */
 export async function beginSession(userId: UserId): Promise<boolean> {
   if (!USER_ID.test(userId)) return false;
   const session = await new SignJWT()

@@ -9,7 +9,7 @@ export type Status = Schemas["Status"];
 export type Upload = Schemas["Upload"];
 export type Video = Schemas["Video"];
 
-/** What the webhook says. */
+/** The body of a webhook. */
 export type PublishingEvent = Schemas["JobEvent"] | Schemas["AccountEvent"];
 
 /** Errors of the queue and of this application's own routes. */

@@ -1,4 +1,4 @@
-// Writes .env.local with the keys of the stack that `make run` starts: `npm run env`.
+// Writes .env.local with the keys of the stack of `make run`: `npm run env`.
 // Elsewhere: `npm run env -- KEYS_FILE ENV_FILE`.
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ let keys;
 try {
   keys = JSON.parse(readFileSync(keysFile, "utf8"));
 } catch {
-  console.error(`${keysFile} is not there: start the stack with \`make run\` first.`);
+  console.error(`${keysFile} does not exist: start the stack with \`make run\` first.`);
   process.exit(1);
 }
 const values = {
@@ -30,4 +30,4 @@ const lines = readFileSync(path.join(example, ".env.example"), "utf8")
     return name in values ? `${name}=${values[name]}` : line;
   });
 writeFileSync(envFile, lines.join("\n"), { mode: 0o600 });
-console.log(`${envFile} is written.`);
+console.log(`Wrote ${envFile}.`);

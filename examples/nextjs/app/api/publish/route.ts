@@ -2,7 +2,7 @@ import { problem, publishingFor, relay } from "@/lib/publishing";
 import { currentUser } from "@/lib/session";
 import type { Publish } from "@/lib/types";
 
-/** Publish a video: the session's user becomes `X-User-Id`, the queue checks all the rest. */
+/** Publish a video: the session's user becomes `X-User-Id`; the queue validates the rest. */
 export async function POST(request: Request): Promise<Response> {
   const userId = await currentUser();
   if (!userId) return problem(401, "Sign in first");

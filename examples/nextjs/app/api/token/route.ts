@@ -4,10 +4,10 @@ import { env } from "@/lib/env";
 import { problem } from "@/lib/publishing";
 import { currentUser } from "@/lib/session";
 
-/** It goes into an address, so it soon ends; it is asked for only when a stream begins. */
+/** Short, because the token goes into a URL, and is needed only when a stream starts. */
 const SECONDS = 120;
 
-/** Give the browser what it listens with: a JWT that names the session's user. */
+/** Issue a JWT for the session's user, with which the browser listens to events. */
 export async function GET(): Promise<Response> {
   const userId = await currentUser();
   if (!userId) return problem(401, "Sign in first");

@@ -2,7 +2,7 @@ import { problem, publishingFor, relay } from "@/lib/publishing";
 import { currentUser } from "@/lib/session";
 import type { NewUpload } from "@/lib/types";
 
-/** Get a signed link: the browser sends the file straight to the store, not through here. */
+/** Get a signed link: the browser uploads the file straight to the store, not through here. */
 export async function POST(request: Request): Promise<Response> {
   const userId = await currentUser();
   if (!userId) return problem(401, "Sign in first");

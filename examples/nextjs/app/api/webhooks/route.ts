@@ -6,12 +6,12 @@ import { problem } from "@/lib/publishing";
 import type { PublishingEvent } from "@/lib/types";
 
 /**
- * Take a notification of the publishing queue: its `WEBHOOK_URL` is this route.
+ * Receive a notification of the publishing queue, whose `WEBHOOK_URL` is this route.
  *
- * It comes at least once, with the same `webhook-id` each time. Any answer but a 2xx brings it again.
+ * Each comes at least once, always with the same `webhook-id`, and again after any response but a 2xx.
  */
 export async function POST(request: Request): Promise<Response> {
-  const body = await request.text(); // the very bytes that were signed
+  const body = await request.text(); // the exact bytes that were signed
   let event: PublishingEvent;
   try {
     event = new Webhook(env().webhookSecret).verify(
@@ -19,13 +19,13 @@ export async function POST(request: Request): Promise<Response> {
       Object.fromEntries(request.headers),
     ) as PublishingEvent;
   } catch (error) {
-    if (error instanceof WebhookVerificationError) return problem(401, "Not signed as it must be");
+    if (error instanceof WebhookVerificationError) return problem(401, "The signature is missing or wrong");
     throw error;
   }
-  // The queue's operator asks whether it arrives: `make doctor` sends an event about nobody.
+  // `make doctor` checks this route with an event that belongs to no user.
   if (!("userId" in event.data)) return new Response(null, { status: 204 });
   const id = request.headers.get("webhook-id") ?? ""; // signed as well
   const isNew = await keepNotice(id, event);
-  console.info(`webhook ${id}: ${event.type}${isNew ? "" : ", known already"}`);
+  console.info(`webhook ${id}: ${event.type}${isNew ? "" : ", a duplicate"}`);
   return new Response(null, { status: 204 });
 }

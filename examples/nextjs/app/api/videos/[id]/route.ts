@@ -1,7 +1,7 @@
 import { problem, publishingFor, relay } from "@/lib/publishing";
 import { currentUser } from "@/lib/session";
 
-/** Look at one video: after an upload this is what makes the queue examine the file. */
+/** Read one video. After an upload, this makes the queue examine the file. */
 export async function GET(
   _: Request,
   { params }: RouteContext<"/api/videos/[id]">,

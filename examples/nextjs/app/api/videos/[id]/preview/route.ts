@@ -1,7 +1,7 @@
 import { problem, publishingFor, relay } from "@/lib/publishing";
 import { currentUser } from "@/lib/session";
 
-/** Pass on a picture of a video: an `<img>` cannot send the service key, and must not have it. */
+/** Proxy a video's preview: an `<img>` cannot send the service key, and must not have it. */
 export async function GET(
   request: Request,
   { params }: RouteContext<"/api/videos/[id]/preview">,

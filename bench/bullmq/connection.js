@@ -1,4 +1,4 @@
-// What every script here is given: one JSON argument, and the Redis that both sides share.
+// The context of every script: one JSON argument, and the Redis that both sides share.
 export const settings = JSON.parse(process.argv[2]);
 
 export const QUEUE = "publish";
@@ -13,7 +13,7 @@ export function untilTold() {
   return new Promise((resolve) => process.once("SIGTERM", resolve));
 }
 
-// Milliseconds since the epoch, with their fraction.
+// Milliseconds since the epoch, with fractions.
 export function now() {
   return performance.timeOrigin + performance.now();
 }

@@ -1,4 +1,4 @@
-// HTTP with kept-alive connections, whole bodies in buffers.
+// HTTP with keep-alive connections and buffered bodies.
 import http from "node:http";
 
 const agent = new http.Agent({ keepAlive: true });

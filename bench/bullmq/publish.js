@@ -1,5 +1,5 @@
-// Publishes one video to YouTube's API: read whole, sent whole, its status in SQLite, and six
-// progress updates. It takes the upload's answer for the end; nothing resumes.
+// Publishes one video to YouTube's API: buffered whole, status in SQLite, six progress updates.
+// The response to the upload counts as success; nothing resumes.
 import Database from "better-sqlite3";
 import { send } from "./http.js";
 

@@ -1,4 +1,4 @@
-// The bare route that POST /api/publish is set beside: parse the body, `queue.add`, answer 202.
+// The bare route that POST /api/publish is compared with: parse the body, `queue.add`, answer 202.
 import http from "node:http";
 import { Queue } from "bullmq";
 import { QUEUE, connection, tell, untilTold } from "./connection.js";

@@ -1,5 +1,5 @@
-// A worker until SIGTERM. `mode`: "empty" does nothing, "record" notes how late each job starts,
-// "publish" publishes. Says how many jobs it has done when it ends.
+// A worker until SIGTERM. `mode`: "empty" does nothing, "record" records each job's lateness,
+// "publish" publishes. Reports how many jobs it has done when it exits.
 import { Worker } from "bullmq";
 import { QUEUE, connection, now, settings, tell, untilTold } from "./connection.js";
 import { openPublisher } from "./publish.js";

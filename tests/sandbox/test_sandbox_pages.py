@@ -55,7 +55,7 @@ def check(page):
 
 def test_page_of_a_fresh_sandbox_is_whole_and_loads_nothing(control, http):
     text = check(http.get(control.url, timeout=60))
-    assert text.count("Nothing is live.") == 3 and "prefers-color-scheme: dark" in text
+    assert text.count("Nothing is live yet.") == 3 and "prefers-color-scheme: dark" in text
 
 
 def test_page_shows_posts_calls_and_faults(control, http, live_post):

@@ -140,7 +140,7 @@ class SinkConnection(Connection):
             # MSG_TRUNC: the kernel frees the bytes without copying them out (tcp(7)).
             count = self.request.recv_into(step, min(len(step), left), socket.MSG_TRUNC)
             if not count:
-                raise ConnectionError("the client hung up amid a body")
+                raise ConnectionError("the client hung up in the middle of a body")
             self.rate.passed(count)
             left -= count
 

@@ -137,6 +137,6 @@ def _closing(kinds: tuple[str, ...]) -> Update:
 def _explained(failure: Failure) -> dict[str, str]:
     return {
         "error_code": failure.code[:100],
-        "error_category": failure.category,
+        "error_category": failure.category.value,
         "error_message": failure.message[:1000],
     }

@@ -9,16 +9,19 @@ from typing import Any
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import (
+    DataError,
     DisconnectionError,
+    IntegrityError,
     InterfaceError,
     InternalError,
     OperationalError,
+    SQLAlchemyError,
     TimeoutError,
 )
 
 from app.extensions import db
 
-#: What is raised while the database is away, full, or too busy to answer.
+#: Raised while the database is unreachable, full, or too busy to answer.
 AWAY = (OperationalError, InterfaceError, TimeoutError)
 #: Seconds a statement may take, and a lock be waited for, before the caller gets an error.
 STATEMENT_SECONDS = 30
@@ -35,6 +38,14 @@ _KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 1000 * STATEMENT_SECONDS,
 }
+
+
+def is_database_away(error: Exception) -> bool:
+    """Tell whether the database itself failed, so that the error cannot be recorded there either.
+
+    False for a statement that the database refused for the values in it.
+    """
+    return isinstance(error, SQLAlchemyError) and not isinstance(error, (DataError, IntegrityError))
 
 
 def engine_options(database_url: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.clock import to_iso
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import circuits, gates, ledger
 from app.limits.rules import POSTS, code_of, in_words, limits_on, maximum_of
 from app.limits.windows import SPREAD, room_in_day, room_in_rolling
@@ -135,7 +135,7 @@ def _reason(platform: str, window: Window, until: datetime) -> Failure:
     whose = "this account" if window.limit.scope == "account" else "this service"
     return Failure(
         code_of(window.limit),
-        "rate_limit",
+        Category.RATE_LIMIT,
         f"{name} takes {words} from {whose}; the next place is free at {to_iso(until)}",
         "Nothing needs to be done: the post goes out by itself, without using an attempt",
     )

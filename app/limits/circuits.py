@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from app.config import Config
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import gates
 from app.models import Gate
 from app.platforms import PLATFORMS
@@ -101,7 +101,7 @@ def reason(platform: str) -> Failure:
     name = PLATFORMS[platform].name
     return Failure(
         CODE,
-        "platform",
+        Category.PLATFORM,
         f"{name} does not answer at the moment; it is tried again from time to time",
         "Nothing needs to be done: the post goes out when the platform answers again",
     )

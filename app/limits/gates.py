@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.database.inserting import insert_missing
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Gate
 
 _READ = select(Gate).where(Gate.key.in_(bindparam("keys", expanding=True)))
@@ -74,7 +74,7 @@ def close(session: Session, closing: Closing, failure: Failure) -> None:
 
 def reason(gate: Gate) -> Failure:
     """Return why a gate was closed."""
-    return Failure(gate.code, "rate_limit", gate.message, gate.hint)
+    return Failure(gate.code, Category.RATE_LIMIT, gate.message, gate.hint)
 
 
 def learn_posts_max(session: Session, account_id: str, maximum: int) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app import timeline
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import ledger
 from app.limits.allowing import FIRST, Allowance, Hold, Rank
 from app.limits.lanes import PRIORITIES, due_jobs, refresh_lane
@@ -98,7 +98,7 @@ def _hold_all(
     fresh = _Ranks(session, lane, allowance.now, lane.priority)
     held = []
     for job in jobs:
-        ranks = again if job.error_category == "rate_limit" else fresh
+        ranks = again if job.error_category == Category.RATE_LIMIT else fresh
         hold = allowance.hold(ranks.next())
         if hold is not None:
             put_off(session, job, hold, allowance.now)
@@ -110,13 +110,13 @@ def _kind(hold: Hold) -> str:
     """Return the timeline's word for a wait."""
     if hold.is_pause:
         return "pause"
-    return "limit" if hold.failure.category == "rate_limit" else "outage"
+    return "limit" if hold.failure.category is Category.RATE_LIMIT else "outage"
 
 
 def explain(job: PublishJob, failure: Failure) -> None:
     """Say on the row why it waits, or why it has failed."""
     job.error_code = failure.code[:100]
-    job.error_category = failure.category
+    job.error_category = failure.category.value
     job.error_message = failure.message[:1000]
     job.error_hint = failure.hint[:500]
 
@@ -221,6 +221,6 @@ def _held_of_platform() -> Select[int]:
 
 def _count_held(looks: Sequence[_Look]) -> Select[int]:
     found = union_all(*(select(look.subquery()) for look in looks)).subquery()
-    is_held = found.c.error_category == "rate_limit"
+    is_held = found.c.error_category == Category.RATE_LIMIT.value
     goes_before = found.c.priority >= bindparam("priority")
     return select(func.count()).select_from(found).where(is_held, goes_before)

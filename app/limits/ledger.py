@@ -24,10 +24,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from app.database.inserting import inserting
+from app.database.results import rows_changed
 from app.limits.rules import LEDGER_KEEP, POSTS, limits_on
 from app.limits.windows import pacific_day
 from app.models import LimitUse
@@ -59,8 +59,7 @@ def keep_place(session: Session, platform: str, job_id: str, now: datetime) -> N
 def give_place_back(session: Session, job_id: str) -> bool:
     """Forget a job's place: the platform has seen nothing of it. Return whether it had one."""
     forgotten = session.execute(_FORGET, {"of_job": job_id})
-    assert isinstance(forgotten, CursorResult)
-    return forgotten.rowcount > 0
+    return rows_changed(forgotten) > 0
 
 
 def have_places(session: Session, platform: str, job_ids: Sequence[str], now: datetime) -> set[str]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits.allowing import Hold
 from app.limits.holds import BATCH, put_off
 from app.limits.lanes import due_jobs, refresh_lane
@@ -54,7 +54,7 @@ def reason(platform: str) -> Failure:
     """Return why the posts of a platform wait while it is paused."""
     return Failure(
         CODE,
-        "platform",
+        Category.PLATFORM,
         f"Publishing to {PLATFORMS[platform].name} is paused by the operator of this service",
         "Nothing needs to be done: the post goes out, without using an attempt, once it is resumed",
     )

@@ -12,14 +12,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.database.inserting import insert_missing
-from app.database.retrying import PATIENCE_SECONDS
+from app.database.retrying import DEADLINE_SECONDS
 from app.database.transaction import transaction
 from app.metrics.counting import Span, count_end, count_span, first_end
 from app.metrics.figures import Figures
 from app.models import PublishJob, Tally, TallyMark
 
 #: Longer than it may take to write down that a job has ended, with the database away meanwhile.
-BEHIND = timedelta(seconds=1.5 * PATIENCE_SECONDS)
+BEHIND = timedelta(seconds=1.5 * DEADLINE_SECONDS)
 SLOT_SECONDS = 300
 HOUR_SECONDS = 3600
 #: The span that never ends: what has been counted since ever.

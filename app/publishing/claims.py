@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app import timeline
 from app.crypto import UndecryptableError
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import circuits, lanes, ledger
 from app.models import PublishJob
 from app.publishing.choosing import Choice, choose, choose_polled
@@ -245,7 +245,11 @@ def _claim_of(job: PublishJob, **more: Any) -> Claim:
 
 
 def _unanswered(job: PublishJob) -> Failure | None:
-    if job.unanswered_since is None:
+    if job.unanswered_since is None or job.error_category is None:
         return None
-    told = (job.error_code, job.error_category, job.error_message, job.error_hint)
-    return Failure(*(words or "" for words in told))
+    return Failure(
+        job.error_code or "",
+        Category(job.error_category),
+        job.error_message or "",
+        job.error_hint or "",
+    )

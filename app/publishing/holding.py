@@ -14,11 +14,11 @@ from enum import Enum
 from typing import Any, cast
 
 from sqlalchemy import Table, Update, bindparam, case, func, or_, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from app import timeline
-from app.database.retrying import patiently
+from app.database.results import rows_changed
+from app.database.retrying import retry_while_away
 from app.database.transaction import transaction
 from app.models import PublishJob
 from app.publishing.claims import LEASE_SECONDS, Claim
@@ -84,8 +84,7 @@ def renew(claim: Claim, now: datetime) -> bool:
     until = now + timedelta(seconds=LEASE_SECONDS)
     with transaction() as session:
         kept = session.execute(_RENEW, {**_key(claim), "until": until})
-    assert isinstance(kept, CursorResult)
-    return kept.rowcount == 1
+    return rows_changed(kept) == 1
 
 
 @contextmanager
@@ -101,7 +100,7 @@ def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
         yield session, job
 
 
-@patiently
+@retry_while_away
 def standing(claim: Claim) -> Standing:
     """Return what the row says now, for a run may have changed it since the claim; raises
     `Superseded`."""
@@ -112,7 +111,7 @@ def standing(claim: Claim) -> Standing:
     return Standing(*found)
 
 
-@patiently
+@retry_while_away
 def save_checkpoint(
     claim: Claim, checkpoint: dict[str, Any], now: datetime, *, commits: bool = False
 ) -> None:
@@ -128,7 +127,7 @@ def save_checkpoint(
             _write(session, claim, _SAVE, saved=checkpoint)
 
 
-@patiently
+@retry_while_away
 def forget_upload(claim: Claim) -> None:
     """Drop an upload that is dead and has published nothing; the next one is opened anew."""
     with held(claim) as (_, job):
@@ -149,7 +148,7 @@ def take_back(job: PublishJob, proof: Proof) -> None:
         job.committed_at = job.unanswered_since = None
 
 
-@patiently
+@retry_while_away
 def begin_steps(claim: Claim, steps: Sequence[Step], now: datetime) -> None:
     """Move on through steps to the last of them: the progress, the timeline's entries.
 
@@ -177,8 +176,7 @@ def _write(session: Session, claim: Claim, change: Update, **values: object) -> 
     """Change the row in one statement, which locks it and checks the claim; raises `Superseded`
     where it is not ours any more, and `CancelRequested`."""
     written = session.execute(change, {**_key(claim), **values})
-    assert isinstance(written, CursorResult)
-    if written.rowcount == 0:
+    if rows_changed(written) == 0:
         is_ours = session.execute(_STANDING, _key(claim)).one_or_none() is not None
         raise CancelRequested(claim.job_id) if is_ours else Superseded(claim.job_id)
 

@@ -91,7 +91,7 @@ def _job_data(session: Session, job: PublishJob, title: str, message: str) -> di
 def _error_data(failure: Failure) -> dict[str, str]:
     return {
         "code": failure.code,
-        "category": failure.category,
+        "category": failure.category.value,
         "message": failure.message,
         "hint": failure.hint,
     }

@@ -14,8 +14,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app import timeline
-from app.database.retrying import patiently
-from app.failures import Failure
+from app.database.retrying import retry_while_away
+from app.failures import Category, Failure
 from app.limits import gates, lanes, ledger
 from app.limits.gates import Closing
 from app.limits.holds import explain
@@ -35,7 +35,7 @@ from app.states import JobState, Step
 MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
 
 
-@patiently
+@retry_while_away
 def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
     """Let the job go until the next poll, within the same attempt: the platform has all of it."""
     with held(claim) as (session, job):
@@ -53,7 +53,7 @@ def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -
     _wake(job, now, frees_place=frees_place)
 
 
-@patiently
+@retry_while_away
 def wait_for_file(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
     """Let the job go until the file that is made for it is looked for again, within the same
     attempt. It uploads nothing meanwhile, so its place among the uploads is free for others."""
@@ -64,7 +64,7 @@ def wait_for_file(claim: Claim, due_at: datetime, now: datetime, *, progress: in
     _wake(job, now)
 
 
-@patiently
+@retry_while_away
 def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Let the job go until the next look, within the same attempt: no answer came to this one."""
     with held(claim) as (session, job):
@@ -75,7 +75,7 @@ def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) 
     _wake(job, now)
 
 
-@patiently
+@retry_while_away
 def try_again(
     claim: Claim,
     failure: Failure,
@@ -92,7 +92,7 @@ def try_again(
     _wake(job, now)
 
 
-@patiently
+@retry_while_away
 def hold_back(
     claim: Claim,
     failure: Failure,
@@ -114,12 +114,12 @@ def hold_back(
         job.attempts_made -= 1
         if not has_upload(session, job):
             ledger.give_place_back(session, job.id)
-        reason = "limit" if failure.category == "rate_limit" else "outage"
+        reason = "limit" if failure.category is Category.RATE_LIMIT else "outage"
         _wait(session, job, reason, failure, due_at, now)
     _wake(job, now)
 
 
-@patiently
+@retry_while_away
 def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
     """Let the job go at once to another worker, within the same attempt.
 
@@ -134,7 +134,7 @@ def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
     _wake(job, now)
 
 
-@patiently
+@retry_while_away
 def cancelled(claim: Claim, now: datetime) -> None:
     """End the job as its user asked."""
     with held(claim) as (session, job):
@@ -143,7 +143,7 @@ def cancelled(claim: Claim, now: datetime) -> None:
     pass_on(claim.platform, claim.account_id, now, has_freed=has_freed)
 
 
-@patiently
+@retry_while_away
 def fail(
     claim: Claim,
     failure: Failure,
@@ -162,7 +162,7 @@ def fail(
         job.is_leased = False
         job.finished_at = now
         take_back(job, proof)
-        if job.is_committed and failure.category != "ambiguous":
+        if job.is_committed and failure.category is not Category.AMBIGUOUS:
             failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
         has_freed = ledger.settle_place(
             session, job.platform, job.id, now, has_upload=job.is_committed
@@ -175,7 +175,7 @@ def fail(
     pass_on(claim.platform, claim.account_id, now, has_freed=has_freed)
 
 
-@patiently
+@retry_while_away
 def complete(
     claim: Claim,
     now: datetime,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import timeline
 from app.database.transaction import transaction
+from app.failures import Category
 from app.limits import lanes, ledger
 from app.metrics.rolling import count_before_reopening
 from app.models import Account, PublishJob, Video
@@ -141,7 +142,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         job = _locked(session, job_id)
         if job.state is not JobState.FAILED:
             raise WrongState(f"Only a failed job can be retried; this one is {job.state.value}")
-        if job.error_category == "ambiguous":
+        if job.error_category == Category.AMBIGUOUS:
             raise WrongState("It may be live: say with …/resolve whether it is, then retry")
         _refuse_hopeless(session, job)
         count_before_reopening(session, job)
@@ -197,14 +198,14 @@ def resolve(
     """
     with transaction() as session:
         job = _locked(session, job_id)
-        if job.state is not JobState.FAILED or job.error_category != "ambiguous":
+        if job.state is not JobState.FAILED or job.error_category != Category.AMBIGUOUS:
             raise WrongState("Only a job with an unknown outcome can be resolved")
         if is_live:
             count_before_reopening(session, job)
             timeline.note(session, job, "resolved_live", now)
             record_completed(session, job, now, platform_post_id=platform_post_id, url=url)
         else:
-            job.error_category = "platform"  # one of those that trying again may cure
+            job.error_category = Category.PLATFORM.value  # one of those that trying again may cure
             job.error_hint = "It was confirmed not to be live: it can be retried"
             job.checkpoint = None
             job.committed_at = None

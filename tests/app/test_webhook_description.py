@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Account, Notification, PublishedPost, PublishJob
 from app.publishing import outbox
 from tests.factories import make_job
 
-FAILURE = Failure("spam_risk", "request", "TikTok refuses the post", "Wait a day.")
+FAILURE = Failure("spam_risk", Category.REQUEST, "TikTok refuses the post", "Wait a day.")
 NOW = utcnow()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from app.database.retrying import patiently
+from app.database.retrying import retry_while_away
 from app.extensions import db
 from app.media.facts import Probe
 from app.media.plan import Work, plan_for
@@ -70,7 +70,7 @@ class Verdict:
         return self.accepted > 0 and not any(self.faults.values())
 
 
-@patiently
+@retry_while_away
 def judge(stage: Stage, load: Load) -> Verdict:
     """Compare what was ordered with what is live, and with what was told."""
     journal = (stage.sandbox.state_dir / "journal.jsonl").read_text().splitlines()

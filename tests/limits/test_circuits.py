@@ -11,7 +11,7 @@ from flask import Flask
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import circuits, gates
 from app.limits.circuits import PROBE_SECONDS, Evidence
 from app.limits.gates import Closing
@@ -146,7 +146,9 @@ def test_a_question_that_may_not_be_asked_is_no_probe() -> None:
     open_circuit(now)
     closing = Closing(claim.account_id, now + timedelta(hours=5), reads=True)
     with transaction() as session:
-        gates.close(session, closing, Failure("too_many_calls", "rate_limit", "too many calls"))
+        gates.close(
+            session, closing, Failure("too_many_calls", Category.RATE_LIMIT, "too many calls")
+        )
     other = make_job(due_at=now + PAUSE)
     probe = claim_next("TIKTOK", now + PAUSE)
     assert probe is not None and probe.job_id == other.id and probe.is_probe

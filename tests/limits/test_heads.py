@@ -11,7 +11,7 @@ from redis import Redis
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Account, PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
@@ -21,7 +21,7 @@ from tests.limits import without_limits
 
 pytestmark = pytest.mark.usefixtures("context")
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
-HUNG = Failure("read_timeout", "network", "the connection to the platform broke")
+HUNG = Failure("read_timeout", Category.NETWORK, "the connection to the platform broke")
 
 
 @pytest.fixture

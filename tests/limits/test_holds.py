@@ -15,7 +15,7 @@ from redis import Redis
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, PublishJob, TimelineEntry, Video
@@ -29,7 +29,7 @@ from tests.limits import without_limits
 
 pytestmark = pytest.mark.usefixtures("context")
 DAY = timedelta(days=1)
-REFUSED = Failure("spam_risk_too_many_posts", "rate_limit", "TikTok takes no more today")
+REFUSED = Failure("spam_risk_too_many_posts", Category.RATE_LIMIT, "TikTok takes no more today")
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_post_that_goes_on_after_a_failure_counts_once() -> None:
     now = utcnow()
     for _ in range(3):
         claim = take("TIKTOK", now)
-        outcomes.try_again(claim, Failure("cut", "network", "cut"), now, now)
+        outcomes.try_again(claim, Failure("cut", Category.NETWORK, "cut"), now, now)
     publish("TIKTOK", now), publish("TIKTOK", now)
     assert claim_next("TIKTOK", now) is None
 
@@ -164,7 +164,7 @@ def test_a_post_that_goes_on_after_a_failure_counts_once() -> None:
 def test_a_place_is_given_back_where_the_platform_has_nothing() -> None:
     jobs = several(3)
     now = utcnow()
-    outcomes.fail(take("TIKTOK", now), Failure("gone", "video", "gone"), now)
+    outcomes.fail(take("TIKTOK", now), Failure("gone", Category.VIDEO, "gone"), now)
     steer.cancel(jobs[1].id, now)
     assert publish("TIKTOK", now) == jobs[2].id
     more = make_job(account=account_of(jobs[0]), video=make_video(), due_at=now)
@@ -176,14 +176,14 @@ def test_a_freed_place_goes_to_the_post_that_waits_first(ending: str, redis: Red
     jobs = several(4)
     now, later = utcnow(), utcnow() + timedelta(minutes=1)
     publish("TIKTOK", now)
-    outcomes.try_again(take("TIKTOK", now), Failure("cut", "network", "cut"), later, now)
+    outcomes.try_again(take("TIKTOK", now), Failure("cut", Category.NETWORK, "cut"), later, now)
     assert claim_next("TIKTOK", now) is None
     assert all(row(job).error_code == "limit_tiktok_posts_per_day" for job in jobs[2:])
     again = take("TIKTOK", later)
     assert again.job_id == jobs[1].id
     redis.flushall()
     if ending == "failed":
-        outcomes.fail(again, Failure("gone", "video", "gone"), later)
+        outcomes.fail(again, Failure("gone", Category.VIDEO, "gone"), later)
     else:
         outcomes.hand_back(again, later)
         steer.cancel(jobs[1].id, later)
@@ -199,12 +199,12 @@ def test_a_freed_place_is_not_for_a_post_that_was_moved_meanwhile() -> None:
     jobs = several(3)
     now, later = utcnow(), utcnow() + timedelta(minutes=1)
     publish("TIKTOK", now)
-    outcomes.try_again(take("TIKTOK", now), Failure("cut", "network", "cut"), later, now)
+    outcomes.try_again(take("TIKTOK", now), Failure("cut", Category.NETWORK, "cut"), later, now)
     assert claim_next("TIKTOK", now) is None
     assert row(jobs[2]).error_code == "limit_tiktok_posts_per_day"
     next_week = now + timedelta(days=7)
     steer.edit(jobs[2].id, {"scheduled_time": next_week}, now, judged={})
-    outcomes.fail(take("TIKTOK", later), Failure("gone", "video", "gone"), later)
+    outcomes.fail(take("TIKTOK", later), Failure("gone", Category.VIDEO, "gone"), later)
     assert (row(jobs[2]).due_at, row(jobs[2]).error_code) == (next_week, None)
 
 
@@ -213,7 +213,7 @@ def test_a_freed_place_of_the_application_goes_to_whoever_waits_first() -> None:
     others = [*several(2, "YOUTUBE"), *several(2, "YOUTUBE")]
     now = utcnow()
     later = now + timedelta(minutes=1)
-    outcomes.try_again(take("YOUTUBE", now), Failure("cut", "network", "cut"), later, now)
+    outcomes.try_again(take("YOUTUBE", now), Failure("cut", Category.NETWORK, "cut"), later, now)
     for _ in range(2):
         publish("YOUTUBE", now)
     assert claim_next("YOUTUBE", now) is None

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import pauses
 from app.limits.forecast import forecast
 from app.models import Gate, PublishJob, TimelineEntry
@@ -25,7 +25,7 @@ from tests.limits import without_limits
 from workers.scheduling.sweeper import Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
-CUT = Failure("cut", "network", "The connection was cut")
+CUT = Failure("cut", Category.NETWORK, "The connection was cut")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from app.clock import utcnow
 from app.crypto import Cipher
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import PublishJob, TimelineEntry
 from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
@@ -30,7 +30,7 @@ from app.runs import CancelRequested, Superseded
 from app.states import JobState, Step
 from tests.factories import make_account, make_job, make_video
 
-FAILURE = Failure("read_timeout", "network", "the connection broke")
+FAILURE = Failure("read_timeout", Category.NETWORK, "the connection broke")
 LEASE = timedelta(seconds=LEASE_SECONDS)
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import delete
 
 from app.database.transaction import transaction
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import (
     Account,
     Gate,
@@ -63,9 +63,9 @@ START = datetime(2020, 1, 1, tzinfo=timezone.utc)
 #: No two rows fall due at one instant, between which a database might choose as it likes.
 TICK = timedelta(milliseconds=1)
 LEASE = timedelta(seconds=LEASE_SECONDS)
-TROUBLE = Failure("read_timeout", "network", "the connection broke")
-LIMIT = Failure("too_many", "rate_limit", "later, please")
-UNKNOWN = Failure("silence", "ambiguous", "the platform did not say")
+TROUBLE = Failure("read_timeout", Category.NETWORK, "the connection broke")
+LIMIT = Failure("too_many", Category.RATE_LIMIT, "later, please")
+UNKNOWN = Failure("silence", Category.AMBIGUOUS, "the platform did not say")
 ENDINGS = {"completed", "failed", "cancelled"}
 PLATFORM = "TIKTOK"
 JOBS_MAX = 3

@@ -11,6 +11,7 @@ from sqlalchemy import Table, bindparam, select
 from app.accounts.video_limit import limit_at
 from app.clock import utcnow
 from app.database.transaction import transaction
+from app.failures import Category
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.words import told
@@ -22,7 +23,6 @@ from app.states import RenditionState, Step
 from app.storage import current_storage
 from app.storage.errors import ObjectMissing
 from workers.errors import (
-    Category,
     ConversionFailed,
     ConversionRefused,
     NetworkFailure,
@@ -173,9 +173,9 @@ def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
 
 def _raise_failed(rendition: Rendition) -> NoReturn:
     code, detail = rendition.error_code or "", rendition.error_message or ""
-    if rendition.error_category == Category.VIDEO.value:
+    if rendition.error_category == Category.VIDEO:
         raise VideoRefused(code, detail, hint="Export the video anew and upload it again")
-    if rendition.error_category == Category.NETWORK.value:
+    if rendition.error_category == Category.NETWORK:
         raise NetworkFailure(code, detail)
     if code in LASTING_CODES:
         raise ConversionRefused(code, detail, hint=_ASK_OPERATOR)

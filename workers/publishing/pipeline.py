@@ -11,10 +11,10 @@ import logging
 from datetime import datetime, timedelta
 
 from flask import Flask, current_app
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app import logs
 from app.clock import utcnow
+from app.database.engine import is_database_away
 from app.failures import Failure
 from app.limits.circuits import Circuit
 from app.limits.gates import Closing
@@ -101,9 +101,8 @@ def _carry_out(claim: Claim) -> None:
     try:
         _work(claim)
     except Exception as bug:
-        if isinstance(bug, SQLAlchemyError) and not isinstance(bug, (DataError, IntegrityError)):
-            # With the database away nothing can be written: the lease ends, the row is due again.
-            raise
+        if is_database_away(bug):
+            raise  # nothing can be recorded: the lease expires, and the row is due again
         _fail_internal(claim, bug)
         end_probe(claim)
         raise

@@ -14,7 +14,7 @@ import time_machine
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, LimitUse, Notification, PublishJob, Video
@@ -214,7 +214,7 @@ def test_nothing_is_asked_where_questions_are_to_wait(
     key = "TIKTOK" if of_all else account.id
     closing = Closing(key, utcnow() + timedelta(minutes=5), reads=True)
     with transaction() as session:
-        gates.close(session, closing, Failure("slow", "rate_limit", "ask later"))
+        gates.close(session, closing, Failure("slow", Category.RATE_LIMIT, "ask later"))
     check_ahead()
     assert platforms.journal("tiktok.creator_info") == []
     assert risks() == []

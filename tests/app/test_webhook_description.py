@@ -24,17 +24,19 @@ NOW = utcnow()
 
 def tell_completed(session: Session, job: PublishJob, account: Account) -> None:
     post = PublishedPost(platform_post_id=None, url="https://www.tiktok.com/@alice/video/1")
-    outbox.tell_completed(session, job, post, ["No cover"], NOW)
+    outbox.notify_completed(session, job, post, ["No cover"], NOW)
 
 
 TELLERS: dict[str, Callable[[Session, PublishJob, Account], None]] = {
     "publish.completed": tell_completed,
-    "publish.failed": lambda session, job, account: outbox.tell_failed(session, job, FAILURE, NOW),
-    "publish.cancelled": lambda session, job, account: outbox.tell_cancelled(session, job, NOW),
-    "publish.at_risk": lambda session, job, account: outbox.tell_at_risk(
+    "publish.failed": lambda session, job, account: outbox.notify_failed(
         session, job, FAILURE, NOW
     ),
-    "account.reconnect_required": lambda session, job, account: outbox.tell_reconnect(
+    "publish.cancelled": lambda session, job, account: outbox.notify_cancelled(session, job, NOW),
+    "publish.at_risk": lambda session, job, account: outbox.notify_at_risk(
+        session, job, FAILURE, NOW
+    ),
+    "account.reconnect_required": lambda session, job, account: outbox.notify_reconnect(
         session, account, FAILURE, NOW
     ),
 }

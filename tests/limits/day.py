@@ -17,7 +17,7 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.models import PublishJob
 from app.platforms import PLATFORMS
-from app.publishing.relay import startable
+from app.publishing.missing_wakes import count_startable
 from app.states import OPEN_STATES
 from tests.platforms import Platforms
 from workers.publishing.pipeline import advance
@@ -68,7 +68,7 @@ class Day:
         has_done = False
         for platform in PLATFORMS:
             with transaction() as session:
-                count = startable(session, platform, utcnow())
+                count = count_startable(session, platform, utcnow())
             if count:
                 self.runs += 1
                 has_done = True

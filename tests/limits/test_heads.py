@@ -15,7 +15,7 @@ from app.failures import Category, Failure
 from app.models import Account, PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
-from app.publishing.relay import relay
+from app.publishing.missing_wakes import queue_missing_wakes
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
 
@@ -92,7 +92,7 @@ def test_a_post_that_hung_is_put_off_where_others_filled_its_minute(redis: Redis
     assert due_at(jobs[0]) == room_at
     assert claim_next("TIKTOK", now) is None
     redis.flushall()
-    assert relay("TIKTOK", now) == 0
+    assert queue_missing_wakes("TIKTOK", now) == 0
     assert publish(room_at) == jobs[0].id
 
 

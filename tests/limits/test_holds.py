@@ -21,7 +21,7 @@ from app.limits.gates import Closing
 from app.models import Account, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes, steer
 from app.publishing.claims import Claim, claim_next, claim_polled
-from app.publishing.relay import relay
+from app.publishing.missing_wakes import queue_missing_wakes
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
 from tests.factories import make_account, make_job, make_video
@@ -278,8 +278,8 @@ def test_posts_that_are_put_off_wake_nobody_before_their_time(redis: Redis) -> N
     publish("TIKTOK", now), publish("TIKTOK", now)
     assert claim_next("TIKTOK", now) is None
     redis.flushall()
-    assert relay("TIKTOK", now) == 0
-    assert relay("TIKTOK", now + DAY) == 1
+    assert queue_missing_wakes("TIKTOK", now) == 0
+    assert queue_missing_wakes("TIKTOK", now + DAY) == 1
 
 
 def test_a_thousand_posts_of_a_closed_account_are_put_off_by_few_claims() -> None:

@@ -23,7 +23,7 @@ from app.models import Account, Lane, PublishJob, Video
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
 from app.publishing.create import NewJob, create_jobs
-from app.publishing.relay import relay
+from app.publishing.missing_wakes import queue_missing_wakes
 from app.queues import PUBLISH_QUEUES, RunQueue
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
@@ -212,7 +212,7 @@ def test_rows_that_wait_for_a_place_are_not_woken_again_and_again(redis: Redis) 
     post_many(make_account(), make_video(), 3)
     assert claim_next("TIKTOK", utcnow()) is not None
     redis.flushall()
-    assert relay("TIKTOK", utcnow()) == 0
+    assert queue_missing_wakes("TIKTOK", utcnow()) == 0
 
 
 def fill_lanes(turn_at: datetime) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from app.clock import utcnow
 from app.config import Config
-from app.database.engine import SILENT_SECONDS
+from app.database.engine import IDLE_TRANSACTION_SECONDS
 from app.database.transaction import transaction
 from app.limits import gates
 from app.publishing.claims import claim_next
@@ -79,5 +79,5 @@ def test_transaction_that_takes_its_time_is_left_alone(config: Config) -> None:
     """Seconds are nothing to a machine that is busy."""
     with transaction() as session:
         gates.lock(session, "TIKTOK")
-        time.sleep(SILENT_SECONDS / 3)
+        time.sleep(IDLE_TRANSACTION_SECONDS / 3)
         assert gates.lock(session, "TIKTOK").key == "TIKTOK"

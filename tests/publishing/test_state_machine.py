@@ -33,7 +33,7 @@ from app.models import (
     Gate,
     IdempotencyKey,
     Lane,
-    LimitUse,
+    LedgerEntry,
     Notification,
     PublishedPost,
     PublishJob,
@@ -78,7 +78,7 @@ EMPTIED = (
     PublishJob,
     Lane,
     Gate,
-    LimitUse,
+    LedgerEntry,
 )
 
 picks = st.integers(0, 5)

@@ -17,7 +17,7 @@ from app.media.plan import Plan, plan_for
 from app.media.words import told
 from app.models import Account, Rendition, Video
 from app.publishing.claims import Claim
-from app.publishing.holding import tell_conversion
+from app.publishing.holding import note_conversion
 from app.renditions.asking import ask_for, begin_anew, let_go, rendition_of
 from app.states import RenditionState, Step
 from app.storage import current_storage
@@ -88,7 +88,7 @@ def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Converting:
         return SourceFile.of(video)
     rendition = ask_for(claim.job_id, video, plan.recipe, utcnow())
     if claim.step is not Step.OPTIMIZE:
-        tell_conversion(claim, " ".join(told(plan)), utcnow())
+        note_conversion(claim, " ".join(told(plan)), utcnow())
     if rendition.state is RenditionState.FAILED:
         _raise_failed(rendition)
     if rendition.state is RenditionState.READY and _is_there(rendition):

@@ -17,7 +17,7 @@ from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.limits import gates
 from app.limits.gates import Closing
-from app.models import Account, LimitUse, Notification, PublishJob, Video
+from app.models import Account, LedgerEntry, Notification, PublishJob, Video
 from app.publishing import steer
 from app.states import AccountState
 from tests.databases import ON_SQLITE
@@ -122,7 +122,7 @@ def test_a_good_token_costs_one_read_that_is_counted(
     check_ahead()
     assert [entry["call"] for entry in platforms.journal() if entry["event"] == "call"] == [call]
     with transaction() as session:
-        used = [(one.counts, one.amount) for one in session.query(LimitUse)]
+        used = [(one.counts, one.amount) for one in session.query(LedgerEntry)]
     assert used == [(counts, 1)]
     assert told() == [] and is_looked_at(job)
 

@@ -34,7 +34,7 @@ MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new
 
 
 @retry_while_away
-def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
+def poll_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
     """Wait for the next poll, within the same attempt: the platform has every byte."""
     with held(claim) as (session, job):
         frees_slot = not job.is_at_platform
@@ -52,7 +52,7 @@ def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -
 
 
 @retry_while_away
-def wait_for_file(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
+def wait_for_rendition(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
     """Wait for the rendition, within the same attempt.
 
     The job uploads nothing meanwhile, so its post quota is released, and its upload slot with the
@@ -66,7 +66,7 @@ def wait_for_file(claim: Claim, due_at: datetime, now: datetime, *, progress: in
 
 
 @retry_while_away
-def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
+def poll_unanswered(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Wait for the next poll, within the same attempt: this one was not answered."""
     with held(claim) as (session, job):
         job.is_at_platform = True
@@ -137,7 +137,7 @@ def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
 
 
 @retry_while_away
-def cancelled(claim: Claim, now: datetime) -> None:
+def cancel(claim: Claim, now: datetime) -> None:
     """End the job as cancelled by its user."""
     with held(claim) as (session, job):
         quota_freed = record_cancelled(session, job, now)

@@ -1,4 +1,4 @@
-"""Reading what a statement did."""
+"""What a statement has changed."""
 
 from __future__ import annotations
 

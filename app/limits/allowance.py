@@ -136,6 +136,6 @@ def _reason(platform: str, window: Window, until: datetime) -> Failure:
     return Failure(
         code_of(window.limit),
         Category.RATE_LIMIT,
-        f"{name} takes {words} from {whose}; the next post is possible at {to_iso(until)}",
+        f"{name} accepts {words} from {whose}; the next post is possible at {to_iso(until)}",
         "Nothing needs to be done: the post goes out by itself, without using an attempt",
     )

@@ -102,8 +102,8 @@ def reason(platform: str) -> Failure:
     return Failure(
         CODE,
         Category.PLATFORM,
-        f"{name} does not answer at the moment; it is tried again from time to time",
-        "Nothing needs to be done: the post goes out when the platform answers again",
+        f"{name} is not responding at the moment; it is checked from time to time",
+        "Nothing needs to be done: the post goes out once the platform responds again",
     )
 
 

@@ -171,6 +171,6 @@ def _first_lost(session: Session, slots: UploadSlots, now: datetime) -> PublishJ
 
 
 def _aging() -> timedelta:
-    """Return how long a wait raises a post's priority by one; zero: no wait does."""
+    """Return the waiting time that raises a post's priority by one; zero: never raised."""
     config: Config = current_app.config["SETTINGS"]
     return timedelta(minutes=config.priority_aging_minutes)

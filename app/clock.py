@@ -1,4 +1,4 @@
-"""The only call to the clock, and the only writing of times as text."""
+"""The time now, aware and in UTC, and how times are written as text."""
 
 from datetime import datetime, timezone
 

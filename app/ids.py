@@ -1,13 +1,13 @@
-"""Ids of everything we store: ULIDs, so that they sort by the time they were made."""
+"""Ids of all rows: ULIDs, so that they sort by creation time."""
 
 from ulid import ULID
 
 
 def new_id() -> str:
-    """Return 26 characters of Crockford's base 32, later ones sorting after earlier ones."""
+    """Return 26 characters of Crockford's base 32; later ids sort after earlier ones."""
     return str(ULID())
 
 
 def is_id(text: str) -> bool:
-    """Tell whether a text from outside could be one of our ids; no other need be looked for."""
+    """Tell whether a text from outside has the form of an id; no other need be looked up."""
     return len(text) == 26 and text.isascii() and text.isalnum()

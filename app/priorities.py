@@ -1,4 +1,4 @@
-"""The priorities of posts that name none, of 1 to 10; the higher goes first. Pure data."""
+"""Default priorities, on the scale of 1 to 10, where the higher goes first. Pure data."""
 
 DEFAULT_PRIORITY = 5
 SCHEDULED_PRIORITY = 3

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import click
 from flask import Flask
 from sqlalchemy import Column, Table, Text, select, type_coerce, update
-from sqlalchemy.engine import CursorResult
 
 from app.crypto import current_cipher
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.models.base import Base, EncryptedJson, EncryptedText
 
@@ -54,8 +54,7 @@ def _rotate_column(table: Table, column: Column[str]) -> int:
                 # Whoever wrote it meanwhile has used the first key.
                 changed = update(table).where(key == row_id, stored == old).values({column: fresh})
                 written = session.execute(changed)
-                assert isinstance(written, CursorResult)
-                count += written.rowcount
+                count += rows_changed(written)
     return count
 
 

@@ -1,18 +1,18 @@
-"""Why a worker's run of a job or of a rendition may not go on.
+"""Why a worker's run of a job or a rendition must stop.
 
-RunStopped            control flow, no failure
+RunStopped            control flow, not a failure
   Superseded          another run holds it, or it has ended
   CancelRequested     the user cancelled it in time
 """
 
 
 class RunStopped(Exception):
-    """Base of what ends a run without an error."""
+    """Base of what stops a run without an error."""
 
 
 class Superseded(RunStopped):
-    """Raised when a run no longer holds what it works on and must not write or act any more."""
+    """Raised when a run no longer holds what it works on, and must not write or act any more."""
 
 
 class CancelRequested(RunStopped):
-    """Raised when the user asked to cancel, at a point where that is still possible."""
+    """Raised when the user has cancelled, at a point where that is still possible."""

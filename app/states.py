@@ -1,8 +1,8 @@
-"""The words for where a job is: its state, its step, and how far each step gets it. Pure.
+"""The states of jobs and of the other rows, and the steps of a job. Pure vocabulary.
 
-A row stores `waiting` both for what may start now and for what may not start yet; which of the
-two it is depends on the time, so `delayed` is worked out when it is shown (`shown_state`) and a
-thousand posts that fall due at one instant need no write.
+A row stores `waiting` both for what may start now and for what may not start yet. Which of the
+two depends on the time, so `delayed` is derived when a job is shown (`shown_state`), and a
+thousand posts that fall due at the same instant need no write.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from enum import Enum
 class JobState(str, Enum):
     """The states of the contract."""
 
-    #: not to start before `due_at`: scheduled, between two attempts, or held by a limit
+    #: may not start before `due_at`: scheduled, between two attempts, or held by a limit
     DELAYED = "delayed"
     #: may start as soon as a worker is free
     WAITING = "waiting"
-    #: begun: in a worker's hands, or at the platform and asked for from time to time
+    #: begun: claimed by a worker, or polled while the platform processes it
     ACTIVE = "active"
-    #: live, and recorded
+    #: live and recorded
     COMPLETED = "completed"
     #: ended without being live, or with an unknown outcome (category `ambiguous`)
     FAILED = "failed"
-    #: ended by the user before the platform could publish it
+    #: cancelled by the user before the platform could publish it
     CANCELLED = "cancelled"
 
 
@@ -74,11 +74,11 @@ class VideoState(str, Enum):
 
 
 class RenditionState(str, Enum):
-    """Where a file that is made for a platform is."""
+    """Where a rendition is."""
 
-    #: to be made, as soon as somebody waits for it
+    #: to be transcoded, once a job waits for it
     PENDING = "pending"
-    #: in a worker's hands
+    #: claimed by a worker
     ENCODING = "encoding"
     READY = "ready"
     FAILED = "failed"
@@ -89,18 +89,18 @@ class NotificationState(str, Enum):
 
     PENDING = "pending"
     DELIVERED = "delivered"
-    #: given up after three days
+    #: given up, after three days of retries
     DEAD = "dead"
 
 
 class ConsentState(str, Enum):
-    """Where a user's consent on a platform's page is."""
+    """Where the connecting of an account on a platform's page is."""
 
     #: the user was sent to the platform's page
     ASKED = "asked"
-    #: the user agreed; a worker has to exchange the platform's code for tokens
+    #: the user agreed; a worker must exchange the authorization code for tokens
     GRANTED = "granted"
-    #: a worker is exchanging it
+    #: a worker is exchanging the code
     EXCHANGING = "exchanging"
     #: the account is connected
     CONNECTED = "connected"
@@ -109,7 +109,7 @@ class ConsentState(str, Enum):
 
 
 def shown_state(state: JobState, due_at: datetime | None, now: datetime) -> JobState:
-    """Return the state of the contract for a row's stored state and due time."""
+    """Return the contract's state for a row's stored state and due time."""
     if state is JobState.WAITING and due_at is not None and due_at > now:
         return JobState.DELAYED
     return state

@@ -1,4 +1,4 @@
-"""Writing a job's timeline; always inside the caller's transaction."""
+"""Writing a job's timeline, always inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from app.failures import Failure
 from app.models import PublishJob, TimelineEntry
 from app.states import JobState, Step
 
-#: Entries are written without being read: a post has dozens of them.
+#: Written through the table, not the ORM: a post has dozens of entries.
 _ENTRIES = cast(Table, TimelineEntry.__table__)
 _ADD = insert(_ENTRIES)
 
 
 def accepted(session: Session, jobs: Sequence[PublishJob], now: datetime) -> None:
-    """Write down that jobs were taken on and wait, all in one statement."""
+    """Note that jobs were accepted and open their waits, all in one statement."""
     entries: list[dict[str, Any]] = []
     for job in jobs:
         reason = "scheduled" if job.state_at(now) is JobState.DELAYED else "queue"
@@ -44,7 +44,7 @@ def begin(
     failure: Failure | None = None,
 ) -> None:
     """Open an entry; for a wait, `until` and `failure` say how long and why."""
-    more = {} if failure is None else _explained(failure)
+    more = {} if failure is None else _error_columns(failure)
     _add(session, job, kind, name, started_at=now, until=until, **more)
 
 
@@ -59,29 +59,26 @@ def begin_attempt(session: Session, job: PublishJob, step: Step, now: datetime) 
 def begin_steps(
     session: Session, job_id: str, attempt: int, steps: Sequence[Step], now: datetime
 ) -> None:
-    """Close the open step, and open the last of these; those before it took no time."""
+    """Close the open step and open the last of these; those before it took no time."""
     _end(session, job_id, ("step",), {"ended_at": now, "outcome": "done"})
     entry = {"job_id": job_id, "attempt": attempt, "kind": "step", "started_at": now}
-    over = {"ended_at": now, "outcome": "done"}
-    still = {"ended_at": None, "outcome": None}
-    rows = [{**entry, "name": step.value, **over} for step in steps]
-    session.execute(_ADD, [*rows[:-1], {**rows[-1], **still}])
+    done = {"ended_at": now, "outcome": "done"}
+    still_open = {"ended_at": None, "outcome": None}
+    rows = [{**entry, "name": step.value, **done} for step in steps]
+    session.execute(_ADD, [*rows[:-1], {**rows[-1], **still_open}])
 
 
-def note(session: Session, job: PublishJob, name: str, now: datetime) -> None:
+def note(
+    session: Session, job: PublishJob, name: str, now: datetime, *, message: str | None = None
+) -> None:
     """Add a change: a moment, not a span."""
-    _add(session, job, "change", name, started_at=now, ended_at=now)
+    words = None if message is None else message[:1000]
+    _add(session, job, "change", name, started_at=now, ended_at=now, error_message=words)
 
 
 def warn(session: Session, job: PublishJob, message: str, now: datetime) -> None:
-    """Add something the owner should know about a post that is live all the same."""
-    tell(session, job, "warning", message, now)
-
-
-def tell(session: Session, job: PublishJob, name: str, message: str, now: datetime) -> None:
-    """Add a moment and what is to be said of it."""
-    words = message[:1000]
-    _add(session, job, "change", name, started_at=now, ended_at=now, error_message=words)
+    """Note something the owner should know about a post that is live all the same."""
+    note(session, job, "warning", now, message=message)
 
 
 def end(
@@ -94,19 +91,19 @@ def end(
     failure: Failure | None = None,
 ) -> None:
     """Close the job's open entries of the given kinds."""
-    more = {} if failure is None else _explained(failure)
+    more = {} if failure is None else _error_columns(failure)
     _end(session, job.id, kinds, {"ended_at": now, "outcome": outcome, **more})
 
 
 def wait_for_turn(session: Session, attempts: Mapping[str, int], now: datetime) -> None:
-    """Write down that what jobs waited for is over, and that they wait for their turn since.
+    """Close the waits of jobs, and open waits for their turn in the queue.
 
     `attempts`: how many each has made, by its id. Two statements, however many jobs.
     """
-    for_all = update(_ENTRIES).where(
+    close_all = update(_ENTRIES).where(
         _ENTRIES.c.job_id.in_(attempts), _ENTRIES.c.ended_at.is_(None), _ENTRIES.c.kind == "wait"
     )
-    session.execute(for_all.values(ended_at=now, outcome="done"))
+    session.execute(close_all.values(ended_at=now, outcome="done"))
     entry = {"kind": "wait", "name": "queue", "started_at": now, "until": now}
     session.execute(
         _ADD, [{**entry, "job_id": job_id, "attempt": made} for job_id, made in attempts.items()]
@@ -126,7 +123,7 @@ def _end(
 
 @cache
 def _closing(kinds: tuple[str, ...]) -> Update:
-    """Build the statement once for each set of kinds; their number is part of its text."""
+    """Build the statement once per set of kinds, whose number is part of its text."""
     return update(_ENTRIES).where(
         _ENTRIES.c.job_id == bindparam("of_job"),
         _ENTRIES.c.ended_at.is_(None),
@@ -134,9 +131,9 @@ def _closing(kinds: tuple[str, ...]) -> Update:
     )
 
 
-def _explained(failure: Failure) -> dict[str, str]:
+def _error_columns(failure: Failure) -> dict[str, str]:
     return {
         "error_code": failure.code[:100],
-        "error_category": failure.category,
+        "error_category": failure.category.value,
         "error_message": failure.message[:1000],
     }

@@ -59,7 +59,7 @@ def _claims(account_id: str, video_id: str, now: datetime) -> list[float]:
         spent.append((time.perf_counter() - started) * 1000)
         if claim is None or claim.account_id != account_id:
             raise RuntimeError("the wrong post was claimed")
-        outcomes.cancelled(claim, now)
+        outcomes.cancel(claim, now)
     return spent
 
 

@@ -1,4 +1,4 @@
-"""Runs the migrations on the application's own engine: `flask --app app db upgrade`."""
+"""Run the migrations on the application's own engine: `flask --app app db upgrade`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.extensions import db
 
 
 def render_plain_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
-    """Write our own column types as what they are stored as: a migration outlives the code."""
+    """Render custom column types as the types they are stored as: migrations outlive the code."""
     if kind == "type" and isinstance(item, TypeDecorator):
         return f"sa.{item.impl!r}"
     return False
 
 
 def run() -> None:
-    """Bring the database up, all or nothing where it can be."""
+    """Run the migrations, each in a transaction of its own."""
     options = dict(current_app.extensions["migrate"].configure_args)
     options.setdefault("render_item", render_plain_type)
     with db.engine.connect() as connection:

@@ -13,12 +13,13 @@ import pytest
 
 from app.api.errors import ApiError
 from app.config import Config
+from app.failures import Category
 from app.platforms import PLATFORMS
 from app.queues import names
 from app.settings import config_from_env
 from app.states import JobState, Step
 from workers import worker
-from workers.errors import Category, PublishError
+from workers.errors import PublishError
 from workers.platforms.base import Handler
 
 ROOT = Path(__file__).resolve().parent.parent

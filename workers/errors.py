@@ -21,8 +21,9 @@ An error says what happened; `retry.py` decides what to do about it.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from typing import ClassVar, TypeVar
+
+from app.failures import Category
 
 ErrorT = TypeVar("ErrorT", bound="PublishError")
 #: What an operator can do about a `KeyMissing`.
@@ -30,20 +31,6 @@ KEY_HINT = (
     "The operator has to put the key back into TOKEN_ENCRYPTION_KEYS; the post then goes on by "
     "itself, without using an attempt"
 )
-
-
-class Category(str, Enum):
-    """The error categories of the contract; stable, stored and returned by the API."""
-
-    NETWORK = "network"
-    PLATFORM = "platform"
-    RATE_LIMIT = "rate_limit"
-    TOKEN = "token"
-    ACCOUNT = "account"
-    VIDEO = "video"
-    REQUEST = "request"
-    AMBIGUOUS = "ambiguous"
-    INTERNAL = "internal"
 
 
 class PublishError(Exception):

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select, update
 
 from app.accounts.consent_pages import CONSENT_PAGES, consent_url, new_verifier
 from app.config import Config
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.models import Consent
 from app.queues import wake_maintenance
@@ -140,6 +141,5 @@ def _answer(consent_id: str, platform: str, values: Mapping[str, object], now: d
             .values(**values)
             .execution_options(synchronize_session=False)
         )
-    assert isinstance(answered, CursorResult)
-    if answered.rowcount != 1:
+    if rows_changed(answered) != 1:
         raise ConsentRefused("This link was used before, or is too old. Please begin again.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import update
 
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.models import Account
 from app.states import AccountState
@@ -38,5 +39,4 @@ def disconnect_account(user_id: str, account_id: str, now: datetime) -> bool:
             )
             .execution_options(synchronize_session=False)
         )
-    assert isinstance(wiped, CursorResult)
-    return wiped.rowcount == 1
+    return rows_changed(wiped) == 1

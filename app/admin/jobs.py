@@ -10,6 +10,7 @@ from werkzeug.exceptions import NotFound
 from app.admin.blueprint import blueprint, read_values
 from app.admin.picture import draw
 from app.admin.words import now
+from app.failures import Category
 from app.ids import is_id
 from app.models import PublishJob
 from app.platforms import PLATFORMS
@@ -73,7 +74,7 @@ def require_story(job_id: str) -> JobStory:
 def _allowed(job: PublishJob) -> set[str]:
     """Return the buttons that the job's state allows; the functions behind them look again."""
     is_failed = job.state is JobState.FAILED
-    is_ambiguous = is_failed and job.error_category == "ambiguous"
+    is_ambiguous = is_failed and job.error_category == Category.AMBIGUOUS
     allowed = {
         "resolve": is_ambiguous,
         "retry": is_failed and not is_ambiguous,

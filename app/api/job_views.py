@@ -12,6 +12,7 @@ from app.api.auth import current_user
 from app.api.errors import NotFound
 from app.checks.content import SHARES_TO_FEED
 from app.clock import to_iso
+from app.failures import Category
 from app.limits import pauses
 from app.models import PublishedPost, PublishJob, TimelineEntry
 from app.queries.jobs import JobView, find_job
@@ -19,7 +20,7 @@ from app.schemas.publish_answers import without_missing
 from app.states import JobState
 
 #: Categories of which another attempt may well do better, by itself or after a reconnection.
-_RETRYABLE = frozenset({"network", "platform", "rate_limit", "token", "account", "internal"})
+_RETRYABLE = frozenset(Category) - {Category.VIDEO, Category.REQUEST, Category.AMBIGUOUS}
 
 
 def status_of(view: JobView, now: datetime) -> dict[str, Any]:

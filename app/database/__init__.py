@@ -1,1 +1,1 @@
-"""The database: how engines are opened, transactions, bulk inserts, retries while it is away."""
+"""The database: engines, transactions, bulk inserts, and retries across an outage."""

@@ -1,4 +1,4 @@
-"""How the two databases are opened: pools, time limits, and SQLite taught to behave."""
+"""Engine settings for both databases: pools, timeouts, and SQLite's pragmas."""
 
 from __future__ import annotations
 
@@ -9,32 +9,43 @@ from typing import Any
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import (
+    DataError,
     DisconnectionError,
+    IntegrityError,
     InterfaceError,
     InternalError,
     OperationalError,
+    SQLAlchemyError,
     TimeoutError,
 )
 
 from app.extensions import db
 
-#: What is raised while the database is away, full, or too busy to answer.
+#: Raised while the database is unreachable, full, or too busy to answer.
 AWAY = (OperationalError, InterfaceError, TimeoutError)
-#: Seconds a statement may take, and a lock be waited for, before the caller gets an error.
+#: Timeouts of a statement, and of waiting for a lock.
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 15
-#: Seconds a transaction may do nothing before the server undoes it. Of a worker that froze, or
-#: whose machine lost its power, the server hears nothing for hours, and keeps its locks; whoever
-#: waits for one gets it before `LOCK_SECONDS` are over.
-SILENT_SECONDS = 10
+#: The server rolls back a transaction that has been idle for this long. Otherwise it would keep
+#: the locks of a worker that froze, or lost power, for hours; shorter than `LOCK_SECONDS`, so that
+#: whoever waits for such a lock still gets it.
+IDLE_TRANSACTION_SECONDS = 10
 
-#: A server that vanished without a word is noticed within this, not after the system's hours.
+#: Notices a server that vanished silently long before the system's default of hours.
 _KEEPALIVE = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 1000 * STATEMENT_SECONDS,
 }
+
+
+def is_database_away(error: Exception) -> bool:
+    """Tell whether the database itself failed, so that the error cannot be recorded there either.
+
+    False for a statement that the database refused for the values in it.
+    """
+    return isinstance(error, SQLAlchemyError) and not isinstance(error, (DataError, IntegrityError))
 
 
 def engine_options(database_url: str) -> dict[str, Any]:
@@ -47,14 +58,14 @@ def engine_options(database_url: str) -> dict[str, Any]:
     timeouts = {
         "statement_timeout": STATEMENT_SECONDS,
         "lock_timeout": LOCK_SECONDS,
-        "idle_in_transaction_session_timeout": SILENT_SECONDS,
+        "idle_in_transaction_session_timeout": IDLE_TRANSACTION_SECONDS,
     }
     settings = " ".join(f"-c {name}={seconds}s" for name, seconds in timeouts.items())
     return {
-        # The values of a statement that failed would get into logs and RQ's lists of failures.
+        # Values of a failed statement must not get into logs or RQ's failed registry.
         "hide_parameters": True,
-        # Eight for a process, fewer than it has threads: small plans have twenty in all, and a
-        # statement is short. What finds none free waits.
+        # Eight per process, fewer than its threads: small plans allow twenty in all, and
+        # statements are short. Who finds none free waits.
         "pool_size": 5,
         "max_overflow": 3,
         "pool_timeout": 10,
@@ -67,30 +78,32 @@ def engine_options(database_url: str) -> dict[str, Any]:
 
 
 def configure_engines() -> None:
-    """Hook SQLite's settings into the application's engine. Needs an application context."""
+    """Attach the listeners of its dialect to the application's engine. Needs an app context."""
     if db.engine.dialect.name == "sqlite":
         event.listen(db.engine, "connect", _open_sqlite)
         event.listen(db.engine, "begin", _begin_immediate)
     else:
-        event.listen(db.engine, "checkout", _refuse_dead)
-        event.listen(db.engine, "handle_error", _tell_of_silence)
+        event.listen(db.engine, "checkout", _replace_closed)
+        event.listen(db.engine, "handle_error", _translate_idle_timeout)
 
 
-def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
-    """Let the pool open another connection where the server has ended this one.
+def _replace_closed(connection: Any, record: Any, proxy: Any) -> None:
+    """Have the pool open another connection where the server has closed this one.
 
-    Nothing can be read from one that is idle and alive, so that a look at the socket tells what
-    SQLAlchemy's own ping asks the server for, a round trip in each transaction.
+    An idle, open connection has nothing to read, so polling the socket tells what SQLAlchemy's own
+    ping needs a round trip for in each transaction.
     """
-    looking = select.poll()
-    looking.register(connection.fileno(), select.POLLIN)
-    if looking.poll(0):
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    if poller.poll(0):
         raise DisconnectionError
 
 
-def _tell_of_silence(context: ExceptionContext) -> None:
-    """Raise as any lost connection what the driver calls an internal error: that the server has
-    ended a transaction that was silent for too long."""
+def _translate_idle_timeout(context: ExceptionContext) -> None:
+    """Report an idle transaction that the server ended like any other lost connection.
+
+    The driver calls it an internal error.
+    """
     error = context.sqlalchemy_exception
     if context.is_disconnect and isinstance(error, InternalError):
         raise OperationalError(
@@ -103,7 +116,7 @@ def _tell_of_silence(context: ExceptionContext) -> None:
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:
-    # The driver's own transactions begin too late; see _begin_immediate.
+    # Turns off the driver's own transactions, which begin too late; see _begin_immediate.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -111,6 +124,6 @@ def _open_sqlite(connection: Any, record: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    # A transaction that reads first and writes later fails at once, without waiting, when
-    # another one wrote in between. Taking the write lock first makes SQLite wait instead.
+    # A transaction that reads first and writes later fails at once, without waiting, where
+    # another one wrote in between. With the write lock taken first, SQLite waits instead.
     connection.exec_driver_sql("BEGIN IMMEDIATE")

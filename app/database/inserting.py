@@ -1,4 +1,4 @@
-"""Inserting rows: many in one statement, and rows that may be there already."""
+"""Bulk inserts, and inserts of rows that may exist already."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from sqlalchemy.types import TypeDecorator
 
 from app.models import Base
 
-#: Of either dialect; both know `on_conflict_do_update` and `excluded`.
+#: Either dialect's `INSERT`; both have `on_conflict_do_update` and `excluded`.
 Insert: TypeAlias = Any
-#: Adds to an `INSERT` what to do where a row's key is taken.
-Resolve: TypeAlias = Callable[[Insert], Insert]
+#: Adds the `ON CONFLICT` clause to an `INSERT`.
+OnConflict: TypeAlias = Callable[[Insert], Insert]
 
 
-def inserting(dialect: str) -> Callable[[type[Base] | Table], Insert]:
-    """Return the `INSERT` of a database that knows what to do where the key is taken."""
+def dialect_insert(dialect: str) -> Callable[[type[Base] | Table], Insert]:
+    """Return the dialect's `insert()`, which has `ON CONFLICT`."""
     return postgresql.insert if dialect == "postgresql" else sqlite.insert
 
 
 def insert_missing(session: Session, model: type[Base], **columns: Any) -> None:
-    """Insert a row unless one with its key is there; another transaction may be doing the same."""
-    insert = inserting(session.get_bind().dialect.name)
+    """Insert a row unless its key exists; safe against another transaction doing the same."""
+    insert = dialect_insert(session.get_bind().dialect.name)
     session.execute(insert(model).values(**columns).on_conflict_do_nothing())
 
 
@@ -36,48 +36,47 @@ def insert_rows(
     session: Session,
     model: type[Base],
     rows: Sequence[Mapping[str, Any]],
-    resolve: Resolve | None = None,
+    on_conflict: OnConflict | None = None,
 ) -> None:
-    """Insert rows that name the same columns, in their order; `resolve` is for keys taken.
+    """Insert rows that name the same columns, in their order; missing columns get defaults.
 
     One statement and one message to PostgreSQL, however many rows: the driver's `executemany`
-    sends each by itself, and between them waits for its turn among the process's threads. What a
-    row leaves out gets the default of its column.
+    sends them one by one, and between them waits for the process's other threads.
     """
     table, dialect = cast(Table, model.__table__), session.get_bind().dialect
     if dialect.name != "postgresql":
-        session.execute(_row_by_row(table, dialect.name, resolve), list(rows))
+        session.execute(_one_by_one(table, dialect.name, on_conflict), list(rows))
         return
-    whole = list(_completed(table, dialect, rows))
-    statement = _all_at_once(table, tuple(whole[0]), resolve)
+    whole = list(_storable(table, dialect, rows))
+    statement = _in_bulk(table, tuple(whole[0]), on_conflict)
     session.execute(statement, {"rows": json.dumps(whole, default=datetime.isoformat)})
 
 
 @cache
-def _row_by_row(table: Table, dialect: str, resolve: Resolve | None) -> Insert:
-    insert = inserting(dialect)(table)
-    return insert if resolve is None else resolve(insert)
+def _one_by_one(table: Table, dialect: str, on_conflict: OnConflict | None) -> Insert:
+    insert = dialect_insert(dialect)(table)
+    return insert if on_conflict is None else on_conflict(insert)
 
 
 @cache
-def _all_at_once(table: Table, columns: tuple[str, ...], resolve: Resolve | None) -> Insert:
+def _in_bulk(table: Table, columns: tuple[str, ...], on_conflict: OnConflict | None) -> Insert:
     kind: ColumnElement[Any] = literal_column(f"NULL::{table.name}")
     given = func.json_populate_recordset(kind, bindparam("rows")).table_valued(*columns)
     insert = postgresql.insert(table).from_select(
         columns, select(*(given.c[name] for name in columns)), include_defaults=False
     )
-    return insert if resolve is None else resolve(insert)
+    return insert if on_conflict is None else on_conflict(insert)
 
 
-def _completed(
+def _storable(
     table: Table, dialect: Dialect, rows: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Give the rows as they are to be stored, as SQLAlchemy does it for rows of its own."""
-    defaults, converted = _defaults(table), _converted(table)
+    """Yield the rows with defaults and converted values, as SQLAlchemy does for its entities."""
+    defaults, converters = _defaults(table), _converters(table)
     for row in rows:
         missing = {name: make() for name, make in defaults.items() if name not in row}
         whole = {**row, **missing}
-        for name, kind in converted.items():
+        for name, kind in converters.items():
             if name in whole:
                 whole[name] = kind.process_bind_param(whole[name], dialect)
         yield whole
@@ -85,13 +84,13 @@ def _completed(
 
 @cache
 def _defaults(table: Table) -> dict[str, Callable[[], Any]]:
-    """Return what makes each default of the table's columns, but those that the database makes."""
-    made: dict[str, Callable[[], Any]] = {}
+    """Return what makes the default of each column, except those that the database makes."""
+    makers: dict[str, Callable[[], Any]] = {}
     for column in table.columns:
         default: Any = column.default
         if default is not None:
-            made[column.name] = partial(_value_of, default)
-    return made
+            makers[column.name] = partial(_value_of, default)
+    return makers
 
 
 def _value_of(default: Any) -> Any:
@@ -99,8 +98,8 @@ def _value_of(default: Any) -> Any:
 
 
 @cache
-def _converted(table: Table) -> dict[str, TypeDecorator[Any]]:
-    """Return the types of our own, by column: they store something else than they are given."""
+def _converters(table: Table) -> dict[str, TypeDecorator[Any]]:
+    """Return the custom column types, which convert their values, by column."""
     return {
         column.name: column.type
         for column in table.columns

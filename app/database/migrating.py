@@ -1,4 +1,4 @@
-"""Alembic's commands, such as `flask --app app db upgrade`. Of no use to workers, and not small."""
+"""Alembic's commands, such as `flask --app app db upgrade`. Large, and not loaded by workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flask_migrate import Migrate
 
 from app.extensions import db
 
-#: Batch mode, since SQLite cannot alter a table in place.
+#: Batch mode: SQLite cannot alter a table in place.
 migrate = Migrate(render_as_batch=True, compare_type=True)
 
 

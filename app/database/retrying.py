@@ -1,4 +1,4 @@
-"""Writes of workers that outlast a restart of the database."""
+"""Retrying a worker's writes across a restart of the database."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from app.database.engine import AWAY
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
-#: A restart is over long before; what takes longer is left to the row's lease.
-PATIENCE_SECONDS = 60.0
-LOOK_SECONDS = 0.25
+#: A restart takes far less; a longer outage is left to the row's lease.
+DEADLINE_SECONDS = 60.0
+RETRY_SECONDS = 0.25
 
 
-def patiently(write: Callable[P, T]) -> Callable[P, T]:
-    """Repeat a write while the database is away, for a minute at most.
+def retry_while_away(write: Callable[P, T]) -> Callable[P, T]:
+    """Retry a write while the database is away, for a minute at most.
 
-    For writes that check the claim: one whose commit was done and not answered is refused when
-    it is repeated (`Superseded`), or writes the same again.
+    Only for writes that check the claim, and so may be repeated: where the commit succeeded and
+    its answer was lost, the repeated write is refused (`Superseded`) or writes the same values.
     """
 
     @wraps(write)
-    def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
-        deadline, has_told = time.monotonic() + PATIENCE_SECONDS, False
+    def retried(*args: P.args, **kwargs: P.kwargs) -> T:
+        deadline, has_logged = time.monotonic() + DEADLINE_SECONDS, False
         while True:
             try:
                 return write(*args, **kwargs)
             except AWAY as exc:
                 if time.monotonic() > deadline:
                     raise
-                if not has_told:
+                if not has_logged:
                     logger.warning("%s put off: %s", write.__name__, type(exc).__name__)
-                has_told = True
-                time.sleep(LOOK_SECONDS)
+                has_logged = True
+                time.sleep(RETRY_SECONDS)
 
-    return repeated
+    return retried

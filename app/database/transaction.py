@@ -1,4 +1,4 @@
-"""One transaction: committed at the end of the block, undone when anything is raised."""
+"""Transactions: committed at the end of the block, rolled back when anything is raised."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from app.extensions import db
 
 
 def reading() -> Session:
-    """Give the session for reads inside a caller's `transaction`, which ends them.
+    """Return the session, for reads inside a caller's `transaction`.
 
-    What is read and what is then written by a `transaction` within that one are one transaction
-    on one connection: the first end of any of them ends it for all.
+    Nested calls of `transaction` share one transaction on one connection: the first of them to
+    end ends it for all.
     """
     return db.session()
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """Give the session; afterwards no connection is held, so none is held across a request."""
+    """Yield the session; no connection is held after the block, so none across a request."""
     session = db.session()
     try:
         yield session

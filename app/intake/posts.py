@@ -32,7 +32,7 @@ from app.publishing.create import (
     Order,
     create_jobs,
     earlier_jobs,
-    taken_keys,
+    used_keys,
     wake_for,
     write,
 )
@@ -147,7 +147,7 @@ def _write_many(session: Session, group: Sequence[Asked]) -> list[Taken | None]:
 
 def _with_new_keys(session: Session, group: Sequence[Asked]) -> list[int]:
     """Return the places of those that have no key, or one that is seen for the first time."""
-    seen = taken_keys(session, [asked.keyed for asked in group if asked.keyed is not None])
+    seen = used_keys(session, [asked.keyed for asked in group if asked.keyed is not None])
     places = []
     for place, asked in enumerate(group):
         if asked.keyed is not None:

@@ -1,6 +1,6 @@
-"""One circuit per platform: it opens when the platform fails one job after another.
+"""The circuit breaker of each platform, which opens when the platform fails job after job.
 
-While it is open nothing is sent to that platform but one probe after each pause. The first probe
+While it is open, nothing is sent to the platform but one probe after each pause. The first probe
 that is answered closes it. All workers share it. Inside the caller's transaction.
 """
 
@@ -13,24 +13,24 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from app.config import Config
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import gates
 from app.models import Gate
 from app.platforms import PLATFORMS
 
-#: The code of what is put off; `app.models.publish_job.UNAVAILABLE` finds it by that.
+#: The error code of posts put off, by which `app.models.publish_job.UNAVAILABLE` finds them.
 CODE = "platform_unavailable"
-#: A call that hangs until its time is up holds a worker all that time: it counts double.
+#: A call that times out counts double: it occupied a worker all that time.
 HANG_WEIGHT = 2
-#: Each probe that fails doubles the pause before the next, up to this.
+#: Each failed probe doubles the pause before the next, up to this.
 PAUSE_MAX_SECONDS = 300.0
-#: A probe is given up as lost after this; it may be an upload, which hangs for a minute or two.
+#: A probe without result is lost after this; it may be an upload, which hangs for a minute or two.
 PROBE_SECONDS = 150.0
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run's last call to a platform tells: whether it answered, and whether it hung."""
+    """What a run's last call to a platform showed: whether it answered, and whether it hung."""
 
     is_well: bool
     is_hang: bool = False
@@ -38,9 +38,9 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Circuit:
-    """How a platform's circuit is: open until a probe may go out, and since when; or closed.
+    """The state of a platform's circuit: open until the next probe, and since when; or closed.
 
-    `has_recovered`: what was seen last has closed it.
+    `has_recovered`: the latest evidence has closed it.
     """
 
     open_until: datetime | None = None
@@ -49,16 +49,16 @@ class Circuit:
 
 
 def closed_until(gate: Gate | None, now: datetime) -> datetime | None:
-    """Return until when nothing goes out to a platform; None: now something may."""
+    """Return until when nothing is sent to a platform; None: the circuit is closed or may probe."""
     if gate is None or gate.probe_at is None or gate.probe_at <= now:
         return None
     return gate.probe_at
 
 
 def begin_probe(gate: Gate, job_id: str, now: datetime) -> bool:
-    """Let one job through an open circuit; the gate is locked, so it is only one.
+    """Let one job through a circuit that may probe; the locked gate makes it only one.
 
-    Return whether the circuit was open, and the job is by that its probe.
+    Return whether the circuit was open, which makes the job its probe.
     """
     if gate.probe_at is None:
         return False
@@ -70,7 +70,7 @@ def begin_probe(gate: Gate, job_id: str, now: datetime) -> bool:
 def note(
     session: Session, platform: str, job_id: str, evidence: Evidence, now: datetime
 ) -> Circuit:
-    """Take what a run has seen of a platform into account; return how its circuit is since."""
+    """Feed the evidence of a run to the platform's circuit; return the circuit's new state."""
     known = gates.read(session, [platform]).get(platform)
     if evidence.is_well:
         if known is None or (known.failures == 0 and known.probe_at is None):
@@ -82,9 +82,9 @@ def note(
 
 
 def give_up_probe(session: Session, platform: str, job_id: str, now: datetime) -> bool:
-    """Let another probe go out at once where this job was one, and has asked nothing.
+    """Let another probe go out at once where this job was the probe and sent no request.
 
-    Return whether it was. What it might have told, its own trouble has kept it from finding out.
+    Return whether it was the probe.
     """
     known = gates.read(session, [platform]).get(platform)
     if known is None or known.probe_job_id != job_id:
@@ -101,9 +101,9 @@ def reason(platform: str) -> Failure:
     name = PLATFORMS[platform].name
     return Failure(
         CODE,
-        "platform",
-        f"{name} does not answer at the moment; it is tried again from time to time",
-        "Nothing needs to be done: the post goes out when the platform answers again",
+        Category.PLATFORM,
+        f"{name} is not responding at the moment; it is checked from time to time",
+        "Nothing needs to be done: the post goes out once the platform responds again",
     )
 
 
@@ -124,7 +124,7 @@ def _fail(gate: Gate, job_id: str, evidence: Evidence, now: datetime) -> datetim
         gate.is_general = True
     gate.failed_job_id = job_id
     gate.failures += HANG_WEIGHT if evidence.is_hang else 1
-    # One post that fails again and again says more about that post than about the platform.
+    # One post that keeps failing says more about that post than about the platform.
     if not gate.is_general or gate.failures < config.circuit_failures:
         return None
     if gate.probe_at is None:

@@ -1,8 +1,8 @@
-"""What calls use of the limits, counted in Redis: one step decides and counts.
+"""Rate limits on calls, counted in Redis; one atomic step decides and counts.
 
-A script of our own rather than a limiter library: it decides over several windows at once and
-counts in all of them or in none, goes by the caller's clock, and tells an emptied Redis from one
-in which nothing was used. What Redis does not know any more is read from the ledger.
+A script of its own rather than a limiter library: it decides over several windows at once and
+counts in all of them or in none, goes by the caller's clock, and tells an emptied Redis from an
+unused counter. What Redis has lost is restored from the ledger.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from app.limits.windows import pacific_day
 from app.platforms import Limit
 
 PREFIX = "publish:limit"
-#: For how long a new counter is kept: for longer than the longest day.
+#: How long a new counter is kept: longer than the longest day.
 KEPT = timedelta(hours=26)
-#: A member of each counter that is never counted, nor cleared: without it Redis has forgotten.
-KNOWN = "known"
+#: A member of every counter that is neither counted nor cleared: without it Redis has lost data.
+SENTINEL = "known"
 FOREVER_MS = 2**52
 
-# KEYS: a counter per window. ARGV: now, amount, a name for these uses, then for each window how
-# much may be in it, since when it counts, and how long its counter is kept (all times in ms), the
-# last two empty for a day: its counter begins with it, and was given its end when it was made.
-# Answers {0} when counted; {1, window, used, ms} when window (from 1) has no room, with the time
-# of the use that has to leave it first; {2, window} when nothing is known of it.
+# KEYS: a counter per window. ARGV: now, amount, a name for these uses, then for each window its
+# maximum, its start, and how long to keep its counter (times in ms); the last two are empty for a
+# day, whose counter starts with it and got its expiry when it was created.
+# Answers {0, used…} when counted; {1, window, used, ms} when a window (from 1) has no room, with
+# the time of the use that must leave it first; {2, window} when its counter is lost.
 _TAKE = """
 local amount = tonumber(ARGV[2])
-local most = {}
+local totals = {}
 for i, key in ipairs(KEYS) do
   local since = ARGV[2 + 3 * i]
   if since ~= '' then redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. since) end
@@ -43,26 +43,26 @@ for i, key in ipairs(KEYS) do
   if used < 0 then return {2, i} end
   local max = tonumber(ARGV[1 + 3 * i])
   if used + amount > max then
-    local place = math.min(math.max(used + amount - max - 1, 0), math.max(used - 1, 0))
-    local first = redis.call('ZRANGE', key, place, place, 'WITHSCORES')
+    local index = math.min(math.max(used + amount - max - 1, 0), math.max(used - 1, 0))
+    local first = redis.call('ZRANGE', key, index, index, 'WITHSCORES')
     return {1, i, used, used > 0 and first[2] or ARGV[1]}
   end
-  most[i] = used + amount
+  totals[i] = used + amount
 end
 for i, key in ipairs(KEYS) do
   for n = 1, amount do redis.call('ZADD', key, ARGV[1], ARGV[3] .. '-' .. n) end
   if ARGV[3 + 3 * i] ~= '' then redis.call('PEXPIRE', key, ARGV[3 + 3 * i]) end
 end
-return {0, unpack(most)}
+return {0, unpack(totals)}
 """
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What came of a decision: counted or not.
+    """The decision on some calls: counted or refused.
 
-    `used_share` is the largest share of a window that is used. Where it was refused, `limit` is
-    the one without room, and `room_at` when there is some again.
+    `used_share` is the used share, 0–1, of the fullest window. Where refused, `limit` is the one
+    without room, and `room_at` when there is room again.
     """
 
     is_taken: bool
@@ -72,7 +72,7 @@ class Taken:
 
 
 class Counters:
-    """The counters of one account's calls, and of those that it shares with all others."""
+    """The counters of one account, and those that it shares with all accounts of its platform."""
 
     def __init__(self, connection: Redis, platform: str, account_id: str) -> None:
         self._connection = connection
@@ -85,26 +85,26 @@ class Counters:
     ) -> Taken:
         """Count `amount` in every window of `counts`, or in none. Raises `RedisError`.
 
-        `keep_share` of each window is left to others, which matter more. The session is used
-        only where Redis has forgotten.
+        `keep_share` of each window is reserved for more important calls. The session is used only
+        where Redis has lost a counter.
         """
         limits = limits_on(self._platform, counts)
         if not limits:
             return Taken(True, 0.0)
         name = new_id()
         while True:
-            answer = self._ask(limits, amount, now, name, keep_share)
+            answer = self._run_script(limits, amount, now, name, keep_share)
             if answer[0] != 2:
                 return self._taken(limits, answer, now)
-            self._recount(session, limits[answer[1] - 1], now)
+            self._restore(session, limits[answer[1] - 1], now)
 
     def forget(self, counts: str, now: datetime) -> None:
-        """Have the counters of `counts` counted anew from the ledger. Raises `RedisError`."""
+        """Drop the counters of `counts`, to be restored from the ledger. Raises `RedisError`."""
         self._connection.delete(
             *(self._key(limit, now) for limit in limits_on(self._platform, counts))
         )
 
-    def _ask(
+    def _run_script(
         self, limits: Sequence[Limit], amount: int, now: datetime, name: str, keep_share: float
     ) -> list[int]:
         args: list[str | int] = [_ms(now), amount, name]
@@ -128,13 +128,13 @@ class Counters:
         limit = limits[answer[1] - 1]
         return Taken(False, 1.0, limit, _room_at(limit, answer[3], now))
 
-    def _recount(self, session: Session, limit: Limit, now: datetime) -> None:
-        """Put back what the ledger knows. Two that do so at once put back the same."""
+    def _restore(self, session: Session, limit: Limit, now: datetime) -> None:
+        """Restore a counter from the ledger; idempotent, so that two workers may do it at once."""
         key = self._key(limit, now)
-        uses = ledger.entries_of(session, limit, self._owner(limit), now)
-        members: dict[str, int] = {KNOWN: FOREVER_MS}
-        for use_id, used_at, amount in uses:
-            members.update({f"ledger-{use_id}-{n}": _ms(used_at) for n in range(amount)})
+        entries = ledger.entries_of(session, limit, self._owner(limit), now)
+        members: dict[str, int] = {SENTINEL: FOREVER_MS}
+        for entry_id, used_at, amount in entries:
+            members.update({f"ledger-{entry_id}-{n}": _ms(used_at) for n in range(amount)})
         pipeline = self._connection.pipeline(transaction=True)
         pipeline.zadd(key, members)
         pipeline.pexpire(key, _milliseconds(KEPT))
@@ -151,7 +151,7 @@ class Counters:
 
 
 def counters_for(platform: str, account_id: str) -> Counters:
-    """Return the counters of an account in the running application's Redis."""
+    """Return the counters of an account in the current application's Redis."""
     connection = current_app.extensions["redis"]
     assert isinstance(connection, Redis)
     return Counters(connection, platform, account_id)
@@ -160,7 +160,7 @@ def counters_for(platform: str, account_id: str) -> Counters:
 def room_by_ledger(
     session: Session, limit: Limit, owner: str, now: datetime, amount: int
 ) -> datetime | None:
-    """Return when there is room by the ledger alone, where Redis is away; None: now."""
+    """Return when there is room by the ledger alone, for when Redis is down; None: now."""
     used = ledger.used_in(session, limit, owner, now)
     if used + amount <= maximum_of(limit):
         return None

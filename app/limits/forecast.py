@@ -1,4 +1,4 @@
-"""When a post placed now would begin, as far as the limits go. Reads only."""
+"""When a post submitted now would begin, as far as the limits go. Reads only."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from datetime import datetime
 
 from app.database.transaction import transaction
 from app.limits import pauses
-from app.limits.allowing import Allowance, Hold, Rank, read_allowance
+from app.limits.allowance import Allowance, Hold, Rank, read_allowance
 from app.limits.holds import rank_of_next
 from app.limits.lanes import count_waiting
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """When a post due at `due_at` would begin; `hold` is what puts it off, if anything does.
+    """When a post due at `due_at` would begin; `hold` is what delays it, if anything does.
 
-    `begins_at` is None while the operator pauses the platform: only he knows.
+    `begins_at` is None while the platform is paused: only the operator knows.
     """
 
     due_at: datetime
@@ -29,8 +29,7 @@ def forecast(
 ) -> Forecast:
     """Return when a post of an account would begin, after those that go before it.
 
-    What other posts will have used by a time to come is not known: for a post due later, the
-    windows are looked at as they will be if nothing else is posted.
+    For a post due later, this assumes that nothing else is posted until then.
     """
     with transaction() as session:
         rank = rank_of_next(
@@ -41,14 +40,12 @@ def forecast(
     if allowance.is_paused:
         pause = Hold(due_at + pauses.HELD_FOR, pauses.reason(platform), is_pause=True)
         return Forecast(due_at, None, pause)
-    before = Rank(rank.in_account + waiting, rank.in_application + waiting)
-    hold = _hold_at(allowance, before, max(due_at, now))
+    ahead = Rank(rank.in_account + waiting, rank.in_application + waiting)
+    hold = _hold_at(allowance, ahead, max(due_at, now))
     return Forecast(due_at, hold.until if hold is not None else max(due_at, now), hold)
 
 
-def _hold_at(allowance: Allowance, before: Rank, moment: datetime) -> Hold | None:
-    """Return what holds a post up that comes at a moment: now, or later than now."""
-    held_now = allowance.hold(before)
-    if held_now is None or held_now.until <= moment:
-        return None
-    return held_now
+def _hold_at(allowance: Allowance, ahead: Rank, moment: datetime) -> Hold | None:
+    """Return what still holds a post at a moment, now or later."""
+    hold = allowance.hold(ahead)
+    return hold if hold is not None and hold.until > moment else None

@@ -1,6 +1,6 @@
-"""What the platforms themselves close: for one account, or for the whole application.
+"""Gates that the platforms close, for one account or for the whole application.
 
-Their word counts whatever our own counting says. Inside the caller's transaction.
+What a platform says overrides what this service has counted. Inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.database.inserting import insert_missing
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Gate
 
 _READ = select(Gate).where(Gate.key.in_(bindparam("keys", expanding=True)))
@@ -21,10 +21,10 @@ _READ = select(Gate).where(Gate.key.in_(bindparam("keys", expanding=True)))
 
 @dataclass(frozen=True)
 class Closing:
-    """A platform's word that nothing more is to come for a while.
+    """A platform's demand to send nothing more for a while.
 
-    `key` is the account's id, or the platform's name for everyone on it. With `reads`, it is
-    not to be asked about posts either.
+    `key` is the account's id, or the platform's name for all accounts on it. With `reads`, polls
+    are to stop as well.
     """
 
     key: str
@@ -54,14 +54,14 @@ def lock(session: Session, key: str) -> Gate:
 
 
 def read(session: Session, keys: Sequence[str]) -> Mapping[str, Gate]:
-    """Return those gates that were ever closed, by key."""
+    """Return the gates that have a row, by key."""
     fresh = {"populate_existing": True}
     gates = session.scalars(_READ, {"keys": list(keys)}, execution_options=fresh)
     return {gate.key: gate for gate in gates}
 
 
 def close(session: Session, closing: Closing, failure: Failure) -> None:
-    """Close a gate until a time, or longer where it is closed for longer already."""
+    """Close a gate until a time, unless it is closed for longer already."""
     gate = lock(session, closing.key)
     if gate.begins_closed_until is None or gate.begins_closed_until < closing.until:
         gate.begins_closed_until = closing.until
@@ -73,12 +73,12 @@ def close(session: Session, closing: Closing, failure: Failure) -> None:
 
 
 def reason(gate: Gate) -> Failure:
-    """Return why a gate was closed."""
-    return Failure(gate.code, "rate_limit", gate.message, gate.hint)
+    """Return why a gate is closed."""
+    return Failure(gate.code, Category.RATE_LIMIT, gate.message, gate.hint)
 
 
 def learn_posts_max(session: Session, account_id: str, maximum: int) -> None:
-    """Remember how many posts a day the platform says an account may have."""
+    """Store the number of daily posts that the platform allows an account."""
     known = session.get(Gate, account_id)
     if known is None or known.posts_max != maximum:
         lock(session, account_id).posts_max = maximum

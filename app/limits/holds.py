@@ -1,7 +1,8 @@
-"""Putting off what may not begin: a due time, the reason, and an end to looking at it till then.
+"""Putting off jobs that may not begin: a later due time, and the reason.
 
-Each row is touched once per closing of its window, by whoever finds it at the head of its lane.
-Inside the caller's transaction, which afterwards wakes the rows for their new times.
+No claim looks at such a row before that time. Each row is written once per closing of its window,
+by the claim that finds it due in its lane. Inside the caller's transaction, which afterwards wakes
+the rows for their new times.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app import timeline
-from app.failures import Failure
+from app.failures import Category
 from app.limits import ledger
-from app.limits.allowing import FIRST, Allowance, Hold, Rank
+from app.limits.allowance import FIRST, Allowance, Hold, Rank
 from app.limits.lanes import PRIORITIES, due_jobs, refresh_lane
 from app.limits.rules import POSTS, code_of, limits_on
 from app.models import Lane, PublishJob
 from app.models.publish_job import OPEN, TO_BEGIN
 from app.states import JobState
 
-#: Rows put off at a time.
+#: Rows put off in one transaction.
 BATCH = 200
-#: Rows that are counted to say when one that goes after them will begin.
+#: Rows counted at most, to say when a post after them will begin.
 RANK_MAX = 2000
-_Look: TypeAlias = "Select[str, datetime | None, int, str | None, str | None]"
+_Rows: TypeAlias = "Select[str, datetime | None, int, str | None, str | None]"
 
 
 def hold_lane(
@@ -44,21 +45,21 @@ def hold_lane(
 ) -> list[PublishJob]:
     """Put off the due posts of a lane that may not begin; return them.
 
-    `head` is the lane's first post, and `hold` what holds it. It is put off whatever it has: left
-    as it is, it would be met again and again, and no other account would get its turn. Of the
-    others, those that have their place among the day's posts are left until they are the first.
+    `head` is the lane's first post, and `hold` what holds it. The head is put off in any case:
+    left due, it would be chosen again and again, and no other account would get its turn. Of the
+    others, those that have reserved quota are left until they are the head.
     """
     now = allowance.now
     jobs = due_jobs(session, lane, now, BATCH)
-    placed = ledger.have_places(session, lane.platform, [job.id for job in jobs], now)
+    reserved = ledger.with_quota(session, lane.platform, [job.id for job in jobs], now)
     if allowance.is_closed:
         held = _hold_all(session, lane, jobs, allowance)
-    elif head.id in placed:
-        # Alone, and behind nobody who waits for a place: the others have to count its own.
+    elif head.id in reserved:
+        # Alone, and ranked before all that wait for quota: the others have to count its quota.
         put_off(session, head, hold, now)
         held = [head]
     else:
-        without = [job for job in jobs if job.id not in placed]
+        without = [job for job in jobs if job.id not in reserved]
         held = _hold_all(session, lane, without, allowance)
     refresh_lane(session, lane.account_id, lane.priority, lane.platform)
     return held
@@ -67,9 +68,9 @@ def hold_lane(
 def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> None:
     """Give a row a later due time, and say why. Its worker, if it has one, was lost.
 
-    Whoever is amid an attempt and has nothing at the platform gives the attempt back: it waits as
-    any other, and its user is to see that. What a worker that was lost, or a platform that has not
-    answered, leaves open is counted on.
+    An attempt in progress with nothing at the platform is given back: the job waits like any
+    other, and is shown so. The attempt goes on where its worker was lost or the platform has the
+    video.
     """
     if job.is_leased:
         timeline.end(session, job, ("step",), "lost", now)
@@ -83,7 +84,7 @@ def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Non
     job.due_at = hold.until
     job.is_leased = False
     job.wake_number += 1
-    explain(job, hold.failure)
+    job.set_error(hold.failure)
     if job.state is JobState.WAITING:
         timeline.end(session, job, ("wait",), "done", now)
         until = None if hold.is_pause else hold.until
@@ -93,12 +94,12 @@ def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Non
 def _hold_all(
     session: Session, lane: Lane, jobs: Sequence[PublishJob], allowance: Allowance
 ) -> list[PublishJob]:
-    """Put off posts of a lane, each for as long as it takes with those that go before it."""
+    """Put off posts of a lane, each until its turn after those that go before it."""
     again = _Ranks(session, lane, allowance.now, lane.priority + 1)
     fresh = _Ranks(session, lane, allowance.now, lane.priority)
     held = []
     for job in jobs:
-        ranks = again if job.error_category == "rate_limit" else fresh
+        ranks = again if job.error_category == Category.RATE_LIMIT else fresh
         hold = allowance.hold(ranks.next())
         if hold is not None:
             put_off(session, job, hold, allowance.now)
@@ -107,52 +108,44 @@ def _hold_all(
 
 
 def _kind(hold: Hold) -> str:
-    """Return the timeline's word for a wait."""
+    """Return the timeline's name for a wait."""
     if hold.is_pause:
         return "pause"
-    return "limit" if hold.failure.category == "rate_limit" else "outage"
-
-
-def explain(job: PublishJob, failure: Failure) -> None:
-    """Say on the row why it waits, or why it has failed."""
-    job.error_code = failure.code[:100]
-    job.error_category = failure.category
-    job.error_message = failure.message[:1000]
-    job.error_hint = failure.hint[:500]
+    return "limit" if hold.failure.category is Category.RATE_LIMIT else "outage"
 
 
 def rank_of_next(
     session: Session, *, platform: str, account_id: str, priority: int, now: datetime
 ) -> Rank:
-    """Return how many posts that are put off would go before a new one of this priority."""
+    """Return how many held posts would go before a new one of this priority."""
     if priority > max(PRIORITIES):
-        return FIRST  # asked for what goes before all that have the highest
-    asked = {"platform": platform, "account_id": account_id, "priority": priority, "now": now}
+        return FIRST  # nothing goes before it
+    values = {"platform": platform, "account_id": account_id, "priority": priority, "now": now}
     return Rank(
-        in_account=session.scalar(_held_of_account(priority), asked) or 0,
-        in_application=session.scalar(_held_of_platform(), asked) or 0,
+        in_account=session.scalar(_held_of_account(priority), values) or 0,
+        in_application=session.scalar(_held_of_platform(), values) or 0,
     )
 
 
-def first_held(
+def first_waiting_for_quota(
     session: Session, platform: str, account_id: str, now: datetime
 ) -> PublishJob | None:
-    """Lock and return the post that waits first for the kind of place that an account's has.
+    """Lock and return the first post that waits for the quota which an account's posts use.
 
-    None where there is none among the next due, or it is in another transaction's hands.
+    None where none of the next `RANK_MAX` due posts does, or another transaction has locked it.
     """
     limits = limits_on(platform, POSTS)
-    query = _first_held(is_shared=any(limit.scope != "account" for limit in limits))
-    asked = {"platform": platform, "account_id": account_id, "now": now}
+    query = _first_waiting(is_shared=any(limit.scope != "account" for limit in limits))
+    values = {"platform": platform, "account_id": account_id, "now": now}
     codes = [code_of(limit) for limit in limits]
     fresh = {"populate_existing": True}
-    return session.scalar(query, {**asked, "codes": codes}, execution_options=fresh)
+    return session.scalar(query, {**values, "codes": codes}, execution_options=fresh)
 
 
 @cache
-def _first_held(*, is_shared: bool) -> Select[PublishJob]:
-    looks = [_OF_PLATFORM] if is_shared else [_of_account(one) for one in PRIORITIES]
-    found = union_all(*(select(look.subquery()) for look in looks)).subquery()
+def _first_waiting(*, is_shared: bool) -> Select[PublishJob]:
+    rows = [_OF_PLATFORM] if is_shared else [_of_account(one) for one in PRIORITIES]
+    found = union_all(*(select(query.subquery()) for query in rows)).subquery()
     first = (
         select(found.c.id)
         .where(found.c.error_code.in_(bindparam("codes", expanding=True)))
@@ -166,7 +159,7 @@ def _first_held(*, is_shared: bool) -> Select[PublishJob]:
 
 
 class _Ranks:
-    """Counts up from the posts that are put off already."""
+    """Counts up from the posts that are held already."""
 
     def __init__(self, session: Session, lane: Lane, now: datetime, priority: int) -> None:
         self._first = rank_of_next(
@@ -184,8 +177,8 @@ class _Ranks:
         return Rank(first.in_account + given, first.in_application + given, given)
 
 
-def _upcoming(*conditions: ColumnElement[bool] | TextClause) -> _Look:
-    """Read the next rows due: a look into an index, of a bounded length."""
+def _upcoming(*conditions: ColumnElement[bool] | TextClause) -> _Rows:
+    """Select the next rows due: a bounded index range."""
     return (
         select(
             PublishJob.id,
@@ -203,14 +196,14 @@ def _upcoming(*conditions: ColumnElement[bool] | TextClause) -> _Look:
 _OF_PLATFORM = _upcoming(PublishJob.platform == bindparam("platform"), OPEN)
 
 
-def _of_account(priority: int) -> _Look:
+def _of_account(priority: int) -> _Rows:
     own = PublishJob.account_id == bindparam("account_id")
     return _upcoming(own, PublishJob.priority == priority, TO_BEGIN)
 
 
 @cache
 def _held_of_account(priority: int) -> Select[int]:
-    """Count what an account has put off, of this priority and of higher ones."""
+    """Count an account's held posts of this priority and of higher ones."""
     return _count_held([_of_account(one) for one in PRIORITIES if one >= priority])
 
 
@@ -219,8 +212,8 @@ def _held_of_platform() -> Select[int]:
     return _count_held([_OF_PLATFORM])
 
 
-def _count_held(looks: Sequence[_Look]) -> Select[int]:
-    found = union_all(*(select(look.subquery()) for look in looks)).subquery()
-    is_held = found.c.error_category == "rate_limit"
+def _count_held(rows: Sequence[_Rows]) -> Select[int]:
+    found = union_all(*(select(query.subquery()) for query in rows)).subquery()
+    is_held = found.c.error_category == Category.RATE_LIMIT.value
     goes_before = found.c.priority >= bindparam("priority")
     return select(func.count()).select_from(found).where(is_held, goes_before)

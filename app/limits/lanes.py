@@ -1,8 +1,8 @@
-"""Whose turn it is to begin, at a cost that does not grow with the number of posts waiting.
+"""Fair queueing: whose turn it is to begin, at a cost independent of the number of waiting posts.
 
-Whatever changes which post of a lane is the first calls `refresh`, inside the same transaction.
-The lane is locked before its first post is looked for, so that of two changes at once the second
-sees what the first has done. Only a new post needs no look (`join`): it can but be earlier.
+Every change that may give a lane another head calls `refresh`, inside the same transaction. The
+lane is locked before its head is read, so that of two concurrent changes the second sees the
+first. Only new posts need no such read (`join`): they can only move the head forward.
 """
 
 from __future__ import annotations
@@ -28,28 +28,26 @@ from app.models import Lane, PublishJob
 from app.models.publish_job import TO_BEGIN
 
 PRIORITIES = range(10, 0, -1)
-#: Posts counted of one priority, to say how many go before another one.
+#: Posts counted at most per priority, to say how many go before another post.
 WAITING_MAX = 2000
-
-
-# Built once: a worker asks these for each post, and to build one takes longer than the answer.
-_MAY_GO = (
+# Built once: each runs for every post, and building it takes longer than running it.
+_IS_READY = (
     Lane.platform == bindparam("platform"),
     Lane.turn_at <= bindparam("now"),
-    Lane.account_id.not_in(bindparam("without", expanding=True)),
+    Lane.account_id.not_in(bindparam("full_accounts", expanding=True)),
 )
 
 
 def _longest_waiting() -> Select[Lane]:
-    """Look for each priority's lane whose turn came first: a look into the index for each."""
-    each = [
+    """Select each priority's lane whose turn came first, with an index lookup for each."""
+    rows = [
         select(literal_column(str(priority), Integer).label("priority")) for priority in PRIORITIES
     ]
-    priorities = union_all(*each).cte("priorities")
-    longest = select(Lane.account_id).where(*_MAY_GO, Lane.priority == priorities.c.priority)
+    priorities = union_all(*rows).cte("priorities")
+    longest = select(Lane.account_id).where(*_IS_READY, Lane.priority == priorities.c.priority)
     first = longest.order_by(Lane.turn_at).limit(1).scalar_subquery()
     found = select(priorities.c.priority, first.label("account_id")).cte("found")
-    # By itself first: PostgreSQL would else look once for each lane that there is.
+    # Materialized, or PostgreSQL would run the lookups once for every lane in the table.
     ids = found.prefix_with("MATERIALIZED", dialect="postgresql")
     same = (Lane.account_id == ids.c.account_id) & (Lane.priority == ids.c.priority)
     return select(Lane).join(ids, same)
@@ -58,8 +56,8 @@ def _longest_waiting() -> Select[Lane]:
 _NEXT = _longest_waiting()
 _COUNT = select(func.count()).select_from(
     select(Lane.account_id)
-    .where(*_MAY_GO, Lane.priority.in_(PRIORITIES))
-    .limit(bindparam("most"))
+    .where(*_IS_READY, Lane.priority.in_(PRIORITIES))
+    .limit(bindparam("limit"))
     .subquery()
 )
 _OF_LANE = (
@@ -72,34 +70,34 @@ _DUE = (
     select(PublishJob)
     .where(*_OF_LANE, PublishJob.due_at <= bindparam("now"))
     .order_by(PublishJob.due_at, PublishJob.id)
-    .limit(bindparam("most"))
+    .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
 
 
 def join(session: Session, jobs: Sequence[PublishJob]) -> None:
-    """Let new posts wait in their lanes: one statement, and no look at the posts of any lane."""
-    first: dict[tuple[str, int, str], datetime] = {}
+    """Add new posts to their lanes: one statement, without reading any lane's posts."""
+    heads: dict[tuple[str, int, str], datetime] = {}
     for job in jobs:
         assert job.due_at is not None
         key = (job.account_id, job.priority, job.platform)
-        first[key] = min(first.get(key, job.due_at), job.due_at)
+        heads[key] = min(heads.get(key, job.due_at), job.due_at)
     rows = [
         {
             "account_id": key[0],
             "priority": key[1],
             "platform": key[2],
-            "head_due_at": first[key],
-            "turn_at": first[key],
+            "head_due_at": heads[key],
+            "turn_at": heads[key],
         }
-        for key in sorted(first)  # the same order everywhere: no two batches wait for each other
+        for key in sorted(heads)  # sorted, so that two batches cannot deadlock
     ]
-    insert_rows(session, Lane, rows, _joined)
+    insert_rows(session, Lane, rows, _merge_heads)
 
 
-def _joined(insert: Insert) -> Insert:
+def _merge_heads(insert: Insert) -> Insert:
     new = insert.excluded
-    # Not by LEAST and GREATEST, which take NULL for different things in different databases.
+    # Not LEAST and GREATEST, whose treatment of NULL differs between the databases.
     head = case((Lane.head_due_at <= new.head_due_at, Lane.head_due_at), else_=new.head_due_at)
     turn = case((Lane.served_at > head, Lane.served_at), else_=head)
     changes = {"head_due_at": head, "turn_at": turn}
@@ -107,7 +105,7 @@ def _joined(insert: Insert) -> Insert:
 
 
 def refresh(session: Session, job: PublishJob, *, served_at: datetime | None = None) -> None:
-    """Bring the lane of a job up to date; `served_at`: a post of it begins."""
+    """Bring the lane of a job up to date; `served_at`: when a post of it begins."""
     refresh_lane(session, job.account_id, job.priority, job.platform, served_at=served_at)
 
 
@@ -119,7 +117,7 @@ def refresh_lane(
     *,
     served_at: datetime | None = None,
 ) -> None:
-    """Look for a lane's first post, and say when its turn is."""
+    """Read a lane's head, and update when the lane's turn is."""
     session.flush()
     lane = _locked(session, account_id, priority, platform)
     lane.head_due_at = session.scalar(_HEAD, {"account_id": account_id, "priority": priority})
@@ -139,13 +137,13 @@ def next_lanes(
 ) -> list[Lane]:
     """Return the lanes whose turn has come, of accounts not in `without`, the next one first.
 
-    A look into the index per priority: the longest waiting lane of each. The highest priority
-    goes first, raised by one for each `aging` that its lane has waited for its turn (zero: never
-    raised), so that nobody waits for ever.
+    One index lookup per priority, for its longest waiting lane. The highest priority goes first,
+    raised by one for each `aging` that the lane has waited (zero: never raised), so that no post
+    starves.
     """
-    asked = {"platform": platform, "now": now, "without": list(without)}
+    values = {"platform": platform, "now": now, "full_accounts": list(without)}
     fresh = {"populate_existing": True}
-    lanes = list(session.scalars(_NEXT, asked, execution_options=fresh))
+    lanes = list(session.scalars(_NEXT, values, execution_options=fresh))
 
     def rank(lane: Lane) -> tuple[int, datetime, str]:
         turn_at = lane.turn_at or now
@@ -159,27 +157,27 @@ def count_lanes(
     session: Session, platform: str, now: datetime, *, without: Collection[str], limit: int
 ) -> int:
     """Count the lanes whose turn has come, up to `limit`."""
-    asked = {"platform": platform, "now": now, "without": list(without), "most": limit}
-    return session.scalar(_COUNT, asked) or 0
+    values = {"platform": platform, "now": now, "full_accounts": list(without), "limit": limit}
+    return session.scalar(_COUNT, values) or 0
 
 
 def due_jobs(session: Session, lane: Lane, now: datetime, limit: int) -> list[PublishJob]:
-    """Lock and return the lane's due posts, the first one first.
+    """Lock and return the lane's due posts, the head first.
 
-    Those that a caller is changing at this moment are left out: they are refreshed by it.
+    Skips those that another transaction is changing, which refreshes the lane itself.
     """
-    asked = {"account_id": lane.account_id, "priority": lane.priority, "now": now, "most": limit}
-    return list(session.scalars(_DUE, asked, execution_options={"populate_existing": True}))
+    values = {"account_id": lane.account_id, "priority": lane.priority, "now": now, "limit": limit}
+    return list(session.scalars(_DUE, values, execution_options={"populate_existing": True}))
 
 
 def count_waiting(session: Session, account_id: str, priority: int, now: datetime) -> int:
-    """Count an account's due posts of at least a priority that have not begun, up to a bound."""
+    """Count an account's due uploads of at least a priority, up to `WAITING_MAX` of each."""
     return session.scalar(_waiting(priority), {"account_id": account_id, "now": now}) or 0
 
 
 @cache
 def _waiting(priority: int) -> Select[int]:
-    looks = [
+    queries = [
         select(PublishJob.id)
         .where(
             PublishJob.account_id == bindparam("account_id"),
@@ -192,7 +190,7 @@ def _waiting(priority: int) -> Select[int]:
         for each in PRIORITIES
         if each >= priority
     ]
-    rows = union_all(*(select(look) for look in looks)).subquery()
+    rows = union_all(*(select(query) for query in queries)).subquery()
     return select(func.count()).select_from(rows)
 
 

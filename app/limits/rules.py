@@ -1,4 +1,4 @@
-"""The limits as they are configured, by what they count."""
+"""The limits as configured, by what they count."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from app.config import Config
 from app.platforms import PLATFORMS, Limit
 
 POSTS = "posts"
-UPLOADS = "uploads"
-#: What the ledger keeps, longer than any window looks back.
+#: How long the ledger is kept: longer than any window.
 LEDGER_KEEP = timedelta(hours=50)
 
 
 def maximum_of(limit: Limit) -> int:
-    """Return a limit's figure, as configured."""
+    """Return a limit's maximum, as configured."""
     config: Config = current_app.config["SETTINGS"]
     return config.limits.get(limit.setting, limit.default)
 
 
 def limits_on(platform: str, counts: str) -> list[Limit]:
-    """Return a platform's windows in which something is counted."""
+    """Return a platform's limits per window on one kind of use, such as `posts`."""
     return [
         limit
         for limit in PLATFORMS[platform].limits
@@ -31,7 +30,7 @@ def limits_on(platform: str, counts: str) -> list[Limit]:
 
 
 def at_once(platform: str, scope: str) -> int:
-    """Return how many uploads a platform, or an account of it, may have at once."""
+    """Return the number of upload slots of a platform, or of each account on it."""
     for limit in PLATFORMS[platform].limits:
         if (limit.window, limit.scope) == ("at_once", scope):
             return maximum_of(limit)
@@ -39,12 +38,12 @@ def at_once(platform: str, scope: str) -> int:
 
 
 def code_of(limit: Limit) -> str:
-    """Return the code of what a limit holds up."""
+    """Return the error code of jobs that a limit holds up."""
     return f"limit_{limit.setting.removeprefix('LIMIT_').lower()}"
 
 
-def in_words(limit: Limit, maximum: int) -> str:
-    """Return a limit as a person says it: "15 posts in 24 hours"."""
+def describe(limit: Limit, maximum: int) -> str:
+    """Return a limit in words: "15 posts in 24 hours"."""
     spans = {60: "a minute", 3600: "an hour", 86400: "24 hours"}
     span = spans.get(limit.window_seconds, f"{limit.window_seconds} seconds")
     if limit.window == "pacific_day":

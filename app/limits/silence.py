@@ -1,7 +1,7 @@
-"""Platforms that work which can wait leaves alone, since they do not answer.
+"""Platforms that background work leaves alone because they do not answer.
 
-Posts have the circuit, which is fed by posts alone; this is what spares all else that asks
-platforms the minutes in which each call only hangs. Inside the caller's transaction.
+Posts have the circuit breaker, which only posts feed. This spares all other calls to a platform
+the minutes in which each of them would only hang. Inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from app.limits import circuits, gates
 from app.models import Gate
 from app.platforms import PLATFORMS
 
-#: How long a platform is left alone that did not answer.
+#: How long a platform that did not answer is left alone.
 SILENT_FOR = timedelta(minutes=5)
 
 
 def silent_platforms(session: Session, now: datetime) -> set[str]:
-    """Return the platforms not to be asked now: silent a moment ago, or their circuit is open.
+    """Return the platforms not to call now: marked silent, or with an open circuit.
 
-    Not while a circuit waits for its probe: there may be no post left to be one.
+    A circuit that awaits its probe does not count: there may be no post left to be the probe.
     """
     known = gates.read(session, list(PLATFORMS))
     return {platform for platform, gate in known.items() if _is_silent(gate, now)}
 
 
 def mark_silent(session: Session, platform: str, now: datetime) -> None:
-    """Leave a platform alone for a while; all workers do."""
+    """Have all workers leave a platform alone for a while."""
     gates.lock(session, platform).silent_until = now + SILENT_FOR
 
 

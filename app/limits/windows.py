@@ -1,4 +1,4 @@
-"""Windows in which something is counted, and when there is room in one again. Pure."""
+"""Rate-limit windows, and when there is room in one. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 #: Where YouTube's day begins. https://developers.google.com/youtube/v3/getting-started#quota
 PACIFIC = ZoneInfo("America/Los_Angeles")
-#: What becomes possible at one instant begins this far apart.
+#: Posts that become possible at the same instant begin this far apart.
 SPREAD = timedelta(seconds=2)
-#: A limit of nothing at all is looked at again after this.
-NEVER = timedelta(days=1)
+#: How long to wait before looking again at a limit of zero.
+ZERO_LIMIT_PAUSE = timedelta(days=1)
 
 
 def pacific_day(now: datetime) -> tuple[datetime, datetime]:
-    """Return the midnights, Pacific time, that `now` lies between: 23 to 25 hours apart; UTC."""
+    """Return the Pacific midnights around `now`, in UTC; they are 23 to 25 hours apart."""
     today = now.astimezone(PACIFIC).date()
     first = datetime.combine(today, time(), PACIFIC)
     last = datetime.combine(today + timedelta(days=1), time(), PACIFIC)
@@ -25,32 +25,32 @@ def pacific_day(now: datetime) -> tuple[datetime, datetime]:
 def room_in_rolling(
     times: Sequence[datetime], maximum: int, window: timedelta, now: datetime, *, rank: int = 0
 ) -> datetime:
-    """Return when one more fits into a moving window, after `rank` others that go before it.
+    """Return when one more fits into a rolling window, after `rank` others that go before it.
 
-    `times` are those of the uses, oldest first. A place is free again a window after its use.
+    `times` are those of the uses, oldest first. A use leaves the window a window's length later.
     """
     if maximum <= 0:
-        return now + NEVER
+        return now + ZERO_LIMIT_PAUSE
     inside = [moment for moment in times if moment > now - window]
-    # Where a limit was lowered, only the newest uses matter: the older leave before.
+    # Where the limit was lowered, only the newest uses matter: older ones leave earlier.
     used = inside[-maximum:]
     free = maximum - len(used)
     if rank < free:
         return now
-    places = [*used, *[now] * free]
-    turns, place = divmod(rank - free, maximum)
-    return places[place] + window * (turns + 1)
+    occupied_at = [*used, *[now] * free]
+    turns, position = divmod(rank - free, maximum)
+    return occupied_at[position] + window * (turns + 1)
 
 
 def room_in_day(used: int, maximum: int, now: datetime, *, rank: int = 0) -> datetime:
     """Return when one more fits into Pacific days, after `rank` others that go before it."""
     if maximum <= 0:
-        return now + NEVER
+        return now + ZERO_LIMIT_PAUSE
     behind = rank - max(maximum - used, 0)
     if behind < 0:
         return now
-    days, place = divmod(behind, maximum)
+    days, position = divmod(behind, maximum)
     opens = pacific_day(now)[1]
     for _ in range(days):
         opens = pacific_day(opens)[1]
-    return opens + SPREAD * place
+    return opens + SPREAD * position

@@ -7,23 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.metrics.figures import Figures
 from app.models import Account, PublishJob, TimelineEntry, Video
+from app.models.timeline import DONE_UPLOAD, FAILED_ATTEMPT
 from app.states import JobState
 
 ROWS_AT_ONCE = 1000
-# In words, not as values: only so can the database tell that its partial indexes will do.
-FAILED_ATTEMPT = and_(
-    TimelineEntry.kind == literal_column("'attempt'"), TimelineEntry.error_category.is_not(None)
-)
-DONE_UPLOAD = and_(
-    TimelineEntry.kind == literal_column("'step'"),
-    TimelineEntry.name == literal_column("'upload'"),
-    TimelineEntry.outcome == literal_column("'done'"),
-)
 #: Instagram fetches the video itself for this login: there is no upload of ours.
 _FETCHED = "instagram"
 

@@ -12,14 +12,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.database.inserting import insert_missing
-from app.database.retrying import PATIENCE_SECONDS
+from app.database.retrying import DEADLINE_SECONDS
 from app.database.transaction import transaction
 from app.metrics.counting import Span, count_end, count_span, first_end
 from app.metrics.figures import Figures
-from app.models import PublishJob, Tally, TallyMark
+from app.models import PublishJob, Tally, TallyWatermark
 
 #: Longer than it may take to write down that a job has ended, with the database away meanwhile.
-BEHIND = timedelta(seconds=1.5 * PATIENCE_SECONDS)
+BEHIND = timedelta(seconds=1.5 * DEADLINE_SECONDS)
 SLOT_SECONDS = 300
 HOUR_SECONDS = 3600
 #: The span that never ends: what has been counted since ever.
@@ -35,7 +35,7 @@ _MARK = 1
 def is_anything_to_count(now: datetime) -> bool:
     """Tell whether something has ended that no tally has yet."""
     with transaction() as session:
-        mark = session.get(TallyMark, _MARK)
+        mark = session.get(TallyWatermark, _MARK)
         first = first_end(session, mark.counted_until if mark else None)
     return first is not None and first < now - BEHIND
 
@@ -63,7 +63,7 @@ def count_before_reopening(session: Session, job: PublishJob) -> None:
 
 def counted_until(session: Session) -> datetime | None:
     """Return up to when the tallies have everything; None: they have nothing yet."""
-    mark = session.get(TallyMark, _MARK, populate_existing=True)
+    mark = session.get(TallyWatermark, _MARK, populate_existing=True)
     return mark.counted_until if mark else None
 
 
@@ -89,22 +89,22 @@ def _count_slot(now: datetime) -> bool:
         counted = count_span(session, Span(start_at, end_at))
         _add(session, slot_start, counted, only_hour=is_old)
         if mark is None:
-            session.add(TallyMark(id=_MARK, counted_until=end_at))
+            session.add(TallyWatermark(id=_MARK, counted_until=end_at))
         else:
             mark.counted_until = end_at
     return True
 
 
-def _locked_mark(session: Session) -> TallyMark | None:
+def _locked_mark(session: Session) -> TallyWatermark | None:
     """Lock the mark: of two passes at once, the second goes on where the first stopped."""
-    query = select(TallyMark).where(TallyMark.id == _MARK).with_for_update()
+    query = select(TallyWatermark).where(TallyWatermark.id == _MARK).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 
-def _first_mark(session: Session) -> TallyMark:
+def _first_mark(session: Session) -> TallyWatermark:
     """Make the mark before there is a tally, and lock it: two are not to begin at once."""
     first = slot_of(first_end(session, None) or EVER_START, SLOT_SECONDS)
-    insert_missing(session, TallyMark, id=_MARK, counted_until=first)
+    insert_missing(session, TallyWatermark, id=_MARK, counted_until=first)
     mark = _locked_mark(session)
     assert mark is not None
     return mark

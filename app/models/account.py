@@ -12,21 +12,28 @@ from app.ids import new_id
 from app.models.base import Base, EncryptedText, JsonColumn, UtcDateTime, values_of
 from app.states import AccountState
 
-#: Tokens of Instagram Login are renewed by the calendar: once they have ended it is too late.
+#: Tokens of Instagram Login are renewed ahead of time: an expired one cannot be renewed.
 RENEWABLE = text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL")
+#: Connected accounts that their owner must connect again.
+TO_RECONNECT = text("state = 'reconnect_required' AND deleted_at IS NULL")
 
 
 class Account(Base):
     """One account on one platform.
 
-    A deleted account keeps its row, without tokens, since jobs and posts refer to it;
-    connecting it again brings it back.
+    A disconnected account keeps its row, without tokens, since jobs and posts refer to it;
+    connecting it again revives the row.
     """
 
     __tablename__ = "accounts"
     __table_args__ = (
         UniqueConstraint("user_id", "platform", "platform_user_id"),
-        Index("ix_accounts_state_expires_at", "state", "expires_at"),
+        Index(
+            "ix_accounts_to_reconnect",
+            "id",
+            postgresql_where=TO_RECONNECT,
+            sqlite_where=TO_RECONNECT,
+        ),
         Index("ix_accounts_username", "username"),
         Index(
             "ix_accounts_renewable",
@@ -46,18 +53,18 @@ class Account(Base):
     scopes: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
     access_token: Mapped[str | None] = mapped_column(EncryptedText)
     refresh_token: Mapped[str | None] = mapped_column(EncryptedText)
-    #: when the access token ends; None where the platform named no end
+    #: when the access token expires; None where the platform named no time
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     state: Mapped[AccountState] = mapped_column(
         values_of(AccountState), default=AccountState.ACTIVE
     )
     #: why it must be connected again, for a person
     state_reason: Mapped[str] = mapped_column(String(500), default="")
-    #: when to renew the token ahead of its end, where that is done by the calendar
+    #: when to renew the token, for those that are renewed ahead of time
     renew_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: until when one worker alone may refresh the token
+    #: until when one worker holds the lease to refresh the token
     refreshing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: how long a video the platform takes of it, as it last said; None where it has not
+    #: the longest video the platform accepts from it, as last reported; None: never reported
     video_max_seconds: Mapped[int | None]
     video_max_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

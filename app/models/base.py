@@ -1,4 +1,4 @@
-"""What the tables share: the declarative base and the column types of our own."""
+"""The declarative base, and the column types that the tables share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeDecorator
 
 from app.crypto import current_cipher
 
-#: Constraint names that are the same on every database, so that migrations can name them.
+#: Gives constraints the same names on every database, so that migrations can name them.
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -30,7 +30,7 @@ JsonColumn = JSON().with_variant(JSONB(), "postgresql")
 
 
 def values_of(kind: type[Enum]) -> EnumColumn:
-    """Return a text column type that holds the values of an enum and gives its members back."""
+    """Return a text column type that stores an enum's values and loads its members."""
     return EnumColumn(
         kind, native_enum=False, length=24, values_callable=lambda e: [member.value for member in e]
     )
@@ -43,7 +43,7 @@ class Base(DeclarativeBase):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime on every database; SQLite keeps no zone, so it is put back."""
+    """An aware UTC datetime on every database; SQLite drops the zone, so it is restored."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -64,7 +64,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class EncryptedText(TypeDecorator[str]):
-    """A secret: encrypted on the way into the database, decrypted on the way out."""
+    """A secret text, encrypted at rest."""
 
     impl = Text
     cache_ok = True
@@ -77,7 +77,7 @@ class EncryptedText(TypeDecorator[str]):
 
 
 class EncryptedJson(TypeDecorator[dict[str, Any]]):
-    """A JSON object kept as a secret: a job's checkpoint holds links that need no token."""
+    """A JSON object encrypted at rest: a job's checkpoint holds links that work without a token."""
 
     impl = Text
     cache_ok = True

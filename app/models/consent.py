@@ -14,9 +14,9 @@ from app.states import ConsentState
 
 
 class Consent(Base):
-    """Asked for by a user of the API, answered by the platform, exchanged by a worker.
+    """Requested through the API, answered by the platform, exchanged for tokens by a worker.
 
-    Its id, signed, is OAuth's `state`: good for one answer, and for a few minutes.
+    Its id, signed, is the OAuth `state`: valid for one answer and for a few minutes.
     """
 
     __tablename__ = "consents"
@@ -29,11 +29,11 @@ class Consent(Base):
     user_id: Mapped[str] = mapped_column(String(128))
     platform: Mapped[str] = mapped_column(String(16))
     login_type: Mapped[str] = mapped_column(String(16), default="")
-    #: where the browser goes afterwards; empty: it is shown a page of ours
+    #: where the browser is sent afterwards; empty: to a page of this service
     redirect: Mapped[str] = mapped_column(String(2000), default="")
-    #: PKCE's secret (RFC 7636); None where the platform has no PKCE
+    #: the PKCE code verifier (RFC 7636); None where the platform has no PKCE
     verifier: Mapped[str | None] = mapped_column(EncryptedText)
-    #: what the platform answered, until it is exchanged
+    #: the authorization code, until it is exchanged
     code: Mapped[str | None] = mapped_column(EncryptedText)
     state: Mapped[ConsentState] = mapped_column(values_of(ConsentState), default=ConsentState.ASKED)
     account_id: Mapped[str | None] = mapped_column(String(26))

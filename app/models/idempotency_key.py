@@ -1,8 +1,8 @@
-"""Answers already given to an `Idempotency-Key`."""
+"""Requests already answered, by their `Idempotency-Key`."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,9 +10,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.clock import utcnow
 from app.models.base import Base, UtcDateTime
 
+#: How long a key stands for what it created.
+KEY_LIFETIME = timedelta(hours=24)
+
 
 class IdempotencyKey(Base):
-    """One key of one user: the body it came with and the job or batch that it made."""
+    """One key of one user: the hash of its body, and the job or batch that it created."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)

@@ -1,4 +1,4 @@
-"""Whose turn it is: an account's posts of one priority, and since when they wait to begin."""
+"""The fair queue: an account's posts of one priority, and when their turn came."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from app.models.base import Base, UtcDateTime
 
 
 class Lane(Base):
-    """One account's waiting posts of one priority, however many: what a claim chooses among.
+    """One account's waiting posts of one priority, however many; claims choose among lanes.
 
-    `turn_at` is the later of `head_due_at` and `served_at`. So the lane with the earliest one is
-    that which has waited longest for its turn, and accounts alternate however much each has
-    waiting. None: nothing of the lane waits. `app.limits.lanes` keeps it true.
+    `turn_at` is the later of `head_due_at` and `served_at`: the lane with the earliest one has
+    waited longest for its turn, so accounts alternate however many posts each has waiting. None
+    while nothing waits. Maintained by `app.limits.lanes`.
     """
 
     __tablename__ = "lanes"
@@ -26,6 +26,6 @@ class Lane(Base):
     platform: Mapped[str] = mapped_column(String(16))
     #: when the first of its posts is due
     head_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: when a post of it was last begun
+    #: when one of its posts last began
     served_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     turn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,4 +1,4 @@
-"""The outbox: what the back end is told, stored in the transaction that made it true."""
+"""The outbox: webhooks, stored in the transaction of the change they report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.ids import new_id
 from app.models.base import Base, UtcDateTime, values_of
 from app.states import NotificationState
 
-#: For how long the delivery of a notification is tried.
+#: How long delivery is retried.
 GIVE_UP_AFTER = timedelta(days=3)
 _PENDING = text("state = 'pending'")
 
@@ -29,7 +29,7 @@ class Notification(Base):
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
-    #: the job or account it tells of: what keeps the order among notifications of one subject
+    #: the job or account it is about; notifications of one subject are delivered in order
     subject_id: Mapped[str] = mapped_column(String(26))
     user_id: Mapped[str] = mapped_column(String(128))
     type: Mapped[str] = mapped_column(String(40))
@@ -42,7 +42,7 @@ class Notification(Base):
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: a delivery that fails after this is the last one
+    #: a delivery that fails after this is not retried
     give_up_at: Mapped[datetime] = mapped_column(
         UtcDateTime, default=lambda: utcnow() + GIVE_UP_AFTER
     )

@@ -1,7 +1,7 @@
 """A publish job: one request to publish one video on one account. The row is the truth.
 
-`due_at` alone says whether a worker may take the row: it is the scheduled time, the next
-attempt, the next poll, or, while a worker holds the row, the end of that worker's lease. So a
+`due_at` alone says whether a worker may claim the row: it is the scheduled time, the next
+attempt, the next poll, or, while a worker holds the row, the expiry of that worker's lease. So a
 row whose worker died becomes due by itself, and the database refuses an open row without one.
 """
 
@@ -14,31 +14,34 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, TextCla
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import utcnow
+from app.failures import Category, Failure
 from app.ids import new_id
 from app.models.base import Base, EncryptedJson, JsonColumn, UtcDateTime, values_of
 from app.states import JobState, Step, shown_state
 
-# Conditions of partial indexes, and of the queries that are to use them: SQLite takes such an
-# index only where the query has its condition word for word.
+# Conditions of partial indexes, and of the queries that use them: SQLite uses such an index only
+# for a query with the very same text.
 OPEN = text("state IN ('waiting', 'active')")
 ACTIVE = text("state = 'active'")
-#: the platform has every byte of it: it is only asked about
+#: the platform has every byte: it is only polled
 AT_PLATFORM = text("state IN ('waiting', 'active') AND is_at_platform")
-#: yet to be begun or gone on with, and in nobody's hands
+#: an upload to begin or resume, and not claimed
 TO_BEGIN = text("state IN ('waiting', 'active') AND NOT is_at_platform AND NOT is_leased")
 LEASED = text("is_leased")
-#: held because its platform is paused
+#: held by a pause of its platform
 PAUSED = text("state = 'waiting' AND error_code = 'platform_paused'")
-#: put off while its platform's circuit was open
+#: put off by an open circuit
 UNAVAILABLE = text(
     "state IN ('waiting', 'active') AND NOT is_leased AND error_code = 'platform_unavailable'"
 )
-#: what the operator looks through: ended well, ended otherwise, with no known outcome
+#: the operator's lists: published, ended otherwise, outcome unknown
 COMPLETED = text("state = 'completed'")
 UNSUCCESSFUL = text("state IN ('failed', 'cancelled')")
 AMBIGUOUS = text("state = 'failed' AND error_category = 'ambiguous'")
-#: scheduled, and not yet looked at ahead of its time; nor put off or tried since
+#: scheduled, not yet checked ahead of its time, and neither put off nor attempted
 UNCHECKED = text("state = 'waiting' AND due_at = scheduled_time AND checked_at IS NULL")
+#: Why a job failed, or why it waits.
+ERROR_COLUMNS = ("error_code", "error_category", "error_message", "error_hint")
 
 
 def _partial(name: str, *columns: str, where: TextClause) -> Index:
@@ -55,7 +58,7 @@ class PublishJob(Base):
             name="open_has_due_time",
         ),
         _partial("ix_publish_jobs_due", "platform", "due_at", where=OPEN),
-        # What the scheduler brings to Redis as its time comes near, whatever the platform.
+        # What the scheduler loads into Redis ahead of time, whatever the platform.
         _partial("ix_publish_jobs_upcoming", "due_at", "id", where=OPEN),
         _partial("ix_publish_jobs_active", "platform", where=ACTIVE),
         _partial("ix_publish_jobs_at_platform", "platform", "due_at", where=AT_PLATFORM),
@@ -81,7 +84,7 @@ class PublishJob(Base):
     platform: Mapped[str] = mapped_column(String(16))
     batch_id: Mapped[str | None] = mapped_column(String(26))
 
-    # What was asked for.
+    # The request.
     caption: Mapped[str] = mapped_column(Text, default="")
     hashtags: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
     privacy_level: Mapped[str] = mapped_column(String(16))
@@ -91,52 +94,52 @@ class PublishJob(Base):
     max_attempts: Mapped[int]
     backoff_type: Mapped[str] = mapped_column(String(16))
     backoff_delay_ms: Mapped[int]
-    #: what RQ keeps of the run: True nothing, False the default, a number that many
+    #: how many runs RQ keeps: True none, False the default, or a number
     remove_on_complete: Mapped[bool | int] = mapped_column(JsonColumn, default=False)
     remove_on_fail: Mapped[bool | int] = mapped_column(JsonColumn, default=False)
     scheduled_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    # Where it is.
+    # Where the job is.
     state: Mapped[JobState] = mapped_column(values_of(JobState))
     step: Mapped[Step | None] = mapped_column(values_of(Step))
     progress: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     attempts_made: Mapped[int] = mapped_column(default=0)
-    #: runs of the present attempt that ended with their worker lost
+    #: runs of this attempt whose worker was lost
     lost_runs: Mapped[int] = mapped_column(default=0)
-    #: times that an upload was opened anew within the present attempt
+    #: how often this attempt has opened another upload
     reopened: Mapped[int] = mapped_column(default=0)
 
-    #: the platform has all of it, and is only asked how it is doing: no upload any more
+    #: the platform has every byte: it is only polled, and needs no upload slot
     is_at_platform: Mapped[bool] = mapped_column(default=False)
-    #: the file made for the platform that goes in place of the video, or is waited for
+    #: the rendition to upload in place of the video, or to wait for
     rendition_id: Mapped[str | None] = mapped_column(ForeignKey("renditions.id"))
 
     # Who holds it.
-    #: fencing token: raised by each claim; a write of any other number is refused
+    #: fencing token: raised by each claim; writes with another number are refused
     run_number: Mapped[int] = mapped_column(default=0)
     is_leased: Mapped[bool] = mapped_column(default=False)
-    #: counts the wake-ups sent to RQ, so that each run has an id of its own
+    #: counts the wake-ups sent to RQ, so that each run's id is unique
     wake_number: Mapped[int] = mapped_column(default=0)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
 
     # What the platform has given us so far.
-    #: Read only by who asks for it: a key that is gone must not make the row unreadable.
+    #: Deferred: a lost encryption key must not make the whole row unreadable.
     checkpoint: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJson, deferred=True)
-    #: since when the platform may have published it: no cancellation, no second upload any more
+    #: since when the platform may have published it: no cancellation, no second upload
     committed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: since when, once committed, no look at the platform has been answered
+    #: once committed: since when no read of the platform has been answered
     unanswered_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    # What a look ahead of its time has found.
-    #: None: not looked at yet, or moved since
+    # What the check ahead of the scheduled time found.
+    #: None: not checked yet, or rescheduled since
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: until when a worker that looks at it is waited for
+    #: until when a worker holds the lease to check it
     checking_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: what its user was told is at risk: `token`, `video`, `limits`
+    #: the risks already reported: `token`, `video`, `limits`
     risks_told: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
 
-    # Why it failed, or why it waits.
+    # See `ERROR_COLUMNS`.
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_category: Mapped[str | None] = mapped_column(String(16))
     error_message: Mapped[str | None] = mapped_column(String(1000))
@@ -154,3 +157,25 @@ class PublishJob(Base):
     def state_at(self, now: datetime) -> JobState:
         """Return the state of the contract, which tells `delayed` from `waiting`."""
         return shown_state(self.state, self.due_at, now)
+
+    @property
+    def error(self) -> Failure | None:
+        """Why the job failed or waits, as last set; None: for no error."""
+        if self.error_category is None:
+            return None
+        category = Category(self.error_category)
+        return Failure(
+            self.error_code or "", category, self.error_message or "", self.error_hint or ""
+        )
+
+    def set_error(self, failure: Failure) -> None:
+        """Say why the job failed, or why it waits."""
+        self.error_code = failure.code[:100]
+        self.error_category = failure.category.value
+        self.error_message = failure.message[:1000]
+        self.error_hint = failure.hint[:500]
+
+    def clear_error(self) -> None:
+        """Drop the reason for a failure or a wait that is over."""
+        for column in ERROR_COLUMNS:
+            setattr(self, column, None)

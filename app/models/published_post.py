@@ -1,4 +1,4 @@
-"""What is live on a platform."""
+"""Posts that are live on a platform."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from app.clock import utcnow
 from app.ids import new_id
 from app.models.base import Base, UtcDateTime
 
-#: A post has something to count when it has been seen for a while.
+#: A post has statistics worth reading only after a while.
 FIRST_COUNT_AFTER = timedelta(minutes=15)
 
 
-def _first_count() -> datetime:
+def _first_count_at() -> datetime:
     return utcnow() + FIRST_COUNT_AFTER
 
 
 class PublishedPost(Base):
-    """One post; the unique job id is what makes two posts of one job impossible to record."""
+    """One post; the unique job id makes it impossible to record two posts of one job."""
 
     __tablename__ = "published_posts"
     __table_args__ = (
         Index("ix_published_posts_user_id_platform", "user_id", "platform"),
         Index("ix_published_posts_user_id_id", "user_id", "id"),
         Index("ix_published_posts_video_id", "video_id"),
-        Index("ix_published_posts_account_id_published_at", "account_id", "published_at"),
+        Index(
+            "ix_published_posts_account_id_count_at",
+            "account_id",
+            "count_at",
+            postgresql_where=text("count_at IS NOT NULL"),
+            sqlite_where=text("count_at IS NOT NULL"),
+        ),
         Index("ix_published_posts_platform_platform_post_id", "platform", "platform_post_id"),
         Index(
             "ix_published_posts_follow_up_at",
@@ -45,25 +51,25 @@ class PublishedPost(Base):
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
-    #: jobs go after their retention, posts never: hence no foreign key
+    #: no foreign key: jobs are deleted after their retention, posts never
     job_id: Mapped[str] = mapped_column(String(26), unique=True)
     user_id: Mapped[str] = mapped_column(String(128))
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"))
     platform: Mapped[str] = mapped_column(String(16))
-    #: None while, or where, the platform does not tell it
+    #: None while, or where, the platform does not report it
     platform_post_id: Mapped[str | None] = mapped_column(String(255))
     url: Mapped[str | None] = mapped_column(String(1000))
     caption: Mapped[str] = mapped_column(Text)
     published_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # None: the platform does not say.
+    # None: not reported by the platform.
     views: Mapped[int | None] = mapped_column(BigInteger)
     likes: Mapped[int | None] = mapped_column(BigInteger)
     comments: Mapped[int | None] = mapped_column(BigInteger)
     shares: Mapped[int | None] = mapped_column(BigInteger)
-    #: when the platform last told these numbers
+    #: when these numbers were last read
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: when to ask for them again; None: too old to be asked for
-    count_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=_first_count)
-    #: when to ask again for an id, a link or the video's fate; None: nothing more to learn
+    #: when to read them next; None: the post is too old
+    count_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=_first_count_at)
+    #: when to look again for a missing id or link, or the video's fate; None: nothing is missing
     follow_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,4 +1,4 @@
-"""A rendition: a video made anew for a platform that does not take it as it is."""
+"""Renditions: videos transcoded for a platform that does not accept the original."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _OPEN = text("state IN ('pending', 'encoding')")
 
 
 class Rendition(Base):
-    """What one recipe makes of one version of one object: made once, for whoever needs it.
+    """The result of one recipe for one version of one object, shared by all jobs that need it.
 
-    `due_at` says when a worker may take it: at once, later, or, while one holds it, when that
-    one's lease ends; None while nobody waits for it.
+    `due_at` says when a worker may claim it: at once, later, or, while one holds it, when that
+    worker's lease expires; None while no job waits for it.
     """
 
     __tablename__ = "renditions"
@@ -38,14 +38,14 @@ class Rendition(Base):
     source_bytes: Mapped[int] = mapped_column(BigInteger)
     duration_seconds: Mapped[float]
     recipe_digest: Mapped[str] = mapped_column(String(32))
-    #: `app.media.recipe.Recipe`, as it dumps itself
+    #: the dump of `app.media.recipe.Recipe`
     recipe: Mapped[dict[str, Any]] = mapped_column(JsonColumn)
 
     state: Mapped[RenditionState] = mapped_column(values_of(RenditionState))
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: fencing token: raised by each claim; a write of any other number is refused
     run_number: Mapped[int] = mapped_column(default=0)
-    #: tries that failed, and workers that were lost at it
+    #: runs that failed, and runs whose worker was lost
     failures: Mapped[int] = mapped_column(default=0)
     lost_runs: Mapped[int] = mapped_column(default=0)
     #: 0–100
@@ -55,7 +55,7 @@ class Rendition(Base):
     r2_key: Mapped[str | None] = mapped_column(String(1024))
     etag: Mapped[str] = mapped_column(String(255), default="")
     file_size: Mapped[int | None] = mapped_column(BigInteger)
-    #: of the result, as `app.media.facts.Probe` dumps it
+    #: of the result: the dump of `app.media.facts.Probe`
     probe: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
 
     error_code: Mapped[str | None] = mapped_column(String(100))

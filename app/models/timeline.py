@@ -4,39 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String, and_, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, UtcDateTime
 
-#: What is counted of the entries: attempts that ended with an error, and uploads.
-FAILED_ATTEMPT = text("kind = 'attempt' AND error_category IS NOT NULL")
-DONE_UPLOAD = text("kind = 'step' AND name = 'upload' AND outcome = 'done'")
-
 
 class TimelineEntry(Base):
-    """One span of a job's life; open while `ended_at` is None, a moment where both are equal.
+    """One span of a job's life; open while `ended_at` is None, a moment where both times are equal.
 
-    `kind` is `attempt`, `step`, `wait` or `change`; `name` the step, the reason of the wait, or
-    what was changed; `outcome` how it ended: `done`, `failed`, `given_back`, `lost`, `cancelled`.
+    `kind` is `attempt`, `step`, `wait` or `change`; `name` is the step, the reason for the wait,
+    or the change; `outcome` is how it ended: `done`, `failed`, `given_back`, `lost`, `cancelled`.
     """
 
     __tablename__ = "timeline"
-    __table_args__ = (
-        Index("ix_timeline_job_id_id", "job_id", "id"),
-        Index(
-            "ix_timeline_failed_attempt_ended_at",
-            "ended_at",
-            postgresql_where=FAILED_ATTEMPT,
-            sqlite_where=FAILED_ATTEMPT,
-        ),
-        Index(
-            "ix_timeline_done_upload_ended_at",
-            "ended_at",
-            postgresql_where=DONE_UPLOAD,
-            sqlite_where=DONE_UPLOAD,
-        ),
-    )
+    __table_args__ = (Index("ix_timeline_job_id_id", "job_id", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("publish_jobs.id", ondelete="CASCADE"))
@@ -45,9 +27,33 @@ class TimelineEntry(Base):
     attempt: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: for a wait: when it is to end
+    #: for a wait: when it is expected to end
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(16))
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_category: Mapped[str | None] = mapped_column(String(16))
     error_message: Mapped[str | None] = mapped_column(String(1000))
+
+
+# What metrics count: attempts that ended with an error, and finished uploads. Literals, not bound
+# values: only so can the database use the partial indexes.
+FAILED_ATTEMPT = and_(
+    TimelineEntry.kind == literal_column("'attempt'"), TimelineEntry.error_category.is_not(None)
+)
+DONE_UPLOAD = and_(
+    TimelineEntry.kind == literal_column("'step'"),
+    TimelineEntry.name == literal_column("'upload'"),
+    TimelineEntry.outcome == literal_column("'done'"),
+)
+Index(
+    "ix_timeline_failed_attempt_ended_at",
+    TimelineEntry.ended_at,
+    postgresql_where=FAILED_ATTEMPT,
+    sqlite_where=FAILED_ATTEMPT,
+)
+Index(
+    "ix_timeline_done_upload_ended_at",
+    TimelineEntry.ended_at,
+    postgresql_where=DONE_UPLOAD,
+    sqlite_where=DONE_UPLOAD,
+)

@@ -15,14 +15,14 @@ from app.media.plan import PlatformPlan, plans_for
 from app.models.base import Base, JsonColumn, UtcDateTime, values_of
 from app.states import VideoState
 
-#: still to arrive, or of no use; word for word what its index has, or SQLite does not take it
+#: Not uploaded yet, or unusable. SQLite uses the index only for this very text.
 NOT_READY = text("state <> 'ready'")
 
 
 class Video(Base):
-    """An object in the store and what the probe found in it.
+    """An object in the store, and what the probe found in it.
 
-    A deleted video keeps its row, since posts refer to it for ever.
+    A deleted video keeps its row, since posts refer to it.
     """
 
     __tablename__ = "videos"
@@ -45,21 +45,21 @@ class Video(Base):
     state: Mapped[VideoState] = mapped_column(values_of(VideoState))
     #: why the object cannot be published, for a person
     state_reason: Mapped[str] = mapped_column(String(500), default="")
-    #: True where the object came through our direct upload, and is ours to delete
+    #: the object came through a direct upload of this service, which may delete it
     is_upload: Mapped[bool] = mapped_column(default=False)
-    #: until when a signed upload may arrive
+    #: when the signed upload expires
     upload_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     etag: Mapped[str] = mapped_column(String(255), default="")
     duration_seconds: Mapped[float | None]
     file_size: Mapped[int | None] = mapped_column(BigInteger)
     format: Mapped[str | None] = mapped_column(String(32))
     resolution: Mapped[str | None] = mapped_column(String(16))
-    #: the whole probe, as `app.media.probe.Probe` dumps it
+    #: the dump of `app.media.facts.Probe`
     probe: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property
     def plans(self) -> tuple[PlatformPlan, ...]:
-        """What each platform gets of it; none until it is probed."""
+        """What each platform would be sent; empty until it is probed."""
         return () if self.probe is None else plans_for(Probe.load(self.probe))

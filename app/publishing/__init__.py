@@ -1,11 +1,11 @@
-"""All that may be done to a publish job: only here is one made, begun, moved on and ended.
+"""Everything that may be done to a publish job: creating, claiming, advancing and ending it.
 
-`create` and `steer` serve the API; `claims`, `holding` and `outcomes` serve the workers. Whatever
-they change, the row, its timeline and the notifications it causes go into one transaction, and
-the wake-ups go out after it.
+`create` and `steer` serve the API; `claims`, `holding` and `outcomes` serve the workers. Each
+change writes the row, its timeline and the notifications it causes in one transaction, and sends
+the wake-ups after the commit.
 
-What others write into a job's row is theirs alone: `app.limits.holds` until when a limit holds it
-up, inside a transaction of this package; `app.renditions` which file it waits for, and that it is
-due when the file is there. Of `workers.maintenance`, `at_risk` writes what a look ahead has found,
-and `retention` deletes the rows of jobs that ended long ago.
+A few columns of a job are written elsewhere: `app.limits.holds` writes until when a limit holds
+it up, inside a transaction of this package; `app.renditions` which rendition it waits for, and
+that it is due once that is ready; `workers.maintenance.at_risk` what a check ahead of time found.
+`workers.maintenance.retention` deletes the rows of jobs that ended long ago.
 """

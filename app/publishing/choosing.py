@@ -1,8 +1,8 @@
-"""Which row a worker takes next. Inside the claim's transaction.
+"""Which row a worker claims next, inside the claim's transaction.
 
-First what the platform already has, which is only asked about and takes no upload's place; then
-uploads whose worker was lost; then the next lane (`app.limits.lanes`). What may not go now is put
-off on the way, so that it is not met again before its time.
+First polls, which need no upload slot; then uploads whose worker was lost; then the next lane
+(`app.limits.lanes`). Rows that may not begin now are put off on the way, so that no claim looks
+at them before their time.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from sqlalchemy.orm import Session
 
 from app.config import Config
 from app.limits import circuits, gates, pauses
-from app.limits.allowing import Hold, read_allowance
+from app.limits.allowance import Hold, read_allowance
 from app.limits.holds import hold_lane, put_off
 from app.limits.lanes import due_jobs, next_lanes, refresh_lane
-from app.limits.places import Places, read_places
+from app.limits.upload_slots import UploadSlots, read_upload_slots
 from app.models import Gate, Lane, PublishJob
 from app.models.publish_job import AT_PLATFORM, LEASED
 
-#: Questions that a closed gate puts off come back within so much of its opening.
+#: Polls put off by a closed gate are spread over this long after it opens.
 READS_SPREAD_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The row to take, locked; or none, and whether another look may find one.
+    """The row to claim, locked; or none, and whether choosing again may find one.
 
-    `is_probe`: by this row it is found out whether its platform answers again.
-    `put_off` are rows that got a later due time on the way: they want a wake-up for it.
+    `is_probe`: this row is the circuit breaker's probe.
+    `put_off`: rows that were given a later due time on the way, and need a wake-up for it.
     """
 
     job: PublishJob | None = None
@@ -47,7 +47,7 @@ NOTHING = Choice(is_final=True)
 
 
 def _first_due(*conditions: ColumnElement[bool] | TextClause) -> Select[PublishJob]:
-    """Lock the longest due row of a kind that nobody else is about to take."""
+    """Lock the row of a kind that has been due the longest and is not locked."""
     return (
         select(PublishJob)
         .where(
@@ -61,13 +61,13 @@ def _first_due(*conditions: ColumnElement[bool] | TextClause) -> Select[PublishJ
     )
 
 
-_FIRST_TO_ASK = _first_due(AT_PLATFORM)
+_FIRST_POLL = _first_due(AT_PLATFORM)
 _FIRST_LOST = _first_due(
     LEASED,
     PublishJob.is_at_platform.is_(False),
-    PublishJob.account_id.not_in(bindparam("without", expanding=True)),
+    PublishJob.account_id.not_in(bindparam("full_accounts", expanding=True)),
 )
-_POLLED = (
+_POLL_OF_JOB = (
     select(PublishJob)
     .where(
         PublishJob.id == bindparam("job_id"),
@@ -81,54 +81,54 @@ _FRESH = {"populate_existing": True}
 
 
 def choose(session: Session, platform: str, now: datetime) -> Choice:
-    """Return the row of a platform that goes first."""
-    asked = session.scalar(
-        _FIRST_TO_ASK, {"platform": platform, "now": now}, execution_options=_FRESH
+    """Choose the row of a platform that goes first."""
+    polled = session.scalar(
+        _FIRST_POLL, {"platform": platform, "now": now}, execution_options=_FRESH
     )
-    if asked is not None:
-        return _ask(session, asked, now)
-    if not read_places(session, platform, now).free_uploads:
-        return NOTHING  # found out without a lock: it shall hold nobody up
-    # From here on one claim of this platform at a time: what is counted now stays true.
+    if polled is not None:
+        return _poll(session, polled, now)
+    if not read_upload_slots(session, platform, now).free:
+        return NOTHING  # checked first without the lock, which would serialize idle claims
+    # The lock serializes the claims of this platform, so the counts below stay true.
     gate = gates.lock(session, platform)
-    places = read_places(session, platform, now)
-    if not places.free_uploads:
+    slots = read_upload_slots(session, platform, now)
+    if not slots.free:
         return NOTHING
-    return _begin(session, gate, places, now)
+    return _upload(session, gate, slots, now)
 
 
 def choose_polled(session: Session, job_id: str, now: datetime) -> Choice:
-    """Return one row that the platform has, where the next look at it is due and allowed."""
-    job = session.scalar(_POLLED, {"job_id": job_id, "now": now}, execution_options=_FRESH)
-    return NOTHING if job is None else _ask(session, job, now)
+    """Choose a given row for its poll, where that is due and allowed."""
+    job = session.scalar(_POLL_OF_JOB, {"job_id": job_id, "now": now}, execution_options=_FRESH)
+    return NOTHING if job is None else _poll(session, job, now)
 
 
-def _ask(session: Session, job: PublishJob, now: datetime) -> Choice:
-    closed = gates.read(session, [job.platform, job.account_id])
-    for one in closed.values():
-        if one.reads_closed_until is not None and one.reads_closed_until > now:
-            spread = _spread(one.reads_closed_until)
-            return _later(session, job, Hold(spread, gates.reason(one)), now)
-    gate = closed.get(job.platform)
-    if gate is None or gate.probe_at is None:
+def _poll(session: Session, job: PublishJob, now: datetime) -> Choice:
+    known = gates.read(session, [job.platform, job.account_id])
+    for gate in known.values():
+        if gate.reads_closed_until is not None and gate.reads_closed_until > now:
+            until = _spread(gate.reads_closed_until)
+            return _put_off(session, job, Hold(until, gates.reason(gate)), now)
+    platform_gate = known.get(job.platform)
+    if platform_gate is None or platform_gate.probe_at is None:
         return Choice(job)
-    gate = gates.lock(session, job.platform)
+    # Last: a row put off for another reason would make no probe.
+    return _begin_or_put_off(session, gates.lock(session, job.platform), job, now)
+
+
+def _begin_or_put_off(session: Session, gate: Gate, job: PublishJob, now: datetime) -> Choice:
+    """Choose a row, unless the circuit of its platform, whose gate is locked, is open."""
     until = circuits.closed_until(gate, now)
     if until is not None:
-        return _later(session, job, Hold(_spread(until), circuits.reason(job.platform)), now)
-    # Last: what is put off for another reason would find nothing out.
+        return _put_off(session, job, Hold(_spread(until), circuits.reason(job.platform)), now)
     return Choice(job, is_probe=circuits.begin_probe(gate, job.id, now))
 
 
-def _begin(session: Session, gate: Gate, places: Places, now: datetime) -> Choice:
-    platform = places.platform
-    lost = _first_lost(session, places, now)
+def _upload(session: Session, gate: Gate, slots: UploadSlots, now: datetime) -> Choice:
+    lost = _first_lost(session, slots, now)
     if lost is not None:
-        until = circuits.closed_until(gate, now)
-        if until is not None:
-            return _later(session, lost, Hold(_spread(until), circuits.reason(platform)), now)
-        return Choice(lost, is_probe=circuits.begin_probe(gate, lost.id, now))
-    lanes = next_lanes(session, platform, now, without=places.full_accounts, aging=_aging())
+        return _begin_or_put_off(session, gate, lost, now)
+    lanes = next_lanes(session, slots.platform, now, without=slots.full_accounts, aging=_aging())
     for lane in lanes:
         choice = _serve(session, gate, lane, now)
         if choice is not None:
@@ -137,12 +137,12 @@ def _begin(session: Session, gate: Gate, places: Places, now: datetime) -> Choic
 
 
 def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice | None:
-    """Take the first post of a lane, or put its posts off; None: its turn had not come."""
-    heads = due_jobs(session, lane, now, 1)
-    if not heads:
+    """Choose the first post of a lane, or put its posts off; None: nothing of it is due."""
+    due = due_jobs(session, lane, now, 1)
+    if not due:
         refresh_lane(session, lane.account_id, lane.priority, lane.platform)
         return None
-    job = heads[0]
+    job = due[0]
     if pauses.holds(gate, job):
         return Choice(put_off=pauses.hold_paused(session, lane, now))
     allowance = read_allowance(session, lane.platform, lane.account_id, now, without_job=job.id)
@@ -152,7 +152,7 @@ def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice | 
     return Choice(job, is_probe=circuits.begin_probe(gate, job.id, now))
 
 
-def _later(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Choice:
+def _put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Choice:
     put_off(session, job, hold, now)
     if not job.is_at_platform:
         refresh_lane(session, job.account_id, job.priority, job.platform)
@@ -163,14 +163,14 @@ def _spread(until: datetime) -> datetime:
     return until + timedelta(seconds=random.uniform(0, READS_SPREAD_SECONDS))
 
 
-def _first_lost(session: Session, places: Places, now: datetime) -> PublishJob | None:
-    if not places.lost_uploads:
+def _first_lost(session: Session, slots: UploadSlots, now: datetime) -> PublishJob | None:
+    if not slots.resumable:
         return None
-    asked = {"platform": places.platform, "now": now, "without": places.full_accounts}
-    return session.scalar(_FIRST_LOST, asked, execution_options=_FRESH)
+    values = {"platform": slots.platform, "now": now, "full_accounts": slots.full_accounts}
+    return session.scalar(_FIRST_LOST, values, execution_options=_FRESH)
 
 
 def _aging() -> timedelta:
-    """Return the wait for its turn that raises a post's priority by one; zero: none does."""
+    """Return the waiting time that raises a post's priority by one; zero: never raised."""
     config: Config = current_app.config["SETTINGS"]
     return timedelta(minutes=config.priority_aging_minutes)

@@ -1,9 +1,9 @@
-"""How a worker takes a job.
+"""How a worker claims a job.
 
-A claim is a lease with a fencing token: the row's `run_number`, raised by each claim. The lease
-is the row's `due_at`, so a row whose worker died is simply due again. What a worker may write
-while it holds the row is in `app.publishing.holding`; which row goes next, in
-`app.publishing.choosing`.
+A claim is a lease with a fencing token: the row's `run_number`, which each claim raises. The
+lease expires at the row's `due_at`, so a row whose worker died is simply due again.
+`app.publishing.choosing` decides which row goes next; `app.publishing.holding` has the writes of
+a worker that holds one.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from app.failures import Failure
 from app.limits import circuits, lanes, ledger
 from app.models import PublishJob
 from app.publishing.choosing import Choice, choose, choose_polled
-from app.publishing.passing import pass_on
-from app.publishing.relay import relay
-from app.publishing.steer import end_cancelled
+from app.publishing.missing_wakes import queue_missing_wakes
+from app.publishing.record import record_cancelled
+from app.publishing.waiters import wake_waiters
 from app.queues import Wake, wake, wake_maintenance
 from app.states import JobState, Step, step_progress
 
-#: A worker that is lost is noticed within this; see also `holding.RENEW_SECONDS`.
+#: A lost worker is noticed within this; see also `holding.RENEW_SECONDS`.
 LEASE_SECONDS = 20.0
-#: What a dead process has handed to the system is still sent. Whoever asks sooner than this how far
-#: an upload came may be told too little, and sends over it.
+#: The system still sends what a dead process has written. A worker that asks sooner than this how
+#: far an upload got may be told too little, and overlap it.
 DRAIN = timedelta(seconds=3)
-#: Choices made before the rest is left to another run: each may put many rows off.
+#: Choices per run, each of which may put off many rows; the rest is left to another run.
 ROUNDS = 20
 _CHECKPOINT = select(PublishJob.checkpoint).where(PublishJob.id == bindparam("job_id"))
 
@@ -42,11 +42,11 @@ _CHECKPOINT = select(PublishJob.checkpoint).where(PublishJob.id == bindparam("jo
 class Claim:
     """What a worker needs of the row it holds; `run` is the fencing token.
 
-    `is_at_platform`: the platform has every byte, so this run asks and uploads nothing.
-    `is_probe`: whether its platform answers again is found out by this run.
-    `is_readable` is False where no key decrypts the checkpoint: nobody may act on such a job.
-    `unanswered` is what failed last after the platform may have published, `unanswered_since` since
-    when no answer has settled that.
+    `is_at_platform`: the platform has every byte, so this run polls and uploads nothing.
+    `is_probe`: this run is the circuit breaker's probe of its platform.
+    `is_readable` is False where no key decrypts the checkpoint: such a job must not be acted on.
+    `unanswered`: the last failure since the platform may have published, and `unanswered_since`
+    since when no answer has settled whether it did.
     """
 
     job_id: str
@@ -80,39 +80,38 @@ class Claim:
 
 
 def claim_next(platform: str, now: datetime) -> Claim | None:
-    """Take the row of a platform that should go first, or return None when none may go now.
+    """Claim the row of a platform that goes first; None: none may go now.
 
-    Begins an attempt unless the row is in the middle of one; a row whose last worker was lost
-    goes on with the same attempt. On the way, rows that may not begin are put off, and a
-    cancelled row left by a lost worker is ended.
+    Begins an attempt, or resumes the one the row is in, as where its last worker was lost. On the
+    way, puts off rows that may not begin, and ends a cancelled row left by a lost worker.
     """
     for _ in range(ROUNDS):
         claimed, choice = _claim_one(platform, now)
         if claimed is None and choice.job is not None:
-            _pass_on_cancelled(choice.job, now)
+            _after_cancelled(choice.job, now)
         wake(_wakes_of(choice, now), now)
         if claimed is not None or choice.is_final:
             return claimed
-    relay(platform, now)
+    queue_missing_wakes(platform, now)
     return None
 
 
 def claim_polled(job_id: str, now: datetime) -> Claim | None:
-    """Take one row that the platform has, where its next look is due; else return None.
+    """Claim a given row for its poll; None: that is not due, or not allowed now.
 
-    One that may not be asked about now is put off.
+    A row that may not be polled now is put off.
     """
     with transaction() as session:
         choice = choose_polled(session, job_id, now)
         claimed = None if choice.job is None else _take(session, choice.job, now, choice.is_probe)
     wake(_wakes_of(choice, now), now)
     if claimed is None and choice.job is not None:
-        _pass_on_cancelled(choice.job, now)
+        _after_cancelled(choice.job, now)
     return claimed
 
 
 def end_lease(job_id: str, run_number: int, now: datetime) -> None:
-    """Let a row be due soon whose holder is known to be dead; nothing where it has another."""
+    """Make a row due soon whose holder is known to be dead; no effect once another holds it."""
     due_at = now + DRAIN
     with transaction() as session:
         ended = session.execute(
@@ -137,10 +136,10 @@ def _wakes_of(choice: Choice, now: datetime) -> list[Wake]:
     ]
 
 
-def _pass_on_cancelled(job: PublishJob, now: datetime) -> None:
-    """Tell of a row that was ended instead of taken, and let others have what it had."""
+def _after_cancelled(job: PublishJob, now: datetime) -> None:
+    """Deliver the notification of a row that was ended instead of claimed; wake its waiters."""
     wake_maintenance()
-    pass_on(job.platform, job.account_id, now, has_freed=True)
+    wake_waiters(job.platform, job.account_id, now, quota_freed=True)
 
 
 def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice]:
@@ -151,19 +150,19 @@ def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice]:
 
 
 def _take(session: Session, job: PublishJob, now: datetime, is_probe: bool) -> Claim | None:
-    """Write down that a row is in a worker's hands; None for one that was cancelled meanwhile."""
+    """Claim a locked row; None: it was cancelled meanwhile, and is ended."""
     if job.cancel_requested and not job.is_committed:
-        end_cancelled(session, job, now)
+        record_cancelled(session, job, now)
         circuits.give_up_probe(session, job.platform, job.id, now)
         return None
-    checkpoint, is_readable = _checkpoint_of(session, job)
-    with session.no_autoflush:  # the row is written once, when all is set
-        _begin_or_go_on(session, job, now)
-        _hold(session, job, now)
+    checkpoint, is_readable = _read_checkpoint(session, job)
+    with session.no_autoflush:  # one UPDATE, once all is set
+        _begin_or_resume(session, job, now)
+        _lease(session, job, now)
     return _claim_of(job, checkpoint=checkpoint, is_readable=is_readable, is_probe=is_probe)
 
 
-def _begin_or_go_on(session: Session, job: PublishJob, now: datetime) -> None:
+def _begin_or_resume(session: Session, job: PublishJob, now: datetime) -> None:
     if job.state is JobState.WAITING:
         _begin_attempt(session, job, now)
         return
@@ -171,32 +170,32 @@ def _begin_or_go_on(session: Session, job: PublishJob, now: datetime) -> None:
         job.lost_runs += 1
         job.step = None
         timeline.end(session, job, ("step",), "lost", now)
-    if job.step not in (Step.OPTIMIZE, Step.PROCESS):  # which are gone on with
+    if job.step not in (Step.OPTIMIZE, Step.PROCESS):  # these two are resumed
         job.step = Step.TOKEN
         job.progress = max(job.progress, step_progress(Step.TOKEN, 0.0))
         timeline.begin_steps(session, job.id, job.attempts_made, [Step.TOKEN], now)
 
 
-def _hold(session: Session, job: PublishJob, now: datetime) -> None:
+def _lease(session: Session, job: PublishJob, now: datetime) -> None:
     job.state = JobState.ACTIVE
     job.is_leased = True
     job.run_number += 1
     job.due_at = now + timedelta(seconds=LEASE_SECONDS)
     if not job.is_at_platform:
-        ledger.take_place(
+        ledger.reserve_quota(
             session, platform=job.platform, account_id=job.account_id, job_id=job.id, now=now
         )
         lanes.refresh(session, job, served_at=now)
 
 
-def _checkpoint_of(session: Session, job: PublishJob) -> tuple[dict[str, Any] | None, bool]:
-    """Return what the platform has given, and whether it can be read.
+def _read_checkpoint(session: Session, job: PublishJob) -> tuple[dict[str, Any] | None, bool]:
+    """Return the checkpoint, and whether it can be decrypted.
 
-    A row of which it cannot must be claimed all the same: left as it is, it would be the first
-    due row for ever, and no other of its platform would get its turn.
+    A row whose checkpoint cannot must be claimed all the same: left as it is, it would be the
+    first due row for ever, and starve the others of its platform.
     """
     if job.run_number == 0:
-        return None, True  # in nobody's hands so far
+        return None, True  # never claimed before
     try:
         return session.scalar(_CHECKPOINT, {"job_id": job.id}), True
     except UndecryptableError:
@@ -238,14 +237,7 @@ def _claim_of(job: PublishJob, **more: Any) -> Claim:
         step=job.step,
         rendition_id=job.rendition_id,
         is_at_platform=job.is_at_platform,
-        unanswered=_unanswered(job),
+        unanswered=job.error if job.unanswered_since is not None else None,
         unanswered_since=job.unanswered_since,
         **more,
     )
-
-
-def _unanswered(job: PublishJob) -> Failure | None:
-    if job.unanswered_since is None:
-        return None
-    told = (job.error_code, job.error_category, job.error_message, job.error_hint)
-    return Failure(*(words or "" for words in told))

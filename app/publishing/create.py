@@ -1,10 +1,10 @@
-"""Creating publish jobs: durable first, queued afterwards."""
+"""Creating publish jobs: committed first, queued afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, cast
 
@@ -20,21 +20,20 @@ from app.database.transaction import reading, transaction
 from app.ids import new_id
 from app.limits import lanes
 from app.models import IdempotencyKey, PublishJob
+from app.models.idempotency_key import KEY_LIFETIME
 from app.publishing.errors import KeyReused
 from app.queues import Wake, wake
 from app.states import JobState
 
-#: For how long an Idempotency-Key stands for what it made.
-KEY_LIFETIME = timedelta(hours=24)
 _KEYS = cast(Table, IdempotencyKey.__table__)
-_TAKEN = select(_KEYS.c.user_id, _KEYS.c.key).where(
+_USED_KEYS = select(_KEYS.c.user_id, _KEYS.c.key).where(
     tuple_(_KEYS.c.user_id, _KEYS.c.key).in_(bindparam("keys", expanding=True))
 )
 
 
 @dataclass(frozen=True)
 class NewJob:
-    """One checked request. `due_at` is when it may start: now, or the scheduled time."""
+    """One validated request. `due_at` is when it may start: now, or the scheduled time."""
 
     user_id: str
     account_id: str
@@ -66,7 +65,7 @@ class KeyedRequest:
 
 @dataclass(frozen=True)
 class Order:
-    """The posts of one request, as checked, and the key it came with, if it has one."""
+    """The validated posts of one request, and its Idempotency-Key, if it has one."""
 
     posts: Sequence[NewJob]
     keyed: KeyedRequest | None = None
@@ -80,18 +79,18 @@ def create_jobs(
     batch_id: str | None = None,
     keyed: KeyedRequest | None = None,
 ) -> list[PublishJob]:
-    """Store the jobs in one transaction, then wake their workers up; all or none.
+    """Store the jobs in one transaction, all or none, then wake their workers.
 
-    The same `keyed` request made again returns the jobs it made the first time, and the same
-    key with another body raises `KeyReused`. A key that has outlived its time is taken anew.
+    Repeating a `keyed` request returns the jobs of the first one; the same key with another body
+    raises `KeyReused`. An expired key is free again.
     """
     try:
         with transaction() as session:
             if keyed is not None:
-                _forget_outlived(session, keyed, now)
+                _delete_expired_key(session, keyed, now)
             jobs = write(session, [Order(new_jobs, keyed, batch_id)], now)
     except IntegrityError:
-        # Only the key can collide: ids are random and foreign rows were read before.
+        # Only the key can collide: ids are random, and the rows referred to were read before.
         if keyed is None:
             raise
         with transaction():
@@ -104,42 +103,43 @@ def create_jobs(
 
 
 def write(session: Session, orders: Sequence[Order], now: datetime) -> list[PublishJob]:
-    """Write the jobs of some requests, and their keys; return them in order.
+    """Write the jobs of several requests, and their keys; return the jobs in order.
 
-    As many statements for a hundred as for one. Raises `IntegrityError` where a key is taken.
+    The number of statements does not depend on the number of jobs. Raises `IntegrityError` where
+    a key is taken.
     """
     rows = [_columns(new, order.batch_id, now) for order in orders for new in order.posts]
     jobs = _store(session, rows)
     timeline.accepted(session, jobs, now)
     lanes.join(session, jobs)
-    made = iter(jobs)
+    created = iter(jobs)
     keys = []
     for order in orders:
-        first = [next(made) for _ in order.posts][0]
+        first = [next(created) for _ in order.posts][0]
         if order.keyed is not None:
             keys.append(_key_row(order.keyed, order.batch_id or first.id, now))
-    if keys:  # in one order everywhere: no two transactions wait for each other
+    if keys:  # sorted, so that two transactions cannot deadlock
         insert_rows(session, IdempotencyKey, sorted(keys, key=itemgetter("user_id", "key")))
     return jobs
 
 
 def wake_for(jobs: Sequence[PublishJob]) -> None:
-    """Wake up the workers of jobs that have been stored; call it after the commit."""
+    """Wake workers for new jobs; call it after the commit."""
     wake([Wake(job.id, job.platform, job.due_at or utcnow(), job.wake_number) for job in jobs])
 
 
-def taken_keys(session: Session, keyed: Sequence[KeyedRequest]) -> set[tuple[str, str]]:
-    """Return which keys have been used before, outlived ones too, by user and key."""
+def used_keys(session: Session, keyed: Sequence[KeyedRequest]) -> set[tuple[str, str]]:
+    """Return the (user, key) pairs among these that are in the database, expired or not."""
     if not keyed:
         return set()
-    asked = [(one.user_id, one.key) for one in keyed]
-    return {(user_id, key) for user_id, key in session.execute(_TAKEN, {"keys": asked})}
+    pairs = [(request.user_id, request.key) for request in keyed]
+    return {(user_id, key) for user_id, key in session.execute(_USED_KEYS, {"keys": pairs})}
 
 
 def earlier_jobs(keyed: KeyedRequest, now: datetime) -> list[PublishJob] | None:
-    """Return the jobs that this key made before, if any; raises `KeyReused`.
+    """Return the jobs that this key created before, if any; raises `KeyReused`.
 
-    Needs a transaction around it.
+    Call it inside a `transaction`.
     """
     session = reading()
     row = session.get(IdempotencyKey, (keyed.user_id, keyed.key))
@@ -147,12 +147,12 @@ def earlier_jobs(keyed: KeyedRequest, now: datetime) -> list[PublishJob] | None:
         return None
     if row.request_hash != keyed.request_hash:
         raise KeyReused("This Idempotency-Key was used with another body")
-    made = (PublishJob.id == row.made_id) | (PublishJob.batch_id == row.made_id)
-    query = select(PublishJob).where(made, PublishJob.user_id == keyed.user_id)
+    created = (PublishJob.id == row.made_id) | (PublishJob.batch_id == row.made_id)
+    query = select(PublishJob).where(created, PublishJob.user_id == keyed.user_id)
     return list(session.scalars(query.order_by(PublishJob.id)))
 
 
-def _forget_outlived(session: Session, keyed: KeyedRequest, now: datetime) -> None:
+def _delete_expired_key(session: Session, keyed: KeyedRequest, now: datetime) -> None:
     session.execute(
         delete(IdempotencyKey).where(
             IdempotencyKey.user_id == keyed.user_id,
@@ -163,13 +163,13 @@ def _forget_outlived(session: Session, keyed: KeyedRequest, now: datetime) -> No
 
 
 def _store(session: Session, rows: Sequence[dict[str, Any]]) -> list[PublishJob]:
-    """Insert all in one statement, by the table: the unit of work costs more than PostgreSQL."""
+    """Insert the rows in one statement, past the unit of work, which costs more than PostgreSQL."""
     insert_rows(session, PublishJob, rows)
     return [_stored(row) for row in rows]
 
 
 def _stored(row: dict[str, Any]) -> PublishJob:
-    """Return a stored row as an entity that no session has; setting each attribute costs more."""
+    """Return a stored row as a detached entity, without the cost of setting each attribute."""
     job = PublishJob()
     instance_dict(job).update(row)
     make_transient_to_detached(job)

@@ -1,4 +1,4 @@
-"""A wake-up that came before its row was due: the clocks of two machines differ."""
+"""Wake-ups that arrive before their row is due, because the clocks of two machines differ."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from app.models import PublishJob
 from app.queues import Wake, wake
 from app.states import OPEN_STATES
 
-#: Rows due later than this were moved, and have a wake-up of their own.
-CLOCKS_DIFFER_SECONDS = 5.0
+#: A row due later than this was rescheduled, and has a wake-up of its own.
+CLOCK_SKEW_SECONDS = 5.0
 
 
 def wake_again_if_early(job_id: str, now: datetime) -> None:
-    """Ask for another wake-up when a row will be due in a moment."""
+    """Queue another wake-up for a row that is due in a moment."""
     with transaction() as session:
         query = select(PublishJob).where(
             PublishJob.id == job_id,
@@ -26,7 +26,7 @@ def wake_again_if_early(job_id: str, now: datetime) -> None:
         job = session.scalars(query).one_or_none()
         if job is None or job.due_at is None or job.due_at <= now:
             return
-        if (job.due_at - now).total_seconds() > CLOCKS_DIFFER_SECONDS:
+        if (job.due_at - now).total_seconds() > CLOCK_SKEW_SECONDS:
             return
         job.wake_number += 1
     wake([Wake(job.id, job.platform, job.due_at, job.wake_number)])

@@ -1,18 +1,18 @@
-"""Why something may not be done to a job.
+"""Why a change to a job is refused.
 
 PublishingError
-  WrongState          the job is not, or no longer, where this can be done
-  KeyReused           an Idempotency-Key came again with another body
+  WrongState          the job's state does not allow it
+  KeyReused           an Idempotency-Key was reused with another body
 """
 
 
 class PublishingError(Exception):
-    """Base of the refusals; the text is one sentence for a person."""
+    """Base of the refusals; the message is one sentence for a person."""
 
 
 class WrongState(PublishingError):
-    """Raised when a job's state does not allow what was asked."""
+    """Raised when a job's state does not allow the change."""
 
 
 class KeyReused(PublishingError):
-    """Raised when an Idempotency-Key is used again with another body."""
+    """Raised when an Idempotency-Key is reused with another body."""

@@ -1,7 +1,7 @@
 """What a worker reads and writes while it holds a job.
 
-Every write locks the row and compares the claim's run number with it: a worker that wakes up
-after its lease was taken over gets `Superseded` and can change nothing.
+Every write locks the row and checks the claim's fencing token against it: a worker that wakes up
+after another has claimed the row gets `Superseded` and can change nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from enum import Enum
 from typing import Any, cast
 
 from sqlalchemy import Table, Update, bindparam, case, func, or_, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from app import timeline
-from app.database.retrying import patiently
+from app.database.results import rows_changed
+from app.database.retrying import retry_while_away
 from app.database.transaction import transaction
 from app.models import PublishJob
 from app.publishing.claims import LEASE_SECONDS, Claim
@@ -27,10 +27,10 @@ from app.states import Step, step_progress
 
 #: Statements on the table itself: on the mapped class each costs half as much again.
 _JOBS = cast(Table, PublishJob.__table__)
-#: A lease outlives three renewals that fail.
+#: A lease survives three failed renewals.
 RENEW_SECONDS = LEASE_SECONDS / 4
 
-# Built once: each is written many times a post, and building one takes longer than the write.
+# Built once: each runs many times a post, and building it takes longer than running it.
 _OURS = (
     _JOBS.c.id == bindparam("job_id"),
     _JOBS.c.run_number == bindparam("run"),
@@ -43,35 +43,35 @@ _STANDING = select(
     _JOBS.c.started_at,
 ).where(*_OURS)
 _RENEW = update(_JOBS).where(*_OURS).values(due_at=bindparam("until"))
-_GO_ON = update(_JOBS).where(
+_UNLESS_CANCELLED = update(_JOBS).where(
     *_OURS, or_(_JOBS.c.cancel_requested.is_(False), _JOBS.c.committed_at.is_not(None))
 )
-_SAVE = _GO_ON.values(checkpoint=bindparam("saved"))
+_SAVE = _UNLESS_CANCELLED.values(checkpoint=bindparam("saved"))
 _COMMIT = _SAVE.values(
     committed_at=func.coalesce(
         _JOBS.c.committed_at, bindparam("now", type_=_JOBS.c.committed_at.type)
     )
 )
 _PROGRESS = bindparam("reached", type_=_JOBS.c.progress.type)
-_SHOW = _GO_ON.values(
+_SHOW = _UNLESS_CANCELLED.values(
     progress=case((_JOBS.c.progress < _PROGRESS, _PROGRESS), else_=_JOBS.c.progress)
 )
 _MOVE = _SHOW.values(step=bindparam("to_step"))
 
 
 class Proof(Enum):
-    """What is known for certain of an upload that did not get through."""
+    """What is known for certain about an upload that failed."""
 
     NOTHING = "nothing"
-    #: the platform lacked bytes of it when it was asked, so that it is to be gone on with
+    #: the platform said that it lacks bytes: the upload is to be resumed
     UNFINISHED = "unfinished"
-    #: it has published nothing, and never will
+    #: it has published nothing and never will
     DEAD = "dead"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a job stands besides its attempt."""
+    """What the row says of a job now, besides what its claim says."""
 
     reopened: int
     committed_at: datetime | None
@@ -80,19 +80,18 @@ class Standing:
 
 
 def renew(claim: Claim, now: datetime) -> bool:
-    """Extend the lease; False when it is no longer ours."""
+    """Renew the lease; False when it is no longer this claim's."""
     until = now + timedelta(seconds=LEASE_SECONDS)
     with transaction() as session:
         kept = session.execute(_RENEW, {**_key(claim), "until": until})
-    assert isinstance(kept, CursorResult)
-    return kept.rowcount == 1
+    return rows_changed(kept) == 1
 
 
 @contextmanager
 def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
     """Lock the row for a write of this run; raises `Superseded` when it may not write.
 
-    What the block changes of it is written once, at the end.
+    The changes of the block are written once, at its end.
     """
     with transaction() as session, session.no_autoflush:
         job = session.get(PublishJob, claim.job_id, with_for_update=True, populate_existing=True)
@@ -101,10 +100,9 @@ def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
         yield session, job
 
 
-@patiently
+@retry_while_away
 def standing(claim: Claim) -> Standing:
-    """Return what the row says now, for a run may have changed it since the claim; raises
-    `Superseded`."""
+    """Read what this run may have changed since the claim; raises `Superseded`."""
     with transaction() as session:
         found = session.execute(_STANDING, _key(claim)).one_or_none()
     if found is None:
@@ -112,14 +110,14 @@ def standing(claim: Claim) -> Standing:
     return Standing(*found)
 
 
-@patiently
+@retry_while_away
 def save_checkpoint(
     claim: Claim, checkpoint: dict[str, Any], now: datetime, *, commits: bool = False
 ) -> None:
     """Store what the platform has given. Durable when it returns.
 
-    With `commits`, what follows may publish the video: a cancellation asked for before is
-    honoured here (`CancelRequested`), and none can be asked for afterwards.
+    With `commits`, the next request may publish the video: a cancellation requested before is
+    honoured here (`CancelRequested`), and none is accepted afterwards.
     """
     with transaction() as session:
         if commits:
@@ -128,19 +126,19 @@ def save_checkpoint(
             _write(session, claim, _SAVE, saved=checkpoint)
 
 
-@patiently
+@retry_while_away
 def forget_upload(claim: Claim) -> None:
-    """Drop an upload that is dead and has published nothing; the next one is opened anew."""
+    """Drop an upload that is dead and has published nothing, so that a new one is opened."""
     with held(claim) as (_, job):
-        take_back(job, Proof.DEAD)
+        apply_proof(job, Proof.DEAD)
         job.reopened += 1
 
 
-def take_back(job: PublishJob, proof: Proof) -> None:
-    """Take back, on a locked row, what was written down of its upload and does not hold.
+def apply_proof(job: PublishJob, proof: Proof) -> None:
+    """Correct, on a locked row, what it says of an upload that failed.
 
-    One that is dead leaves a job that may be cancelled and edited, as one that never had any. One
-    that lacks bytes may still get them: those of a request that broke off can be on their way.
+    A dead upload leaves a job that may be cancelled and edited, as if it had never had one. An
+    unfinished one stays committed: bytes of a broken request can still arrive.
     """
     if proof is not Proof.NOTHING:
         job.is_at_platform = False
@@ -149,9 +147,9 @@ def take_back(job: PublishJob, proof: Proof) -> None:
         job.committed_at = job.unanswered_since = None
 
 
-@patiently
+@retry_while_away
 def begin_steps(claim: Claim, steps: Sequence[Step], now: datetime) -> None:
-    """Move on through steps to the last of them: the progress, the timeline's entries.
+    """Advance through steps to the last of them, with its progress and their timeline entries.
 
     Honours a cancellation.
     """
@@ -167,18 +165,19 @@ def show_progress(claim: Claim, progress: int) -> None:
         _write(session, claim, _SHOW, reached=progress)
 
 
-def tell_conversion(claim: Claim, reasons: str, now: datetime) -> None:
-    """Add to the timeline why, and how far, the video is made anew for the platform."""
+def note_conversion(claim: Claim, reasons: str, now: datetime) -> None:
+    """Note in the timeline why and how the video is transcoded for the platform."""
     with held(claim) as (session, job):
-        timeline.tell(session, job, "conversion", reasons, now)
+        timeline.note(session, job, "conversion", now, message=reasons)
 
 
 def _write(session: Session, claim: Claim, change: Update, **values: object) -> None:
-    """Change the row in one statement, which locks it and checks the claim; raises `Superseded`
-    where it is not ours any more, and `CancelRequested`."""
+    """Change the row in one statement, which locks it and checks the claim.
+
+    Raises `Superseded` where the claim is no longer valid, and `CancelRequested`.
+    """
     written = session.execute(change, {**_key(claim), **values})
-    assert isinstance(written, CursorResult)
-    if written.rowcount == 0:
+    if rows_changed(written) == 0:
         is_ours = session.execute(_STANDING, _key(claim)).one_or_none() is not None
         raise CancelRequested(claim.job_id) if is_ours else Superseded(claim.job_id)
 

@@ -1,4 +1,4 @@
-"""Writing notifications; always inside the transaction of the state they tell of."""
+"""Writing notifications, always inside the transaction of the change they report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_RISK = "publish.at_risk"
 RECONNECT_REQUIRED = "account.reconnect_required"
 
 
-def tell_completed(
+def notify_completed(
     session: Session, job: PublishJob, post: PublishedPost, warnings: Sequence[str], now: datetime
 ) -> None:
     """Store `publish.completed`."""
@@ -32,7 +32,7 @@ def tell_completed(
     _store(session, COMPLETED, job.id, job.user_id, data, now)
 
 
-def tell_failed(session: Session, job: PublishJob, failure: Failure, now: datetime) -> None:
+def notify_failed(session: Session, job: PublishJob, failure: Failure, now: datetime) -> None:
     """Store `publish.failed`."""
     message = f"Failed to publish to {_platform_name(job.platform)}: {failure.message}"
     data = _job_data(session, job, "Publishing Failed", message)
@@ -40,15 +40,15 @@ def tell_failed(session: Session, job: PublishJob, failure: Failure, now: dateti
     _store(session, FAILED, job.id, job.user_id, data, now)
 
 
-def tell_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
+def notify_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
     """Store `publish.cancelled`."""
     message = f"Your post to {_platform_name(job.platform)} was cancelled"
     data = _job_data(session, job, "Publishing Cancelled", message)
     _store(session, CANCELLED, job.id, job.user_id, data, now)
 
 
-def tell_at_risk(session: Session, job: PublishJob, risk: Failure, now: datetime) -> None:
-    """Store `publish.at_risk`: a scheduled post that will not go out in time as things are."""
+def notify_at_risk(session: Session, job: PublishJob, risk: Failure, now: datetime) -> None:
+    """Store `publish.at_risk`: as things are, a scheduled post will not go out in time."""
     message = f"Your post to {_platform_name(job.platform)} is at risk: {risk.message}"
     data = _job_data(session, job, "Publishing At Risk", message)
     data["error"] = _error_data(risk)
@@ -56,7 +56,7 @@ def tell_at_risk(session: Session, job: PublishJob, risk: Failure, now: datetime
     _store(session, AT_RISK, job.id, job.user_id, data, now)
 
 
-def tell_reconnect(session: Session, account: Account, failure: Failure, now: datetime) -> None:
+def notify_reconnect(session: Session, account: Account, failure: Failure, now: datetime) -> None:
     """Store `account.reconnect_required`."""
     platform = _platform_name(account.platform)
     data = {
@@ -91,7 +91,7 @@ def _job_data(session: Session, job: PublishJob, title: str, message: str) -> di
 def _error_data(failure: Failure) -> dict[str, str]:
     return {
         "code": failure.code,
-        "category": failure.category,
+        "category": failure.category.value,
         "message": failure.message,
         "hint": failure.hint,
     }

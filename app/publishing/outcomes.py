@@ -1,8 +1,8 @@
-"""How a worker lets a job go: asked for again later, delayed, handed back, ended.
+"""How a run of a job ends: with another poll, a delay, a handover, or the end of the job.
 
 Every function needs the claim's lease and raises `Superseded` without it. Those after which the
-job goes on raise `CancelRequested` where its user has cancelled it meanwhile: it would only wait
-for its next turn, a day where a limit holds it, to find that out.
+job goes on raise `CancelRequested` where its user has cancelled it meanwhile; otherwise the job
+would wait for its next turn, a day where a limit holds it, only to be cancelled then.
 """
 
 from __future__ import annotations
@@ -14,19 +14,17 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app import timeline
-from app.database.retrying import patiently
-from app.failures import Failure
+from app.database.retrying import retry_while_away
+from app.failures import Category, Failure
 from app.limits import gates, lanes, ledger
 from app.limits.gates import Closing
-from app.limits.holds import explain
 from app.models import PublishJob
 from app.publishing import outbox
 from app.publishing.claims import Claim
-from app.publishing.holding import Proof, held, take_back
-from app.publishing.passing import pass_on
-from app.publishing.record import record_completed
-from app.publishing.relay import relay
-from app.publishing.steer import end_cancelled, has_upload
+from app.publishing.holding import Proof, apply_proof, held
+from app.publishing.missing_wakes import queue_missing_wakes
+from app.publishing.record import end_job, has_upload, record_cancelled, record_completed
+from app.publishing.waiters import wake_waiters
 from app.queues import Wake, wake, wake_maintenance
 from app.runs import CancelRequested
 from app.states import JobState, Step
@@ -35,47 +33,50 @@ from app.states import JobState, Step
 MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
 
 
-@patiently
-def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
-    """Let the job go until the next poll, within the same attempt: the platform has all of it."""
+@retry_while_away
+def poll_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
+    """Wait for the next poll, within the same attempt: the platform has every byte."""
     with held(claim) as (session, job):
-        frees_place = not job.is_at_platform
-        if frees_place:
-            ledger.keep_place(session, job.platform, job.id, now)
+        frees_slot = not job.is_at_platform
+        if frees_slot:
+            ledger.restart_quota_window(session, job.platform, job.id, now)
         if job.step is not Step.PROCESS:
             timeline.begin_steps(session, job.id, job.attempts_made, [Step.PROCESS], now)
         job.step = Step.PROCESS
         job.is_at_platform = True
         job.progress = max(job.progress, progress)
         job.unanswered_since = None
-        job.error_code = job.error_category = job.error_message = job.error_hint = None
-        _let_go(session, job, due_at)
-    _wake(job, now, frees_place=frees_place)
+        job.clear_error()
+        _release_lease(session, job, due_at)
+    _wake(job, now, frees_slot=frees_slot)
 
 
-@patiently
-def wait_for_file(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
-    """Let the job go until the file that is made for it is looked for again, within the same
-    attempt. It uploads nothing meanwhile, so its place among the uploads is free for others."""
+@retry_while_away
+def wait_for_rendition(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
+    """Wait for the rendition, within the same attempt.
+
+    The job uploads nothing meanwhile, so its post quota is released, and its upload slot with the
+    lease.
+    """
     with held(claim) as (session, job):
-        ledger.give_place_back(session, job.id)
+        ledger.release_quota(session, job.id)
         job.progress = max(job.progress, progress)
-        _let_go(session, job, due_at)
+        _release_lease(session, job, due_at)
     _wake(job, now)
 
 
-@patiently
-def read_again(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
-    """Let the job go until the next look, within the same attempt: no answer came to this one."""
+@retry_while_away
+def poll_unanswered(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
+    """Wait for the next poll, within the same attempt: this one was not answered."""
     with held(claim) as (session, job):
         job.is_at_platform = True
         job.unanswered_since = job.unanswered_since or now
-        explain(job, failure)
-        _let_go(session, job, due_at)
+        job.set_error(failure)
+        _release_lease(session, job, due_at)
     _wake(job, now)
 
 
-@patiently
+@retry_while_away
 def try_again(
     claim: Claim,
     failure: Failure,
@@ -84,15 +85,15 @@ def try_again(
     *,
     proof: Proof = Proof.NOTHING,
 ) -> None:
-    """End the attempt with an error; the next one begins at `due_at`."""
+    """Fail the attempt; the next one begins at `due_at`."""
     with held(claim) as (session, job):
-        take_back(job, proof)
+        apply_proof(job, proof)
         timeline.end(session, job, ("step", "attempt"), "failed", now, failure=failure)
         _wait(session, job, "backoff", failure, due_at, now)
     _wake(job, now)
 
 
-@patiently
+@retry_while_away
 def hold_back(
     claim: Claim,
     failure: Failure,
@@ -102,48 +103,49 @@ def hold_back(
     closing: Closing | None = None,
     proof: Proof = Proof.NOTHING,
 ) -> None:
-    """Give the attempt back and wait: what holds the job up costs it no attempt.
+    """Wait, and give the attempt back: what holds the job up costs it no attempt.
 
-    `closing`: what holds it up holds others up as well, who need not find out one by one.
+    `closing` closes the gate for the other jobs that are held up as well, so that they need not
+    find out one by one.
     """
     with held(claim) as (session, job):
-        take_back(job, proof)
+        apply_proof(job, proof)
         if closing is not None:
             gates.close(session, closing, failure)
         timeline.end(session, job, ("step", "attempt"), "given_back", now, failure=failure)
         job.attempts_made -= 1
         if not has_upload(session, job):
-            ledger.give_place_back(session, job.id)
-        reason = "limit" if failure.category == "rate_limit" else "outage"
+            ledger.release_quota(session, job.id)
+        reason = "limit" if failure.category is Category.RATE_LIMIT else "outage"
         _wait(session, job, reason, failure, due_at, now)
     _wake(job, now)
 
 
-@patiently
+@retry_while_away
 def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
-    """Let the job go at once to another worker, within the same attempt.
+    """Hand the job over to another worker at once, within the same attempt.
 
-    Not `has_bytes`: the platform lacks some, so the job needs a place among the uploads.
+    Not `has_bytes`: the platform lacks some, so the job needs an upload slot.
     """
     with held(claim) as (session, job):
         timeline.end(session, job, ("step",), "given_back", now)
         job.step = None
         if not has_bytes:
             job.is_at_platform = False
-        _let_go(session, job, now)
+        _release_lease(session, job, now)
     _wake(job, now)
 
 
-@patiently
-def cancelled(claim: Claim, now: datetime) -> None:
-    """End the job as its user asked."""
+@retry_while_away
+def cancel(claim: Claim, now: datetime) -> None:
+    """End the job as cancelled by its user."""
     with held(claim) as (session, job):
-        has_freed = end_cancelled(session, job, now)
+        quota_freed = record_cancelled(session, job, now)
     wake_maintenance()
-    pass_on(claim.platform, claim.account_id, now, has_freed=has_freed)
+    wake_waiters(claim.platform, claim.account_id, now, quota_freed=quota_freed)
 
 
-@patiently
+@retry_while_away
 def fail(
     claim: Claim,
     failure: Failure,
@@ -152,30 +154,29 @@ def fail(
     closing: Closing | None = None,
     proof: Proof = Proof.NOTHING,
 ) -> None:
-    """End the job with an error. A retry by the user goes on with its upload, or opens another
-    where this one is dead. `closing`: what others are held up by as well."""
+    """Fail the job. A retry by the user resumes its upload, or opens another where it is dead.
+
+    `closing` closes the gate for the other jobs that the failure holds up.
+    """
     with held(claim) as (session, job):
         if closing is not None:
             gates.close(session, closing, failure)
-        job.state = JobState.FAILED
-        job.due_at = None
-        job.is_leased = False
-        job.finished_at = now
-        take_back(job, proof)
-        if job.is_committed and failure.category != "ambiguous":
+        end_job(job, JobState.FAILED, now)
+        apply_proof(job, proof)
+        if job.is_committed and failure.category is not Category.AMBIGUOUS:
             failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
-        has_freed = ledger.settle_place(
+        quota_freed = ledger.settle_quota(
             session, job.platform, job.id, now, has_upload=job.is_committed
         )
-        explain(job, failure)
+        job.set_error(failure)
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)
-        outbox.tell_failed(session, job, failure, now)
+        outbox.notify_failed(session, job, failure, now)
     wake_maintenance()
-    pass_on(claim.platform, claim.account_id, now, has_freed=has_freed)
+    wake_waiters(claim.platform, claim.account_id, now, quota_freed=quota_freed)
 
 
-@patiently
+@retry_while_away
 def complete(
     claim: Claim,
     now: datetime,
@@ -185,7 +186,7 @@ def complete(
     warnings: Sequence[str] = (),
     follow_up_at: datetime | None = None,
 ) -> None:
-    """Record the post and end the job; `warnings` go to the timeline and the notification."""
+    """End the job as published; `warnings` go to the timeline and the notification."""
     with held(claim) as (session, job):
         timeline.begin_steps(session, job.id, job.attempts_made, [Step.RECORD], now)
         record_completed(
@@ -199,7 +200,7 @@ def complete(
         )
     wake_maintenance()
     if not claim.is_at_platform:
-        relay(claim.platform, now)
+        queue_missing_wakes(claim.platform, now)
 
 
 def _wait(
@@ -212,25 +213,25 @@ def _wait(
 ) -> None:
     job.state = JobState.WAITING
     job.step = None
-    explain(job, failure)
-    _let_go(session, job, due_at)
+    job.set_error(failure)
+    _release_lease(session, job, due_at)
     timeline.begin(session, job, "wait", reason, now, until=due_at, failure=failure)
 
 
-def _let_go(session: Session, job: PublishJob, due_at: datetime) -> None:
+def _release_lease(session: Session, job: PublishJob, due_at: datetime) -> None:
     if job.cancel_requested and not job.is_committed:
         raise CancelRequested(job.id)
     job.due_at = due_at
-    job.lost_runs = 0  # this one got through: what ended the others was not the job
+    job.lost_runs = 0  # this run survived, so the job does not kill its workers
     job.is_leased = False
     job.wake_number += 1
     if not job.is_at_platform:
         lanes.refresh(session, job)
 
 
-def _wake(job: PublishJob, now: datetime, *, frees_place: bool = True) -> None:
+def _wake(job: PublishJob, now: datetime, *, frees_slot: bool = True) -> None:
     assert job.due_at is not None
     is_poll = job.is_at_platform and job.state is JobState.ACTIVE
     wake([Wake(job.id, job.platform, job.due_at, job.wake_number, is_poll=is_poll)])
-    if frees_place:
-        relay(job.platform, now)
+    if frees_slot:
+        queue_missing_wakes(job.platform, now)

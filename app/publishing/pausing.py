@@ -1,32 +1,30 @@
-"""Pausing a platform and letting it go on: the operator's word, for all workers everywhere.
+"""The operator's pause of a platform, and its end: for all workers everywhere.
 
-A pause is one mark in the database. Resuming takes it away and lets go what it has held, batch by
-batch in the order it was due; of a process that dies on the way the scheduler does the rest.
+A pause is one column in the database. Resuming clears it and releases what it has held, in the
+order it was due.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
-
 from app.database.transaction import transaction
 from app.limits import gates, pauses
-from app.models import Gate, PublishJob
+from app.models import Gate
 from app.models.publish_job import PAUSED
-from app.platforms import PLATFORMS
-from app.publishing.relay import relay
-from app.publishing.releasing import held_posts, let_go
-
-#: Posts let go in one transaction, and batches that one request of the operator waits for.
-BATCH = 500
-BATCHES = 10
+from app.publishing.releasing import (
+    BATCH,
+    Backlog,
+    HeldPost,
+    release_batches,
+    release_everywhere,
+)
 
 
 def pause(platform: str, now: datetime) -> None:
-    """Let no attempt begin on a platform any more; what is under way goes on to its end.
+    """Stop attempts from beginning on a platform; those in flight run to their end.
 
-    Nothing changes where it is paused already.
+    Changes nothing where it is paused already.
     """
     with transaction() as session:
         gate = gates.lock(session, platform)
@@ -35,7 +33,7 @@ def pause(platform: str, now: datetime) -> None:
 
 
 def resume(platform: str, now: datetime) -> None:
-    """Let attempts begin again, and what was held go first; nothing where it is not paused."""
+    """Let attempts begin again, what was held first; does nothing where it is not paused."""
     with transaction() as session:
         gate = gates.lock(session, platform)
         if gate.paused_at is not None:
@@ -45,35 +43,17 @@ def resume(platform: str, now: datetime) -> None:
 
 
 def release_resumed(now: datetime) -> int:
-    """Let go what pauses that are over still hold, on every platform; return how many."""
-    query = select(Gate.key).where(Gate.key.in_(PLATFORMS), Gate.is_releasing)
-    with transaction() as session:
-        resumed = session.scalars(query).all()
-    return sum(release(platform, now) for platform in resumed)
+    """Release what pauses that are over still hold, on every platform; return how many posts."""
+    return release_everywhere(_BACKLOG, now)
 
 
 def release(platform: str, now: datetime, *, batch: int = BATCH) -> int:
-    """Let go some thousands of the posts that a pause has held; return how many."""
-    count = 0
-    for _ in range(BATCHES):
-        released = _release_batch(platform, now, batch)
-        count += released
-        if released:
-            relay(platform, now)
-        if released < batch:
-            break
-    return count
+    """Release up to ten batches of the posts that an ended pause still holds; return how many."""
+    return release_batches(_BACKLOG, platform, now, batch=batch)
 
 
-def _release_batch(platform: str, now: datetime, batch: int) -> int:
-    with transaction() as session:
-        # Under the lock that claims take: none of them looks in between.
-        gate = gates.lock(session, platform)
-        if not gate.is_releasing:
-            return 0
-        held = held_posts(session, batch, PublishJob.platform == platform, PAUSED)
-        if len(held) < batch:
-            gate.is_releasing = False
-        released = [(post, pauses.due_before(post.due_at or now, now)) for post in held]
-        let_go(session, platform, released, now)
-    return len(held)
+def _former_due_at(post: HeldPost, now: datetime, remaining: int) -> datetime:
+    return pauses.due_before(post.due_at or now, now)
+
+
+_BACKLOG = Backlog(flag=Gate.is_releasing, is_held=PAUSED, due_at=_former_due_at)

@@ -1,4 +1,4 @@
-"""Asking an account's owner to connect it again."""
+"""Accounts whose owner must connect them again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.states import AccountState
 def require_reconnect(
     account_id: str, failure: Failure, now: datetime, *, refused_token: str
 ) -> None:
-    """Mark an account whose tokens are worthless, and tell the back end once.
+    """Mark an account whose tokens no longer work, and notify the back end once.
 
     Does nothing where the account has another access token by now: it was connected again, or
     disconnected, while the platform refused the old one.
@@ -35,5 +35,5 @@ def require_reconnect(
             return
         account.state = AccountState.RECONNECT_REQUIRED
         account.state_reason = failure.message[:500]
-        outbox.tell_reconnect(session, account, failure, now)
+        outbox.notify_reconnect(session, account, failure, now)
     wake_maintenance()

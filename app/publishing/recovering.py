@@ -1,107 +1,56 @@
-"""Letting go what an open circuit has put off, when the platform answers again.
+"""Releasing what an open circuit has put off, once the platform answers again.
 
-Else it would wait for the time of a probe that is over, and posts that come later would go first.
-A mark on the gate says that some is left: of a process that dies on the way the scheduler does
-the rest.
+Left alone, those posts would wait for the time of a probe that is over, and later posts would go
+first.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from app.database.transaction import transaction
-from app.limits import gates
-from app.models import Gate, PublishJob
+from app.models import Gate
 from app.models.publish_job import UNAVAILABLE
-from app.platforms import PLATFORMS
 from app.publishing.choosing import READS_SPREAD_SECONDS
-from app.publishing.relay import relay
-from app.publishing.releasing import HeldPost, held_posts, let_go
-from app.queues import Wake, wake
+from app.publishing.releasing import (
+    BATCH,
+    Backlog,
+    HeldPost,
+    release_batches,
+    release_everywhere,
+    release_first,
+)
 
-#: Posts let go in one transaction, and batches that one run does.
-BATCH = 500
-BATCHES = 10
-#: Posts let go keep their order by so much.
+#: Keeps the released uploads in order.
 TICK = timedelta(microseconds=1)
 
 
 def release_recovered(now: datetime) -> int:
-    """Let go what closed circuits have put off, on every platform; return how many."""
-    query = select(Gate.key).where(Gate.key.in_(PLATFORMS), Gate.is_recovering)
-    with transaction() as session:
-        recovered = session.scalars(query).all()
-    return sum(release(platform, now) for platform in recovered)
+    """Release what closed circuits have put off, on every platform; return how many posts."""
+    return release_everywhere(_BACKLOG, now)
 
 
 def release(platform: str, now: datetime, *, batch: int = BATCH) -> int:
-    """Let go some thousands of the posts that a circuit which is closed again has put off.
+    """Release up to ten batches of the posts that a circuit, closed again, has put off.
 
-    Uploads go in their order, as their places allow; questions are spread over some seconds.
-    Return how many were let go.
+    Uploads keep their order and begin as slots allow; polls are spread over some seconds. Return
+    how many posts were released.
     """
-    count = 0
-    for _ in range(BATCHES):
-        # Earlier than now by what is left, so that one batch follows the other.
-        released = _release_batch(platform, now, batch, now - TICK * (BATCHES * batch - count))
-        count += released
-        relay(platform, now)
-        if released < batch:
-            break
-    return count
+    return release_batches(_BACKLOG, platform, now, batch=batch)
 
 
 def release_probe(platform: str, now: datetime) -> None:
-    """Let the first post go that an open circuit has put off: the last probe asked nothing."""
-    with transaction() as session:
-        gates.lock(session, platform)
-        released = _let_go(session, platform, 1, now, now)
-    _wake(platform, released, now)
-    relay(platform, now)
+    """Release one post of an open circuit as its next probe: the last one sent no request."""
+    release_first(_BACKLOG, platform, now)
 
 
-def _release_batch(platform: str, now: datetime, batch: int, first_at: datetime) -> int:
-    with transaction() as session:
-        # Under the lock that claims take: none of them looks in between.
-        gate = gates.lock(session, platform)
-        if not gate.is_recovering:
-            return 0
-        released = _let_go(session, platform, batch, now, first_at)
-        if len(released) < batch:
-            gate.is_recovering = False
-    _wake(platform, released, now)
-    return len(released)
+def _new_due_at(post: HeldPost, now: datetime, remaining: int) -> datetime:
+    if post.is_at_platform:
+        return now + timedelta(seconds=random.uniform(0, READS_SPREAD_SECONDS))
+    return now - TICK * remaining
 
 
-def _let_go(
-    session: Session, platform: str, limit: int, now: datetime, first_at: datetime
-) -> Sequence[tuple[HeldPost, datetime]]:
-    later = PublishJob.due_at > now
-    held = held_posts(
-        session, limit, PublishJob.platform == platform, UNAVAILABLE, later, skip_locked=True
-    )
-    released = [
-        (post, _soon(now) if post.is_at_platform else first_at + TICK * place)
-        for place, post in enumerate(held)
-    ]
-    let_go(session, platform, released, now)
-    return released
-
-
-def _soon(now: datetime) -> datetime:
-    return now + timedelta(seconds=random.uniform(0, READS_SPREAD_SECONDS))
-
-
-def _wake(platform: str, released: Sequence[tuple[HeldPost, datetime]], now: datetime) -> None:
-    """Wake for the questions, each at its time; for uploads `relay` does, as places are free."""
-    asked = [one for one in released if one[0].is_at_platform]
-    wakes = [
-        Wake(post.job_id, platform, due_at, post.wake_number + 1, is_poll=True)
-        for post, due_at in asked
-    ]
-    wake(wakes, now)
+# A locked row is being changed, and so given another due time: it need not be waited for.
+_BACKLOG = Backlog(
+    flag=Gate.is_recovering, is_held=UNAVAILABLE, due_at=_new_due_at, skip_locked=True
+)

@@ -1,4 +1,4 @@
-"""Sending notifications again that were given up, or that the receiver has lost."""
+"""Redelivering notifications that were given up, or that the receiver has lost."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from app.publishing.errors import WrongState
 from app.queues import wake_maintenance
 from app.states import NotificationState
 
-#: How many of the dead are taken up again in one transaction.
+#: Dead notifications requeued in one transaction.
 BATCH = 500
 
 
 def redeliver(notification_id: str, now: datetime) -> Notification | None:
-    """Send one notification again, with the same id, for another three days; None: unknown.
+    """Redeliver one notification under the same id, for another three days; None: unknown.
 
-    Raises `WrongState` for one that is on its way already.
+    Raises `WrongState` for a pending one.
     """
     with transaction() as session:
         query = select(Notification).where(Notification.id == notification_id).with_for_update()
@@ -30,20 +30,20 @@ def redeliver(notification_id: str, now: datetime) -> Notification | None:
             return None
         if found.state is NotificationState.PENDING:
             raise WrongState("The notification is on its way already")
-        _take_up([found], now)
+        _requeue([found], now)
     wake_maintenance()
     return found
 
 
 def redeliver_dead(now: datetime) -> int:
-    """Send every notification again that was given up; return how many those are."""
+    """Redeliver every dead notification; return how many there were."""
     count = 0
     while True:
         with transaction() as session:
             query = select(Notification).where(Notification.state == NotificationState.DEAD)
             query = query.order_by(Notification.id).limit(BATCH).with_for_update()
             found = session.scalars(query.execution_options(populate_existing=True)).all()
-            _take_up(found, now)
+            _requeue(found, now)
         count += len(found)
         if len(found) < BATCH:
             break
@@ -52,7 +52,7 @@ def redeliver_dead(now: datetime) -> int:
     return count
 
 
-def _take_up(notifications: Sequence[Notification], now: datetime) -> None:
+def _requeue(notifications: Sequence[Notification], now: datetime) -> None:
     for notification in notifications:
         notification.state = NotificationState.PENDING
         notification.deliveries = 0

@@ -9,8 +9,8 @@ from sqlalchemy.orm import defer
 
 from app.database.transaction import transaction
 from app.models import Account
+from app.models.account import TO_RECONNECT
 from app.queries.pages import Page, read_page
-from app.states import AccountState
 
 # The tokens stay in the database: nothing that reads accounts for an answer can show them.
 WITHOUT_TOKENS = (
@@ -38,9 +38,7 @@ def all_accounts(user_id: str) -> Sequence[Account]:
 
 def list_to_reconnect(*, limit: int, cursor: str | None) -> Page[Account]:
     """Return one page of every user's accounts whose owner has to connect them again."""
-    query = select(Account).where(
-        Account.state == AccountState.RECONNECT_REQUIRED, Account.deleted_at.is_(None)
-    )
+    query = select(Account).where(TO_RECONNECT)
     with transaction() as session:
         return read_page(
             session, query.options(*WITHOUT_TOKENS), Account.id, limit=limit, cursor=cursor

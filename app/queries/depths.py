@@ -12,14 +12,13 @@ from sqlalchemy.orm import Session
 
 from app.database.transaction import transaction
 from app.models import Account, Notification, PublishJob
-from app.models.publish_job import AMBIGUOUS
+from app.models.account import TO_RECONNECT
+from app.models.publish_job import ACTIVE, AMBIGUOUS, OPEN
 from app.platforms import PLATFORMS
 from app.queues import QUEUE_NAMES, RunQueue, current_redis
-from app.states import AccountState, JobState
+from app.states import JobState
 
-# In words, not as values: only so can the database tell that its partial indexes will do.
-_OPEN = text("state IN ('waiting', 'active')")
-_ACTIVE = text("state = 'active'")
+# Literal text, not bound values: only so can the database use its partial indexes.
 _PENDING = text("state = 'pending'")
 _DEAD = text("state = 'dead'")
 #: How many of a kind are counted: more are told as so many, and wait or need a person no less.
@@ -76,9 +75,9 @@ def _depth_of(session: Session, platform: str, now: datetime, most: int) -> Dept
             .subquery()
         )
         .scalar_subquery()
-        for conditions in ((_ACTIVE, due), (_ACTIVE, later), (_OPEN, due), (_OPEN, later))
+        for conditions in ((ACTIVE, due), (ACTIVE, later), (OPEN, due), (OPEN, later))
     )
-    first = select(func.min(PublishJob.due_at)).where(PublishJob.platform == platform, _OPEN)
+    first = select(func.min(PublishJob.due_at)).where(PublishJob.platform == platform, OPEN)
     row = session.execute(
         select(active_due, active_later, all_due, all_later, first.scalar_subquery())
     ).one()
@@ -109,11 +108,10 @@ def read_queues() -> list[QueueDepth]:
 
 def read_troubles() -> Troubles:
     """Return how much needs a person, up to `COUNT_MAX` of each kind."""
-    reconnect = Account.state == AccountState.RECONNECT_REQUIRED
     looks = (
         select(Notification.id).where(_PENDING),
         select(Notification.id).where(_DEAD),
-        select(Account.id).where(reconnect, Account.deleted_at.is_(None)),
+        select(Account.id).where(TO_RECONNECT),
         select(PublishJob.id).where(AMBIGUOUS),
     )
     with transaction() as session:

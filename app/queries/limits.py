@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.database.transaction import transaction
 from app.limits import gates, ledger
-from app.limits.allowing import maximum_for
-from app.limits.places import read_places
+from app.limits.allowance import maximum_for
+from app.limits.upload_slots import read_upload_slots
 from app.limits.windows import pacific_day
-from app.models import Account, Gate
-from app.models import LimitUse as LedgerEntry
+from app.models import Account, Gate, LedgerEntry
 from app.platforms import PLATFORMS, Limit
 from app.queries.accounts import WITHOUT_TOKENS
 
@@ -71,7 +70,7 @@ def platform_uses(platform: str, now: datetime) -> list[LimitUse]:
 def uploads_now(now: datetime) -> Mapping[str, int]:
     """Return how many uploads are under way on each platform."""
     with transaction() as session:
-        return {name: read_places(session, name, now).uploads for name in PLATFORMS}
+        return {name: read_upload_slots(session, name, now).in_use for name in PLATFORMS}
 
 
 def accounts_at_work(limit: int) -> Sequence[Account]:

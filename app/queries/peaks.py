@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.database.transaction import transaction
 from app.limits import ledger
 from app.limits.rules import maximum_of
-from app.models import Gate, LimitUse
+from app.models import Gate, LedgerEntry
 from app.platforms import PLATFORMS, Limit
 
 #: From this share of its limit on, an account is near it.
@@ -45,13 +45,13 @@ def account_peaks(platform: str, now: datetime) -> Mapping[Limit, Peak]:
 
 def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
     used = (
-        select(LimitUse.account_id, func.sum(LimitUse.amount).label("used"))
+        select(LedgerEntry.account_id, func.sum(LedgerEntry.amount).label("used"))
         .where(
-            LimitUse.platform == platform,
-            LimitUse.counts == limit.counts,
-            LimitUse.used_at >= ledger.since(limit, now),
+            LedgerEntry.platform == platform,
+            LedgerEntry.counts == limit.counts,
+            LedgerEntry.used_at >= ledger.since(limit, now),
         )
-        .group_by(LimitUse.account_id)
+        .group_by(LedgerEntry.account_id)
         .subquery()
     )
     maximum = _maximum(limit)
@@ -66,7 +66,7 @@ def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
 
 
 def _maximum(limit: Limit) -> ColumnElement[int]:
-    """Return in SQL what `app.limits.allowing.maximum_for` returns of an account."""
+    """Return in SQL what `app.limits.allowance.maximum_for` returns of an account."""
     configured = maximum_of(limit)
     if not limit.is_told_by_platform:
         return literal(configured)

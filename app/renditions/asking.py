@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.database.results import rows_changed
 from app.database.transaction import transaction
+from app.failures import Category
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition, Video
 from app.queues import wake_encode
 from app.states import RenditionState
 
-#: Failures of a video are not tried again by themselves: the same file would end alike.
-_FINAL_CATEGORY = "video"
-#: But for these: whoever asks has just seen that the object is there.
+#: Other failures of a video are final, since the same file would fail again. These are retried:
+#: the caller has just seen that the object is there.
 _PASSING_CODES = ("video_missing", "video_changed")
 
 
@@ -81,8 +81,7 @@ def begin_failed_anew(session: Session, rendition_id: str | None, now: datetime)
         .values(state=RenditionState.PENDING, due_at=now, **_FRESH)
         .execution_options(synchronize_session=False)
     )
-    assert isinstance(begun, CursorResult)
-    return begun.rowcount == 1
+    return rows_changed(begun) == 1
 
 
 _FRESH = {
@@ -142,7 +141,7 @@ def _wakes_up(rendition: Rendition, now: datetime) -> bool:
     """Make a rendition due that nobody was waiting for any more; tell whether it was one."""
     is_parked = rendition.state is RenditionState.PENDING and rendition.due_at is None
     is_final = (
-        rendition.error_category == _FINAL_CATEGORY and rendition.error_code not in _PASSING_CODES
+        rendition.error_category == Category.VIDEO and rendition.error_code not in _PASSING_CODES
     )
     if is_parked or (rendition.state is RenditionState.FAILED and not is_final):
         rendition.state = RenditionState.PENDING

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, exists, func, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition
@@ -117,8 +117,7 @@ def _write(session: Session, claim: RenditionClaim, **values: object) -> bool:
         .values(**values)
         .execution_options(synchronize_session=False)
     )
-    assert isinstance(written, CursorResult)
-    return written.rowcount == 1
+    return rows_changed(written) == 1
 
 
 def _first_due(now: datetime) -> Select[Rendition]:
@@ -165,5 +164,4 @@ def _take(session: Session, rendition: Rendition, now: datetime) -> bool:
         .values(run_number=rendition.run_number + 1, due_at=now + timedelta(seconds=LEASE_SECONDS))
         .execution_options(synchronize_session=False)
     )
-    assert isinstance(taken, CursorResult)
-    return taken.rowcount == 1
+    return rows_changed(taken) == 1

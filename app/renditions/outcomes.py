@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
-from app.database.retrying import patiently
+from app.database.retrying import retry_while_away
 from app.database.transaction import transaction
 from app.failures import Failure
 from app.limits import lanes
@@ -36,7 +36,7 @@ def show_progress(claim: RenditionClaim, percent: int) -> None:
         )
 
 
-@patiently
+@retry_while_away
 def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: datetime) -> None:
     """Store the result and wake the jobs that wait for it.
 
@@ -59,7 +59,7 @@ def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: dateti
     wake_waiting(claim.rendition_id, now)
 
 
-@patiently
+@retry_while_away
 def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
     """Give up, and wake the jobs that wait for it: each ends, or tries again, by itself."""
     with transaction() as session:
@@ -69,14 +69,14 @@ def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
             state=RenditionState.FAILED,
             due_at=None,
             error_code=failure.code[:100],
-            error_category=failure.category,
+            error_category=failure.category.value,
             error_message=failure.message[:500],
             finished_at=now,
         )
     wake_waiting(claim.rendition_id, now)
 
 
-@patiently
+@retry_while_away
 def put_off(claim: RenditionClaim, seconds: float, now: datetime, *, failures: int) -> None:
     """Try again in a while. `failures` is how many tries have failed by now."""
     with transaction() as session:
@@ -90,7 +90,7 @@ def put_off(claim: RenditionClaim, seconds: float, now: datetime, *, failures: i
         )
 
 
-@patiently
+@retry_while_away
 def hand_back(claim: RenditionClaim, now: datetime) -> None:
     """Let another worker begin at once: this one must stop."""
     with transaction() as session:
@@ -98,14 +98,14 @@ def hand_back(claim: RenditionClaim, now: datetime) -> None:
     wake_encode()
 
 
-@patiently
+@retry_while_away
 def park(claim: RenditionClaim) -> None:
     """Leave it until somebody asks for it again: nobody waits for it any more."""
     with transaction() as session:
         write_held(session, claim, state=RenditionState.PENDING, due_at=None, progress=0)
 
 
-@patiently
+@retry_while_away
 def wake_waiting(rendition_id: str, now: datetime) -> None:
     """Wake the jobs that wait for a rendition, if it has ended; safe at any time.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Select, delete, exists, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition
@@ -84,5 +84,4 @@ def _let_go(session: Session, row: Rendition) -> int:
     is_named = exists().where(PublishJob.rendition_id == Rendition.id)
     emptied = session.execute(update(Rendition).where(*same, is_named).values(**_EMPTY))
     deleted = session.execute(delete(Rendition).where(*same, ~is_named))
-    assert isinstance(emptied, CursorResult) and isinstance(deleted, CursorResult)
-    return emptied.rowcount + deleted.rowcount
+    return rows_changed(emptied) + rows_changed(deleted)

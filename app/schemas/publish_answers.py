@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
+from app.failures import Category
 from app.platforms import PLATFORMS
 from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
 from app.schemas.base import AnswerSchema, Json, Moment, PageQuery, PageSchema, one_of
@@ -14,17 +15,7 @@ from app.schemas.publish import BACKOFF_TYPES, PRIVACY_LEVELS, Keep
 from app.states import JobState, Step
 
 _STATES = [state.value for state in JobState]
-CATEGORIES = [
-    "network",
-    "platform",
-    "rate_limit",
-    "token",
-    "account",
-    "video",
-    "request",
-    "ambiguous",
-    "internal",
-]
+CATEGORIES = [category.value for category in Category]
 
 
 def _messages(description: str) -> fields.Dict:

@@ -63,7 +63,13 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("accounts", schema=None) as batch_op:
-        batch_op.create_index("ix_accounts_state_expires_at", ["state", "expires_at"], unique=False)
+        batch_op.create_index(
+            "ix_accounts_to_reconnect",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'reconnect_required' AND deleted_at IS NULL"),
+            sqlite_where=sa.text("state = 'reconnect_required' AND deleted_at IS NULL"),
+        )
         batch_op.create_index("ix_accounts_username", ["username"], unique=False)
         batch_op.create_index(
             "ix_accounts_renewable",
@@ -497,9 +503,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("published_posts", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_published_posts_account_id_published_at",
-            ["account_id", "published_at"],
+            "ix_published_posts_account_id_count_at",
+            ["account_id", "count_at"],
             unique=False,
+            postgresql_where=sa.text("count_at IS NOT NULL"),
+            sqlite_where=sa.text("count_at IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_published_posts_count_at",
@@ -678,7 +686,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("count_at IS NOT NULL"),
             sqlite_where=sa.text("count_at IS NOT NULL"),
         )
-        batch_op.drop_index("ix_published_posts_account_id_published_at")
+        batch_op.drop_index(
+            "ix_published_posts_account_id_count_at",
+            postgresql_where=sa.text("count_at IS NOT NULL"),
+            sqlite_where=sa.text("count_at IS NOT NULL"),
+        )
 
     op.drop_table("published_posts")
     with op.batch_alter_table("publish_jobs", schema=None) as batch_op:
@@ -746,6 +758,10 @@ def downgrade() -> None:
 
     op.drop_table("consents")
     with op.batch_alter_table("accounts", schema=None) as batch_op:
-        batch_op.drop_index("ix_accounts_state_expires_at")
+        batch_op.drop_index(
+            "ix_accounts_to_reconnect",
+            postgresql_where=sa.text("state = 'reconnect_required' AND deleted_at IS NULL"),
+            sqlite_where=sa.text("state = 'reconnect_required' AND deleted_at IS NULL"),
+        )
 
     op.drop_table("accounts")

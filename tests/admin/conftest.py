@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Notification
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
@@ -69,7 +69,9 @@ def fail(platform: str = "TIKTOK", category: str = "ambiguous", **fields: Any) -
     job = make_job(platform, due_at=now, **fields)
     claim = claim_next(platform, now)
     assert claim is not None and claim.job_id == job.id
-    outcomes.fail(claim, Failure("no_answer", category, "The answer was lost", "Look"), now)
+    outcomes.fail(
+        claim, Failure("no_answer", Category(category), "The answer was lost", "Look"), now
+    )
     return job.id
 
 

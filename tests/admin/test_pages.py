@@ -18,7 +18,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.ids import new_id
 from app.limits import circuits
 from app.limits.circuits import Evidence
@@ -254,7 +254,7 @@ def test_a_job_s_page_tells_its_story(operator: Operator) -> None:
     job = make_job("TIKTOK", due_at=now, caption="Breakfast")
     claim = claim_next("TIKTOK", now)
     assert claim is not None
-    cut = Failure("cut", "network", "The connection was cut")
+    cut = Failure("cut", Category.NETWORK, "The connection was cut")
     outcomes.try_again(claim, cut, now + timedelta(minutes=5), now)
     page = operator.page(f"/jobs/{job.id}")
     for words in ("Breakfast", "attempt 1", "wait: backoff", "The connection was cut", "delayed"):
@@ -287,7 +287,7 @@ def test_nothing_of_a_user_is_live_in_a_page(operator: Operator) -> None:
     job = make_job("TIKTOK", account=account, video=video, caption=HOSTILE, hashtags=[HOSTILE])
     claim = claim_next("TIKTOK", now + timedelta(seconds=1))
     assert claim is not None
-    outcomes.fail(claim, Failure("x", "ambiguous", HOSTILE, HOSTILE), now)
+    outcomes.fail(claim, Failure("x", Category.AMBIGUOUS, HOSTILE, HOSTILE), now)
     pages = [
         operator.page(f"/jobs/{job.id}"),
         operator.page("/attention"),

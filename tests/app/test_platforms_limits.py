@@ -26,7 +26,7 @@ def publish(account: Account, times: Sequence[datetime]) -> None:
     """Have posts of an account counted at these times."""
     with transaction() as session:
         for used_at in times:
-            ledger.take_place(
+            ledger.reserve_quota(
                 session,
                 platform=account.platform,
                 account_id=account.id,

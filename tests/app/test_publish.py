@@ -12,7 +12,7 @@ from redis import Redis
 from app.accounts import learn_limit
 from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Account, PublishJob, Video
 from app.publishing import claims, holding, outcomes
 from app.states import AccountState, Step, VideoState
@@ -191,7 +191,9 @@ def test_status_tells_of_failure(
     job_id = alice.publish()["jobId"]
     claim = claims.claim_next("TIKTOK", utcnow())
     assert claim is not None
-    outcomes.fail(claim, Failure("some_code", category, "It broke.", "Mend it."), utcnow())
+    outcomes.fail(
+        claim, Failure("some_code", Category(category), "It broke.", "Mend it."), utcnow()
+    )
     status = alice.get(f"/{job_id}/status").json
     assert status is not None
     assert (status["state"], status["failedReason"]) == ("failed", "It broke.")
@@ -209,7 +211,9 @@ def test_story_tells_why_a_job_waits(alice: Caller, context: Flask) -> None:
     claim = claims.claim_next("TIKTOK", utcnow())
     assert claim is not None
     again_at = utcnow() + timedelta(minutes=5)
-    outcomes.try_again(claim, Failure("HTTP 503", "platform", "Try later."), again_at, utcnow())
+    outcomes.try_again(
+        claim, Failure("HTTP 503", Category.PLATFORM, "Try later."), again_at, utcnow()
+    )
     story = alice.get(f"/{job_id}").json
     assert story is not None
     assert (story["state"], story["nextAttemptAt"]) == ("delayed", to_iso(again_at))

@@ -9,7 +9,7 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Lane
 from app.publishing import claims, holding, outcomes
 from tests.app.conftest import Caller, Json
@@ -25,7 +25,7 @@ def half_done(alice: Caller) -> str:
     assert claim is not None
     holding.save_checkpoint(claim, HALF, utcnow())
     again_at = utcnow() + timedelta(minutes=5)
-    outcomes.try_again(claim, Failure("c", "network", "m"), again_at, utcnow())
+    outcomes.try_again(claim, Failure("c", Category.NETWORK, "m"), again_at, utcnow())
     return job_id
 
 

@@ -9,7 +9,7 @@ import pytest
 from app.accounts.connect import Connection, connect_account
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Account, Notification, PublishJob, Video
 from app.publishing import claims, holding, outcomes
 from app.states import AccountState
@@ -26,7 +26,7 @@ def fail_one(alice: Caller, *, at_platform: bool = False, commits: bool = False)
     claim = claims.claim_next("TIKTOK", utcnow())
     assert claim is not None
     holding.save_checkpoint(claim, {"upload": "u1"}, utcnow(), commits=commits)
-    outcomes.fail(claim, Failure("code", "platform", "It broke."), utcnow())
+    outcomes.fail(claim, Failure("code", Category.PLATFORM, "It broke."), utcnow())
     with transaction() as session:
         session.get_one(PublishJob, job_id).is_at_platform = at_platform
     return job_id

@@ -10,7 +10,7 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Account, Notification
 from app.publishing import claims, holding, outcomes, steer
 from app.publishing.claims import Claim
@@ -26,7 +26,7 @@ def started(platform: str = "TIKTOK") -> Claim:
 
 
 def failed(category: str) -> None:
-    outcomes.fail(started(), Failure("code", category, "It broke."), utcnow())
+    outcomes.fail(started(), Failure("code", Category(category), "It broke."), utcnow())
 
 
 def read(caller: Caller, job_id: str) -> Json:
@@ -84,7 +84,7 @@ def test_change_does_not_ask_for_the_account_again(alice: Caller, context: Flask
 def test_job_between_two_attempts_can_be_changed(alice: Caller, context: Flask) -> None:
     job_id = alice.publish()["jobId"]
     again_at = utcnow() + timedelta(minutes=5)
-    outcomes.try_again(started(), Failure("c", "network", "m"), again_at, utcnow())
+    outcomes.try_again(started(), Failure("c", Category.NETWORK, "m"), again_at, utcnow())
     answer = alice.patch(job_id, {"caption": "New"})
     assert answer.status_code == 200
     assert answer.json is not None and moment(answer.json["nextAttemptAt"]) > utcnow()

@@ -13,28 +13,30 @@ from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Account, Notification, PublishedPost, PublishJob
 from app.publishing import outbox
 from tests.factories import make_job
 
-FAILURE = Failure("spam_risk", "request", "TikTok refuses the post", "Wait a day.")
+FAILURE = Failure("spam_risk", Category.REQUEST, "TikTok refuses the post", "Wait a day.")
 NOW = utcnow()
 
 
 def tell_completed(session: Session, job: PublishJob, account: Account) -> None:
     post = PublishedPost(platform_post_id=None, url="https://www.tiktok.com/@alice/video/1")
-    outbox.tell_completed(session, job, post, ["No cover"], NOW)
+    outbox.notify_completed(session, job, post, ["No cover"], NOW)
 
 
 TELLERS: dict[str, Callable[[Session, PublishJob, Account], None]] = {
     "publish.completed": tell_completed,
-    "publish.failed": lambda session, job, account: outbox.tell_failed(session, job, FAILURE, NOW),
-    "publish.cancelled": lambda session, job, account: outbox.tell_cancelled(session, job, NOW),
-    "publish.at_risk": lambda session, job, account: outbox.tell_at_risk(
+    "publish.failed": lambda session, job, account: outbox.notify_failed(
         session, job, FAILURE, NOW
     ),
-    "account.reconnect_required": lambda session, job, account: outbox.tell_reconnect(
+    "publish.cancelled": lambda session, job, account: outbox.notify_cancelled(session, job, NOW),
+    "publish.at_risk": lambda session, job, account: outbox.notify_at_risk(
+        session, job, FAILURE, NOW
+    ),
+    "account.reconnect_required": lambda session, job, account: outbox.notify_reconnect(
         session, account, FAILURE, NOW
     ),
 }

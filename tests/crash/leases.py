@@ -7,7 +7,7 @@ import time
 from sqlalchemy import select, update
 
 from app.clock import utcnow
-from app.database.retrying import patiently
+from app.database.retrying import retry_while_away
 from app.extensions import db
 from app.models import PublishJob, Rendition
 from app.queues import Wake, wake, wake_encode
@@ -16,7 +16,7 @@ from app.states import RenditionState
 Held = dict[str, tuple[int, str]]
 
 
-@patiently
+@retry_while_away
 def held_now() -> Held:
     """Return the jobs held by a run: {job id: (run number, platform)}."""
     query = select(PublishJob.id, PublishJob.run_number, PublishJob.platform)
@@ -25,7 +25,7 @@ def held_now() -> Held:
     return {job_id: (run, platform) for job_id, run, platform in found}
 
 
-@patiently
+@retry_while_away
 def end_leases(dead: Held) -> None:
     """Expire the leases of dead workers now, rather than wait."""
     now = utcnow()
@@ -44,7 +44,7 @@ def end_leases(dead: Held) -> None:
         wake([Wake(job_id, platform, now, f"dead{run}")])
 
 
-@patiently
+@retry_while_away
 def conversions_now() -> dict[str, int]:
     """Return the renditions held by a run: {rendition id: run number}."""
     query = select(Rendition.id, Rendition.run_number)
@@ -53,7 +53,7 @@ def conversions_now() -> dict[str, int]:
     return {rendition_id: run for rendition_id, run in found}
 
 
-@patiently
+@retry_while_away
 def end_conversion_leases(dead: dict[str, int]) -> None:
     """Expire the leases of conversions whose workers are dead. A live one goes on; its result is
     refused once another has started."""
@@ -72,7 +72,7 @@ def end_conversion_leases(dead: dict[str, int]) -> None:
         wake_encode()
 
 
-@patiently
+@retry_while_away
 def forgive() -> None:
     """Reset the lost-run counters: a campaign kills the workers of one job again and again, and
     that must not be put down to the job."""
@@ -99,7 +99,7 @@ class Resumption:
             if watched is None or watched[0] != run:
                 self._watched[job_id] = (run, now)
 
-    @patiently
+    @retry_while_away
     def look(self) -> None:
         """Record which were resumed; drop those whose worker was not killed."""
         if not self._watched:

@@ -21,7 +21,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.clock import to_iso, utcnow
-from app.database.retrying import patiently
+from app.database.retrying import retry_while_away
 from app.extensions import db
 from app.ids import new_id
 from app.models import Account, Notification, PublishJob, Video
@@ -253,7 +253,7 @@ def _is_short(number: int, platform: str) -> bool:
     return platform in SHORT_TOKEN and number % 3 == 0
 
 
-@patiently
+@retry_while_away
 def _waiting_posts() -> int:
     query = select(func.count()).where(
         PublishJob.state == JobState.WAITING, PublishJob.due_at <= utcnow()
@@ -261,7 +261,7 @@ def _waiting_posts() -> int:
     return _count(query)
 
 
-@patiently
+@retry_while_away
 def _converting() -> int:
     """Count the posts that wait for their rendition."""
     query = select(func.count()).where(
@@ -270,7 +270,7 @@ def _converting() -> int:
     return _count(query)
 
 
-@patiently
+@retry_while_away
 def unfinished() -> int:
     """Count the posts that have not ended, and the notifications that were not delivered."""
     posts = select(func.count()).where(PublishJob.state.in_(OPEN_STATES))
@@ -309,7 +309,7 @@ class UnfitFilms:
         self._content = stage.unfit_video.read_bytes()
         _, self._facts = examine(store_video(stage, path=stage.unfit_video).r2_key)
 
-    @patiently
+    @retry_while_away
     def another(self) -> StoredVideo:
         """Store another one."""
         name = new_id()

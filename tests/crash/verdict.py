@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from app.database.retrying import patiently
+from app.database.retrying import retry_while_away
 from app.extensions import db
 from app.media.facts import Probe
 from app.media.plan import Work, plan_for
@@ -70,7 +70,7 @@ class Verdict:
         return self.accepted > 0 and not any(self.faults.values())
 
 
-@patiently
+@retry_while_away
 def audit(stage: Stage, load: Load) -> Verdict:
     """Compare the orders with the live posts and with the notifications."""
     journal = (stage.sandbox.state_dir / "journal.jsonl").read_text().splitlines()

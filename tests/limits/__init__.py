@@ -1,4 +1,4 @@
-"""Tests of the limits, and what other tests need to have none."""
+"""Tests of the limits, and how other tests turn them off."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from app.platforms import PLATFORMS
 
 
 def without_limits(**own: int) -> dict[str, int]:
-    """Return figures that no test reaches, but for those of `own`."""
+    """Return maxima that no test reaches, except those in `own`."""
     high = {limit.setting: 10**6 for one in PLATFORMS.values() for limit in one.limits}
     return {**high, **own}

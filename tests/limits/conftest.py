@@ -1,4 +1,4 @@
-"""Tests of limits use what tests of workers use: the sandbox, a film, connected accounts."""
+"""Fixtures shared with the tests of workers: the sandbox, a video, connected accounts."""
 
 from tests.workers.conftest import (  # noqa: F401
     config,

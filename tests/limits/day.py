@@ -1,4 +1,4 @@
-"""A day's work in a minute: real pipeline, real sandbox, and a clock that leaps to what is next.
+"""A simulated day: real pipeline, real sandbox, and a clock that jumps to the next event.
 
 Both run in this process, so they see the same time. Redis runs beside it and only ever gets the
 times that it is told.
@@ -17,12 +17,12 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.models import PublishJob
 from app.platforms import PLATFORMS
-from app.publishing.relay import startable
+from app.publishing.missing_wakes import count_startable
 from app.states import OPEN_STATES
 from tests.platforms import Platforms
 from workers.publishing.pipeline import advance
 
-#: What the platforms answer when somebody has gone too far.
+#: What the platforms answer when a limit is exceeded.
 REFUSALS = frozenset(
     {
         "rate_limit_exceeded",
@@ -39,18 +39,18 @@ REFUSALS = frozenset(
 
 @dataclass
 class Day:
-    """Leaps from one due moment to the next, and does what is due there."""
+    """Jumps from one due time to the next, and does what is due then."""
 
     traveller: Traveller
     ends_at: datetime
-    #: what happens on the way, each once, at its time
+    #: events on the way, each once, at its time
     events: dict[datetime, Callable[[], object]] = field(default_factory=dict)
     runs: int = 0
 
     def work(self) -> None:
-        """Do all that falls due before the end."""
+        """Do everything that falls due before the end."""
         while True:
-            self._meet_events()
+            self._run_events()
             if self._do_due():
                 continue
             moment = self._next_due()
@@ -59,7 +59,7 @@ class Day:
             if moment > utcnow():
                 self.traveller.move_to(moment)
 
-    def _meet_events(self) -> None:
+    def _run_events(self) -> None:
         for moment in sorted(self.events):
             if moment <= utcnow():
                 self.events.pop(moment)()
@@ -68,7 +68,7 @@ class Day:
         has_done = False
         for platform in PLATFORMS:
             with transaction() as session:
-                count = startable(session, platform, utcnow())
+                count = count_startable(session, platform, utcnow())
             if count:
                 self.runs += 1
                 has_done = True
@@ -85,7 +85,7 @@ class Day:
 
 
 def refusals(platforms: Platforms) -> list[str]:
-    """Return every answer of a platform that says "too much"."""
+    """Return every answer of a platform that reports an exceeded limit."""
     return [
         f"{entry['call']} {entry['status']} {entry['details'].get('code')} {entry['time']}"
         for entry in platforms.journal()

@@ -1,4 +1,4 @@
-"""A platform that fails everyone is left alone, by all workers, but for one probe at a time."""
+"""The circuit breaker: a platform that fails all jobs gets one probe at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import Flask
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import circuits, gates
 from app.limits.circuits import PROBE_SECONDS, Evidence
 from app.limits.gates import Closing
@@ -29,18 +29,18 @@ PAUSE = timedelta(seconds=30)
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """No limits: a circuit needs none."""
+    """No limits, which a circuit does not need."""
     return replace(config, limits=without_limits(), circuit_failures=3)
 
 
 def note(job_id: str, evidence: Evidence, now: datetime) -> datetime | None:
-    """Let a run of a job have seen this of TikTok; return until when its circuit is open."""
+    """Feed a run's evidence to TikTok's circuit; return until when it is open."""
     with transaction() as session:
         return circuits.note(session, "TIKTOK", job_id, evidence, now).open_until
 
 
 def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
+    """Reload a job."""
     with transaction() as session:
         return session.get_one(PublishJob, job.id, populate_existing=True)
 
@@ -52,40 +52,40 @@ def open_circuit(now: datetime) -> None:
 
 
 def processed(now: datetime) -> Claim:
-    """Let the platform have a post, which is to be asked about now; return what its run held."""
+    """Upload a post whose poll is due now; return the claim of its run."""
     make_job(due_at=now)
     claim = claim_next("TIKTOK", now)
     assert claim is not None
-    outcomes.ask_again(claim, now, now, progress=85)
+    outcomes.poll_again(claim, now, now, progress=85)
     return claim
 
 
-def test_it_opens_when_one_job_after_another_fails() -> None:
+def test_circuit_opens_when_job_after_job_fails() -> None:
     now = utcnow()
     assert note("a", FAILED, now) is None
     assert note("b", FAILED, now) is None
     assert note("c", FAILED, now) == now + PAUSE
 
 
-def test_a_call_that_hangs_weighs_twice() -> None:
+def test_timeout_counts_twice() -> None:
     now = utcnow()
     assert note("a", HUNG, now) is None
     assert note("b", HUNG, now) == now + PAUSE
 
 
-def test_any_answer_in_between_begins_the_count_anew() -> None:
+def test_any_answer_resets_the_count() -> None:
     now = utcnow()
     for number, evidence in enumerate((FAILED, FAILED, WELL, FAILED, FAILED)):
         assert note(f"job-{number}", evidence, now) is None
 
 
-def test_one_job_alone_cannot_open_it() -> None:
+def test_one_job_alone_cannot_open_the_circuit() -> None:
     now = utcnow()
     assert [note("a", FAILED, now) for _ in range(9)] == [None] * 9
 
 
 @pytest.mark.parametrize("priority", [1, 10])
-def test_while_it_is_open_posts_wait_and_say_why(priority: int) -> None:
+def test_posts_wait_for_an_open_circuit_and_say_why(priority: int) -> None:
     now = utcnow()
     open_circuit(now)
     job, other = make_job(due_at=now, priority=priority), make_job("YOUTUBE", due_at=now)
@@ -98,7 +98,7 @@ def test_while_it_is_open_posts_wait_and_say_why(priority: int) -> None:
     assert claim is not None and claim.job_id == other.id
 
 
-def test_after_the_pause_a_single_probe_goes_out() -> None:
+def test_single_probe_goes_out_after_the_pause() -> None:
     now = utcnow()
     open_circuit(now)
     make_job(), make_job()
@@ -110,7 +110,7 @@ def test_after_the_pause_a_single_probe_goes_out() -> None:
     assert note(probe.job_id, FAILED, later) == later + 2 * PAUSE
 
 
-def test_the_first_answer_closes_it() -> None:
+def test_first_answer_closes_the_circuit() -> None:
     now = utcnow()
     open_circuit(now)
     job = make_job()
@@ -121,7 +121,7 @@ def test_the_first_answer_closes_it() -> None:
     assert claim_next("TIKTOK", now + PAUSE) is not None
 
 
-def test_a_probe_that_was_lost_is_followed_by_another() -> None:
+def test_lost_probe_is_followed_by_another() -> None:
     now = utcnow()
     open_circuit(now)
     make_job(), make_job()
@@ -130,7 +130,7 @@ def test_a_probe_that_was_lost_is_followed_by_another() -> None:
     assert claim_next("TIKTOK", later + timedelta(seconds=PROBE_SECONDS + 60)) is not None
 
 
-def test_a_question_may_be_the_probe() -> None:
+def test_poll_may_be_the_probe() -> None:
     now = utcnow()
     claim = processed(now)
     open_circuit(now)
@@ -139,14 +139,16 @@ def test_a_question_may_be_the_probe() -> None:
     assert asked is not None and asked.is_at_platform
 
 
-def test_a_question_that_may_not_be_asked_is_no_probe() -> None:
-    """Else the platform would be taken for out for as long as a lost probe is waited for."""
+def test_poll_that_is_not_allowed_is_no_probe() -> None:
+    """Otherwise the circuit would stay open for the timeout of a lost probe."""
     now = utcnow()
     claim = processed(now)
     open_circuit(now)
     closing = Closing(claim.account_id, now + timedelta(hours=5), reads=True)
     with transaction() as session:
-        gates.close(session, closing, Failure("too_many_calls", "rate_limit", "too many calls"))
+        gates.close(
+            session, closing, Failure("too_many_calls", Category.RATE_LIMIT, "too many calls")
+        )
     other = make_job(due_at=now + PAUSE)
     probe = claim_next("TIKTOK", now + PAUSE)
     assert probe is not None and probe.job_id == other.id and probe.is_probe

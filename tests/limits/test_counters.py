@@ -1,4 +1,4 @@
-"""What calls use: one step decides, Redis may forget, and a day never begins again at zero."""
+"""Counters of calls: atomic, restored when Redis loses them, even in the middle of a day."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def take(
     after: timedelta = timedelta(),
     keep_share: float = 0.0,
 ) -> Taken:
-    """Take something of an account's limits."""
+    """Take some of an account's limits."""
     platform = "INSTAGRAM" if counts == "calls" else "YOUTUBE"
     with transaction() as session:
         return counters_for(platform, account).take(
@@ -48,7 +48,7 @@ def take(
         )
 
 
-def test_a_window_takes_so_many_and_says_when_there_is_room() -> None:
+def test_full_window_says_when_there_is_room() -> None:
     minute = timedelta(minutes=1)
     assert [take(after=minute * n).is_taken for n in range(3)] == [True] * 3
     refused = take(after=3 * minute)
@@ -59,7 +59,7 @@ def test_a_window_takes_so_many_and_says_when_there_is_room() -> None:
     assert take(after=refused.room_at - NOW).is_taken
 
 
-def test_accounts_are_counted_apart_and_applications_together() -> None:
+def test_accounts_are_counted_apart_and_the_application_as_a_whole() -> None:
     assert all(take().is_taken for _ in range(3))
     assert take(account="b").is_taken
     assert take("units", 3).is_taken and not take("units", 3, account="b").is_taken
@@ -73,12 +73,12 @@ def test_a_pacific_day_ends_at_midnight() -> None:
     assert take("units", after=timedelta(hours=20)).is_taken
 
 
-def test_a_share_can_be_kept_for_others() -> None:
+def test_share_can_be_reserved_for_others() -> None:
     assert [take(keep_share=0.4).is_taken for _ in range(3)] == [True, True, False]
     assert take().is_taken
 
 
-def test_an_emptied_redis_counts_on_from_the_ledger(redis: Redis) -> None:
+def test_emptied_redis_is_restored_from_the_ledger(redis: Redis) -> None:
     with transaction() as session:
         ledger.record(session, "INSTAGRAM", "a", {"calls": 2}, NOW - timedelta(minutes=5))
         ledger.record(session, "INSTAGRAM", "a", {"calls": 9}, NOW - timedelta(hours=2))
@@ -90,7 +90,7 @@ def test_an_emptied_redis_counts_on_from_the_ledger(redis: Redis) -> None:
     assert not take().is_taken
 
 
-def test_many_at_once_get_no_more_than_there_is() -> None:
+def test_concurrent_takes_never_exceed_the_limit() -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     start, got = threading.Barrier(8), []
 
@@ -107,7 +107,7 @@ def test_many_at_once_get_no_more_than_there_is() -> None:
     assert sorted(got) == [False] * 5 + [True] * 3
 
 
-def test_a_run_s_budget_writes_down_what_it_used_and_refuses_what_does_not_fit(
+def test_run_budget_records_its_use_and_refuses_what_does_not_fit(
     redis: Redis,
 ) -> None:
     budget = RunBudget("INSTAGRAM", "a")
@@ -124,7 +124,7 @@ def test_a_run_s_budget_writes_down_what_it_used_and_refuses_what_does_not_fit(
         RunBudget("INSTAGRAM", "a").spend("calls")
 
 
-def test_what_a_run_used_is_not_forgotten_with_a_transaction_that_fails(redis: Redis) -> None:
+def test_use_of_a_run_survives_a_failed_transaction(redis: Redis) -> None:
     budget = RunBudget("INSTAGRAM", "a")
     budget.keep_share = 0.0
     for _ in range(3):
@@ -156,7 +156,7 @@ def test_without_redis_the_ledger_decides(redis_server: RedisServer) -> None:
         redis_server.start()
 
 
-def test_what_was_used_while_redis_was_away_counts_when_it_is_back_with_its_memory(
+def test_use_while_redis_was_away_counts_when_it_returns_with_its_data(
     redis: Redis,
 ) -> None:
     RunBudget("INSTAGRAM", "a").spend("calls")
@@ -176,7 +176,7 @@ def test_what_was_used_while_redis_was_away_counts_when_it_is_back_with_its_memo
         again.spend("calls")
 
 
-def test_questions_are_spread_out_where_little_is_left() -> None:
+def test_polls_are_spread_out_where_little_is_left() -> None:
     budget = RunBudget("YOUTUBE", "a")
     budget.keep_share = 0.0
     assert budget.stretch(30) == 30

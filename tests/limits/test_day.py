@@ -1,4 +1,4 @@
-"""A day near the limits: the platforms, which enforce theirs, never have to say "too much"."""
+"""A day near the limits: the platforms enforce theirs, and never have to refuse."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ INSTAGRAM_CALLS = 200
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """The service's own figures, with YouTube's as the sandbox has them."""
+    """The default limits, with YouTube's as the sandbox has them."""
     limits = {limit.setting: limit.default for one in PLATFORMS.values() for limit in one.limits}
     limits["LIMIT_YOUTUBE_UPLOADS_PER_DAY"] = UPLOADS_A_DAY
     limits["LIMIT_YOUTUBE_UNITS_PER_DAY"] = UNITS_A_DAY
@@ -73,7 +73,7 @@ def jobs_of(accounts: list[Account]) -> list[PublishJob]:
         return session.query(PublishJob).filter(PublishJob.account_id.in_(ids)).all()
 
 
-def test_no_platform_ever_says_too_much(
+def test_no_platform_ever_refuses_for_a_limit(
     platforms: Platforms, stored_film: Video, redis: Redis
 ) -> None:
     strict(platforms)

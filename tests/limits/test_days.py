@@ -1,4 +1,4 @@
-"""Windows: moving ones, and Pacific days with their summer time."""
+"""Windows: rolling ones, and Pacific days across daylight saving time."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def ago(hours: float) -> datetime:
         ([ago(1)], 2, 1, ago(1) + DAY),
         ([ago(5), ago(1)], 2, 0, ago(5) + DAY),
         ([ago(5), ago(1)], 2, 1, ago(1) + DAY),
-        # The third after them takes the place that the first of them has had for a day.
+        # The third after them follows a day after the first of them.
         ([ago(5), ago(1)], 2, 2, ago(5) + 2 * DAY),
         ([ago(24)], 1, 0, NOW),
         ([ago(23.5)], 1, 0, ago(23.5) + DAY),
-        # Lowered below what was used: the older ones leave without making room.
+        # Lowered below what was used: the oldest uses leave without making room.
         ([ago(9), ago(5), ago(1)], 1, 0, ago(1) + DAY),
         ([], 0, 0, NOW + DAY),
     ],
 )
-def test_room_in_a_moving_window(
+def test_room_in_a_rolling_window(
     used: list[datetime], maximum: int, rank: int, expected: datetime
 ) -> None:
     assert room_in_rolling(used, maximum, DAY, NOW, rank=rank) == expected

@@ -1,4 +1,4 @@
-"""A post that goes on, and finds its window full: it is put off, and nobody waits for it."""
+"""A retried post that finds its window full is put off, and does not block others."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from redis import Redis
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Account, PublishJob
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
-from app.publishing.relay import relay
+from app.publishing.missing_wakes import queue_missing_wakes
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
 
 pytestmark = pytest.mark.usefixtures("context")
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
-HUNG = Failure("read_timeout", "network", "the connection to the platform broke")
+HUNG = Failure("read_timeout", Category.NETWORK, "the connection to the platform broke")
 
 
 @pytest.fixture
@@ -44,23 +44,23 @@ def due_at(job: PublishJob) -> datetime:
 
 
 def take(now: datetime) -> Claim:
-    """Claim what must be there."""
+    """Claim a row, which must exist."""
     claim = claim_next("TIKTOK", now)
     assert claim is not None
     return claim
 
 
 def publish(now: datetime) -> str:
-    """Publish the next post, and return its job's id."""
+    """Publish the next post; return its job's id."""
     claim = take(now)
     outcomes.complete(claim, now, platform_post_id=claim.job_id, url=None)
     return claim.job_id
 
 
 def hang_and_let_two_go_first(now: datetime, jobs: list[PublishJob]) -> datetime:
-    """Let the first post's attempt hang, and the next two go out in its backoff.
+    """Fail the first post's attempt, and publish the next two during its backoff.
 
-    Return when the first is due again: its place has left the minute, and theirs fill it.
+    Return when the first is due again: it has left the minute's window, and they fill it.
     """
     first = take(now)
     assert first.job_id == jobs[0].id
@@ -81,22 +81,22 @@ def several(account: Account, count: int, now: datetime) -> list[PublishJob]:
     ]
 
 
-def test_a_post_that_hung_is_put_off_where_others_filled_its_minute(redis: Redis) -> None:
+def test_retried_post_is_put_off_where_others_filled_its_minute(redis: Redis) -> None:
     begun = utcnow()
     jobs = several(make_account(), 3, begun)
     now = hang_and_let_two_go_first(begun, jobs)
-    # Of lower priority, so that a lane that is never put off would stay before it.
+    # Of lower priority, so that a lane that is not put off would stay ahead of it.
     other = make_job(priority=1, due_at=now)
     assert publish(now) == other.id
     room_at = begun + 66 * SECOND + MINUTE
     assert due_at(jobs[0]) == room_at
     assert claim_next("TIKTOK", now) is None
     redis.flushall()
-    assert relay("TIKTOK", now) == 0
+    assert queue_missing_wakes("TIKTOK", now) == 0
     assert publish(room_at) == jobs[0].id
 
 
-def test_it_keeps_its_place_of_the_day_before_those_that_wait_for_one() -> None:
+def test_retried_post_keeps_its_daily_quota_ahead_of_those_that_wait() -> None:
     begun = utcnow()
     account = make_account()
     jobs = several(account, 5, begun)

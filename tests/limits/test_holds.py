@@ -1,4 +1,4 @@
-"""What a limit holds up: a due time, the reason in words, no attempt used, and in order."""
+"""Posts held by a limit: a due time, the reason, no attempt used, and in order."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from redis import Redis
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes, steer
 from app.publishing.claims import Claim, claim_next, claim_polled
-from app.publishing.relay import relay
+from app.publishing.missing_wakes import queue_missing_wakes
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
 from tests.factories import make_account, make_job, make_video
@@ -29,12 +29,12 @@ from tests.limits import without_limits
 
 pytestmark = pytest.mark.usefixtures("context")
 DAY = timedelta(days=1)
-REFUSED = Failure("spam_risk_too_many_posts", "rate_limit", "TikTok takes no more today")
+REFUSED = Failure("spam_risk_too_many_posts", Category.RATE_LIMIT, "TikTok takes no more today")
 
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """Two TikTok posts and three of YouTube's a day, and no other limit."""
+    """Two TikTok posts and three YouTube posts a day, and no other limit."""
     limits = without_limits(
         LIMIT_TIKTOK_POSTS_PER_DAY=2,
         LIMIT_YOUTUBE_UPLOADS_PER_DAY=3,
@@ -44,27 +44,27 @@ def config(config: Config) -> Config:
 
 
 def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
+    """Reload a job."""
     with transaction() as session:
         return session.get_one(PublishJob, job.id, populate_existing=True)
 
 
 def waits(job: PublishJob) -> list[TimelineEntry]:
-    """Return a job's waits that are not over."""
+    """Return a job's open waits."""
     with transaction() as session:
         query = session.query(TimelineEntry).filter_by(job_id=job.id, kind="wait", ended_at=None)
         return query.populate_existing().all()
 
 
 def take(platform: str, now: datetime) -> Claim:
-    """Claim what must be there."""
+    """Claim a row, which must exist."""
     claim = claim_next(platform, now)
     assert claim is not None
     return claim
 
 
 def publish(platform: str, now: datetime) -> str:
-    """Publish the next post, and return its job's id."""
+    """Publish the next post; return its job's id."""
     claim = take(platform, now)
     outcomes.complete(claim, now, platform_post_id=claim.job_id, url=None)
     return claim.job_id
@@ -76,13 +76,13 @@ def several(count: int, platform: str = "TIKTOK", **fields: Any) -> list[Publish
     return [make_job(platform, account=account, video=video, **fields) for _ in range(count)]
 
 
-def test_what_no_longer_fits_is_delayed_with_the_reason_and_goes_out_in_order() -> None:
+def test_excess_posts_are_delayed_with_the_reason_and_go_out_in_order() -> None:
     jobs = several(5)
     now = utcnow()
     assert [publish("TIKTOK", now), publish("TIKTOK", now)] == [jobs[0].id, jobs[1].id]
     assert claim_next("TIKTOK", now) is None
     held = [row(job) for job in jobs[2:]]
-    # Two places are free again a day later, and again two a day after that.
+    # Two more fit a day later, and two more a day after that.
     assert [job.due_at for job in held] == [now + DAY, now + DAY, now + 2 * DAY]
     for job in held:
         assert job.state_at(now) is JobState.DELAYED and job.attempts_made == 0
@@ -104,7 +104,7 @@ def test_another_account_goes_on() -> None:
     assert publish("TIKTOK", now) == other.id
 
 
-def test_the_whole_application_shares_youtube_s_day() -> None:
+def test_whole_application_shares_youtubes_daily_quota() -> None:
     several(2, "YOUTUBE")
     others = several(3, "YOUTUBE")
     now = datetime.fromisoformat("2026-11-26T20:00:00+00:00") + DAY * 400
@@ -115,7 +115,7 @@ def test_the_whole_application_shares_youtube_s_day() -> None:
     assert [row(job).due_at for job in others if row(job).state is JobState.WAITING][0] == midnight
 
 
-def test_a_post_of_youtube_s_counts_on_the_day_it_was_begun_however_long_it_is_processed() -> None:
+def test_youtube_post_counts_on_the_day_it_began_however_long_it_is_processed() -> None:
     before = datetime.fromisoformat("2027-12-31T07:50:00+00:00")  # ten to midnight, Pacific time
     after = before + timedelta(hours=1)
     account, video = make_account("YOUTUBE"), make_video()
@@ -124,7 +124,7 @@ def test_a_post_of_youtube_s_counts_on_the_day_it_was_begun_however_long_it_is_p
     begun = []
     for _ in range(2):
         claim = take("YOUTUBE", before)
-        outcomes.ask_again(claim, after, before, progress=80)
+        outcomes.poll_again(claim, after, before, progress=80)
         begun.append(claim.job_id)
     for job_id in begun:
         polled = claim_polled(job_id, after)
@@ -137,7 +137,7 @@ def test_a_post_of_youtube_s_counts_on_the_day_it_was_begun_however_long_it_is_p
 
 
 @pytest.mark.parametrize("priority", [9, 10])
-def test_a_higher_priority_takes_the_next_place(priority: int) -> None:
+def test_higher_priority_takes_the_next_quota(priority: int) -> None:
     jobs = several(3)
     now = utcnow()
     publish("TIKTOK", now), publish("TIKTOK", now)
@@ -151,20 +151,20 @@ def test_a_higher_priority_takes_the_next_place(priority: int) -> None:
     assert publish("TIKTOK", now + DAY) == urgent.id
 
 
-def test_a_post_that_goes_on_after_a_failure_counts_once() -> None:
+def test_retried_post_counts_once() -> None:
     several(3)
     now = utcnow()
     for _ in range(3):
         claim = take("TIKTOK", now)
-        outcomes.try_again(claim, Failure("cut", "network", "cut"), now, now)
+        outcomes.try_again(claim, Failure("cut", Category.NETWORK, "cut"), now, now)
     publish("TIKTOK", now), publish("TIKTOK", now)
     assert claim_next("TIKTOK", now) is None
 
 
-def test_a_place_is_given_back_where_the_platform_has_nothing() -> None:
+def test_quota_is_released_where_the_platform_has_nothing() -> None:
     jobs = several(3)
     now = utcnow()
-    outcomes.fail(take("TIKTOK", now), Failure("gone", "video", "gone"), now)
+    outcomes.fail(take("TIKTOK", now), Failure("gone", Category.VIDEO, "gone"), now)
     steer.cancel(jobs[1].id, now)
     assert publish("TIKTOK", now) == jobs[2].id
     more = make_job(account=account_of(jobs[0]), video=make_video(), due_at=now)
@@ -172,18 +172,18 @@ def test_a_place_is_given_back_where_the_platform_has_nothing() -> None:
 
 
 @pytest.mark.parametrize("ending", ["failed", "cancelled"])
-def test_a_freed_place_goes_to_the_post_that_waits_first(ending: str, redis: Redis) -> None:
+def test_released_quota_goes_to_the_post_that_waits_first(ending: str, redis: Redis) -> None:
     jobs = several(4)
     now, later = utcnow(), utcnow() + timedelta(minutes=1)
     publish("TIKTOK", now)
-    outcomes.try_again(take("TIKTOK", now), Failure("cut", "network", "cut"), later, now)
+    outcomes.try_again(take("TIKTOK", now), Failure("cut", Category.NETWORK, "cut"), later, now)
     assert claim_next("TIKTOK", now) is None
     assert all(row(job).error_code == "limit_tiktok_posts_per_day" for job in jobs[2:])
     again = take("TIKTOK", later)
     assert again.job_id == jobs[1].id
     redis.flushall()
     if ending == "failed":
-        outcomes.fail(again, Failure("gone", "video", "gone"), later)
+        outcomes.fail(again, Failure("gone", Category.VIDEO, "gone"), later)
     else:
         outcomes.hand_back(again, later)
         steer.cancel(jobs[1].id, later)
@@ -191,29 +191,29 @@ def test_a_freed_place_goes_to_the_post_that_waits_first(ending: str, redis: Red
     make_job(account=account_of(jobs[0]), video=make_video(), due_at=later)
     assert publish("TIKTOK", later) == jobs[2].id
     assert claim_next("TIKTOK", later) is None
-    assert row(jobs[3]).due_at == now + DAY  # and no other was moved
+    assert row(jobs[3]).due_at == now + DAY  # and no other has moved
     assert [wait.name for wait in waits(jobs[2])] == []
 
 
-def test_a_freed_place_is_not_for_a_post_that_was_moved_meanwhile() -> None:
+def test_released_quota_is_not_for_a_post_rescheduled_meanwhile() -> None:
     jobs = several(3)
     now, later = utcnow(), utcnow() + timedelta(minutes=1)
     publish("TIKTOK", now)
-    outcomes.try_again(take("TIKTOK", now), Failure("cut", "network", "cut"), later, now)
+    outcomes.try_again(take("TIKTOK", now), Failure("cut", Category.NETWORK, "cut"), later, now)
     assert claim_next("TIKTOK", now) is None
     assert row(jobs[2]).error_code == "limit_tiktok_posts_per_day"
     next_week = now + timedelta(days=7)
     steer.edit(jobs[2].id, {"scheduled_time": next_week}, now, judged={})
-    outcomes.fail(take("TIKTOK", later), Failure("gone", "video", "gone"), later)
+    outcomes.fail(take("TIKTOK", later), Failure("gone", Category.VIDEO, "gone"), later)
     assert (row(jobs[2]).due_at, row(jobs[2]).error_code) == (next_week, None)
 
 
-def test_a_freed_place_of_the_application_goes_to_whoever_waits_first() -> None:
+def test_released_quota_of_the_application_goes_to_any_account_that_waits_first() -> None:
     [first] = several(1, "YOUTUBE")
     others = [*several(2, "YOUTUBE"), *several(2, "YOUTUBE")]
     now = utcnow()
     later = now + timedelta(minutes=1)
-    outcomes.try_again(take("YOUTUBE", now), Failure("cut", "network", "cut"), later, now)
+    outcomes.try_again(take("YOUTUBE", now), Failure("cut", Category.NETWORK, "cut"), later, now)
     for _ in range(2):
         publish("YOUTUBE", now)
     assert claim_next("YOUTUBE", now) is None
@@ -232,7 +232,7 @@ def account_of(job: PublishJob) -> Account:
 
 
 @pytest.mark.parametrize("is_everyone", [False, True])
-def test_a_platform_s_word_closes_the_gate_for_all_it_concerns(is_everyone: bool) -> None:
+def test_refusal_by_the_platform_closes_the_gate_for_all_it_concerns(is_everyone: bool) -> None:
     jobs, other = several(2), make_job(priority=1)
     now, until = utcnow(), utcnow() + timedelta(hours=2)
     claim = take("TIKTOK", now)
@@ -250,20 +250,20 @@ def test_a_platform_s_word_closes_the_gate_for_all_it_concerns(is_everyone: bool
         assert held.due_at is not None and held.due_at >= until
         assert (held.error_message, held.attempts_made) == (REFUSED.message, 0)
         assert [wait.name for wait in waits(job)] == ["limit"]
-    # They come out a little apart, not all at once.
+    # They are spread out, not due all at once.
     assert len({row(job).due_at for job in jobs}) > 1
 
 
-def test_a_gate_for_reads_puts_questions_off_and_one_for_uploads_does_not() -> None:
+def test_gate_for_reads_puts_polls_off_and_one_for_uploads_does_not() -> None:
     several(1)
     now = utcnow()
     claim = take("TIKTOK", now)
-    outcomes.ask_again(claim, now, now, progress=85)
+    outcomes.poll_again(claim, now, now, progress=85)
     with transaction() as session:
         gates.close(session, Closing(claim.account_id, now + DAY), REFUSED)
     asked = take("TIKTOK", now)
     assert asked.is_at_platform
-    outcomes.ask_again(asked, now, now, progress=85)
+    outcomes.poll_again(asked, now, now, progress=85)
     with transaction() as session:
         gates.close(session, Closing(claim.account_id, now + DAY, reads=True), REFUSED)
     assert claim_next("TIKTOK", now) is None
@@ -278,8 +278,8 @@ def test_posts_that_are_put_off_wake_nobody_before_their_time(redis: Redis) -> N
     publish("TIKTOK", now), publish("TIKTOK", now)
     assert claim_next("TIKTOK", now) is None
     redis.flushall()
-    assert relay("TIKTOK", now) == 0
-    assert relay("TIKTOK", now + DAY) == 1
+    assert queue_missing_wakes("TIKTOK", now) == 0
+    assert queue_missing_wakes("TIKTOK", now + DAY) == 1
 
 
 def test_a_thousand_posts_of_a_closed_account_are_put_off_by_few_claims() -> None:

@@ -1,4 +1,4 @@
-"""A paused platform: nothing begins, what has begun goes on, and all go in their order after it."""
+"""A paused platform: nothing begins, what has begun goes on, and the order is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import pauses
 from app.limits.forecast import forecast
 from app.models import Gate, PublishJob, TimelineEntry
@@ -25,23 +25,23 @@ from tests.limits import without_limits
 from workers.scheduling.sweeper import Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
-CUT = Failure("cut", "network", "The connection was cut")
+CUT = Failure("cut", Category.NETWORK, "The connection was cut")
 
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """No limits: a pause needs none."""
+    """No limits, which a pause does not need."""
     return replace(config, limits=without_limits())
 
 
 def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
+    """Reload a job."""
     with transaction() as session:
         return session.get_one(PublishJob, job.id, populate_existing=True)
 
 
 def several(count: int, now: datetime) -> list[PublishJob]:
-    """Accept posts of one account that fell due one minute after the other, the last one first."""
+    """Accept posts of one account that fell due a minute apart, the last one first."""
     account, video = make_account(), make_video()
     return [
         make_job(
@@ -97,8 +97,8 @@ def test_what_has_begun_goes_on_to_its_end() -> None:
         if claim.job_id == uploading.id:
             outcomes.hand_back(claim, now, has_bytes=False)
         if claim.job_id == asked.id:
-            outcomes.ask_again(claim, now, now, progress=85)
-    later = now + timedelta(minutes=1)  # the lease of the lost one has ended
+            outcomes.poll_again(claim, now, now, progress=85)
+    later = now + timedelta(minutes=1)  # the lease of the lost worker has expired
     going = [claim_next("TIKTOK", later) for _ in range(3)]
     assert {one.job_id for one in going if one is not None} == {uploading.id, asked.id, lost.id}
 
@@ -144,7 +144,7 @@ def test_a_post_scheduled_into_the_pause_is_held_when_it_is_due_and_not_before()
     assert claimed(due_at) == [job.id]
 
 
-def test_resuming_wakes_workers_up(redis: Redis) -> None:
+def test_resuming_wakes_workers(redis: Redis) -> None:
     now = utcnow()
     make_job(due_at=now)
     pausing.pause("TIKTOK", now)
@@ -167,7 +167,7 @@ def test_a_pause_outlives_redis(redis: Redis) -> None:
     assert claimed(now) == [job.id]
 
 
-def test_what_a_dead_process_left_held_is_let_go_by_the_scheduler() -> None:
+def test_scheduler_releases_what_a_dead_process_left_held() -> None:
     now = utcnow()
     jobs = several(3, now)
     pausing.pause("TIKTOK", now)
@@ -181,7 +181,7 @@ def test_what_a_dead_process_left_held_is_let_go_by_the_scheduler() -> None:
         assert not session.get_one(Gate, "TIKTOK", populate_existing=True).is_releasing
 
 
-def test_many_are_let_go_in_batches() -> None:
+def test_many_are_released_in_batches() -> None:
     now = utcnow()
     jobs = several(7, now)
     pausing.pause("TIKTOK", now)
@@ -193,7 +193,7 @@ def test_many_are_let_go_in_batches() -> None:
     assert claimed(now) == [job.id for job in reversed(jobs)]
 
 
-def test_paused_again_while_letting_go_it_stops() -> None:
+def test_pausing_again_stops_the_release() -> None:
     now = utcnow()
     several(3, now)
     pausing.pause("TIKTOK", now)
@@ -208,7 +208,7 @@ def test_paused_again_while_letting_go_it_stops() -> None:
     assert len(claimed(now)) == 3
 
 
-def test_a_held_post_may_be_cancelled_or_moved() -> None:
+def test_held_post_may_be_cancelled_or_rescheduled() -> None:
     now = utcnow()
     first, second, third = several(3, now)
     pausing.pause("TIKTOK", now)
@@ -224,7 +224,7 @@ def test_a_held_post_may_be_cancelled_or_moved() -> None:
     assert row(second).due_at == tomorrow
 
 
-def test_both_may_be_said_twice() -> None:
+def test_pause_and_resume_are_idempotent() -> None:
     now = utcnow()
     pausing.resume("TIKTOK", now)
     pausing.pause("TIKTOK", now)
@@ -234,7 +234,7 @@ def test_both_may_be_said_twice() -> None:
         assert session.scalar(select(func.count()).select_from(Gate)) == 1
 
 
-def test_the_forecast_says_so() -> None:
+def test_forecast_reports_a_pause() -> None:
     now = utcnow()
     account = make_account()
     pausing.pause("TIKTOK", now)

@@ -1,4 +1,4 @@
-"""Real worker processes side by side; the sandbox's journal says what was under way at once."""
+"""Real worker processes side by side; the sandbox's journal shows what was in flight."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import connect
 
-# One database: real processes take their time, and what they do to a row has its own tests.
+# One database: real processes are slow, and their writes have tests of their own.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context", "redis"), pytest.mark.timeout(600)]
 PATIENCE_SECONDS = 300.0
 WORKERS = 4
@@ -38,7 +38,7 @@ UPLOADS = {
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """Two uploads at once on each platform, one per account, and no other limit."""
+    """Two upload slots per platform, one per account, and no other limit."""
     ceilings = {f"LIMIT_{platform}_CONCURRENT_UPLOADS": 2 for platform in UPLOADS}
     accounts = {f"LIMIT_{platform}_CONCURRENT_PER_ACCOUNT": 1 for platform in UPLOADS}
     limits = without_limits(**ceilings, **accounts)
@@ -47,7 +47,7 @@ def config(config: Config) -> Config:
 
 @pytest.fixture
 def start(config: Config, tmp_path: Path) -> Iterator[Callable[..., None]]:
-    """Start a scheduler and so many workers, ended with the test."""
+    """Start a scheduler and a number of workers, stopped after the test."""
     with ExitStack() as stack:
 
         def start(workers: int, **more: str) -> None:
@@ -62,7 +62,7 @@ def start(config: Config, tmp_path: Path) -> Iterator[Callable[..., None]]:
 
 
 def states(job_ids: list[str]) -> list[JobState]:
-    """Read how jobs stand."""
+    """Read the states of jobs."""
     with transaction() as session:
         rows = session.query(PublishJob.state).filter(PublishJob.id.in_(job_ids)).all()
     return [state for (state,) in rows]
@@ -74,7 +74,7 @@ def all_live(job_ids: list[str]) -> bool:
 
 
 def spans(platforms: Platforms, call: str) -> list[tuple[datetime, datetime, str]]:
-    """Return from when to when each call of a name was under way, and whose it was."""
+    """Return when each call of a name began and ended, and its account."""
     return [
         (
             datetime.fromisoformat(entry["time"]),
@@ -95,7 +95,7 @@ def most_at_once(found: list[tuple[datetime, datetime, str]]) -> int:
     return most
 
 
-def test_four_workers_together_never_pass_a_ceiling(
+def test_four_workers_together_never_exceed_a_ceiling(
     platforms: Platforms, stored_film: Video, start: Callable[..., None], redis: Redis
 ) -> None:
     jobs: list[str] = []
@@ -156,7 +156,7 @@ def test_a_pause_holds_new_posts_of_all_workers_and_resuming_lets_them_go(
     platforms: Platforms, stored_film: Video, start: Callable[..., None], redis: Redis
 ) -> None:
     accounts = [connect(platforms, "TIKTOK") for _ in range(2)]
-    # What is under way when the pause comes is let to its end.
+    # What is in flight when the pause begins runs to its end.
     platforms.fault("TIKTOK", "slow", call="tiktok.upload", seconds=3)
     under_way = make_job("TIKTOK", account=accounts[0], video=stored_film).id
     start(2)
@@ -166,7 +166,7 @@ def test_a_pause_holds_new_posts_of_all_workers_and_resuming_lets_them_go(
     other = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film).id
     wait_until(lambda: all_live([under_way, other]), "what may go on", PATIENCE_SECONDS)
     wait_until(lambda: all(map(is_held, held)), "the others held", PATIENCE_SECONDS)
-    redis.flushall()  # the pause is in the database, and so is what it holds
+    redis.flushall()  # the pause and what it holds are in the database
     assert len(platforms.posts()) == 2
     pausing.resume("TIKTOK", utcnow())
     wait_until(lambda: all_live(held), "all posts live", PATIENCE_SECONDS)

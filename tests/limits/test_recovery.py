@@ -1,4 +1,4 @@
-"""What an outage has put off goes on when the platform answers, not when a probe would be over."""
+"""Posts put off by an outage go on once the platform answers, not at the end of a probe."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ PAUSE = timedelta(seconds=30)
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """No limits: a circuit needs none."""
+    """No limits, which a circuit does not need."""
     return replace(config, limits=without_limits(), circuit_failures=2)
 
 
 def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
+    """Reload a job."""
     with transaction() as session:
         return session.get_one(PublishJob, job.id, populate_existing=True)
 
 
 def gate() -> Gate:
-    """Read TikTok's gate afresh."""
+    """Reload TikTok's gate."""
     with transaction() as session:
         return session.get_one(Gate, "TIKTOK", populate_existing=True)
 
 
 def note(job_id: str, evidence: Evidence, now: datetime) -> None:
-    """Let a run of a job have seen this of TikTok."""
+    """Feed a run's evidence to TikTok's circuit."""
     with transaction() as session:
         circuits.note(session, "TIKTOK", job_id, evidence, now)
 
@@ -74,7 +74,7 @@ def put_off_while_a_probe_is_out(jobs: list[PublishJob], now: datetime) -> Claim
 
 
 def several(count: int, now: datetime) -> list[PublishJob]:
-    """Accept posts that fell due one second after the other."""
+    """Accept posts that fell due a second apart."""
     video = make_video()
     return [
         make_job(video=video, due_at=now - timedelta(seconds=count - number))
@@ -99,7 +99,7 @@ def test_posts_put_off_during_a_probe_go_when_it_is_answered_and_before_later_on
     assert not gate().is_recovering
 
 
-def test_post_moved_while_an_outage_held_it_is_not_let_go_before_its_new_time() -> None:
+def test_post_rescheduled_during_an_outage_is_not_released_before_its_new_time() -> None:
     now = utcnow()
     jobs = several(3, now)
     probe = put_off_while_a_probe_is_out(jobs, now)
@@ -121,13 +121,13 @@ def test_batches_keep_the_order_and_leave_nothing() -> None:
     assert all(row(job).state_at(now) is JobState.WAITING for job in jobs[1:])
 
 
-def test_questions_come_back_spread_over_some_seconds(redis: Redis) -> None:
+def test_released_polls_are_spread_over_some_seconds(redis: Redis) -> None:
     now = utcnow()
     asked, other = several(2, now)
     claims = [claim_next("TIKTOK", now) for _ in range(2)]
     for claim in claims:
         assert claim is not None
-        outcomes.ask_again(claim, now, now, progress=85)
+        outcomes.poll_again(claim, now, now, progress=85)
     probe = put_off_while_a_probe_is_out([asked, other], now)
     note(probe.job_id, WELL, now)
     redis.flushall()
@@ -139,18 +139,18 @@ def test_questions_come_back_spread_over_some_seconds(redis: Redis) -> None:
     assert followed is not None and followed.is_at_platform
 
 
-def test_what_a_dead_process_left_is_let_go_by_the_scheduler(redis: Redis) -> None:
+def test_scheduler_releases_what_a_dead_process_left(redis: Redis) -> None:
     now = utcnow()
     jobs = several(3, now)
     probe = put_off_while_a_probe_is_out(jobs, now)
-    note(probe.job_id, WELL, now)  # and dies before it lets anything go
+    note(probe.job_id, WELL, now)  # and dies before it releases anything
     redis.flushall()
     Sweeper().sweep(utcnow())
     assert RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).count == 2
     assert not gate().is_recovering
 
 
-def test_a_circuit_that_opens_again_keeps_what_it_holds() -> None:
+def test_circuit_that_opens_again_keeps_what_it_holds() -> None:
     now = utcnow()
     jobs = several(3, now)
     probe = put_off_while_a_probe_is_out(jobs, now)
@@ -159,9 +159,7 @@ def test_a_circuit_that_opens_again_keeps_what_it_holds() -> None:
     assert recovering.release("TIKTOK", now) == 0
 
 
-def test_a_probe_that_is_answered_lets_the_others_go(
-    platforms: Platforms, stored_film: Video
-) -> None:
+def test_answered_probe_releases_the_others(platforms: Platforms, stored_film: Video) -> None:
     now = utcnow()
     open_circuit(now)
     held = several(3, now)
@@ -175,9 +173,9 @@ def test_a_probe_that_is_answered_lets_the_others_go(
     assert all(row(job).state_at(utcnow()) is JobState.WAITING for job in held)
 
 
-def test_a_probe_that_asks_nothing_is_followed_by_another_at_once(redis: Redis) -> None:
+def test_probe_without_a_request_is_followed_by_another_at_once(redis: Redis) -> None:
     now = utcnow()
-    # The video of each is gone from the store, which is found out before anything is asked.
+    # The video of each is gone from the store, which is noticed before any request is sent.
     jobs = several(3, now)
     open_circuit(now - PAUSE)
     advance("TIKTOK", jobs[0].id)

@@ -23,7 +23,7 @@ from app.models import Account, Lane, PublishJob, Video
 from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next
 from app.publishing.create import NewJob, create_jobs
-from app.publishing.relay import relay
+from app.publishing.missing_wakes import queue_missing_wakes
 from app.queues import PUBLISH_QUEUES, RunQueue
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
@@ -35,7 +35,7 @@ A_LOT = 1000
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """No limits but those on what is under way."""
+    """No limits but the upload slots."""
     return replace(config, limits=without_limits(**{CEILING: 3, PER_ACCOUNT: 1}))
 
 
@@ -64,7 +64,7 @@ def publish(claim: Claim) -> None:
 
 
 def begun(count: int) -> list[Claim]:
-    """Let one worker publish so many posts, one after the other."""
+    """Have one worker publish some posts, one after the other."""
     claims = []
     for _ in range(count):
         claim = claim_next("TIKTOK", utcnow())
@@ -106,7 +106,7 @@ def test_priorities_of_one_account_go_in_order_too() -> None:
     assert [made[claim.job_id] for claim in begun(5)] == [9, 9, 5, 2, 1]
 
 
-def test_a_post_that_has_waited_long_goes_before_higher_priorities() -> None:
+def test_post_that_has_waited_long_goes_before_higher_priorities() -> None:
     now, video = utcnow(), make_video()
     hour = timedelta(hours=1)
     patient = make_job(video=video, priority=1, due_at=now - 9 * hour)
@@ -115,7 +115,7 @@ def test_a_post_that_has_waited_long_goes_before_higher_priorities() -> None:
     assert claim is not None and claim.job_id == patient.id
 
 
-def test_a_post_that_has_waited_shortly_does_not() -> None:
+def test_post_that_has_waited_briefly_does_not() -> None:
     now, video = utcnow(), make_video()
     make_job(video=video, priority=1, due_at=now - timedelta(hours=7))
     urgent = make_job(video=video, priority=9, due_at=now)
@@ -141,20 +141,20 @@ def test_a_platform_has_no_more_uploads_than_its_ceiling() -> None:
     assert [claim is not None for claim in claims] == [True] * 3 + [False] * 2
 
 
-def test_what_is_at_the_platform_takes_no_upload_s_place() -> None:
+def test_polls_need_no_upload_slot() -> None:
     later, video = utcnow() + timedelta(minutes=1), make_video()
     for _ in range(7):
         make_job(video=video)
     for _ in range(3):
         claim = claim_next("TIKTOK", utcnow())
         assert claim is not None
-        outcomes.ask_again(claim, later, utcnow(), progress=85)
-    # Due questions go first, and do not count; then three more uploads.
+        outcomes.poll_again(claim, later, utcnow(), progress=85)
+    # Due polls go first and need no slot; then come three more uploads.
     claims = [claim_next("TIKTOK", later) for _ in range(7)]
     assert [claim.is_at_platform for claim in claims if claim] == [True] * 3 + [False] * 3
 
 
-def test_the_place_of_a_lost_worker_is_free_when_its_lease_ends() -> None:
+def test_slot_of_a_lost_worker_is_free_when_its_lease_expires() -> None:
     account = make_account()
     post_many(account, make_video(), 2)
     lost = claim_next("TIKTOK", utcnow())
@@ -165,7 +165,7 @@ def test_the_place_of_a_lost_worker_is_free_when_its_lease_ends() -> None:
     assert claim_next("TIKTOK", later) is None
 
 
-def test_many_workers_at_once_never_pass_a_ceiling() -> None:
+def test_concurrent_workers_never_exceed_a_ceiling() -> None:
     posts, now = 20, utcnow()
     for _ in range(5):
         post_many(make_account(), make_video(), posts // 5, due_at=now)
@@ -198,44 +198,44 @@ def test_many_workers_at_once_never_pass_a_ceiling() -> None:
     assert max(total for total, _ in seen) <= 3 and max(own for _, own in seen) == 1
 
 
-def test_whoever_frees_a_place_wakes_the_next(redis: Redis) -> None:
+def test_whoever_frees_a_slot_wakes_the_next(redis: Redis) -> None:
     account = make_account()
     post_many(account, make_video(), 3)
     first = claim_next("TIKTOK", utcnow())
     assert first is not None
-    redis.flushall()  # the other wake-ups have found the account at work, and are used up
+    redis.flushall()  # the other wake-ups have found the account busy, and are used up
     publish(first)
     assert RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).count == 1
 
 
-def test_rows_that_wait_for_a_place_are_not_woken_again_and_again(redis: Redis) -> None:
+def test_rows_that_wait_for_a_slot_are_not_woken_again_and_again(redis: Redis) -> None:
     post_many(make_account(), make_video(), 3)
     assert claim_next("TIKTOK", utcnow()) is not None
     redis.flushall()
-    assert relay("TIKTOK", utcnow()) == 0
+    assert queue_missing_wakes("TIKTOK", utcnow()) == 0
 
 
 def fill_lanes(turn_at: datetime) -> None:
-    """Let many accounts have a lane whose turn is then: of a few rows, any way is as good."""
+    """Give many accounts a lane with this turn: for a few rows, the planner needs no index."""
     row = {"priority": 5, "platform": "TIKTOK", "head_due_at": turn_at, "turn_at": turn_at}
     with transaction() as session:
         session.execute(insert(Lane), [{**row, "account_id": new_id()} for _ in range(A_LOT)])
 
 
 def plan_of(statement: str, parameters: Any) -> str:
-    """Return how the database would carry a statement out."""
+    """Return the query plan of a statement."""
     word = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
     with transaction() as session:
         if word == "EXPLAIN":
-            # Which index is best, it knows from what is in the tables.
+            # The planner needs statistics to choose an index.
             session.connection().exec_driver_sql("ANALYZE publish_jobs, lanes, limit_uses")
             session.connection().exec_driver_sql("SET LOCAL enable_seqscan = off")
         rows = session.connection().exec_driver_sql(f"{word} {statement}", parameters).all()
     return "\n".join(str(row[-1]) for row in rows)
 
 
-def test_a_claim_looks_into_indexes_only() -> None:
-    """What it asks, as it asks it; the gates are a row each, found by their key."""
+def test_claim_uses_indexes_only() -> None:
+    """Checks every statement of a claim, but for those on gates, which are read by key."""
     now = utcnow()
     post_many(make_account(), make_video(), A_LOT, due_at=now)
     fill_lanes(now + timedelta(days=1))
@@ -256,7 +256,7 @@ def test_a_claim_looks_into_indexes_only() -> None:
     assert [plan for plan in plans if scans.search(plan)] == []
 
 
-def test_queries_of_a_claim_do_not_grow_with_what_waits() -> None:
+def test_number_of_queries_of_a_claim_does_not_grow_with_what_waits() -> None:
     """A thousand blocked posts, and then another account's: the same statements either way."""
     alice, bob = make_account(), make_account(user_id="bob")
     video, now = make_video(), utcnow()
@@ -286,7 +286,7 @@ def statements_of_a_claim(account: Account, video: Video, now: datetime) -> int:
 
 
 def row(job_id: str) -> PublishJob:
-    """Read a job afresh."""
+    """Reload a job."""
     with transaction() as session:
         return session.get_one(PublishJob, job_id, populate_existing=True)
 

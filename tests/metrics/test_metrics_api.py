@@ -23,7 +23,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.ids import new_id
 from app.limits import gates, ledger
 from app.metrics.rolling import count_on
@@ -56,7 +56,7 @@ def some_jobs(context: None) -> None:
     live, failed, _ = (claims.claim_next("TIKTOK", now) for _ in range(3))
     assert live is not None and failed is not None
     outcomes.complete(live, utcnow(), platform_post_id="1", url=None)
-    outcomes.fail(failed, Failure("video_missing", "video", "gone"), utcnow())
+    outcomes.fail(failed, Failure("video_missing", Category.VIDEO, "gone"), utcnow())
 
 
 def show_processes(at: datetime | None = None) -> None:

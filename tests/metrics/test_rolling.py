@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app.clock import utcnow
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.metrics.rolling import BEHIND, count_on, is_anything_to_count
 from app.models import PublishJob
 from app.publishing import claims, holding, outcomes, steer
@@ -18,8 +18,8 @@ from app.queries.metrics import read_ever, read_window
 from app.states import Step
 from tests.factories import make_account, make_job, make_video
 
-TIMEOUT = Failure("read_timeout", "network", "no answer")
-REFUSED = Failure("caption_too_long", "request", "too long")
+TIMEOUT = Failure("read_timeout", Category.NETWORK, "no answer")
+REFUSED = Failure("caption_too_long", Category.REQUEST, "too long")
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_unknown_outcome_that_is_resolved_at_once_stays_a_failure(
     context: None, now: datetime
 ) -> None:
     claim = begin(now)
-    outcomes.fail(claim, Failure("publish_outcome_unknown", "ambiguous", "lost"), now)
+    outcomes.fail(claim, Failure("publish_outcome_unknown", Category.AMBIGUOUS, "lost"), now)
     steer.resolve(claim.job_id, now + timedelta(seconds=10), is_live=True)
     count_on(now + timedelta(minutes=5))
     ever = read_ever()["TIKTOK"]

@@ -1,4 +1,4 @@
-"""An application context around every test of what may be done to a job."""
+"""An application context around every test of `app.publishing`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.limits import without_limits
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """Settings under which nothing waits for a limit: those have their own tests."""
+    """Settings without limits, which have tests of their own."""
     return replace(config, limits=without_limits(), priority_aging_minutes=0.0)
 
 

@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from app.clock import utcnow
 from app.crypto import Cipher
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import PublishJob, TimelineEntry
 from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
@@ -30,12 +30,12 @@ from app.runs import CancelRequested, Superseded
 from app.states import JobState, Step
 from tests.factories import make_account, make_job, make_video
 
-FAILURE = Failure("read_timeout", "network", "the connection broke")
+FAILURE = Failure("read_timeout", Category.NETWORK, "the connection broke")
 LEASE = timedelta(seconds=LEASE_SECONDS)
 
 
 def row(job_id: str) -> PublishJob:
-    """Read a job afresh."""
+    """Reload a job."""
     db.session.commit()
     job = db.session.get_one(PublishJob, job_id, populate_existing=True)
     db.session.commit()
@@ -71,7 +71,7 @@ def test_claim_goes_by_priority_then_by_due_time() -> None:
     assert order == [1, 3, 2, 0, 4]
 
 
-def test_claim_leaves_what_is_not_due_and_other_platforms() -> None:
+def test_claim_skips_what_is_not_due_and_other_platforms() -> None:
     now = utcnow()
     make_job("YOUTUBE")
     make_job(due_at=now + timedelta(milliseconds=1))
@@ -99,7 +99,7 @@ def test_claim_of_one_row_by_many_at_once_succeeds_once() -> None:
     assert row(job.id).attempts_made == 1
 
 
-def test_lost_worker_is_followed_by_another_within_the_same_attempt() -> None:
+def test_lost_worker_is_replaced_within_the_same_attempt() -> None:
     job = make_job()
     first = claimed(job)
     save_checkpoint(first, {"publish_id": "p1"}, utcnow())
@@ -122,12 +122,12 @@ def test_superseded_worker_can_write_nothing() -> None:
         lambda: begin_steps(late, [Step.UPLOAD], now),
         lambda: show_progress(late, 50),
         lambda: forget_upload(late),
-        lambda: outcomes.ask_again(late, now, now, progress=85),
+        lambda: outcomes.poll_again(late, now, now, progress=85),
         lambda: outcomes.try_again(late, FAILURE, now, now),
         lambda: outcomes.hold_back(late, FAILURE, now, now),
-        lambda: outcomes.read_again(late, FAILURE, now, now),
+        lambda: outcomes.poll_unanswered(late, FAILURE, now, now),
         lambda: outcomes.hand_back(late, now),
-        lambda: outcomes.cancelled(late, now),
+        lambda: outcomes.cancel(late, now),
         lambda: outcomes.fail(late, FAILURE, now),
         lambda: outcomes.complete(late, now, platform_post_id="1", url=None),
     ]
@@ -153,7 +153,7 @@ def test_cancellation_of_a_running_job_is_honoured_until_it_commits() -> None:
     with pytest.raises(CancelRequested):
         save_checkpoint(claim, {"publish_id": "p1"}, utcnow(), commits=True)
     assert not row(job.id).is_committed
-    outcomes.cancelled(claim, utcnow())
+    outcomes.cancel(claim, utcnow())
     assert row(job.id).state is JobState.CANCELLED
 
 
@@ -185,8 +185,8 @@ def test_given_back_attempt_does_not_count() -> None:
 def test_failed_attempts_count_and_polls_do_not() -> None:
     job = make_job()
     now = utcnow()
-    outcomes.ask_again(claimed(job), now, now, progress=85)
-    outcomes.ask_again(claimed(job), now, now, progress=85)
+    outcomes.poll_again(claimed(job), now, now, progress=85)
+    outcomes.poll_again(claimed(job), now, now, progress=85)
     outcomes.try_again(claimed(job), FAILURE, now, now)
     assert claimed(job).attempt == 2
 
@@ -194,7 +194,7 @@ def test_failed_attempts_count_and_polls_do_not() -> None:
 @pytest.mark.parametrize(
     "let_go",
     [
-        lambda claim, at: outcomes.ask_again(claim, at, utcnow(), progress=85),
+        lambda claim, at: outcomes.poll_again(claim, at, utcnow(), progress=85),
         lambda claim, at: outcomes.try_again(claim, FAILURE, at, utcnow()),
         lambda claim, at: outcomes.hold_back(claim, FAILURE, at, utcnow()),
         lambda claim, at: outcomes.hand_back(claim, at),
@@ -208,7 +208,7 @@ def test_cancellation_of_a_running_job_does_not_wait_for_its_next_turn(
     steer.cancel(job.id, utcnow())
     with pytest.raises(CancelRequested):
         let_go(claim, utcnow() + timedelta(days=1))
-    outcomes.cancelled(claim, utcnow())
+    outcomes.cancel(claim, utcnow())
     assert row(job.id).state is JobState.CANCELLED
 
 
@@ -217,7 +217,7 @@ def test_job_whose_key_is_gone_is_claimed_and_does_not_hold_up_the_others(app: F
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None and claim.job_id == locked.id
     save_checkpoint(claim, {"publish_id": "p1"}, utcnow())
-    outcomes.ask_again(claim, utcnow(), utcnow(), progress=80)
+    outcomes.poll_again(claim, utcnow(), utcnow(), progress=80)
     app.extensions["cipher"] = Cipher([Fernet.generate_key().decode()])
     unreadable = claim_next("TIKTOK", utcnow())
     assert unreadable is not None and unreadable.job_id == locked.id
@@ -227,7 +227,7 @@ def test_job_whose_key_is_gone_is_claimed_and_does_not_hold_up_the_others(app: F
     assert claim is not None and claim.job_id == other.id and claim.is_readable
 
 
-def test_lost_workers_are_forgotten_by_a_run_that_got_through() -> None:
+def test_surviving_run_resets_the_count_of_lost_workers() -> None:
     job = make_job()
     now = utcnow()
     for _ in range(3):
@@ -235,11 +235,11 @@ def test_lost_workers_are_forgotten_by_a_run_that_got_through() -> None:
         now += LEASE + timedelta(seconds=1)
         claim = claim_next("TIKTOK", now)
         assert claim is not None and claim.lost_runs == 1
-        outcomes.ask_again(claim, now, now, progress=85)
+        outcomes.poll_again(claim, now, now, progress=85)
     assert row(job.id).attempts_made == 1
 
 
-def test_run_after_a_lost_one_begins_its_step_anew() -> None:
+def test_run_after_a_lost_one_restarts_its_step() -> None:
     job = make_job()
     begin_steps(claimed(job), [Step.PROCESS], utcnow())
     later = utcnow() + LEASE + timedelta(seconds=1)
@@ -254,7 +254,7 @@ def test_run_after_a_lost_one_begins_its_step_anew() -> None:
     ]
 
 
-def test_silence_of_the_platform_counts_from_its_last_answer() -> None:
+def test_unanswered_polls_are_timed_from_the_last_answer() -> None:
     job = make_job()
     asked_at = utcnow()
     save_checkpoint(claimed(job), {"publish_id": "p1"}, asked_at, commits=True)
@@ -262,9 +262,9 @@ def test_silence_of_the_platform_counts_from_its_last_answer() -> None:
     assert claim is not None and standing(claim).unanswered_since is None
     for seconds in (60, 90):
         now = asked_at + timedelta(seconds=seconds)
-        outcomes.read_again(claim, FAILURE, now, now)
+        outcomes.poll_unanswered(claim, FAILURE, now, now)
         claim = claim_next("TIKTOK", now)
         assert claim is not None
         assert standing(claim).unanswered_since == asked_at + timedelta(seconds=60)
-    outcomes.ask_again(claim, now, now, progress=85)
+    outcomes.poll_again(claim, now, now, progress=85)
     assert row(job.id).unanswered_since is None

@@ -1,7 +1,7 @@
-"""Who holds a lock and is gone without a word: frozen, or on a machine that lost its power.
+"""A process that holds a lock and goes silent: frozen, or on a machine that lost power.
 
-The server ends a dead process's session at once. Of one that is only silent it hears nothing, for
-hours by default, and whatever that one had locked would be stuck for as long.
+The server ends the session of a dead process at once. A silent one it would wait for, for hours
+by default, and everything that process had locked would be stuck for as long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 
 from app.clock import utcnow
 from app.config import Config
-from app.database.engine import SILENT_SECONDS
+from app.database.engine import IDLE_TRANSACTION_SECONDS
 from app.database.transaction import transaction
 from app.limits import gates
 from app.publishing.claims import claim_next
@@ -41,7 +41,7 @@ with create_base(process_config()).app_context(), transaction() as session:
 
 @contextmanager
 def frozen_holder(config: Config) -> Iterator[subprocess.Popen[str]]:
-    """Stop a process of ours while it holds its platform's lock; go on with it at the end."""
+    """Freeze a process that holds its platform's lock; let it continue at the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", _HOLDER],
         cwd=ROOT,
@@ -62,7 +62,7 @@ def frozen_holder(config: Config) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_platform_goes_on_beside_a_process_that_froze_with_its_lock(config: Config) -> None:
+def test_platform_goes_on_while_a_frozen_process_holds_its_lock(config: Config) -> None:
     job = make_job()
     with frozen_holder(config) as holder:
         claim = claim_next("TIKTOK", utcnow())
@@ -70,14 +70,14 @@ def test_platform_goes_on_beside_a_process_that_froze_with_its_lock(config: Conf
         os.kill(holder.pid, signal.SIGCONT)
         _, told = holder.communicate(input="")
         assert holder.returncode != 0
-        # As of any connection that is lost: what may be repeated is repeated.
+        # Handled like any lost connection: writes that may be repeated are.
         assert "sqlalchemy.exc.OperationalError" in told and "idle-in-transaction" in told
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_transaction_that_takes_its_time_is_left_alone(config: Config) -> None:
-    """Seconds are nothing to a machine that is busy."""
+def test_slow_transaction_is_not_rolled_back(config: Config) -> None:
+    """On a busy machine, a transaction may idle for seconds."""
     with transaction() as session:
         gates.lock(session, "TIKTOK")
-        time.sleep(SILENT_SECONDS / 3)
+        time.sleep(IDLE_TRANSACTION_SECONDS / 3)
         assert gates.lock(session, "TIKTOK").key == "TIKTOK"

@@ -27,13 +27,13 @@ from sqlalchemy import delete
 
 from app.database.transaction import transaction
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import (
     Account,
     Gate,
     IdempotencyKey,
     Lane,
-    LimitUse,
+    LedgerEntry,
     Notification,
     PublishedPost,
     PublishJob,
@@ -60,12 +60,12 @@ from tests.factories import make_account, make_video
 from workers.scheduling.sweeper import GRACE, Sweeper
 
 START = datetime(2020, 1, 1, tzinfo=timezone.utc)
-#: No two rows fall due at one instant, between which a database might choose as it likes.
+#: No two rows fall due at the same instant, so that the order of claims is determined.
 TICK = timedelta(milliseconds=1)
 LEASE = timedelta(seconds=LEASE_SECONDS)
-TROUBLE = Failure("read_timeout", "network", "the connection broke")
-LIMIT = Failure("too_many", "rate_limit", "later, please")
-UNKNOWN = Failure("silence", "ambiguous", "the platform did not say")
+TROUBLE = Failure("read_timeout", Category.NETWORK, "the connection broke")
+LIMIT = Failure("too_many", Category.RATE_LIMIT, "later, please")
+UNKNOWN = Failure("silence", Category.AMBIGUOUS, "the platform did not say")
 ENDINGS = {"completed", "failed", "cancelled"}
 PLATFORM = "TIKTOK"
 JOBS_MAX = 3
@@ -78,13 +78,13 @@ EMPTIED = (
     PublishJob,
     Lane,
     Gate,
-    LimitUse,
+    LedgerEntry,
 )
 
 picks = st.integers(0, 5)
 pauses = st.sampled_from([0, 1, 5, 60, 3600]).map(lambda seconds: timedelta(seconds=seconds))
 Write = Callable[[Claim, datetime], None]
-#: Everything that a holder may write, as (claim, now).
+#: Writes of a holder, as (claim, now).
 WRITES: dict[str, Write] = {
     "begin_step": lambda claim, now: begin_steps(claim, [Step.UPLOAD], now),
     "process": lambda claim, now: begin_steps(claim, [Step.PROCESS], now),
@@ -93,10 +93,10 @@ WRITES: dict[str, Write] = {
     "commit": lambda claim, now: save_checkpoint(claim, {"id": claim.run}, now, commits=True),
     "forget": lambda claim, now: forget_upload(claim),
 }
-#: Those after which the job goes on without its holder, as (claim, now, due).
-LETTING_GO: dict[str, Callable[[Claim, datetime, datetime], None]] = {
-    "ask_again": lambda claim, now, due: outcomes.ask_again(claim, due, now, progress=85),
-    "read_again": lambda claim, now, due: outcomes.read_again(claim, TROUBLE, due, now),
+#: Writes that release the lease while the job goes on, as (claim, now, due).
+RELEASING: dict[str, Callable[[Claim, datetime, datetime], None]] = {
+    "poll_again": lambda claim, now, due: outcomes.poll_again(claim, due, now, progress=85),
+    "poll_unanswered": lambda claim, now, due: outcomes.poll_unanswered(claim, TROUBLE, due, now),
     "try_again": lambda claim, now, due: outcomes.try_again(claim, TROUBLE, due, now),
     "unfinished": lambda claim, now, due: outcomes.try_again(
         claim, TROUBLE, due, now, proof=Proof.UNFINISHED
@@ -107,18 +107,18 @@ LETTING_GO: dict[str, Callable[[Claim, datetime, datetime], None]] = {
 }
 
 
-#: Those of them that give the attempt back, and those that prove that nothing is live.
+#: Those of them that give the attempt back, and those with proof that nothing is live.
 GIVING_BACK = {"hold_back", "dead"}
 PROVING = {"dead"}
 
 
 def complete(claim: Claim, now: datetime) -> None:
-    """End as a run does that found the post live."""
+    """End the job as a run does that found the post live."""
     outcomes.complete(claim, now, platform_post_id=f"post-{claim.job_id}", url=None)
 
 
 def turn_of(job: PublishJob) -> tuple[bool, bool, int, datetime | None]:
-    """Return what claims go by: questions, then what a lost worker left, then priority."""
+    """Return the order of claims: polls, then uploads of lost workers, then priority."""
     priority = 0 if job.is_at_platform or job.is_leased else -job.priority
     return (
         not job.is_at_platform,
@@ -129,7 +129,7 @@ def turn_of(job: PublishJob) -> tuple[bool, bool, int, datetime | None]:
 
 
 def columns(row: Any) -> dict[str, Any]:
-    """Return what a row holds."""
+    """Return a row's columns and their values."""
     return {name: getattr(row, name) for name in row.__mapper__.columns.keys()}
 
 
@@ -142,9 +142,9 @@ class Publishing(RuleBasedStateMachine):
         self.now = START
         self.rows: list[PublishJob] = []
         self.made: list[str] = []
-        #: claims whose worker still believes in them, the last one of each job
+        #: the latest claim of each job, whose worker believes that it holds
         self.holders: dict[str, Claim] = {}
-        #: claims that were let go or taken over: nothing of theirs may count
+        #: claims released or superseded: their writes must be refused
         self.late: list[Claim] = []
 
     @initialize()
@@ -154,10 +154,10 @@ class Publishing(RuleBasedStateMachine):
                 session.execute(delete(model))
         self.redis.flushall()
 
-    # What is there.
+    # Reading.
 
     def look(self) -> None:
-        """Read everything afresh, at once: a look at each job by itself would take a minute."""
+        """Reload everything at once; loading each job by itself would take a minute."""
         with transaction() as session:
             session.expunge_all()
             self.rows = list(session.scalars(db.select(PublishJob).order_by(PublishJob.id)))
@@ -167,10 +167,10 @@ class Publishing(RuleBasedStateMachine):
             told = db.select(Notification.subject_id, Notification.type)
             self.told = [tuple(row) for row in session.execute(told)]
             self.live = sorted(session.scalars(db.select(PublishedPost.job_id)))
-            session.expunge_all()  # as it was: what comes later must not change it
+            session.expunge_all()  # detached, so that later changes do not show
 
     def job(self, job_id: str) -> PublishJob:
-        """Read a job afresh."""
+        """Reload a job."""
         with transaction() as session:
             job = session.get_one(PublishJob, job_id, populate_existing=True)
             session.expunge(job)
@@ -204,7 +204,7 @@ class Publishing(RuleBasedStateMachine):
         return held[pick % len(held)]
 
     def leaves(self, claim: Claim) -> None:
-        """The worker has let its job go, or was lost."""
+        """Note that the worker has released its job, or was lost."""
         self.late.append(self.holders.pop(claim.job_id))
 
     # Callers.
@@ -301,7 +301,7 @@ class Publishing(RuleBasedStateMachine):
         self.look()
         due = {job.id: job for job in self.due()}
         claim = claim_next(PLATFORM, self.now)
-        # What was cancelled in the hands of a worker that is lost ends on the way.
+        # On the way, the claim ends cancelled jobs of lost workers.
         ended = [job_id for job_id in due if self.job(job_id).state is JobState.CANCELLED]
         for job_id in ended:
             assert due[job_id].cancel_requested
@@ -336,21 +336,21 @@ class Publishing(RuleBasedStateMachine):
                     steer.cancel(job.id, self.now)
 
     @precondition(lambda self: self.holders)
-    @rule(pick=picks, name=st.sampled_from(sorted(LETTING_GO)))
-    def commit_and_let_go(self, pick: int, name: str) -> None:
+    @rule(pick=picks, name=st.sampled_from(sorted(RELEASING)))
+    def commit_and_release(self, pick: int, name: str) -> None:
         self.write(pick, "commit")
-        self.let_go(pick, name, timedelta(seconds=5))
+        self.release(pick, name, timedelta(seconds=5))
 
     @precondition(lambda self: self.holders)
-    @rule(pick=picks, name=st.sampled_from(sorted(LETTING_GO)), pause=pauses)
-    def let_go(self, pick: int, name: str, pause: timedelta) -> None:
+    @rule(pick=picks, name=st.sampled_from(sorted(RELEASING)), pause=pauses)
+    def release(self, pick: int, name: str, pause: timedelta) -> None:
         claim = self.pick_holder(pick)
         job = self.job(claim.job_id)
         if job.cancel_requested and not job.is_committed:
             with self.refused(CancelRequested):
-                LETTING_GO[name](claim, self.now, self.now + pause)
+                RELEASING[name](claim, self.now, self.now + pause)
             return
-        LETTING_GO[name](claim, self.now, self.now + pause)
+        RELEASING[name](claim, self.now, self.now + pause)
         self.leaves(claim)
         counts = job.attempts_made - (name in GIVING_BACK)
         assert self.job(job.id).attempts_made == counts
@@ -365,7 +365,7 @@ class Publishing(RuleBasedStateMachine):
         claim = self.pick_holder(pick)
         job = self.job(claim.job_id)
         if job.cancel_requested and not job.is_committed:
-            outcomes.cancelled(claim, self.now)
+            outcomes.cancel(claim, self.now)
             self.leaves(claim)
 
     @precondition(lambda self: self.holders)
@@ -374,7 +374,7 @@ class Publishing(RuleBasedStateMachine):
         claim = self.pick_holder(pick)
         is_committed = self.job(claim.job_id).is_committed
         if failure is UNKNOWN and not is_committed:
-            return  # only what may be live can be in doubt
+            return  # only a committed job can be ambiguous
         proof = Proof.NOTHING if failure is UNKNOWN else proof
         outcomes.fail(claim, failure, self.now, proof=proof)
         self.leaves(claim)
@@ -409,9 +409,9 @@ class Publishing(RuleBasedStateMachine):
         assert self.job(claim.job_id).due_at == self.now + LEASE
 
     @precondition(lambda self: self.late)
-    @rule(pick=picks, name=st.sampled_from(sorted(WRITES | LETTING_GO) + ["complete", "fail"]))
+    @rule(pick=picks, name=st.sampled_from(sorted(WRITES | RELEASING) + ["complete", "fail"]))
     def write_too_late(self, pick: int, name: str) -> None:
-        # Worse than to be late is to be late beside a successor.
+        # Too late, and another worker may hold the job already.
         beside = [claim for claim in self.late if claim.job_id in self.holders] or self.late
         claim = beside[-1 - pick % len(beside)]
         with self.refused(Superseded):
@@ -422,7 +422,7 @@ class Publishing(RuleBasedStateMachine):
             elif name in WRITES:
                 WRITES[name](claim, self.now)
             else:
-                LETTING_GO[name](claim, self.now, self.now)
+                RELEASING[name](claim, self.now, self.now)
         assert not renew(claim, self.now)
 
     # The clock, crashes and Redis.
@@ -433,7 +433,7 @@ class Publishing(RuleBasedStateMachine):
 
     @precondition(lambda self: self.holders)
     @rule()
-    def outlive_the_leases(self) -> None:
+    def expire_the_leases(self) -> None:
         self.now = max([self.now, *(job.due_at or self.now for job in self.rows)])
         leased = [job for job in self.rows if job.is_leased]
         assert all(job.due_at is not None and job.due_at <= self.now for job in leased)
@@ -447,11 +447,11 @@ class Publishing(RuleBasedStateMachine):
         self.now += 2 * GRACE
         Sweeper().sweep(self.now)
         queued = RunQueue(PUBLISH_QUEUES[PLATFORM], self.redis).count
-        # Whoever is woken wakes the next one, as soon as that may begin.
+        # A worker that is woken wakes the next one as soon as that may begin.
         assert queued >= bool(self.due())
         if is_empty:
-            # Those that are due soon have a wake-up of their own again; those due later get one
-            # when their time comes near.
+            # What is due soon has a wake-up of its own again; what is due later gets one when its
+            # time comes near.
             soon = [
                 job
                 for job in self.rows
@@ -473,7 +473,7 @@ class Publishing(RuleBasedStateMachine):
         for job in self.rows:
             assert job.state in FINAL_STATES or (job.due_at and job.due_at > self.now)
 
-    # What always holds.
+    # Invariants.
 
     @invariant()
     def everything_is_in_order(self) -> None:
@@ -487,7 +487,7 @@ class Publishing(RuleBasedStateMachine):
             self.check_endings(job, entries)
 
     def check_due_time(self, job: PublishJob) -> None:
-        """Check that an open job is due some time, and an ended one never."""
+        """Check that an open job has a due time, and an ended one has none."""
         if job.state in FINAL_STATES:
             assert job.due_at is None and not job.is_leased and job.finished_at is not None
         else:
@@ -502,7 +502,7 @@ class Publishing(RuleBasedStateMachine):
         assert self.live == sorted(completed)
 
     def check_endings(self, job: PublishJob, entries: list[TimelineEntry]) -> None:
-        """Check that each ending was told once, and that nothing follows one but a retry."""
+        """Check that each end was notified once, and that only a retry follows one."""
         changes = [entry.name for entry in entries if entry.name in ENDINGS | {"retried"}]
         ended = [name for name in changes if name != "retried"]
         types = [kind for subject, kind in self.told if subject == job.id]
@@ -544,13 +544,13 @@ class Publishing(RuleBasedStateMachine):
         assert all(job.state in FINAL_STATES for job in self.rows)
 
 
-def test_no_order_of_events_loses_sticks_or_doubles_a_job(redis: Redis) -> None:
+def test_no_order_of_events_loses_blocks_or_doubles_a_job(redis: Redis) -> None:
     account, video = make_account(PLATFORM), make_video()
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Publishing(account, video, redis),
         settings=settings(
             max_examples=300 if IS_THOROUGH else 10,
-            phases=[Phase.generate],  # a failure is shown as it was found, at once
+            phases=[Phase.generate],  # report a failure as found, without shrinking
             stateful_step_count=40,
             derandomize=True,
             database=None,

@@ -18,7 +18,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import gates, lanes, ledger
 from app.limits.gates import Closing
 from app.limits.rules import limits_on
@@ -331,7 +331,9 @@ def test_post_that_a_limit_holds_amid_its_attempt_is_shown_as_held(
     assert row(job).state is JobState.ACTIVE
     with transaction() as session:
         day = utcnow() + timedelta(days=1)
-        full = Failure("spam_risk_too_many_posts", "rate_limit", "TikTok takes no more today")
+        full = Failure(
+            "spam_risk_too_many_posts", Category.RATE_LIMIT, "TikTok takes no more today"
+        )
         gates.close(session, Closing(account.id, day), full)
     run_at(job)
     shown = client.get(f"/api/publish/{job.id}/status", headers=auth()).get_json()

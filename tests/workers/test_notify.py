@@ -19,7 +19,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.ids import new_id
 from app.models import Notification
 from app.publishing import outcomes
@@ -80,7 +80,7 @@ def fail_one() -> None:
     make_job()
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None
-    outcomes.fail(claim, Failure("file_format", "video", "the file is broken"), utcnow())
+    outcomes.fail(claim, Failure("file_format", Category.VIDEO, "the file is broken"), utcnow())
 
 
 def stored() -> list[Notification]:

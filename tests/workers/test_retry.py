@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from app.failures import Category
 from workers.errors import (
     AccountRefused,
     Ambiguous,
     AnswerLost,
-    Category,
     KeyMissing,
     NetworkFailure,
     OutcomeUnknown,

@@ -134,7 +134,7 @@ def test_undelivered_notifications_wake_a_worker(redis: Redis) -> None:
     make_job()
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None
-    outcomes.cancelled(claim, utcnow())
+    outcomes.cancel(claim, utcnow())
     redis.flushall()
     sweep()
     assert queued(redis, MAINTENANCE_QUEUE) == 1
@@ -144,7 +144,7 @@ def test_maintenance_that_nobody_does_is_not_piled_up(redis: Redis) -> None:
     make_job()
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None
-    outcomes.cancelled(claim, utcnow())
+    outcomes.cancel(claim, utcnow())
     for _ in range(3 * WAITING_MAX):
         sweep()
     assert queued(redis, MAINTENANCE_QUEUE) == WAITING_MAX
@@ -156,7 +156,7 @@ def test_idle_service_without_a_receiver_wakes_nobody(app: Flask, redis: Redis) 
     make_job()
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None
-    outcomes.cancelled(claim, utcnow())
+    outcomes.cancel(claim, utcnow())
     redis.flushall()
     sweep()
     assert queued(redis, MAINTENANCE_QUEUE) == 0

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, or_, select, update
-from sqlalchemy.engine import CursorResult
 
 from app.accounts.renewal import INSTAGRAM_LOGIN, RENEW_WHEN_LEFT, renewal_time
 from app.clock import utcnow
 from app.crypto import UndecryptableError
 from app.database.engine import AWAY
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.failures import Failure
 from app.models import Account
@@ -105,7 +105,7 @@ def renew(handler: Handler, account_id: str) -> None:
 def tell_refused(account_id: str, token: str, error: AccountRefused) -> None:
     """Mark the account for connecting again where the refusal of this token asks for it."""
     if error.reconnect:
-        failure = Failure(error.code, error.category.value, error.detail, error.hint)
+        failure = Failure(error.code, error.category, error.detail, error.hint)
         require_reconnect(account_id, failure, utcnow(), refused_token=token)
 
 
@@ -194,8 +194,7 @@ def _take_turn(account_id: str, until: datetime) -> bool:
             .values(refreshing_until=until)
             .execution_options(synchronize_session=False)
         )
-    assert isinstance(taken, CursorResult)
-    return taken.rowcount == 1
+    return rows_changed(taken) == 1
 
 
 def _end_turn(account_id: str, turn: datetime) -> None:

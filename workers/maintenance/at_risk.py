@@ -137,7 +137,7 @@ def _settle(job: PublishJob, look: Look, now: datetime) -> None:
             new = [part for part in look.risks if _key(row, part) not in row.risks_told]
             row.risks_told = [*row.risks_told, *(_key(row, part) for part in new)]
         for part in new:
-            outbox.tell_at_risk(session, row, look.risks[part], now)
+            outbox.notify_at_risk(session, row, look.risks[part], now)
     if new:
         wake_maintenance()
 

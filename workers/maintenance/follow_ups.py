@@ -10,12 +10,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, undefer
 
 from app import timeline
 from app.clock import utcnow
 from app.crypto import UndecryptableError
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.limits.silence import silent_platforms
 from app.models import PublishedPost, PublishJob, TimelineEntry, Video
@@ -81,9 +81,8 @@ def _take_one(
                 .values(follow_up_at=following)
                 .execution_options(synchronize_session=False)
             )
-            assert isinstance(taken, CursorResult)
             session.expire(post)
-            if taken.rowcount == 1 and job is not None and job.checkpoint is not None:
+            if rows_changed(taken) == 1 and job is not None and job.checkpoint is not None:
                 return post, job, session.get_one(Video, job.video_id)
 
 

@@ -17,6 +17,7 @@ from app.database.transaction import transaction
 from app.limits.ledger import BATCH as PRUNED_AT_ONCE
 from app.limits.ledger import prune_ledger
 from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
+from app.models.idempotency_key import KEY_LIFETIME
 from app.models.notification import GIVE_UP_AFTER
 from app.renditions.removing import prune_renditions
 from app.states import FINAL_STATES
@@ -28,7 +29,6 @@ from workers.publishing.kept_runs import trim_all
 logger = logging.getLogger(__name__)
 #: What an upload that was broken off by a crash left in the folder, untouched for this long.
 PARTIAL_KEEP = timedelta(hours=1)
-IDEMPOTENCY_KEEP = timedelta(hours=24)
 #: Rows that go in one transaction: each ends long before a statement may take no longer.
 BATCH = 500
 
@@ -74,7 +74,7 @@ def _prune_notifications(now: datetime) -> None:
 
 def _prune_keys(now: datetime) -> None:
     name = (IdempotencyKey.user_id, IdempotencyKey.key)
-    old = IdempotencyKey.created_at < now - IDEMPOTENCY_KEEP
+    old = IdempotencyKey.created_at < now - KEY_LIFETIME
 
     def some(session: Session) -> int:
         names = [

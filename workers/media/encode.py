@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, current_app
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.clock import utcnow
 from app.config import Config
-from app.database.engine import AWAY
+from app.database.engine import AWAY, is_database_away
 from app.renditions import outcomes
 from app.renditions.claims import RenditionClaim, claim_next, key_of
 from app.runs import CancelRequested, RunStopped, Superseded
@@ -51,9 +50,8 @@ def _encode(claim: RenditionClaim) -> None:
     except RunStopped as stopped:
         _stop(claim, stopped)
     except Exception as bug:
-        if isinstance(bug, SQLAlchemyError) and not isinstance(bug, (DataError, IntegrityError)):
-            # With the database away nothing can be written: the lease ends, the row is due again.
-            raise
+        if is_database_away(bug):
+            raise  # nothing can be recorded: the lease expires, and the row is due again
         _fail_internal(claim, bug)
         raise
 

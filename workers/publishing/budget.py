@@ -15,7 +15,7 @@ from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
 from app.limits import ledger
 from app.limits.counters import Taken, counters_for, room_by_ledger
-from app.limits.rules import code_of, in_words, limits_on, maximum_of
+from app.limits.rules import code_of, describe, limits_on, maximum_of
 from app.platforms import PLATFORMS, Limit
 from workers.errors import RateLimited
 
@@ -132,7 +132,7 @@ def slow_down_seconds(percent: float) -> int:
 
 
 def _no_room(platform: str, limit: Limit, room_at: datetime, *, stops_reads: bool) -> RateLimited:
-    name, words = PLATFORMS[platform].name, in_words(limit, maximum_of(limit))
+    name, words = PLATFORMS[platform].name, describe(limit, maximum_of(limit))
     return RateLimited(
         code_of(limit),
         f"{name} takes {words}; there is room again at {to_iso(room_at)}",

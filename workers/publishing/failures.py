@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from app.failures import Failure
-from workers.errors import Category, PublishError
+from app.failures import Category, Failure
+from workers.errors import PublishError
 
 
 def failure_of(error: PublishError) -> Failure:
     """Return an error as the row keeps it."""
     # PostgreSQL stores no NUL, and platforms have been seen to answer all kinds of text.
     code, detail = (text.replace("\0", "") for text in (error.code, error.detail))
-    return Failure(code, error.category.value, detail, error.hint)
+    return Failure(code, error.category, detail, error.hint)
 
 
 def internal(bug: Exception) -> Failure:
     """Return the failure for an error that nobody expected. Its own text may hold anything."""
     return Failure(
         type(bug).__name__,
-        Category.INTERNAL.value,
+        Category.INTERNAL,
         "an error of this service",
         "It was reported; try again, or ask for help",
     )
@@ -27,7 +27,7 @@ def workers_lost(count: int) -> Failure:
     """Return the failure of a job that ends every worker which takes it."""
     return Failure(
         "worker_lost",
-        Category.INTERNAL.value,
+        Category.INTERNAL,
         f"{count} workers were lost while they worked on this post",
         "The video may be damaged in a way that breaks programs; try another export of it",
     )
@@ -37,7 +37,7 @@ def outcome_unknown(failure: Failure) -> Failure:
     """Return the failure of a job whose platform was silent too long, out of the last one."""
     return Failure(
         failure.code,
-        Category.AMBIGUOUS.value,
+        Category.AMBIGUOUS,
         "the platform did not say whether the post is live",
         "Look on the platform, then tell this service with …/resolve",
     )

@@ -11,18 +11,18 @@ from sqlalchemy import Table, bindparam, select
 from app.accounts.video_limit import limit_at
 from app.clock import utcnow
 from app.database.transaction import transaction
+from app.failures import Category
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.words import told
 from app.models import Account, Rendition, Video
 from app.publishing.claims import Claim
-from app.publishing.holding import tell_conversion
+from app.publishing.holding import note_conversion
 from app.renditions.asking import ask_for, begin_anew, let_go, rendition_of
 from app.states import RenditionState, Step
 from app.storage import current_storage
 from app.storage.errors import ObjectMissing
 from workers.errors import (
-    Category,
     ConversionFailed,
     ConversionRefused,
     NetworkFailure,
@@ -88,7 +88,7 @@ def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Converting:
         return SourceFile.of(video)
     rendition = ask_for(claim.job_id, video, plan.recipe, utcnow())
     if claim.step is not Step.OPTIMIZE:
-        tell_conversion(claim, " ".join(told(plan)), utcnow())
+        note_conversion(claim, " ".join(told(plan)), utcnow())
     if rendition.state is RenditionState.FAILED:
         _raise_failed(rendition)
     if rendition.state is RenditionState.READY and _is_there(rendition):
@@ -173,9 +173,9 @@ def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
 
 def _raise_failed(rendition: Rendition) -> NoReturn:
     code, detail = rendition.error_code or "", rendition.error_message or ""
-    if rendition.error_category == Category.VIDEO.value:
+    if rendition.error_category == Category.VIDEO:
         raise VideoRefused(code, detail, hint="Export the video anew and upload it again")
-    if rendition.error_category == Category.NETWORK.value:
+    if rendition.error_category == Category.NETWORK:
         raise NetworkFailure(code, detail)
     if code in LASTING_CODES:
         raise ConversionRefused(code, detail, hint=_ASK_OPERATOR)

@@ -11,10 +11,10 @@ import logging
 from datetime import datetime, timedelta
 
 from flask import Flask, current_app
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app import logs
 from app.clock import utcnow
+from app.database.engine import is_database_away
 from app.failures import Failure
 from app.limits.circuits import Circuit
 from app.limits.gates import Closing
@@ -101,9 +101,8 @@ def _carry_out(claim: Claim) -> None:
     try:
         _work(claim)
     except Exception as bug:
-        if isinstance(bug, SQLAlchemyError) and not isinstance(bug, (DataError, IntegrityError)):
-            # With the database away nothing can be written: the lease ends, the row is due again.
-            raise
+        if is_database_away(bug):
+            raise  # nothing can be recorded: the lease expires, and the row is due again
         _fail_internal(claim, bug)
         end_probe(claim)
         raise
@@ -137,13 +136,13 @@ def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:
     now = utcnow()
     if isinstance(result, Converting):
         progress = step_progress(Step.OPTIMIZE, result.percent / 100)
-        outcomes.wait_for_file(claim, now + CONVERTING_PAUSE, now, progress=progress)
+        outcomes.wait_for_rendition(claim, now + CONVERTING_PAUSE, now, progress=progress)
         wake_waiting(result.rendition_id, utcnow())  # it may have been done just before
         return
     if isinstance(result, Processing):
         due_at = now + timedelta(seconds=budget.stretch(result.again_seconds))
         progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
-        outcomes.ask_again(claim, due_at, now, progress=progress)
+        outcomes.poll_again(claim, due_at, now, progress=progress)
         return
     outcomes.complete(
         claim,
@@ -163,7 +162,7 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
             has_bytes = not isinstance(stopped, UploadNeeded)
             outcomes.hand_back(claim, utcnow(), has_bytes=has_bytes)
         elif isinstance(stopped, CancelRequested):
-            outcomes.cancelled(claim, utcnow())
+            outcomes.cancel(claim, utcnow())
         else:
             logger.warning("run superseded")
     except (CancelRequested, Superseded) as since:
@@ -195,7 +194,7 @@ def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -
     elif decision.action is Action.HOLD_BACK:
         outcomes.hold_back(claim, failure, decision.at, now, closing=closing, proof=proof)
     elif decision.action is Action.READ_AGAIN:
-        outcomes.read_again(claim, failure, decision.at, now)
+        outcomes.poll_unanswered(claim, failure, decision.at, now)
     elif decision.action is Action.REOPEN:
         forget_upload(claim)
         outcomes.hand_back(claim, now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import circuits, gates
 from app.limits.circuits import Circuit, Evidence
 from app.limits.gates import Closing
@@ -89,7 +89,7 @@ def _busy(platform: str, percent: float) -> Failure:
     name = PLATFORMS[platform].name
     return Failure(
         "calls_nearly_used_up",
-        "rate_limit",
+        Category.RATE_LIMIT,
         f"{name} says that {percent:.0f} % of the calls are used, so posts are spread out",
         "Nothing needs to be done: the post goes out by itself, without using an attempt",
     )

@@ -19,7 +19,6 @@ from workers.accounts import tokens
 from workers.errors import (
     KEY_HINT,
     AccountRefused,
-    Category,
     KeyMissing,
     TokenExpired,
     Unfinished,
@@ -133,9 +132,7 @@ def _has_failed_for_long(claim: Claim) -> bool:
 
 def _unfinished(failure: Failure) -> Unfinished:
     """Return the error for what failed when the last bytes may have been sent, and were not."""
-    return Unfinished(
-        failure.code, failure.message, hint=failure.hint, category=Category(failure.category)
-    )
+    return Unfinished(failure.code, failure.message, hint=failure.hint, category=failure.category)
 
 
 def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Converting:

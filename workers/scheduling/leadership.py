@@ -15,11 +15,11 @@ import time
 
 from flask import Flask
 from sqlalchemy import update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.ids import new_id
 from app.models import SchedulerTerm
@@ -135,5 +135,4 @@ def _write(session: Session, row: SchedulerTerm, **values: int | str) -> bool:
         .values(renewed_at=utcnow(), **values)
         .execution_options(synchronize_session=False)
     )
-    assert isinstance(changed, CursorResult)
-    return changed.rowcount == 1
+    return rows_changed(changed) == 1

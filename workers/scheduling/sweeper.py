@@ -21,9 +21,9 @@ from sqlalchemy import exists, select, tuple_
 from app.config import Config
 from app.database.transaction import transaction
 from app.models import Notification, PublishJob
+from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.pausing import release_resumed
 from app.publishing.recovering import release_recovered
-from app.publishing.relay import relay
 from app.queues import (
     HORIZON,
     PUBLISH_QUEUES,
@@ -80,7 +80,7 @@ class Sweeper:
         release_resumed(now)
         release_recovered(now)
         for platform in PUBLISH_QUEUES:
-            missing = relay(platform, now - GRACE, polls=True)
+            missing = queue_missing_wakes(platform, now - GRACE, polls=True)
             if missing:
                 logger.warning("%s wake-ups of %s were missing", missing, platform)
         self._fetch_upcoming(connection, now)

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 from sqlalchemy import exists, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.models import Notification
 from app.queues import current_redis
@@ -94,9 +94,8 @@ def _take_one(now: datetime) -> Notification | None:
                 .values(deliveries=found.deliveries + 1, due_at=now + TURN)
                 .execution_options(synchronize_session=False)
             )
-            assert isinstance(taken, CursorResult)
             session.expire(found)
-            if taken.rowcount == 1:
+            if rows_changed(taken) == 1:
                 session.refresh(found)
                 return found
 

@@ -18,7 +18,7 @@ from sqlalchemy import Text, type_coerce, update
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, Notification, PublishJob, Video
@@ -84,7 +84,7 @@ def use_up(platforms: Platforms, account: Account, app: Flask) -> None:
     """Let the account be closed until tomorrow."""
     closing = Closing(account.id, utcnow() + timedelta(days=1))
     with transaction() as session:
-        gates.close(session, closing, Failure("full", "rate_limit", "no more posts today"))
+        gates.close(session, closing, Failure("full", Category.RATE_LIMIT, "no more posts today"))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_moved_during_a_look_it_is_looked_at_again(account: Account, stored_film
     taken = _take_one(utcnow(), ())
     assert taken is not None
     steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
-    _settle(taken, Look({"limits": Failure("full", "rate_limit", "full")}), utcnow())
+    _settle(taken, Look({"limits": Failure("full", Category.RATE_LIMIT, "full")}), utcnow())
     assert unchecked() == [job.id] and told() == []
     assert is_any_near(utcnow())
 

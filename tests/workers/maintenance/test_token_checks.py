@@ -14,10 +14,10 @@ import time_machine
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import gates
 from app.limits.gates import Closing
-from app.models import Account, LimitUse, Notification, PublishJob, Video
+from app.models import Account, LedgerEntry, Notification, PublishJob, Video
 from app.publishing import steer
 from app.states import AccountState
 from tests.databases import ON_SQLITE
@@ -122,7 +122,7 @@ def test_a_good_token_costs_one_read_that_is_counted(
     check_ahead()
     assert [entry["call"] for entry in platforms.journal() if entry["event"] == "call"] == [call]
     with transaction() as session:
-        used = [(one.counts, one.amount) for one in session.query(LimitUse)]
+        used = [(one.counts, one.amount) for one in session.query(LedgerEntry)]
     assert used == [(counts, 1)]
     assert told() == [] and is_looked_at(job)
 
@@ -214,7 +214,7 @@ def test_nothing_is_asked_where_questions_are_to_wait(
     key = "TIKTOK" if of_all else account.id
     closing = Closing(key, utcnow() + timedelta(minutes=5), reads=True)
     with transaction() as session:
-        gates.close(session, closing, Failure("slow", "rate_limit", "ask later"))
+        gates.close(session, closing, Failure("slow", Category.RATE_LIMIT, "ask later"))
     check_ahead()
     assert platforms.journal("tiktok.creator_info") == []
     assert risks() == []

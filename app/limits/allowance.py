@@ -1,4 +1,4 @@
-"""Whether a job may begin now, and if not: until when not, and why. Inside a transaction."""
+"""Whether a job may begin now and, if not, until when and why. Inside a transaction."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.clock import to_iso
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits import circuits, gates, ledger
-from app.limits.rules import POSTS, code_of, in_words, limits_on, maximum_of
+from app.limits.rules import POSTS, code_of, describe, limits_on, maximum_of
 from app.limits.windows import SPREAD, room_in_day, room_in_rolling
 from app.models import Gate
 from app.platforms import PLATFORMS, Limit
@@ -19,7 +19,7 @@ from app.platforms import PLATFORMS, Limit
 
 @dataclass(frozen=True)
 class Hold:
-    """A job may not begin before `until`, and why; a pause ends before, nobody knows when."""
+    """Why a job may not begin before `until`; a pause ends earlier, at an unknown time."""
 
     until: datetime
     failure: Failure
@@ -28,8 +28,8 @@ class Hold:
 
 @dataclass(frozen=True)
 class Rank:
-    """How many jobs go before one: of its account, of all that share the application's limits,
-    and of those that are put off at the same moment."""
+    """How many jobs go before one: of its account, of the whole application, and of those put off
+    in the same call (`here`)."""
 
     in_account: int = 0
     in_application: int = 0
@@ -37,29 +37,29 @@ class Rank:
 
 
 FIRST = Rank()
-#: While a platform is out, what falls due is put off a little apart.
+#: Spreads the posts that an open circuit puts off.
 CIRCUIT_SPREAD = timedelta(milliseconds=250)
 
 
 @dataclass(frozen=True)
 class Window:
-    """One limit on posts, how much of it is used, and by which account or application."""
+    """One limit on posts, its maximum, and when it was used."""
 
     limit: Limit
     maximum: int
     times: tuple[datetime, ...]
 
     def room_at(self, now: datetime, rank: Rank) -> datetime:
-        """Return when one more fits, after the others that go before it."""
-        before = rank.in_account if self.limit.scope == "account" else rank.in_application
+        """Return when one more fits, after those that go before it."""
+        ahead = rank.in_account if self.limit.scope == "account" else rank.in_application
         if self.limit.window == "pacific_day":
-            return room_in_day(len(self.times), self.maximum, now, rank=before)
+            return room_in_day(len(self.times), self.maximum, now, rank=ahead)
         window = timedelta(seconds=self.limit.window_seconds)
-        return room_in_rolling(self.times, self.maximum, window, now, rank=before)
+        return room_in_rolling(self.times, self.maximum, window, now, rank=ahead)
 
 
 class Allowance:
-    """What stands between one account's jobs and their beginning, as it is at one moment."""
+    """What keeps one account's jobs from beginning, as of one moment."""
 
     def __init__(
         self,
@@ -78,11 +78,11 @@ class Allowance:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing may begin at all, not even what has its place already."""
+        """Whether nothing may begin, not even a job that has reserved its quota."""
         return next(self._closed(FIRST), None) is not None
 
     def hold(self, rank: Rank = FIRST) -> Hold | None:
-        """Return what holds up a job that goes after others; None: it may begin now."""
+        """Return what holds up a job of this rank; None: it may begin now."""
         holds = [*self._closed(rank), *self._used_up(rank)]
         return max(holds, key=lambda hold: hold.until, default=None)
 
@@ -110,7 +110,7 @@ def read_allowance(
     *,
     without_job: str = "",
 ) -> Allowance:
-    """Read the gates and the windows of an account; `without_job` is not counted."""
+    """Read the gates and the windows of an account, not counting the job `without_job`."""
     closed = gates.read(session, [platform, account_id])
     windows = []
     for limit in limits_on(platform, POSTS):
@@ -122,20 +122,20 @@ def read_allowance(
 
 
 def maximum_for(limit: Limit, gate: Gate | None) -> int:
-    """Return a limit's figure: what the platform has said of this account, else the setting."""
+    """Return a limit's maximum: as the platform reports it for the account, else as configured."""
     configured = maximum_of(limit)
     if not limit.is_told_by_platform or gate is None or gate.posts_max is None:
         return configured
-    # An operator's own figure is meant to be kept, whatever the platform would take.
+    # A maximum that the operator has configured holds even where the platform allows more.
     return gate.posts_max if configured == limit.default else min(configured, gate.posts_max)
 
 
 def _reason(platform: str, window: Window, until: datetime) -> Failure:
-    name, words = PLATFORMS[platform].name, in_words(window.limit, window.maximum)
+    name, words = PLATFORMS[platform].name, describe(window.limit, window.maximum)
     whose = "this account" if window.limit.scope == "account" else "this service"
     return Failure(
         code_of(window.limit),
-        "rate_limit",
-        f"{name} takes {words} from {whose}; the next place is free at {to_iso(until)}",
+        Category.RATE_LIMIT,
+        f"{name} accepts {words} from {whose}; the next post is possible at {to_iso(until)}",
         "Nothing needs to be done: the post goes out by itself, without using an attempt",
     )

@@ -1,0 +1,18 @@
+"""How far the tallies have got."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, UtcDateTime
+
+
+class TallyWatermark(Base):
+    """The time up to which everything is counted: one row, locked by whoever counts on."""
+
+    __tablename__ = "tally_marks"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    counted_until: Mapped[datetime] = mapped_column(UtcDateTime)

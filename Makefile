@@ -41,7 +41,7 @@ test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist worksteal
 
 corpus: $(READY) ## Make every file of the corpus anew for every platform, and judge the results
-	THOROUGH=1 $(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py tests/media/test_making.py
+	THOROUGH=1 $(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py tests/media/test_transcoding.py
 
 thorough: $(READY) ## Run at full size what takes minutes: random orders of events, a day near the limits
 	THOROUGH=1 $(BIN)/python -m pytest -q -n auto \

@@ -1,4 +1,4 @@
-"""A rendition: a video made anew for a platform that does not take it as it is."""
+"""A rendition: a video transcoded for a platform that does not accept it as it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPEN = text("state IN ('pending', 'encoding')")
 
 
 class Rendition(Base):
-    """What one recipe makes of one version of one object: made once, for whoever needs it.
+    """The result of one recipe for one version of one object, shared by every job that needs it.
 
     `due_at` says when a worker may take it: at once, later, or, while one holds it, when that
     one's lease ends; None while nobody waits for it.

@@ -167,7 +167,7 @@ def show_progress(claim: Claim, progress: int) -> None:
         _write(session, claim, _SHOW, reached=progress)
 
 
-def tell_conversion(claim: Claim, reasons: str, now: datetime) -> None:
+def note_transcode(claim: Claim, reasons: str, now: datetime) -> None:
     """Add to the timeline why, and how far, the video is made anew for the platform."""
     with held(claim) as (session, job):
         timeline.tell(session, job, "conversion", reasons, now)

@@ -21,8 +21,8 @@ from app.publishing import outbox
 from app.publishing.errors import WrongState
 from app.publishing.passing import pass_on
 from app.publishing.record import record_completed
-from app.queues import Wake, wake, wake_encode, wake_maintenance
-from app.renditions.asking import begin_failed_anew
+from app.queues import Wake, wake, wake_maintenance, wake_transcode
+from app.renditions.requesting import rebuild_failed
 from app.states import FINAL_STATES, AccountState, JobState
 
 #: What is published, and all of it that a caller may change: columns of the same names.
@@ -156,9 +156,9 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         timeline.note(session, job, "retried", now)
         timeline.begin(session, job, "wait", "queue", now, until=now)
         lanes.refresh(session, job)
-        is_made_again = begin_failed_anew(session, job.rendition_id, now)
+        is_made_again = rebuild_failed(session, job.rendition_id, now)
     if is_made_again:
-        wake_encode()
+        wake_transcode()
     wake([_wake_for(job, now)])
     return job
 

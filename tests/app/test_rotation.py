@@ -1,4 +1,4 @@
-"""Keys are rotated: old secrets are encrypted anew, and the old key can go."""
+"""Keys are rotated: old secrets are re-encrypted, and the old key can go."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_old_key_can_go_after_the_command(
         first, again = (run.invoke(args=["rotate-keys"]).output for _ in range(2))
         db.engine.dispose()
     other.extensions["redis"].close()
-    assert first == f"{SECRETS} secrets encrypted anew\n"
-    assert again == "0 secrets encrypted anew\n"
+    assert first == f"{SECRETS} secrets re-encrypted\n"
+    assert again == "0 secrets re-encrypted\n"
     assert tokens_of(replace(config, token_encryption_keys=(new,))) == {
         (f"access-{number}", f"refresh-{number}") for number in range(3)
     }
@@ -108,7 +108,7 @@ def test_rotation_in_the_runbook_s_order_loses_nothing(
     for before, after in pairwise(stages):
         if after is stages[-1]:
             assert (
-                "secrets encrypted anew"
+                "secrets re-encrypted"
                 in before.test_cli_runner().invoke(args=["rotate-keys"]).output
             )
         assert_understood(before, after, auth())

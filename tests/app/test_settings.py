@@ -105,4 +105,4 @@ def test_every_process_ends_with_a_line_that_names_the_fault(command: list[str])
         timeout=240,
     )
     assert ended.returncode == 1
-    assert ended.stderr.splitlines() == ["REDIS_URL: is a redis://, rediss:// or unix:// URL"]
+    assert ended.stderr.splitlines() == ["REDIS_URL: must be a redis://, rediss:// or unix:// URL"]

@@ -15,7 +15,7 @@ from app.media.probe import probe
 from app.media.recipe import Recipe
 from app.renditions.claims import RenditionClaim
 from app.storage import Storage, StorageSettings, StoredObject, open_storage
-from workers.media.transcoding import make
+from workers.media.transcoding import transcode
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def convert(
 
     def run(key: str, facts: Probe, recipe: Recipe) -> tuple[Path, Probe]:
         claim = replace(claim_for(store, key, facts, recipe), run=next(numbers))
-        _, made = make(claim, store, settings, check=lambda: None, progress=lambda share: None)
+        _, made = transcode(claim, store, settings, check=lambda: None, progress=lambda share: None)
         assert list(settings.encode_dir.iterdir()) == []
         return tmp_path / "store" / claim.key, made
 

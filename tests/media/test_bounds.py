@@ -15,11 +15,11 @@ from tests.media.corpus import BOTH, H264, pictures
 from tests.media.corpus import run_ffmpeg as make_with_ffmpeg
 from tests.media.ffmpegs import ffmpegs
 from tests.processes import wait_until
-from workers.media.running import EncodeBounds, FfmpegFailed, run_ffmpeg
-from workers.media.statuses import TOO_MANY_ERRORS, meaning_of
+from workers.media.exit_statuses import TOO_MANY_ERRORS, meaning_of
+from workers.media.running import FfmpegBounds, FfmpegFailed, run_ffmpeg
 
 MB = 10**6
-WIDE = EncodeBounds(memory_bytes=4096 * MB, file_bytes=1000 * MB, wall_seconds=120)
+WIDE = FfmpegBounds(memory_bytes=4096 * MB, file_bytes=1000 * MB, wall_seconds=120)
 #: Pictures without end.
 ENDLESS = pictures(seconds="100000")
 LARGE = pictures(size="3840x2160", seconds="2")
@@ -27,7 +27,7 @@ LARGE = pictures(size="3840x2160", seconds="2")
 
 def failure(
     arguments: list[str],
-    bounds: EncodeBounds = WIDE,
+    bounds: FfmpegBounds = WIDE,
     check: Callable[[], None] = lambda: None,
 ) -> FfmpegFailed:
     """Return how ffmpeg fails; it must not succeed."""
@@ -39,13 +39,13 @@ def failure(
 def test_memory_is_bounded(tmp_path: Path) -> None:
     arguments = [*LARGE, "-c:v", "libx264", str(tmp_path / "out.mp4")]
     failed = failure(arguments, replace(WIDE, memory_bytes=400 * MB))
-    assert not failed.is_videos and not failed.is_hopeless
+    assert not failed.is_video_fault and not failed.is_permanent
 
 
 def test_time_is_bounded(tmp_path: Path) -> None:
     arguments = [*ENDLESS, *H264, str(tmp_path / "out.mp4")]
     failed = failure(arguments, replace(WIDE, wall_seconds=0.5))
-    assert (failed.code, failed.is_videos, failed.is_hopeless) == (
+    assert (failed.code, failed.is_video_fault, failed.is_permanent) == (
         "conversion_too_long",
         False,
         True,
@@ -58,7 +58,7 @@ def test_standing_still_is_bounded(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "never")
     arguments = ["-i", str(tmp_path / "never"), "-f", "null", os.devnull]
     failed = failure(arguments, replace(WIDE, stall_seconds=0.5))
-    assert (failed.code, failed.is_videos) == ("conversion_stalled", False)
+    assert (failed.code, failed.is_video_fault) == ("conversion_stalled", False)
     assert ffmpegs(tmp_path) == []
 
 
@@ -73,13 +73,13 @@ def test_work_that_goes_on_is_no_standing_still(tmp_path: Path) -> None:
 def test_size_of_what_is_written_is_bounded(tmp_path: Path) -> None:
     out = tmp_path / "out.avi"
     failed = failure([*ENDLESS, "-c:v", "rawvideo", str(out)], replace(WIDE, file_bytes=MB))
-    assert (failed.code, failed.is_videos) == ("disk_full", False)
+    assert (failed.code, failed.is_video_fault) == ("disk_full", False)
     assert out.stat().st_size <= MB
 
 
 def test_full_disk_is_not_the_videos_fault() -> None:
     failed = failure([*ENDLESS, "-c:v", "rawvideo", "-f", "rawvideo", "/dev/full"])
-    assert (failed.code, failed.is_videos) == ("disk_full", False)
+    assert (failed.code, failed.is_video_fault) == ("disk_full", False)
 
 
 def test_kill_from_outside_is_not_the_videos_fault(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_kill_from_outside_is_not_the_videos_fault(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
     failed = failure([*ENDLESS, *H264, str(tmp_path / "out.mp4")], check=kill)
-    assert (failed.code, failed.is_videos) == ("conversion_killed", False)
+    assert (failed.code, failed.is_video_fault) == ("conversion_killed", False)
 
 
 def test_damaged_file_is_the_videos_fault(tmp_path: Path) -> None:
@@ -101,14 +101,14 @@ def test_damaged_file_is_the_videos_fault(tmp_path: Path) -> None:
     content[media:] = os.urandom(len(content) - media)
     path.write_bytes(bytes(content))
     failed = failure(["-i", str(path), *H264, str(tmp_path / "out.mp4")])
-    assert (failed.code, failed.is_videos) == ("conversion_failed", True)
+    assert (failed.code, failed.is_video_fault) == ("conversion_failed", True)
 
 
 def test_text_is_the_videos_fault(tmp_path: Path) -> None:
     path = tmp_path / "text.mp4"
     path.write_text("This is the film I told you of.\n" * 100)
     failed = failure(["-i", str(path), *H264, str(tmp_path / "out.mp4")])
-    assert (failed.code, failed.is_videos) == ("conversion_failed", True)
+    assert (failed.code, failed.is_video_fault) == ("conversion_failed", True)
 
 
 def test_nothing_is_left_of_what_was_broken_off(tmp_path: Path) -> None:
@@ -126,13 +126,13 @@ def test_nothing_is_left_of_what_was_broken_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "is_videos"),
+    ("line", "is_video_fault"),
     [
         ("[dec:mpeg4 @ 0x55] Error submitting packet to decoder: Cannot allocate memory", False),
         ("[dec:h264 @ 0x55] Decoding error: Invalid data found when processing input", True),
         ("[dec:h264 @ 0x55] Cannot allocate memory: Invalid data found", True),
     ],
 )
-def test_errors_of_decoding_are_put_down_to_what_they_say(line: str, is_videos: bool) -> None:
+def test_errors_of_decoding_are_put_down_to_what_they_say(line: str, is_video_fault: bool) -> None:
     rest = "[dec @ 0x55] Decode error rate 0.777778 exceeds maximum 0.666667"
-    assert meaning_of(TOO_MANY_ERRORS, f"{line}\n{rest}\n").is_videos is is_videos
+    assert meaning_of(TOO_MANY_ERRORS, f"{line}\n{rest}\n").is_video_fault is is_video_fault

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from app.media import isolation
-from app.media.probe import ProbeBounds, VideoInvalid, probe
+from app.media.child_process import ProbeBounds
+from app.media.facts import VideoInvalid
+from app.media.probe import probe
 from app.storage import Storage
 
 Made = Callable[[str], Path]
@@ -157,7 +159,7 @@ def test_a_file_that_must_be_read_whole_costs_its_bound(store: Storage, made: Ma
     ],
 )
 def test_a_child_that_was_taken_over_is_not_believed(answer: bytes) -> None:
-    assert not isolation._is_sound(isolation._object(answer))
+    assert not isolation._is_valid(isolation._object(answer))
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")

@@ -13,7 +13,7 @@ import pytest
 
 from app.media.facts import Probe
 from app.media.plan import Plan, Work, plan_for
-from app.media.recipe import Pictures, Recipe
+from app.media.recipe import Recipe, VideoEncoding
 from app.storage import Storage
 from tests import IS_THOROUGH
 from tests.media.conftest import probed
@@ -92,7 +92,7 @@ def test_what_is_made_fits_the_platform(
     assert (after.work, after.refusals) == (Work.NOTHING, ()), made
     assert {key: getattr(made, key) for key in facts} == facts
     assert made.duration_seconds == pytest.approx(before.duration_seconds, abs=0.15)
-    if plan.recipe.pictures is None:
+    if plan.recipe.video is None:
         assert stream_digest(path, "v") == stream_digest(source, "v") or name == "clip.ts"
     if plan.work is Work.REMUX:
         assert stream_digest(path, "a") == stream_digest(source, "a") or name == "clip.ts"
@@ -113,7 +113,7 @@ def test_size_limit_is_met_within_five_percent(
 ) -> None:
     facts, limit = probed(store, rich), 400_000
     rate = int(limit * 8 * 0.975 / facts.duration_seconds)
-    made = Pictures(320, 320, "30/1", crf=18, bit_rate_max=2 * rate, bit_rate=rate)
+    made = VideoEncoding(320, 320, "30/1", crf=18, bit_rate_max=2 * rate, bit_rate=rate)
     path, _ = convert(rich.name, facts, Recipe("mp4", made, None, limit))
     assert limit * 0.95 <= path.stat().st_size <= limit
 
@@ -122,7 +122,7 @@ def test_film_that_misses_its_size_is_made_once_more(
     rich: Path, store: Storage, convert: Convert
 ) -> None:
     facts, limit = probed(store, rich), 400_000
-    made = Pictures(320, 320, "30/1", crf=18, bit_rate_max=20_000_000)
+    made = VideoEncoding(320, 320, "30/1", crf=18, bit_rate_max=20_000_000)
     path, _ = convert(rich.name, facts, Recipe("mp4", made, None, limit))
     assert limit * 0.9 <= path.stat().st_size <= limit
 
@@ -143,7 +143,7 @@ def test_late_sound_stays_late(store: Storage, tmp_path: Path, convert: Convert)
 
 
 def test_recipes_are_told_apart_and_stored_whole() -> None:
-    recipe = Recipe("mp4", Pictures(360, 640, "30/1", crf=18, bit_rate_max=1), None, 5)
+    recipe = Recipe("mp4", VideoEncoding(360, 640, "30/1", crf=18, bit_rate_max=1), None, 5)
     assert Recipe.load(recipe.dump()) == recipe
     assert recipe.digest == Recipe.load(recipe.dump()).digest
     assert recipe.digest != replace(recipe, container="webm").digest

@@ -1,4 +1,4 @@
-"""What a conversion that failed is put down to: the video, the video store, or this service."""
+"""Maps the errors of a transcode to what is at fault: the video, the store, or this service."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from workers.media.ffmpeg import NoFfmpeg
 from workers.media.running import FfmpegFailed
 from workers.media.workspace import DiskTooSmall
 
-_HOPELESS: dict[type[Exception], Failure] = {
+_PERMANENT: dict[type[Exception], Failure] = {
     ObjectMissing: Failure(
-        "video_missing", Category.VIDEO.value, "the video is not there any more"
+        "video_missing", Category.VIDEO.value, "the video is no longer in the store"
     ),
     ObjectChanged: Failure(
         "video_changed", Category.VIDEO.value, "the video was replaced while it was converted"
@@ -21,25 +21,25 @@ _HOPELESS: dict[type[Exception], Failure] = {
         Category.INTERNAL.value,
         "the video is too large to be converted by this service",
     ),
-    NoFfmpeg: Failure("no_ffmpeg", Category.INTERNAL.value, "there is no fit ffmpeg"),
+    NoFfmpeg: Failure("no_ffmpeg", Category.INTERNAL.value, "no suitable ffmpeg was found"),
 }
 
 
-def judged(error: Exception) -> tuple[Failure, bool]:
-    """Return the failure that an error means, and whether trying again cannot help."""
-    if type(error) in _HOPELESS:
-        return _HOPELESS[type(error)], True
+def failure_of(error: Exception) -> tuple[Failure, bool]:
+    """Return the failure to store for an error, and whether it is permanent: no retry helps."""
+    if type(error) in _PERMANENT:
+        return _PERMANENT[type(error)], True
     if isinstance(error, FfmpegFailed):
-        category = Category.VIDEO if error.is_videos else Category.INTERNAL
-        return Failure(error.code, category.value, error.sentence), error.is_hopeless
+        category = Category.VIDEO if error.is_video_fault else Category.INTERNAL
+        return Failure(error.code, category.value, error.sentence), error.is_permanent
     if isinstance(error, StorageError):
-        sentence = "the video store does not answer"
+        sentence = "the video store does not respond"
         return Failure("store_unavailable", Category.NETWORK.value, sentence), False
-    return Failure("disk_full", Category.INTERNAL.value, "there is no room to convert in"), False
+    return Failure("disk_full", Category.INTERNAL.value, "the disk is too full to convert"), False
 
 
 def workers_lost(count: int) -> Failure:
-    """Return the failure of a rendition at which one worker after another was lost."""
+    """Return the failure of a rendition that `count` workers in a row died on."""
     return Failure(
         "conversion_lost",
         Category.INTERNAL.value,

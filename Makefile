@@ -40,7 +40,7 @@ example: $(READY) ## Build the Next.js example, and drive it in a browser agains
 test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist worksteal
 
-corpus: $(READY) ## Make every file of the corpus anew for every platform, and judge the results
+corpus: $(READY) ## Transcode every file of the corpus for every platform, and check the results
 	THOROUGH=1 $(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py tests/media/test_transcoding.py
 
 thorough: $(READY) ## Run at full size what takes minutes: random orders of events, a day near the limits

@@ -28,7 +28,7 @@ ERRORS: dict[str, type[PublishError]] = {
 ANY_ERROR = "PublishError"
 #: What is given a code, and the place of the code among its arguments.
 CODES_FIRST = [*ERRORS, "Failure", "FfmpegFailed", "Meaning", "error_for"]
-TAKE_CODES = dict.fromkeys(CODES_FIRST, 0) | {"failed": 1}
+TAKE_CODES = dict.fromkeys(CODES_FIRST, 0) | {"record_failure": 1}
 #: What makes a code of something else.
 MAKE_CODES = {"code_of"}
 #: The tables of the platforms' own words.

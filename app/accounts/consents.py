@@ -101,7 +101,7 @@ def accept_code(consent_id: str, platform: str, code: str, now: datetime) -> Non
     Raises `ConsentRefused` for a consent that was already answered or has expired.
     """
     values = {"code": code, "state": ConsentState.GRANTED, "expires_at": now + EXCHANGE_LIFETIME}
-    _answer(consent_id, platform, values, now)
+    _record_response(consent_id, platform, values, now)
     wake_maintenance(CONNECT)
 
 
@@ -113,7 +113,7 @@ def record_refusal(consent_id: str, platform: str, code: str, message: str, now:
         "error_message": message[:1000],
         "verifier": None,
     }
-    _answer(consent_id, platform, values, now)
+    _record_response(consent_id, platform, values, now)
 
 
 def read_consent(consent_id: str, platform: str) -> Consent:
@@ -126,9 +126,11 @@ def read_consent(consent_id: str, platform: str) -> Consent:
     return found
 
 
-def _answer(consent_id: str, platform: str, values: Mapping[str, object], now: datetime) -> None:
+def _record_response(
+    consent_id: str, platform: str, values: Mapping[str, object], now: datetime
+) -> None:
     with transaction() as session:
-        answered = session.execute(
+        updated = session.execute(
             update(Consent)
             .where(
                 Consent.id == consent_id,
@@ -139,6 +141,6 @@ def _answer(consent_id: str, platform: str, values: Mapping[str, object], now: d
             .values(**values)
             .execution_options(synchronize_session=False)
         )
-    assert isinstance(answered, CursorResult)
-    if answered.rowcount != 1:
+    assert isinstance(updated, CursorResult)
+    if updated.rowcount != 1:
         raise ConsentRefused("This link was already used or has expired. Please start again.")

@@ -8,7 +8,7 @@ _WORK = {
     Work.REMUX: "The file will be rewritten without any loss.",
     Work.AUDIO: "The audio will be re-encoded; the video stays as it is.",
     Work.VIDEO: "The video will be re-encoded; the audio stays as it is.",
-    Work.ENCODE: "The video and the audio will be re-encoded.",
+    Work.ENCODE: "The video will be re-encoded.",
 }
 _SILENCE = "A silent audio track will be added."
 _TO_SDR = "The colours will be converted from HDR to SDR."

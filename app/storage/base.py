@@ -171,4 +171,4 @@ def checked_expiry(expires_seconds: int) -> int:
 def checked_range(first: int, length: int) -> None:
     """Raise `ValueError` for an impossible range."""
     if first < 0 or length < 1:
-        raise ValueError("a range begins at 0 or later and has at least 1 byte")
+        raise ValueError("a range starts at 0 or later and has at least 1 byte")

@@ -103,10 +103,10 @@ class S3Storage(Storage):
         checked_range(first, length)
         span = f"bytes={first}-{first + length - 1}"
         with translate_errors():
-            answer = self._client.get_object(
+            response = self._client.get_object(
                 Bucket=self._bucket.name, Key=key, Range=span, IfMatch=etag
             )
-        return checked_stream(answer, first, length, etag)
+        return checked_stream(response, first, length, etag)
 
     def write(self, key: str, body: Readable, length: int) -> StoredObject:
         checked_key(key)

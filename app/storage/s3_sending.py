@@ -44,13 +44,12 @@ class Sender:
         body: DeadlineBody | None = None
         try:
             with Deadline(self._seconds + transfer_seconds(length)):
-                response = self._send(request)
-                body = DeadlineBody(response, self._piece_seconds)
-                headers = cast(Any, response.headers)
-                answer = AWSResponse(request.url, response.status, headers, body)
-                if not request.stream_output or response.status >= FIRST_ERROR_STATUS:
-                    answer.content  # noqa: B018  (caches the body while the deadline is armed)
-                return answer
+                raw = self._send(request)
+                body = DeadlineBody(raw, self._piece_seconds)
+                response = AWSResponse(request.url, raw.status, cast(Any, raw.headers), body)
+                if not request.stream_output or raw.status >= FIRST_ERROR_STATUS:
+                    response.content  # noqa: B018  (caches the body while the deadline is armed)
+                return response
         except HTTPError as exc:
             if body is not None:
                 body.close()

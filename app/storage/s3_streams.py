@@ -76,17 +76,19 @@ class ExactBody:
                 raise WrongLength("The body is longer than its declared length.")
 
 
-def checked_stream(answer: GetObjectOutputTypeDef, first: int, length: int, etag: str) -> S3Stream:
+def checked_stream(
+    response: GetObjectOutputTypeDef, first: int, length: int, etag: str
+) -> S3Stream:
     """Return the response's body if it is exactly the requested range.
 
     A store, or a proxy in front of it, that ignores Range or If-Match would otherwise pass off the
     start of the file, or another file, as the middle of this one.
     """
-    fault = _fault_of(answer, first, length, etag)
+    fault = _fault_of(response, first, length, etag)
     if fault is not None:
-        answer["Body"].close()
+        response["Body"].close()
         raise fault
-    return S3Stream(answer["Body"], length)
+    return S3Stream(response["Body"], length)
 
 
 @contextmanager
@@ -103,17 +105,19 @@ def translate_errors() -> Iterator[None]:
 
 
 def _fault_of(
-    answer: GetObjectOutputTypeDef, first: int, length: int, etag: str
+    response: GetObjectOutputTypeDef, first: int, length: int, etag: str
 ) -> ObjectChanged | StoreUnavailable | None:
-    if answer["ResponseMetadata"]["HTTPStatusCode"] != 206:
+    if response["ResponseMetadata"]["HTTPStatusCode"] != 206:
         return StoreUnavailable("The video store sent the whole video instead of a range.")
-    spanned = _CONTENT_RANGE.fullmatch(answer.get("ContentRange", ""))
+    spanned = _CONTENT_RANGE.fullmatch(response.get("ContentRange", ""))
     if spanned is None:
         return StoreUnavailable("The video store did not say which range it sent.")
     first_sent, last_sent, total = map(int, spanned.groups())
-    if total < first + length or answer["ETag"] != etag:
+    if total < first + length or response["ETag"] != etag:
         return ObjectChanged("The video was replaced since it was inspected.")
-    if (first_sent, last_sent) != (first, first + length - 1) or answer["ContentLength"] != length:
+    if (first_sent, last_sent) != (first, first + length - 1) or response[
+        "ContentLength"
+    ] != length:
         return StoreUnavailable("The video store sent another range than requested.")
     return None
 

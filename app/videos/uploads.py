@@ -34,7 +34,7 @@ UPLOAD_MAX_BYTES = 4 * 10**9
 LINK_SECONDS = 3600
 TITLE_MAX = 500
 _ARRIVED = "The upload has already arrived; request another link"
-_DELETED = "The video that this link was made for has been deleted"
+_DELETED = "The video of this link has been deleted"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 

@@ -20,11 +20,11 @@ SECONDS = 0.3
 
 
 def get(manager: PoolManager, url: str) -> bytes:
-    """Send a request and read its answer, over the pool."""
+    """Send a request over the pool and return the response body."""
     return manager.urlopen("GET", url, retries=False, timeout=60.0).data
 
 
-def test_connection_is_kept_and_shared_by_threads() -> None:
+def test_connection_is_reused_and_shared_by_threads() -> None:
     pools = Pools()
     with host(answering) as server:
         for _ in range(3):

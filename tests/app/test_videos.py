@@ -116,8 +116,8 @@ def test_register_after_a_delete_is_a_new_video(
     ("content", "sentence"),
     [
         (b"", "The file is empty."),
-        (b"This is no video." * 1000, "The file is no video, or it is damaged."),
-        (b"<html><script>alert(1)</script>", "The file is no video, or it is damaged."),
+        (b"This is no video." * 1000, "The file is not a video, or it is damaged."),
+        (b"<html><script>alert(1)</script>", "The file is not a video, or it is damaged."),
     ],
 )
 def test_register_refuses_what_is_no_video(

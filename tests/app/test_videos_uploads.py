@@ -142,7 +142,7 @@ def test_an_upload_that_is_no_video_is_invalid(
     assert send(signed, b"12345").status_code == 204
     video = client.get(f"/api/videos/{signed['videoId']}", headers=auth()).get_json()
     assert video["state"] == "invalid"
-    assert video["stateReason"] == "The file is no video, or it is damaged."
+    assert video["stateReason"] == "The file is not a video, or it is damaged."
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A store, and conversions without a row behind them."""
+"""A store, and transcodes without a database row."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def put(store: Storage, path: Path) -> StoredObject:
 
 
 def probed(store: Storage, path: Path) -> Probe:
-    """Put a file into the store and look at it."""
+    """Put a file into the store and probe it."""
     return probe(store, path.name, put(store, path))
 
 
 def claim_for(store: Storage, key: str, facts: Probe, recipe: Recipe) -> RenditionClaim:
-    """Return a claim of a rendition to be made of an object."""
+    """Return a claim on a rendition of an object."""
     stored = store.stat(key)
     return RenditionClaim(
         rendition_id="rendition",
@@ -56,10 +56,10 @@ def claim_for(store: Storage, key: str, facts: Probe, recipe: Recipe) -> Renditi
 
 
 @pytest.fixture
-def convert(
+def transcoded(
     store: Storage, settings: Config, tmp_path: Path
 ) -> Callable[[str, Probe, Recipe], tuple[Path, Probe]]:
-    """Return a function that makes an object anew, and gives the result and what it is."""
+    """Return a function that transcodes an object and returns the result and its probe."""
     numbers = itertools.count()
 
     def run(key: str, facts: Probe, recipe: Recipe) -> tuple[Path, Probe]:

@@ -1,4 +1,4 @@
-"""Folders for conversions: room that is granted once, and nothing left behind."""
+"""Folders for transcodes: no space is granted twice, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALLOWED = 100
 PETABYTE = 10**15
 
 
-def test_folders_of_the_dead_are_swept_and_those_of_the_living_kept(tmp_path: Path) -> None:
+def test_sweep_removes_only_orphaned_folders(tmp_path: Path) -> None:
     with workspace(tmp_path, SpaceNeed(1, 1), ALLOWED) as mine:
         orphan, unbegun = tmp_path / "orphan", tmp_path / "unbegun"
         for folder in (orphan, unbegun):
@@ -25,7 +25,7 @@ def test_folders_of_the_dead_are_swept_and_those_of_the_living_kept(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_room_of_the_dead_is_granted_again(tmp_path: Path) -> None:
+def test_space_of_an_orphan_is_granted_again(tmp_path: Path) -> None:
     orphan = tmp_path / "orphan"
     orphan.mkdir()
     (orphan / "lock").write_text(str(ALLOWED))
@@ -33,7 +33,7 @@ def test_room_of_the_dead_is_granted_again(tmp_path: Path) -> None:
         assert mine.granted_bytes == ALLOWED
 
 
-def test_room_is_granted_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_space_is_granted_as_far_as_it_lasts(tmp_path: Path) -> None:
     with workspace(tmp_path, SpaceNeed(10, 60), ALLOWED) as first:
         with workspace(tmp_path, SpaceNeed(10, 60), ALLOWED) as second:
             assert (first.granted_bytes, second.granted_bytes) == (60, 40)
@@ -43,7 +43,7 @@ def test_room_is_granted_as_far_as_it_goes(tmp_path: Path) -> None:
             assert third.granted_bytes == 20
 
 
-def test_room_that_will_never_be_there_is_not_waited_for(tmp_path: Path) -> None:
+def test_space_that_can_never_be_free_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(DiskTooSmall), workspace(tmp_path, SpaceNeed(ALLOWED + 1, 200), ALLOWED):
         pass
     with workspace(tmp_path, SpaceNeed(1, 1), 2 * PETABYTE):
@@ -53,8 +53,8 @@ def test_room_that_will_never_be_there_is_not_waited_for(tmp_path: Path) -> None
             pass
 
 
-def test_two_that_begin_at_once_are_not_granted_the_same_room(tmp_path: Path) -> None:
-    """Before either has written a byte, both would find the disk empty."""
+def test_concurrent_transcodes_are_not_granted_the_same_space(tmp_path: Path) -> None:
+    """Before either has written a byte, both would find the same free space."""
     begun, refused = [], []
     together, tried, over = threading.Barrier(8), threading.Semaphore(0), threading.Event()
 

@@ -1,4 +1,7 @@
-"""Maps the errors of a transcode to what is at fault: the video, the store, or this service."""
+"""Maps the errors of a transcode to what is at fault: the video, the store, or this service.
+
+The codes and messages are for users, who read of a "conversion".
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def failure_of(error: Exception) -> tuple[Failure, bool]:
     if isinstance(error, StorageError):
         sentence = "the video store does not respond"
         return Failure("store_unavailable", Category.NETWORK.value, sentence), False
-    return Failure("disk_full", Category.INTERNAL.value, "the disk is too full to convert"), False
+    return Failure("disk_full", Category.INTERNAL.value, "not enough disk space to convert"), False
 
 
 def workers_lost(count: int) -> Failure:

@@ -75,7 +75,7 @@ def _version(path: str) -> str:
 def _query(path: str, *arguments: str) -> tuple[int | None, str]:
     """Return the exit status and the output; None as status where the program did not run."""
     try:
-        answer = subprocess.run(
+        result = subprocess.run(
             [path, "-hide_banner", *arguments],
             capture_output=True,
             text=True,
@@ -86,4 +86,4 @@ def _query(path: str, *arguments: str) -> tuple[int | None, str]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None, ""
-    return answer.returncode, answer.stdout
+    return result.returncode, result.stdout

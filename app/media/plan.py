@@ -18,7 +18,7 @@ _FILE_RULES = frozenset({"container", "index", "edit_list"})
 _AUDIO_RULES = frozenset({"audio_codec", "audio_channels", "audio_sample_rate"})
 #: Containers whose frames carry no timestamps, so that the streams cannot be copied.
 _UNTIMED = frozenset({"avi"})
-_FREE = Bounds()
+_UNBOUNDED = Bounds()
 #: The share of a size limit to aim for: the rest covers the container and inexact rate control.
 _SIZE_USED = 0.975
 #: Bits per pixel that x264 hardly ever exceeds at our quality; a lower cap needs two passes.
@@ -97,19 +97,20 @@ def _recipe(platform: str, probe: Probe, reasons: tuple[Violation, ...]) -> Reci
     profile = PROFILES[platform]
     rules = {_base_rule(one) for one in reasons}
     container = _container(profile, probe)
-    is_whole = not (probe.edit_list_cuts and rules & _FILE_RULES)
+    # Remuxing drops the edit list, which must not change what is shown.
+    can_copy = not (probe.edit_list_cuts and rules & _FILE_RULES)
     keeps_video = (
-        is_whole
+        can_copy
         and rules <= _FILE_RULES | _AUDIO_RULES
         and probe.container not in _UNTIMED
         and probe.video_codec in profile.keeps[container][0]
     )
     if not keeps_video:
         container = "mp4"
-    audio = _audio(profile, probe, rules, container, is_whole=is_whole)
+    audio = _audio(profile, probe, rules, container, can_copy=can_copy)
     if keeps_video:
         return Recipe(container, None, audio)
-    size_max = VIDEO_RULES[platform].ranges.get("size", _FREE).high
+    size_max = VIDEO_RULES[platform].ranges.get("size", _UNBOUNDED).high
     audio_rate = audio.bit_rate if audio else profile.audio_bit_rate
     video = _video(platform, probe, size_max, audio_rate if probe.audio_codec else 0)
     if video is None:
@@ -129,7 +130,7 @@ def _container(profile: Profile, probe: Probe) -> str:
 
 
 def _audio(
-    profile: Profile, probe: Probe, rules: set[str], container: str, *, is_whole: bool
+    profile: Profile, probe: Probe, rules: set[str], container: str, *, can_copy: bool
 ) -> AudioEncoding | None:
     """Return how to encode the audio; None where it is copied, or there is none."""
     rate = probe.audio_sample_rate if probe.audio_sample_rate in _SAMPLE_RATES else 48_000
@@ -138,7 +139,7 @@ def _audio(
     if probe.audio_codec is None:
         return replace(encoding, is_silence=True) if profile.adds_silence else None
     is_kept = (
-        is_whole
+        can_copy
         and probe.audio_codec in profile.keeps[container][1]
         and not rules & _AUDIO_RULES
         and probe.container not in _UNTIMED
@@ -150,7 +151,9 @@ def _video(
     platform: str, probe: Probe, size_max: float | None, audio_rate: int
 ) -> VideoEncoding | None:
     profile, ranges = PROFILES[platform], VIDEO_RULES[platform].ranges
-    size = fitted_size(profile, probe, ranges.get("side", _FREE), ranges.get("width", _FREE))
+    size = fitted_size(
+        profile, probe, ranges.get("side", _UNBOUNDED), ranges.get("width", _UNBOUNDED)
+    )
     if size is None:
         return None
     rates = ranges.get("frame_rate", Bounds(high=60))

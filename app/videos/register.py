@@ -49,7 +49,7 @@ def _find_unchanged(user_id: str, r2_key: str, title: str) -> Video | None:
     with transaction() as session:
         rows = _rows_of(session, r2_key)
         _refuse_others(rows, user_id)
-        return _update_title(rows, etag, title)
+        return _retitle_unchanged(rows, etag, title)
 
 
 def _refuse_reserved(user_id: str, r2_key: str) -> None:
@@ -82,7 +82,7 @@ def _store(
         _serialize(session, r2_key)
         rows = _rows_of(session, r2_key)
         _refuse_others(rows, user_id)
-        known = _update_title(rows, stored.etag, title)
+        known = _retitle_unchanged(rows, stored.etag, title)
         if known is not None:
             return known, False
         pending = [row for row in rows if row.state is VideoState.UPLOADING and _is_live(row)]
@@ -104,7 +104,7 @@ def _refuse_others(rows: Sequence[Video], user_id: str) -> None:
         raise ObjectRefused(MISSING)
 
 
-def _update_title(rows: Sequence[Video], etag: str, title: str) -> Video | None:
+def _retitle_unchanged(rows: Sequence[Video], etag: str, title: str) -> Video | None:
     for row in rows:
         if row.state is VideoState.READY and row.etag == etag and _is_live(row):
             row.title = title

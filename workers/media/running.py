@@ -76,7 +76,7 @@ def run_ffmpeg(
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - _STDERR_BYTES))
         stderr = errors.read().decode(errors="replace")
     if status != 0:
-        logger.warning("ffmpeg failed", extra={"status": status, "stderr": stderr})
+        logger.warning("ffmpeg ended", extra={"status": status, "stderr": stderr})
         meaning = meaning_of(status, stderr)
         raise FfmpegFailed(meaning.code, meaning.sentence, is_video_fault=meaning.is_video_fault)
 

@@ -1,7 +1,7 @@
 """The HTTP API and the state behind it.
 
-`create_app` is the web process's application. `create_base` is what the workers and the
-scheduler use: the same database, Redis, secrets and store, without any route.
+`create_app` builds the web process's application; `create_base` the one of the workers and the
+scheduler: the same database, Redis, secrets and store, without routes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from app.storage import StorageSettings, open_storage
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """Return the application with the API and the admin pages; by default of this process."""
-    # Loaded here, so that workers and the scheduler start without it, and sooner.
+    """Return the application with API and admin pages; by default, configured from this process."""
+    # Imported here, so that workers and the scheduler start faster without it.
     from app.admin import register_admin
     from app.api import register_api
     from app.database.migrating import register_migrations
@@ -36,7 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
 
 
 def create_base(config: Config) -> Flask:
-    """Return an application that has the state and nothing that answers requests."""
+    """Return an application with the state but without any route."""
     configure_logging(config)
     app = LoggedFlask("app")
     app.config.update(

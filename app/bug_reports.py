@@ -1,6 +1,6 @@
-"""Reports of bugs to Sentry, where the settings ask for them; loaded only there: it is not small.
+"""Bug reports to Sentry. Imported only if enabled, since the SDK is not small.
 
-They name whose work it was. Neither bodies, headers, queries, paths nor local variables are sent:
+Reports carry the log context. Bodies, headers, queries, paths and local variables are never sent:
 any may hold a token.
 """
 
@@ -13,16 +13,18 @@ import sentry_sdk
 from sentry_sdk.integrations.flask import FlaskIntegration
 from sentry_sdk.types import Breadcrumb, BreadcrumbHint, Event, Hint
 
-#: What Sentry notes of a call besides its address and how it ended.
+#: What Sentry records of an outgoing call besides URL and status.
 _QUERY = ("http.query", "http.fragment")
 
 
-def report_bugs(dsn: str, work: Callable[[], Mapping[str, str]], route: Callable[[], str]) -> None:
-    """Set reporting up. `work` says what the calling thread is at work on, `route` the rule of
-    the route that was called, or nothing."""
+def report_bugs(
+    dsn: str, context: Callable[[], Mapping[str, str]], route: Callable[[], str]
+) -> None:
+    """Enable reporting. `context` returns the calling thread's ids, `route` the rule of the
+    current route or an empty string."""
 
-    def bare(event: Event, hint: Hint) -> Event:
-        event["tags"] = {**event.get("tags", {}), **work()}
+    def scrub(event: Event, hint: Hint) -> Event:
+        event["tags"] = {**event.get("tags", {}), **context()}
         reported = event.get("request")
         if isinstance(reported, dict):
             parts = urlsplit(str(reported.get("url", "")))
@@ -36,15 +38,15 @@ def report_bugs(dsn: str, work: Callable[[], Mapping[str, str]], route: Callable
         include_local_variables=False,
         integrations=[FlaskIntegration(transaction_style="url")],
         max_request_body_size="never",
-        before_send=bare,
-        before_breadcrumb=_bare_call,
-        # No platform is to get headers of Sentry's with our calls.
+        before_send=scrub,
+        before_breadcrumb=_scrub_call,
+        # Platforms must not receive Sentry's headers.
         trace_propagation_targets=[],
     )
 
 
-def _bare_call(crumb: Breadcrumb, hint: BreadcrumbHint) -> Breadcrumb:
-    """Leave of a call of ours no query: platforms and stores take tokens and signatures in it."""
+def _scrub_call(crumb: Breadcrumb, hint: BreadcrumbHint) -> Breadcrumb:
+    """Drop the query of an outgoing call: it may hold tokens and signatures."""
     data = crumb.get("data")
     if isinstance(data, dict):
         crumb["data"] = {name: data[name] for name in data if name not in _QUERY}

@@ -1,4 +1,4 @@
-"""Every setting, typed and with its unit in its name; `app.settings` reads them."""
+"""Every setting, typed, its unit in its name; `app.settings` reads them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ VAR_DIR = ROOT / "var"
 
 
 class ConfigError(Exception):
-    """Raised with one line for each setting that is missing or wrong."""
+    """Raised with one line per missing or invalid setting."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of the contract; see the README's table for what each one means."""
+    """All settings; the README's table explains each one."""
 
     database_url: str
     redis_url: str
@@ -33,16 +33,16 @@ class Config:
     r2_secret_access_key: str = field(default="", repr=False)
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
-    #: pages of other origins that may call the API; `*`: all
+    #: origins whose pages may call the API; `*`: all
     cors_origins: tuple[str, ...] = ("*",)
-    #: where browsers may be sent after a consent
+    #: where browsers may return to after a consent
     connect_return_urls: tuple[str, ...] = ()
     jwt_secret: str = field(default="", repr=False)
     token_encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     admin_username: str = ""
     admin_password: str = field(default="", repr=False)
     webhook_url: str = ""
-    #: each signs, so that a receiver may be on the old one or the new
+    #: each signs, so that the receiver may use the old one or the new one during rotation
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
 
     tiktok_client_key: str = ""

@@ -1,7 +1,7 @@
-"""HTTP connections for all that the service sends: kept per host, and no call without an end.
+"""Pooled HTTP connections for every outgoing call, and deadlines that bound a call as a whole.
 
-The time limits of a socket hold for one read or write, so a server that trickles a byte a minute
-would hold its caller for ever. A `Limit` holds for all of a block.
+A socket timeout covers a single read or write, so a server that trickles a byte a minute could
+hold its caller forever. A `Deadline` bounds everything inside a block.
 """
 
 from __future__ import annotations
@@ -20,53 +20,52 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import TimeoutError
 
-#: A connection that rested longer is not used again: routers and servers drop them unseen.
+#: A connection idle for longer is not reused: routers and servers drop those silently.
 IDLE_SECONDS = 45.0
-#: How long a server may take in nothing at all while it is sent a body.
+#: How long a server may accept no bytes at all while a request body is being sent.
 STALL_SECONDS = 20.0
-#: Whoever transfers more slowly than this on average is given up.
+#: Transfers that average less than this are abandoned.
 LEAST_BYTES_PER_SECOND = 64 * 1024
 HOSTS_MAX = 32
 CONNECTIONS_PER_HOST = 16
 _innermost = threading.local()
 
 
-class LimitReached(TimeoutError):
-    """Raised at the end of a block that its limit has cut short without any other error."""
+class DeadlineExceeded(TimeoutError):
+    """Raised on leaving a block whose deadline expired without causing any other error."""
 
 
-class Limit:
-    """Breaks the connections that are used within a `with` block once `seconds` are over.
+class Deadline:
+    """Breaks the connections used within a `with` block once `seconds` have passed.
 
-    One around another holds as well.
-
-    What waits on one of them then fails as if the other side had hung up, and `is_over` is True.
+    Whatever waits on one of them then fails as if the peer had hung up, and `is_expired` is True.
+    Deadlines nest: the enclosing ones still apply.
     """
 
     def __init__(self, seconds: float) -> None:
-        self.ends_at = time.monotonic() + seconds
-        self.is_over = False
-        self._breaks: list[Callable[[], None]] = []
-        self._outer: Limit | None = None
+        self.expires_at = time.monotonic() + seconds
+        self.is_expired = False
+        self._callbacks: list[Callable[[], None]] = []
+        self._outer: Deadline | None = None
 
-    def break_with(self, break_off: Callable[[], None]) -> None:
-        """Call `break_off` at the end, too; now, where that is past."""
-        self._breaks.append(break_off)
-        if self.is_over:
-            break_off()
+    def on_expiry(self, callback: Callable[[], None]) -> None:
+        """Call `callback` at expiry; immediately if the deadline has passed."""
+        self._callbacks.append(callback)
+        if self.is_expired:
+            callback()
         if self._outer is not None:
-            self._outer.break_with(break_off)
+            self._outer.on_expiry(callback)
 
-    def end(self) -> None:
-        """Break everything off."""
-        self.is_over = True
-        for break_off in self._breaks:
-            break_off()
+    def expire(self) -> None:
+        """Mark the deadline as expired and run its callbacks."""
+        self.is_expired = True
+        for callback in self._callbacks:
+            callback()
 
-    def __enter__(self) -> Limit:
-        self._outer = getattr(_innermost, "limit", None)
-        _innermost.limit = self
-        _watch.add(self)
+    def __enter__(self) -> Deadline:
+        self._outer = getattr(_innermost, "deadline", None)
+        _innermost.deadline = self
+        _watchdog.add(self)
         return self
 
     def __exit__(
@@ -75,116 +74,116 @@ class Limit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _watch.remove(self)
-        _innermost.limit = self._outer
-        if self.is_over and error is None:
-            raise LimitReached("the whole took too long")
+        _watchdog.remove(self)
+        _innermost.deadline = self._outer
+        if self.is_expired and error is None:
+            raise DeadlineExceeded("the call exceeded its deadline")
 
 
-class _Watch:
-    """One thread for all limits of a process; it sleeps until the next one ends."""
+class _Watchdog:
+    """One thread for all deadlines of a process; it sleeps until the next one expires."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._limits: set[Limit] = set()
+        self._deadlines: set[Deadline] = set()
         self._wakes_at: float | None = None
         self._is_started = False
 
-    def add(self, limit: Limit) -> None:
+    def add(self, deadline: Deadline) -> None:
         with self._changed:
-            self._limits.add(limit)
+            self._deadlines.add(deadline)
             if not self._is_started:
                 self._is_started = True
-                threading.Thread(target=self._run, name="limits", daemon=True).start()
-            elif self._wakes_at is None or limit.ends_at < self._wakes_at:
+                threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+            elif self._wakes_at is None or deadline.expires_at < self._wakes_at:
                 self._changed.notify()
 
-    def remove(self, limit: Limit) -> None:
+    def remove(self, deadline: Deadline) -> None:
         with self._changed:
-            self._limits.discard(limit)
+            self._deadlines.discard(deadline)
 
     def _run(self) -> None:
         with self._changed:
             while True:
                 now = time.monotonic()
-                for limit in [limit for limit in self._limits if limit.ends_at <= now]:
-                    self._limits.discard(limit)
-                    limit.end()
-                self._wakes_at = min((limit.ends_at for limit in self._limits), default=None)
+                for deadline in [one for one in self._deadlines if one.expires_at <= now]:
+                    self._deadlines.discard(deadline)
+                    deadline.expire()
+                self._wakes_at = min((one.expires_at for one in self._deadlines), default=None)
                 self._changed.wait(None if self._wakes_at is None else self._wakes_at - now)
 
 
-_watch = _Watch()
+_watchdog = _Watchdog()
 
 
-def _begin_anew() -> None:
-    """Start without the parent's thread after a fork."""
-    global _watch
-    _watch = _Watch()
-    _innermost.limit = None
+def _reset_after_fork() -> None:
+    """Replace the watchdog: the parent's thread does not survive a fork."""
+    global _watchdog
+    _watchdog = _Watchdog()
+    _innermost.deadline = None
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
-class KeptConnection:
-    """What both kinds of connection have in common: limits, and no use when gone stale."""
+class PooledConnection:
+    """What plain and TLS connections share: obeying deadlines, and expiry when idle."""
 
     sock: Any
     timeout: Any
     _used_at = 0.0
-    _was_broken = False
+    _was_aborted = False
 
     @property
     def is_connected(self) -> bool:
-        """Say whether it may be used again."""
+        """Whether the connection may be reused."""
         is_fresh = time.monotonic() - self._used_at < IDLE_SECONDS
         return is_fresh and bool(super().is_connected)  # type: ignore[misc]
 
     def connect(self) -> None:
-        """Connect, within the thread's limits."""
-        self._was_broken = False
+        """Connect, within the thread's deadlines."""
+        self._was_aborted = False
         super().connect()  # type: ignore[misc]
-        self._obey_limits()
+        self._obey_deadline()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request, within the thread's limits."""
+        """Send a request, within the thread's deadlines."""
         if self.sock is not None:
-            self._obey_limits()
+            self._obey_deadline()
         super().request(*args, **kwargs)  # type: ignore[misc]
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        """Send the headers; from here on the limit for connecting holds no longer."""
+        """Send the headers, after which the stall timeout replaces the connect timeout."""
         super().endheaders(*args, **kwargs)  # type: ignore[misc]
         self.sock.settimeout(STALL_SECONDS)
 
     def getresponse(self) -> Any:
-        """Read the answer's head."""
+        """Read the response head."""
         response = super().getresponse()  # type: ignore[misc]
         self._used_at = time.monotonic()
-        if self._was_broken:  # a head that was cut looks like one that ended
+        if self._was_aborted:  # a truncated head looks like a complete one
             response.close()
             raise ConnectionAbortedError
         return response
 
-    def _obey_limits(self) -> None:
-        limit: Limit | None = getattr(_innermost, "limit", None)
-        if limit is not None:
-            limit.break_with(self.hang_up)
+    def _obey_deadline(self) -> None:
+        deadline: Deadline | None = getattr(_innermost, "deadline", None)
+        if deadline is not None:
+            deadline.on_expiry(self.hang_up)
 
     def hang_up(self) -> None:
-        """Wake whoever waits on the socket. Closing it would not, and is theirs to do."""
-        self._was_broken = True
-        with suppress(OSError, AttributeError, TypeError):  # it is closed, or none, by now
+        """Unblock a thread waiting on the socket. Closing would not, and is its owner's job."""
+        self._was_aborted = True
+        with suppress(OSError, AttributeError, TypeError):  # closed, or never opened
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
-class _Plain(KeptConnection, HTTPConnection):
-    """Over http."""
+class _Plain(PooledConnection, HTTPConnection):
+    """A connection over http."""
 
 
-class _Secure(KeptConnection, HTTPSConnection):
-    """Over https."""
+class _Secure(PooledConnection, HTTPSConnection):
+    """A connection over https."""
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -196,24 +195,24 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class Pools:
-    """Connections per host, shared by the threads of a process and never with a fork.
+    """Connection pools per host, shared by the threads of a process and never across a fork.
 
-    No proxy or netrc of the machine is used. `authorities`: a file of certificates to trust.
+    Ignores the machine's proxy settings and netrc. `authorities` is the CA bundle to trust.
     """
 
     def __init__(self, authorities: str | None = None) -> None:
         self._authorities = authorities or certifi.where()
         self._lock = threading.Lock()
-        self._made_by = 0
+        self._owner_pid = 0
         self._manager: PoolManager | None = None
 
     @property
     def manager(self) -> PoolManager:
-        """This process's connections."""
-        if self._manager is None or self._made_by != os.getpid():
+        """The pool manager of this process."""
+        if self._manager is None or self._owner_pid != os.getpid():
             with self._lock:
-                if self._made_by != os.getpid():
-                    self._manager, self._made_by = self._new_manager(), os.getpid()
+                if self._owner_pid != os.getpid():
+                    self._manager, self._owner_pid = self._new_manager(), os.getpid()
         assert self._manager is not None
         return self._manager
 
@@ -229,5 +228,5 @@ class Pools:
 
 
 def transfer_seconds(count: int) -> float:
-    """Return how long so many bytes may take."""
+    """Return how many seconds a transfer of `count` bytes may take."""
     return count / LEAST_BYTES_PER_SECOND

@@ -1,4 +1,4 @@
-"""Encryption of what must not be readable in the database: tokens and upload links."""
+"""Encryption at rest of secrets in the database: tokens and upload links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.config import VAR_DIR
 
 
 class UndecryptableError(Exception):
-    """Raised when no configured key decrypts a stored secret: a key was dropped too early."""
+    """Raised when no configured key decrypts a stored secret: a key was removed too early."""
 
 
 class Cipher:
@@ -23,7 +23,7 @@ class Cipher:
         self._first = Fernet(keys[0])
 
     def encrypt(self, text: str) -> str:
-        """Return the token for a text."""
+        """Return the encrypted text."""
         return self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, token: str) -> str:
@@ -34,7 +34,7 @@ class Cipher:
             raise UndecryptableError("no key in TOKEN_ENCRYPTION_KEYS decrypts this row") from exc
 
     def is_current(self, token: str) -> bool:
-        """Tell whether the first key encrypted it."""
+        """Tell whether the first key encrypted the token."""
         try:
             self._first.decrypt(token.encode())
         except InvalidToken:
@@ -50,11 +50,11 @@ def current_cipher() -> Cipher:
 
 
 def development_key() -> str:
-    """Return the key kept under `var/`, made the first time; production sets its own."""
+    """Return the key kept under `var/`, created on first use; production sets its own."""
     path = VAR_DIR / "token_encryption_key"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # Written whole under another name first: several processes may start at once.
+        # Created atomically by link(2): several processes may start at once.
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
         fresh.write_bytes(Fernet.generate_key())
         fresh.chmod(0o600)

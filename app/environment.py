@@ -1,4 +1,4 @@
-"""Reading environment variables: typed, with bounds, every fault gathered and named."""
+"""Typed access to environment variables; collects every fault with the variable's name."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Number = TypeVar("Number", int, float)
 
 
 class Environment:
-    """Variables and the faults found in them so far; a wrong one reads as its default."""
+    """Variables and the faults found so far; an invalid variable reads as its default."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
         self.faults: list[str] = []
 
     def fault(self, name: str, what: str) -> None:
-        """Note that a variable is wrong; `what` completes the sentence begun by its name."""
+        """Record an invalid variable; `what` continues the sentence that starts with its name."""
         self.faults.append(f"{name}: {what}")
 
     def text(self, name: str) -> str:
-        """Return a variable without the space around it; empty where it is not set."""
+        """Return a variable, stripped; empty if unset."""
         return self._variables.get(name, "").strip()
 
     def several(self, name: str) -> tuple[str, ...]:
@@ -32,14 +32,14 @@ class Environment:
         """Return one of `allowed`, or the default."""
         value = self.text(name) or default
         if value != default and value not in allowed:
-            self.fault(name, f"is one of {', '.join(allowed)}")
+            self.fault(name, f"must be one of {', '.join(allowed)}")
             return default
         return value
 
     def number(
         self, name: str, default: Number, kind: Callable[[str], Number], bounds: tuple[float, float]
     ) -> Number:
-        """Return a number within `bounds`, both included."""
+        """Return a number within `bounds`, inclusive."""
         written = self.text(name)
         if not written:
             return default
@@ -49,29 +49,29 @@ class Environment:
         except ValueError:
             value = None
         if value is None or not low <= value <= high:
-            self.fault(name, f"is a number from {low} to {high}, not {written!r}")
+            self.fault(name, f"must be a number from {low} to {high}, not {written!r}")
             return default
         return value
 
     def url(self, name: str, default: str) -> str:
-        """Return an http(s) URL without a slash at its end."""
+        """Return an http(s) URL without a trailing slash."""
         value = self.text(name) or default
         if not value:
             return ""
         if not is_url(value, ("http", "https")) or not urlsplit(value).hostname:
-            self.fault(name, "is an http:// or https:// URL")
+            self.fault(name, "must be an http:// or https:// URL")
         return value.rstrip("/")
 
     def together(self, *names: str) -> None:
-        """Note a fault where some of these variables are set and others are not."""
+        """Record a fault if only some of these variables are set."""
         missing = [name for name in names if not self.text(name)]
         if missing and len(missing) < len(names):
             others = ", ".join(name for name in names if name not in missing)
-            self.fault(missing[0], f"is missing; it goes with {others}")
+            self.fault(missing[0], f"is missing; it is required together with {others}")
 
 
 def is_url(value: str, schemes: tuple[str, ...]) -> bool:
-    """Tell whether a value is a URL of one of `schemes`, its host and port readable."""
+    """Tell whether a value is a URL of one of `schemes`, with a valid host and port."""
     try:
         parts = urlsplit(value)
         return parts.scheme in schemes and parts.port != 0

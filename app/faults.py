@@ -1,4 +1,4 @@
-"""What is wrong with a request: messages for a person by the path of the field. Pure."""
+"""The faults of a request: messages for a person, by field path. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 Faults = dict[str, list[str]]
-#: The contract words this one: it is the whole `error` of the answer.
+#: A fixed message: it is the whole `error` of the response.
 PAST_TIME = "Scheduled time is in the past"
 
 
 def flatten(messages: Any, path: str = "") -> Faults:
-    """Return marshmallow's nested messages as {field path: [messages]}."""
+    """Flatten marshmallow's nested messages to {field path: [messages]}."""
     if not isinstance(messages, dict):
         return {path or "body": [str(message) for message in messages]}
     faults: Faults = {}
@@ -22,12 +22,12 @@ def flatten(messages: Any, path: str = "") -> Faults:
 
 
 def merge(faults: Faults, more: Mapping[str, list[str]]) -> None:
-    """Add faults to others, field by field, without saying anything twice."""
+    """Merge faults into others, field by field, without duplicates."""
     for path, messages in more.items():
         known = faults.setdefault(path, [])
         known.extend(message for message in messages if message not in known)
 
 
 def below(path: str, faults: Mapping[str, list[str]]) -> Faults:
-    """Return the faults of a part of a request by their paths in the whole."""
+    """Return the faults of a nested part, with their paths prefixed."""
     return {f"{path}.{name}": messages for name, messages in faults.items()}

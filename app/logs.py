@@ -1,8 +1,8 @@
 """Logging: text on a terminal, JSON elsewhere; never at a level that shows URLs with tokens.
 
-Every line says whose work it is about, where that is known: of a request the user, of a run the
-user and the job. Of a request only the route is told, never its path or query: a signed link is a
-permission, and its token is part of the path.
+Every line carries the known context: the user of a request, the user and the job of a run. A
+request is identified by its route only, never by its path or query: a signed link is a capability,
+and its token is part of the path.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from app.config import Config
 
 #: Libraries whose DEBUG lines hold URLs and headers.
 TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer", "requests")
-#: What is a permission by itself: the tokens of signed links, and what queries may hold.
+#: Capabilities: the tokens of signed links, and anything that a query may hold.
 _SECRET_PARTS = re.compile(r"(/media/|/api/videos/uploads/)[^\s\"'?]+|\?[^\s\"']+")
 _work: ContextVar[Mapping[str, str]] = ContextVar("work", default={})
 
 
 @contextmanager
 def about(**ids: str) -> Iterator[None]:
-    """Put these ids on all that is logged, or reported as a bug, within the block."""
+    """Attach these ids to every log line and bug report within the block."""
     token = _work.set({**_work.get(), **ids})
     try:
         yield
@@ -38,36 +38,38 @@ def about(**ids: str) -> Iterator[None]:
 
 
 class LoggedFlask(Flask):
-    """Flask, whose line about a bug in a view names the route and not the path."""
+    """Flask, with log lines about bugs that name the route, not the path."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a view as it is: none is a coroutine, and to look costs each request."""
+        """Return a view unchanged: none is a coroutine, and checking costs every request."""
         return func
 
     def log_exception(self, exc_info: Any) -> None:
-        """Log a bug with its traceback."""
+        """Log an unhandled exception with its traceback."""
         self.logger.error("bug in %s %s", request.method, _route(), exc_info=exc_info)
 
 
 def hide_tokens(record: logging.LogRecord) -> bool:
-    """Take links' tokens and queries out of a line of the server's, which knows no routes; a
-    filter that lets every line pass."""
+    """Redact links' tokens and queries in the lines of the server, which knows no routes.
+
+    A logging filter that lets every line pass.
+    """
     record.msg = _SECRET_PARTS.sub(lambda found: f"{found[1] or '?'}…", record.getMessage())
     record.args = ()
     return True
 
 
 def configure_logging(config: Config) -> None:
-    """Set the root logger up, and the reporting of bugs where it is asked for."""
+    """Configure the root logger, and bug reporting if it is enabled."""
     if config.sentry_dsn:
         from app.bug_reports import report_bugs
 
         report_bugs(config.sentry_dsn, _ids, _route)
-    write_lines(config)
+    configure_root_logger(config)
 
 
-def write_lines(config: Config) -> None:
-    """Let the root logger write as the settings say, and nothing of what libraries say of URLs."""
+def configure_root_logger(config: Config) -> None:
+    """Set format and level of the root logger, and silence libraries that log URLs."""
     as_json = config.log_format == "json" or (not config.log_format and not sys.stderr.isatty())
     handler = logging.StreamHandler()
     if as_json:
@@ -97,7 +99,7 @@ def _add_ids(record: logging.LogRecord) -> bool:
 
 
 def _ids() -> Mapping[str, str]:
-    """Return what the calling thread is at work on."""
+    """Return the context of the calling thread."""
     if not has_request_context():
         return _work.get()
     ids = {"request": f"{request.method} {request.endpoint}", **_work.get()}
@@ -107,7 +109,7 @@ def _ids() -> Mapping[str, str]:
 
 
 def _route() -> str:
-    """Return the rule of the route that was called, `/media/<token>`; empty where there is none."""
+    """Return the rule of the current route, such as `/media/<token>`; empty if there is none."""
     if not has_request_context() or request.url_rule is None:
         return ""
     return request.url_rule.rule

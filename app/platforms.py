@@ -1,8 +1,8 @@
-"""The platforms: everything the service has to know of each before it calls one. Pure data.
+"""The registry of platforms: what the service knows of each before it calls one. Pure data.
 
-A fourth platform begins with an entry here; what else it needs is listed in the README, under "Add
-a platform". `containsSyntheticMedia` is the one name for "made by AI" on all platforms; a
-platform's own name for it is taken as well.
+A fourth platform starts with an entry here; the README lists the rest under "Add a platform".
+`containsSyntheticMedia` is the common name for "made by AI"; a platform's own name for it is
+accepted too.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ INT32_MAX = 2**31 - 1
 
 @dataclass(frozen=True)
 class Limit:
-    """How much the service does at most. `setting` is the variable that changes `default`.
+    """A rate limit, quota or concurrency limit. `setting` is the variable that overrides `default`.
 
-    `counts` says what is counted, `scope` for whom. A `rolling` window looks back
-    `window_seconds`; `pacific_day` starts at midnight in Los Angeles; `at_once` counts what is
-    going on. `posts` and `uploads` decide whether a job may begin, all others whether a call may
+    `counts` says what is counted, `scope` per what. A `rolling` window looks back
+    `window_seconds`; `pacific_day` starts at midnight in Los Angeles; `at_once` limits
+    concurrency. `posts` and `uploads` decide whether a job may start, all others whether a call may
     be made.
     """
 
@@ -37,19 +37,19 @@ class Limit:
 
     @property
     def words(self) -> str:
-        """What is counted, as a person says it."""
+        """What is counted, in words for a person."""
         return self.counts.replace("_", " ")
 
     @property
     def is_told_by_platform(self) -> bool:
-        """Whether a platform may say of an account how much it is: of its posts in 24 hours."""
-        is_days = self.window == "rolling" and self.window_seconds == 86400
-        return is_days and (self.scope, self.counts) == ("account", "posts")
+        """Whether the platform may report this limit per account: posts in 24 hours."""
+        is_daily = self.window == "rolling" and self.window_seconds == 86400
+        return is_daily and (self.scope, self.counts) == ("account", "posts")
 
 
 @dataclass(frozen=True)
 class CaptionRules:
-    """What a post's text may be; None where the platform has no such rule.
+    """The rules for a post's text; None where the platform has no such rule.
 
     `unit`: `utf16` code units, `characters` (the larger count of code points and UTF-16 units)
     or `bytes` of UTF-8. The text is what is sent: the caption with its hashtags.
@@ -66,10 +66,10 @@ class CaptionRules:
 
 @dataclass(frozen=True)
 class Option:
-    """One of a platform's options: its kind, and its bounds where it has any.
+    """One of a platform's options: its type and its bounds, if any.
 
-    `max` bounds a number, a text's length, or how many entries a list has. `same_as` names the
-    option this one is another name for.
+    `max` bounds a number, a text's length, or a list's number of entries. `same_as` makes this
+    option an alias of the one it names.
     """
 
     kind: Literal["bool", "int", "text", "texts", "url", "date", "language"]
@@ -80,10 +80,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform. `handler` is `module:class`, by name, so that the API never loads it.
+    """One platform. `handler` is `module:class`, by name, so that the API never imports it.
 
-    `token_margin`: a token that ends sooner than this is refreshed before it is used.
-    `counted_accounts`: of so many accounts the posts' counts are read in one run.
+    `token_margin`: a token that expires sooner than this is refreshed before use.
+    `counted_accounts`: how many accounts' post counts are read in one run.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Platform:
     counted_accounts: int = 100
 
     def native_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return `options` under the platform's own names; its own name wins over the common."""
+        """Return `options` under the platform's own names, which win over their aliases."""
         renamed = {}
         for name, value in options.items():
             native = self.options[name].same_as if name in self.options else None
@@ -120,7 +120,7 @@ _TIKTOK = Platform(
     queue="publish-tiktok",
     handler="workers.platforms.tiktok:TikTokHandler",
     captions=CaptionRules("utf16", 2200),
-    privacy_levels=("public", "private"),  # friends and followers are no "unlisted"
+    privacy_levels=("public", "private"),  # friends or followers are not "unlisted"
     options={
         "disableComment": _FLAG,
         "disableDuet": _FLAG,
@@ -165,7 +165,7 @@ _INSTAGRAM = Platform(
     },
     limits=(
         Limit("LIMIT_INSTAGRAM_CALLS_PER_HOUR", 200, "calls", "account", window_seconds=3600),
-        # Until the account's own content_publishing_limit was read.
+        # Until the account's own content_publishing_limit has been read.
         Limit("LIMIT_INSTAGRAM_POSTS_PER_DAY", 100, "posts", "account"),
         Limit("LIMIT_INSTAGRAM_CONTAINERS_PER_DAY", 400, "containers", "account"),
         Limit("LIMIT_INSTAGRAM_CONCURRENT_UPLOADS", 5, "uploads", "platform", "at_once"),
@@ -200,14 +200,14 @@ _YOUTUBE = Platform(
         # https://developers.google.com/youtube/v3/determine_quota_cost
         Limit("LIMIT_YOUTUBE_UNITS_PER_DAY", 10_000, "units", "application", _DAY),
         Limit("LIMIT_YOUTUBE_UPLOADS_PER_DAY", 100, "posts", "application", _DAY),
-        # A session that is opened anew for the same post costs another one of them.
+        # A session reopened for the same post counts again.
         Limit("LIMIT_YOUTUBE_UPLOADS_PER_DAY", 100, "inserts", "application", _DAY),
         Limit("LIMIT_YOUTUBE_CONCURRENT_UPLOADS", 10, "uploads", "platform", "at_once"),
         Limit("LIMIT_YOUTUBE_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["YOUTUBE"],
-    # Its calls are taken from the quota of the whole application: with a run every five minutes at
-    # most, these are at most 1,440 of its 10,000 units a day.
+    # Its calls use the quota of the whole application: with a run at most every five minutes, they
+    # cost at most 1,440 of its 10,000 units a day.
     counted_accounts=5,
 )
 

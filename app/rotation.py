@@ -1,7 +1,7 @@
-"""Encrypting anew, with the first key, what an older one of `TOKEN_ENCRYPTION_KEYS` encrypted.
+"""Key rotation: re-encrypts with the first of `TOKEN_ENCRYPTION_KEYS` what an older one encrypted.
 
-After it the older keys can be taken out of the setting. Safe at any time, beside running
-workers, and as often as one likes: what changes meanwhile is encrypted by the first key anyway.
+Afterwards the older keys can be removed from the setting. Idempotent, and safe beside running
+workers: whatever they write meanwhile is encrypted with the first key anyway.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def register_rotation(app: Flask) -> None:
     @app.cli.command("rotate-keys")
     def command() -> None:
         """Encrypt all secrets with the first key of TOKEN_ENCRYPTION_KEYS."""
-        click.echo(f"{rotate()} secrets encrypted anew")
+        click.echo(f"{rotate()} secrets re-encrypted")
 
 
 def rotate() -> int:
-    """Encrypt every secret anew that another key than the first encrypted; return how many.
+    """Re-encrypt every secret that was not encrypted with the first key; return how many.
 
-    Raises `UndecryptableError` where no key decrypts one; what was done so far stays done.
+    Raises `UndecryptableError` for a secret that no key decrypts; completed batches stay.
     """
     return sum(
         _rotate_column(table, column)
@@ -51,7 +51,7 @@ def _rotate_column(table: Table, column: Column[str]) -> int:
         with transaction() as session:
             for row_id, old in stale:
                 fresh = type_coerce(cipher.encrypt(cipher.decrypt(old)), Text)
-                # Whoever wrote it meanwhile has used the first key.
+                # A concurrent write has used the first key.
                 changed = update(table).where(key == row_id, stored == old).values({column: fresh})
                 written = session.execute(changed)
                 count += rows_changed(written)
@@ -59,7 +59,7 @@ def _rotate_column(table: Table, column: Column[str]) -> int:
 
 
 def _batches(table: Table, column: Column[str]) -> Iterator[list[tuple[str, str]]]:
-    """Yield the keys of rows and their secrets as they are stored, in the order of the keys."""
+    """Yield batches of (primary key, stored secret), ordered by primary key."""
     [key] = table.primary_key
     last = ""
     while True:

@@ -1,6 +1,6 @@
-"""From the environment's variables to the settings.
+"""Reads the settings from environment variables.
 
-A setting that is wrong stops the process at its start with one line that names it.
+An invalid setting stops the process at startup with one line that names it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _URLS = (
 
 
 def process_config() -> Config:
-    """Return the settings of this process, or end it with a line for each one that is wrong."""
+    """Return the settings of this process, or exit with a line per invalid one."""
     try:
         return config_from_env(os.environ)
     except ConfigError as error:
@@ -73,7 +73,7 @@ def process_config() -> Config:
 
 
 def config_from_env(variables: Mapping[str, str]) -> Config:
-    """Return the settings; raises `ConfigError` naming all that is wrong, a line each."""
+    """Return the settings; raises `ConfigError` with a line per invalid one."""
     env = Environment(variables)
     port = env.number("PORT", 8000, int, (1, 65535))
     config = Config(
@@ -103,7 +103,7 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
         log_level=env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         log_format=env.choice("LOG_FORMAT", "", ("text", "json")),
         sentry_dsn=_sentry_dsn(env),
-        **_named_alike(env),
+        **_same_name_settings(env),
     )
     _check_groups(env)
     if env.faults:
@@ -111,8 +111,8 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
     return config
 
 
-def _named_alike(env: Environment) -> dict[str, Any]:
-    """Read the variables whose field is their name in lower case."""
+def _same_name_settings(env: Environment) -> dict[str, Any]:
+    """Read the variables whose field is their own name in lower case."""
     settings: dict[str, Any] = {name.lower(): env.text(name) for name in _SECRETS_AND_IDS}
     for name in _URLS:
         settings[name.lower()] = env.url(name, getattr(Config, name.lower()))
@@ -128,12 +128,12 @@ def _named_alike(env: Environment) -> dict[str, Any]:
 def _graph_version(env: Environment) -> str:
     value = env.text("INSTAGRAM_GRAPH_VERSION") or Config.instagram_graph_version
     if not re.fullmatch(r"v[0-9]+\.[0-9]+", value):
-        env.fault("INSTAGRAM_GRAPH_VERSION", "is a version such as v26.0")
+        env.fault("INSTAGRAM_GRAPH_VERSION", "must be a version such as v26.0")
     return value
 
 
 def _check_groups(env: Environment) -> None:
-    """Check the settings that make sense only together."""
+    """Check settings that only make sense together."""
     env.together("R2_ENDPOINT_URL", "R2_BUCKET", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY")
     env.together("ADMIN_USERNAME", "ADMIN_PASSWORD")
     env.together("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET")
@@ -158,14 +158,14 @@ def _database_url(env: Environment) -> str:
     except (ArgumentError, ValueError):
         is_known = False
     if not is_known:
-        env.fault("DATABASE_URL", "is a postgres://, postgresql:// or sqlite:/// URL")
+        env.fault("DATABASE_URL", "must be a postgres://, postgresql:// or sqlite:/// URL")
     return value
 
 
 def _redis_url(env: Environment) -> str:
     value = env.text("REDIS_URL") or f"unix://{VAR_DIR / 'redis.sock'}"
     if not is_url(value, ("redis", "rediss", "unix")):
-        env.fault("REDIS_URL", "is a redis://, rediss:// or unix:// URL")
+        env.fault("REDIS_URL", "must be a redis://, rediss:// or unix:// URL")
     is_unverified = env.choice("REDIS_TLS_VERIFY", "true", ("true", "false")) == "false"
     if is_unverified and value.startswith("rediss://"):
         value += ("&" if "?" in value else "?") + "ssl_cert_reqs=none&ssl_check_hostname=false"
@@ -184,16 +184,16 @@ def _encryption_keys(env: Environment) -> tuple[str, ...]:
 
 def _jwt_secret(env: Environment) -> str:
     value = env.text("JWT_SECRET")
-    # RFC 7518 §3.2: a key of HS256 has at least as many bits as the hash.
+    # RFC 7518 §3.2: an HS256 key has at least as many bits as the hash.
     if value and len(value.encode()) < JWT_SECRET_MIN_BYTES:
-        env.fault("JWT_SECRET", f"has at least {JWT_SECRET_MIN_BYTES} characters")
+        env.fault("JWT_SECRET", f"must have at least {JWT_SECRET_MIN_BYTES} bytes")
     return value
 
 
 def _cors_origins(env: Environment) -> tuple[str, ...]:
     origins = env.several("CORS_ORIGINS") or Config.cors_origins
     for origin in origins:
-        # RFC 6454 §6.1: a scheme and a host, and nothing behind them.
+        # RFC 6454 §6.1: scheme, host and optional port, nothing more.
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             env.fault("CORS_ORIGINS", f"{origin!r} is not an origin such as https://app.example")
     return tuple(origin.lower() for origin in origins)
@@ -210,12 +210,12 @@ def _return_urls(env: Environment) -> tuple[str, ...]:
 def _sentry_dsn(env: Environment) -> str:
     value = env.text("SENTRY_DSN")
     if value:
-        from sentry_sdk.utils import BadDsn, Dsn  # loaded only where it is used: it is not small
+        from sentry_sdk.utils import BadDsn, Dsn  # not small, so imported only if used
 
         try:
             Dsn(value)
         except BadDsn:
-            env.fault("SENTRY_DSN", "is not a DSN of Sentry")
+            env.fault("SENTRY_DSN", "is not a Sentry DSN")
     return value
 
 
@@ -227,10 +227,10 @@ def _webhook_secrets(env: Environment) -> tuple[str, ...]:
         except ValueError:
             key = b""
         if not (secret.startswith("whsec_") and key):
-            what = "is not whsec_ and a key in base64 (Standard Webhooks)"
+            what = "is not whsec_ followed by a base64 key (Standard Webhooks)"
             env.fault("WEBHOOK_SECRET", f"secret {position} {what}")
     if env.text("WEBHOOK_SECRET") and not secrets:
-        env.fault("WEBHOOK_SECRET", "has no secret in it")
+        env.fault("WEBHOOK_SECRET", "contains no secret")
     return secrets
 
 

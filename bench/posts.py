@@ -87,7 +87,6 @@ def probed_video(user_id: str = USER) -> str:
         transfer=None,
         audio_codec="aac",
         audio_channels=2,
-        audio_layout="stereo",
         audio_sample_rate=48000,
         moov_first=True,
         has_edit_list=False,

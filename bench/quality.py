@@ -20,7 +20,7 @@ from app.storage import StorageSettings, open_storage
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal
 from bench.source_videos import SOURCE_VIDEOS, SourceVideo, ffmpeg
-from workers.media.transcoding import make
+from workers.media.transcoding import transcode
 
 BARE = "plain ffmpeg"
 #: At the same size, allowing for what plain ffmpeg leaves out, and for the limit's margin.
@@ -72,7 +72,7 @@ class _Converter:
             self._stored = self._store.write("source.mkv", body, source.stat().st_size)
         self._facts = probe(self._store, "source.mkv", self._stored)
         recipe = plan_for("TIKTOK", self._facts).recipe
-        assert recipe is not None and recipe.pictures is not None
+        assert recipe is not None and recipe.video is not None
         self._recipe = recipe
 
     def make(self, limit_bytes: int | None) -> Path:
@@ -89,14 +89,14 @@ class _Converter:
             failures=0,
             lost_runs=0,
         )
-        make(claim, self._store, self._config, check=lambda: None, progress=lambda share: None)
+        transcode(claim, self._store, self._config, check=lambda: None, progress=lambda share: None)
         return self._folder / "store" / claim.key
 
     def _limited(self, limit_bytes: int) -> Recipe:
-        assert self._recipe.pictures is not None
+        assert self._recipe.video is not None
         length = self._facts.duration_seconds
-        pictures = within_size(self._recipe.pictures, length, limit_bytes, 0)
-        return replace(self._recipe, pictures=pictures, size_max_bytes=limit_bytes)
+        video = within_size(self._recipe.video, length, limit_bytes, 0)
+        return replace(self._recipe, video=video, size_max_bytes=limit_bytes)
 
 
 def _similarity(

@@ -34,7 +34,6 @@ FITTING_PROBE: dict[str, Any] = {
     "transfer": "bt709",
     "audio_codec": "aac",
     "audio_channels": 2,
-    "audio_layout": "stereo",
     "audio_sample_rate": 48000,
     "moov_first": True,
     "has_edit_list": False,

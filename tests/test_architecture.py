@@ -18,7 +18,6 @@ from app.platforms import PLATFORMS
 from app.queues import names
 from app.settings import config_from_env
 from app.states import JobState, Step
-from workers import worker
 from workers.errors import PublishError
 from workers.platforms.base import Handler
 
@@ -77,22 +76,23 @@ def test_handler_named_by_the_registry_is_one(platform: str) -> None:
     assert issubclass(getattr(import_module(module), name), Handler)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        names.ADVANCE,
-        names.DELIVER,
-        names.ENCODE,
-        names.FOLLOW_UP,
-        names.CHECK_AHEAD,
-        names.RENEW,
-        worker.PRESENCE,
-        worker.TIDY,
-    ],
-)
+@pytest.mark.parametrize("path", names.FUNCTIONS)
 def test_functions_named_by_the_queues_are_there(path: str) -> None:
     module, _, name = path.rpartition(".")
     assert callable(getattr(import_module(module), name))
+
+
+def test_functions_are_named_in_one_place_only() -> None:
+    """`FUNCTIONS` has all of them, and no other module repeats one."""
+    named = {value for value in vars(names).values() if str(value).startswith("workers.")}
+    assert named == set(names.FUNCTIONS)
+    elsewhere = [
+        path
+        for folder in ("app", "workers")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "names.py" and any(f'"{one}"' in path.read_text() for one in named)
+    ]
+    assert elsewhere == []
 
 
 def test_procfile_starts_what_there_is() -> None:

@@ -28,7 +28,7 @@ ERRORS: dict[str, type[PublishError]] = {
 ANY_ERROR = "PublishError"
 #: Callables that take a code, and the position of the code among their arguments.
 CODES_FIRST = [*ERRORS, "Failure", "FfmpegFailed", "Meaning", "error_for"]
-TAKE_CODES = dict.fromkeys(CODES_FIRST, 0) | {"failed": 1}
+TAKE_CODES = dict.fromkeys(CODES_FIRST, 0) | {"record_failure": 1}
 #: Functions that derive a code from something else.
 MAKE_CODES = {"code_of"}
 #: The tables of the platforms' own codes.

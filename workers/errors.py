@@ -11,8 +11,8 @@ PublishError
   VideoRefused         video               the platform will never take this file
   RequestRefused       request             the platform will never take this post
   Ambiguous            ambiguous           no read can tell whether it is live; a person must
-  ConversionFailed     internal            the file was not made for reasons that may pass
-  ConversionRefused    internal            the file cannot be made here as the service is set up
+  TranscodeFailed      internal            the file was not made for reasons that may pass
+  TranscodeRefused     internal            the file cannot be made here as the service is set up
   KeyMissing           internal            a secret is stored by a key this process does not have
 
 An error says what happened; `retry.py` decides what to do about it.
@@ -185,13 +185,13 @@ class Ambiguous(PublishError):
     category = Category.AMBIGUOUS
 
 
-class ConversionFailed(Transient):
+class TranscodeFailed(Transient):
     """Raised when this service has not made the file, and may succeed the next time."""
 
     category = Category.INTERNAL
 
 
-class ConversionRefused(PublishError):
+class TranscodeRefused(PublishError):
     """Raised when this service cannot make the file before its operator has changed something."""
 
     category = Category.INTERNAL

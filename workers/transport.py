@@ -20,7 +20,7 @@ from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, TimeoutError
 from urllib3.util import make_headers, parse_url
 
-from app.connections import Limit, Pools, transfer_seconds
+from app.connections import Deadline, Pools, transfer_seconds
 from workers.errors import AnswerLost, NetworkFailure, OutcomeUnknown, PublishError, Transient
 
 CONNECT_SECONDS = 10.0
@@ -36,8 +36,8 @@ _pools = Pools()
 _threads = threading.local()
 
 
-class Readable(Protocol):
-    """What a body is read from."""
+class BodyStream(Protocol):
+    """Where the bytes of a request body come from."""
 
     def read(self, size: int, /) -> bytes | memoryview:
         """Return up to `size` bytes, empty at the end."""
@@ -54,7 +54,7 @@ class Body:
     never taken for a whole one.
     """
 
-    def __init__(self, stream: Readable, length: int, on_read: Callable[[int], None]) -> None:
+    def __init__(self, stream: BodyStream, length: int, on_read: Callable[[int], None]) -> None:
         self._stream = stream
         self._on_read = on_read
         self.length = length
@@ -135,9 +135,9 @@ def call(
     """
     body, described = _body_of(json, data)
     full_url = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
-    limit = _limit(described, read_seconds)
+    deadline = _deadline(described, read_seconds)
     try:
-        with limit:
+        with deadline:
             sent = {**described, **(headers or {})}
             answer = _exchange(method, full_url, sent, body, read_seconds)
     except NewConnectionError as exc:  # refused, or without an address: nothing was sent
@@ -147,7 +147,7 @@ def call(
         _threads.heard = Heard(is_well=False, is_hang=True)
         raise NetworkFailure("connect_timeout", "the platform could not be reached") from exc
     except HTTPError as exc:
-        is_late = limit.is_over or isinstance(exc, TimeoutError)
+        is_late = deadline.is_expired or isinstance(exc, TimeoutError)
         _threads.heard = Heard(is_well=False, is_hang=is_late)
         code = "read_timeout" if is_late else "connection_lost"
         # The exception's own text may hold a URL with a token.
@@ -197,9 +197,9 @@ def _body_of(
     return data, {} if data is None else {"Content-Length": str(len(data))}
 
 
-def _limit(described: Mapping[str, str], read_seconds: float) -> Limit:
+def _deadline(described: Mapping[str, str], read_seconds: float) -> Deadline:
     length = int(described.get("Content-Length", "0"))
-    return Limit(CONNECT_SECONDS + transfer_seconds(length) + read_seconds)
+    return Deadline(CONNECT_SECONDS + transfer_seconds(length) + read_seconds)
 
 
 def _exchange(

@@ -18,6 +18,7 @@ from app.queues import (
     RunQueue,
     connect_redis,
 )
+from app.queues.names import PRESENCE, TIDY
 from app.settings import process_config
 from workers.accounts import consents
 from workers.engine import presence
@@ -27,7 +28,7 @@ from workers.engine.waits import POLL_LANE
 from workers.engine.worker import ANSWER_SECONDS, PublishWorker
 from workers.handlers import handler_module
 from workers.maintenance import at_risk, counts, follow_ups, renewals, tallies
-from workers.media import encode
+from workers.media import renditions
 from workers.publishing import pipeline
 from workers.webhooks import delivery as notify
 
@@ -38,16 +39,14 @@ PRELOADED = (
     follow_ups,
     at_risk,
     renewals,
-    encode,
+    renditions,
     counts,
     tallies,
     consents,
     presence,
     *map(handler_module, PLATFORMS),
 )
-PRESENCE = "workers.engine.presence.beat"
-#: Also where nothing is converted any more: a machine that crashed may have left gigabytes.
-TIDY = "workers.media.encode.tidy"
+#: Also on machines that no longer transcode: a crash may have left gigabytes behind.
 TIDY_SECONDS = 3600.0
 #: Runs at once that ask platforms what can wait: while one hangs, another asks another platform.
 LOOKS = 2

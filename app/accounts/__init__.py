@@ -1,10 +1,10 @@
-"""All that may be done to a connected account, besides what publishing finds out about it.
+"""Operations on connected accounts, apart from what publishing learns about them.
 
-Owns every commit of it. The tokens go in here; only the workers read them.
+Owns every commit of theirs. Tokens go in here; only the workers read them.
 """
 
 from app.accounts.connect import Connection, connect_account
 from app.accounts.disconnect import disconnect_account
-from app.accounts.video_limit import learn_limit
+from app.accounts.video_limit import store_video_limit
 
-__all__ = ["Connection", "connect_account", "disconnect_account", "learn_limit"]
+__all__ = ["Connection", "connect_account", "disconnect_account", "store_video_limit"]

@@ -1,4 +1,4 @@
-"""Connecting an account, or connecting it again."""
+"""Connecting and reconnecting accounts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from app.states import AccountState
 
 @dataclass(frozen=True)
 class Connection:
-    """What a user's consent on a platform gave.
+    """The result of a user's consent on a platform.
 
-    `refresh_token` and `username` may be unknown: None leaves what is known already.
+    `refresh_token` and `username` may be unknown: None keeps the stored value.
     """
 
     user_id: str
@@ -34,15 +34,14 @@ class Connection:
 
 
 def connect_account(connection: Connection, now: datetime) -> tuple[Account, bool]:
-    """Store the account and return it, and whether it is new to the user.
+    """Store the account; return it and whether it is new to the user.
 
-    An account known already gets the new tokens and works again, with the same id; also one
-    that was deleted.
+    A known account, even a deleted one, gets the new tokens and becomes active under the same id.
     """
     try:
         return _connect(connection, now)
     except IntegrityError:
-        # The same account was connected at the same moment; now it is there to be updated.
+        # The account was connected concurrently, so now there is a row to update.
         return _connect(connection, now)
 
 
@@ -68,14 +67,14 @@ def _find(session: Session, connection: Connection) -> Account | None:
         Account.platform == connection.platform,
         Account.platform_user_id == connection.platform_user_id,
     )
-    # The old tokens are not read: no key may be left that decrypts them, which connecting cures.
+    # Do not read the old tokens: perhaps no key decrypts them any more, which reconnecting fixes.
     unread = query.options(defer(Account.access_token), defer(Account.refresh_token))
     return session.scalars(unread.with_for_update()).one_or_none()
 
 
 def _fill(account: Account, connection: Connection, now: datetime) -> None:
     account.access_token = connection.access_token
-    # Google hands out a refresh token at the first consent only: a later one keeps it.
+    # Google issues a refresh token at the first consent only, so keep it on later ones.
     if connection.refresh_token is not None:
         account.refresh_token = connection.refresh_token
     if connection.username is not None:

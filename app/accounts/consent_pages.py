@@ -1,4 +1,4 @@
-"""The platforms' consent pages: where a user is sent, with what. Pure.
+"""The URLs of the platforms' OAuth consent pages. Pure.
 
 https://developers.tiktok.com/doc/login-kit-web
 https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow
@@ -23,7 +23,7 @@ _GOOGLE = "https://www.googleapis.com/auth/"
 
 @dataclass(frozen=True)
 class ConsentPage:
-    """One login's page. `client` names the setting with our id there; `query` says the rest."""
+    """One login's page. `client` names the setting with our client id; `query` is the rest."""
 
     client: str
     client_parameter: str
@@ -75,7 +75,7 @@ CONSENT_PAGES: dict[tuple[str, str], ConsentPage] = {
         lambda config: f"{config.google_consent_url}/o/oauth2/v2/auth",
         (f"{_GOOGLE}youtube.upload", f"{_GOOGLE}youtube.readonly"),
         " ",
-        # Google gives a refresh token only to who asks for one, and only with a fresh consent.
+        # Google issues a refresh token only on request, and only with a fresh consent.
         (("access_type", "offline"), ("prompt", "consent"), ("include_granted_scopes", "true")),
         has_pkce=True,
     ),
@@ -83,14 +83,14 @@ CONSENT_PAGES: dict[tuple[str, str], ConsentPage] = {
 
 
 def callback_url(config: Config, platform: str) -> str:
-    """Return where the platforms send browsers back to: to be registered with each of them."""
+    """Return the OAuth redirect URI, to be registered with the platform."""
     return f"{config.public_url}/api/accounts/{platform}/callback"
 
 
 def consent_url(
     config: Config, platform: str, login_type: str, *, state: str, verifier: str | None
 ) -> str:
-    """Return the address of a platform's page for one user's consent."""
+    """Return the URL of a platform's consent page for one user."""
     page = CONSENT_PAGES[platform, login_type]
     query = {
         page.client_parameter: client_of(config, page),
@@ -106,17 +106,17 @@ def consent_url(
 
 
 def client_of(config: Config, page: ConsentPage) -> str:
-    """Return our id at the platform; empty where it is not set."""
+    """Return our client id at the platform; empty if unset."""
     client: str = getattr(config, page.client.lower())
     return client
 
 
 def new_verifier() -> str:
-    """Return a fresh secret of PKCE (RFC 7636 §4.1)."""
+    """Return a fresh PKCE code verifier (RFC 7636 §4.1)."""
     return secrets.token_urlsafe(48)
 
 
 def challenge_of(verifier: str) -> str:
-    """Return what of the verifier is shown to the browser (RFC 7636 §4.2)."""
+    """Return the PKCE code challenge for a verifier (RFC 7636 §4.2)."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

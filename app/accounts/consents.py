@@ -1,8 +1,8 @@
-"""A user's consent on a platform's page: asked for, answered, and exchanged by a worker.
+"""OAuth consents: requested by a user, answered by the platform, exchanged by a worker.
 
-OAuth's `state` is the consent's id, signed: it names the user who asked, is good for one answer,
-and ends after a few minutes. The platform is asked for the tokens by a worker, as everything is
-that platforms are asked for; the browser waits for it.
+OAuth's `state` is the signed id of the consent: it identifies the user who started it, is valid for
+one response, and expires after minutes. As with every platform call, a worker exchanges the code
+for tokens, while the browser waits.
 """
 
 from __future__ import annotations
@@ -24,30 +24,29 @@ from app.queues import wake_maintenance
 from app.queues.names import CONNECT
 from app.states import ConsentState
 
-#: How long a user may take on the platform's page.
+#: How long a user may take on the consent page.
 CONSENT_LIFETIME = timedelta(minutes=15)
-#: How long an answer can be exchanged: platforms' codes live a few minutes.
+#: How long a code can be exchanged: platforms' codes live a few minutes.
 EXCHANGE_LIFETIME = timedelta(minutes=5)
-#: How long one that is over is kept, for the browser that waits for it.
-KEPT = timedelta(hours=1)
+#: How long a finished consent is kept for the browser that waits for it.
+RETENTION = timedelta(hours=1)
 _SALT = "consent"
 
 
 class ConsentRefused(Exception):
-    """Raised for a state that is forged, too old, or was used before; a sentence for a person."""
+    """Raised for a state that is forged, expired or already used; the message is for a person."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A consent to be given: the page's address, and until when."""
+class ConsentRequest:
+    """Where to send the user, and how long the request is valid."""
 
     url: str
     expires_at: datetime
 
 
 class StateSigner:
-    """Signs the states that browsers carry to platforms and back: by the first key, while those
-    signed by any of them are good."""
+    """Signs the OAuth states: the first key signs, every key verifies."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._serializer = URLSafeTimedSerializer(
@@ -55,7 +54,7 @@ class StateSigner:
         )
 
     def sign(self, consent_id: str) -> str:
-        """Return a state."""
+        """Return the state for a consent."""
         return str(self._serializer.dumps(consent_id))
 
     def read(self, state: str) -> str:
@@ -64,10 +63,10 @@ class StateSigner:
         try:
             return str(self._serializer.loads(state, max_age=int(lifetime)))
         except BadSignature as exc:
-            raise ConsentRefused("This link is not valid any more. Please begin again.") from exc
+            raise ConsentRefused("This link is no longer valid. Please start again.") from exc
 
 
-def ask_consent(
+def start_consent(
     config: Config,
     signer: StateSigner,
     *,
@@ -76,8 +75,8 @@ def ask_consent(
     login_type: str,
     redirect: str,
     now: datetime,
-) -> Asked:
-    """Store that a user is sent to a platform, and return where to."""
+) -> ConsentRequest:
+    """Store a new consent and return the page to send the user to."""
     page = CONSENT_PAGES[platform, login_type]
     verifier = new_verifier() if page.has_pkce else None
     consent = Consent(
@@ -90,47 +89,49 @@ def ask_consent(
         expires_at=now + CONSENT_LIFETIME,
     )
     with transaction() as session:
-        session.execute(delete(Consent).where(Consent.expires_at < now - KEPT))
+        session.execute(delete(Consent).where(Consent.expires_at < now - RETENTION))
         session.add(consent)
     state = signer.sign(consent.id)
     url = consent_url(config, platform, login_type, state=state, verifier=verifier)
-    return Asked(url, consent.expires_at)
+    return ConsentRequest(url, consent.expires_at)
 
 
-def take_code(consent_id: str, platform: str, code: str, now: datetime) -> None:
-    """Store what the platform gave, once, and have a worker exchange it.
+def accept_code(consent_id: str, platform: str, code: str, now: datetime) -> None:
+    """Store the authorization code, once, and have a worker exchange it.
 
-    Raises `ConsentRefused` for a consent that was answered before or is too old.
+    Raises `ConsentRefused` for a consent that was already answered or has expired.
     """
     values = {"code": code, "state": ConsentState.GRANTED, "expires_at": now + EXCHANGE_LIFETIME}
-    _answer(consent_id, platform, values, now)
+    _record_response(consent_id, platform, values, now)
     wake_maintenance(CONNECT)
 
 
-def take_refusal(consent_id: str, platform: str, code: str, message: str, now: datetime) -> None:
-    """Store that the user, or the platform, refused; raises `ConsentRefused` as `take_code`."""
+def record_refusal(consent_id: str, platform: str, code: str, message: str, now: datetime) -> None:
+    """Store a refusal by the user or the platform; raises `ConsentRefused` like `accept_code`."""
     values = {
         "state": ConsentState.FAILED,
         "error_code": code[:100],
         "error_message": message[:1000],
         "verifier": None,
     }
-    _answer(consent_id, platform, values, now)
+    _record_response(consent_id, platform, values, now)
 
 
 def read_consent(consent_id: str, platform: str) -> Consent:
-    """Return a consent as it is now; raises `ConsentRefused` where there is none."""
+    """Return a consent as it is now; raises `ConsentRefused` if there is none."""
     query = select(Consent).where(Consent.id == consent_id, Consent.platform == platform)
     with transaction() as session:
         found = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if found is None:
-        raise ConsentRefused("This link is not valid any more. Please begin again.")
+        raise ConsentRefused("This link is no longer valid. Please start again.")
     return found
 
 
-def _answer(consent_id: str, platform: str, values: Mapping[str, object], now: datetime) -> None:
+def _record_response(
+    consent_id: str, platform: str, values: Mapping[str, object], now: datetime
+) -> None:
     with transaction() as session:
-        answered = session.execute(
+        updated = session.execute(
             update(Consent)
             .where(
                 Consent.id == consent_id,
@@ -141,5 +142,5 @@ def _answer(consent_id: str, platform: str, values: Mapping[str, object], now: d
             .values(**values)
             .execution_options(synchronize_session=False)
         )
-    if rows_changed(answered) != 1:
-        raise ConsentRefused("This link was used before, or is too old. Please begin again.")
+    if rows_changed(updated) != 1:
+        raise ConsentRefused("This link was already used or has expired. Please start again.")

@@ -1,4 +1,4 @@
-"""Forgetting an account."""
+"""Disconnecting accounts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from app.states import AccountState
 
 
 def disconnect_account(user_id: str, account_id: str, now: datetime) -> bool:
-    """Wipe an account's tokens and hide it; tell whether the user had such an account.
+    """Erase an account's tokens and hide it; return whether the user had such an account.
 
-    Its row stays, since jobs and posts refer to it. Jobs still to run fail with an `account`
-    error, unless it is connected again before.
+    The row stays, since jobs and posts refer to it. Jobs yet to run fail with an `account` error,
+    unless the account is reconnected first.
     """
     with transaction() as session:
-        wiped = session.execute(
+        erased = session.execute(
             update(Account)
             .where(
                 Account.id == account_id,
@@ -39,4 +39,4 @@ def disconnect_account(user_id: str, account_id: str, now: datetime) -> bool:
             )
             .execution_options(synchronize_session=False)
         )
-    return rows_changed(wiped) == 1
+    return rows_changed(erased) == 1

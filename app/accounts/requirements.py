@@ -1,4 +1,4 @@
-"""What a platform asks of a connection before anything can be published with it. Pure."""
+"""What a connection needs before it can publish. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from app.faults import Faults
 
-#: Platform and login → the scopes needed; of each inner group, one is enough.
+#: Platform and login → the required scopes; one of each inner group suffices.
 #: https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing
 #: https://developers.google.com/youtube/v3/docs/videos/insert#auth
@@ -22,20 +22,20 @@ NEEDED_SCOPES: dict[tuple[str, str | None], tuple[tuple[str, ...], ...]] = {
     ("YOUTUBE", None): (("youtube.upload", "youtube", "youtube.force-ssl"),),
 }
 _GOOGLE = "https://www.googleapis.com/auth/"
-#: Logins whose posts the platform fetches by a public link, and takes in no other way.
+#: Logins whose videos the platform only accepts by a public link.
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
 _FETCHING_LOGINS = ("instagram",)
 
 
 def needs_public_links(login_type: str) -> bool:
-    """Tell whether an account can only publish what the platform can fetch from the store."""
+    """Tell whether an account can only publish videos that the platform can fetch itself."""
     return login_type in _FETCHING_LOGINS
 
 
 def connection_faults(platform: str, values: Mapping[str, Any], now: datetime) -> Faults:
-    """Return what is wrong with a connection, besides the kinds of its fields.
+    """Return the faults of a connection, beyond the types of its fields.
 
-    `values` holds those fields of the body that could be read.
+    `values` holds the fields of the body that could be parsed.
     """
     found = {
         "loginType": _login_fault(platform, values),
@@ -70,4 +70,4 @@ def _expiry_fault(values: Mapping[str, Any], now: datetime) -> str:
     expires_at: datetime | None = values.get("expires_at")
     if expires_at is None or expires_at > now or values.get("refresh_token") is not None:
         return ""
-    return "The access token has ended, and there is no refreshToken to renew it with."
+    return "The access token has expired, and there is no refreshToken to renew it with."

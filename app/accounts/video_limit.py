@@ -1,4 +1,4 @@
-"""What a platform says of how long an account's videos may be."""
+"""An account's own limit on the length of videos, as its platform reports it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sqlalchemy import update
 from app.database.transaction import transaction
 from app.models import Account
 
-#: Accounts grow: what a platform said longer ago is asked again.
-TOLD_FOR = timedelta(hours=24)
+#: Limits grow with the account, so an older report is not trusted.
+LIMIT_TTL = timedelta(hours=24)
 
 
-def learn_limit(account_id: str, video_max_seconds: int, now: datetime) -> None:
-    """Keep an account's own limit, as the platform has just told it."""
+def store_video_limit(account_id: str, video_max_seconds: int, now: datetime) -> None:
+    """Store an account's own limit, in seconds, as the platform has just reported it."""
     with transaction() as session:
         session.execute(
             update(Account)
@@ -23,6 +23,6 @@ def learn_limit(account_id: str, video_max_seconds: int, now: datetime) -> None:
         )
 
 
-def limit_at(max_seconds: int | None, told_at: datetime | None, now: datetime) -> int | None:
-    """Return an account's own limit in seconds; None where the platform has not told it of late."""
-    return max_seconds if told_at is not None and now - told_at <= TOLD_FOR else None
+def limit_at(max_seconds: int | None, reported_at: datetime | None, now: datetime) -> int | None:
+    """Return an account's own limit in seconds; None without a recent report."""
+    return max_seconds if reported_at is not None and now - reported_at <= LIMIT_TTL else None

@@ -13,15 +13,15 @@ from flask import Response, current_app, make_response, redirect, render_templat
 
 from app.accounts.consent_pages import CONSENT_PAGES, client_of
 from app.accounts.consents import (
-    Asked,
     ConsentRefused,
+    ConsentRequest,
     StateSigner,
-    ask_consent,
+    accept_code,
     read_consent,
-    take_code,
-    take_refusal,
+    record_refusal,
+    start_consent,
 )
-from app.accounts.returning import may_return_to, with_result
+from app.accounts.return_urls import may_return_to, with_result
 from app.api.auth import current_user, open_to_all
 from app.api.blueprint import Blueprint
 from app.api.errors import InvalidRequest, NotFound, problem
@@ -65,7 +65,7 @@ class NotSetUp(Exception):
 @blueprint.arguments(AuthorizeQuery, location="query")
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, AuthorizeSchema, example=_ASKED)
-def authorize(query: dict[str, Any], platform: str) -> Asked:
+def authorize(query: dict[str, Any], platform: str) -> ConsentRequest:
     """Get the address of a platform's consent page for this user
 
     Send the user's browser there. It comes back to `redirect`, with `status=connected`,
@@ -82,7 +82,7 @@ def authorize(query: dict[str, Any], platform: str) -> Asked:
     page = CONSENT_PAGES[platform, login_type]
     if not client_of(config, page):
         raise NotSetUp(f"Connecting these accounts is not set up: {page.client} is not set")
-    return ask_consent(
+    return start_consent(
         config,
         _signer(),
         user_id=current_user(),
@@ -148,11 +148,11 @@ def _take_answer(query: dict[str, Any], consent: Consent) -> None:
     now = utcnow()
     if query["error"]:
         words = _line(query["error_description"]) or "The platform or its user refused"
-        take_refusal(consent.id, consent.platform, _line(query["error"]), words, now)
+        record_refusal(consent.id, consent.platform, _line(query["error"]), words, now)
     elif len(query["code"]) > CODE_MAX:
         raise ConsentRefused("The platform's answer is too long to be one.")
     elif query["code"]:
-        take_code(consent.id, consent.platform, query["code"], now)
+        accept_code(consent.id, consent.platform, query["code"], now)
     elif consent.state is ConsentState.ASKED:
         raise ConsentRefused("The platform's answer is missing. Please begin again.")
 

@@ -11,7 +11,7 @@ from app.faults import Faults
 from app.media import rules
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
-from app.media.words import told
+from app.media.plan_text import describe_plan
 from app.platforms import PLATFORMS
 from app.queries.targets import TargetAccount, TargetVideo
 from app.states import AccountState, VideoState
@@ -74,7 +74,7 @@ def video_warnings(
     probe, plan = _probe_of(video), _plan(values, video, account)
     if probe is None or plan is None:
         return {}
-    messages = told(plan)
+    messages = describe_plan(plan)
     messages += [advice.message for advice in rules.warnings(values["platform"], probe)]
     return {"videoId": messages} if messages else {}
 

@@ -1,6 +1,7 @@
-"""What a video file is, what each platform takes, and what has to be done to it for that.
+"""What a video file is, what each platform accepts, and how to bring the two together.
 
-Read without downloading it: `probe` and `facts` say what it is, `frames` takes its pictures.
-As data: `video_rules` what a platform takes, `profiles` what to give it. Decided, and carried out
-by `workers.media` alone: `rules` what is wrong with it, `plan` the least that helps, `recipe` how.
+Inspection, without downloading the file: `probe` and `facts` say what it is, `frames` extracts
+stills. Data: `video_rules` is what a platform accepts, `profiles` what to give it. Decisions, which
+`workers.media` carries out: `rules` finds violations, `plan` the least that fixes them, `recipe`
+says how.
 """

@@ -1,4 +1,4 @@
-"""Where the parts of an MP4 or QuickTime file are: a reader of box headers, and of no more.
+"""A reader of the box headers of MP4 and QuickTime files, and of nothing more.
 
 https://developer.apple.com/documentation/quicktime-file-format/atoms
 """
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from app.media.facts import VideoInvalid
 from app.media.window import Window
 
-#: Of one file, counted as often as they are read: a real one has some hundreds.
+#: Box headers read per file, repeats included; real files have a few hundred boxes.
 BOXES_MAX = 20_000
 
 
 @dataclass(frozen=True)
 class Box:
-    """One part of a file; its contents go from `first` to `end`."""
+    """One box; its contents span the offsets `first` to `end`."""
 
     kind: bytes
     first: int
@@ -25,24 +25,24 @@ class Box:
 
 
 class Boxes:
-    """The boxes of one file. It is read in the caller's process: so many in all, and no more."""
+    """The boxes of one file; at most `BOXES_MAX`, since they are read in the caller's process."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self._left = BOXES_MAX
 
     def between(self, first: int, end: int) -> Iterator[Box]:
-        """Yield the boxes from `first` to `end`, each inside of it and of at least its header.
+        """Yield the boxes between the offsets `first` and `end`.
 
-        Raises `VideoInvalid` for what is cut or malformed, and past the bound.
+        Raises `VideoInvalid` for a truncated or malformed box, and beyond `BOXES_MAX`.
         """
-        while end - first >= 8:  # padding may follow the last box
+        while end - first >= 8:  # the last box may be followed by padding
             box = self._box_at(first, end)
             yield box
             first = box.end
 
     def find(self, inside: Box, *path: bytes) -> Box | None:
-        """Return the first box that a path of names leads to, or None."""
+        """Return the first box at a path of box types, or None."""
         found: Box | None = inside
         for kind in path:
             if found is None:
@@ -59,12 +59,12 @@ class Boxes:
         size, kind, header_bytes = int.from_bytes(header[:4], "big"), header[4:8], 8
         if size == 1:
             size, header_bytes = int.from_bytes(header[8:16], "big"), 16
-        elif size == 0 and kind == b"\0\0\0\0":  # what ends a list of boxes in QuickTime
+        elif size == 0 and kind == b"\0\0\0\0":  # QuickTime's terminator of a box list
             return Box(kind, end, end)
         elif size == 0:
             size = end - first
         if size < header_bytes:
-            raise VideoInvalid("video_corrupt", "The file's parts have impossible lengths.")
+            raise VideoInvalid("video_corrupt", "The file contains parts of impossible length.")
         if first + size > end:
             raise VideoInvalid("video_corrupt", "The file is cut off before its end.")
         return Box(kind, first + header_bytes, first + size)

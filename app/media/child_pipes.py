@@ -1,10 +1,10 @@
-"""What a child that looks into a file has: the file through a pipe, and next to nothing else.
+"""The child's side of sandboxed file inspection: the file through a pipe, and little else.
 
-A child is run by file with Python's `-I`, so that it loads neither the application nor anything of
-the environment. It has no network, no files and no secrets: the bytes it asks for come through its
-standard input. On standard output it writes requests (offset, length as `>QI`) and at last a
-length of 0 with the number of bytes of its answer, which follow, as offset. Each request is
-answered with a length (`>I`) and that many bytes, fewer than asked for only at the file's end.
+A child is run by path with Python's `-I`, so that it loads neither the application nor anything
+from the environment. It has no network, no files and no secrets: the bytes it requests arrive on
+its standard input. On standard output it writes requests (offset, length as `>QI`), and finally a
+length of 0 with the byte count of its result, which follows, as the offset. Each request is
+answered with a length (`>I`) and that many bytes, fewer than requested only at the file's end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import cast
 
 import av
 
-# PyAV imports some of these when it meets such a stream; by then no file may be opened any more.
+# PyAV imports these lazily when it meets such a stream, but by then no file can be opened.
 import av.audio.codeccontext
 import av.audio.stream
 import av.subtitles.codeccontext
@@ -27,7 +27,7 @@ import av.video.codeccontext
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-# Real containers only. A playlist (HLS, DASH, concat, SDP …) would make FFmpeg open what it names.
+# Real containers only: a playlist (HLS, DASH, concat, SDP …) would make FFmpeg open what it names.
 FORMATS = "mov,matroska,avi,mpeg,mpegts,flv,asf"
 _OPEN_OPTIONS = {
     "format_whitelist": FORMATS,
@@ -40,11 +40,11 @@ _ATTACHED_PICTURE = av.stream.Disposition.attached_pic
 
 
 class Remote(io.RawIOBase):
-    """The file, at the other end of two pipes."""
+    """The file at the other end of the pipes, as a seekable raw stream."""
 
     def __init__(self, size: int) -> None:
-        self._answers = sys.stdin.buffer
-        self._requests = sys.stdout.buffer
+        self._input = sys.stdin.buffer
+        self._output = sys.stdout.buffer
         self._size = size
         self._offset = 0
 
@@ -67,22 +67,22 @@ class Remote(io.RawIOBase):
         wanted = left if size < 0 else min(size, left)
         if wanted == 0:
             return b""
-        self._requests.write(struct.pack(">QI", self._offset, wanted))
-        self._requests.flush()
-        (length,) = struct.unpack(">I", self._exactly(4))
-        piece = self._exactly(length)
+        self._output.write(struct.pack(">QI", self._offset, wanted))
+        self._output.flush()
+        (length,) = struct.unpack(">I", self._read_exactly(4))
+        piece = self._read_exactly(length)
         self._offset += length
         return piece
 
-    def _exactly(self, length: int) -> bytes:
-        piece = self._answers.read(length)
-        if len(piece) < length:  # the parent is gone or has given up
+    def _read_exactly(self, length: int) -> bytes:
+        piece = self._input.read(length)
+        if len(piece) < length:  # the parent died or gave up
             os._exit(1)
         return piece
 
 
 def restrict(memory_bytes: int, cpu_seconds: int) -> None:
-    """Give up the right to memory, time, files and sockets. Call it once all is imported."""
+    """Limit memory and CPU time, and give up files and sockets. Call it after all imports."""
     bounds = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: cpu_seconds,
@@ -93,26 +93,25 @@ def restrict(memory_bytes: int, cpu_seconds: int) -> None:
     for kind, bound in bounds.items():
         try:
             resource.setrlimit(kind, (bound, bound))
-        except (ValueError, OSError):  # macOS has no RLIMIT_AS; the parent's clock still holds
+        except (ValueError, OSError):  # macOS lacks RLIMIT_AS; the parent's timeout still applies
             continue
 
 
-def opened(file: Remote) -> InputContainer:
-    """Open the file as one of the known containers; raises FFmpeg's errors and `ValueError`."""
-    container = av.open(
+def open_container(file: Remote) -> InputContainer:
+    """Open the file as one of the allowed containers; raises FFmpeg's errors and `ValueError`."""
+    return av.open(
         cast(io.BufferedIOBase, file), "r", options=_OPEN_OPTIONS, buffer_size=_BUFFER_BYTES
     )
-    return container
 
 
-def moving_pictures(container: InputContainer) -> VideoStream | None:
-    """Return the first stream of pictures that is no attached cover."""
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """Return the first video stream that is not an attached cover; None if there is none."""
     streams = (one for one in container.streams.video if one.disposition != _ATTACHED_PICTURE)
     return next(streams, None)
 
 
-def answer(content: bytes) -> None:
-    """Answer, and end: a broken file's clean-up is nobody's business."""
+def respond(content: bytes) -> None:
+    """Write the result and exit at once: cleaning up after a broken file could hang."""
     sys.stdout.buffer.write(struct.pack(">QI", len(content), 0) + content)
     sys.stdout.buffer.flush()
     os._exit(0)

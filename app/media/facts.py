@@ -1,4 +1,4 @@
-"""What a probe found in a video file. Pure."""
+"""The facts that a probe finds in a video file. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 
 
 class VideoInvalid(Exception):
-    """Raised when an object is not a video that anyone could publish.
+    """Raised when an object is not a publishable video.
 
     `code` is stable; `sentence` is for a person.
     """
@@ -27,9 +27,9 @@ class VideoInvalid(Exception):
 class Probe:
     """The facts about one version of one object.
 
-    `content_type` and `container` say what the file is, whatever its name. `width` and `height`
-    are as shown, after `rotation` (clockwise, 0, 90, 180 or 270). `bit_rate` is the whole file's,
-    in bits per second. `moov_first` and `has_edit_list` are None where there are no MP4 boxes.
+    `content_type` and `container` come from the content, not from the name. `width` and `height`
+    are as displayed, after `rotation` (clockwise, 0, 90, 180 or 270). `bit_rate` is the whole
+    file's, in bits per second. `moov_first` and `has_edit_list` are None without MP4 boxes.
     """
 
     content_type: str
@@ -52,7 +52,6 @@ class Probe:
     transfer: str | None
     audio_codec: str | None
     audio_channels: int | None
-    audio_layout: str | None
     audio_sample_rate: int | None
     moov_first: bool | None
     has_edit_list: bool | None
@@ -60,14 +59,14 @@ class Probe:
 
     @property
     def is_hdr(self) -> bool:
-        """Whether light is stored for screens brighter than the usual: PQ (HDR10) or HLG."""
+        """Whether the transfer function is HDR: PQ (HDR10) or HLG."""
         return self.transfer in HDR_TRANSFERS
 
     def dump(self) -> dict[str, Any]:
-        """Return the facts as a JSON object, for the row."""
+        """Return the facts as a JSON object, to be stored."""
         return dataclasses.asdict(self)
 
     @classmethod
     def load(cls, fields: Mapping[str, Any]) -> Probe:
-        """Return the facts that `dump` wrote."""
+        """Return the facts from what `dump` returned."""
         return cls(**fields)

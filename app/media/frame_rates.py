@@ -1,4 +1,4 @@
-"""Which constant frame rate a film gets. Pure."""
+"""The constant frame rate of a transcoded video. Pure."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ _STANDARD = (
     Fraction(60),
 )
 DEFAULT = Fraction(30)
-#: How far a measured average may be off: a constant rate, and the mean of a variable one.
-_NEAR = Fraction(1, 200)
-_ANYWHERE_NEAR = Fraction(1, 10)
+#: Tolerance of a measured average: of a constant rate, and of a variable one.
+_CONSTANT_SLACK = Fraction(1, 200)
+_VARIABLE_SLACK = Fraction(1, 10)
 
 
 def constant_rate(
     rate: float | None, low: float | None, high: float | None, *, is_variable: bool
 ) -> str:
-    """Return the frame rate to make, as `num/den`, from `low` to `high` frames per second.
+    """Return the frame rate to encode, as `num/den`, from `low` to `high` frames per second.
 
-    A whole multiple or fraction of the source's, so that every picture is shown equally long,
-    and one of the usual rates where the source is about that.
+    An integer multiple or fraction of the source's, so that every frame is shown equally long,
+    snapped to a standard rate where the source is close to one.
     """
     source = DEFAULT if not rate or rate <= 0 else Fraction(rate).limit_denominator(100_000)
-    source = _usual(source, _ANYWHERE_NEAR if is_variable else _NEAR)
-    made = source
+    source = _snapped(source, _VARIABLE_SLACK if is_variable else _CONSTANT_SLACK)
+    rate_out = source
     if high is not None and source > high:
-        made = source / -(-source // Fraction(high))
+        rate_out = source / -(-source // Fraction(high))
     elif low is not None and source < low:
-        made = source * -(-Fraction(low) // source)
-    if _is_outside(made, low, high):
-        made = DEFAULT
-    return f"{made.numerator}/{made.denominator}"
+        rate_out = source * -(-Fraction(low) // source)
+    if _is_outside(rate_out, low, high):
+        rate_out = DEFAULT
+    return f"{rate_out.numerator}/{rate_out.denominator}"
 
 
-def _usual(rate: Fraction, slack: Fraction) -> Fraction:
+def _snapped(rate: Fraction, slack: Fraction) -> Fraction:
     nearest = min(_STANDARD, key=lambda one: abs(one - rate))
     return nearest if abs(nearest - rate) <= rate * slack else rate.limit_denominator(1001)
 

@@ -1,4 +1,4 @@
-"""What the probe's child may answer: it reads hostile files, and is believed no more than they."""
+"""Validates the result of the probe's child: it parses hostile files, so it is not trusted."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import math
 from pathlib import Path
 from typing import Any
 
-from app.media.children import ProbeBounds, ask
+from app.media.child_process import ProbeBounds, run_child
 from app.media.facts import VideoInvalid
 from app.media.window import Window
 
 _CHILD = Path(__file__).with_name("probe_child.py")
-_ANSWER_MAX_BYTES = 64 * 1024
+_RESULT_MAX_BYTES = 64 * 1024
 SENTENCES = {
-    "video_corrupt": "The file is no video, or it is damaged.",
-    "video_unreadable": "The file is so made that it cannot be read safely.",
-    "video_no_pictures": "There are no moving pictures in the file.",
-    "video_codec_unknown": "The pictures are encoded in a way that nobody here knows.",
+    "video_corrupt": "The file is not a video, or it is damaged.",
+    "video_unreadable": "The file cannot be read safely.",
+    "video_no_pictures": "The file contains no video stream.",
+    "video_codec_unknown": "The video is encoded with an unknown codec.",
 }
 _TEXT, _OPTIONAL_TEXT, _OPTIONAL_COUNT = (str,), (str, type(None)), (int, type(None))
 _FACTS: dict[str, tuple[type, ...]] = {
@@ -37,31 +37,30 @@ _FACTS: dict[str, tuple[type, ...]] = {
     "is_interlaced": (bool,),
     "audio_codec": _OPTIONAL_TEXT,
     "audio_channels": _OPTIONAL_COUNT,
-    "audio_layout": _OPTIONAL_TEXT,
     "audio_sample_rate": _OPTIONAL_COUNT,
 }
 
 
-def ask_child(window: Window, bounds: ProbeBounds) -> dict[str, Any]:
-    """Return the facts of `probe_child.look`, checked; raises `VideoInvalid` and `StorageError`."""
-    facts = _object(ask(_CHILD, window, bounds, _ANSWER_MAX_BYTES))
-    if not _is_sound(facts):
-        named = str(facts.get("error"))
-        code = named if named in SENTENCES else "video_unreadable"
+def probe_in_child(window: Window, bounds: ProbeBounds) -> dict[str, Any]:
+    """Return the validated facts of `probe_child`; raises `VideoInvalid` and `StorageError`."""
+    facts = _object(run_child(_CHILD, window, bounds, _RESULT_MAX_BYTES))
+    if not _is_valid(facts):
+        error = str(facts.get("error"))
+        code = error if error in SENTENCES else "video_unreadable"
         raise VideoInvalid(code, SENTENCES[code])
     return facts
 
 
-def _object(answer: bytes) -> dict[str, Any]:
+def _object(result: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(answer)
+        value = json.loads(result)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def _is_sound(facts: dict[str, Any]) -> bool:
-    """Whether these are the facts of a video, each of its kind and none beside them."""
+def _is_valid(facts: dict[str, Any]) -> bool:
+    """Whether these are exactly the expected facts, each of its type."""
     if facts.keys() != _FACTS.keys():
         return False
     if not all(isinstance(facts[name], kinds) for name, kinds in _FACTS.items()):

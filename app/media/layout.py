@@ -1,6 +1,6 @@
-"""How a file is laid out: the order of its parts, its edit lists, and whether its end is missing.
+"""The layout of a file: the order of its parts, its edit lists, and whether it is truncated.
 
-What FFmpeg does not tell, or tells only by reading all of the file.
+FFmpeg does not report these, or only after reading the whole file.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from app.media.edits import EditLists, Edits
 from app.media.facts import VideoInvalid
 from app.media.window import Window
 
-_CUT_OFF = "The file is cut off before its end."
+_TRUNCATED = "The file is cut off before its end."
 
 
 @dataclass(frozen=True)
 class Layout:
-    """An MP4 or QuickTime file. `brand` is its major brand, None where it has none.
+    """The layout of an MP4 or QuickTime file. `brand` is its major brand, None without one.
 
-    `edit_list_cuts`: an edit list hides, delays, repeats or slows something, beyond the few
-    frames with which encoders begin: without it the film would be another one.
+    `edit_list_cuts`: an edit list hides, delays, repeats or slows something beyond the encoder's
+    leading frames, so dropping it would change the video.
     """
 
     brand: str | None
@@ -30,16 +30,16 @@ class Layout:
 
     @property
     def content_type(self) -> str:
-        """The media type that the brand stands for."""
+        """The media type that the brand implies."""
         if self.brand is None or self.brand == "qt  ":
             return "video/quicktime"
         return "video/3gpp" if self.brand.startswith(("3gp", "3g2")) else "video/mp4"
 
 
 def read_layout(window: Window) -> Layout:
-    """Return how the file is laid out; raises `VideoInvalid` for one that is cut or malformed.
+    """Return the layout of a file; raises `VideoInvalid` if it is truncated or malformed.
 
-    Reads no further than the first `mdat` and the `moov` box, whichever is later.
+    Reads up to the first `mdat` or the `moov` box, whichever comes later.
     """
     brand: str | None = None
     moov: Box | None = None
@@ -55,17 +55,17 @@ def read_layout(window: Window) -> Layout:
         if moov and media:
             break
     if moov is None:
-        raise VideoInvalid("video_corrupt", "The file has no index (moov): it is not complete.")
+        raise VideoInvalid("video_corrupt", "The file has no index (moov): it is incomplete.")
     moov_first = media is None or moov.first < media.first
     edits = _edits(boxes, moov)
     return Layout(brand, moov_first, bool(edits), any(edit.cuts for edit in edits))
 
 
 def read_matroska_type(window: Window) -> tuple[str, str]:
-    """Return the media type and name of a Matroska file; raises `VideoInvalid` for one cut off.
+    """Return media type and container of a Matroska file; raises `VideoInvalid` if truncated.
 
-    WebM is told apart by the DocType (0x4282) in the EBML header; the Segment (0x18538067) that
-    follows says how long it is, unless it was written as it was recorded.
+    The DocType (0x4282) in the EBML header identifies WebM; the Segment (0x18538067) that follows
+    states its own length, unless the file was streamed while it was recorded.
     https://www.rfc-editor.org/rfc/rfc8794#section-11.2.7
     https://www.rfc-editor.org/rfc/rfc9559#section-5.1
     """
@@ -75,20 +75,20 @@ def read_matroska_type(window: Window) -> tuple[str, str]:
         width = 9 - after[0].bit_length()
         length = int.from_bytes(after[:width], "big") & ((1 << 7 * width) - 1)
         first = len(before) + len(found) + width
-        is_told = 1 <= width <= 8 and length != (1 << 7 * width) - 1
-        if is_told and first + length > window.size_bytes:
-            raise VideoInvalid("video_corrupt", _CUT_OFF)
+        has_length = 1 <= width <= 8 and length != (1 << 7 * width) - 1
+        if has_length and first + length > window.size_bytes:
+            raise VideoInvalid("video_corrupt", _TRUNCATED)
     doc_type = head.partition(b"\x42\x82")[2]
     if doc_type and doc_type[1 : 1 + (doc_type[0] & 0x7F)].rstrip(b"\0") == b"webm":
         return "video/webm", "webm"
     return "video/x-matroska", "matroska"
 
 
-def refuse_cut_riff(window: Window) -> None:
-    """Raise `VideoInvalid` for an AVI that ends before its first list does."""
+def refuse_truncated_riff(window: Window) -> None:
+    """Raise `VideoInvalid` for an AVI that ends before its first chunk does."""
     head = window.read_at(0, 8)
     if int.from_bytes(head[4:8], "little") + 8 > window.size_bytes:
-        raise VideoInvalid("video_corrupt", _CUT_OFF)
+        raise VideoInvalid("video_corrupt", _TRUNCATED)
 
 
 def _edits(boxes: Boxes, moov: Box) -> list[Edits]:

@@ -1,22 +1,20 @@
-"""Finding out what a stored object is, without downloading it and without trusting it.
+"""Finds out what a stored object is, without downloading it and without trusting it.
 
-FFmpeg's libraries read the file in a process of their own (`probe_child.py`), which gets the
-bytes it asks for through a pipe: it holds no connection and no secret, and when a hostile file
-makes it crash, hang or swell, only the probe of that file fails.
+FFmpeg's libraries parse the file in a process of their own (`probe_child.py`), which gets the bytes
+it requests through a pipe. It holds no connection and no secret: when a hostile file makes it
+crash, hang or exhaust memory, only the probe of that file fails.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from app.media.children import ProbeBounds
+from app.media.child_process import ProbeBounds
 from app.media.facts import Probe, VideoInvalid
-from app.media.isolation import ask_child
-from app.media.layout import Layout, read_layout, read_matroska_type, refuse_cut_riff
+from app.media.isolation import probe_in_child
+from app.media.layout import Layout, read_layout, read_matroska_type, refuse_truncated_riff
 from app.media.window import Window
 from app.storage import Storage, StoredObject
-
-__all__ = ["Probe", "ProbeBounds", "VideoInvalid", "probe"]
 
 _CONTENT_TYPES = {
     "avi": "video/x-msvideo",
@@ -32,12 +30,12 @@ def probe(
 ) -> Probe:
     """Return the facts about the version of an object that `stat` describes.
 
-    Raises `VideoInvalid` when it is no video that anyone could publish, and any `StorageError`.
+    Raises `VideoInvalid` when it is not a publishable video, and any `StorageError`.
     """
     if stat.size_bytes == 0:
         raise VideoInvalid("video_empty", "The file is empty.")
     window = Window(storage, key, stat, bounds.read_bytes)
-    facts = ask_child(window, bounds)
+    facts = probe_in_child(window, bounds)
     if facts["duration_seconds"] <= 0:
         raise VideoInvalid("video_no_duration", "The video has no duration.")
     return _probe_of(window, facts)
@@ -54,9 +52,9 @@ def _probe_of(window: Window, facts: dict[str, Any]) -> Probe:
         content_type, container = read_matroska_type(window)
     else:
         if container == "avi":
-            refuse_cut_riff(window)
+            refuse_truncated_riff(window)
         content_type = _CONTENT_TYPES.get(container, "application/octet-stream")
-    facts["rotation"] = round(-facts["rotation"] / 90) * 90 % 360  # FFmpeg turns the other way
+    facts["rotation"] = round(-facts["rotation"] / 90) * 90 % 360  # FFmpeg counts counterclockwise
     if facts["rotation"] in (90, 270):
         facts["width"], facts["height"] = facts["height"], facts["width"]
         facts["pixel_ratio"] = 1 / facts["pixel_ratio"]

@@ -1,6 +1,7 @@
-"""Looks into a video file with FFmpeg's libraries, in a process that can do nothing else.
+"""Inspects a video file with FFmpeg's libraries, in a sandboxed process.
 
-Run by file with Python's `-I`, as `child_pipes.py` tells; answers JSON.
+Run by path with Python's `-I`; see `child_pipes.py`. Arguments: size, memory bytes and CPU seconds.
+The result is JSON.
 """
 
 from __future__ import annotations
@@ -18,52 +19,52 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 if TYPE_CHECKING:
-    from app.media.child_pipes import Remote, answer, moving_pictures, opened, restrict
-else:  # with `-I` not even a program's own folder is searched
+    from app.media.child_pipes import Remote, open_container, respond, restrict, video_stream
+else:  # `-I` excludes even the script's own folder from the search path
     sys.path.append(str(Path(__file__).parent))
-    from child_pipes import Remote, answer, moving_pictures, opened, restrict
+    from child_pipes import Remote, open_container, respond, restrict, video_stream
 
-_PACKETS_TO_FIRST_PICTURE = 500
-#: Enough of a film to see whether its pictures come at even times.
-_TIMES_LOOKED_AT = 300
+_PACKETS_TO_FIRST_FRAME = 500
+#: Enough frames to see whether the frame rate is constant.
+_TIMES_SAMPLED = 300
 _TIMES_BYTES = 4 * 1024 * 1024
 _UNEVEN_SHARE = 0.1
 _UNEVEN_SECONDS = 0.0012  # Matroska rounds to milliseconds
-#: ITU-T H.273, the values that matter here, by FFmpeg's names.
+#: The transfer characteristics of ITU-T H.273 that matter here, by FFmpeg's names.
 _TRANSFERS = {1: "bt709", 6: "smpte170m", 13: "iec61966-2-1", 16: "smpte2084", 18: "arib-std-b67"}
-_SOUND = ("audio_codec", "audio_channels", "audio_layout", "audio_sample_rate")
+_AUDIO_FACTS = ("audio_codec", "audio_channels", "audio_sample_rate")
 
 
-def look(file: Remote) -> dict[str, Any]:
-    """Return what the file is, or `{"error": code}`."""
+def inspect(file: Remote) -> dict[str, Any]:
+    """Return the facts about the file, or `{"error": code}`."""
     try:
-        with opened(file) as container:
-            return _described(container)
+        with open_container(file) as container:
+            return _facts_of(container)
     except (av.error.FFmpegError, ValueError):
         return {"error": "video_corrupt"}
     except MemoryError:
         return {"error": "video_unreadable"}
 
 
-def _described(container: InputContainer) -> dict[str, Any]:
-    video = moving_pictures(container)
+def _facts_of(container: InputContainer) -> dict[str, Any]:
+    video = video_stream(container)
     if video is None:
         return {"error": "video_no_pictures"}
-    # PyAV's types do not say that a codec without a decoder has no context.
+    # PyAV's types omit that a codec without a decoder has no context.
     if cast("VideoCodecContext | None", video.codec_context) is None:
         return {"error": "video_codec_unknown"}
     duration_seconds = float(container.duration or 0) / av.time_base
-    facts = {"format": container.format.name, **_picture(container, video), **_sound(container)}
+    facts = {"format": container.format.name, **_video(container, video), **_audio(container)}
     times = _times(container, video, is_whole=not duration_seconds)
-    facts["is_variable_rate"] = _is_uneven(times[:_TIMES_LOOKED_AT])
-    # What a browser records names no duration: it lasts until its last picture ends.
-    pause = 1 / facts["frame_rate"] if facts["frame_rate"] else 0.0
-    facts["duration_seconds"] = duration_seconds or (times[-1] + pause if times else 0.0)
+    facts["is_variable_rate"] = _is_uneven(times[:_TIMES_SAMPLED])
+    # Browser recordings state no duration: it is the end of the last frame.
+    frame_seconds = 1 / facts["frame_rate"] if facts["frame_rate"] else 0.0
+    facts["duration_seconds"] = duration_seconds or (times[-1] + frame_seconds if times else 0.0)
     return facts
 
 
-def _picture(container: InputContainer, video: VideoStream) -> dict[str, Any]:
-    """Decode one picture: what cannot be decoded here, no platform will show."""
+def _video(container: InputContainer, video: VideoStream) -> dict[str, Any]:
+    """Decode one frame: what cannot be decoded here, no platform will show."""
     codec = video.codec_context
     codec.thread_count = 1
     frame_rate = video.average_rate or video.guessed_rate
@@ -82,58 +83,57 @@ def _picture(container: InputContainer, video: VideoStream) -> dict[str, Any]:
                 "is_interlaced": bool(frame.interlaced_frame),
                 "frame_rate": float(frame_rate) if frame_rate else None,
             }
-        if number > _PACKETS_TO_FIRST_PICTURE:
+        if number > _PACKETS_TO_FIRST_FRAME:
             break
-    raise ValueError("no picture")
+    raise ValueError("no frame")
 
 
 def _times(container: InputContainer, video: VideoStream, *, is_whole: bool) -> list[float]:
-    """Return when pictures come, in seconds: the first ones, from the index or by reading on, or
-    all that are left where `is_whole`."""
+    """Return the timestamps of the first frames, in seconds, from the index or by reading on.
+
+    Where `is_whole`, of all the remaining frames.
+    """
     index = video.index_entries
     base = float(video.time_base or 0)
     if not is_whole and container.format.name.startswith("mov"):
-        return [
-            float(index[at].timestamp) * base for at in range(min(len(index), _TIMES_LOOKED_AT))
-        ]
+        return [float(index[at].timestamp) * base for at in range(min(len(index), _TIMES_SAMPLED))]
     times, left = [], _TIMES_BYTES
     for packet in container.demux(video):
         if packet.pts is not None:
             times.append(float(packet.pts) * base)
         left -= packet.size
-        if not is_whole and (len(times) >= _TIMES_LOOKED_AT or left < 0):
+        if not is_whole and (len(times) >= _TIMES_SAMPLED or left < 0):
             break
     return sorted(times)
 
 
 def _is_uneven(times: list[float]) -> bool:
-    """Whether more than a few of the pauses between pictures are unlike the usual one."""
-    pauses = sorted(later - earlier for earlier, later in zip(times, times[1:]))
-    if len(pauses) < 4:
+    """Whether more than a few intervals between frames differ from the median."""
+    intervals = sorted(later - earlier for earlier, later in zip(times, times[1:]))
+    if len(intervals) < 4:
         return False
-    usual = pauses[len(pauses) // 2]
-    slack = max(_UNEVEN_SECONDS, usual * _UNEVEN_SHARE)
-    return sum(abs(pause - usual) > slack for pause in pauses) > max(2, len(pauses) // 50)
+    median = intervals[len(intervals) // 2]
+    slack = max(_UNEVEN_SECONDS, median * _UNEVEN_SHARE)
+    return sum(abs(one - median) > slack for one in intervals) > max(2, len(intervals) // 50)
 
 
-def _sound(container: InputContainer) -> dict[str, Any]:
+def _audio(container: InputContainer) -> dict[str, Any]:
     codec = container.streams.audio[0].codec_context if container.streams.audio else None
-    if codec is None:  # silent, or with sound that nobody here knows
-        return dict.fromkeys(_SOUND)
+    if codec is None:  # no audio, or an unknown codec
+        return dict.fromkeys(_AUDIO_FACTS)
     return {
         "audio_codec": codec.codec.canonical_name,
         "audio_channels": codec.channels,
-        "audio_layout": codec.layout.name,
         "audio_sample_rate": codec.sample_rate,
     }
 
 
 def main() -> None:
-    """Take size, memory bytes and CPU seconds as arguments, and answer."""
+    """Read the arguments and write the result."""
     size, memory_bytes, cpu_seconds = map(int, sys.argv[1:])
     av.logging.set_level(None)
     restrict(memory_bytes, cpu_seconds)
-    answer(json.dumps(look(Remote(size))).encode())
+    respond(json.dumps(inspect(Remote(size))).encode())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How a file is to be made anew: what `app.media.plan` decides and the encoder carries out. Pure.
+"""How to transcode a file: decided by `app.media.plan`, carried out by `workers.media`. Pure.
 
-A recipe is all that the result depends on besides the source, so that its `digest` names the
-result: two platforms that want the same file share it.
+Besides the source, the result depends on the recipe alone. Its `digest` therefore identifies the
+rendition, and platforms that need the same file share one.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Raised whenever the same recipe comes to be carried out differently.
+#: Incremented whenever the same recipe starts to give another result.
 VERSION = 1
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """H.264, 8 bits 4:2:0, progressive, of square pixels, upright, at a constant rate.
+class VideoEncoding:
+    """H.264, 8-bit 4:2:0, progressive, with square pixels, upright, at a constant frame rate.
 
-    `frame_rate` is a fraction such as `30000/1001`. `crf` is x264's quality; `bit_rate_max` caps
-    it (bits/s). With `bit_rate`, two passes hit that rate instead. `transfer` is the source's
-    where that is HDR and is brought to the range of usual screens. `is_rgb`: the source is.
+    `frame_rate` is a fraction such as `30000/1001`. `crf` is x264's quality, and `bit_rate_max`
+    caps the rate (bits/s). With `bit_rate`, two passes aim for that rate instead. `transfer` is
+    the source's if it is HDR, which is tone-mapped to SDR. `is_rgb`: the source is RGB.
     """
 
     width: int
@@ -38,8 +38,8 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Sound:
-    """AAC-LC. `is_silence`: the source has no sound and gets an empty track."""
+class AudioEncoding:
+    """AAC-LC. `is_silence`: the source has no audio and gets a silent track."""
 
     bit_rate: int
     channels: int
@@ -49,34 +49,34 @@ class Sound:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The file to make; `container` is `mp4` or `webm`.
+    """The file to produce; `container` is `mp4` or `webm`.
 
-    `pictures` and `sound` None: they are copied as they are, bit for bit. `size_max_bytes` is
-    what the platform takes, None where that is out of reach.
+    `video` or `audio` None: the stream is copied bit for bit. `size_max_bytes` is the platform's
+    limit; None where there is none or the video is copied.
     """
 
     container: str
-    pictures: Pictures | None
-    sound: Sound | None
+    video: VideoEncoding | None
+    audio: AudioEncoding | None
     size_max_bytes: int | None = None
 
     def dump(self) -> dict[str, Any]:
-        """Return the recipe as a JSON object, for the row."""
+        """Return the recipe as a JSON object, to be stored."""
         return dataclasses.asdict(self)
 
     @classmethod
     def load(cls, fields: Mapping[str, Any]) -> Recipe:
-        """Return the recipe that `dump` wrote."""
-        pictures, sound = fields["pictures"], fields["sound"]
+        """Return the recipe from what `dump` returned."""
+        video, audio = fields["video"], fields["audio"]
         return cls(
             container=fields["container"],
-            pictures=None if pictures is None else Pictures(**pictures),
-            sound=None if sound is None else Sound(**sound),
+            video=None if video is None else VideoEncoding(**video),
+            audio=None if audio is None else AudioEncoding(**audio),
             size_max_bytes=fields["size_max_bytes"],
         )
 
     @property
     def digest(self) -> str:
-        """Return 32 hexadecimal digits that only this recipe has."""
+        """32 hexadecimal digits that identify the recipe."""
         text = json.dumps({"version": VERSION, **self.dump()}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

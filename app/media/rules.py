@@ -1,4 +1,4 @@
-"""Whether a file fits a platform: each broken rule with its limit and the file's figure. Pure."""
+"""Checks a file against a platform's rules: each violation with its limit and figure. Pure."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from app.media.video_rules import MB, VIDEO_RULES, Bounds
 
 @dataclass(frozen=True)
 class Violation:
-    """One rule, or one piece of advice, that a file breaks.
+    """One rule, or one recommendation, that a file violates.
 
-    `rule` is stable (`duration_min`, `size_max`, `video_codec` …). `is_curable` says whether
-    converting the file can help. `message` is a sentence that names the figure and the limit.
+    `rule` is stable (`duration_min`, `size_max`, `video_codec` …). `is_fixable` says whether
+    transcoding can help. `message` is a sentence that names the figure and the limit.
     """
 
     rule: str
     limit: float | str
     actual: float | str
     message: str
-    is_curable: bool = True
+    is_fixable: bool = True
 
 
 @dataclass(frozen=True)
 class _Measure:
-    """How a figure is read and told. `slack` is by how much the measuring may be off."""
+    """How to read a figure and word it. `slack` is the tolerance of the measurement."""
 
     read: Callable[[Probe], tuple[float | None, ...]]
-    told: str
+    sentence: str
     unit: str
     divisor: float = 1
     slack: float = 0
-    is_curable: bool = True
+    is_fixable: bool = True
 
     def text(self, value: float) -> str:
         return f"{value / self.divisor:,.3f}".rstrip("0").rstrip(".") + self.unit
@@ -41,30 +41,30 @@ class _Measure:
 
 _MEASURES: dict[str, _Measure] = {
     "duration": _Measure(
-        lambda probe: (probe.duration_seconds,), "The video lasts {}", " s", is_curable=False
+        lambda probe: (probe.duration_seconds,), "The video lasts {}", " s", is_fixable=False
     ),
     "ratio": _Measure(
         lambda probe: (probe.width * probe.pixel_ratio / probe.height,),
-        "The picture's width to height is {}",
+        "The aspect ratio is {}",
         ":1",
         slack=0.01,
-        is_curable=False,
+        is_fixable=False,
     ),
-    "size": _Measure(lambda probe: (probe.size_bytes,), "The file has {}", " MB", divisor=MB),
-    # Averages over a whole file are a hair off: 60 fps is often measured as 60.002.
+    "size": _Measure(lambda probe: (probe.size_bytes,), "The file is {}", " MB", divisor=MB),
+    # An average over a whole file is slightly off: 60 fps often measures as 60.002.
     "frame_rate": _Measure(
         lambda probe: (probe.frame_rate,), "The video has {}", " frames per second", slack=0.05
     ),
     "side": _Measure(
-        lambda probe: (probe.width, probe.height), "A side of the picture has {}", " pixels"
+        lambda probe: (probe.width, probe.height), "A side of the frame is {}", " pixels"
     ),
-    "width": _Measure(lambda probe: (probe.width,), "The picture is {} wide", " pixels"),
-    "bit_rate": _Measure(lambda probe: (probe.bit_rate,), "The video has {}", " Mbit/s", MB),
+    "width": _Measure(lambda probe: (probe.width,), "The frame width is {}", " pixels"),
+    "bit_rate": _Measure(lambda probe: (probe.bit_rate,), "The bit rate is {}", " Mbit/s", MB),
     "audio_channels": _Measure(
-        lambda probe: (probe.audio_channels,), "The sound has {}", " channels"
+        lambda probe: (probe.audio_channels,), "The audio has {}", " channels"
     ),
     "audio_sample_rate": _Measure(
-        lambda probe: (probe.audio_sample_rate,), "The sound has {}", " Hz"
+        lambda probe: (probe.audio_sample_rate,), "The audio sample rate is {}", " Hz"
     ),
 }
 
@@ -74,24 +74,22 @@ _EDIT_LIST: dict[bool | None, str | None] = {True: "present", False: "none", Non
 
 @dataclass(frozen=True)
 class _Choice:
-    """How one of a few words is read and told."""
+    """How to read one of a few values and word it."""
 
     read: Callable[[Probe], str | None]
-    told: str
+    sentence: str
     allowed: str = "{}"
 
 
 _CHOICES: dict[str, _Choice] = {
     "container": _Choice(lambda probe: probe.content_type, "The file is {}"),
-    "video_codec": _Choice(lambda probe: probe.video_codec, "The pictures are encoded as {}"),
-    "audio_codec": _Choice(lambda probe: probe.audio_codec, "The sound is encoded as {}"),
-    "chroma": _Choice(lambda probe: _chroma(probe.pixel_format), "The colours are stored as {}"),
-    "h264_format": _Choice(
-        lambda probe: _h264_format(probe), "The pictures are H.264 in {}", "it in {}"
-    ),
+    "video_codec": _Choice(lambda probe: probe.video_codec, "The video is encoded as {}"),
+    "audio_codec": _Choice(lambda probe: probe.audio_codec, "The audio is encoded as {}"),
+    "chroma": _Choice(lambda probe: _chroma(probe.pixel_format), "The chroma subsampling is {}"),
+    "h264_format": _Choice(lambda probe: _h264_format(probe), "The video is H.264 with {}", "{}"),
     "scan": _Choice(
         lambda probe: "interlaced" if probe.is_interlaced else "progressive",
-        "The pictures are {}",
+        "The video is {}",
     ),
     "index": _Choice(
         lambda probe: _INDEX[probe.moov_first], "The file's index (moov) is {}", "it {}"
@@ -105,9 +103,9 @@ _CHOICES: dict[str, _Choice] = {
 def violations(
     platform: str, probe: Probe, *, max_duration_seconds: float | None = None
 ) -> list[Violation]:
-    """Return every rule of the platform that the file breaks, those that nothing cures first.
+    """Return every rule of the platform that the file violates, those that nothing fixes first.
 
-    `max_duration_seconds` is the account's own limit, where that is known.
+    `max_duration_seconds` is the account's own limit, if known.
     """
     rules = VIDEO_RULES[platform]
     ranges = dict(rules.ranges)
@@ -115,18 +113,18 @@ def violations(
         general = ranges["duration"].high
         highest = max_duration_seconds if general is None else min(general, max_duration_seconds)
         ranges["duration"] = replace(ranges["duration"], high=highest)
-    takes = f"{rules.name} takes"
-    found = [*_ranges(takes, probe, ranges), *_choices(takes, probe, rules.choices)]
-    return sorted(found, key=lambda violation: violation.is_curable)
+    verb = f"{rules.name} accepts"
+    found = [*_ranges(verb, probe, ranges), *_choices(verb, probe, rules.choices)]
+    return sorted(found, key=lambda violation: violation.is_fixable)
 
 
 def warnings(platform: str, probe: Probe) -> list[Violation]:
-    """Return what the platform takes, but advises against or not always shows everywhere."""
+    """Return what the platform accepts, but recommends against or may not show everywhere."""
     rules = VIDEO_RULES[platform]
-    advises = f"{rules.name} advises"
+    verb = f"{rules.name} recommends"
     return [
-        *_ranges(advises, probe, rules.advised_ranges),
-        *_choices(advises, probe, rules.advised_choices),
+        *_ranges(verb, probe, rules.advised_ranges),
+        *_choices(verb, probe, rules.advised_choices),
     ]
 
 
@@ -143,9 +141,9 @@ def _ranges(verb: str, probe: Probe, ranges: Mapping[str, Bounds]) -> Iterator[V
 
 
 def _outside(rule: str, verb: str, measure: _Measure, value: float, limit: float) -> Violation:
-    told = measure.told.format(measure.text(value))
-    message = f"{told}; {verb} {measure.text(limit)}."
-    return Violation(rule, limit, value, message, measure.is_curable)
+    sentence = measure.sentence.format(measure.text(value))
+    message = f"{sentence}; {verb} {measure.text(limit)}."
+    return Violation(rule, limit, value, message, measure.is_fixable)
 
 
 def _choices(
@@ -156,8 +154,8 @@ def _choices(
         actual = choice.read(probe)
         if actual is not None and actual not in allowed:
             limit = ", ".join(allowed)
-            told = f"{choice.told.format(actual)}; {verb} {choice.allowed.format(limit)}."
-            yield Violation(rule, limit, actual, told)
+            message = f"{choice.sentence.format(actual)}; {verb} {choice.allowed.format(limit)}."
+            yield Violation(rule, limit, actual, message)
 
 
 def _h264_format(probe: Probe) -> str | None:
@@ -168,7 +166,7 @@ def _h264_format(probe: Probe) -> str | None:
 
 
 def _chroma(pixel_format: str | None) -> str | None:
-    """Return how a pixel format stores colours, as 4:2:0; unknown ones are named as they are."""
+    """Return a pixel format's chroma subsampling, as 4:2:0; an unknown format's own name."""
     if pixel_format is None:
         return None
     if pixel_format.startswith(("nv12", "nv21", "p010", "p016")):

@@ -1,4 +1,4 @@
-"""How large the pictures of a new file are. Pure."""
+"""The frame size of a transcoded file. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from app.media.video_rules import Bounds
 def fitted_size(
     profile: Profile, probe: Probe, sides: Bounds, widths: Bounds
 ) -> tuple[int, int] | None:
-    """Return width and height in square pixels, both even; None where no size can fit.
+    """Return width and height in square pixels, both even; None where no size fits.
 
-    As large as the source where that is within bounds; larger only where the platform takes no
-    picture so small.
+    The source's size where that is within bounds; larger only where the platform accepts nothing
+    so small.
     """
     width, height = probe.width * probe.pixel_ratio, float(probe.height)
     short, long = min(width, height), max(width, height)
@@ -22,12 +22,12 @@ def fitted_size(
         scale = min(scale, widths.high / width)
     if sides.low is not None:
         scale = max(scale, sides.low / short)
-    made = _even(width * scale), _even(height * scale)
-    if sides.high is not None and max(made) > sides.high:
+    size = _even(width * scale), _even(height * scale)
+    if sides.high is not None and max(size) > sides.high:
         return None
-    return made
+    return size
 
 
 def _even(length: float) -> int:
-    """Return the nearest even number of pixels: 4:2:0 stores colours for pairs of them."""
+    """Return the nearest even number of pixels: 4:2:0 subsamples chroma in pairs."""
     return max(2, 2 * round(length / 2))

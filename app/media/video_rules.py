@@ -1,8 +1,8 @@
-"""What each platform takes, as data.
+"""What each platform accepts, as data.
 
-Where a page says MB or GB it is 10^6 and 10^9 here, the stricter reading. What a page only
-recommends, or what only clients report, is under `advised`: worth a word to the user, and no
-reason to refuse or to change a file.
+MB and GB on a platform's page are read as 10^6 and 10^9, the stricter interpretation. What a page
+only recommends, or only clients report, is `advised`: worth a warning to the user, but no reason
+to refuse or change a file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ GB = 10**9
 
 @dataclass(frozen=True)
 class Bounds:
-    """From `low` to `high`, both included; None for a side without a bound."""
+    """From `low` to `high`, inclusive; None for an open end."""
 
     low: float | None = None
     high: float | None = None
@@ -24,11 +24,11 @@ class Bounds:
 
 @dataclass(frozen=True)
 class VideoRules:
-    """One platform's rules for a file; what is not named is free.
+    """One platform's rules for a file; whatever is not named is unrestricted.
 
-    `ranges` goes by the measures of `app.media.rules`: duration (s), size (bytes), frame_rate
+    `ranges` is keyed by the measures of `app.media.rules`: duration (s), size (bytes), frame_rate
     (frames/s), side and width (pixels as shown), ratio (width ÷ height), bit_rate (bit/s),
-    audio_channels, audio_sample_rate (Hz). `choices` goes by container (the media type),
+    audio_channels, audio_sample_rate (Hz). `choices` is keyed by container (the media type),
     video_codec, audio_codec, chroma, h264_format, scan, index (where the MP4 `moov` box is) and
     edit_list.
     """
@@ -40,7 +40,7 @@ class VideoRules:
     advised_choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-#: No page says so, but next to no phone or hardware decoder takes more of H.264 than this.
+#: On no page, but hardly any phone or hardware decoder supports more of H.264 than this.
 _H264_EVERYWHERE = ("8 bits 4:2:0",)
 
 VIDEO_RULES: dict[str, VideoRules] = {

@@ -1,4 +1,4 @@
-"""One version of a stored object, read here and there: cached, counted and bounded."""
+"""Random access to one version of a stored object: cached, counted and bounded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _CACHED_BLOCKS = 16
 
 
 class Window:
-    """Reads an object in blocks, a few of which it remembers.
+    """Reads an object in blocks and caches the most recent ones.
 
-    `read_bytes` is what the store has sent so far. Past `max_bytes` it gives up on the video, so
-    that a file that leads its reader in circles costs no more than that.
+    `read_bytes` counts what the store has sent. Beyond `max_bytes` the video is refused, which
+    bounds the cost of a file that leads its reader in circles.
     """
 
     def __init__(self, storage: Storage, key: str, stat: StoredObject, max_bytes: int) -> None:
@@ -28,13 +28,13 @@ class Window:
 
     @property
     def size_bytes(self) -> int:
-        """The object's whole length."""
+        """The object's total length."""
         return self._stat.size_bytes
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, fewer only at the object's end.
 
-        Raises `VideoInvalid` past the bound and any `StorageError`.
+        Raises `VideoInvalid` beyond the bound, and any `StorageError`.
         """
         end = min(offset + length, self.size_bytes)
         pieces = []
@@ -60,8 +60,8 @@ class Window:
         if self.read_bytes + length > self._max_bytes:
             raise VideoInvalid(
                 "video_unreadable",
-                f"Too much of the file ({self._max_bytes // 2**20} MiB) has to be read to find out"
-                " what it is.",
+                f"More than {self._max_bytes // 2**20} MiB of the file would have to be read to"
+                " inspect it.",
             )
         self.read_bytes += length
         pieces = []

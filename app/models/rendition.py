@@ -17,10 +17,10 @@ _OPEN = text("state IN ('pending', 'encoding')")
 
 
 class Rendition(Base):
-    """The result of one recipe for one version of one object, shared by all jobs that need it.
+    """The result of one recipe for one version of one object, shared by every job that needs it.
 
-    `due_at` says when a worker may claim it: at once, later, or, while one holds it, when that
-    worker's lease expires; None while no job waits for it.
+    `due_at` says when a worker may claim it: now, later, or, while it is claimed, when the lease
+    expires; None while no job waits for it.
     """
 
     __tablename__ = "renditions"
@@ -43,19 +43,19 @@ class Rendition(Base):
 
     state: Mapped[RenditionState] = mapped_column(values_of(RenditionState))
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: fencing token: raised by each claim; a write of any other number is refused
+    #: fencing token: incremented by each claim; a write with any other number is refused
     run_number: Mapped[int] = mapped_column(default=0)
-    #: runs that failed, and runs whose worker was lost
+    #: attempts that failed, and workers lost since the last one
     failures: Mapped[int] = mapped_column(default=0)
     lost_runs: Mapped[int] = mapped_column(default=0)
     #: 0–100
     progress: Mapped[int] = mapped_column(default=0)
 
-    #: where the result is, once it is ready
+    #: the key of the result, once it is ready
     r2_key: Mapped[str | None] = mapped_column(String(1024))
     etag: Mapped[str] = mapped_column(String(255), default="")
     file_size: Mapped[int | None] = mapped_column(BigInteger)
-    #: of the result: the dump of `app.media.facts.Probe`
+    #: the probe of the result, as `app.media.facts.Probe` dumps it
     probe: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
 
     error_code: Mapped[str | None] = mapped_column(String(100))

@@ -54,7 +54,7 @@ class Video(Base):
     file_size: Mapped[int | None] = mapped_column(BigInteger)
     format: Mapped[str | None] = mapped_column(String(32))
     resolution: Mapped[str | None] = mapped_column(String(16))
-    #: the dump of `app.media.facts.Probe`
+    #: the whole probe, as `app.media.facts.Probe` dumps it
     probe: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

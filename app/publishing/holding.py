@@ -165,7 +165,7 @@ def show_progress(claim: Claim, progress: int) -> None:
         _write(session, claim, _SHOW, reached=progress)
 
 
-def note_conversion(claim: Claim, reasons: str, now: datetime) -> None:
+def note_transcode(claim: Claim, reasons: str, now: datetime) -> None:
     """Note in the timeline why and how the video is transcoded for the platform."""
     with held(claim) as (session, job):
         timeline.note(session, job, "conversion", now, message=reasons)

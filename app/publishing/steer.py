@@ -22,8 +22,8 @@ from app.publishing.errors import WrongState
 from app.publishing.holding import Proof, apply_proof
 from app.publishing.record import has_upload, record_cancelled, record_completed
 from app.publishing.waiters import wake_waiters
-from app.queues import Wake, wake, wake_encode, wake_maintenance
-from app.renditions.asking import begin_failed_anew
+from app.queues import Wake, wake, wake_maintenance, wake_transcode
+from app.renditions.requesting import rebuild_failed
 from app.states import FINAL_STATES, AccountState, JobState
 
 #: The content that a caller may change, by its column names.
@@ -139,9 +139,9 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         timeline.note(session, job, "retried", now)
         timeline.begin(session, job, "wait", "queue", now, until=now)
         lanes.refresh(session, job)
-        is_transcoded_again = begin_failed_anew(session, job.rendition_id, now)
+        is_transcoded_again = rebuild_failed(session, job.rendition_id, now)
     if is_transcoded_again:
-        wake_encode()
+        wake_transcode()
     wake([_wake_for(job, now)])
     return job
 

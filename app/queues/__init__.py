@@ -1,4 +1,4 @@
-"""The one package that knows rq and rq-scheduler from the side that puts work on queues."""
+"""Enqueueing and scheduling: the only package that uses rq and rq-scheduler to add work."""
 
 from app.queues.names import (
     CONNECT_QUEUE,
@@ -17,8 +17,8 @@ from app.queues.wakes import (
     connect_redis,
     current_redis,
     wake,
-    wake_encode,
     wake_maintenance,
+    wake_transcode,
 )
 
 __all__ = [
@@ -39,6 +39,6 @@ __all__ = [
     "current_redis",
     "new_run",
     "wake",
-    "wake_encode",
+    "wake_transcode",
     "wake_maintenance",
 ]

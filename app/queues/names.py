@@ -1,16 +1,16 @@
-"""The names of the RQ queues, and of the functions that runs on them call. Pure."""
+"""The names of the RQ queues, and of every function that workers call by name. Pure."""
 
 from app.platforms import PLATFORMS
 
-#: Platform → its queue: one each, so that workers can be given to platforms one by one.
+#: Platform → its queue. One each, so that workers can be assigned platform by platform.
 PUBLISH_QUEUES: dict[str, str] = {name: entry.queue for name, entry in PLATFORMS.items()}
-#: What never waits for a platform: webhooks, tallies, jobs of lost workers.
+#: Work that never waits for a platform: webhooks, tallies, jobs of lost workers.
 MAINTENANCE_QUEUE = "maintenance"
-#: Questions to platforms that can wait, and may be held up by a platform that hangs.
+#: Platform reads that can wait, and that a slow platform may hold up.
 LOOKS_QUEUE = "looks"
-#: Exchanging consents, which a user is waiting for.
+#: Consent exchanges, while a user waits for the result.
 CONNECT_QUEUE = "connect"
-#: Making files anew, which takes minutes: apart, so that files that are ready never wait for it.
+#: Transcodes take minutes, so they get a queue of their own: a file that needs none never waits.
 ENCODE_QUEUE = "encode"
 QUEUE_NAMES: tuple[str, ...] = (
     *PUBLISH_QUEUES.values(),
@@ -20,21 +20,21 @@ QUEUE_NAMES: tuple[str, ...] = (
     ENCODE_QUEUE,
 )
 
-#: How many ended runs RQ keeps of each queue at most.
+#: How many finished runs RQ keeps per queue, at most.
 KEEP_COMPLETED = 100
 KEEP_FAILED = 1000
 
-# By dotted string, so that the API never loads the workers.
+# Functions are named by dotted path, so that the API never imports the workers.
 ADVANCE = "workers.publishing.pipeline.advance"
 DELIVER = "workers.webhooks.delivery.deliver"
 FOLLOW_UP = "workers.maintenance.follow_ups.follow_up_due"
 CHECK_AHEAD = "workers.maintenance.at_risk.check_ahead"
 RENEW = "workers.maintenance.renewals.renew_due"
-ENCODE = "workers.media.encode.encode_due"
+TRANSCODE = "workers.media.renditions.transcode_due"
 COUNT_POSTS = "workers.maintenance.counts.count_due"
 ADD_UP = "workers.maintenance.tallies.add_up"
 CONNECT = "workers.accounts.consents.exchange_granted"
-#: Function → its queue, for those that work through rows of their own.
+#: Function → its queue, for functions that find their own rows to work on.
 QUEUE_OF: dict[str, str] = {
     DELIVER: MAINTENANCE_QUEUE,
     ADD_UP: MAINTENANCE_QUEUE,
@@ -43,5 +43,14 @@ QUEUE_OF: dict[str, str] = {
     RENEW: LOOKS_QUEUE,
     COUNT_POSTS: LOOKS_QUEUE,
     CONNECT: CONNECT_QUEUE,
-    ENCODE: ENCODE_QUEUE,
+    TRANSCODE: ENCODE_QUEUE,
 }
+
+# Functions that a worker's parent process hands to its children directly, without a queue.
+POLL = "workers.publishing.pipeline.poll"
+RELEASE = "workers.publishing.pipeline.release_lost"
+PRESENCE = "workers.engine.presence.beat"
+TIDY = "workers.media.renditions.tidy"
+
+#: Every function above.
+FUNCTIONS: tuple[str, ...] = (ADVANCE, *QUEUE_OF, POLL, RELEASE, PRESENCE, TIDY)

@@ -1,4 +1,4 @@
-"""An RQ job as we use it: a *run*, which wakes a worker up and carries nothing of its own."""
+"""RQ jobs as we use them: a *run* only wakes a worker and carries no state of its own."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-#: Seconds RQ keeps a run that ended its job completed, and failed (its own default is a year).
+#: How long RQ keeps the run of a completed job, and of a failed one (by default a year).
 RESULT_TTL_SECONDS = 24 * 3600
 FAILURE_TTL_SECONDS = 30 * 24 * 3600
-#: A run is bounded by the time limits of what it calls and by its lease, not by RQ.
+#: Deadlines of the calls it makes and its lease bound a run, not RQ.
 NO_TIMEOUT = -1
 
 
 class Run(Job):
-    """RQ's job with JSON instead of pickle, wherever it is made or fetched."""
+    """RQ's job, serialized as JSON instead of pickle wherever it is created or fetched."""
 
     def __init__(
         self, id: str | None = None, connection: Redis | None = None, serializer: Any = None
@@ -27,18 +27,18 @@ class Run(Job):
         super().__init__(id, connection, serializer=JSONSerializer)
 
     def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
-        """Return the fields to store, without those that say nothing: RQ reads them alike."""
+        """Return the fields to store, without empty ones: RQ reads a missing field the same."""
         fields = super().to_dict(include_meta, include_result)
         return {name: value for name, value in fields.items() if value != ""}
 
     def keep_as_finished(self, pipeline: Pipeline, result: Any, worker_name: str) -> None:
-        """Put the run among those that ended well, with what it returned."""
+        """Add the run to RQ's finished registry, with its result."""
         self._result = result
         self._handle_success(RESULT_TTL_SECONDS, pipeline, worker_name)
         pipeline.expire(self.key, RESULT_TTL_SECONDS)
 
     def keep_as_failed(self, pipeline: Pipeline, traceback: str, worker_name: str) -> None:
-        """Put the run among those that failed, with why."""
+        """Add the run to RQ's failed registry, with the traceback."""
         self._status = JobStatus.FAILED
         self.save(pipeline=pipeline)
         self._handle_failure(traceback, pipeline, worker_name)
@@ -53,7 +53,7 @@ def new_run(
     description: str,
     run_id: str | None = None,
 ) -> Run:
-    """Return a run of a function that is named by its dotted path; nothing is stored yet."""
+    """Return a run of a function named by its dotted path, without storing it."""
     run = Run.create(
         function,
         args=args,
@@ -62,8 +62,8 @@ def new_run(
         id=run_id,
         description=description,
         timeout=NO_TIMEOUT,
-        # A run that did its work is gone at once. What is kept of a job that ended, see
-        # workers.publishing.kept_runs, is no run that was executed.
+        # An executed run is deleted at once. What is kept of an ended job is another run: see
+        # workers.publishing.kept_runs.
         result_ttl=0,
         failure_ttl=FAILURE_TTL_SECONDS,
     )
@@ -72,7 +72,7 @@ def new_run(
 
 
 class RunQueue(Queue):
-    """RQ's queue of such runs."""
+    """RQ's queue, of such runs."""
 
     job_class = Run
 
@@ -82,5 +82,5 @@ class RunQueue(Queue):
 
     @property
     def started_key(self) -> str:
-        """The key of RQ's registry of runs at work."""
+        """The key of RQ's registry of started runs."""
         return StartedJobRegistry(self.name, self.connection, job_class=Run).key

@@ -1,18 +1,17 @@
 """rq-scheduler for one of our queues: the delayed runs, and their release.
 
-What differs from the stock class, and why:
-- the delayed runs live under the key of RQ's own registry of scheduled runs, so that
-  rq-dashboard shows them;
+How it differs from the stock class, and why:
+- delayed runs live under the key of RQ's own scheduled-job registry, so that rq-dashboard shows
+  them;
 - due times keep their fraction of a second, so that nothing is released early;
-- one script moves a batch of due runs to the queue, in due order. A run is either still delayed
-  or queued, never both and never neither, whatever moment the scheduler dies at;
-- the script compares a fencing number: a scheduler that was paused, and has a successor by now,
-  releases nothing;
-- whoever adds a run that is due before all others rings a bell, so that the scheduler need not
-  look while nothing is due.
+- one Lua script moves a batch of due runs to the queue, in due order. Whenever the scheduler dies,
+  a run is either delayed or queued, never both and never neither;
+- the script checks a fencing token: a paused scheduler that has been replaced releases nothing;
+- adding a run that is due before all others rings a bell (a Redis list), so that the scheduler need
+  not poll while nothing is due.
 
-In which order runs of one queue wake workers up does not matter to priorities: a run carries no
-job, and the worker takes the row that should go first.
+The order in which the runs of a queue wake workers does not affect priorities: a run carries no
+job, and the worker claims the row that should go first.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ from rq_scheduler import Scheduler
 
 from app.queues.run import Run, RunQueue
 
-#: A list that a client pushes to when it adds a run due before all others of its queue.
+#: The list a client pushes to when it adds a run due before all others of its queue.
 BELL_KEY = f"{RQ_KEY_PREFIX}:publish:bell"
-#: The highest fencing number that has released runs.
+#: The highest fencing token that has released runs.
 FENCE_KEY = f"{RQ_KEY_PREFIX}:publish:fence"
-#: As many as one script moves without keeping other clients waiting.
+#: How many runs one script call moves without delaying other clients noticeably.
 RELEASE_BATCH = 2000
 
 # KEYS: delayed runs, bell. ARGV: due time, run id, queue name.
@@ -47,8 +46,8 @@ if redis.call('ZRANGE', KEYS[1], 0, 0)[1] == ARGV[2] then
 end
 """
 
-# KEYS: fence, delayed runs, queue. ARGV: fencing number, now, batch, key prefix of runs,
-# now as RQ writes it.
+# KEYS: fence, delayed runs, queue. ARGV: fencing token, now, batch, key prefix of runs,
+# now in RQ's format.
 _RELEASE = """
 local fence = tonumber(redis.call('GET', KEYS[1]) or 0)
 if fence > tonumber(ARGV[1]) then return {-1, ''} end
@@ -68,18 +67,18 @@ return {#due, first[2] or ''}
 
 @dataclass(frozen=True)
 class Released:
-    """What came of a release: how many runs, and when the next one is due (epoch seconds)."""
+    """The result of a release: how many runs, and when the next is due (epoch seconds)."""
 
     count: int
     next_due: float | None
 
 
 class Deposed(Exception):
-    """Raised when another scheduler, of a later term, has released runs already."""
+    """Raised when a scheduler of a later term has already released runs."""
 
 
 class PostScheduler(Scheduler):  # type: ignore[misc]
-    """Holds one queue's delayed runs, and releases those that are due."""
+    """Holds one queue's delayed runs and releases those that are due."""
 
     job_class = Run
     queue_class = RunQueue
@@ -91,32 +90,32 @@ class PostScheduler(Scheduler):  # type: ignore[misc]
         self.scheduled_jobs_key: str = registry.key
 
     def schedule_run(self, pipeline: Pipeline, run: Run, due_at: datetime) -> None:
-        """Add one delayed run to a pipeline; ring where it is due before all others."""
+        """Add a delayed run, in a pipeline; ring the bell if it is due before all others."""
         run.origin = self.queue_name
         run._status = JobStatus.SCHEDULED
         run.save(pipeline=pipeline)
         keys = (self.scheduled_jobs_key, BELL_KEY)
-        # EVAL, not EVALSHA: a pipeline cannot know whether Redis has forgotten the script.
+        # EVAL, not EVALSHA: a pipeline cannot fall back if Redis has lost the script.
         pipeline.eval(
             _SCHEDULE, len(keys), *keys, repr(due_at.timestamp()), run.id, self.queue_name
         )
 
     def forget(self, pipeline: Pipeline, run_ids: Sequence[str]) -> None:
-        """Drop delayed runs that no longer mean anything; unknown ids do no harm."""
+        """Delete obsolete delayed runs, in a pipeline; unknown ids are ignored."""
         if run_ids:
             pipeline.zrem(self.scheduled_jobs_key, *run_ids)
             pipeline.delete(*(Run.key_for(run_id) for run_id in run_ids))
 
     def release(self, term: int, now: datetime) -> Released:
-        """Queue the runs that are due, a batch at most; then `next_due` may lie in the past.
+        """Queue the due runs, one batch at most; after a full batch `next_due` may be past.
 
-        `term` is the scheduler's fencing number. Raises `Deposed` where a later one has been
-        seen, and `RedisError`.
+        `term` is the scheduler's fencing token. Raises `Deposed` if a later one has been seen, and
+        `RedisError`.
         """
         keys = (FENCE_KEY, self.scheduled_jobs_key, self.queue.key)
         args = (term, repr(now.timestamp()), RELEASE_BATCH, Run.redis_job_namespace_prefix)
-        answer = self.connection.eval(_RELEASE, len(keys), *keys, *args, utcformat(now))
-        count, next_due = answer
+        reply = self.connection.eval(_RELEASE, len(keys), *keys, *args, utcformat(now))
+        count, next_due = reply
         if count < 0:
             raise Deposed
         return Released(count, float(next_due) if next_due else None)

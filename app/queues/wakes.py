@@ -1,12 +1,12 @@
-"""Waking workers up. The row is the truth: a wake that is lost costs time, never a post.
+"""Waking workers. The row is the source of truth: a lost wake-up costs time, never a post.
 
-A run does not carry the job: it says that a row of its platform is due at a time. Whoever
-executes it claims the row that should go first. So losing Redis loses no work, a doubled wake
-does nothing, and an error of Redis here is logged and left to the sweeper.
+A run does not carry a job: it only says that a row of its platform is due. The worker that executes
+it claims the row that should go first. Losing Redis therefore loses no work, a duplicate wake-up
+does nothing, and a Redis error here is logged and left to the sweeper.
 
-Not every wake needs Redis. What is due beyond the horizon waits in the database alone until the
-scheduler fetches it. And inside a worker, a look at a job that the platform processes and the
-delivery of a notification are kept by that worker's own process tree (`ShortWaits`).
+Not every wake-up needs Redis. What is due beyond the horizon stays in the database until the sweep
+brings it to Redis. And inside a worker, polls of a platform and deliveries of notifications are
+kept by that worker's own process tree (`ShortWaits`).
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from app.clock import utcnow
 from app.queues.names import (
     ADVANCE,
     DELIVER,
-    ENCODE,
     PUBLISH_QUEUES,
     QUEUE_OF,
+    TRANSCODE,
 )
 from app.queues.run import Run, RunQueue, new_run
 from app.queues.scheduler import PostScheduler
 
 logger = logging.getLogger(__name__)
-#: How long a request of the API may hang on Redis before the row alone has to do.
+#: How long an API request may wait for Redis before it relies on the row alone.
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
-#: What is due later than this from now is not put into Redis yet.
+#: What is due later than this is not put into Redis yet.
 HORIZON = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
 class Wake:
-    """One wake-up for a row: `number` makes the run's id new each time.
+    """One wake-up for a row; `number` makes the run's id unique.
 
-    `replaces` is the number of an earlier wake that no longer means anything, if there is one.
-    `is_poll`: the platform has the upload, and is to be asked how it is doing.
+    `replaces` is the number of an earlier wake-up that is now obsolete, if any. `is_poll`: the
+    platform is processing the upload and has to be polled.
     """
 
     job_id: str
@@ -64,23 +64,23 @@ class Wake:
 
     @property
     def run_id(self) -> str:
-        """The run's id: letters, digits and a dash, as RQ wants."""
+        """The run's id: letters, digits and a dash, as RQ requires."""
         return f"{self.job_id}-{self.number}"
 
 
 class ShortWaits(Protocol):
-    """What a worker's process tree keeps to itself. Found as the extension `short_waits`."""
+    """Wake-ups that a worker's process tree keeps; the app extension `short_waits`."""
 
     def keep(self, wake: Wake) -> bool:
-        """Take a wake-up; False for one that is better kept by the scheduler."""
+        """Take a wake-up; False for one that the scheduler should keep."""
 
     def keep_maintenance(self, function: str) -> bool:
         """Take a call of a maintenance function."""
 
 
 def connect_redis(url: str, *, answer_seconds: float = ANSWER_SECONDS, retries: int = 1) -> Redis:
-    """Return a client that gives up soon: the API must answer when Redis does not."""
-    # A server that vanished without a word is noticed even while nothing is asked.
+    """Return a client with short timeouts: the API must respond even when Redis does not."""
+    # Keepalive detects a server that vanished silently, even while the connection is idle.
     keepalive = {} if url.startswith("unix://") else {"socket_keepalive": True}
     return Redis.from_url(
         url,
@@ -99,10 +99,10 @@ def current_redis() -> Redis:
 
 
 def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
-    """Queue or schedule a run for each row, all in one round trip; tell whether all is arranged.
+    """Queue or schedule a run for each row, in one round trip; return whether that succeeded.
 
-    `now` is by default the time now. Call it after the commit: a run that starts before its row
-    is there would find nothing.
+    `now` defaults to the current time. Call it after the commit: a run that starts before its row
+    is visible finds nothing.
     """
     by_platform = attrgetter("platform")
     waits: ShortWaits | None = current_app.extensions.get("short_waits")
@@ -125,20 +125,19 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
     return True
 
 
-def wake_maintenance(function: str = DELIVER) -> bool:
-    """Queue a run of a function that works through rows of its own: by default the outbox."""
+def wake_maintenance(function: str = DELIVER) -> None:
+    """Queue a run of a function that finds its own rows: by default, outbox delivery."""
     waits: ShortWaits | None = current_app.extensions.get("short_waits")
-    if waits is not None and waits.keep_maintenance(function):
-        return True
-    return _wake_for_rows(function)
+    if waits is None or not waits.keep_maintenance(function):
+        _enqueue(function)
 
 
-def wake_encode() -> bool:
-    """Queue a run that makes the files which are due to be made."""
-    return _wake_for_rows(ENCODE)
+def wake_transcode() -> None:
+    """Queue a run that transcodes the due renditions."""
+    _enqueue(TRANSCODE)
 
 
-def _wake_for_rows(function: str) -> bool:
+def _enqueue(function: str) -> None:
     connection, queue = current_redis(), QUEUE_OF[function]
     run = new_run(connection, function, (), queue, function.rpartition(".")[2])
     try:
@@ -147,8 +146,6 @@ def _wake_for_rows(function: str) -> bool:
         pipeline.execute()
     except RedisError as exc:
         logger.warning("%s left to the sweeper: %s", queue, type(exc).__name__)
-        return False
-    return True
 
 
 def _add(pipeline: Pipeline, scheduler: PostScheduler, wake: Wake, now: datetime) -> None:

@@ -1,5 +1,5 @@
-"""All that may be done to a rendition: a video made anew for a platform. Owns every commit of it.
+"""All operations on renditions, videos transcoded for a platform. Owns every commit of theirs.
 
-`asking` serves the jobs that need one, `claims` and `outcomes` the workers that make them,
-`removing` takes them away.
+`requesting` serves the jobs that need one, `claims` and `outcomes` the workers that transcode, and
+`pruning` deletes them.
 """

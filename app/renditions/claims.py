@@ -1,6 +1,6 @@
-"""How a worker takes a rendition to make it: a lease with a fencing token, as jobs have.
+"""How a worker claims a rendition: a lease with a fencing token, as for jobs.
 
-The lease is the row's `due_at`, so what a dead worker held is simply due again.
+The row's `due_at` is the lease's expiry, so the row of a dead worker is simply due again.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.runs import Superseded
 from app.states import OPEN_STATES, RenditionState
 from app.storage.keys import RENDITIONS
 
-#: A worker that is lost is noticed within this; it renews three times as often.
+#: A lost worker is noticed within this time; a live one renews three times as often.
 LEASE_SECONDS = 30.0
 OPEN = (RenditionState.PENDING, RenditionState.ENCODING)
 
 
 @dataclass(frozen=True)
 class RenditionClaim:
-    """What a worker needs of the row it holds; `run` is the fencing token."""
+    """What a worker needs of the row it claimed; `run` is the fencing token."""
 
     rendition_id: str
     run: int
@@ -40,24 +40,24 @@ class RenditionClaim:
 
     @property
     def key(self) -> str:
-        """Where this run puts its result: another run's is never overwritten."""
+        """Where this run stores its result; one run never overwrites another's."""
         return key_of(self.rendition_id, self.run, self.recipe)
 
 
 def key_of(rendition_id: str, run: int, recipe: Recipe) -> str:
-    """Return the key of the result of one run."""
+    """Return the key of one run's result."""
     return f"{RENDITIONS}{rendition_id}-{run}.{recipe.container}"
 
 
 def claim_next(now: datetime) -> RenditionClaim | None:
-    """Take the next rendition that is due, of the user who was served longest ago; or None."""
+    """Claim the next due rendition, of the user served least recently; None if none is due."""
     with transaction() as session:
         while True:
             rendition = session.scalars(_first_due(now)).first()
             if rendition is None:
                 return None
             was_lost = rendition.state is RenditionState.ENCODING
-            if not _take(session, rendition, now):
+            if not _try_claim(session, rendition, now):
                 session.expire(rendition)
                 continue
             session.refresh(rendition)
@@ -78,14 +78,13 @@ def claim_next(now: datetime) -> RenditionClaim | None:
 
 
 def renew(claim: RenditionClaim, now: datetime) -> bool:
-    """Extend the lease; False when it is no longer ours."""
+    """Extend the lease; False if it was lost."""
     with transaction() as session:
-        until = now + timedelta(seconds=LEASE_SECONDS)
-        return _write(session, claim, due_at=until)
+        return _write(session, claim, due_at=now + timedelta(seconds=LEASE_SECONDS))
 
 
 def is_wanted(claim: RenditionClaim) -> bool:
-    """Whether a job that has not ended waits for the rendition; asks again: this one is ours."""
+    """Whether a job that has not ended waits for the rendition."""
     waiting = exists().where(
         PublishJob.rendition_id == claim.rendition_id, PublishJob.state.in_(OPEN_STATES)
     )
@@ -94,14 +93,14 @@ def is_wanted(claim: RenditionClaim) -> bool:
 
 
 def is_any_due(now: datetime) -> bool:
-    """Whether a rendition waits for a worker."""
+    """Whether any rendition is due."""
     due = exists().where(Rendition.state.in_(OPEN), Rendition.due_at <= now)
     with transaction() as session:
         return bool(session.scalar(select(due)))
 
 
 def write_held(session: Session, claim: RenditionClaim, **values: object) -> None:
-    """Write columns of a row this run holds; raises `Superseded` when it does not any more."""
+    """Write columns of the row under this run's lease; raises `Superseded` if it was lost."""
     if not _write(session, claim, **values):
         raise Superseded(claim.rendition_id)
 
@@ -121,7 +120,7 @@ def _write(session: Session, claim: RenditionClaim, **values: object) -> bool:
 
 
 def _first_due(now: datetime) -> Select[Rendition]:
-    """Select the row to take. Costs what is due, and a look at an index for each user of it."""
+    """Select the row to claim. The cost is the due rows plus an index lookup per user of theirs."""
     is_due = (Rendition.state.in_(OPEN), Rendition.due_at <= now)
     waiting = (
         select(Rendition.user_id, func.min(Rendition.due_at).label("due_at"))
@@ -129,10 +128,10 @@ def _first_due(now: datetime) -> Select[Rendition]:
         .group_by(Rendition.user_id)
         .subquery()
     )
-    made = aliased(Rendition)
+    started = aliased(Rendition)
     served_at = (
-        select(func.max(made.started_at))
-        .where(made.user_id == waiting.c.user_id)
+        select(func.max(started.started_at))
+        .where(started.user_id == waiting.c.user_id)
         .correlate(waiting)
         .scalar_subquery()
     )
@@ -152,7 +151,7 @@ def _first_due(now: datetime) -> Select[Rendition]:
     )
 
 
-def _take(session: Session, rendition: Rendition, now: datetime) -> bool:
+def _try_claim(session: Session, rendition: Rendition, now: datetime) -> bool:
     taken = session.execute(
         update(Rendition)
         .where(

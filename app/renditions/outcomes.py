@@ -1,7 +1,7 @@
-"""How a worker lets a rendition go, and how the jobs that wait for it hear of it.
+"""How a claim on a rendition ends, and how the jobs that wait for it are woken.
 
-Every function needs the claim's lease and raises `Superseded` without it. All but `show_progress`
-wait for a database that is away: hours of work are not thrown away for a restart.
+Every function that takes a claim requires its lease and raises `Superseded` without it. All but
+`show_progress` wait out a database outage: hours of work must not be lost to a restart.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from app.failures import Failure
 from app.limits import lanes
 from app.media.facts import Probe
 from app.models import PublishJob, Rendition
-from app.queues import Wake, wake, wake_encode
+from app.queues import Wake, wake, wake_transcode
 from app.renditions.claims import RenditionClaim, write_held
 from app.states import JobState, RenditionState, Step, step_progress
 from app.storage import StoredObject
 
 
 def show_progress(claim: RenditionClaim, percent: int) -> None:
-    """Store how far the work is, for whoever looks and for the jobs that wait for it."""
+    """Store the progress, of the rendition and of the jobs that wait for it."""
     progress = step_progress(Step.OPTIMIZE, percent / 100)
     with transaction() as session:
         write_held(session, claim, progress=percent)
@@ -40,7 +40,7 @@ def show_progress(claim: RenditionClaim, percent: int) -> None:
 def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: datetime) -> None:
     """Store the result and wake the jobs that wait for it.
 
-    Harmless when it was done and only not answered: whoever is superseded deletes the result.
+    Idempotent, for a commit whose acknowledgement was lost: a superseded caller deletes the result.
     """
     with transaction() as session:
         if not _is_stored(session, claim):
@@ -61,7 +61,7 @@ def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: dateti
 
 @retry_while_away
 def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
-    """Give up, and wake the jobs that wait for it: each ends, or tries again, by itself."""
+    """Mark as failed and wake the jobs that wait for it: each fails or retries on its own."""
     with transaction() as session:
         write_held(
             session,
@@ -77,8 +77,8 @@ def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
 
 
 @retry_while_away
-def put_off(claim: RenditionClaim, seconds: float, now: datetime, *, failures: int) -> None:
-    """Try again in a while. `failures` is how many tries have failed by now."""
+def retry_later(claim: RenditionClaim, seconds: float, now: datetime, *, failures: int) -> None:
+    """Schedule another attempt. `failures` is how many attempts have failed by now."""
     with transaction() as session:
         write_held(
             session,
@@ -92,24 +92,24 @@ def put_off(claim: RenditionClaim, seconds: float, now: datetime, *, failures: i
 
 @retry_while_away
 def hand_back(claim: RenditionClaim, now: datetime) -> None:
-    """Let another worker begin at once: this one must stop."""
+    """Release the claim so that another worker can start at once: this one must stop."""
     with transaction() as session:
         write_held(session, claim, state=RenditionState.PENDING, due_at=now, lost_runs=0)
-    wake_encode()
+    wake_transcode()
 
 
 @retry_while_away
 def park(claim: RenditionClaim) -> None:
-    """Leave it until somebody asks for it again: nobody waits for it any more."""
+    """Release the claim until a job requests the rendition again: none waits for it any more."""
     with transaction() as session:
         write_held(session, claim, state=RenditionState.PENDING, due_at=None, progress=0)
 
 
 @retry_while_away
 def wake_waiting(rendition_id: str, now: datetime) -> None:
-    """Wake the jobs that wait for a rendition, if it has ended; safe at any time.
+    """Wake the jobs that wait for a rendition, if it has ended. Idempotent.
 
-    A job calls it once it has begun to wait, since the end may have come just before.
+    A job calls it after it started to wait, since the rendition may have ended just before.
     """
     with transaction() as session:
         state = session.scalar(select(Rendition.state).where(Rendition.id == rendition_id))
@@ -127,7 +127,7 @@ def wake_waiting(rendition_id: str, now: datetime) -> None:
             replaced, job.due_at = job.wake_number, now
             job.wake_number += 1
             wakes.append(Wake(job.id, job.platform, now, job.wake_number, replaced))
-        # In the same order everywhere, so that no two wait for each other.
+        # The same lock order everywhere prevents deadlocks.
         for job in sorted(jobs, key=lambda job: (job.account_id, job.priority)):
             lanes.refresh(session, job)
     wake(wakes)
@@ -143,7 +143,7 @@ def _is_stored(session: Session, claim: RenditionClaim) -> bool:
 
 
 def _waiting(rendition_id: str) -> tuple[ColumnElement[bool], ...]:
-    """Return what is true of the jobs that wait, in nobody's hands, for a rendition."""
+    """Return the conditions for jobs that wait, unleased, for a rendition."""
     return (
         PublishJob.rendition_id == rendition_id,
         PublishJob.state == JobState.ACTIVE,

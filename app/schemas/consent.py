@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf
 
-from app.accounts.returning import REDIRECT_MAX
+from app.accounts.return_urls import REDIRECT_MAX
 from app.schemas.account import LOGIN_TYPES
 from app.schemas.base import AnswerSchema, BaseSchema, Moment
 

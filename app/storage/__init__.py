@@ -1,6 +1,6 @@
-"""Where the videos are: a folder, or a bucket of R2 or any other S3-compatible store.
+"""The video store: a folder, or a bucket of R2 or any other S3-compatible service.
 
-`open_storage` picks the one that the settings name; nothing else knows which it is.
+`open_storage` picks the one that the settings name; no other code knows which it is.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """Where the store is. Without `endpoint_url` it is the folder `video_dir`.
+    """The location of the store: without `endpoint_url`, the folder `video_dir`.
 
-    `public_url` is this service's own address; the first of `signing_keys`
-    signs the folder's links, and what any of them signed is good.
+    `public_url` is this service's own address. The first of `signing_keys` signs the folder's
+    links, and each of them verifies.
     """
 
     video_dir: Path
@@ -46,7 +46,7 @@ class StorageSettings:
 
 
 def open_storage(settings: StorageSettings) -> Storage:
-    """Return the store that `settings` name. Connects to nothing, so it cannot fail for that."""
+    """Return the store that `settings` name. Opens no connection, so an outage cannot fail it."""
     if not settings.endpoint_url:
         return FolderStorage(
             settings.video_dir, settings.public_url, LinkSigner(settings.signing_keys)

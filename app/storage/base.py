@@ -1,4 +1,4 @@
-"""What every video store can do; the two stores are in `folder.py` and `s3.py`."""
+"""The interface of a video store; `folder.py` and `s3.py` implement it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Protocol, TypeVar
 
 from app.storage.errors import InvalidLink, StoreUnavailable
 
-LINK_MAX_SECONDS = 7 * 86400  # as long as Signature Version 4 allows
+LINK_MAX_SECONDS = 7 * 86400  # the maximum of Signature Version 4
 StreamT = TypeVar("StreamT", bound="Stream")
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as the store has it now. `etag` changes whenever the bytes do."""
+    """An object as it is in the store now. `etag` changes whenever the bytes do."""
 
     size_bytes: int
     etag: str
@@ -26,9 +26,10 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class SignedUpload:
-    """How a client may send one object. `url` is a secret until `expires_at` (aware UTC).
+    """A request by which a client may upload one object.
 
-    The client sends exactly `headers`, and a body of exactly the length that was signed.
+    `url` is a secret until `expires_at` (aware UTC). The client sends exactly `headers`, and a body
+    of exactly the signed length.
     """
 
     url: str = field(repr=False)
@@ -48,7 +49,7 @@ class UploadGrant:
 
 
 class Readable(Protocol):
-    """What a body is read from."""
+    """A source of bytes."""
 
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes, empty at the end."""
@@ -61,10 +62,10 @@ class Stream(ABC):
         self._left_bytes = length
 
     def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, empty only at the range's end.
+        """Return up to `size` bytes, empty only at the end of the range.
 
-        Raises `StoreUnavailable` when the store breaks off, `ObjectChanged` where the store can
-        tell that the object was replaced meanwhile.
+        Raises `StoreUnavailable` when the store breaks off, and `ObjectChanged` where it can tell
+        that the object was replaced meanwhile.
         """
         wanted = min(size, self._left_bytes)
         if wanted <= 0:
@@ -77,11 +78,11 @@ class Stream(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let the connection or the file go. Closing twice does nothing."""
+        """Release the connection or the file. Idempotent."""
 
     @abstractmethod
     def _fetch(self, size: int) -> bytes:
-        """Return 1 to `size` bytes, or none when the source ended."""
+        """Return 1 to `size` bytes, or none at the end of the source."""
 
     def __enter__(self: StreamT) -> StreamT:
         return self
@@ -96,78 +97,78 @@ class Stream(ABC):
 
 
 class Storage(ABC):
-    """A store of videos by key. May be shared by threads and kept across a fork.
+    """A store of videos by key. Thread-safe, and usable across a fork.
 
-    Every method may raise any `StorageError`; those that take a key raise `InvalidKey` for one
-    that is not a plain relative path.
+    Every method may raise any `StorageError`; those that take a key raise `InvalidKey` unless it
+    is a plain relative path.
     """
 
     @property
     @abstractmethod
     def has_public_links(self) -> bool:
-        """Whether a platform can fetch `signed_get_url` by itself: https, from outside."""
+        """Whether a platform can fetch a `signed_get_url` itself: over https, from outside."""
 
     @abstractmethod
     def stat(self, key: str) -> StoredObject:
-        """Look at an object; raises `ObjectMissing`."""
+        """Return an object's metadata; raises `ObjectMissing`."""
 
     @abstractmethod
     def open(self, key: str, first: int, length: int, etag: str) -> Stream:
-        """Open `length` ≥ 1 bytes from offset `first` of the object that has this `etag`.
+        """Open `length` ≥ 1 bytes from offset `first` of the version with this `etag`.
 
-        Raises `ObjectMissing`, and `ObjectChanged` when it is another object now.
+        Raises `ObjectMissing`, and `ObjectChanged` when it is another version now.
         """
 
     @abstractmethod
     def write(self, key: str, body: Readable, length: int) -> StoredObject:
-        """Store exactly `length` bytes of `body`, all or nothing; replaces what was there.
+        """Store exactly `length` bytes of `body` atomically; replaces an existing object.
 
-        Raises `WrongLength` when the body is shorter or longer. What `body.read` raises passes
+        Raises `WrongLength` when the body is shorter or longer. Exceptions of `body.read` pass
         through, and nothing is left behind.
         """
 
     @abstractmethod
     def delete(self, key: str) -> None:
-        """Remove an object. One that is not there is no error."""
+        """Delete an object. Idempotent: a missing one is no error."""
 
     @abstractmethod
     def signed_get_url(self, key: str, expires_seconds: int) -> str:
-        """Return a link by which anyone may read the object until it expires (≤ 7 days)."""
+        """Return a link that lets anyone read the object until it expires (≤ 7 days)."""
 
     @abstractmethod
     def signed_put(
         self, key: str, content_type: str, size_bytes: int, expires_seconds: int
     ) -> SignedUpload:
-        """Return how a client may send this one object of this one length and type."""
+        """Return a request by which a client may upload this object, of this length and type."""
 
     def verify_download(self, token: str, now: datetime) -> str:
-        """Return the key that a `/media/<token>` link of this service opens; else `InvalidLink`.
+        """Return the key that a `/media/<token>` link grants; raises `InvalidLink`.
 
-        Only a folder has such links.
+        Only a folder issues such links.
         """
-        raise InvalidLink("This service gives out no links of its own.")
+        raise InvalidLink("This service issues no links of its own.")
 
     def verify_upload(self, token: str, now: datetime) -> UploadGrant:
-        """Return what a `/api/videos/uploads/<token>` link allows; else raise `InvalidLink`.
+        """Return what a `/api/videos/uploads/<token>` link grants; raises `InvalidLink`.
 
-        Only a folder has such links.
+        Only a folder issues such links.
         """
-        raise InvalidLink("This service takes no uploads itself.")
+        raise InvalidLink("This service accepts no uploads itself.")
 
     def prune_partials(self, older_than_seconds: float) -> int:
-        """Remove what broken writes left behind and return how many; 0 for a store that does so
+        """Delete the leftovers of failed writes and return how many; 0 for a store that does so
         by itself."""
         return 0
 
 
 def checked_expiry(expires_seconds: int) -> int:
-    """Return how long a link lives, when that is 1 second to 7 days; raises `ValueError`."""
+    """Return a link's lifetime if it is 1 second to 7 days; raises `ValueError` otherwise."""
     if not 1 <= expires_seconds <= LINK_MAX_SECONDS:
         raise ValueError(f"a signed link lives 1 to {LINK_MAX_SECONDS} seconds")
     return expires_seconds
 
 
 def checked_range(first: int, length: int) -> None:
-    """Raise `ValueError` for a range that no object can have."""
+    """Raise `ValueError` for an impossible range."""
     if first < 0 or length < 1:
-        raise ValueError("a range begins at 0 or later and has at least 1 byte")
+        raise ValueError("a range starts at 0 or later and has at least 1 byte")

@@ -1,58 +1,42 @@
-"""What can go wrong with the video store.
+"""Errors of the video store.
 
 StorageError
-  InvalidKey        the key is not one that any store takes
-  InvalidLink       the signed link is forged, for something else, or has expired
-  WrongLength       a body is longer or shorter than was declared
+  InvalidKey        no store accepts this key
+  InvalidLink       the signed link is forged, made for another purpose, or expired
+  WrongLength       the body is longer or shorter than declared
   ObjectMissing     there is no such object
-  ObjectChanged     the object is no longer the one that was looked at
-  StoreUnavailable  the store gave no answer, or one that cannot be used; asking again may help
+  ObjectChanged     the object is not the version that was inspected
+  StoreUnavailable  no response, or an unusable one; a retry may help
 
-Messages are sentences for a person, without URLs, secrets or paths of this machine.
+Messages are sentences for a person and hold no URL, secret or path of this machine.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class StorageError(Exception):
-    """Base of every expected failure of the store. `code` is stable."""
-
-    code: ClassVar[str] = "storage"
+    """Base of every expected failure of the store."""
 
 
 class InvalidKey(StorageError):
-    """Raised for a key that could leave the store or that no store can hold."""
-
-    code = "invalid_key"
+    """Raised for a key that could escape the store or that no store can hold."""
 
 
 class InvalidLink(StorageError):
-    """Raised for a signed link that this service did not make, or that is past its time."""
-
-    code = "invalid_link"
+    """Raised for a signed link that this service did not issue, or that has expired."""
 
 
 class WrongLength(StorageError):
-    """Raised when a body that is written has not the length that was declared."""
-
-    code = "wrong_length"
+    """Raised when a body does not have the declared length."""
 
 
 class ObjectMissing(StorageError):
     """Raised when the store has no such object."""
 
-    code = "video_missing"
-
 
 class ObjectChanged(StorageError):
-    """Raised when the object was replaced or cut since it was looked at."""
-
-    code = "video_changed"
+    """Raised when the object was replaced or truncated since it was inspected."""
 
 
 class StoreUnavailable(StorageError):
-    """Raised when the store cannot be reached, breaks off, refuses us or answers nonsense."""
-
-    code = "store_unavailable"
+    """Raised when the store is unreachable, breaks off, denies access or returns nonsense."""

@@ -1,4 +1,4 @@
-"""Files as objects of a store: what one is, how it is read, and what its errors mean."""
+"""Files as stored objects: metadata, reading, and the translation of errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BAD_NAMES = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ})
 
 
 class FileStream(Stream):
-    """A range of an open file, watched: bytes of another version are never handed out."""
+    """A range of an open file; never returns bytes of another version."""
 
     def __init__(self, file: BinaryIO, key: str, length: int, etag: str) -> None:
         super().__init__(length)
@@ -27,51 +27,51 @@ class FileStream(Stream):
         self._length = length
 
     def seek(self, first: int) -> None:
-        """Go to the range's start; raises `ObjectChanged` where the file has no such range."""
-        now = self._unchanged()
+        """Seek to the start of the range; raises `ObjectChanged` if the file is too short."""
+        now = self._verify_unchanged()
         if first + self._length > now.size_bytes:
-            raise ObjectChanged("The video is shorter than it was when it was looked at.")
+            raise ObjectChanged("The video is shorter than it was when it was inspected.")
         self._file.seek(first)
 
     def close(self) -> None:
         self._file.close()
 
     def _fetch(self, size: int) -> bytes:
-        with translated():
+        with translate_errors():
             piece = self._file.read(size)
-        self._unchanged()
+        self._verify_unchanged()
         return piece
 
-    def _unchanged(self) -> StoredObject:
-        now = described(os.fstat(self._file.fileno()), self._key)
+    def _verify_unchanged(self) -> StoredObject:
+        now = object_of(os.fstat(self._file.fileno()), self._key)
         if now.etag != self._etag:
-            raise ObjectChanged("The video was replaced since it was looked at.")
+            raise ObjectChanged("The video was replaced since it was inspected.")
         return now
 
 
-def described(found: os.stat_result, key: str) -> StoredObject:
-    """Return what a file is as an object; raises `ObjectMissing` for anything but a plain file.
+def object_of(found: os.stat_result, key: str) -> StoredObject:
+    """Return a file's metadata as an object; raises `ObjectMissing` unless it is a regular file.
 
-    The etag is made of the inode, the time and the size: a whole video is never read for it.
+    The etag is made of inode, mtime and size, so that no file has to be read for it.
     """
     if not stat.S_ISREG(found.st_mode):
-        raise ObjectMissing("The key names no video.")
+        raise ObjectMissing("The key does not name a video.")
     etag = f'"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"'
     return StoredObject(found.st_size, etag, content_type_of(key))
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn the file system's errors into those of the store."""
+def translate_errors() -> Iterator[None]:
+    """Translate the file system's errors into the store's."""
     try:
         yield
     except FileNotFoundError as exc:
         raise ObjectMissing("The video is not in the store.") from exc
     except (NotADirectoryError, IsADirectoryError, FileExistsError) as exc:
-        raise InvalidKey("The key of a video names a folder, or lies below a video.") from exc
+        raise InvalidKey("The video's key names a folder, or lies below a video.") from exc
     except OSError as exc:
         if exc.errno in _BAD_NAMES:
-            raise InvalidKey("The key of a video is no name that a folder can hold.") from exc
-        raise StoreUnavailable(f"The folder of videos cannot be used: {exc.strerror}.") from exc
-    except RuntimeError as exc:  # how Path.resolve() tells of links that lead in a circle
-        raise InvalidKey("The key of a video leads in a circle.") from exc
+            raise InvalidKey("The video's key is not a valid file name.") from exc
+        raise StoreUnavailable(f"The video folder cannot be used: {exc.strerror}.") from exc
+    except RuntimeError as exc:  # Path.resolve() on a symlink loop
+        raise InvalidKey("The video's key contains a symlink loop.") from exc

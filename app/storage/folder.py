@@ -1,4 +1,4 @@
-"""The store for development and single machines: a folder, with links signed by this service."""
+"""The store for development and single machines: a folder, with links this service signs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.storage.base import (
     checked_range,
 )
 from app.storage.errors import InvalidKey, ObjectMissing, WrongLength
-from app.storage.files import FileStream, described, translated
+from app.storage.files import FileStream, object_of, translate_errors
 from app.storage.keys import checked_key
 from app.storage.links import LinkSigner
 
@@ -30,7 +30,7 @@ _PARTIALS = ".partial"
 
 
 class FolderStorage(Storage):
-    """Keeps each object as a file; a write appears whole or not at all."""
+    """Stores each object as a file; writes are atomic."""
 
     def __init__(self, root: Path, public_url: str, links: LinkSigner) -> None:
         self._root = root
@@ -42,14 +42,14 @@ class FolderStorage(Storage):
         return urlsplit(self._public_url).scheme == "https"
 
     def stat(self, key: str) -> StoredObject:
-        with translated():
-            return described(self._path(key).stat(), key)
+        with translate_errors():
+            return object_of(self._path(key).stat(), key)
 
     def open(self, key: str, first: int, length: int, etag: str) -> Stream:
         checked_range(first, length)
-        with translated():
+        with translate_errors():
             path = self._path(key)
-            described(path.stat(), key)  # before open(), which a FIFO would block
+            object_of(path.stat(), key)  # before open(), which would block on a FIFO
             stream = FileStream(path.open("rb", buffering=0), key, length, etag)
         try:
             stream.seek(first)
@@ -60,13 +60,13 @@ class FolderStorage(Storage):
 
     def write(self, key: str, body: Readable, length: int) -> StoredObject:
         path = self._path(key)
-        with translated():
+        with translate_errors():
             (self._root / _PARTIALS).mkdir(parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._root / _PARTIALS / uuid4().hex
         try:
-            self._fill(partial, body, length)
-            with translated():
+            self._write_partial(partial, body, length)
+            with translate_errors():
                 partial.replace(path)
                 _sync_folder(path.parent)
         finally:
@@ -75,7 +75,7 @@ class FolderStorage(Storage):
 
     def delete(self, key: str) -> None:
         try:
-            with translated():
+            with translate_errors():
                 self._path(key).unlink()
         except ObjectMissing:
             return
@@ -103,7 +103,7 @@ class FolderStorage(Storage):
     def prune_partials(self, older_than_seconds: float) -> int:
         oldest = utcnow().timestamp() - older_than_seconds
         pruned = 0
-        with translated():
+        with translate_errors():
             for partial in (self._root / _PARTIALS).glob("*"):
                 if partial.stat().st_mtime < oldest:
                     partial.unlink(missing_ok=True)
@@ -111,18 +111,18 @@ class FolderStorage(Storage):
         return pruned
 
     def _path(self, key: str) -> Path:
-        """Return where the object is, with links resolved: never outside the folder."""
+        """Return the object's path, with symlinks resolved: never outside the folder."""
         root = self._root.resolve()
-        with translated():
+        with translate_errors():
             path = (root / checked_key(key)).resolve()
         partials = root / _PARTIALS
         if not path.is_relative_to(root) or path in (root, partials) or partials in path.parents:
-            raise InvalidKey("The key of a video leads out of the folder of videos.")
+            raise InvalidKey("The video's key leads out of the video folder.")
         return path
 
-    def _fill(self, partial: Path, body: Readable, length: int) -> None:
+    def _write_partial(self, partial: Path, body: Readable, length: int) -> None:
         left = length
-        with translated():
+        with translate_errors():
             file = partial.open("xb", buffering=0)
         with file:
             while left > 0:
@@ -133,19 +133,19 @@ class FolderStorage(Storage):
                 _write_all(file, piece)
             if left < 0 or body.read(1):
                 raise WrongLength("The body is longer than its declared length.")
-            with translated():
+            with translate_errors():
                 os.fsync(file.fileno())
 
 
 def _write_all(file: BinaryIO, piece: bytes) -> None:
     view = memoryview(piece)
-    with translated():
+    with translate_errors():
         while view:
             view = view[file.write(view) :]
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable, not only the bytes behind it."""
+    """Make the new directory entry durable, not only the file's content."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Which names an object in the store may have. Pure."""
+"""Validation of object keys. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import unicodedata
 
 from app.storage.errors import InvalidKey
 
-KEY_MAX_BYTES = 1024  # S3's own bound, counted in UTF-8
+KEY_MAX_BYTES = 1024  # S3's own limit, in bytes of UTF-8
 
-#: Where this service itself puts what is uploaded through it, and what it makes.
+#: Prefixes of this service's own objects: direct uploads, and renditions.
 UPLOADS = "uploads/"
 RENDITIONS = "renditions/"
 
@@ -31,15 +31,15 @@ _CONTENT_TYPES = {
 
 
 def checked_key(key: str) -> str:
-    """Return `key` when it is a plain relative path of at most 1024 bytes; else `InvalidKey`."""
+    """Return `key` if it is a plain relative path of at most 1024 bytes; raises `InvalidKey`."""
     fault = _fault_of(key)
     if fault:
-        raise InvalidKey(f"The key of a video {fault}.")
+        raise InvalidKey(f"The video's key {fault}.")
     return key
 
 
 def content_type_of(key: str) -> str:
-    """Return the media type that the key's ending stands for, `application/octet-stream` if none.
+    """Return the media type of the key's extension, `application/octet-stream` if unknown.
 
     What the file really is, only the probe knows.
     """
@@ -50,13 +50,13 @@ def _fault_of(key: str) -> str:
     try:
         length_bytes = len(key.encode("utf-8"))
     except UnicodeEncodeError:
-        return "has characters that are not Unicode text"
+        return "must be valid Unicode text"
     if not 0 < length_bytes <= KEY_MAX_BYTES:
-        return f"has 1 to {KEY_MAX_BYTES} bytes"
+        return f"must have 1 to {KEY_MAX_BYTES} bytes"
     if any(unicodedata.category(character) == "Cc" for character in key):
-        return "has no control characters"
+        return "must not contain control characters"
     if "\\" in key:
-        return "has no backslash"
+        return "must not contain a backslash"
     if any(part in ("", ".", "..") for part in key.split("/")):
-        return "is a relative path without empty, '.' or '..' parts"
+        return "must be a relative path without empty, '.' or '..' parts"
     return ""

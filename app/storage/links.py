@@ -1,4 +1,4 @@
-"""Links to this service that carry their own permission: signed with HMAC, and expiring. Pure."""
+"""Capability links to this service: signed with HMAC, and expiring. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TOKEN_MAX_CHARACTERS = 4096
 
 
 class LinkSigner:
-    """Signs and checks the tokens in links, with a purpose of its own per kind of link.
+    """Signs and verifies the tokens in links; each kind of link has its own purpose.
 
-    The first key signs, and what any of them signed is good: keys change while links are out.
+    The first key signs and every key verifies, so that keys can be rotated while links are live.
     """
 
     def __init__(self, signing_keys: Sequence[str]) -> None:
@@ -28,15 +28,15 @@ class LinkSigner:
         self._signing_keys = [key.encode() for key in signing_keys]
 
     def sign_download(self, key: str, expires_at: datetime) -> str:
-        """Return a token that lets its holder read one object until `expires_at`."""
+        """Return a token that grants reading one object until `expires_at`."""
         return self._sign("download", {"key": key, "exp": int(expires_at.timestamp())})
 
     def verify_download(self, token: str, now: datetime) -> str:
-        """Return the key a download token opens; raises `InvalidLink`."""
+        """Return the key that a download token grants; raises `InvalidLink`."""
         return str(self._verify("download", token, now)["key"])
 
     def sign_upload(self, grant: UploadGrant) -> str:
-        """Return a token that lets its holder send the one object of `grant`."""
+        """Return a token that grants uploading the object of `grant`."""
         fields = {
             "key": grant.key,
             "type": grant.content_type,
@@ -46,7 +46,7 @@ class LinkSigner:
         return self._sign("upload", fields)
 
     def verify_upload(self, token: str, now: datetime) -> UploadGrant:
-        """Return what an upload token allows; raises `InvalidLink`."""
+        """Return what an upload token grants; raises `InvalidLink`."""
         fields = self._verify("upload", token, now)
         expires_at = datetime.fromtimestamp(fields["exp"], timezone.utc)
         return UploadGrant(fields["key"], fields["type"], fields["size"], expires_at)
@@ -62,10 +62,10 @@ class LinkSigner:
                 raise ValueError("too long")
             payload, mac = _decode(payload_text), _decode(mac_text)
         except ValueError as exc:
-            raise InvalidLink("The link is not one of this service.") from exc
+            raise InvalidLink("The link was not issued by this service.") from exc
         known = [_mac(key, purpose, payload) for key in self._signing_keys]
         if not any([hmac.compare_digest(mac, one) for one in known]):
-            raise InvalidLink("The link is not one of this service.")
+            raise InvalidLink("The link was not issued by this service.")
         fields: dict[str, Any] = json.loads(payload)
         if now.timestamp() >= fields["exp"]:
             raise InvalidLink("The link has expired.")
@@ -73,7 +73,7 @@ class LinkSigner:
 
 
 def _mac(key: bytes, purpose: str, payload: bytes) -> bytes:
-    # The purpose is part of what is signed, so that a download never passes for an upload.
+    # The purpose is signed too, so that a download token never passes for an upload token.
     message = b"video-link:" + purpose.encode() + b":" + payload
     return hmac.new(key, message, hashlib.sha256).digest()
 

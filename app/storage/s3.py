@@ -32,12 +32,12 @@ from app.storage.base import (
 from app.storage.errors import ObjectMissing
 from app.storage.keys import checked_key, content_type_of
 from app.storage.s3_sending import Sender
-from app.storage.s3_streams import ExactBody, checked_stream, translated
+from app.storage.s3_streams import ExactBody, checked_stream, translate_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-# One part of a body is in memory at a time; S3 takes 10,000 parts, so this is good to 80 GB.
+# One part is in memory at a time. S3 accepts 10,000 parts, so this suffices for 80 GB.
 _TRANSFER = TransferConfig(
     multipart_threshold=8 * 1024 * 1024, multipart_chunksize=8 * 1024 * 1024, use_threads=False
 )
@@ -46,10 +46,10 @@ _NAMED_REGION = re.compile(r"^s3[.-](?:[a-z]+\.)?([a-z]{2}(?:-[a-z]+)+-\d{1,3})\
 
 @dataclass(frozen=True)
 class Bucket:
-    """Which bucket, where, and who we are to it.
+    """A bucket's location, credentials and timeouts.
 
-    It may be silent for `read_seconds`, and each piece of a body that is read at once must have
-    come within `piece_seconds`.
+    The service may be silent for `read_seconds`, and each read of a body must complete within
+    `piece_seconds`.
     """
 
     endpoint_url: str
@@ -63,7 +63,7 @@ class Bucket:
 
     @property
     def region(self) -> str:
-        """The region to sign for: the one in the host's name, `auto` for R2, else `us-east-1`.
+        """The signing region: the one in the host name, `auto` for R2, else `us-east-1`.
 
         https://developers.cloudflare.com/r2/api/s3/api/ (bucket region)
         """
@@ -75,17 +75,17 @@ class Bucket:
 
 
 @cache
-def _descriptions() -> Loader:
-    """Return boto3's descriptions of services: parsing them is most of what a client costs."""
+def _service_models() -> Loader:
+    """Return the loader of boto3's service models: parsing them dominates a client's cost."""
     return create_loader()
 
 
 class S3Storage(Storage):
-    """Keeps each object in the bucket; reads by HTTP Range, guarded by If-Match."""
+    """Stores objects in a bucket; reads by HTTP Range, guarded by If-Match."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        # Shared by all threads and kept across a fork: it holds no connections of its own.
+        # Thread-safe and fork-safe: it holds no connections of its own.
         self._client = self._new_client()
 
     @property
@@ -94,7 +94,7 @@ class S3Storage(Storage):
 
     def stat(self, key: str) -> StoredObject:
         checked_key(key)
-        with translated():
+        with translate_errors():
             head = self._client.head_object(Bucket=self._bucket.name, Key=key)
         return StoredObject(head["ContentLength"], head["ETag"], head.get("ContentType", ""))
 
@@ -102,15 +102,15 @@ class S3Storage(Storage):
         checked_key(key)
         checked_range(first, length)
         span = f"bytes={first}-{first + length - 1}"
-        with translated():
-            answer = self._client.get_object(
+        with translate_errors():
+            response = self._client.get_object(
                 Bucket=self._bucket.name, Key=key, Range=span, IfMatch=etag
             )
-        return checked_stream(answer, first, length, etag)
+        return checked_stream(response, first, length, etag)
 
     def write(self, key: str, body: Readable, length: int) -> StoredObject:
         checked_key(key)
-        with translated():
+        with translate_errors():
             self._client.upload_fileobj(
                 cast(IO[bytes], ExactBody(body, length)),
                 self._bucket.name,
@@ -123,14 +123,14 @@ class S3Storage(Storage):
     def delete(self, key: str) -> None:
         checked_key(key)
         try:
-            with translated():
+            with translate_errors():
                 self._client.delete_object(Bucket=self._bucket.name, Key=key)
         except ObjectMissing:
-            return  # S3 itself says nothing of this; some of its kin do
+            return  # S3 itself never reports this; some compatible services do
 
     def signed_get_url(self, key: str, expires_seconds: int) -> str:
         checked_key(key)
-        with translated():
+        with translate_errors():
             return self._client.generate_presigned_url(
                 "get_object",
                 Params={"Bucket": self._bucket.name, "Key": key},
@@ -147,16 +147,16 @@ class S3Storage(Storage):
             "ContentType": content_type,
             "ContentLength": size_bytes,
         }
-        with translated():
+        with translate_errors():
             url = self._client.generate_presigned_url(
                 "put_object", Params=params, ExpiresIn=expires_seconds
             )
         return SignedUpload(url, "PUT", {"Content-Type": content_type}, expires_at)
 
     def _new_client(self) -> S3Client:
-        # A session of its own: boto3's default one may not be used by several threads at once.
+        # Not boto3's default session, which is not thread-safe.
         core = botocore.session.Session()
-        core.register_component("data_loader", _descriptions())
+        core.register_component("data_loader", _service_models())
         session = boto3.session.Session(
             botocore_session=core,
             aws_access_key_id=self._bucket.access_key_id,
@@ -165,12 +165,12 @@ class S3Storage(Storage):
         )
         config = Config(
             signature_version="s3v4",
-            s3={"addressing_style": "path"},  # what every endpoint takes, with any bucket name
+            s3={"addressing_style": "path"},  # works with every endpoint and bucket name
             retries={"mode": "standard", "total_max_attempts": self._bucket.tries},
-            # R2 and others do not know the checksums that boto3 now adds on its own.
+            # R2 and others do not support the checksums that boto3 now adds by default.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            # What is sent is typed and checked here already, and checks take time in each call.
+            # Parameters are typed and validated already; validating again costs time per call.
             parameter_validation=False,
         )
         client = session.client("s3", endpoint_url=self._bucket.endpoint_url, config=config)

@@ -1,7 +1,7 @@
-"""Sends boto3's requests over connections of ours: kept, shared by threads, and with an end.
+"""Sends boto3's requests over our own connection pools, under a deadline.
 
-boto3 signs, tries again and reads the answers. What it cannot do by itself is give up on a store
-that trickles, and its connections may not cross a fork.
+boto3 signs, retries and parses. It cannot give up on a store that trickles, and its own
+connections must not cross a fork.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from botocore.exceptions import HTTPClientError
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 
-from app.connections import KeptConnection, Limit, Pools, transfer_seconds
+from app.connections import Deadline, PooledConnection, Pools, transfer_seconds
 
-FIRST_REFUSING_STATUS = 300
+FIRST_ERROR_STATUS = 300
 
 
 class Sender:
-    """A handler for botocore's `before-send` event, which takes the answer it returns for boto3's.
+    """A handler for botocore's `before-send` event; what it returns replaces boto3's own response.
 
     https://docs.aws.amazon.com/boto3/latest/guide/events.html
     """
@@ -39,25 +39,24 @@ class Sender:
         self._pools = Pools(authorities)
 
     def __call__(self, request: AWSPreparedRequest, **event: Any) -> AWSResponse:
-        """Send a request; raises botocore's `HTTPClientError`, after which boto3 tries again."""
+        """Send a request; raises botocore's `HTTPClientError`, on which boto3 retries."""
         length = int(request.headers.get("Content-Length") or 0)
-        body: LimitedBody | None = None
+        body: DeadlineBody | None = None
         try:
-            with Limit(self._seconds + transfer_seconds(length)):
-                response = self._send(request)
-                body = LimitedBody(response, self._piece_seconds)
-                headers = cast(Any, response.headers)
-                answer = AWSResponse(request.url, response.status, headers, body)
-                if not request.stream_output or response.status >= FIRST_REFUSING_STATUS:
-                    answer.content  # noqa: B018  (it is kept: read while the limit holds)
-                return answer
+            with Deadline(self._seconds + transfer_seconds(length)):
+                raw = self._send(request)
+                body = DeadlineBody(raw, self._piece_seconds)
+                response = AWSResponse(request.url, raw.status, cast(Any, raw.headers), body)
+                if not request.stream_output or raw.status >= FIRST_ERROR_STATUS:
+                    response.content  # noqa: B018  (caches the body while the deadline is armed)
+                return response
         except HTTPError as exc:
             if body is not None:
                 body.close()
             raise HTTPClientError(error=exc) from exc
 
     def _send(self, request: AWSPreparedRequest) -> BaseHTTPResponse:
-        # The body goes out at once: to wait for a "100 Continue" saves bytes only on refusals.
+        # Send the body at once: waiting for "100 Continue" saves bytes only when refused.
         headers = {name: value for name, value in request.headers.items() if name != "Expect"}
         return self._pools.manager.urlopen(
             request.method,
@@ -73,26 +72,26 @@ class Sender:
         )
 
 
-class LimitedBody:
-    """An answer's body of which every piece must come in time."""
+class DeadlineBody:
+    """A response body whose every read is bounded by a deadline."""
 
     def __init__(self, response: BaseHTTPResponse, piece_seconds: float) -> None:
         self._response = response
         self._piece_seconds = piece_seconds
         connection: Any = response.connection
-        self._connection = connection  # none where the answer has no body
+        self._connection = connection  # None for a response without a body
 
     def read(self, size: int | None = None) -> bytes:
-        """Return exactly `size` bytes, fewer only at the end."""
-        with Limit(self._piece_seconds) as limit:
-            if isinstance(self._connection, KeptConnection):
-                limit.break_with(self._connection.hang_up)
+        """Return exactly `size` bytes, fewer only at the end of the body."""
+        with Deadline(self._piece_seconds) as deadline:
+            if isinstance(self._connection, PooledConnection):
+                deadline.on_expiry(self._connection.hang_up)
             return self._response.read(size)
 
     def stream(self) -> Iterator[bytes]:
-        """Give all that there is."""
+        """Yield the whole body."""
         return self._response.stream()
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Release the connection."""
         self._response.close()

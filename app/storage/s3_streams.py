@@ -1,6 +1,6 @@
-"""Bodies to and from S3, checked to the byte, and what the service's errors mean.
+"""Bodies to and from S3, verified to the byte, and the translation of the service's errors.
 
-Errors are told apart by their exact codes; only a code, never a URL, gets into a message.
+Errors are classified by their exact codes; only a code, never a URL, gets into a message.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
-# The last two: the object is now shorter than the range that was asked for.
+# The last two: the object is now shorter than the requested range.
 _CHANGED = frozenset({"PreconditionFailed", "412", "InvalidRange", "416"})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 class S3Stream(Stream):
-    """The body of an answered range."""
+    """The body of a range response."""
 
     def __init__(self, body: StreamingBody, length: int) -> None:
         super().__init__(length)
@@ -45,9 +45,9 @@ class S3Stream(Stream):
 
 
 class ExactBody:
-    """A body that must have exactly the length that was declared; raises `WrongLength`.
+    """A body that must have exactly the declared length; raises `WrongLength`.
 
-    boto3 takes a short read for the body's end, so every read but the last is filled up.
+    boto3 treats a short read as the end of the body, so every read but the last is filled up.
     """
 
     def __init__(self, body: Readable, length: int) -> None:
@@ -56,7 +56,7 @@ class ExactBody:
         self._is_ended = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return `size` bytes, fewer only at the end, where the body must end as well."""
+        """Return `size` bytes, fewer only at the declared end, where the body must end too."""
         wanted = self._left if size < 0 else min(size, self._left)
         pieces = []
         while wanted > 0:
@@ -76,26 +76,28 @@ class ExactBody:
                 raise WrongLength("The body is longer than its declared length.")
 
 
-def checked_stream(answer: GetObjectOutputTypeDef, first: int, length: int, etag: str) -> S3Stream:
-    """Return the answer's body when it is exactly the range that was asked for.
+def checked_stream(
+    response: GetObjectOutputTypeDef, first: int, length: int, etag: str
+) -> S3Stream:
+    """Return the response's body if it is exactly the requested range.
 
-    A store, or a proxy before it, that ignores Range or If-Match would otherwise pass off the
+    A store, or a proxy in front of it, that ignores Range or If-Match would otherwise pass off the
     start of the file, or another file, as the middle of this one.
     """
-    fault = _fault_of(answer, first, length, etag)
+    fault = _fault_of(response, first, length, etag)
     if fault is not None:
-        answer["Body"].close()
+        response["Body"].close()
         raise fault
-    return S3Stream(answer["Body"], length)
+    return S3Stream(response["Body"], length)
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn boto3's errors into those of the store."""
+def translate_errors() -> Iterator[None]:
+    """Translate boto3's errors into the store's."""
     try:
         yield
     except ClientError as exc:
-        raise _meaning_of(exc.response.get("Error", {}).get("Code", "")) from exc
+        raise _error_for(exc.response.get("Error", {}).get("Code", "")) from exc
     except (BotoCoreError, HTTPClientError, Boto3Error) as exc:
         raise StoreUnavailable(
             f"The video store cannot be reached ({type(exc).__name__})."
@@ -103,25 +105,27 @@ def translated() -> Iterator[None]:
 
 
 def _fault_of(
-    answer: GetObjectOutputTypeDef, first: int, length: int, etag: str
+    response: GetObjectOutputTypeDef, first: int, length: int, etag: str
 ) -> ObjectChanged | StoreUnavailable | None:
-    if answer["ResponseMetadata"]["HTTPStatusCode"] != 206:
+    if response["ResponseMetadata"]["HTTPStatusCode"] != 206:
         return StoreUnavailable("The video store sent the whole video instead of a range.")
-    spanned = _CONTENT_RANGE.fullmatch(answer.get("ContentRange", ""))
+    spanned = _CONTENT_RANGE.fullmatch(response.get("ContentRange", ""))
     if spanned is None:
         return StoreUnavailable("The video store did not say which range it sent.")
     first_sent, last_sent, total = map(int, spanned.groups())
-    if total < first + length or answer["ETag"] != etag:
-        return ObjectChanged("The video was replaced since it was looked at.")
-    if (first_sent, last_sent) != (first, first + length - 1) or answer["ContentLength"] != length:
-        return StoreUnavailable("The video store sent another range than was asked for.")
+    if total < first + length or response["ETag"] != etag:
+        return ObjectChanged("The video was replaced since it was inspected.")
+    if (first_sent, last_sent) != (first, first + length - 1) or response[
+        "ContentLength"
+    ] != length:
+        return StoreUnavailable("The video store sent another range than requested.")
     return None
 
 
-def _meaning_of(code: str) -> ObjectMissing | ObjectChanged | StoreUnavailable:
+def _error_for(code: str) -> ObjectMissing | ObjectChanged | StoreUnavailable:
     if code in _MISSING:
         return ObjectMissing("The video is not in the store.")
     if code in _CHANGED:
-        return ObjectChanged("The video was replaced since it was looked at.")
+        return ObjectChanged("The video was replaced since it was inspected.")
     named = code if code.isalnum() and len(code) <= 64 else "an error"
-    return StoreUnavailable(f"The video store answered {named}.")
+    return StoreUnavailable(f"The video store returned {named}.")

@@ -1,8 +1,8 @@
-"""All that may be done to a video. Owns every commit of it.
+"""All operations on videos. Owns every commit of theirs.
 
-`register` takes an object that is in the store, `uploads` signs and receives direct uploads,
-`settle` finds out what became of them and lets those go that never came, `preview` shows what is
-in a video, `delete` lets one go.
+`register` adds an object that is already in the store, `uploads` signs and receives direct uploads,
+`settle` finds out whether they arrived and expires those that did not, `preview` extracts stills,
+and `delete` removes a video.
 """
 
 from app.videos.delete import delete_video

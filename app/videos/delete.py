@@ -1,4 +1,4 @@
-"""Letting a video go."""
+"""Deletion of a video."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.database.transaction import transaction
 from app.models import PublishJob, Video
-from app.renditions.removing import remove_renditions_of
+from app.renditions.pruning import remove_renditions_of
 from app.states import OPEN_STATES
 from app.storage import current_storage
 from app.storage.errors import StorageError
@@ -17,18 +17,18 @@ from app.videos.errors import VideoInUse
 
 
 def delete_video(user_id: str, video_id: str, now: datetime) -> bool:
-    """Hide a video from its user; tell whether the user had such a video.
+    """Delete a video; return whether the user had such a video.
 
-    An object that came by a direct upload is ours and goes with it, as does what was made of the
-    video for platforms; a registered one is left alone. Raises `VideoInUse`, and any
-    `StorageError`, with which the video stays.
+    Its renditions are deleted too, and so is an object that came by a direct upload; a registered
+    object is the caller's and stays. Raises `VideoInUse`, and any `StorageError`, on which the
+    video stays.
     """
     with transaction() as session:
         video = _locked(session, user_id, video_id)
         if video is None:
             return False
         if _is_needed(session, video_id):
-            raise VideoInUse("A job that has not ended yet needs this video; cancel it first")
+            raise VideoInUse("A job that has not ended needs this video; cancel it first")
         video.deleted_at = now
         is_last = not _has_another_row(session, video)
     if is_last:
@@ -37,8 +37,7 @@ def delete_video(user_id: str, video_id: str, now: datetime) -> bool:
 
 
 def _locked(session: Session, user_id: str, video_id: str) -> Video | None:
-    # A job that is being created at this moment waits for the lock, or we for it: its row
-    # refers to this one.
+    # The lock orders this with the creation of a job, whose row has a foreign key to this one.
     query = select(Video).where(
         Video.id == video_id, Video.user_id == user_id, Video.deleted_at.is_(None)
     )
@@ -64,7 +63,7 @@ def _delete_objects(video: Video) -> None:
         if video.is_upload:
             storage.delete(video.r2_key)
     except StorageError:
-        # Otherwise nothing would remember the object, and nobody could delete it any more.
+        # Restore the row: without it, nothing could ever delete the object.
         with transaction() as session:
             session.get_one(Video, video.id).deleted_at = None
         raise

@@ -1,28 +1,28 @@
-"""Why something may not be done to a video.
+"""Reasons why an operation on a video is refused.
 
 VideoError
-  ObjectRefused     the object that a key names cannot be registered
+  ObjectRefused     the object cannot be registered
   VideoInUse        a job that has not ended needs the video
-  LinkRefused       the upload's link, or what was sent to it, is not what was signed
-  LinkUsed          the upload has arrived before
-  NoPreview         there is no such picture of the video
+  LinkRefused       the upload does not match its signed link, or the link is not valid
+  LinkUsed          the upload has already arrived
+  NoPreview         the video has no such preview
 """
 
 
 class VideoError(Exception):
-    """Base of the refusals; the text is one sentence for a person."""
+    """Base of the refusals; the message is one sentence for a person."""
 
 
 class ObjectRefused(VideoError):
-    """Raised for a key without an object of the user's, or with one that is no video."""
+    """Raised for a key that names no object of the user's, or one that is not a video."""
 
 
 class VideoInUse(VideoError):
-    """Raised when a video is to be deleted while a job still needs it."""
+    """Raised on deleting a video that a job still needs."""
 
 
 class LinkRefused(VideoError):
-    """Raised when an upload does not go with its link. `status` is HTTP's word for why."""
+    """Raised when an upload does not match its link. `status` is the HTTP status to return."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -30,8 +30,8 @@ class LinkRefused(VideoError):
 
 
 class LinkUsed(VideoError):
-    """Raised when an object has already arrived by an upload's link."""
+    """Raised when an upload link has already been used."""
 
 
 class NoPreview(VideoError):
-    """Raised when a picture is asked for that a video does not have."""
+    """Raised when a video does not have the requested preview."""

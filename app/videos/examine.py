@@ -1,8 +1,9 @@
-"""Looking at an object and writing down what it is."""
+"""Inspection of a stored object, and how its facts get into the row."""
 
 from __future__ import annotations
 
-from app.media.probe import Probe, probe
+from app.media.facts import Probe
+from app.media.probe import probe
 from app.models import Video
 from app.states import VideoState
 from app.storage import StoredObject, current_storage
@@ -10,7 +11,7 @@ from app.storage.errors import ObjectChanged, StoreUnavailable
 
 
 def examine(key: str) -> tuple[StoredObject, Probe]:
-    """Return an object of the store and what it holds. Takes seconds: hold no connection.
+    """Inspect an object. Takes seconds: do not hold a database connection meanwhile.
 
     Raises `VideoInvalid` and any `StorageError`.
     """
@@ -19,11 +20,11 @@ def examine(key: str) -> tuple[StoredObject, Probe]:
     try:
         return stored, probe(storage, key, stored)
     except ObjectChanged as exc:
-        raise StoreUnavailable("The object is being replaced at this moment.") from exc
+        raise StoreUnavailable("The object is being replaced right now.") from exc
 
 
 def describe(video: Video, stored: StoredObject, facts: Probe) -> None:
-    """Write what was found into a video's row, and make it ready."""
+    """Copy the facts into a video's row and mark it as ready."""
     video.state = VideoState.READY
     video.state_reason = ""
     video.etag = stored.etag

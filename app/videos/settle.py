@@ -1,4 +1,4 @@
-"""Finding out what became of direct uploads, and letting those go that never came."""
+"""Settlement of direct uploads: whether they arrived, and expiry of those that did not."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.media.probe import VideoInvalid
+from app.media.facts import VideoInvalid
 from app.models import Video
 from app.models.video import NOT_READY
 from app.states import VideoState
 from app.storage.errors import ObjectMissing, StorageError
 from app.videos.examine import describe, examine
 
-#: A body that began to arrive before its link expired may take this long.
-LATE = timedelta(hours=24)
-NEVER_CAME = "The upload did not arrive before its link expired."
-#: For how long one pruning looks for uploads: the sweep of jobs waits for it meanwhile.
-_PRUNE_SECONDS = 20.0
+#: How long an upload that started before its link expired may still take.
+GRACE = timedelta(hours=24)
+NEVER_ARRIVED = "The upload did not arrive before its link expired."
+#: The time budget of one run: the sweep of jobs waits for it.
+_OVERDUE_SECONDS = 20.0
 
 
 def settle_upload(video_id: str) -> Video:
-    """Look whether an upload has arrived, and return the video as it is now.
+    """Check whether an upload has arrived, and return the video as it is now.
 
-    A video that is not `uploading` is returned as it is; one that has arrived becomes `ready` or
-    `invalid`, one that never came `invalid`. Safe to call twice or at once. Raises
-    `StoreUnavailable` when that cannot be found out now.
+    A video that is not `uploading` is returned unchanged; one that has arrived becomes `ready` or
+    `invalid`, one that never arrived `invalid`. Idempotent, also concurrently. Raises
+    `StoreUnavailable` when the store cannot say.
     """
     with transaction() as session:
         video = session.get_one(Video, video_id, populate_existing=True)
@@ -39,11 +39,11 @@ def settle_upload(video_id: str) -> Video:
     try:
         stored, facts = examine(video.r2_key)
     except ObjectMissing:
-        if _may_still_come(video, utcnow()):
+        if _may_still_arrive(video, utcnow()):
             return video
-        return _end(video_id, NEVER_CAME)
+        return _mark_invalid(video_id, NEVER_ARRIVED)
     except VideoInvalid as exc:
-        return _end(video_id, exc.sentence)
+        return _mark_invalid(video_id, exc.sentence)
     with transaction() as session:
         video = session.get_one(Video, video_id, populate_existing=True, with_for_update=True)
         if video.state is VideoState.UPLOADING:
@@ -54,52 +54,54 @@ def settle_upload(video_id: str) -> Video:
 def settle_uploads(videos: Sequence[Video], seconds: float) -> list[Video]:
     """Settle those of the videos that are `uploading`; return all of them as they are now.
 
-    Those to which it does not come within about `seconds`, and all where the store does not
-    answer, stay as they are known.
+    Those not reached within about `seconds` stay as they are, as do all where the store does not
+    respond.
     """
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     settled = list(videos)
     for position, video in enumerate(videos):
         if video.state is not VideoState.UPLOADING:
             continue
-        if time.monotonic() >= until:
+        if time.monotonic() >= deadline:
             break
         try:
             settled[position] = settle_upload(video.id)
         except StorageError:
-            break  # to ask it for each of the others would only take as long again
+            break  # asking for each of the others would only take as long again
     return settled
 
 
 def settle_overdue(now: datetime, limit: int) -> None:
-    """Look for uploads that nobody has asked for since their time was over."""
+    """Settle uploads whose time is over and that nobody has asked about since."""
     awaited = Video.state == VideoState.UPLOADING
-    query = select(Video).where(NOT_READY, awaited, _is_over(now))
+    query = select(Video).where(NOT_READY, awaited, _is_overdue(now))
     with transaction() as session:
         overdue = session.scalars(query.order_by(Video.upload_expires_at).limit(limit)).all()
-    settle_uploads(overdue, _PRUNE_SECONDS)
+    settle_uploads(overdue, _OVERDUE_SECONDS)
 
 
-def delete_lost(session: Session, now: datetime, limit: int) -> int:
-    """Delete uploads that were found never to have come, and return how many.
+def delete_expired(session: Session, now: datetime, limit: int) -> int:
+    """Delete uploads that never arrived, and return how many.
 
-    No job refers to them: none is taken on for a video that is not there.
+    No job refers to them, since none is accepted for a missing video.
     """
-    lost = select(Video.id).where(NOT_READY, Video.state_reason == NEVER_CAME, _is_over(now))
-    ids = session.scalars(lost.limit(limit)).all()
+    expired = select(Video.id).where(
+        NOT_READY, Video.state_reason == NEVER_ARRIVED, _is_overdue(now)
+    )
+    ids = session.scalars(expired.limit(limit)).all()
     session.execute(delete(Video).where(Video.id.in_(ids)))
     return len(ids)
 
 
-def _is_over(now: datetime) -> ColumnElement[bool]:
-    return Video.upload_expires_at < now - LATE
+def _is_overdue(now: datetime) -> ColumnElement[bool]:
+    return Video.upload_expires_at < now - GRACE
 
 
-def _may_still_come(video: Video, now: datetime) -> bool:
-    return video.upload_expires_at is None or now < video.upload_expires_at + LATE
+def _may_still_arrive(video: Video, now: datetime) -> bool:
+    return video.upload_expires_at is None or now < video.upload_expires_at + GRACE
 
 
-def _end(video_id: str, reason: str) -> Video:
+def _mark_invalid(video_id: str, reason: str) -> Video:
     with transaction() as session:
         video = session.get_one(Video, video_id, populate_existing=True, with_for_update=True)
         if video.state is VideoState.UPLOADING:

@@ -1,4 +1,4 @@
-"""Direct uploads: a signed link for one object, and, where the store is a folder, its end."""
+"""Direct uploads: a signed link for one object, and, for a folder store, the receiving end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.storage.keys import UPLOADS
 from app.videos.errors import LinkRefused, LinkUsed
 from app.videos.settle import settle_uploads
 
-#: Media types that at least one platform takes, each with the endings it goes by.
+#: Media types that at least one platform accepts, each with its file name extensions.
 UPLOAD_TYPES: dict[str, tuple[str, ...]] = {
     "video/mp4": ("mp4", "m4v"),
     "video/quicktime": ("mov", "qt"),
@@ -29,25 +29,25 @@ UPLOAD_TYPES: dict[str, tuple[str, ...]] = {
     "video/x-ms-wmv": ("wmv",),
     "video/x-msvideo": ("avi",),
 }
-#: TikTok's own bound, and less than what S3 and R2 take in one PUT.
+#: TikTok's own limit, and below what S3 and R2 accept in one PUT.
 UPLOAD_MAX_BYTES = 4 * 10**9
 LINK_SECONDS = 3600
 TITLE_MAX = 500
-_ARRIVED = "The upload has already arrived; ask for another link"
-_DELETED = "The video that this link was made for has been deleted"
+_ARRIVED = "The upload has already arrived; request another link"
+_DELETED = "The video of this link has been deleted"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def open_upload(
     user_id: str, filename: str, content_type: str, size_bytes: int, now: datetime
 ) -> tuple[Video, SignedUpload]:
-    """Store a video that is still to arrive; return it and how its object may be sent.
+    """Create a video that is yet to arrive; return it and how to upload its object.
 
-    `content_type` is one of `UPLOAD_TYPES`. Of the file's name only a known ending gets into
+    `content_type` is one of `UPLOAD_TYPES`. Of the file name, only a known extension gets into
     the key. Raises `StorageError`.
     """
     video_id = new_id()
-    key = f"{UPLOADS}{video_id}.{_ending(filename, content_type)}"
+    key = f"{UPLOADS}{video_id}.{_extension(filename, content_type)}"
     storage = current_storage()
     signed = storage.signed_put(key, content_type, size_bytes, LINK_SECONDS)
     video = Video(
@@ -67,7 +67,7 @@ def open_upload(
 
 
 def check_link(token: str, content_type: str, length: int | None, now: datetime) -> UploadGrant:
-    """Return what a link allows, when an upload announced in this way goes with it.
+    """Return what a link allows, if the announced upload matches it.
 
     Raises `LinkRefused` and `LinkUsed`.
     """
@@ -89,10 +89,10 @@ def check_link(token: str, content_type: str, length: int | None, now: datetime)
 
 
 def receive_upload(grant: UploadGrant, body: Readable) -> None:
-    """Write an upload's body to the store as it comes in, and look at once what it is.
+    """Stream an upload's body into the store, and inspect it right away.
 
-    Raises `LinkRefused` when it ends too soon, or when its video was deleted meanwhile;
-    `StorageError`, and what reading the body raises.
+    Raises `LinkRefused` when the body ends too soon or the video was deleted meanwhile, any
+    `StorageError`, and whatever reading the body raises.
     """
     storage = current_storage()
     try:
@@ -125,10 +125,10 @@ def _video_of(key: str) -> Video | None:
         return session.scalars(query.order_by(Video.id).limit(1)).one_or_none()
 
 
-def _ending(filename: str, content_type: str) -> str:
-    endings = UPLOAD_TYPES[content_type]
+def _extension(filename: str, content_type: str) -> str:
+    extensions = UPLOAD_TYPES[content_type]
     given = PurePosixPath(filename).suffix.removeprefix(".").lower()
-    return given if given in endings else endings[0]
+    return given if given in extensions else extensions[0]
 
 
 def _title(filename: str) -> str:

@@ -12,7 +12,7 @@ import imageio_ffmpeg
 
 @cache
 def clip_bytes(seconds: int = 3) -> bytes:
-    """Return an MP4 of 360×640 with sound that lasts so long."""
+    """Return an MP4 of 360×640 with audio, of the given length."""
     pictures = ("-f", "lavfi", "-i", f"testsrc=s=360x640:r=30:d={seconds}")
     sound = ("-f", "lavfi", "-i", f"sine=r=48000:d={seconds}")
     coded = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac")

@@ -1,4 +1,4 @@
-"""Connections: kept and shared within a process, never with a fork, and every call has an end."""
+"""Connections: pooled per process, never across a fork, and every call has a deadline."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import pytest
 from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError
 
-from app.connections import Limit, Pools
+from app.connections import Deadline, Pools
 from app.storage.errors import StoreUnavailable
 from app.storage.s3 import Bucket, S3Storage
 from tests.hosts import Host, answering, host
 
-#: Shorter than any limit of a socket, so that only the limit of the whole can end a call.
+#: Shorter than any socket timeout, so that only the deadline can end a call.
 SECONDS = 0.3
 
 
 def get(manager: PoolManager, url: str) -> bytes:
-    """Send a request and read its answer, over the pool."""
+    """Send a request over the pool and return the response body."""
     return manager.urlopen("GET", url, retries=False, timeout=60.0).data
 
 
-def test_connection_is_kept_and_shared_by_threads() -> None:
+def test_connection_is_reused_and_shared_by_threads() -> None:
     pools = Pools()
     with host(answering) as server:
         for _ in range(3):
@@ -65,45 +65,45 @@ def in_the_body(host: Host, connection: socket.socket) -> None:
 @pytest.mark.parametrize("behave", [in_the_head, in_the_body])
 def test_server_that_trickles_is_given_up(behave: object) -> None:
     with host(behave) as server:  # type: ignore[arg-type]
-        with pytest.raises(HTTPError), Limit(SECONDS) as limit:
+        with pytest.raises(HTTPError), Deadline(SECONDS) as deadline:
             get(Pools().manager, server.url)
-        assert limit.is_over
+        assert deadline.is_expired
 
 
 def test_server_that_takes_no_bytes_is_given_up() -> None:
     with host(lambda host, connection: host.is_over.wait() and None) as server:
-        with pytest.raises(HTTPError), Limit(SECONDS) as limit:
+        with pytest.raises(HTTPError), Deadline(SECONDS) as deadline:
             body = (bytes(1024 * 1024) for _ in range(100))
             length = {"Content-Length": str(100 * 1024 * 1024)}
             Pools().manager.urlopen("PUT", server.url, body=body, headers=length, retries=False)
-        assert limit.is_over
+        assert deadline.is_expired
 
 
-def test_limit_around_another_holds_too() -> None:
+def test_enclosing_deadline_applies_too() -> None:
     with host(in_the_body) as server:
-        with pytest.raises(HTTPError), Limit(SECONDS) as outer, Limit(600) as inner:
+        with pytest.raises(HTTPError), Deadline(SECONDS) as outer, Deadline(600) as inner:
             get(Pools().manager, server.url)
-        assert outer.is_over and not inner.is_over
+        assert outer.is_expired and not inner.is_expired
 
 
-def test_limit_that_was_kept_breaks_nothing() -> None:
+def test_deadline_that_was_met_breaks_nothing() -> None:
     manager = Pools().manager
     with host(answering) as server:
-        with Limit(600):
+        with Deadline(600):
             get(manager, server.url)
-        with pytest.raises(HTTPError), Limit(0.0), host(in_the_body) as other:
+        with pytest.raises(HTTPError), Deadline(0.0), host(in_the_body) as other:
             get(manager, other.url)
         get(manager, server.url)
         assert len(server.connections) == 1
         manager.clear()
 
 
-def test_limits_hold_in_a_fork() -> None:
-    with Limit(600):  # starts the parent's watch
+def test_deadlines_apply_in_a_fork() -> None:
+    with Deadline(600):  # starts the parent's watchdog
         pass
 
     def trickled(url: str) -> None:
-        with Limit(SECONDS):
+        with Deadline(SECONDS):
             get(Pools().manager, url)
 
     with host(in_the_body) as server:
@@ -111,7 +111,7 @@ def test_limits_hold_in_a_fork() -> None:
         child = forked.Process(target=trickled, args=(server.url,))
         child.start()
         child.join(60)
-        assert child.exitcode == 1  # given up by an error, not still waiting
+        assert child.exitcode == 1  # ended by the error, not still waiting
 
 
 @pytest.mark.parametrize("behave", [in_the_head, in_the_body])

@@ -1,4 +1,4 @@
-"""Log lines: JSON that a log service can search by job and user, or text that a person can read."""
+"""Log lines: JSON that is searchable by job and user, or readable text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workers.background import Repeated
 
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
-    """The root logger, as it was before when the test is over."""
+    """The root logger, restored after the test."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     yield root
@@ -28,12 +28,12 @@ def root() -> Iterator[logging.Logger]:
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    """Return the one line that was logged."""
+    """Return the only line that was logged."""
     line: dict[str, object] = json.loads(capsys.readouterr().err)
     return line
 
 
-def test_line_of_a_run_says_whose_it_is(
+def test_line_of_a_run_carries_its_ids(
     root: logging.Logger, base_config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure_logging(replace(base_config, log_format="json"))
@@ -53,7 +53,7 @@ def test_line_of_a_run_says_whose_it_is(
     assert "jobId" not in written(capsys)
 
 
-def test_thread_of_a_run_says_so_too(
+def test_line_of_a_runs_thread_carries_its_ids(
     root: logging.Logger, base_config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure_logging(replace(base_config, log_format="json"))

@@ -1,4 +1,4 @@
-"""What is reported to Sentry: the bug and whose it is, and nobody's secret."""
+"""Reports to Sentry: the bug and its ids, but no secret."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Kept(Transport):
 
 @pytest.fixture
 def reported() -> Iterator[Callable[[], list[Any]]]:
-    """Gives what has been reported since its first call; nothing leaves this process."""
+    """A function that returns what was reported since its first call; nothing is sent."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     kept = Kept()
@@ -52,7 +52,7 @@ def reported() -> Iterator[Callable[[], list[Any]]]:
     root.handlers, root.level = handlers, level
 
 
-def test_call_of_ours_is_reported_without_its_query(
+def test_outgoing_call_is_reported_without_its_query(
     base_config: Config, reported: Callable[[], list[Any]]
 ) -> None:
     logs.configure_logging(replace(base_config, sentry_dsn=DSN))
@@ -91,17 +91,17 @@ def test_request_is_reported_without_its_query_and_headers(
 
 
 @pytest.mark.parametrize("path", ["/media/{}", "/api/videos/uploads/{}"])
-def test_bug_behind_a_signed_link_tells_nobody_its_token(
+def test_bug_behind_a_signed_link_does_not_leak_its_token(
     path: str,
     config: Config,
     another_app: Callable[[Config], Flask],
     reported: Callable[[], list[Any]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The token is the permission, also for whoever reads reports and logs."""
+    """The token is a capability, also for anyone who reads reports and logs."""
     app = another_app(replace(config, sentry_dsn=DSN, log_format="text"))
     events = reported()
-    app.extensions["storage"] = None  # so that the view fails
+    app.extensions["storage"] = None  # makes the view fail
     call_ = app.test_client().get if path.startswith("/media") else app.test_client().put
     assert call_(f"{path.format(SECRET)}?sig={SECRET}").status_code == 500
     [event] = events

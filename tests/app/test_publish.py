@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app.accounts import learn_limit
+from app.accounts import store_video_limit
 from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
 from app.failures import Category, Failure
@@ -344,8 +344,8 @@ def test_validation_warns_of_what_will_not_go_as_wished(alice: Caller, context: 
     checked = alice.post("/validate", alice.body("INSTAGRAM", videoId=video.id)).json
     assert checked is not None and checked["valid"] is True
     assert checked["warnings"]["videoId"] == [
-        "The file will be rewritten, without any loss.",
-        "The file's index (moov) is at the end; Instagram takes it in front.",
+        "The file will be rewritten without any loss.",
+        "The file's index (moov) is at the end; Instagram accepts it in front.",
     ]
     assert alice.get().json == {"jobs": [], "nextCursor": None}
 
@@ -355,10 +355,10 @@ def test_accounts_own_limit_is_known_for_a_day(alice: Caller, context: Flask) ->
     video = make_video(probe={**FITTING_PROBE, "duration_seconds": 1000.0})
     body = alice.body("YOUTUBE", videoId=video.id, accountId=account.id)
     assert alice.post("/validate", body).json["valid"] is True  # type: ignore[index]
-    learn_limit(account.id, 900, utcnow())
+    store_video_limit(account.id, 900, utcnow())
     refused = alice.post("/validate", body).json
     assert refused is not None and "at most 900 s" in refused["errors"]["videoId"][0]
-    learn_limit(account.id, 900, utcnow() - timedelta(hours=25))
+    store_video_limit(account.id, 900, utcnow() - timedelta(hours=25))
     assert alice.post("/validate", body).json["valid"] is True  # type: ignore[index]
 
 

@@ -1,4 +1,4 @@
-"""Keys are rotated: old secrets are encrypted anew, and the old key can go."""
+"""Key rotation: old secrets are re-encrypted, and the old key can be removed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tokens_of(config: Config) -> set[tuple[str | None, str | None]]:
     return {(row[0], row[1]) for row in found}
 
 
-def test_old_key_can_go_after_the_command(
+def test_old_key_can_be_removed_after_the_command(
     app: Flask, config: Config, context: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rotation, "BATCH", 2)
@@ -49,8 +49,8 @@ def test_old_key_can_go_after_the_command(
         first, again = (run.invoke(args=["rotate-keys"]).output for _ in range(2))
         db.engine.dispose()
     other.extensions["redis"].close()
-    assert first == f"{SECRETS} secrets encrypted anew\n"
-    assert again == "0 secrets encrypted anew\n"
+    assert first == f"{SECRETS} secrets re-encrypted\n"
+    assert again == "0 secrets re-encrypted\n"
     assert tokens_of(replace(config, token_encryption_keys=(new,))) == {
         (f"access-{number}", f"refresh-{number}") for number in range(3)
     }
@@ -58,7 +58,7 @@ def test_old_key_can_go_after_the_command(
 
 @contextmanager
 def around(app: Flask) -> Iterator[None]:
-    """Make an application current, and let go of its connections afterwards."""
+    """Make an application current, and close its connections afterwards."""
     with app.app_context():
         yield
         db.session.remove()
@@ -66,14 +66,14 @@ def around(app: Flask) -> Iterator[None]:
 
 
 def checkpoint_of(job_id: str) -> object:
-    """Read what the platform gave for a job."""
+    """Return a job's checkpoint: the upload that the platform opened."""
     query = select(PublishJob.checkpoint).where(PublishJob.id == job_id)
     with transaction() as session:
         return session.scalar(query)
 
 
 def assert_understood(writer: Flask, reader: Flask, headers: dict[str, str]) -> None:
-    """Have one process read, send and open whatever another one has written and handed out."""
+    """Have one process read, send and open whatever another one has written and issued."""
     sent = {"filename": "film.mp4", "contentType": "video/mp4", "fileSize": 5}
     with around(writer):
         account = make_account(access_token=f"token-{new_id()}")
@@ -101,14 +101,14 @@ def assert_understood(writer: Flask, reader: Flask, headers: dict[str, str]) -> 
 def test_rotation_in_the_runbook_s_order_loses_nothing(
     config: Config, another_app: Callable[[Config], Flask], auth: Callable[..., dict[str, str]]
 ) -> None:
-    """Old and new processes run side by side in each deploy, and understand each other."""
+    """Old and new processes run side by side during each deploy, and understand each other."""
     [old], new = config.token_encryption_keys, Fernet.generate_key().decode()
     keys = ((old,), (old, new), (new, old), (new,))
     stages = [another_app(replace(config, token_encryption_keys=each)) for each in keys]
     for before, after in pairwise(stages):
         if after is stages[-1]:
             assert (
-                "secrets encrypted anew"
+                "secrets re-encrypted"
                 in before.test_cli_runner().invoke(args=["rotate-keys"]).output
             )
         assert_understood(before, after, auth())

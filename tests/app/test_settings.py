@@ -1,4 +1,4 @@
-"""Settings that are wrong stop the process with one line that names them, and no traceback."""
+"""Invalid settings stop the process with one line each that names them, and no traceback."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ KEY = Fernet.generate_key().decode()
         ("LOG_LEVEL", "LOUD"),
     ],
 )
-def test_wrong_setting_is_named(name: str, value: str) -> None:
+def test_invalid_setting_is_named(name: str, value: str) -> None:
     others = {"TOKEN_ENCRYPTION_KEYS": KEY, "WEBHOOK_URL": "https://back.example/hook"}
     others["WEBHOOK_SECRET"] = "whsec_c2VjcmV0"
     with pytest.raises(ConfigError) as refused:
@@ -78,7 +78,7 @@ def test_wrong_setting_is_named(name: str, value: str) -> None:
         ("INSTAGRAM_VIDEO_BY", "bytes"),
     ],
 )
-def test_right_setting_is_taken(name: str, value: str) -> None:
+def test_valid_setting_is_accepted(name: str, value: str) -> None:
     others = {"TOKEN_ENCRYPTION_KEYS": KEY, "WEBHOOK_URL": "https://back.example/hook"}
     others["WEBHOOK_SECRET"] = "whsec_c2VjcmV0"
     config_from_env({**others, name: value})
@@ -105,4 +105,4 @@ def test_every_process_ends_with_a_line_that_names_the_fault(command: list[str])
         timeout=240,
     )
     assert ended.returncode == 1
-    assert ended.stderr.splitlines() == ["REDIS_URL: is a redis://, rediss:// or unix:// URL"]
+    assert ended.stderr.splitlines() == ["REDIS_URL: must be a redis://, rediss:// or unix:// URL"]

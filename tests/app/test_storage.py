@@ -23,7 +23,7 @@ from app.storage.errors import (
     WrongLength,
 )
 
-BODY = bytes(range(256)) * 4096  # 1 MiB, no two neighbouring ranges alike
+BODY = bytes(range(256)) * 4096  # 1 MiB, no two adjacent ranges alike
 NAMES = iter(f"bucket-{number}" for number in range(1000))
 
 
@@ -63,7 +63,7 @@ def read(store: Storage, key: str, first: int, length: int, etag: str) -> bytes:
 
 
 class Trickle:
-    """A body that comes in small pieces, and may fail in the middle."""
+    """A body that arrives in small pieces, and may fail in the middle."""
 
     def __init__(self, body: bytes, fail_after: int | None = None) -> None:
         self._body = io.BytesIO(body)
@@ -96,7 +96,7 @@ def test_open_reads_the_range_and_nothing_else(store: Storage, first: int, lengt
 
 
 @pytest.mark.parametrize(("first", "length"), [(-1, 5), (0, 0), (5, -1)])
-def test_open_refuses_ranges_that_cannot_be(store: Storage, first: int, length: int) -> None:
+def test_open_refuses_impossible_ranges(store: Storage, first: int, length: int) -> None:
     stored = store.write("clip.mp4", io.BytesIO(BODY), len(BODY))
     with pytest.raises(ValueError, match="range"):
         store.open("clip.mp4", first, length, stored.etag)
@@ -117,7 +117,7 @@ def test_open_refuses_an_object_that_was_replaced(store: Storage) -> None:
         store.open("clip.mp4", 0, 10, before.etag)
 
 
-def test_missing_objects_are_told_apart(store: Storage) -> None:
+def test_missing_objects_are_reported_as_missing(store: Storage) -> None:
     with pytest.raises(ObjectMissing):
         store.stat("nothing.mp4")
     with pytest.raises(ObjectMissing):
@@ -152,7 +152,7 @@ def test_write_lets_the_senders_failure_pass_and_keeps_the_old_object(store: Sto
     ["", "/etc/passwd", "../x.mp4", "a/../../x", "a//b", "a/./b", "a/", "a\\..\\b", "a\x00b"]
     + ["a\nb", "a\x7fb", "a\x85b", "\ud800.mp4", "é" * 513],
 )
-def test_keys_that_could_leave_the_store_are_refused(store: Storage, key: str) -> None:
+def test_keys_that_could_escape_the_store_are_refused(store: Storage, key: str) -> None:
     calls: list[Callable[[], object]] = [
         lambda: store.stat(key),
         lambda: store.open(key, 0, 1, '"e"'),
@@ -234,7 +234,7 @@ def test_s3_links_work_without_credentials(s3_url: str, tmp_path: Path) -> None:
     assert store.prune_partials(0) == 0
 
 
-def test_a_store_that_is_not_there_is_unavailable(s3_url: str, tmp_path: Path) -> None:
+def test_an_unreachable_store_is_unavailable(s3_url: str, tmp_path: Path) -> None:
     store = open_storage(
         StorageSettings(tmp_path, "", "key", s3_url, "no-such-bucket", "id", "secret")
     )

@@ -20,7 +20,7 @@ BODY = bytes(range(256)) * 2048
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on to `upstream` and spoils the answers to GET as `fault` says."""
+    """Forwards requests to `upstream` and corrupts the responses to GET as `fault` says."""
 
     daemon_threads = True
 
@@ -31,7 +31,7 @@ class Proxy(ThreadingHTTPServer):
         self.gets = 0
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that a client dropped."""
+        """Ignore connections that a client dropped."""
 
 
 class Spoiler(BaseHTTPRequestHandler):
@@ -88,7 +88,7 @@ class Spoiler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *arguments: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def clip(store: Storage, proxy: Proxy) -> StoredObject:
 
 
 @pytest.mark.parametrize("fault", ["whole", "no-range", "other-range", "shorter"])
-def test_an_answer_that_is_not_the_range_is_refused(
+def test_a_response_with_another_range_is_refused(
     store: Storage, clip: StoredObject, proxy: Proxy, fault: str
 ) -> None:
     proxy.fault = fault
@@ -142,7 +142,9 @@ def test_a_store_that_ignores_the_condition_is_caught(
         store.open("clip.mp4", 0, 10, '"of another version"')
 
 
-def test_a_break_in_the_middle_is_no_end(store: Storage, clip: StoredObject, proxy: Proxy) -> None:
+def test_a_broken_connection_is_not_taken_for_the_end(
+    store: Storage, clip: StoredObject, proxy: Proxy
+) -> None:
     proxy.fault = "cut"
     received = BytesIO()
     with store.open("clip.mp4", 1000, 300_000, clip.etag) as stream:
@@ -153,7 +155,7 @@ def test_a_break_in_the_middle_is_no_end(store: Storage, clip: StoredObject, pro
     assert len(received.getvalue()) < 300_000
 
 
-def test_one_failure_is_tried_again_but_not_for_ever(
+def test_failures_are_retried_but_not_forever(
     store: Storage, clip: StoredObject, proxy: Proxy
 ) -> None:
     proxy.fault = "refused"

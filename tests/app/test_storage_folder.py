@@ -1,4 +1,4 @@
-"""What only a folder has: links of this service, other files beside the videos, leftovers."""
+"""What only a folder has: this service's own links, other files, leftovers of failed writes."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_only_plain_files_are_videos(store: Storage, tmp_path: Path) -> None:
             store.write(key, io.BytesIO(b"x"), 1)
 
 
-def test_broken_writes_leave_no_file(store: Storage, tmp_path: Path) -> None:
+def test_failed_writes_leave_no_file(store: Storage, tmp_path: Path) -> None:
     for body in (b"short", b"much too long"):
         with pytest.raises(WrongLength):
             store.write("clip.mp4", io.BytesIO(body), 8)
@@ -136,7 +136,9 @@ def test_a_change_while_reading_is_noticed(store: Storage, tmp_path: Path) -> No
         assert stream.read(10) == b"x" * 10
         path = tmp_path / "videos" / "clip.mp4"
         before = path.stat().st_mtime_ns
-        while path.stat().st_mtime_ns == before:  # a file system's clock ticks in milliseconds
+        while (
+            path.stat().st_mtime_ns == before
+        ):  # file timestamps have a resolution of milliseconds
             with path.open("r+b") as file:
                 file.write(b"y" * 1000)
         with pytest.raises(ObjectChanged):

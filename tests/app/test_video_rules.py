@@ -33,7 +33,6 @@ GOOD = Probe(
     transfer="bt709",
     audio_codec="aac",
     audio_channels=2,
-    audio_layout="stereo",
     audio_sample_rate=48000,
     moov_first=True,
     has_edit_list=False,
@@ -118,32 +117,32 @@ def test_violations_names_each_broken_rule(
         (
             "INSTAGRAM",
             {"duration_seconds": 2.1},
-            "The video lasts 2.1 s; Instagram takes at least 3 s.",
+            "The video lasts 2.1 s; Instagram accepts at least 3 s.",
         ),
         (
             "INSTAGRAM",
             {"size_bytes": 1_234_567_890},
-            "The file has 1,234.568 MB; Instagram takes at most 300 MB.",
+            "The file is 1,234.568 MB; Instagram accepts at most 300 MB.",
         ),
         (
             "TIKTOK",
             {"height": 240},
-            "A side of the picture has 240 pixels; TikTok takes at least 360 pixels.",
+            "A side of the frame is 240 pixels; TikTok accepts at least 360 pixels.",
         ),
         (
             "TIKTOK",
             {"video_codec": "av1"},
-            "The pictures are encoded as av1; TikTok takes h264, hevc, vp8, vp9.",
+            "The video is encoded as av1; TikTok accepts h264, hevc, vp8, vp9.",
         ),
         (
             "INSTAGRAM",
             {"moov_first": False},
-            "The file's index (moov) is at the end; Instagram takes it in front.",
+            "The file's index (moov) is at the end; Instagram accepts it in front.",
         ),
         (
             "INSTAGRAM",
             {"has_edit_list": True},
-            "The file has an edit list; Instagram takes none.",
+            "The file has an edit list; Instagram accepts none.",
         ),
     ],
 )
@@ -154,10 +153,10 @@ def test_messages_name_the_figure_and_the_limit(
     assert found.message == message
 
 
-def test_what_nothing_cures_comes_first() -> None:
+def test_what_nothing_fixes_comes_first() -> None:
     probe = replace(GOOD, duration_seconds=1.0, video_codec="vp9", has_edit_list=True)
     found = violations("INSTAGRAM", probe)
-    assert [(one.rule, one.is_curable) for one in found] == [
+    assert [(one.rule, one.is_fixable) for one in found] == [
         ("duration_min", False),
         ("video_codec", True),
         ("edit_list", True),

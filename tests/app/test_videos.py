@@ -24,7 +24,7 @@ from app.config import Config
 from app.extensions import db
 from app.models import Video
 from app.publishing.steer import cancel
-from app.videos.register import OURS
+from app.videos.register import RESERVED
 from tests.app.clips import clip_bytes
 from tests.factories import make_account, make_job, make_video
 
@@ -116,8 +116,8 @@ def test_register_after_a_delete_is_a_new_video(
     ("content", "sentence"),
     [
         (b"", "The file is empty."),
-        (b"This is no video." * 1000, "The file is no video, or it is damaged."),
-        (b"<html><script>alert(1)</script>", "The file is no video, or it is damaged."),
+        (b"This is no video." * 1000, "The file is not a video, or it is damaged."),
+        (b"<html><script>alert(1)</script>", "The file is not a video, or it is damaged."),
     ],
 )
 def test_register_refuses_what_is_no_video(
@@ -223,7 +223,7 @@ def test_what_the_service_made_is_nobodys_to_register(
     for key in ("renditions/made-1.mp4", "renditions/nothing.mp4"):
         refused = register(key)
         assert refused.status_code == 400
-        assert refused.get_json()["errors"] == {"r2Key": [OURS]}
+        assert refused.get_json()["errors"] == {"r2Key": [RESERVED]}
 
 
 def test_registering_at_once_makes_one_video(app: Flask, clip: Path, auth: Auth) -> None:

@@ -23,8 +23,8 @@ from app.states import VideoState
 from app.storage import UploadGrant
 from app.storage.links import LinkSigner
 from app.videos import settle_upload, settle_uploads
-from app.videos.register import OURS
-from app.videos.settle import LATE
+from app.videos.register import RESERVED
+from app.videos.settle import GRACE
 from tests.app.clips import clip_bytes
 
 Auth = Callable[..., dict[str, str]]
@@ -142,7 +142,7 @@ def test_an_upload_that_is_no_video_is_invalid(
     assert send(signed, b"12345").status_code == 204
     video = client.get(f"/api/videos/{signed['videoId']}", headers=auth()).get_json()
     assert video["state"] == "invalid"
-    assert video["stateReason"] == "The file is no video, or it is damaged."
+    assert video["stateReason"] == "The file is not a video, or it is damaged."
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_an_upload_of_another_user_cannot_be_registered(
     body = {"r2Key": f"uploads/{signed['videoId']}.mp4", "title": "Mine"}
     refused = client.post("/api/videos", json=body, headers=auth("bob"))
     assert refused.status_code == 400
-    assert refused.get_json()["errors"] == {"r2Key": [OURS]}
+    assert refused.get_json()["errors"] == {"r2Key": [RESERVED]}
     # Whether there is one cannot be told from the answer.
     body["r2Key"] = f"uploads/{new_id()}.mp4"
     assert client.post("/api/videos", json=body, headers=auth("bob")).get_json() == (
@@ -338,7 +338,7 @@ def test_settle_ends_an_upload_that_never_came(app: Flask, sign: Sign) -> None:
         assert settle_upload(signed["videoId"]).state is VideoState.UPLOADING
         with transaction() as session:
             row = session.get_one(Video, signed["videoId"])
-            row.upload_expires_at = utcnow() - LATE - timedelta(seconds=1)
+            row.upload_expires_at = utcnow() - GRACE - timedelta(seconds=1)
         video = settle_upload(signed["videoId"])
         assert video.state is VideoState.INVALID
         assert "did not arrive" in video.state_reason

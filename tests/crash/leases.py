@@ -10,7 +10,7 @@ from app.clock import utcnow
 from app.database.retrying import retry_while_away
 from app.extensions import db
 from app.models import PublishJob, Rendition
-from app.queues import Wake, wake, wake_encode
+from app.queues import Wake, wake, wake_transcode
 from app.states import RenditionState
 
 Held = dict[str, tuple[int, str]]
@@ -69,7 +69,7 @@ def end_conversion_leases(dead: dict[str, int]) -> None:
             .execution_options(synchronize_session=False)
         )
         db.session.commit()
-        wake_encode()
+        wake_transcode()
 
 
 @retry_while_away

@@ -1,4 +1,4 @@
-"""A store, and conversions without a row behind them."""
+"""A store, and transcodes without a database row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.media.probe import probe
 from app.media.recipe import Recipe
 from app.renditions.claims import RenditionClaim
 from app.storage import Storage, StorageSettings, StoredObject, open_storage
-from workers.media.transcoding import make
+from workers.media.transcoding import transcode
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def put(store: Storage, path: Path) -> StoredObject:
 
 
 def probed(store: Storage, path: Path) -> Probe:
-    """Put a file into the store and look at it."""
+    """Put a file into the store and probe it."""
     return probe(store, path.name, put(store, path))
 
 
 def claim_for(store: Storage, key: str, facts: Probe, recipe: Recipe) -> RenditionClaim:
-    """Return a claim of a rendition to be made of an object."""
+    """Return a claim on a rendition of an object."""
     stored = store.stat(key)
     return RenditionClaim(
         rendition_id="rendition",
@@ -56,15 +56,15 @@ def claim_for(store: Storage, key: str, facts: Probe, recipe: Recipe) -> Renditi
 
 
 @pytest.fixture
-def convert(
+def transcoded(
     store: Storage, settings: Config, tmp_path: Path
 ) -> Callable[[str, Probe, Recipe], tuple[Path, Probe]]:
-    """Return a function that makes an object anew, and gives the result and what it is."""
+    """Return a function that transcodes an object and returns the result and its probe."""
     numbers = itertools.count()
 
     def run(key: str, facts: Probe, recipe: Recipe) -> tuple[Path, Probe]:
         claim = replace(claim_for(store, key, facts, recipe), run=next(numbers))
-        _, made = make(claim, store, settings, check=lambda: None, progress=lambda share: None)
+        _, made = transcode(claim, store, settings, check=lambda: None, progress=lambda share: None)
         assert list(settings.encode_dir.iterdir()) == []
         return tmp_path / "store" / claim.key, made
 

@@ -1,4 +1,4 @@
-"""Videos as people have them, made by ffmpeg, and what is to be done to each for each platform."""
+"""Videos as people have them, made by ffmpeg, and the expected plan for each platform."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Expected = Work | str
 
 @dataclass(frozen=True)
 class Film:
-    """One file: what ffmpeg is told to make it, what happens to it, what is planned for it.
+    """One file: ffmpeg's arguments, the damage done afterwards, and the expected plans.
 
     `plans` is for TikTok, Instagram and YouTube; a text is the rule by which the file is
-    refused, or, alone, the fault by which no platform gets it.
+    refused, or, alone, the fault for which every platform refuses it.
     """
 
     arguments: tuple[str, ...]
@@ -32,17 +32,17 @@ class Film:
 def pictures(
     size: str = "360x640", rate: str = "30", seconds: str = "4", extra: str = ""
 ) -> list[str]:
-    """Return moving pictures as an input."""
+    """Return an input of moving pictures."""
     return ["-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}:d={seconds}{extra}"]
 
 
 def plain(size: str, rate: str, seconds: str) -> list[str]:
-    """Return pictures that cost next to nothing."""
+    """Return an input of frames that encode at next to no cost."""
     return ["-f", "lavfi", "-i", f"color=c=teal:s={size}:r={rate}:d={seconds}"]
 
 
 def sound(seconds: str = "4", rate: str = "48000", layout: str = "stereo") -> list[str]:
-    """Return a tone as an input."""
+    """Return an input of a tone."""
     return ["-f", "lavfi", "-i", f"sine=r={rate}:d={seconds},aformat=channel_layouts={layout}"]
 
 
@@ -50,7 +50,7 @@ H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf",
 HEVC = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"]
 TEN = ["-pix_fmt", "yuv420p10le"]
 AAC = ["-c:a", "aac"]
-#: An MP4 to which nothing has to be done anywhere.
+#: An MP4 that every platform accepts unchanged.
 READY = ["-movflags", "+faststart+negative_cts_offsets", "-use_editlist", "0"]
 VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]
 AV1 = ["-c:v", "libsvtav1", "-preset", "12", "-pix_fmt", "yuv420p"]
@@ -58,12 +58,12 @@ BOTH = [*pictures(), *sound()]
 
 
 def light(transfer: str) -> str:
-    """Return the filter that marks pictures as HDR."""
+    """Return the filter that marks the video as HDR."""
     return f",setparams=color_trc={transfer}:color_primaries=bt2020:colorspace=bt2020nc"
 
 
 def cut(share: float) -> Callable[[Path], None]:
-    """Return what leaves only the beginning of a file."""
+    """Return damage that truncates a file."""
 
     def damage(path: Path) -> None:
         content = path.read_bytes()
@@ -73,12 +73,12 @@ def cut(share: float) -> Callable[[Path], None]:
 
 
 def become(content: bytes) -> Callable[[Path], None]:
-    """Return what makes a file another one under its name."""
+    """Return damage that replaces a file's content."""
     return lambda path: path.unlink(missing_ok=True) or (path.write_bytes(content), None)[1]
 
 
 def turn(degrees: int) -> Callable[[Path], None]:
-    """Return what marks a file as to be shown turned counterclockwise."""
+    """Return damage that marks a file as rotated counterclockwise."""
 
     def mark(path: Path) -> None:
         straight = path.rename(path.with_stem("straight"))
@@ -89,12 +89,12 @@ def turn(degrees: int) -> Callable[[Path], None]:
 
 
 def of(*parts: list[str]) -> tuple[str, ...]:
-    """Return the arguments as one."""
+    """Return all the arguments as one tuple."""
     return tuple(word for part in parts for word in part)
 
 
 CORPUS: Mapping[str, Film] = {
-    # What goes as it is.
+    # Accepted unchanged.
     "ready.mp4": Film(of(BOTH, H264, AAC, READY), (N, N, N)),
     "mono.mp4": Film(of(pictures(), sound(layout="mono"), H264, AAC, READY), (N, N, N)),
     "silent.mp4": Film(of(pictures(), H264, READY), (N, N, N)),
@@ -112,7 +112,7 @@ CORPUS: Mapping[str, Film] = {
     "fragmented.mp4": Film(
         of(BOTH, H264, ["-bf", "0"], AAC, ["-movflags", "frag_keyframe+empty_moov"]), (N, N, N)
     ),
-    # Where only the file is wrong.
+    # Only the container is wrong.
     "plain.mp4": Film(of(BOTH, H264, AAC), (N, R, N)),
     "apple.mov": Film(of(BOTH, H264, AAC), (N, R, N)),
     "hevc.mp4": Film(of(BOTH, HEVC, ["-pix_fmt", "yuv420p"], AAC), (N, R, N)),
@@ -126,7 +126,7 @@ CORPUS: Mapping[str, Film] = {
     "clip.ts": Film(of(BOTH, H264, AAC), (R, R, R)),
     "clip.flv": Film(of(BOTH, H264, AAC), (R, R, N)),
     "vp9.mkv": Film(of(BOTH, VP9, ["-c:a", "libopus"]), (R, E, R)),
-    # Where only the sound is.
+    # Only the audio is.
     "surround.mp4": Film(
         of(pictures(), sound(layout="5.1"), H264, AAC, ["-ac", "6"], READY), (N, A, N)
     ),
@@ -139,7 +139,7 @@ CORPUS: Mapping[str, Film] = {
         of(BOTH, H264, ["-c:a", "libopencore_amrnb", "-ar", "8000", "-ac", "1"]), (A, A, N)
     ),
     "pcm.mkv": Film(of(BOTH, H264, ["-c:a", "pcm_s16le"]), (A, A, A)),
-    # Where only the pictures are.
+    # Only the video is.
     "av1.mp4": Film(of(BOTH, AV1, AAC, READY), (V, V, N)),
     "mpeg4.mp4": Film(of(BOTH, ["-c:v", "mpeg4", "-q:v", "5"], AAC, READY), (V, V, N)),
     "turned.mp4": Film(
@@ -202,7 +202,7 @@ CORPUS: Mapping[str, Film] = {
         (N, V, N),
     ),
     "ten-minutes.mp4": Film(of(plain("360x640", "2", "590"), H264, READY), (V, E, N)),
-    # Where both are.
+    # Both are.
     "av1.webm": Film(of(BOTH, AV1, ["-c:a", "libopus"]), (E, E, N)),
     "clip.avi": Film(of(BOTH, ["-c:v", "mpeg4", "-c:a", "mp3"]), (E, E, N)),
     "h264.avi": Film(of(BOTH, H264, ["-c:a", "mp3"]), (E, E, N)),
@@ -224,7 +224,7 @@ CORPUS: Mapping[str, Film] = {
     ),
     "odd.webm": Film(of(pictures("361x641"), sound(), VP9, ["-c:a", "libopus"]), (N, E, N)),
     "late-sound.mp4": Film(of(pictures(), ["-itsoffset", "0.5"], sound("3"), H264, AAC), (N, E, N)),
-    # What nothing cures.
+    # Nothing fixes these.
     "half-second.mp4": Film(
         of(pictures(seconds="0.5"), sound("0.5"), H264, AAC, READY), (N, "duration_min", N)
     ),
@@ -234,7 +234,7 @@ CORPUS: Mapping[str, Film] = {
     "strip.mp4": Film(
         of(pictures("1200x100"), sound(), H264, AAC, READY), ("side_min", "ratio_max", N)
     ),
-    # What is no video, or is damaged.
+    # Not a video, or damaged.
     "cut.mp4": Film(of(BOTH, H264, AAC, READY), "video_corrupt", cut(0.6)),
     "cut-index.mp4": Film(of(BOTH, H264, AAC), "video_corrupt", cut(0.9)),
     "cut.mkv": Film(of(BOTH, H264, AAC), "video_corrupt", cut(0.6)),
@@ -260,6 +260,6 @@ def make_film(name: str, folder: Path) -> Path:
 
 
 def run_ffmpeg(*arguments: str) -> None:
-    """Run ffmpeg; what it complains about is the test's failure."""
+    """Run ffmpeg; an error of its own fails the test."""
     command = [find_ffmpeg().path, "-v", "error", "-nostdin", "-y", *arguments]
     subprocess.run(command, check=True, timeout=150)

@@ -1,4 +1,4 @@
-"""The ffmpegs at work on this machine, found by the folder whose files they work on."""
+"""The ffmpeg processes running on this machine, found by the folder of their files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.processes import wait_until
 
 
 def ffmpegs(folder: Path) -> list[int]:
-    """Return the process ids of those at work on files below a folder."""
+    """Return the process ids of those that use files below a folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -23,7 +23,7 @@ def ffmpegs(folder: Path) -> list[int]:
 
 
 def frozen_ffmpeg(folder: Path) -> int:
-    """Wait until ffmpeg is at work below a folder, and stop its clock there."""
-    pid = wait_until(lambda: next(iter(ffmpegs(folder)), 0), "ffmpeg at work")
+    """Wait until ffmpeg runs below a folder, suspend it, and return its process id."""
+    pid = wait_until(lambda: next(iter(ffmpegs(folder)), 0), "a running ffmpeg")
     os.kill(pid, signal.SIGSTOP)
     return pid

@@ -1,4 +1,4 @@
-"""`make corpus`: whatever is planned for any file on any platform is made, and fits."""
+"""`make corpus`: carries out every plan for every file and platform, and checks the results."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FILMS = [name for name, film in CORPUS.items() if not isinstance(film.plans, str
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", FILMS)
-def test_every_plan_makes_a_file_that_fits(
+def test_every_plan_yields_a_file_that_fits(
     name: str,
     store: Storage,
     tmp_path: Path,
-    convert: Callable[[str, Probe, Recipe], tuple[Path, Probe]],
+    transcoded: Callable[[str, Probe, Recipe], tuple[Path, Probe]],
 ) -> None:
     before = probed(store, make_film(name, tmp_path))
     made: dict[str, Probe] = {}
@@ -32,7 +32,7 @@ def test_every_plan_makes_a_file_that_fits(
         if recipe is None:
             continue
         if recipe.digest not in made:
-            made[recipe.digest] = convert(name, before, recipe)[1]
+            made[recipe.digest] = transcoded(name, before, recipe)[1]
         after = made[recipe.digest]
         plan = plan_for(platform, after)
         assert (plan.work, plan.refusals) == (Work.NOTHING, ()), (platform, after)

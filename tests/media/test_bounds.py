@@ -1,4 +1,4 @@
-"""What one ffmpeg may cost, with a real one that would like more; and whom it is put down to."""
+"""The limits of one ffmpeg run, with a real ffmpeg that exceeds them; and who is at fault."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tests.media.corpus import BOTH, H264, pictures
 from tests.media.corpus import run_ffmpeg as make_with_ffmpeg
 from tests.media.ffmpegs import ffmpegs
 from tests.processes import wait_until
-from workers.media.running import EncodeBounds, FfmpegFailed, run_ffmpeg
-from workers.media.statuses import TOO_MANY_ERRORS, meaning_of
+from workers.media.exit_statuses import TOO_MANY_ERRORS, meaning_of
+from workers.media.running import FfmpegBounds, FfmpegFailed, run_ffmpeg
 
 MB = 10**6
-WIDE = EncodeBounds(memory_bytes=4096 * MB, file_bytes=1000 * MB, wall_seconds=120)
-#: Pictures without end.
+WIDE = FfmpegBounds(memory_bytes=4096 * MB, file_bytes=1000 * MB, wall_seconds=120)
+#: Endless video.
 ENDLESS = pictures(seconds="100000")
 LARGE = pictures(size="3840x2160", seconds="2")
 
 
 def failure(
     arguments: list[str],
-    bounds: EncodeBounds = WIDE,
+    bounds: FfmpegBounds = WIDE,
     check: Callable[[], None] = lambda: None,
 ) -> FfmpegFailed:
-    """Return how ffmpeg fails; it must not succeed."""
+    """Run ffmpeg and return its failure; it must not succeed."""
     with pytest.raises(FfmpegFailed) as caught:
         run_ffmpeg(arguments, bounds, check=check, progress=lambda seconds: None)
     return caught.value
@@ -39,13 +39,13 @@ def failure(
 def test_memory_is_bounded(tmp_path: Path) -> None:
     arguments = [*LARGE, "-c:v", "libx264", str(tmp_path / "out.mp4")]
     failed = failure(arguments, replace(WIDE, memory_bytes=400 * MB))
-    assert not failed.is_videos and not failed.is_hopeless
+    assert not failed.is_video_fault and not failed.is_permanent
 
 
 def test_time_is_bounded(tmp_path: Path) -> None:
     arguments = [*ENDLESS, *H264, str(tmp_path / "out.mp4")]
     failed = failure(arguments, replace(WIDE, wall_seconds=0.5))
-    assert (failed.code, failed.is_videos, failed.is_hopeless) == (
+    assert (failed.code, failed.is_video_fault, failed.is_permanent) == (
         "conversion_too_long",
         False,
         True,
@@ -53,44 +53,44 @@ def test_time_is_bounded(tmp_path: Path) -> None:
     assert ffmpegs(tmp_path) == []
 
 
-def test_standing_still_is_bounded(tmp_path: Path) -> None:
-    """A pipe that nobody writes to: ffmpeg waits for it, and uses no time of the processor's."""
+def test_stall_is_bounded(tmp_path: Path) -> None:
+    """A pipe without a writer: ffmpeg waits for it and uses no CPU time."""
     os.mkfifo(tmp_path / "never")
     arguments = ["-i", str(tmp_path / "never"), "-f", "null", os.devnull]
     failed = failure(arguments, replace(WIDE, stall_seconds=0.5))
-    assert (failed.code, failed.is_videos) == ("conversion_stalled", False)
+    assert (failed.code, failed.is_video_fault) == ("conversion_stalled", False)
     assert ffmpegs(tmp_path) == []
 
 
-def test_work_that_goes_on_is_no_standing_still(tmp_path: Path) -> None:
-    """Longer than the bound altogether: each step forward begins it anew."""
+def test_steady_progress_is_no_stall(tmp_path: Path) -> None:
+    """The run outlasts the limit: every bit of progress resets it."""
     began, bounds = time.monotonic(), replace(WIDE, stall_seconds=4.0)
     arguments = ["-re", *pictures(seconds="6"), *H264, str(tmp_path / "out.mp4")]
     run_ffmpeg(arguments, bounds, check=lambda: None, progress=lambda seconds: None)
     assert time.monotonic() - began > bounds.stall_seconds
 
 
-def test_size_of_what_is_written_is_bounded(tmp_path: Path) -> None:
+def test_output_size_is_bounded(tmp_path: Path) -> None:
     out = tmp_path / "out.avi"
     failed = failure([*ENDLESS, "-c:v", "rawvideo", str(out)], replace(WIDE, file_bytes=MB))
-    assert (failed.code, failed.is_videos) == ("disk_full", False)
+    assert (failed.code, failed.is_video_fault) == ("disk_full", False)
     assert out.stat().st_size <= MB
 
 
 def test_full_disk_is_not_the_videos_fault() -> None:
     failed = failure([*ENDLESS, "-c:v", "rawvideo", "-f", "rawvideo", "/dev/full"])
-    assert (failed.code, failed.is_videos) == ("disk_full", False)
+    assert (failed.code, failed.is_video_fault) == ("disk_full", False)
 
 
 def test_kill_from_outside_is_not_the_videos_fault(tmp_path: Path) -> None:
-    """As the kernel does when the machine's memory is at an end."""
+    """As the kernel does when the machine runs out of memory."""
 
     def kill() -> None:
         for pid in ffmpegs(tmp_path):
             os.kill(pid, signal.SIGKILL)
 
     failed = failure([*ENDLESS, *H264, str(tmp_path / "out.mp4")], check=kill)
-    assert (failed.code, failed.is_videos) == ("conversion_killed", False)
+    assert (failed.code, failed.is_video_fault) == ("conversion_killed", False)
 
 
 def test_damaged_file_is_the_videos_fault(tmp_path: Path) -> None:
@@ -101,19 +101,19 @@ def test_damaged_file_is_the_videos_fault(tmp_path: Path) -> None:
     content[media:] = os.urandom(len(content) - media)
     path.write_bytes(bytes(content))
     failed = failure(["-i", str(path), *H264, str(tmp_path / "out.mp4")])
-    assert (failed.code, failed.is_videos) == ("conversion_failed", True)
+    assert (failed.code, failed.is_video_fault) == ("conversion_failed", True)
 
 
 def test_text_is_the_videos_fault(tmp_path: Path) -> None:
     path = tmp_path / "text.mp4"
     path.write_text("This is the film I told you of.\n" * 100)
     failed = failure(["-i", str(path), *H264, str(tmp_path / "out.mp4")])
-    assert (failed.code, failed.is_videos) == ("conversion_failed", True)
+    assert (failed.code, failed.is_video_fault) == ("conversion_failed", True)
 
 
-def test_nothing_is_left_of_what_was_broken_off(tmp_path: Path) -> None:
+def test_aborted_run_leaves_no_process(tmp_path: Path) -> None:
     class Enough(Exception):
-        """Raised by a check, as for a cancellation."""
+        """Raised by `check`, as on a cancellation."""
 
     def look() -> None:
         if ffmpegs(tmp_path):
@@ -122,17 +122,17 @@ def test_nothing_is_left_of_what_was_broken_off(tmp_path: Path) -> None:
     with pytest.raises(Enough):
         arguments = [*ENDLESS, *H264, str(tmp_path / "out.mp4")]
         run_ffmpeg(arguments, WIDE, check=look, progress=lambda seconds: None)
-    wait_until(lambda: ffmpegs(tmp_path) == [], "ffmpeg's end")
+    wait_until(lambda: ffmpegs(tmp_path) == [], "the end of ffmpeg")
 
 
 @pytest.mark.parametrize(
-    ("line", "is_videos"),
+    ("line", "is_video_fault"),
     [
         ("[dec:mpeg4 @ 0x55] Error submitting packet to decoder: Cannot allocate memory", False),
         ("[dec:h264 @ 0x55] Decoding error: Invalid data found when processing input", True),
         ("[dec:h264 @ 0x55] Cannot allocate memory: Invalid data found", True),
     ],
 )
-def test_errors_of_decoding_are_put_down_to_what_they_say(line: str, is_videos: bool) -> None:
+def test_decoding_errors_are_classified_by_their_message(line: str, is_video_fault: bool) -> None:
     rest = "[dec @ 0x55] Decode error rate 0.777778 exceeds maximum 0.666667"
-    assert meaning_of(TOO_MANY_ERRORS, f"{line}\n{rest}\n").is_videos is is_videos
+    assert meaning_of(TOO_MANY_ERRORS, f"{line}\n{rest}\n").is_video_fault is is_video_fault

@@ -1,4 +1,4 @@
-"""What is planned for each file of the corpus, on each platform."""
+"""The plan for each file of the corpus on each platform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.media.corpus import CORPUS, PLATFORMS, make_film
 
 
 def short(plan: Plan) -> object:
-    """Return a plan as the corpus has it."""
+    """Return a plan in the corpus's notation."""
     return plan.refusals[0].rule if plan.refusals else plan.work
 
 

@@ -1,4 +1,4 @@
-"""Files whose index is made to keep its reader busy."""
+"""Files whose index is crafted to keep its reader busy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.storage import Storage
 
 
 class CountingWindow(Window):
-    """Counts how often it is looked through."""
+    """Counts its reads."""
 
     reads = 0
 
@@ -34,7 +34,7 @@ def track(content: bytes) -> bytes:
 
 
 def edit_list(count: int) -> bytes:
-    """Return an edit list that shows the same second again and again."""
+    """Return an edit list that repeats the same second."""
     head = struct.pack(">II", 0, count)
     return box(b"edts", box(b"elst", head + struct.pack(">Iii", 1000, 0, 1 << 16) * count))
 
@@ -58,7 +58,7 @@ def refused(window: Window) -> str:
 
 
 def test_parts_of_all_tracks_together_are_bounded(store: Storage) -> None:
-    """Each container alone has no more than a large real file's."""
+    """Each container alone has no more boxes than that of a large real file."""
     window = window_of(store, film(track(box(b"free", b"") * 1500) * 1000))
     assert "too many parts" in refused(window)
     assert window.reads <= BOXES_MAX + 10
@@ -70,6 +70,6 @@ def test_edits_of_all_tracks_together_are_bounded(store: Storage) -> None:
     assert window.read_bytes < window.size_bytes / 2
 
 
-def test_film_of_many_tracks_is_read(store: Storage) -> None:
+def test_file_with_many_tracks_is_read(store: Storage) -> None:
     found = read_layout(window_of(store, film(track(edit_list(2)) * 500)))
     assert found == Layout("isom", moov_first=True, has_edit_list=True, edit_list_cuts=True)

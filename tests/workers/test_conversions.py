@@ -23,7 +23,7 @@ from app.models import PublishJob, Rendition, TimelineEntry, Video
 from app.publishing import steer
 from app.queues import ENCODE_QUEUE, RunQueue, current_redis
 from app.renditions import claims
-from app.renditions.removing import prune_renditions
+from app.renditions.pruning import prune_renditions
 from app.states import FINAL_STATES, JobState, RenditionState, Step
 from app.storage import Storage
 from app.videos import delete_video
@@ -34,8 +34,8 @@ from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from workers.media.encode import FAILURES_MAX, LOST_RUNS_MAX, encode_due
-from workers.media.workspace import Need, workspace
+from workers.media.renditions import FAILURES_MAX, LOST_RUNS_MAX, transcode_due
+from workers.media.workspace import SpaceNeed, workspace
 from workers.publishing.pipeline import advance
 from workers.scheduling.sweeper import Sweeper
 
@@ -103,7 +103,7 @@ def test_unfit_video_is_made_anew_and_goes_live(
     assert (waiting.state, waiting.step, waiting.progress) == (JobState.ACTIVE, Step.OPTIMIZE, 30)
     assert not waiting.is_leased and waiting.due_at is not None
     assert RunQueue(ENCODE_QUEUE, current_redis()).count == 1
-    encode_due()
+    transcode_due()
     woken = row(job)
     assert woken.progress > 30 and woken.due_at is not None and woken.due_at <= utcnow()
     done = run_to_end(job)
@@ -134,7 +134,7 @@ def test_three_platforms_and_a_retry_make_each_recipe_once(
     for job in jobs:
         run_once(job)
     [shared] = renditions()  # all three want the very same file
-    encode_due()
+    transcode_due()
     for job in jobs:
         assert run_to_end(job).state is JobState.COMPLETED
     again = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
@@ -151,7 +151,7 @@ def test_video_replaced_while_a_token_is_renewed_goes_out_itself(
     video = stored(make_film("clip.mkv", tmp_path))
     earlier = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=video)
     run_once(earlier)
-    encode_due()
+    transcode_due()
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     platforms.fault("TIKTOK", "error", call="tiktok.init", code="access_token_invalid", times=1)
     platforms.fault("TIKTOK", "slow", call="tiktok.token", seconds=3, times=1)
@@ -189,12 +189,12 @@ def test_cancelled_job_leaves_nothing_to_be_made(
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     run_once(job)
     steer.cancel(job.id, utcnow())
-    encode_due()
+    transcode_due()
     [parked] = renditions()
     assert (parked.state, parked.due_at) == (RenditionState.PENDING, None)
     another = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     run_once(another)
-    encode_due()
+    transcode_due()
     assert run_to_end(another).state is JobState.COMPLETED
 
 
@@ -209,7 +209,7 @@ def test_damaged_video_stops_after_its_attempts(
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(path))
     run_once(job)
     for _ in range(FAILURES_MAX):
-        encode_due()
+        transcode_due()
         db.session.query(Rendition).filter(Rendition.due_at.is_not(None)).update(
             {"due_at": utcnow()}
         )
@@ -229,13 +229,13 @@ def test_workers_lost_at_one_file_are_counted(
         assert claim is not None and claim.lost_runs == lost
         db.session.query(Rendition).update({"due_at": utcnow()})
         db.session.commit()
-    encode_due()
+    transcode_due()
     failed = run_once(job)
     assert (failed.state, failed.error_code) == (JobState.FAILED, "conversion_lost")
     assert (failed.error_category, failed.attempts_made) == ("internal", 1)
     assert objects(app) == []
     steer.retry(job.id, utcnow())  # by whoever has seen to the machine
-    encode_due()
+    transcode_due()
     assert run_to_end(job).state is JobState.COMPLETED
 
 
@@ -248,7 +248,7 @@ def fail_conversions(app: Flask, config: Config) -> Rendition:
             {"due_at": utcnow()}
         )
         db.session.commit()
-        encode_due()
+        transcode_due()
     app.config["SETTINGS"] = usual
     [failed] = renditions()
     assert failed.state is RenditionState.FAILED
@@ -266,7 +266,7 @@ def test_fault_of_the_machine_is_over_when_it_is_mended(
     assert (held.state, held.error_category) == (JobState.WAITING, "internal")
     make_due(job)
     run_once(job)
-    encode_due()
+    transcode_due()
     done = run_to_end(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 2)
 
@@ -283,7 +283,7 @@ def test_disk_that_was_too_small_bars_no_later_job(
     assert (refused.state, refused.error_category) == (JobState.FAILED, "internal")
     later = make_job("TIKTOK", account=account, video=video)
     run_once(later)
-    encode_due()
+    transcode_due()
     assert run_to_end(later).state is JobState.COMPLETED
 
 
@@ -300,7 +300,7 @@ def test_retry_of_a_person_tries_even_what_was_put_down_to_the_video(
     another = make_job("TIKTOK", account=account, video=video)
     assert run_once(another).state is JobState.FAILED  # the same file would end alike
     steer.retry(job.id, utcnow())
-    encode_due()
+    transcode_due()
     assert run_to_end(job).state is JobState.COMPLETED
 
 
@@ -310,13 +310,13 @@ def test_conversion_waits_for_the_room_of_another(
     allowed = config.encode_disk_mb * 10**6
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
     run_once(job)
-    with workspace(config.encode_dir, Need(1, allowed), allowed):
-        encode_due()
+    with workspace(config.encode_dir, SpaceNeed(1, allowed), allowed):
+        transcode_due()
     [waiting] = renditions()
     assert (waiting.state, waiting.failures) == (RenditionState.PENDING, 0)
     db.session.query(Rendition).update({"due_at": utcnow()})
     db.session.commit()
-    encode_due()
+    transcode_due()
     done = run_to_end(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
 
@@ -337,7 +337,7 @@ def test_store_that_is_away_costs_an_attempt_and_is_asked_again(
     assert (held.state, held.error_code) == (JobState.WAITING, "store_unavailable")
     make_due(job)
     run_once(job)
-    encode_due()
+    transcode_due()
     done = run_to_end(job)
     assert (done.state, done.attempts_made, done.rendition_id) == (
         JobState.COMPLETED,
@@ -363,12 +363,12 @@ def test_lost_object_is_made_again(
     video = stored(make_film("clip.mkv", tmp_path))
     first = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     run_once(first)
-    encode_due()
+    transcode_due()
     [made] = renditions()
     storage: Storage = app.extensions["storage"]
     storage.delete(made.r2_key or "")
     assert run_once(first).step is Step.OPTIMIZE
-    encode_due()
+    transcode_due()
     assert run_to_end(first).state is JobState.COMPLETED
 
 
@@ -378,7 +378,7 @@ def test_unused_renditions_are_pruned_and_needed_ones_kept(
     video = stored(make_film("clip.mkv", tmp_path))
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     run_once(job)
-    encode_due()
+    transcode_due()
     assert prune_renditions(utcnow() + timedelta(days=1)) == 0
     run_to_end(job)
     assert prune_renditions(utcnow() - timedelta(days=1)) == 0
@@ -399,7 +399,7 @@ def test_deleted_video_takes_its_renditions_along(
     video = stored(make_film("clip.mkv", tmp_path))
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     run_once(job)
-    encode_due()
+    transcode_due()
     run_to_end(job)
     assert delete_video("alice", video.id, utcnow())
     assert objects(app) == []

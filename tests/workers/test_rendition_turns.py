@@ -34,7 +34,7 @@ _KEEP = text("""
 def make_due(*users: str) -> None:
     """Let one rendition of each of these wait, in this order."""
     now = utcnow() - timedelta(seconds=1)
-    recipe = {"container": "mp4", "pictures": None, "sound": None, "size_max_bytes": None}
+    recipe = {"container": "mp4", "video": None, "audio": None, "size_max_bytes": None}
     with transaction() as session:
         for number, user in enumerate(users):
             session.add(

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from app.connections import Limit
+from app.connections import Deadline
 from tests.hosts import Host, answering, host
 from tests.workers.test_read_ahead import Pieces
 from workers import transport
@@ -29,7 +29,7 @@ def trickling(host: Host, connection: socket.socket) -> None:
 
 @pytest.mark.parametrize(("acts", "error"), [(False, NetworkFailure), (True, AnswerLost)])
 def test_answer_that_trickles_is_a_lost_one(acts: bool, error: type[Exception]) -> None:
-    with host(trickling) as server, pytest.raises(error), Limit(0.3):
+    with host(trickling) as server, pytest.raises(error), Deadline(0.3):
         call("POST", server.url, acts=acts, json={})
 
 

@@ -13,7 +13,7 @@ from flask import current_app
 
 from app.accounts import Connection
 from app.accounts.consent_pages import callback_url
-from app.accounts.exchanging import Exchange, connected, failed, next_exchange
+from app.accounts.exchange import Exchange, next_exchange, record_connected, record_failure
 from app.accounts.requirements import connection_faults
 from app.clock import utcnow
 from app.config import Config
@@ -48,16 +48,16 @@ def _settle(exchange: Exchange) -> None:
     except PublishError as error:
         logger.info("%s not connected: %s", exchange.platform, error.code)
         words = ". ".join(part for part in (error.detail, error.hint) if part)
-        failed(exchange, error.code, words)
+        record_failure(exchange, error.code, words)
         return
     except Exception:
-        failed(exchange, "internal", "A fault of this service; it is logged")
+        record_failure(exchange, "internal", "A fault of this service; it is logged")
         raise
     fault = _fault(exchange, opened)
     if fault:
-        failed(exchange, SCOPES_MISSING, fault)
+        record_failure(exchange, SCOPES_MISSING, fault)
     else:
-        connected(exchange, [_connection(exchange, one) for one in opened], utcnow())
+        record_connected(exchange, [_connection(exchange, one) for one in opened], utcnow())
 
 
 def _open(exchange: Exchange) -> Sequence[Opened]:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from flask import Flask
 
 from app.queues import QUEUE_OF
+from app.queues.names import RELEASE
 from workers.engine.horse import Horse, fork_horse
 from workers.engine.listener import Listener
 from workers.engine.orders import Call, Done, Execute, Holding, Keep, ToParent
@@ -27,7 +28,6 @@ IDLE_SECONDS = 30.0
 #: start does not become a loop that eats the machine.
 EARLY_DEATH_SECONDS = 2.0
 PAUSE_SECONDS = 2.0
-RELEASE = "workers.publishing.pipeline.release_lost"
 
 #: A lane, the order that has ended there, and why it failed, if it did.
 Settled: TypeAlias = tuple[str, Execute | Call, str | None]

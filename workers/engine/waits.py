@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.queues import MAINTENANCE_QUEUE, Wake
+from app.queues.names import POLL
 from workers.engine.orders import Call
 
 #: A lane of looks at one platform is called after it.
 POLL_LANE = "poll-{}"
 MAINTENANCE_LANE = MAINTENANCE_QUEUE
-POLL = "workers.publishing.pipeline.poll"
 #: The two clocks do not tick alike, and a look that comes early finds nothing to do.
 NEVER_EARLY_SECONDS = 0.002
 

@@ -19,11 +19,11 @@ from app.limits.ledger import prune_ledger
 from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
 from app.models.idempotency_key import KEY_LIFETIME
 from app.models.notification import GIVE_UP_AFTER
-from app.renditions.removing import prune_renditions
+from app.renditions.pruning import prune_renditions
 from app.states import FINAL_STATES
 from app.storage import current_storage
 from app.storage.errors import StorageError
-from app.videos.settle import delete_lost, settle_overdue
+from app.videos.settle import delete_expired, settle_overdue
 from workers.publishing.kept_runs import trim_all
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _prune_uses(now: datetime) -> None:
 
 def _prune_uploads(now: datetime) -> None:
     settle_overdue(now, BATCH)
-    _in_batches(lambda session: delete_lost(session, now, BATCH))
+    _in_batches(lambda session: delete_expired(session, now, BATCH))
 
 
 def _in_batches(some: Callable[[Session], int], size: int = BATCH) -> None:

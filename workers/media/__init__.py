@@ -1,1 +1,1 @@
-"""Making videos anew for platforms that do not take them as they are: ffmpeg, kept in bounds."""
+"""Transcoding of videos that a platform does not accept as they are: ffmpeg, within limits."""

@@ -1,4 +1,4 @@
-"""Running ffmpeg: in bounds of memory, disk and time, heard of all the while, ended at once."""
+"""Runs ffmpeg within limits of memory, disk and time; reports progress and aborts promptly."""
 
 from __future__ import annotations
 
@@ -15,41 +15,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from workers.media.exit_statuses import meaning_of
 from workers.media.ffmpeg import find_ffmpeg
-from workers.media.statuses import meaning_of
 
 logger = logging.getLogger(__name__)
-_LAUNCHER = Path(__file__).with_name("limited.py")
-#: How soon a cancellation, a lost lease or SIGTERM is seen.
-LOOK_SECONDS = 0.2
-#: ffmpeg that gets no further for so long will not any more.
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+#: How soon a cancellation, a lost lease or SIGTERM is noticed.
+CHECK_SECONDS = 0.2
+#: ffmpeg without progress for this long counts as hung.
 STALL_SECONDS = 240.0
-_COMPLAINT_BYTES = 2000
-#: What a dynamic loader may need; nothing else of the environment reaches ffmpeg.
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
+_STDERR_BYTES = 2000
+#: What a dynamic loader may need; ffmpeg gets nothing else of the environment.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 
 
 class FfmpegFailed(Exception):
-    """Raised when ffmpeg does not make the file.
+    """Raised when ffmpeg does not produce the file.
 
-    `is_videos`: the file is to blame, not the machine or its bounds. `is_hopeless`: the next
-    time it would be the same.
+    `is_video_fault`: the file is at fault, not the machine or its limits. `is_permanent`: a retry
+    would fail alike.
     """
 
     def __init__(
-        self, code: str, sentence: str, *, is_videos: bool, is_hopeless: bool = False
+        self, code: str, sentence: str, *, is_video_fault: bool, is_permanent: bool = False
     ) -> None:
         super().__init__(f"{code}: {sentence}")
         self.code = code
         self.sentence = sentence
-        self.is_videos = is_videos
-        self.is_hopeless = is_hopeless
+        self.is_video_fault = is_video_fault
+        self.is_permanent = is_permanent
 
 
 @dataclass(frozen=True)
-class EncodeBounds:
-    """What one run of ffmpeg may cost; `file_bytes` is for each file it writes, `stall_seconds`
-    how long it may be at the same place of the film."""
+class FfmpegBounds:
+    """The limits of one run of ffmpeg.
+
+    `file_bytes` applies to each file it writes, `stall_seconds` to the time without progress.
+    """
 
     memory_bytes: int
     file_bytes: int
@@ -59,31 +61,31 @@ class EncodeBounds:
 
 def run_ffmpeg(
     arguments: Sequence[str],
-    bounds: EncodeBounds,
+    bounds: FfmpegBounds,
     *,
     check: Callable[[], None],
     progress: Callable[[float], None],
 ) -> None:
-    """Run ffmpeg to its end; raises `FfmpegFailed`, and whatever `check` raises, at once.
+    """Run ffmpeg to its end; raises `FfmpegFailed` and, promptly, whatever `check` raises.
 
-    `progress` is told how many seconds of the film are done.
+    `progress` receives how many seconds of the video are done.
     """
-    with tempfile.TemporaryFile() as complaints, _started(arguments, bounds, complaints) as process:
+    with tempfile.TemporaryFile() as errors, _started(arguments, bounds, errors) as process:
         _follow(process, bounds, check, progress)
         status = process.wait()
-        complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - _COMPLAINT_BYTES))
-        complaint = complaints.read().decode(errors="replace")
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - _STDERR_BYTES))
+        stderr = errors.read().decode(errors="replace")
     if status != 0:
-        logger.warning("ffmpeg ended", extra={"status": status, "complaint": complaint})
-        meaning = meaning_of(status, complaint)
-        raise FfmpegFailed(meaning.code, meaning.sentence, is_videos=meaning.is_videos)
+        logger.warning("ffmpeg ended", extra={"status": status, "stderr": stderr})
+        meaning = meaning_of(status, stderr)
+        raise FfmpegFailed(meaning.code, meaning.sentence, is_video_fault=meaning.is_video_fault)
 
 
 @contextmanager
 def _started(
-    arguments: Sequence[str], bounds: EncodeBounds, complaints: IO[bytes]
+    arguments: Sequence[str], bounds: FfmpegBounds, errors: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the process; it is gone at the end of the block, whatever happens in it."""
+    """Start the process; it is killed on leaving the block, however the block ends."""
     limits = (str(os.getpid()), str(bounds.memory_bytes), str(bounds.file_bytes))
     ffmpeg = (find_ffmpeg().path, "-hide_banner", "-nostdin", "-y", "-v", "error")
     report = ("-progress", "pipe:1", "-stats_period", "0.5", "-nostats")
@@ -91,13 +93,13 @@ def _started(
         [sys.executable, "-I", str(_LAUNCHER), *limits, *ffmpeg, *report, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=complaints,
+        stderr=errors,
         bufsize=0,
         cwd="/",
-        # Arenas for each thread would take address space that nothing uses.
+        # An arena per thread would only waste address space, which is limited.
         env={
             "MALLOC_ARENA_MAX": "2",
-            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
         },
     )
     try:
@@ -111,20 +113,20 @@ def _started(
 
 def _follow(
     process: subprocess.Popen[bytes],
-    bounds: EncodeBounds,
+    bounds: FfmpegBounds,
     check: Callable[[], None],
     progress: Callable[[float], None],
 ) -> None:
-    """Listen until ffmpeg closes its report; raises when it is too slow or may not go on."""
+    """Read ffmpeg's progress until it closes the pipe; raises when it is too slow or must stop."""
     assert process.stdout is not None
-    began = moved_at = time.monotonic()
+    started_at = moved_at = time.monotonic()
     done_seconds, rest = 0.0, b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             check()
-            _refuse_slow(began, moved_at, bounds)
-            if not selector.select(LOOK_SECONDS):
+            _refuse_slow(started_at, moved_at, bounds)
+            if not selector.select(CHECK_SECONDS):
                 continue
             piece = process.stdout.read(4096)
             if not piece:
@@ -136,22 +138,22 @@ def _follow(
                 progress(done_seconds)
 
 
-def _refuse_slow(began: float, moved_at: float, bounds: EncodeBounds) -> None:
+def _refuse_slow(started_at: float, moved_at: float, bounds: FfmpegBounds) -> None:
     now = time.monotonic()
-    if now - began > bounds.wall_seconds:
+    if now - started_at > bounds.wall_seconds:
         raise FfmpegFailed(
             "conversion_too_long",
             f"the conversion was not done within {bounds.wall_seconds / 60:.0f} minutes",
-            is_videos=False,
-            is_hopeless=True,
+            is_video_fault=False,
+            is_permanent=True,
         )
     if now - moved_at > bounds.stall_seconds:
-        sentence = "the conversion did not get any further"
-        raise FfmpegFailed("conversion_stalled", sentence, is_videos=False)
+        sentence = "the conversion made no progress"
+        raise FfmpegFailed("conversion_stalled", sentence, is_video_fault=False)
 
 
 def _seconds(line: bytes) -> float:
-    """Return what a line of ffmpeg's report says of the time reached, or 0."""
+    """Return the position in seconds that a line of ffmpeg's progress names, or 0."""
     name, _, value = line.partition(b"=")
     if name != b"out_time_us" or not value.strip().isdigit():
         return 0.0

@@ -1,8 +1,8 @@
-"""Making one file: the source from the store, ffmpeg, the result into the store.
+"""Transcodes one file: fetches the source from the store, runs ffmpeg, stores the result.
 
-ffmpeg gets a copy on disk, in a folder of its own, not a link: it reads hostile files and so has
-no network, no secret and nothing but that folder's two files; every byte is of the version that
-was probed; and it may read what it likes twice. What that costs, disk, is bounded.
+ffmpeg works on a copy on disk in a folder of its own, never on a link. It parses hostile files,
+so it gets no network, no secrets, and no files but its own two; every byte belongs to the version
+that was probed; and it can read the source twice. The price is disk space, which is bounded.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from app.media.recipe import Recipe
 from app.renditions.claims import RenditionClaim
 from app.storage import Readable, Storage, StoredObject
 from workers.media.commands import passes
-from workers.media.room import room_for
-from workers.media.running import EncodeBounds, FfmpegFailed, run_ffmpeg
+from workers.media.disk_space import disk_space_for
+from workers.media.running import FfmpegBounds, FfmpegFailed, run_ffmpeg
 from workers.media.workspace import workspace
 
 PIECE_BYTES = 1024 * 1024
-#: Two passes that come out too large are made once more, this much below what was missed.
+#: A result that came out too large is transcoded once more, this far below the missed rate.
 _SAFETY = 0.97
 _DURATION_SLACK_SECONDS, _DURATION_SLACK = 1.0, 0.05
 Check = Callable[[], None]
 
 
-def make(
+def transcode(
     claim: RenditionClaim,
     storage: Storage,
     config: Config,
@@ -37,43 +37,43 @@ def make(
     check: Check,
     progress: Callable[[float], None],
 ) -> tuple[StoredObject, Probe]:
-    """Make the rendition and return what is in the store now, probed afresh.
+    """Transcode a rendition, store it, and return the stored object and its own probe.
 
-    `progress` is told the share that is done, 0–1. Raises `FfmpegFailed`, `DiskFull`, `DiskBusy`,
-    `DiskTooSmall`, any `StorageError`, and whatever `check` raises, soon.
+    `progress` receives the share that is done, 0–1. Raises `FfmpegFailed`, `DiskFull`, `DiskBusy`,
+    `DiskTooSmall`, any `StorageError`, and, promptly, whatever `check` raises.
     """
-    room = room_for(claim)
-    with workspace(config.encode_dir, room.need, config.encode_disk_mb * 10**6) as folder:
-        bounds = EncodeBounds(
+    space = disk_space_for(claim)
+    with workspace(config.encode_dir, space.need, config.encode_disk_mb * 10**6) as folder:
+        bounds = FfmpegBounds(
             memory_bytes=config.encode_memory_mb * 2**20,
-            file_bytes=folder.granted_bytes - room.beside_bytes,
+            file_bytes=folder.granted_bytes - space.overhead_bytes,
             wall_seconds=config.encode_minutes * 60.0,
         )
         source = folder.path / "source"
         result = folder.path / f"result.{claim.recipe.container}"
         _fetch(claim, storage, source, check)
-        runner = _Runner(claim, bounds, room.notes_bytes, config.encode_threads, check, progress)
+        runner = _Runner(claim, bounds, space.stats_bytes, config.encode_threads, check, progress)
         runner.run(source, result)
         if _is_too_large(claim.recipe, result):
             runner.run_smaller(source, result)
-        return _deliver(claim, storage, result, check)
+        return _store(claim, storage, result, check)
 
 
 class _Runner:
-    """Runs ffmpeg's passes and tells their progress as one."""
+    """Runs ffmpeg's passes and reports their progress as one."""
 
     def __init__(
         self,
         claim: RenditionClaim,
-        bounds: EncodeBounds,
-        notes_bytes: int,
+        bounds: FfmpegBounds,
+        stats_bytes: int,
         threads: int,
         check: Check,
         progress: Callable[[float], None],
     ) -> None:
         self._claim, self._bounds, self._threads = claim, bounds, threads
-        # The first of two passes writes nothing but its notes.
-        self._first = replace(bounds, file_bytes=notes_bytes)
+        # The first of two passes writes nothing but its stats files.
+        self._first_bounds = replace(bounds, file_bytes=stats_bytes)
         self._check, self._progress = check, progress
 
     def run(self, source: Path, result: Path, *, bit_rate: int | None = None) -> None:
@@ -81,27 +81,27 @@ class _Runner:
         commands = passes(recipe, source, result, threads=self._threads, bit_rate=bit_rate)
         for number, arguments in enumerate(commands):
 
-            def told(seconds: float, done: int = number) -> None:
+            def report(seconds: float, done: int = number) -> None:
                 self._progress((done + min(seconds / duration, 1.0)) / len(commands))
 
-            bounds = self._first if number + 1 < len(commands) else self._bounds
-            run_ffmpeg(arguments, bounds, check=self._check, progress=told)
+            bounds = self._first_bounds if number + 1 < len(commands) else self._bounds
+            run_ffmpeg(arguments, bounds, check=self._check, progress=report)
 
     def run_smaller(self, source: Path, result: Path) -> None:
-        """Make it once more at the rate that the size allows; raises when that fails as well."""
+        """Transcode again at the rate that the size limit allows; raises if that is too large."""
         recipe = self._claim.recipe
-        assert recipe.pictures is not None and recipe.size_max_bytes is not None
+        assert recipe.video is not None and recipe.size_max_bytes is not None
         excess = result.stat().st_size / recipe.size_max_bytes
-        made_rate = recipe.pictures.bit_rate or int(
+        missed_rate = recipe.video.bit_rate or int(
             result.stat().st_size * 8 / max(self._claim.duration_seconds, 0.001)
         )
-        self.run(source, result, bit_rate=int(made_rate / excess * _SAFETY))
+        self.run(source, result, bit_rate=int(missed_rate / excess * _SAFETY))
         if _is_too_large(recipe, result):
             raise FfmpegFailed(
                 "conversion_too_large",
-                "The film cannot be made so small without ruining it: make it shorter.",
-                is_videos=True,
-                is_hopeless=True,
+                "The video cannot be made small enough without ruining it: make it shorter.",
+                is_video_fault=True,
+                is_permanent=True,
             )
 
 
@@ -115,13 +115,13 @@ def _fetch(claim: RenditionClaim, storage: Storage, target: Path, check: Check) 
 
 
 def _is_too_large(recipe: Recipe, result: Path) -> bool:
-    if recipe.pictures is None or recipe.size_max_bytes is None:
+    if recipe.video is None or recipe.size_max_bytes is None:
         return False
     return result.stat().st_size > recipe.size_max_bytes
 
 
 class _CheckedBody:
-    """The result on its way into the store, which may be broken off."""
+    """The result on its way to the store; `check` may abort it at every read."""
 
     def __init__(self, body: Readable, check: Check) -> None:
         self._body, self._check = body, check
@@ -131,7 +131,7 @@ class _CheckedBody:
         return self._body.read(size)
 
 
-def _deliver(
+def _store(
     claim: RenditionClaim, storage: Storage, result: Path, check: Check
 ) -> tuple[StoredObject, Probe]:
     with result.open("rb") as body:
@@ -142,13 +142,13 @@ def _deliver(
     except VideoInvalid as exc:
         storage.delete(claim.key)
         raise FfmpegFailed(
-            "conversion_failed", exc.sentence, is_videos=True, is_hopeless=True
+            "conversion_failed", exc.sentence, is_video_fault=True, is_permanent=True
         ) from exc
     return stored, facts
 
 
 def _refuse_shortened(claim: RenditionClaim, facts: Probe) -> None:
-    """Refuse a source of which a part could not be read: nobody wants to publish half a film."""
+    """Refuse a source that was readable only in part: nobody wants to publish half a video."""
     missing = claim.duration_seconds - facts.duration_seconds
     if missing > max(_DURATION_SLACK_SECONDS, claim.duration_seconds * _DURATION_SLACK):
         raise VideoInvalid(

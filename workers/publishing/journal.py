@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from app.accounts import learn_limit
+from app.accounts import store_video_limit
 from app.clock import utcnow
 from app.database.engine import AWAY
 from app.publishing.claims import Claim
@@ -77,7 +77,7 @@ class RunJournal:
             logger.warning("progress not shown: %s", type(exc).__name__)
 
     def learn_limit(self, video_max_seconds: int) -> None:
-        learn_limit(self._claim.account_id, video_max_seconds, utcnow())
+        store_video_limit(self._claim.account_id, video_max_seconds, utcnow())
 
     def _store(self, upload: Upload, *, commits: bool) -> None:
         save_checkpoint(self._claim, upload.dump(), utcnow(), commits=commits)

@@ -14,18 +14,18 @@ from app.database.transaction import transaction
 from app.failures import Category
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
-from app.media.words import told
+from app.media.plan_text import describe_plan
 from app.models import Account, Rendition, Video
 from app.publishing.claims import Claim
-from app.publishing.holding import note_conversion
-from app.renditions.asking import ask_for, begin_anew, let_go, rendition_of
+from app.publishing.holding import note_transcode
+from app.renditions.requesting import detach_rendition, rebuild, rendition_of, request_rendition
 from app.states import RenditionState, Step
 from app.storage import current_storage
 from app.storage.errors import ObjectMissing
 from workers.errors import (
-    ConversionFailed,
-    ConversionRefused,
     NetworkFailure,
+    TranscodeFailed,
+    TranscodeRefused,
     UploadGone,
     VideoRefused,
 )
@@ -51,17 +51,17 @@ _LIMIT_OF = select(_ACCOUNTS.c.video_max_seconds, _ACCOUNTS.c.video_max_told_at)
 
 
 @dataclass(frozen=True)
-class Converting:
+class Transcoding:
     """The file is still made; `percent` 0–100. The job is woken when it is done."""
 
     rendition_id: str
     percent: int
 
 
-def still_converting(claim: Claim) -> Converting | None:
+def pending_transcode(claim: Claim) -> Transcoding | None:
     """Return how far the file is that the job waits for; None when the wait is over.
 
-    Raises `VideoRefused`, `NetworkFailure`, `ConversionFailed` or `ConversionRefused` when it could
+    Raises `VideoRefused`, `NetworkFailure`, `TranscodeFailed` or `TranscodeRefused` when it could
     not be made.
     """
     rendition = rendition_of(claim.job_id)
@@ -73,10 +73,10 @@ def still_converting(claim: Claim) -> Converting | None:
         return None  # given up just before this job asked: it has to ask again
     if utcnow() - rendition.due_at > NOT_BEGUN_LIMIT:
         raise NetworkFailure("not_converted", "no worker has begun to convert the video in a day")
-    return Converting(rendition.id, rendition.progress)
+    return Transcoding(rendition.id, rendition.progress)
 
 
-def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Converting:
+def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Transcoding:
     """Return the file for the platform: the video's own wherever that will do.
 
     Raises `VideoRefused` for what nothing cures, with every rule and figure.
@@ -84,16 +84,16 @@ def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Converting:
     refuse_hopeless(plan)
     if plan.recipe is None:
         if claim.rendition_id is not None:
-            let_go(claim.job_id)
+            detach_rendition(claim.job_id)
         return SourceFile.of(video)
-    rendition = ask_for(claim.job_id, video, plan.recipe, utcnow())
+    rendition = request_rendition(claim.job_id, video, plan.recipe, utcnow())
     if claim.step is not Step.OPTIMIZE:
-        note_conversion(claim, " ".join(told(plan)), utcnow())
+        note_transcode(claim, " ".join(describe_plan(plan)), utcnow())
     if rendition.state is RenditionState.FAILED:
         _raise_failed(rendition)
     if rendition.state is RenditionState.READY and _is_there(rendition):
         return _fitting(claim, rendition)
-    return Converting(rendition.id, rendition.progress)
+    return Transcoding(rendition.id, rendition.progress)
 
 
 def with_rendition(claim: Claim) -> Claim:
@@ -153,7 +153,7 @@ def _is_there(rendition: Rendition) -> bool:
         except ObjectMissing:
             is_same = False
     if not is_same:
-        begin_anew(rendition, utcnow())
+        rebuild(rendition, utcnow())
     return is_same
 
 
@@ -178,8 +178,8 @@ def _raise_failed(rendition: Rendition) -> NoReturn:
     if rendition.error_category == Category.NETWORK:
         raise NetworkFailure(code, detail)
     if code in LASTING_CODES:
-        raise ConversionRefused(code, detail, hint=_ASK_OPERATOR)
-    raise ConversionFailed(code, detail, hint=_TRY_AGAIN)
+        raise TranscodeRefused(code, detail, hint=_ASK_OPERATOR)
+    raise TranscodeFailed(code, detail, hint=_TRY_AGAIN)
 
 
 def _account_limit(account_id: str) -> int | None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from flask import Flask, current_app
+from flask import current_app
 
 from app import logs
 from app.clock import utcnow
 from app.database.engine import is_database_away
+from app.extensions import running_app
 from app.failures import Failure
 from app.limits.circuits import Circuit
 from app.limits.gates import Closing
@@ -33,7 +34,7 @@ from workers.publishing.budget import RunBudget
 from workers.publishing.failures import failure_of, internal, outcome_unknown, workers_lost
 from workers.publishing.kept_runs import keep_completed, keep_failed
 from workers.publishing.lease import LeaseKeeper
-from workers.publishing.optimize_step import Converting
+from workers.publishing.optimize_step import Transcoding
 from workers.publishing.platform_state import closing_of, end_probe, take_in
 from workers.publishing.retry import (
     Action,
@@ -53,7 +54,7 @@ LOST_RUNS_MAX = 5
 FOLLOW_UP_FIRST = timedelta(seconds=60)
 
 #: A job that waits for a conversion is woken at its end; it looks by itself only this often.
-CONVERTING_PAUSE = timedelta(seconds=30)
+TRANSCODING_PAUSE = timedelta(seconds=30)
 
 
 def advance(platform: str, due_job_id: str) -> None:
@@ -119,7 +120,7 @@ def _work(claim: Claim) -> None:
     budget = RunBudget(claim.platform, claim.account_id)
     transport.listen()
     try:
-        with LeaseKeeper(_app(), claim) as keeper:
+        with LeaseKeeper(running_app(), claim) as keeper:
             result = publish_once(claim, load_handler(claim.platform), keeper, budget)
         take_in(claim, budget)
         _settle(claim, result, budget)
@@ -134,9 +135,9 @@ def _work(claim: Claim) -> None:
 
 def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:
     now = utcnow()
-    if isinstance(result, Converting):
+    if isinstance(result, Transcoding):
         progress = step_progress(Step.OPTIMIZE, result.percent / 100)
-        outcomes.wait_for_rendition(claim, now + CONVERTING_PAUSE, now, progress=progress)
+        outcomes.wait_for_rendition(claim, now + TRANSCODING_PAUSE, now, progress=progress)
         wake_waiting(result.rendition_id, utcnow())  # it may have been done just before
         return
     if isinstance(result, Processing):
@@ -241,9 +242,3 @@ def _fail_internal(claim: Claim, bug: Exception) -> None:
         outcomes.fail(claim, internal(bug), utcnow())
     except Superseded:
         logger.warning("run superseded")
-
-
-def _app() -> Flask:
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    assert isinstance(app, Flask)
-    return app

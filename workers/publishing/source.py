@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.media.facts import VideoInvalid
-from app.media.frames import picture
+from app.media.frames import still
 from app.models import Rendition, Video
 from app.storage import Storage, StoredObject
 from app.storage import Stream as StoreStream
@@ -129,7 +129,7 @@ def cover_of(storage: Storage, file: SourceFile, at_ms: int) -> bytes | None:
     stored = StoredObject(file.size_bytes, file.etag, file.content_type)
     with store_errors():
         try:
-            return picture(storage, file.key, stored, at_ms / 1000, COVER_SIDE)
+            return still(storage, file.key, stored, at_ms / 1000, COVER_SIDE)
         except VideoInvalid:
             return None
 

@@ -31,18 +31,18 @@ from workers.publishing.contexts import working_context
 from workers.publishing.journal import RunJournal
 from workers.publishing.lease import LeaseKeeper
 from workers.publishing.optimize_step import (
-    Converting,
+    Transcoding,
     begun_file,
     fit_file,
     known_file,
+    pending_transcode,
     plan_of,
-    still_converting,
     with_rendition,
 )
 from workers.publishing.source import SourceFile
 from workers.publishing.video_step import checked_video
 
-Result = Published | Processing | Converting
+Result = Published | Processing | Transcoding
 #: Whoever refuses a token younger than this means the account. One that has been of use for longer
 #: is over: an upload may take many hours, and a token of YouTube's lives one.
 YOUNG_SECONDS = 120.0
@@ -64,8 +64,8 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
     journal = RunJournal(claim, keeper, _known_upload(claim, handler))
-    if claim.step is Step.OPTIMIZE and (converting := still_converting(claim)):
-        return converting
+    if claim.step is Step.OPTIMIZE and (transcoding := pending_transcode(claim)):
+        return transcoding
     access = tokens.access_for(handler, claim.account_id)
     renewed_at: float | None = None
     try:
@@ -111,7 +111,7 @@ def _go_on(
         if claim.is_at_platform:
             raise UploadNeeded(claim.job_id)
     file = _fit_file(claim, journal)
-    if isinstance(file, Converting):
+    if isinstance(file, Transcoding):
         return file
     context = working_context(claim, file, access, journal, budget)
     budget.keep_share = KEEP_TO_BEGIN if journal.upload is None else 0.0
@@ -135,7 +135,7 @@ def _unfinished(failure: Failure) -> Unfinished:
     return Unfinished(failure.code, failure.message, hint=failure.hint, category=failure.category)
 
 
-def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Converting:
+def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Transcoding:
     """Look at the object itself, and have it made anew where the platform would not take it."""
     is_begun = journal.upload is not None
     if journal.step is not Step.OPTIMIZE:

@@ -32,10 +32,10 @@ from app.queues import (
     Wake,
     current_redis,
     wake,
-    wake_encode,
     wake_maintenance,
+    wake_transcode,
 )
-from app.queues.names import CHECK_AHEAD, DELIVER, ENCODE, FOLLOW_UP, RENEW
+from app.queues.names import CHECK_AHEAD, DELIVER, FOLLOW_UP, RENEW, TRANSCODE
 from app.renditions.claims import is_any_due
 from app.states import OPEN_STATES, JobState, NotificationState
 from workers.maintenance.at_risk import is_any_near
@@ -85,8 +85,8 @@ class Sweeper:
                 logger.warning("%s wake-ups of %s were missing", missing, platform)
         self._fetch_upcoming(connection, now)
         _wake_maintenance(connection, now)
-        if is_any_due(now - GRACE) and taken_on([ENCODE], connection):
-            wake_encode()
+        if is_any_due(now - GRACE) and taken_on([TRANSCODE], connection):
+            wake_transcode()
 
     def _fetch_upcoming(self, connection: Redis, now: datetime) -> None:
         if not self._is_remembered(connection, now):

@@ -1,4 +1,4 @@
-"""Real videos, made once per run by the ffmpeg that comes as a wheel."""
+"""Real videos, made once per run by the ffmpeg of the wheel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WEBM = (
     "libopus",
 )
 
-#: File name → what ffmpeg is told to make it.
+#: File name → ffmpeg's arguments.
 RECIPES: dict[str, tuple[str, ...]] = {
     "plain.mp4": BOTH,
     "faststart.mp4": (*BOTH, "-movflags", "+faststart", "-use_editlist", "0"),
@@ -51,14 +51,14 @@ RECIPES: dict[str, tuple[str, ...]] = {
 
 
 def run_ffmpeg(*arguments: str) -> None:
-    """Run ffmpeg; what it complains about is the test's failure."""
+    """Run ffmpeg; an error of its own fails the test."""
     program = imageio_ffmpeg.get_ffmpeg_exe()
     subprocess.run([program, "-v", "error", "-y", *arguments], check=True, timeout=240)
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a function from a recipe's name to the file."""
+    """Return a function that makes a file by its name."""
     folder = tmp_path_factory.mktemp("made")
 
     def make(name: str) -> Path:
@@ -72,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture
 def turned(made: Callable[[str], Path], tmp_path: Path) -> Callable[[int], Path]:
-    """Return a function that marks the plain video as to be shown turned counterclockwise."""
+    """Return a function that marks the plain video as rotated counterclockwise."""
 
     def turn(degrees: int) -> Path:
         path = tmp_path / "turned.mp4"

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from app.media.child_process import ProbeBounds
+from app.media.facts import Probe, VideoInvalid
 from app.media.layout import read_layout
-from app.media.probe import Probe, ProbeBounds, VideoInvalid, probe
+from app.media.probe import probe
 from app.media.window import BLOCK_BYTES, Window
 from app.storage import Storage, StoredObject
 from app.storage.errors import ObjectChanged, ObjectMissing, StoreUnavailable
@@ -26,7 +28,7 @@ def probe_file(store: Storage, path: Path, key: str = "video") -> Probe:
     return probe(store, key, stat)
 
 
-def test_probe_finds_all_there_is_to_know(store: Storage, made: Made) -> None:
+def test_probe_finds_every_fact(store: Storage, made: Made) -> None:
     path = made("plain.mp4")
     found = probe_file(store, path)
     size = path.stat().st_size
@@ -53,7 +55,6 @@ def test_probe_finds_all_there_is_to_know(store: Storage, made: Made) -> None:
         transfer=None,
         audio_codec="aac",
         audio_channels=2,
-        audio_layout="stereo",
         audio_sample_rate=48000,
         moov_first=False,
         has_edit_list=True,
@@ -107,19 +108,19 @@ def test_probe_knows_the_containers_whatever_the_name(
         ("clip.webm", None, None),
     ],
 )
-def test_probe_sees_how_an_mp4_is_laid_out(
+def test_probe_reads_the_layout_of_an_mp4(
     store: Storage, made: Made, name: str, moov_first: bool | None, has_edit_list: bool | None
 ) -> None:
     found = probe_file(store, made(name))
     assert (found.moov_first, found.has_edit_list) == (moov_first, has_edit_list)
 
 
-# FFmpeg turns counterclockwise; a probe tells the clockwise turn.
+# FFmpeg counts rotation counterclockwise, a probe clockwise.
 @pytest.mark.parametrize(
     ("degrees", "rotation", "shown"),
     [(90, 270, (640, 360)), (-90, 90, (640, 360)), (180, 180, (360, 640))],
 )
-def test_probe_tells_the_size_as_shown(
+def test_probe_returns_the_displayed_size(
     store: Storage,
     turned: Callable[[int], Path],
     degrees: int,
@@ -131,7 +132,7 @@ def test_probe_tells_the_size_as_shown(
 
 
 class CountingStore:
-    """Counts what is opened of another store."""
+    """Counts what is read from another store."""
 
     def __init__(self, store: Storage) -> None:
         self._store = store
@@ -143,7 +144,7 @@ class CountingStore:
 
 
 def test_probe_reads_little_of_a_huge_file(store: Storage, made: Made, tmp_path: Path) -> None:
-    """The index of this one comes after 300 MB of hole."""
+    """Its index follows a hole of 300 MB."""
     raw = made("plain.mp4").read_bytes()
     index_at = raw.index(b"moov") - 4
     hole_bytes = 300_000_000
@@ -158,7 +159,7 @@ def test_probe_reads_little_of_a_huge_file(store: Storage, made: Made, tmp_path:
     assert max(counting.lengths) <= BLOCK_BYTES
 
 
-def test_probe_of_what_is_gone_is_the_stores_error(store: Storage, made: Made) -> None:
+def test_probe_of_a_missing_object_raises_the_stores_error(store: Storage, made: Made) -> None:
     stat = StoredObject(1000, '"etag"', "video/mp4")
     with pytest.raises(ObjectMissing):
         probe(store, "gone.mp4", stat)
@@ -172,7 +173,7 @@ def test_a_store_that_is_too_slow_is_not_the_videos_fault(
 ) -> None:
     class SlowStore(CountingStore):
         def open(self, key: str, first: int, length: int, etag: str) -> object:
-            time.sleep(6.0)  # longer than the child has, which needs some of it to start
+            time.sleep(6.0)  # longer than the child's whole time, of which it needs some to start
             return super().open(key, first, length, etag)
 
     path = made("plain.mp4")
@@ -198,7 +199,7 @@ def test_a_window_reads_each_block_once_and_not_past_its_bound(
     assert window.read_bytes == 2 * BLOCK_BYTES
     assert window.read_at(len(body) - 3, 10) == body[-3:]
     assert window.read_at(len(body), 10) == b""
-    with pytest.raises(VideoInvalid, match="Too much"):
+    with pytest.raises(VideoInvalid, match="More than"):
         window.read_at(2 * BLOCK_BYTES, 10)
 
 

@@ -1,4 +1,4 @@
-"""Files made to hurt: they fail by themselves, fast, and open nothing."""
+"""Malicious files: each fails alone, fast, and opens nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from app.media import isolation
-from app.media.probe import ProbeBounds, VideoInvalid, probe
+from app.media.child_process import ProbeBounds
+from app.media.facts import VideoInvalid
+from app.media.probe import probe
 from app.storage import Storage
 
 Made = Callable[[str], Path]
@@ -47,7 +49,7 @@ FTYP = box(b"ftyp", b"isom\0\0\2\0isom")
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "video_corrupt"),
     ],
 )
-def test_what_is_no_video_is_refused(store: Storage, body: bytes, code: str) -> None:
+def test_non_videos_are_refused(store: Storage, body: bytes, code: str) -> None:
     assert refusal(store, body).code == code
 
 
@@ -62,7 +64,7 @@ def test_a_picture_is_refused(store: Storage, made: Made) -> None:
 
 @pytest.mark.parametrize("name", ["plain.mp4", "faststart.mp4", "apple.mov"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
-def test_a_file_that_was_cut_is_refused(store: Storage, made: Made, name: str, kept: float) -> None:
+def test_a_truncated_file_is_refused(store: Storage, made: Made, name: str, kept: float) -> None:
     raw = made(name).read_bytes()
     assert refusal(store, raw[: int(len(raw) * kept)]).code == "video_corrupt"
 
@@ -89,14 +91,14 @@ def test_playlists_open_nothing(store: Storage, text: str) -> None:
 
 
 def test_references_to_other_files_are_not_followed(store: Storage, made: Made) -> None:
-    """An MP4's data reference may name a file of the machine."""
+    """An MP4's data reference may name a local file."""
     raw = made("plain.mp4").read_bytes()
     reference = raw.index(b"dref")
     hostile = bytearray(raw)
     flags_at = raw.index(b"url ", reference) + 4
     hostile[flags_at : flags_at + 4] = b"\0\0\0\0"  # no longer "in this file"
     stat = store.write("hostile.mp4", io.BytesIO(bytes(hostile)), len(hostile))
-    with contextlib.suppress(VideoInvalid):  # or read as if it were not there: both are safe
+    with contextlib.suppress(VideoInvalid):  # or the reference is ignored: both are safe
         probe(store, "hostile.mp4", stat)
 
 
@@ -111,13 +113,13 @@ def test_references_to_other_files_are_not_followed(store: Storage, made: Made) 
         FTYP + box(b"moov", box(b"trak", box(b"mdia")) * 5000),
     ],
 )
-def test_impossible_boxes_end_the_reading(store: Storage, body: bytes) -> None:
-    """They are found out, not broken off: past its time the code would be `video_unreadable`."""
+def test_impossible_boxes_are_detected(store: Storage, body: bytes) -> None:
+    """They are detected, not timed out: after a timeout the code would be `video_unreadable`."""
     assert refusal(store, body).code in ("video_corrupt", "video_no_pictures")
 
 
 def test_a_header_that_asks_for_memory_gets_none(store: Storage) -> None:
-    """Sample tables of 4 thousand million entries, and a compressed index that swells."""
+    """Sample tables of 4 billion entries, and a compressed index that inflates."""
     table = box(b"stsz", struct.pack(">III", 0, 0, 2**32 - 1))
     tracks = box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", table))))
     assert refusal(store, FTYP + box(b"moov", tracks)).code.startswith("video_")
@@ -133,12 +135,12 @@ def test_too_little_memory_fails_the_probe_and_not_the_process(store: Storage, m
     assert refusal(store, raw, ProbeBounds(memory_bytes=2**20)).code == "video_unreadable"
 
 
-def test_a_child_past_its_time_is_ended(store: Storage, made: Made) -> None:
+def test_a_child_past_its_deadline_is_killed(store: Storage, made: Made) -> None:
     raw = made("plain.mp4").read_bytes()
     assert refusal(store, raw, ProbeBounds(wall_seconds=0.001)).code == "video_unreadable"
 
 
-def test_a_file_that_must_be_read_whole_costs_its_bound(store: Storage, made: Made) -> None:
+def test_reads_of_a_file_are_bounded(store: Storage, made: Made) -> None:
     raw = made("recorded.webm").read_bytes()
     assert refusal(store, raw, ProbeBounds(read_bytes=1000)).code == "video_unreadable"
 
@@ -156,8 +158,8 @@ def test_a_file_that_must_be_read_whole_costs_its_bound(store: Storage, made: Ma
         b'{"format": "mov", "duration_seconds": Infinity}',
     ],
 )
-def test_a_child_that_was_taken_over_is_not_believed(answer: bytes) -> None:
-    assert not isolation._is_sound(isolation._object(answer))
+def test_output_of_a_compromised_child_is_rejected(answer: bytes) -> None:
+    assert not isolation._is_valid(isolation._object(answer))
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")

@@ -24,7 +24,7 @@ from app.publishing import outcomes
 from app.publishing.claims import claim_next
 from app.queues import PUBLISH_QUEUES, RunQueue, connect_redis
 from app.states import NotificationState, VideoState
-from app.videos.settle import NEVER_CAME
+from app.videos.settle import NEVER_ARRIVED
 from tests.app.clips import clip_bytes
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job, make_video
@@ -98,7 +98,7 @@ def upload(expired_for: timedelta, **columns: Any) -> str:
 def test_uploads_that_never_came_go_a_day_after_their_links(config: Config) -> None:
     over, day = timedelta(minutes=1), timedelta(days=1)
     lost = upload(day + over)
-    found_lost = upload(day + over, state=VideoState.INVALID, state_reason=NEVER_CAME)
+    found_lost = upload(day + over, state=VideoState.INVALID, state_reason=NEVER_ARRIVED)
     deleted = upload(day + over, deleted_at=utcnow())
     kept = [
         upload(day - over),

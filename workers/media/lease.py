@@ -1,4 +1,4 @@
-"""Keeping a rendition while it is made, and knowing when to stop making it."""
+"""The lease on a rendition while it is transcoded, and the reasons to stop early."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from workers.background import Repeated
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
-#: How soon it is seen that the last job that waited was cancelled.
-LOOK_SECONDS = 1.0
+#: How soon the cancellation of the last waiting job is noticed.
+POLL_SECONDS = 1.0
 RENEW_SECONDS = LEASE_SECONDS / 3
 
 
-class RenditionKeeper:
-    """Renews a claim's lease, and watches who waits, from a thread while the block runs."""
+class RenditionLease:
+    """Renews a claim's lease from a background thread, and polls whether any job still waits."""
 
     def __init__(self, app: Flask, claim: RenditionClaim) -> None:
         self._app = app
@@ -30,11 +30,11 @@ class RenditionKeeper:
         self._is_lost = False
         self._is_wanted = True
         self._renewed_at = time.monotonic()
-        self._looks = Repeated("rendition", LOOK_SECONDS, self._look)
+        self._polls = Repeated("rendition", POLL_SECONDS, self._poll)
 
-    def __enter__(self) -> RenditionKeeper:
-        self._look()  # what nobody waits for any more is not begun
-        self._looks.__enter__()
+    def __enter__(self) -> RenditionLease:
+        self._poll()  # do not start what no job waits for any more
+        self._polls.__enter__()
         return self
 
     def __exit__(
@@ -43,10 +43,10 @@ class RenditionKeeper:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._looks.__exit__(kind, error, traceback)
+        self._polls.__exit__(kind, error, traceback)
 
     def check(self) -> None:
-        """Raise `Superseded`, `Stopping` or `CancelRequested` when the work may not go on."""
+        """Raise `Superseded`, `Stopping` or `CancelRequested` when the work must stop."""
         if self._is_lost:
             raise Superseded(self._claim.rendition_id)
         if stop_requested.is_set():
@@ -54,7 +54,7 @@ class RenditionKeeper:
         if not self._is_wanted:
             raise CancelRequested(self._claim.rendition_id)
 
-    def _look(self) -> bool:
+    def _poll(self) -> bool:
         try:
             with self._app.app_context():
                 self._is_wanted = is_wanted(self._claim)
@@ -62,6 +62,6 @@ class RenditionKeeper:
                     self._is_lost = not renew(self._claim, utcnow())
                     self._renewed_at = time.monotonic()
         except SQLAlchemyError as exc:
-            # The lease outlives two failed renewals; every write checks it anyway.
-            logger.warning("rendition not renewed: %s", type(exc).__name__)
+            # The lease outlasts two failed renewals, and every write checks it anyway.
+            logger.warning("rendition lease not renewed: %s", type(exc).__name__)
         return not self._is_lost and self._is_wanted

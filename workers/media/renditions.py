@@ -1,52 +1,53 @@
-"""The RQ function for conversions: make what is due to be made, and write down how it went."""
+"""The RQ functions for renditions: transcode what is due, and record the outcome."""
 
 from __future__ import annotations
 
 import logging
 
-from flask import Flask, current_app
+from flask import current_app
 
 from app.clock import utcnow
 from app.config import Config
 from app.database.engine import AWAY, is_database_away
+from app.extensions import running_app
 from app.renditions import outcomes
 from app.renditions.claims import RenditionClaim, claim_next, key_of
 from app.runs import CancelRequested, RunStopped, Superseded
 from app.storage import current_storage
 from app.storage.errors import StorageError
-from workers.media.blame import judged, workers_lost
+from workers.media.failures import failure_of, workers_lost
 from workers.media.ffmpeg import NoFfmpeg
-from workers.media.keeping import RenditionKeeper
+from workers.media.lease import RenditionLease
 from workers.media.running import FfmpegFailed
-from workers.media.transcoding import make
+from workers.media.transcoding import transcode
 from workers.media.workspace import DiskBusy, DiskFull, DiskTooSmall, sweep
 from workers.publishing.failures import internal
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
-#: Tries that may fail for a reason that may pass, and workers that may be lost at one file.
+#: Attempts that may fail transiently, and workers that may be lost on one file.
 FAILURES_MAX = 2
 LOST_RUNS_MAX = 2
-PAUSE_SECONDS = 15.0
+RETRY_SECONDS = 15.0
 
 
-def encode_due() -> None:
-    """Make every rendition that is due; a run's function, safe at any time."""
+def transcode_due() -> None:
+    """Transcode every rendition that is due. Idempotent: safe to call at any time."""
     while not stop_requested.is_set():
         claim = claim_next(utcnow())
         if claim is None:
             return
-        _encode(claim)
+        _process(claim)
 
 
 def tidy() -> None:
-    """Remove what conversions that were lost have left on this machine's disk."""
+    """Remove what crashed transcodes left on this machine's disk."""
     sweep(_config().encode_dir)
 
 
-def _encode(claim: RenditionClaim) -> None:
+def _process(claim: RenditionClaim) -> None:
     try:
-        _work(claim)
+        _attempt(claim)
     except RunStopped as stopped:
         _stop(claim, stopped)
     except Exception as bug:
@@ -56,22 +57,22 @@ def _encode(claim: RenditionClaim) -> None:
         raise
 
 
-def _work(claim: RenditionClaim) -> None:
+def _attempt(claim: RenditionClaim) -> None:
     if claim.lost_runs > LOST_RUNS_MAX:
         outcomes.fail(claim, workers_lost(claim.lost_runs), utcnow())
         return
     try:
-        if claim.lost_runs:  # what the lost one may have stored
+        if claim.lost_runs:  # the lost worker may have stored a result
             current_storage().delete(key_of(claim.rendition_id, claim.run - 1, claim.recipe))
-        with RenditionKeeper(_app(), claim) as keeper:
-            _make(claim, keeper)
-    except DiskBusy:  # as others of this machine end, there will be room
-        outcomes.put_off(claim, PAUSE_SECONDS, utcnow(), failures=claim.failures)
+        with RenditionLease(running_app(), claim) as lease:
+            _transcode(claim, lease)
+    except DiskBusy:  # space is freed as this machine's other transcodes end
+        outcomes.retry_later(claim, RETRY_SECONDS, utcnow(), failures=claim.failures)
     except (FfmpegFailed, StorageError, DiskFull, DiskTooSmall, NoFfmpeg) as error:
-        _settle(claim, error)
+        _record_failure(claim, error)
 
 
-def _make(claim: RenditionClaim, keeper: RenditionKeeper) -> None:
+def _transcode(claim: RenditionClaim, lease: RenditionLease) -> None:
     shown = 0
 
     def show(share: float) -> None:
@@ -81,22 +82,22 @@ def _make(claim: RenditionClaim, keeper: RenditionKeeper) -> None:
             shown = percent
             _show_progress(claim, percent)
 
-    began = utcnow()
-    stored, facts = make(claim, current_storage(), _config(), check=keeper.check, progress=show)
+    started_at = utcnow()
+    stored, facts = transcode(claim, current_storage(), _config(), check=lease.check, progress=show)
     try:
         outcomes.ready(claim, stored, facts, utcnow())
     except Superseded:
         current_storage().delete(claim.key)
         raise
-    seconds = (utcnow() - began).total_seconds()
-    logger.info("rendition made", extra={"renditionId": claim.rendition_id, "seconds": seconds})
+    seconds = (utcnow() - started_at).total_seconds()
+    logger.info("rendition ready", extra={"renditionId": claim.rendition_id, "seconds": seconds})
 
 
 def _show_progress(claim: RenditionClaim, percent: int) -> None:
     try:
         outcomes.show_progress(claim, percent)
-    except AWAY as exc:  # ffmpeg does not wait for the database, and the next figure is near
-        logger.warning("progress not shown: %s", type(exc).__name__)
+    except AWAY as exc:  # never stall ffmpeg for the database: the next update is close
+        logger.warning("progress not stored: %s", type(exc).__name__)
 
 
 def _stop(claim: RenditionClaim, stopped: RunStopped) -> None:
@@ -108,25 +109,25 @@ def _stop(claim: RenditionClaim, stopped: RunStopped) -> None:
         else:
             raise stopped
     except Superseded:
-        # A lease that was lost meanwhile leaves all to the new holder.
+        # The lease was lost meanwhile: the row belongs to its new holder.
         logger.warning("rendition superseded", extra={"renditionId": claim.rendition_id})
 
 
-def _settle(claim: RenditionClaim, error: Exception) -> None:
-    """Give up, or try again in a while."""
+def _record_failure(claim: RenditionClaim, error: Exception) -> None:
+    """Fail the rendition, or schedule a retry."""
     logger.warning(
-        "rendition not made",
+        "transcode failed",
         extra={"renditionId": claim.rendition_id, "error": type(error).__name__},
     )
-    failure, is_hopeless = judged(error)
-    if is_hopeless or claim.failures + 1 >= FAILURES_MAX:
+    failure, is_permanent = failure_of(error)
+    if is_permanent or claim.failures + 1 >= FAILURES_MAX:
         outcomes.fail(claim, failure, utcnow())
     else:
-        outcomes.put_off(claim, PAUSE_SECONDS, utcnow(), failures=claim.failures + 1)
+        outcomes.retry_later(claim, RETRY_SECONDS, utcnow(), failures=claim.failures + 1)
 
 
 def _fail_internal(claim: RenditionClaim, bug: Exception) -> None:
-    logger.exception("bug in a conversion")
+    logger.exception("bug in a transcode")
     try:
         outcomes.fail(claim, internal(bug), utcnow())
     except Superseded:
@@ -134,12 +135,5 @@ def _fail_internal(claim: RenditionClaim, bug: Exception) -> None:
 
 
 def _config() -> Config:
-    config = current_app.config["SETTINGS"]
-    assert isinstance(config, Config)
+    config: Config = current_app.config["SETTINGS"]
     return config
-
-
-def _app() -> Flask:
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    assert isinstance(app, Flask)
-    return app

@@ -1,4 +1,4 @@
-"""Taking renditions away: those long unused, and those of a video that was deleted."""
+"""Deletion of renditions: those long unused, and those of a deleted video."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ _EMPTY = {
 
 
 def prune_renditions(unused_since: datetime) -> int:
-    """Remove what no job needs and none has used since then; return how many. Any `StorageError`
-    ends it early: the next call goes on."""
+    """Delete renditions that no job needs and none has used since then; return how many.
+
+    A `StorageError` ends it early; the next call continues.
+    """
     is_empty = (Rendition.r2_key.is_(None)) & exists().where(
         PublishJob.rendition_id == Rendition.id
     )
@@ -37,13 +39,13 @@ def prune_renditions(unused_since: datetime) -> int:
 
 
 def remove_renditions_of(source_key: str) -> int:
-    """Remove all that was made of one object and is not needed by a job."""
+    """Delete the renditions of one object that no job needs; return how many."""
     is_full = Rendition.r2_key.is_not(None) | (Rendition.run_number > 0)
     return _remove(select(Rendition).where(Rendition.source_key == source_key, is_full))
 
 
 def _remove(query: Select[Rendition]) -> int:
-    # What is being made is needed by nobody any more, and parked within a second.
+    # One being transcoded that no job needs is parked within a second.
     idle = query.where(~_NEEDED, Rendition.state != RenditionState.ENCODING)
     removed, last_id = 0, ""
     while True:
@@ -58,30 +60,30 @@ def _remove(query: Select[Rendition]) -> int:
 
 
 def _remove_one(row: Rendition) -> int:
-    """Remove an object, then its row: a row without an object is made anew, the other way round
-    nobody would find it."""
+    """Delete the object, then the row: a row without an object is transcoded again, whereas an
+    object without a row would never be found."""
     storage = current_storage()
     for key in _keys(row):
         storage.delete(key)
     with transaction() as session:
-        return _let_go(session, row)
+        return _delete_row(session, row)
 
 
 def _keys(rendition: Rendition) -> list[str]:
-    """Return the keys that may exist: the result's, and that of a last run that was lost."""
+    """Return the keys that may exist: the result's, and that of a lost last run."""
     if rendition.run_number == 0:
         return []
     last = key_of(rendition.id, rendition.run_number, Recipe.load(rendition.recipe))
     return list({last, rendition.r2_key or last})
 
 
-def _let_go(session: Session, row: Rendition) -> int:
-    """Delete a row, or, where an ended job still names it, only forget its object.
+def _delete_row(session: Session, row: Rendition) -> int:
+    """Delete the row, or only reset it where an ended job still refers to it.
 
-    Such a job may have begun to upload the object, and must not go on with another.
+    Such a job may have started to upload the object, and must not continue with another one.
     """
     same = (Rendition.id == row.id, Rendition.run_number == row.run_number, ~_NEEDED)
-    is_named = exists().where(PublishJob.rendition_id == Rendition.id)
-    emptied = session.execute(update(Rendition).where(*same, is_named).values(**_EMPTY))
-    deleted = session.execute(delete(Rendition).where(*same, ~is_named))
-    return rows_changed(emptied) + rows_changed(deleted)
+    is_referenced = exists().where(PublishJob.rendition_id == Rendition.id)
+    reset = session.execute(update(Rendition).where(*same, is_referenced).values(**_EMPTY))
+    deleted = session.execute(delete(Rendition).where(*same, ~is_referenced))
+    return rows_changed(reset) + rows_changed(deleted)

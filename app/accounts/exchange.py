@@ -1,4 +1,4 @@
-"""What a worker writes while it exchanges a consent for tokens."""
+"""The worker's side of a consent: claiming it, and recording the exchange."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.states import ConsentState
 
 @dataclass(frozen=True)
 class Exchange:
-    """A consent in a worker's hands."""
+    """A consent claimed by a worker."""
 
     consent_id: str
     user_id: str
@@ -27,9 +27,9 @@ class Exchange:
 
 
 def next_exchange(now: datetime, *, without: Collection[str] = ()) -> Exchange | None:
-    """Take the next consent that nobody exchanges yet; None when there is none.
+    """Claim the next consent to exchange; None if there is none.
 
-    `without` are platforms whose consents are left for another time.
+    `without` are platforms to skip.
     """
     query = (
         select(Consent)
@@ -59,8 +59,8 @@ def next_exchange(now: datetime, *, without: Collection[str] = ()) -> Exchange |
     return exchange
 
 
-def connected(exchange: Exchange, connections: Sequence[Connection], now: datetime) -> None:
-    """Store the accounts that the consent opened; the first is the one the browser is told of."""
+def record_connected(exchange: Exchange, connections: Sequence[Connection], now: datetime) -> None:
+    """Store the accounts that the consent connected; the browser gets the first one's id."""
     accounts = [connect_account(connection, now)[0] for connection in connections]
     with transaction() as session:
         consent = session.get_one(Consent, exchange.consent_id, with_for_update=True)
@@ -68,8 +68,8 @@ def connected(exchange: Exchange, connections: Sequence[Connection], now: dateti
         consent.account_id = accounts[0].id
 
 
-def failed(exchange: Exchange, code: str, message: str) -> None:
-    """Store why the consent opened nothing."""
+def record_failure(exchange: Exchange, code: str, message: str) -> None:
+    """Store why the exchange failed."""
     with transaction() as session:
         consent = session.get_one(Consent, exchange.consent_id, with_for_update=True)
         consent.state = ConsentState.FAILED

@@ -1,4 +1,4 @@
-"""Where a browser may be sent after a consent: only to addresses that the operator named. Pure."""
+"""Where a browser may return to after a consent: only to URLs the operator allows. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ REDIRECT_MAX = 2000
 
 
 def may_return_to(target: str, allowed: Sequence[str]) -> bool:
-    """Tell whether a target is one of the allowed addresses, or below one.
+    """Tell whether a target is one of the allowed URLs, or below one.
 
-    Compared part by part, as a browser reads them: whatever is unusual about a target, such as
-    credentials or a backslash, is no target.
+    URLs are compared component by component, as a browser parses them. Anything unusual, such as
+    credentials or a backslash, is refused.
     """
     if len(target) > REDIRECT_MAX or any(ord(one) <= 0x20 or one in "\\\x7f" for one in target):
         return False
@@ -29,7 +29,7 @@ def may_return_to(target: str, allowed: Sequence[str]) -> bool:
 
 
 def with_result(target: str, result: Mapping[str, str]) -> str:
-    """Return the target with a result in its query; what else is in it stays."""
+    """Return the target with the result added to its query."""
     parts = urlsplit(target)
     query = [
         pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in result

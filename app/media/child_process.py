@@ -1,6 +1,6 @@
-"""Running a child that looks into a file: its process, its bounds and its pipes.
+"""The parent's side of sandboxed file inspection: the child's process, limits and pipes.
 
-The child is one of this package's `…_child.py`, run by file; `child_pipes.py` is its side.
+The child is one of this package's `…_child.py`, run by path; `child_pipes.py` is its side.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import IO
 from app.media.window import Window
 from app.storage.errors import StoreUnavailable
 
-# What a dynamic loader may need; nothing else of the environment reaches the child.
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
+# What a dynamic loader may need; the child gets nothing else of the environment.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 _REQUEST_MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class ProbeBounds:
-    """What one probe may cost."""
+    """The resource limits of one probe."""
 
     read_bytes: int = 64 * 2**20
     memory_bytes: int = 2**30
@@ -35,29 +35,29 @@ class ProbeBounds:
     wall_seconds: float = 60.0
 
 
-def ask(
-    child: Path, window: Window, bounds: ProbeBounds, answer_max_bytes: int, *arguments: str
+def run_child(
+    child: Path, window: Window, bounds: ProbeBounds, result_max_bytes: int, *arguments: str
 ) -> bytes:
-    """Return what a child answers about a file; empty when it died or its time ran out.
+    """Run a child on a file and return its result; empty when it died or timed out.
 
-    Serves its reads meanwhile: what it asks for is bounded. Raises `VideoInvalid` past the
-    bound, and any `StorageError`.
+    Serves its reads meanwhile, up to the bound of `window`, beyond which `VideoInvalid` is raised.
+    Also raises any `StorageError`.
     """
     store_seconds = 0.0
-    began = time.monotonic()
-    with _running(child, window.size_bytes, bounds, arguments) as (answers, requests):
-        while header := _exactly(requests, 12):
+    started_at = time.monotonic()
+    with _running(child, window.size_bytes, bounds, arguments) as (replies, requests):
+        while header := _read_exactly(requests, 12):
             offset, length = struct.unpack(">QI", header)
             if length == 0:
-                return _exactly(requests, min(offset, answer_max_bytes))
-            asked = time.monotonic()
+                return _read_exactly(requests, min(offset, result_max_bytes))
+            requested_at = time.monotonic()
             piece = window.read_at(offset, min(length, _REQUEST_MAX_BYTES))
-            store_seconds += time.monotonic() - asked
-            if not _send(answers, struct.pack(">I", len(piece)) + piece):
+            store_seconds += time.monotonic() - requested_at
+            if not _send(replies, struct.pack(">I", len(piece)) + piece):
                 break
-    is_late = time.monotonic() - began >= bounds.wall_seconds
-    if is_late and store_seconds > bounds.wall_seconds / 2:
-        raise StoreUnavailable("The video store is too slow for looking into the video.")
+    timed_out = time.monotonic() - started_at >= bounds.wall_seconds
+    if timed_out and store_seconds > bounds.wall_seconds / 2:
+        raise StoreUnavailable("The video store is too slow to inspect the video.")
     return b""
 
 
@@ -65,7 +65,7 @@ def ask(
 def _running(
     child: Path, size: int, bounds: ProbeBounds, more: Sequence[str]
 ) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """Run the child; it is gone at the end, and after `wall_seconds` in any case."""
+    """Start the child; it is killed after `wall_seconds`, and on leaving the block."""
     arguments = [str(size), str(bounds.memory_bytes), str(bounds.cpu_seconds), *more]
     process = subprocess.Popen(
         [sys.executable, "-I", str(child), *arguments],
@@ -74,23 +74,23 @@ def _running(
         stderr=subprocess.DEVNULL,
         bufsize=0,
         cwd="/",
-        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
-    alarm = threading.Timer(bounds.wall_seconds, process.kill)
-    alarm.daemon = True
-    alarm.start()
+    timeout = threading.Timer(bounds.wall_seconds, process.kill)
+    timeout.daemon = True
+    timeout.start()
     assert process.stdin is not None and process.stdout is not None
     try:
         with process.stdin, process.stdout:
             yield process.stdin, process.stdout
     finally:
-        alarm.cancel()
+        timeout.cancel()
         process.kill()
         process.wait()
 
 
-def _exactly(pipe: IO[bytes], length: int) -> bytes:
-    """Return `length` bytes, or none when the child is gone."""
+def _read_exactly(pipe: IO[bytes], length: int) -> bytes:
+    """Return `length` bytes, or none when the child has ended."""
     received = b""
     while len(received) < length:
         piece = pipe.read(length - len(received))
@@ -101,7 +101,7 @@ def _exactly(pipe: IO[bytes], length: int) -> bytes:
 
 
 def _send(pipe: IO[bytes], message: bytes) -> bool:
-    """Send all of a message; False when the child is gone."""
+    """Send a whole message; False when the child has ended."""
     view = memoryview(message)
     try:
         while view:

@@ -1,4 +1,4 @@
-"""A job's side: asking for a rendition, and using one."""
+"""The jobs' side: requesting a rendition, and using one."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from app.database.transaction import transaction
 from app.failures import Category
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition, Video
-from app.queues import wake_encode
+from app.queues import wake_transcode
 from app.states import RenditionState
 
 #: Other failures of a video are final, since the same file would fail again. These are retried:
 #: the caller has just seen that the object is there.
-_PASSING_CODES = ("video_missing", "video_changed")
+_TRANSIENT_CODES = ("video_missing", "video_changed")
 
 
-def ask_for(job_id: str, video: Video, recipe: Recipe, now: datetime) -> Rendition:
-    """Return what the recipe makes of the video, ready or still to be made, for a job to use.
+def request_rendition(job_id: str, video: Video, recipe: Recipe, now: datetime) -> Rendition:
+    """Return the rendition of a video by a recipe, ready or pending, and attach it to the job.
 
-    The same recipe for the same version of the object is one row, whoever asks. Wakes a worker
-    up where it has to be made. One that failed for a reason beside the video is begun anew.
+    The same recipe for the same version of the object is one row, shared by all jobs. Wakes a
+    worker where it is yet to be transcoded. One whose failure was not the video's fault is
+    restarted.
     """
     for _ in range(2):
         try:
-            rendition, is_asleep = _get_or_insert(job_id, video, recipe, now)
+            rendition, needs_worker = _get_or_insert(job_id, video, recipe, now)
         except IntegrityError:
-            continue  # another job has just inserted it
-        if is_asleep:
-            wake_encode()
+            continue  # another job inserted it at the same time
+        if needs_worker:
+            wake_transcode()
         return rendition
-    raise RuntimeError("a rendition can neither be found nor be inserted")
+    raise RuntimeError("a rendition could neither be found nor inserted")
 
 
 def rendition_of(job_id: str) -> Rendition | None:
@@ -47,8 +48,8 @@ def rendition_of(job_id: str) -> Rendition | None:
         ).one_or_none()
 
 
-def let_go(job_id: str) -> None:
-    """Let a job use the video itself from now on."""
+def detach_rendition(job_id: str) -> None:
+    """Detach a job from its rendition: it uses the video itself from now on."""
     with transaction() as session:
         session.execute(
             update(PublishJob)
@@ -57,34 +58,34 @@ def let_go(job_id: str) -> None:
         )
 
 
-def begin_anew(rendition: Rendition, now: datetime) -> None:
-    """Have a rendition made again whose object is gone from the store."""
+def rebuild(rendition: Rendition, now: datetime) -> None:
+    """Transcode a rendition again whose object is missing from the store."""
     with transaction() as session:
         session.execute(
             update(Rendition)
             .where(Rendition.id == rendition.id, Rendition.r2_key == rendition.r2_key)
-            .values(state=RenditionState.PENDING, due_at=now, r2_key=None, **_FRESH)
+            .values(state=RenditionState.PENDING, due_at=now, r2_key=None, **_RESET)
         )
-    wake_encode()
+    wake_transcode()
 
 
-def begin_failed_anew(session: Session, rendition_id: str | None, now: datetime) -> bool:
-    """Have a rendition made again that failed, whatever of; inside the caller's transaction.
+def rebuild_failed(session: Session, rendition_id: str | None, now: datetime) -> bool:
+    """Transcode a failed rendition again, whatever its error, inside the caller's transaction.
 
-    Returns whether there is one: then a worker is to be woken up. For a person, who may have
-    mended what no program knows of.
+    Returns whether there was one: if so, wake a worker after the commit. This is for an explicit
+    retry by a person, who may have fixed what no program can know of.
     """
     failed = (Rendition.id == rendition_id, Rendition.state == RenditionState.FAILED)
-    begun = session.execute(
+    restarted = session.execute(
         update(Rendition)
         .where(*failed)
-        .values(state=RenditionState.PENDING, due_at=now, **_FRESH)
+        .values(state=RenditionState.PENDING, due_at=now, **_RESET)
         .execution_options(synchronize_session=False)
     )
-    return rows_changed(begun) == 1
+    return rows_changed(restarted) == 1
 
 
-_FRESH = {
+_RESET = {
     "progress": 0,
     "failures": 0,
     "lost_runs": 0,
@@ -100,20 +101,20 @@ def _get_or_insert(
     with transaction() as session:
         found = session.scalars(
             select(Rendition)
-            .where(*_same(video, recipe))
+            .where(*_matches(video, recipe))
             .with_for_update()
             .execution_options(populate_existing=True)
         ).one_or_none()
-        rendition = found or _new(video, recipe, now)
+        rendition = found or _new_rendition(video, recipe, now)
         session.add(rendition)
         session.flush()
-        is_asleep = found is None or _wakes_up(rendition, now)
+        needs_worker = found is None or _reactivate(rendition, now)
         rendition.last_used_at = now
-        _use(session, job_id, rendition)
-    return rendition, is_asleep
+        _attach(session, job_id, rendition)
+    return rendition, needs_worker
 
 
-def _same(video: Video, recipe: Recipe) -> tuple[ColumnElement[bool], ...]:
+def _matches(video: Video, recipe: Recipe) -> tuple[ColumnElement[bool], ...]:
     return (
         Rendition.source_key == video.r2_key,
         Rendition.source_etag == video.etag,
@@ -121,7 +122,7 @@ def _same(video: Video, recipe: Recipe) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _new(video: Video, recipe: Recipe, now: datetime) -> Rendition:
+def _new_rendition(video: Video, recipe: Recipe, now: datetime) -> Rendition:
     return Rendition(
         user_id=video.user_id,
         source_key=video.r2_key,
@@ -137,22 +138,22 @@ def _new(video: Video, recipe: Recipe, now: datetime) -> Rendition:
     )
 
 
-def _wakes_up(rendition: Rendition, now: datetime) -> bool:
-    """Make a rendition due that nobody was waiting for any more; tell whether it was one."""
+def _reactivate(rendition: Rendition, now: datetime) -> bool:
+    """Make a parked or retryable rendition due; return whether it was one."""
     is_parked = rendition.state is RenditionState.PENDING and rendition.due_at is None
     is_final = (
-        rendition.error_category == Category.VIDEO and rendition.error_code not in _PASSING_CODES
+        rendition.error_category == Category.VIDEO and rendition.error_code not in _TRANSIENT_CODES
     )
     if is_parked or (rendition.state is RenditionState.FAILED and not is_final):
         rendition.state = RenditionState.PENDING
         rendition.due_at = now
-        for name, value in _FRESH.items():
+        for name, value in _RESET.items():
             setattr(rendition, name, value)
         return True
     return False
 
 
-def _use(session: Session, job_id: str, rendition: Rendition) -> None:
+def _attach(session: Session, job_id: str, rendition: Rendition) -> None:
     session.execute(
         update(PublishJob).where(PublishJob.id == job_id).values(rendition_id=rendition.id)
     )

@@ -1,4 +1,4 @@
-"""Files made anew by real ffmpeg, and what comes of them."""
+"""Transcodes by a real ffmpeg, and their results."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 
 from app.media.facts import Probe
 from app.media.plan import Plan, Work, plan_for
-from app.media.recipe import Pictures, Recipe
+from app.media.recipe import Recipe, VideoEncoding
 from app.storage import Storage
 from tests import IS_THOROUGH
 from tests.media.conftest import probed
 from tests.media.corpus import H264, make_film, pictures, run_ffmpeg
 from workers.media.ffmpeg import find_ffmpeg
 
-Convert = Callable[[str, Probe, Recipe], tuple[Path, Probe]]
+Transcoded = Callable[[str, Probe, Recipe], tuple[Path, Probe]]
 
 
 def plan_of(facts: Probe, platform: str) -> Plan:
@@ -30,7 +30,7 @@ def plan_of(facts: Probe, platform: str) -> Plan:
 
 
 def stream_digest(path: Path, stream: str) -> str:
-    """Return the hash of a stream's bytes, whatever they are wrapped in."""
+    """Return the hash of a stream's bytes, whatever the container."""
     asked = ("-map", f"0:{stream}:0", "-c", "copy", "-f", "streamhash", "-hash", "md5", "-")
     command = [find_ffmpeg().path, "-v", "error", "-i", str(path), *asked]
     answer = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
@@ -38,7 +38,7 @@ def stream_digest(path: Path, stream: str) -> str:
 
 
 def first_times(path: Path) -> dict[str, float]:
-    """Return when each kind of stream begins, in seconds."""
+    """Return when each kind of stream starts, in seconds."""
     with av.open(str(path)) as container:
         return {
             stream.type: float((stream.start_time or 0) * (stream.time_base or 0))
@@ -46,7 +46,7 @@ def first_times(path: Path) -> dict[str, float]:
         }
 
 
-#: File, platform, and what the result must be beside fit.
+#: File, platform, and facts of the result besides that it fits.
 CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("vp9.mkv", "TIKTOK", {"container": "webm", "video_codec": "vp9", "audio_codec": "opus"}),
     ("clip.ts", "YOUTUBE", {"container": "mp4", "video_codec": "h264", "audio_codec": "aac"}),
@@ -59,7 +59,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("heavy.mp4", "INSTAGRAM", {"width": 360, "height": 640}),
     ("interlaced.mp4", "INSTAGRAM", {"is_interlaced": False}),
 ]
-#: `make corpus` makes these too.
+#: Only under `make corpus`.
 MORE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("turned.mov", "INSTAGRAM", {"width": 360, "height": 640, "rotation": 270}),
     ("rgb.mp4", "TIKTOK", {"pixel_format": "yuv420p", "profile": "High"}),
@@ -75,24 +75,24 @@ MORE_CASES: list[tuple[str, str, dict[str, Any]]] = [
 @pytest.mark.parametrize(
     ("name", "platform", "facts"), [*CASES, *(MORE_CASES if IS_THOROUGH else ())]
 )
-def test_what_is_made_fits_the_platform(
+def test_result_fits_the_platform(
     name: str,
     platform: str,
     facts: dict[str, Any],
     store: Storage,
     tmp_path: Path,
-    convert: Convert,
+    transcoded: Transcoded,
 ) -> None:
     source = make_film(name, tmp_path)
     before = probed(store, source)
     plan = plan_of(before, platform)
     assert plan.recipe is not None
-    path, made = convert(name, before, plan.recipe)
+    path, made = transcoded(name, before, plan.recipe)
     after = plan_for(platform, made)
     assert (after.work, after.refusals) == (Work.NOTHING, ()), made
     assert {key: getattr(made, key) for key in facts} == facts
     assert made.duration_seconds == pytest.approx(before.duration_seconds, abs=0.15)
-    if plan.recipe.pictures is None:
+    if plan.recipe.video is None:
         assert stream_digest(path, "v") == stream_digest(source, "v") or name == "clip.ts"
     if plan.work is Work.REMUX:
         assert stream_digest(path, "a") == stream_digest(source, "a") or name == "clip.ts"
@@ -101,7 +101,7 @@ def test_what_is_made_fits_the_platform(
 
 @pytest.fixture
 def rich(tmp_path: Path) -> Path:
-    """A film with far more in it than its size may hold."""
+    """A video with far more detail than its size limit can hold."""
     path = tmp_path / "rich.mp4"
     noise = pictures("320x320", seconds="2", extra=",noise=alls=60:allf=t")
     run_ffmpeg(*noise, *H264, "-crf", "20", str(path))
@@ -109,30 +109,30 @@ def rich(tmp_path: Path) -> Path:
 
 
 def test_size_limit_is_met_within_five_percent(
-    rich: Path, store: Storage, convert: Convert
+    rich: Path, store: Storage, transcoded: Transcoded
 ) -> None:
     facts, limit = probed(store, rich), 400_000
     rate = int(limit * 8 * 0.975 / facts.duration_seconds)
-    made = Pictures(320, 320, "30/1", crf=18, bit_rate_max=2 * rate, bit_rate=rate)
-    path, _ = convert(rich.name, facts, Recipe("mp4", made, None, limit))
+    made = VideoEncoding(320, 320, "30/1", crf=18, bit_rate_max=2 * rate, bit_rate=rate)
+    path, _ = transcoded(rich.name, facts, Recipe("mp4", made, None, limit))
     assert limit * 0.95 <= path.stat().st_size <= limit
 
 
-def test_film_that_misses_its_size_is_made_once_more(
-    rich: Path, store: Storage, convert: Convert
+def test_result_over_the_size_limit_is_transcoded_again(
+    rich: Path, store: Storage, transcoded: Transcoded
 ) -> None:
     facts, limit = probed(store, rich), 400_000
-    made = Pictures(320, 320, "30/1", crf=18, bit_rate_max=20_000_000)
-    path, _ = convert(rich.name, facts, Recipe("mp4", made, None, limit))
+    made = VideoEncoding(320, 320, "30/1", crf=18, bit_rate_max=20_000_000)
+    path, _ = transcoded(rich.name, facts, Recipe("mp4", made, None, limit))
     assert limit * 0.9 <= path.stat().st_size <= limit
 
 
-def test_late_sound_stays_late(store: Storage, tmp_path: Path, convert: Convert) -> None:
-    """The edit list that said so is gone; the silence is in the sound itself."""
+def test_late_sound_stays_late(store: Storage, tmp_path: Path, transcoded: Transcoded) -> None:
+    """The edit list that delayed it is gone; the audio itself starts with silence."""
     facts = probed(store, make_film("late-sound.mp4", tmp_path))
     plan = plan_of(facts, "INSTAGRAM")
     assert plan.recipe is not None
-    path, _ = convert("late-sound.mp4", facts, plan.recipe)
+    path, _ = transcoded("late-sound.mp4", facts, plan.recipe)
     with av.open(str(path)) as container:
         loud = next(
             frame.time
@@ -142,8 +142,8 @@ def test_late_sound_stays_late(store: Storage, tmp_path: Path, convert: Convert)
     assert loud == pytest.approx(0.5, abs=0.06)
 
 
-def test_recipes_are_told_apart_and_stored_whole() -> None:
-    recipe = Recipe("mp4", Pictures(360, 640, "30/1", crf=18, bit_rate_max=1), None, 5)
+def test_recipes_round_trip_and_have_distinct_digests() -> None:
+    recipe = Recipe("mp4", VideoEncoding(360, 640, "30/1", crf=18, bit_rate_max=1), None, 5)
     assert Recipe.load(recipe.dump()) == recipe
     assert recipe.digest == Recipe.load(recipe.dump()).digest
     assert recipe.digest != replace(recipe, container="webm").digest

@@ -6,6 +6,7 @@ The child is one of this package's `…_child.py`, run by file; `child_pipes.py`
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from app.storage.errors import StoreUnavailable
 # What a dynamic loader may need; nothing else of the environment reaches the child.
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 _REQUEST_MAX_BYTES = 16 * 1024 * 1024
+# No file makes a child end by these: a deploy does, or a system that is short of memory.
+_FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -41,30 +44,34 @@ def ask(
     """Return what a child answers about a file; empty when it died or its time ran out.
 
     Serves its reads meanwhile: what it asks for is bounded. Raises `VideoInvalid` past the
-    bound, and any `StorageError`.
+    bound, any `StorageError`, and `StoreUnavailable` also where the system ended the child.
     """
     store_seconds = 0.0
     began = time.monotonic()
-    with _running(child, window.size_bytes, bounds, arguments) as (answers, requests):
-        while header := _exactly(requests, 12):
+    with _running(child, window.size_bytes, bounds, arguments) as process:
+        assert process.stdin is not None and process.stdout is not None
+        while header := _exactly(process.stdout, 12):
             offset, length = struct.unpack(">QI", header)
             if length == 0:
-                return _exactly(requests, min(offset, answer_max_bytes))
+                return _exactly(process.stdout, min(offset, answer_max_bytes))
             asked = time.monotonic()
             piece = window.read_at(offset, min(length, _REQUEST_MAX_BYTES))
             store_seconds += time.monotonic() - asked
-            if not _send(answers, struct.pack(">I", len(piece)) + piece):
+            if not _send(process.stdin, struct.pack(">I", len(piece)) + piece):
                 break
+        status = process.wait()
     is_late = time.monotonic() - began >= bounds.wall_seconds
     if is_late and store_seconds > bounds.wall_seconds / 2:
         raise StoreUnavailable("The video store is too slow for looking into the video.")
+    if not is_late and -status in _FROM_OUTSIDE:
+        raise StoreUnavailable("The look into the video was interrupted.")
     return b""
 
 
 @contextmanager
 def _running(
     child: Path, size: int, bounds: ProbeBounds, more: Sequence[str]
-) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the child; it is gone at the end, and after `wall_seconds` in any case."""
     arguments = [str(size), str(bounds.memory_bytes), str(bounds.cpu_seconds), *more]
     process = subprocess.Popen(
@@ -82,7 +89,7 @@ def _running(
     assert process.stdin is not None and process.stdout is not None
     try:
         with process.stdin, process.stdout:
-            yield process.stdin, process.stdout
+            yield process
     finally:
         alarm.cancel()
         process.kill()

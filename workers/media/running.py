@@ -74,6 +74,7 @@ def run_ffmpeg(
         complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - _COMPLAINT_BYTES))
         complaint = complaints.read().decode(errors="replace")
     if status != 0:
+        check()  # who was told to end here was so, perhaps, together with ffmpeg
         logger.warning("ffmpeg ended", extra={"status": status, "complaint": complaint})
         meaning = meaning_of(status, complaint)
         raise FfmpegFailed(meaning.code, meaning.sentence, is_videos=meaning.is_videos)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import socket
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from app.media import isolation
 from app.media.probe import ProbeBounds, VideoInvalid, probe
-from app.storage import Storage
+from app.storage import Storage, Stream
+from app.storage.errors import StoreUnavailable
 
 Made = Callable[[str], Path]
 
@@ -136,6 +140,26 @@ def test_too_little_memory_fails_the_probe_and_not_the_process(store: Storage, m
 def test_a_child_past_its_time_is_ended(store: Storage, made: Made) -> None:
     raw = made("plain.mp4").read_bytes()
     assert refusal(store, raw, ProbeBounds(wall_seconds=0.001)).code == "video_unreadable"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_child_ended_by_the_system_says_nothing_of_the_file(
+    store: Storage, made: Made, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A deploy ends every process of a container, and so does one that is short of memory."""
+    raw = made("plain.mp4").read_bytes()
+    stored = store.write("videos/ended.mp4", io.BytesIO(raw), len(raw))
+    opened = type(store).open
+
+    def ending(*args: Any) -> Stream:
+        for child in psutil.Process().children():
+            if any(part.endswith("probe_child.py") for part in child.cmdline()):
+                child.send_signal(number)
+        return opened(*args)
+
+    monkeypatch.setattr(type(store), "open", ending)
+    with pytest.raises(StoreUnavailable):
+        probe(store, "videos/ended.mp4", stored)
 
 
 def test_a_file_that_must_be_read_whole_costs_its_bound(store: Storage, made: Made) -> None:

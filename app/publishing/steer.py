@@ -191,13 +191,13 @@ def resolve(
     platform_post_id: str | None = None,
     url: str | None = None,
 ) -> PublishJob:
-    """Take a person's word on an ambiguous job: completed, or free to retry.
+    """Take a person's word on a failed job that may be live: completed, or free to retry.
 
-    Raises `WrongState` for a job that is not `failed` with the category `ambiguous`.
+    Raises `WrongState` for any other job.
     """
     with transaction() as session:
         job = _locked(session, job_id)
-        if job.state is not JobState.FAILED or job.error_category != "ambiguous":
+        if not job.may_be_live:
             raise WrongState("Only a job with an unknown outcome can be resolved")
         if is_live:
             count_before_reopening(session, job)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.database.transaction import transaction
 from app.models import Account, Notification, PublishJob
-from app.models.publish_job import AMBIGUOUS
+from app.models.publish_job import MAY_BE_LIVE
 from app.platforms import PLATFORMS
 from app.queues import QUEUE_NAMES, RunQueue, current_redis
 from app.states import AccountState, JobState
@@ -114,7 +114,7 @@ def read_troubles() -> Troubles:
         select(Notification.id).where(_PENDING),
         select(Notification.id).where(_DEAD),
         select(Account.id).where(reconnect, Account.deleted_at.is_(None)),
-        select(PublishJob.id).where(AMBIGUOUS),
+        select(PublishJob.id).where(MAY_BE_LIVE),
     )
     with transaction() as session:
         return Troubles(*(_count(session, look) for look in looks))

@@ -28,6 +28,8 @@ LOCK_SECONDS = 15
 #: waits for one gets it before `LOCK_SECONDS` are over.
 SILENT_SECONDS = 10
 
+#: https://www.postgresql.org/docs/current/errcodes-appendix.html: read_only_sql_transaction
+_READ_ONLY = "25006"
 #: A server that vanished without a word is noticed within this, not after the system's hours.
 _KEEPALIVE = {
     "keepalives_idle": 10,
@@ -73,7 +75,7 @@ def configure_engines() -> None:
         event.listen(db.engine, "begin", _begin_immediate)
     else:
         event.listen(db.engine, "checkout", _refuse_dead)
-        event.listen(db.engine, "handle_error", _tell_of_silence)
+        event.listen(db.engine, "handle_error", _tell_of_absence)
 
 
 def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
@@ -88,10 +90,13 @@ def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:
         raise DisconnectionError
 
 
-def _tell_of_silence(context: ExceptionContext) -> None:
+def _tell_of_absence(context: ExceptionContext) -> None:
     """Raise as any lost connection what the driver calls an internal error: that the server has
-    ended a transaction that was silent for too long."""
+    ended a transaction that was silent for too long, or takes no writes, as one that is no longer
+    the primary or has no disk left. The next connection may be to one that does."""
     error = context.sqlalchemy_exception
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
     if context.is_disconnect and isinstance(error, InternalError):
         raise OperationalError(
             error.statement,

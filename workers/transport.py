@@ -7,6 +7,7 @@ into a message. Connections are kept per host and shared by the threads of a pro
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ FORM = "application/x-www-form-urlencoded"
 PIECE_BYTES = 512 * 1024
 #: How long a cancellation may go unnoticed while a body waits for its next bytes.
 HEED_SECONDS = 1.0
+# As JSON writes what no database stores: a NUL, and half of a surrogate pair.
+_UNFIT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _pools = Pools()
 _threads = threading.local()
 
@@ -95,9 +98,12 @@ class Answer:
     body: bytes
 
     def json_object(self) -> dict[str, Any]:
-        """Return the body as a JSON object; empty when it is anything else."""
+        """Return the body as a JSON object that can be stored; empty when it is anything else."""
         try:
             value = loads(self.body)
+            # A platform that cuts a text off may leave half of an emoji.
+            if _UNFIT_ESCAPE.search(self.body):
+                value = _fit_to_store(value)
         except (ValueError, RecursionError):  # brackets nested without end are no answer either
             return {}
         return value if isinstance(value, dict) else {}
@@ -112,6 +118,16 @@ class Answer:
         except ValueError:
             return None
         return named if named.tzinfo is not None else None
+
+
+def _fit_to_store(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_fit_to_store(one) for one in value]
+    if isinstance(value, dict):
+        return {_fit_to_store(name): _fit_to_store(one) for name, one in value.items()}
+    return value
 
 
 def call(

@@ -74,10 +74,9 @@ def require_story(job_id: str) -> JobStory:
 def _allowed(job: PublishJob) -> set[str]:
     """Return the buttons that the job's state allows; the functions behind them look again."""
     is_failed = job.state is JobState.FAILED
-    is_ambiguous = is_failed and job.error_category == Category.AMBIGUOUS
     allowed = {
-        "resolve": is_ambiguous,
-        "retry": is_failed and not is_ambiguous,
+        "resolve": job.may_be_live,
+        "retry": is_failed and job.error_category != Category.AMBIGUOUS,
         "cancel": job.state not in FINAL_STATES and not job.is_committed,
     }
     return {name for name, is_allowed in allowed.items() if is_allowed}

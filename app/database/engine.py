@@ -31,6 +31,8 @@ LOCK_SECONDS = 15
 #: whoever waits for such a lock still gets it.
 IDLE_TRANSACTION_SECONDS = 10
 
+#: https://www.postgresql.org/docs/current/errcodes-appendix.html: read_only_sql_transaction
+_READ_ONLY = "25006"
 #: Notices a server that vanished silently long before the system's default of hours.
 _KEEPALIVE = {
     "keepalives_idle": 10,
@@ -84,7 +86,7 @@ def configure_engines() -> None:
         event.listen(db.engine, "begin", _begin_immediate)
     else:
         event.listen(db.engine, "checkout", _replace_closed)
-        event.listen(db.engine, "handle_error", _translate_idle_timeout)
+        event.listen(db.engine, "handle_error", _translate_unavailable)
 
 
 def _replace_closed(connection: Any, record: Any, proxy: Any) -> None:
@@ -99,12 +101,15 @@ def _replace_closed(connection: Any, record: Any, proxy: Any) -> None:
         raise DisconnectionError
 
 
-def _translate_idle_timeout(context: ExceptionContext) -> None:
-    """Report an idle transaction that the server ended like any other lost connection.
+def _translate_unavailable(context: ExceptionContext) -> None:
+    """Report as a lost connection what the driver calls an internal error.
 
-    The driver calls it an internal error.
+    The server ended an idle transaction, or accepts no writes: it was demoted, or its disk is
+    full. The next connection may reach one that does.
     """
     error = context.sqlalchemy_exception
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
     if context.is_disconnect and isinstance(error, InternalError):
         raise OperationalError(
             error.statement,

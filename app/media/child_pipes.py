@@ -84,15 +84,16 @@ class Remote(io.RawIOBase):
 def restrict(memory_bytes: int, cpu_seconds: int) -> None:
     """Limit memory and CPU time, and give up files and sockets. Call it after all imports."""
     bounds = {
-        resource.RLIMIT_AS: memory_bytes,
-        resource.RLIMIT_CPU: cpu_seconds,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: 0,
+        resource.RLIMIT_AS: (memory_bytes, memory_bytes),
+        # The soft one ends with SIGXCPU, which tells it from a SIGKILL of the system's.
+        resource.RLIMIT_CPU: (cpu_seconds, cpu_seconds + 1),
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_FSIZE: (0, 0),
+        resource.RLIMIT_NOFILE: (0, 0),
     }
     for kind, bound in bounds.items():
         try:
-            resource.setrlimit(kind, (bound, bound))
+            resource.setrlimit(kind, bound)
         except (ValueError, OSError):  # macOS lacks RLIMIT_AS; the parent's timeout still applies
             continue
 

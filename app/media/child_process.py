@@ -6,6 +6,7 @@ The child is one of this package's `…_child.py`, run by path; `child_pipes.py`
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from app.storage.errors import StoreUnavailable
 # What a dynamic loader may need; the child gets nothing else of the environment.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 _REQUEST_MAX_BYTES = 16 * 1024 * 1024
+# No file ends the child with these: a deploy does, or a system that is short of memory.
+_EXTERNAL_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -41,30 +44,34 @@ def run_child(
     """Run a child on a file and return its result; empty when it died or timed out.
 
     Serves its reads meanwhile, up to the bound of `window`, beyond which `VideoInvalid` is raised.
-    Also raises any `StorageError`.
+    Also raises any `StorageError`, and `StoreUnavailable` where the system ended the child.
     """
     store_seconds = 0.0
     started_at = time.monotonic()
-    with _running(child, window.size_bytes, bounds, arguments) as (replies, requests):
-        while header := _read_exactly(requests, 12):
+    with _running(child, window.size_bytes, bounds, arguments) as process:
+        assert process.stdin is not None and process.stdout is not None
+        while header := _read_exactly(process.stdout, 12):
             offset, length = struct.unpack(">QI", header)
             if length == 0:
-                return _read_exactly(requests, min(offset, result_max_bytes))
+                return _read_exactly(process.stdout, min(offset, result_max_bytes))
             requested_at = time.monotonic()
             piece = window.read_at(offset, min(length, _REQUEST_MAX_BYTES))
             store_seconds += time.monotonic() - requested_at
-            if not _send(replies, struct.pack(">I", len(piece)) + piece):
+            if not _send(process.stdin, struct.pack(">I", len(piece)) + piece):
                 break
+        status = process.wait()
     timed_out = time.monotonic() - started_at >= bounds.wall_seconds
     if timed_out and store_seconds > bounds.wall_seconds / 2:
         raise StoreUnavailable("The video store is too slow to inspect the video.")
+    if not timed_out and -status in _EXTERNAL_SIGNALS:
+        raise StoreUnavailable("The inspection of the video was interrupted.")
     return b""
 
 
 @contextmanager
 def _running(
     child: Path, size: int, bounds: ProbeBounds, more: Sequence[str]
-) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start the child; it is killed after `wall_seconds`, and on leaving the block."""
     arguments = [str(size), str(bounds.memory_bytes), str(bounds.cpu_seconds), *more]
     process = subprocess.Popen(
@@ -82,7 +89,7 @@ def _running(
     assert process.stdin is not None and process.stdout is not None
     try:
         with process.stdin, process.stdout:
-            yield process.stdin, process.stdout
+            yield process
     finally:
         timeout.cancel()
         process.kill()

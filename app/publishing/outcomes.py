@@ -30,7 +30,10 @@ from app.runs import CancelRequested
 from app.states import JobState, Step
 
 #: Added to the hint of a job that failed when the platform may already have published it.
-MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new one would not"
+MAYBE_LIVE = (
+    ". It may be live already: retry this job, which looks first; a new one would not."
+    " Where it cannot look, say with …/resolve whether it is live"
+)
 
 
 @retry_while_away

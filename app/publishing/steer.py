@@ -167,13 +167,13 @@ def resolve(
     platform_post_id: str | None = None,
     url: str | None = None,
 ) -> PublishJob:
-    """Settle an ambiguous job by a person's word: completed, or free to retry.
+    """Settle a failed job that may be live by a person's word: completed, or free to retry.
 
-    Raises `WrongState` for a job that is not `failed` with the category `ambiguous`.
+    Raises `WrongState` for any other job.
     """
     with transaction() as session:
         job = _locked(session, job_id)
-        if job.state is not JobState.FAILED or job.error_category != Category.AMBIGUOUS:
+        if not job.may_be_live:
             raise WrongState("Only a job with an unknown outcome can be resolved")
         if is_live:
             count_before_reopening(session, job)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, defer
 from app.database.transaction import transaction
 from app.ids import is_id
 from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
-from app.models.publish_job import ACTIVE, AMBIGUOUS, COMPLETED, OPEN, UNSUCCESSFUL
+from app.models.publish_job import ACTIVE, COMPLETED, MAY_BE_LIVE, OPEN, UNSUCCESSFUL
 from app.platforms import PLATFORMS
 from app.queries.accounts import WITHOUT_TOKENS
 from app.queries.jobs import JobView, find_jobs, posts_of, timeline_of
@@ -72,9 +72,9 @@ def search_jobs(search: Search, now: datetime, *, limit: int, cursor: str | None
     return Page([views[job_id] for job_id in shown if job_id in views], next_cursor)
 
 
-def list_ambiguous(*, limit: int, cursor: str | None) -> Page[PublishJob]:
+def list_maybe_live(*, limit: int, cursor: str | None) -> Page[PublishJob]:
     """Return one page of the jobs of which a person has to say whether they are live."""
-    query = select(PublishJob).where(AMBIGUOUS).options(defer(PublishJob.checkpoint))
+    query = select(PublishJob).where(MAY_BE_LIVE).options(defer(PublishJob.checkpoint))
     with transaction() as session:
         return read_page(session, query, PublishJob.id, limit=limit, cursor=cursor)
 

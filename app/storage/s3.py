@@ -29,10 +29,10 @@ from app.storage.base import (
     checked_expiry,
     checked_range,
 )
-from app.storage.errors import ObjectMissing
+from app.storage.errors import ObjectMissing, StoreUnavailable
 from app.storage.keys import checked_key, content_type_of
 from app.storage.s3_sending import Sender
-from app.storage.s3_streams import ExactBody, checked_stream, translate_errors
+from app.storage.s3_streams import AccessDenied, ExactBody, checked_stream, translate_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -94,8 +94,12 @@ class S3Storage(Storage):
 
     def stat(self, key: str) -> StoredObject:
         checked_key(key)
-        with translate_errors():
-            head = self._client.head_object(Bucket=self._bucket.name, Key=key)
+        try:
+            with translate_errors():
+                head = self._client.head_object(Bucket=self._bucket.name, Key=key)
+        except ObjectMissing:
+            self._require_bucket()
+            raise
         return StoredObject(head["ContentLength"], head["ETag"], head.get("ContentType", ""))
 
     def open(self, key: str, first: int, length: int, etag: str) -> Stream:
@@ -152,6 +156,19 @@ class S3Storage(Storage):
                 "put_object", Params=params, ExpiresIn=expires_seconds
             )
         return SignedUpload(url, "PUT", {"Content-Type": content_type}, expires_at)
+
+    def _require_bucket(self) -> None:
+        """Raise `StoreUnavailable` where the bucket is missing: of an object, S3 answers the same.
+
+        A process with a wrong setting would call every video missing, and fail its posts.
+        """
+        try:
+            with translate_errors():
+                self._client.head_bucket(Bucket=self._bucket.name)
+        except ObjectMissing as exc:
+            raise StoreUnavailable("The video store has no bucket of that name.") from exc
+        except AccessDenied:
+            return  # a key for objects alone: what it was told of the object is all it can know
 
     def _new_client(self) -> S3Client:
         # Not boto3's default session, which is not thread-safe.

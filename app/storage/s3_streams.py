@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 _MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
 # The last two: the object is now shorter than the requested range.
 _CHANGED = frozenset({"PreconditionFailed", "412", "InvalidRange", "416"})
+_DENIED = frozenset({"AccessDenied", "403", "Forbidden"})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+class AccessDenied(StoreUnavailable):
+    """Raised when the key that signed a request may not do this."""
 
 
 class S3Stream(Stream):
@@ -127,5 +132,7 @@ def _error_for(code: str) -> ObjectMissing | ObjectChanged | StoreUnavailable:
         return ObjectMissing("The video is not in the store.")
     if code in _CHANGED:
         return ObjectChanged("The video was replaced since it was inspected.")
+    if code in _DENIED:
+        return AccessDenied(f"The video store answered {code}.")
     named = code if code.isalnum() and len(code) <= 64 else "an error"
     return StoreUnavailable(f"The video store returned {named}.")

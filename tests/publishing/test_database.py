@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
+from flask import Flask
 from sqlalchemy.exc import StatementError
 
+from app.database.engine import AWAY
+from app.extensions import db
 from tests.factories import make_account
 
 
@@ -19,3 +23,21 @@ def test_error_of_a_statement_tells_none_of_its_values(fault: dict[str, Any]) ->
     with pytest.raises(StatementError) as caught:
         make_account(username="Alice Private", access_token="a secret", **fault)
     assert "secret" not in str(caught.value) and "Private" not in str(caught.value)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_database_that_takes_no_writes_is_away(app: Flask) -> None:
+    """A primary that was demoted, or is out of disk. What came back is found by a new connection,
+    though the old ones are alive."""
+    url = db.engine.url
+    server = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(server, autocommit=True) as operator:
+        name = str(url.database).encode()
+        operator.execute(b"ALTER DATABASE " + name + b" SET default_transaction_read_only = on")
+        db.engine.dispose()
+        with pytest.raises(AWAY):
+            make_account()
+        db.session.rollback()
+        operator.execute(b"SET default_transaction_read_only = off")
+        operator.execute(b"ALTER DATABASE " + name + b" RESET default_transaction_read_only")
+    make_account()

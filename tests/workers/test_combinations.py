@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import undefer
 
+from app.accounts import disconnect_account
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
@@ -26,6 +27,7 @@ from app.models import Account, Gate, PublishJob, Video
 from app.publishing import outcomes, steer
 from app.publishing.claims import claim_next
 from app.publishing.errors import WrongState
+from app.queries.search import list_maybe_live
 from app.states import AccountState, JobState
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
@@ -342,3 +344,19 @@ def test_post_that_a_limit_holds_amid_its_attempt_is_shown_as_held(
     let_go(account.id)
     until(partial(is_done, job), "the post's end")
     assert row(job).attempts_made == 1
+
+
+def test_post_that_may_be_live_can_be_resolved_after_its_account_was_disconnected(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """Nobody can ask TikTok any more, and the post goes live all the same."""
+    account = connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=stored_film)
+    assert run_at(job).is_committed
+    assert disconnect_account(account.user_id, account.id, utcnow())
+    failed = run_at(job)
+    assert (failed.state, failed.error_category) == (JobState.FAILED, "account")
+    assert [one.id for one in list_maybe_live(limit=10, cursor=None).rows] == [job.id]
+    steer.resolve(job.id, utcnow(), is_live=True, url="https://www.tiktok.com/@x/video/1")
+    assert row(job).state is JobState.COMPLETED
+    assert list_maybe_live(limit=10, cursor=None).rows == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -222,6 +224,25 @@ def test_retry_after_the_video_was_replaced_sends_the_new_one(
     assert run_to_end(job).state is JobState.COMPLETED
     [post] = platforms.posts()
     assert post["sha256"] == hashlib.sha256(other.read_bytes()).hexdigest()
+
+
+def test_replaced_video_is_noticed_though_another_job_has_probed_it_again(
+    platforms: Platforms, stored_film: Video, app: Flask
+) -> None:
+    """Of the same length, as after a change of its tags: only its etag tells."""
+    platforms.fault("YOUTUBE", "cut", call="youtube.upload", after_bytes=1000)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    run_once(job)
+    storage = app.extensions["storage"]
+    size = stored_film.file_size or 0
+    with closing(storage.open(stored_film.r2_key, 0, size, stored_film.etag)) as stream:
+        old = stream.read(size)
+    other = old[:-1] + bytes([old[-1] ^ 1])
+    storage.write(stored_film.r2_key, io.BytesIO(other), size)
+    run_to_end(make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film))
+    failed = run_to_end(job)
+    assert (failed.state, failed.error_code) == (JobState.FAILED, "video_changed")
+    assert [post["platform"] for post in platforms.posts()] == ["TIKTOK"]
 
 
 def test_missing_object_fails_at_once(platforms: Platforms, stored_film: Video, app: Flask) -> None:

@@ -13,7 +13,9 @@ from flask import Flask
 from app.accounts.disconnect import disconnect_account
 from app.clock import utcnow
 from app.extensions import db
+from app.failures import Failure
 from app.models import Account
+from app.publishing.reconnecting import require_reconnect
 from app.states import AccountState
 from tests.factories import make_account
 from workers.accounts import tokens
@@ -22,6 +24,7 @@ from workers.platforms.base import Access, Api, Context, Handler, Tokens, Upload
 from workers.platforms.connecting import Grant, Opened
 from workers.platforms.counting import Counts, Reader
 from workers.platforms.results import Processing, Published
+from workers.stopping import stop_requested
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -208,11 +211,16 @@ def test_turn_that_took_too_long_does_not_end_the_next_ones() -> None:
     assert stored(account).refreshing_until == theirs
 
 
-def test_fresh_tokens_outlive_a_restart_of_the_database(app: Flask) -> None:
-    """The platform has ended the old refresh token by then."""
+@pytest.mark.parametrize("told_to_end", [False, True])
+def test_fresh_tokens_outlive_an_absence_of_the_database(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, told_to_end: bool
+) -> None:
+    """The platform has ended the old refresh token by then. Only a process that must end gives
+    up."""
     url = db.engine.url
     if url.get_backend_name() == "sqlite":
         pytest.skip("a file does not restart")
+    monkeypatch.setattr(tokens, "LAST_STORE_SECONDS", 30.0 if told_to_end else 0.0)
     account = make_account(expires_at=soon())
     elsewhere = url.set(drivername="postgresql", database="postgres")
 
@@ -231,7 +239,25 @@ def test_fresh_tokens_outlive_a_restart_of_the_database(app: Flask) -> None:
     def go_away() -> None:
         allow("false")
         back.start()
+        if told_to_end:
+            stop_requested.set()
 
-    assert tokens.access_for(OAuthOnly(meanwhile=go_away), account.id).token == "fresh-1"
-    back.join()
+    try:
+        assert tokens.access_for(OAuthOnly(meanwhile=go_away), account.id).token == "fresh-1"
+    finally:
+        stop_requested.clear()
+        back.join()
     assert stored(account).refresh_token == "rotated-1"
+
+
+def test_account_refused_by_its_old_token_meanwhile_is_active_again() -> None:
+    """Another worker may come first when the database is back, with the token that is over."""
+    account = make_account(expires_at=soon())
+
+    def refused_elsewhere() -> None:
+        failure = Failure("invalid_grant", "account", "the token is over")
+        require_reconnect(account.id, failure, utcnow(), refused_token=account.access_token or "")
+
+    tokens.access_for(OAuthOnly(meanwhile=refused_elsewhere), account.id)
+    assert stored(account).state is AccountState.ACTIVE
+    assert stored(account).state_reason == ""

@@ -13,7 +13,7 @@ from tests.workers.test_read_ahead import Pieces
 from workers import transport
 from workers.errors import AnswerLost, NetworkFailure, Transient
 from workers.publishing.read_ahead import ReadAhead
-from workers.transport import Body, call
+from workers.transport import Answer, Body, call
 
 LIMIT_SECONDS = 30
 
@@ -31,6 +31,12 @@ def trickling(host: Host, connection: socket.socket) -> None:
 def test_answer_that_trickles_is_a_lost_one(acts: bool, error: type[Exception]) -> None:
     with host(trickling) as server, pytest.raises(error), Deadline(0.3):
         call("POST", server.url, acts=acts, json={})
+
+
+def test_text_that_was_cut_within_an_emoji_can_be_stored() -> None:
+    body = rb'{"cut\ud83d": ["so happy \ud83d", "nul \u0000", "whole \ud83d\ude00"]}'
+    answer = Answer(200, {}, body).json_object()
+    assert answer == {"cut?": ["so happy ?", "nul ", "whole \U0001f600"]}
 
 
 def test_body_is_sent_whole_with_its_length() -> None:

@@ -29,6 +29,7 @@ from workers.errors import (
     TokenExpired,
 )
 from workers.platforms.base import Access, Handler, Tokens
+from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 #: A token that lives this long is still good for a run whose refresh ahead of time failed.
@@ -38,8 +39,9 @@ REFRESH_LEASE = timedelta(seconds=90)
 WAIT_SECONDS = 5.0
 #: How long a post is put off, without using an attempt, when the wait was in vain.
 BUSY_PAUSE = timedelta(seconds=5)
-#: For how long fresh tokens are held while the database does not take them.
-STORE_SECONDS = 60.0
+#: For how long a process that was told to end still tries to store fresh tokens: with it they are
+#: gone. It is killed soon after.
+LAST_STORE_SECONDS = 20.0
 LOOK_SECONDS = 0.25
 _ACCOUNT = select(Account).where(Account.id == bindparam("account_id"))
 
@@ -209,19 +211,23 @@ def _end_turn(account_id: str, turn: datetime) -> None:
 
 
 def _store_surely(account_id: str, tokens: Tokens, old: Access) -> Access:
-    """Store the tokens though the database is away for a moment.
+    """Store the tokens though the database is away, for as long as this process lives.
 
     A platform that rotates refresh tokens has just ended the old one: if the new one is lost, so
     is the account.
     """
-    deadline = time.monotonic() + STORE_SECONDS
+    deadline, has_told = float("inf"), False
     while True:
         try:
             return _store(account_id, tokens, old)
         except AWAY as exc:
+            if not has_told:
+                logger.warning("fresh tokens not stored yet: %s", type(exc).__name__)
+            has_told = True
+            if stop_requested.is_set():
+                deadline = min(deadline, time.monotonic() + LAST_STORE_SECONDS)
             if time.monotonic() > deadline:
                 raise
-            logger.warning("fresh tokens not stored yet: %s", type(exc).__name__)
             time.sleep(LOOK_SECONDS)
 
 
@@ -234,6 +240,9 @@ def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
         if account.access_token != old.token:
             # Connected again meanwhile: the owner's new tokens are newer than ours.
             return replace(old, token=account.access_token or "", scopes=frozenset(account.scopes))
+        if account.state is AccountState.RECONNECT_REQUIRED:
+            # While these waited for the database, another worker was refused with the old ones.
+            account.state, account.state_reason = AccountState.ACTIVE, ""
         account.access_token = tokens.access_token
         account.expires_at = tokens.expires_at
         account.renew_at = renewal_time(account.login_type, tokens.expires_at, utcnow())

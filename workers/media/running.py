@@ -76,6 +76,7 @@ def run_ffmpeg(
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - _STDERR_BYTES))
         stderr = errors.read().decode(errors="replace")
     if status != 0:
+        check()  # a worker that must stop may have received its signal together with ffmpeg
         logger.warning("ffmpeg ended", extra={"status": status, "stderr": stderr})
         meaning = meaning_of(status, stderr)
         raise FfmpegFailed(meaning.code, meaning.sentence, is_video_fault=meaning.is_video_fault)

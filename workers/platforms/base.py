@@ -171,7 +171,10 @@ class Upload:
     """What the platform has given us so far: the job's checkpoint. Secret (it holds upload links).
 
     Subclasses add plain JSON fields only: str, int, float, bool, None; times as epoch seconds.
+    `file_version` names the file whose bytes the platform has; the pipeline sets it.
     """
+
+    file_version: str = field(default="", kw_only=True)
 
     def dump(self) -> dict[str, Any]:
         """Return the fields as a JSON object, for the row."""
@@ -179,8 +182,9 @@ class Upload:
 
     @classmethod
     def load(cls: type[UploadT], fields: Mapping[str, Any]) -> UploadT:
-        """Return the upload that `dump` wrote."""
-        return cls(**fields)
+        """Return the upload that `dump` wrote, also one by a later version with more fields."""
+        known = {one.name for one in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in fields.items() if name in known})
 
 
 class Handler(Connecting, Counting):

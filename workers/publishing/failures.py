@@ -8,9 +8,7 @@ from workers.errors import PublishError
 
 def failure_of(error: PublishError) -> Failure:
     """Return an error as the row keeps it."""
-    # PostgreSQL stores no NUL, and platforms have been seen to answer all kinds of text.
-    code, detail = (text.replace("\0", "") for text in (error.code, error.detail))
-    return Failure(code, error.category, detail, error.hint)
+    return Failure(error.code, error.category, error.detail, error.hint)
 
 
 def internal(bug: Exception) -> Failure:

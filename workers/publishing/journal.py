@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 from app.accounts import store_video_limit
 from app.clock import utcnow
@@ -13,6 +14,7 @@ from app.publishing.holding import begin_steps, save_checkpoint, show_progress
 from app.states import Step, step_progress
 from workers.platforms.base import Upload
 from workers.publishing.lease import LeaseKeeper
+from workers.publishing.source import SourceFile
 
 logger = logging.getLogger(__name__)
 #: Progress is a kindness, not a promise: it is written at most this often.
@@ -26,7 +28,7 @@ class RunJournal:
     def __init__(self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None) -> None:
         self._claim = claim
         self._keeper = keeper
-        self._size_bytes = 0
+        self._file: SourceFile | None = None
         self._shown = 0
         self._shown_at = time.monotonic()
         self.upload = upload
@@ -44,9 +46,9 @@ class RunJournal:
             begin_steps(self._claim, steps, utcnow())
             self.step = steps[-1]
 
-    def expect(self, size_bytes: int) -> None:
-        """Say how many bytes the upload has, so that `sent` can show a share of it."""
-        self._size_bytes = size_bytes
+    def begin_sending(self, file: SourceFile) -> None:
+        """Note the file that is being sent: uploads saved from now on are of this very version."""
+        self._file = file
 
     def save(self, upload: Upload) -> None:
         # What the platform has given is kept even by a worker that must stop: it may never be
@@ -61,10 +63,10 @@ class RunJournal:
 
     def sent(self, total_bytes: int) -> None:
         self._keeper.check()
-        if time.monotonic() - self._shown_at < PROGRESS_SECONDS or not self._size_bytes:
+        if time.monotonic() - self._shown_at < PROGRESS_SECONDS or self._file is None:
             return
         self._shown_at = time.monotonic()
-        progress = step_progress(Step.UPLOAD, total_bytes / self._size_bytes)
+        progress = step_progress(Step.UPLOAD, total_bytes / self._file.size_bytes)
         if progress != self._shown:
             self._shown = progress
             self._show(progress)
@@ -80,5 +82,7 @@ class RunJournal:
         store_video_limit(self._claim.account_id, video_max_seconds, utcnow())
 
     def _store(self, upload: Upload, *, commits: bool) -> None:
+        if self._file is not None:
+            upload = replace(upload, file_version=self._file.version)
         save_checkpoint(self._claim, upload.dump(), utcnow(), commits=commits)
         self.upload = upload

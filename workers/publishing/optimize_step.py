@@ -30,7 +30,7 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.publishing.source import SourceFile, store_errors
-from workers.publishing.video_step import known_video
+from workers.publishing.video_step import known_video, video_changed
 
 #: Failures of the service that the next attempt would only meet again, after hours perhaps.
 LASTING_CODES = frozenset(
@@ -120,17 +120,23 @@ def refuse_hopeless(plan: Plan) -> None:
         )
 
 
-def begun_file(claim: Claim, video: Video, *, may_reopen: bool) -> SourceFile:
-    """Return the file whose upload was begun: its other bytes must be of the very same.
+def begun_file(claim: Claim, video: Video, version: str, *, may_reopen: bool) -> SourceFile:
+    """Return the file whose upload was begun: its other bytes must be of the very same `version`.
 
-    Raises `UploadGone` where it does not exist any more and the upload can have published
-    nothing, `VideoRefused` where it can.
+    The rows alone do not tell: another job of the video may have probed it again since. Raises
+    `VideoRefused` for another version of the video. One of a rendition raises that too, but
+    `UploadGone` where the upload can have published nothing.
     """
     rendition = rendition_of(claim.job_id)
     if rendition is None:
-        return SourceFile.of(video)
+        file = SourceFile.of(video)
+        if file.version != version:
+            raise video_changed()
+        return file
     if rendition.state is RenditionState.READY and _is_there(rendition):
-        return SourceFile.of(rendition)
+        file = SourceFile.of(rendition)
+        if file.version == version:
+            return file
     if may_reopen:
         raise UploadGone("rendition_gone", "the converted video was removed meanwhile")
     raise VideoRefused("video_changed", "the converted video was removed while it was published")

@@ -111,6 +111,11 @@ class SourceFile:
     content_type: str
     duration_seconds: float
 
+    @property
+    def version(self) -> str:
+        """What no other file has, nor this object once it is replaced."""
+        return f"{self.key} {self.etag}"
+
     @classmethod
     def of(cls, file: Video | Rendition) -> SourceFile:
         """Return the object of a video, or of a rendition that is ready."""

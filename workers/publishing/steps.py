@@ -116,7 +116,7 @@ def _go_on(
     context = working_context(claim, file, access, journal, budget)
     budget.keep_share = KEEP_TO_BEGIN if journal.upload is None else 0.0
     journal.move_to(Step.OPTIMIZE, Step.UPLOAD)
-    journal.expect(context.source.size_bytes)
+    journal.begin_sending(file)
     if journal.upload is None:
         journal.save(handler.open(context))
     assert journal.upload is not None
@@ -137,16 +137,17 @@ def _unfinished(failure: Failure) -> Unfinished:
 
 def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Transcoding:
     """Look at the object itself, and have it made anew where the platform would not take it."""
-    is_begun = journal.upload is not None
+    upload = journal.upload
     if journal.step is not Step.OPTIMIZE:
         journal.move_to(Step.VIDEO)
     try:
-        video = checked_video(claim.video_id, must_be_the_same=is_begun)
+        video = checked_video(claim.video_id, must_be_the_same=upload is not None)
+        if upload is not None:
+            may_reopen = not journal.has_committed
+            return begun_file(claim, video, upload.file_version, may_reopen=may_reopen)
     except VideoRefused as error:
         # Another file needs another upload, and nothing is live of one that was never committed.
         raise error if journal.has_committed else error.for_dead_upload()
-    if is_begun:
-        return begun_file(claim, video, may_reopen=not journal.has_committed)
     plan = plan_of(claim.platform, claim.account_id, video)
     if plan.refusals or plan.recipe is not None:
         journal.move_to(Step.OPTIMIZE)

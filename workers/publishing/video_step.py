@@ -42,10 +42,13 @@ def checked_video(video_id: str, *, must_be_the_same: bool) -> Video:
         if stored.etag == video.etag and stored.size_bytes == video.file_size:
             return video
         if must_be_the_same:
-            raise VideoRefused(
-                "video_changed", "the video was replaced while it was being published"
-            )
+            raise video_changed()
         return _look_again(video)
+
+
+def video_changed() -> VideoRefused:
+    """Return the error for a video that is not the one whose bytes were sent."""
+    return VideoRefused("video_changed", "the video was replaced while it was being published")
 
 
 def _look_again(video: Video) -> Video:

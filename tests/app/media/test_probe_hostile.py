@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import socket
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from app.media import isolation
 from app.media.child_process import ProbeBounds
 from app.media.facts import VideoInvalid
 from app.media.probe import probe
-from app.storage import Storage
+from app.storage import Storage, Stream
+from app.storage.errors import StoreUnavailable
 
 Made = Callable[[str], Path]
 
@@ -138,6 +142,26 @@ def test_too_little_memory_fails_the_probe_and_not_the_process(store: Storage, m
 def test_a_child_past_its_deadline_is_killed(store: Storage, made: Made) -> None:
     raw = made("plain.mp4").read_bytes()
     assert refusal(store, raw, ProbeBounds(wall_seconds=0.001)).code == "video_unreadable"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_child_ended_by_the_system_does_not_condemn_the_file(
+    store: Storage, made: Made, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A deploy ends every process of a container, and so does one that is short of memory."""
+    raw = made("plain.mp4").read_bytes()
+    stored = store.write("videos/ended.mp4", io.BytesIO(raw), len(raw))
+    original = type(store).open
+
+    def kill_and_open(*args: Any) -> Stream:
+        for child in psutil.Process().children():
+            if any(part.endswith("probe_child.py") for part in child.cmdline()):
+                child.send_signal(number)
+        return original(*args)
+
+    monkeypatch.setattr(type(store), "open", kill_and_open)
+    with pytest.raises(StoreUnavailable):
+        probe(store, "videos/ended.mp4", stored)
 
 
 def test_reads_of_a_file_are_bounded(store: Storage, made: Made) -> None:

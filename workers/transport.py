@@ -87,7 +87,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a server answered: the status, the headers and a bounded body."""
 
     status: int
@@ -124,7 +124,7 @@ def call(
     params: Mapping[str, str] | None = None,
     json: Any = None,
     data: Body | bytes | Mapping[str, str] | None = None,
-) -> Answer:
+) -> Response:
     """Send one request and return whatever was answered, of any status.
 
     `acts` marks a request that may make a video public: when its answer is lost, `AnswerLost` is
@@ -167,7 +167,7 @@ def heard() -> Heard | None:
     return found
 
 
-def unexpected(answer: Answer, *, acts: bool = False) -> PublishError:
+def unexpected(answer: Response, *, acts: bool = False) -> PublishError:
     """Return the error for an answer that no table of the platform knows.
 
     A 5xx, or a body that is not the platform's own, says nothing about what was done.
@@ -208,7 +208,7 @@ def _exchange(
     headers: Mapping[str, str],
     body: Body | bytes | None,
     read_seconds: float,
-) -> Answer:
+) -> Response:
     """Send, and read an answer up to the bound.
 
     The connection is used again only when that was all of it.
@@ -227,6 +227,6 @@ def _exchange(
     )
     try:
         content = response.read(ANSWER_MAX_BYTES, decode_content=True)
-        return Answer(response.status, response.headers, content)
+        return Response(response.status, response.headers, content)
     finally:
         response.close()

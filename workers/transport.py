@@ -79,11 +79,11 @@ class Body:
 class Heard:
     """How the last request of a thread went: well where any answer below 500 came.
 
-    `is_hang`: its time was up before anything came.
+    `timed_out`: its time was up before anything came.
     """
 
-    is_well: bool
-    is_hang: bool = False
+    succeeded: bool
+    timed_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,18 +141,18 @@ def call(
             sent = {**described, **(headers or {})}
             answer = _exchange(method, full_url, sent, body, read_seconds)
     except NewConnectionError as exc:  # refused, or without an address: nothing was sent
-        _threads.heard = Heard(is_well=False)
+        _threads.heard = Heard(succeeded=False)
         raise NetworkFailure("connection_lost", "the platform could not be reached") from exc
     except ConnectTimeoutError as exc:
-        _threads.heard = Heard(is_well=False, is_hang=True)
+        _threads.heard = Heard(succeeded=False, timed_out=True)
         raise NetworkFailure("connect_timeout", "the platform could not be reached") from exc
     except HTTPError as exc:
         is_late = limit.is_over or isinstance(exc, TimeoutError)
-        _threads.heard = Heard(is_well=False, is_hang=is_late)
+        _threads.heard = Heard(succeeded=False, timed_out=is_late)
         code = "read_timeout" if is_late else "connection_lost"
         # The exception's own text may hold a URL with a token.
         raise _lost(acts)(code, "the connection to the platform broke") from exc
-    _threads.heard = Heard(is_well=answer.status < 500)
+    _threads.heard = Heard(succeeded=answer.status < 500)
     return answer
 
 

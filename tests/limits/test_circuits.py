@@ -23,7 +23,7 @@ from tests.factories import make_job
 from tests.limits import without_limits
 
 pytestmark = pytest.mark.usefixtures("context")
-FAILED, HUNG, WELL = Evidence(False), Evidence(False, is_hang=True), Evidence(True)
+FAILED, HUNG, WELL = Evidence(False), Evidence(False, timed_out=True), Evidence(True)
 PAUSE = timedelta(seconds=30)
 
 

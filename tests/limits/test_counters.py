@@ -116,7 +116,10 @@ def test_a_run_s_budget_writes_down_what_it_used_and_refuses_what_does_not_fit(
         budget.spend("calls")
     with pytest.raises(RateLimited) as caught:
         budget.spend("calls")
-    assert (caught.value.code, caught.value.everyone) == ("limit_instagram_calls_per_hour", False)
+    assert (caught.value.code, caught.value.application_wide) == (
+        "limit_instagram_calls_per_hour",
+        False,
+    )
     assert "3 calls in an hour" in caught.value.detail
     budget.settle()
     redis.flushall()

@@ -124,7 +124,7 @@ def test_what_came_of_a_request_is_heard() -> None:
         transport.listen()
         assert transport.heard() is None
         call("GET", server.url)
-        assert transport.heard() == transport.Heard(is_well=True)
+        assert transport.heard() == transport.Heard(succeeded=True)
     with host(listening) as server, pytest.raises(NetworkFailure):
         call("GET", server.url, read_seconds=0.2)
-    assert transport.heard() == transport.Heard(is_well=False, is_hang=True)
+    assert transport.heard() == transport.Heard(succeeded=False, timed_out=True)

@@ -50,7 +50,7 @@ class Asking:
         heard = transport.heard()
         if heard is None:
             return
-        self._unanswered[platform] = 0 if heard.is_well else self._unanswered[platform] + 1
+        self._unanswered[platform] = 0 if heard.succeeded else self._unanswered[platform] + 1
         if platform in self.given_up:
             logger.warning("%s does not answer, and is left alone for a while", platform)
             with transaction() as session:

@@ -83,7 +83,7 @@ def _count_platform(platform: str, handler: Handler, asking: Asking) -> None:
         except PublishError as error:
             logger.info("posts of account %s not counted: %s", batch.account_id, error.code)
             _put_off(batch, error, utcnow())
-            if isinstance(error, RateLimited) and error.everyone:
+            if isinstance(error, RateLimited) and error.application_wide:
                 return
 
 

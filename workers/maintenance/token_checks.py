@@ -42,7 +42,9 @@ def _heed_gates(platform: str, account_id: str, now: datetime) -> None:
             until = gate.reads_closed_until
             if until is not None and until > now:
                 why = gates.reason(gate)
-                raise RateLimited(why.code, why.message, retry_at=until, calls=True, hint=why.hint)
+                raise RateLimited(
+                    why.code, why.message, retry_at=until, blocks_reads=True, hint=why.hint
+                )
 
 
 def _ask(handler: Handler, account_id: str, access: Access, budget: Budget) -> None:

@@ -64,9 +64,9 @@ class RunBudget:
         taken = self._take(counts, amount, now, keep_share)
         if taken.limit is not None and not taken.is_taken:
             # What was kept from a beginning is there for those that ask.
-            stops_reads = counts in READS and keep_share < KEEP_TO_BEGIN
+            blocks_reads = counts in READS and keep_share < KEEP_TO_BEGIN
             room_at = taken.room_at or now
-            raise _no_room(self._platform, taken.limit, room_at, stops_reads=stops_reads)
+            raise _no_room(self._platform, taken.limit, room_at, blocks_reads=blocks_reads)
         self._used_share = max(self._used_share, taken.used_share)
         self._spent[counts] += amount
 
@@ -131,13 +131,13 @@ def slow_down_seconds(percent: float) -> int:
     return next((seconds for share, seconds in SLOW_SECONDS if percent >= share), 0)
 
 
-def _no_room(platform: str, limit: Limit, room_at: datetime, *, stops_reads: bool) -> RateLimited:
+def _no_room(platform: str, limit: Limit, room_at: datetime, *, blocks_reads: bool) -> RateLimited:
     name, words = PLATFORMS[platform].name, in_words(limit, maximum_of(limit))
     return RateLimited(
         code_of(limit),
         f"{name} takes {words}; there is room again at {to_iso(room_at)}",
         retry_at=room_at + timedelta(milliseconds=1),
-        everyone=limit.scope != "account",
-        calls=stops_reads,
+        application_wide=limit.scope != "account",
+        blocks_reads=blocks_reads,
         hint="Nothing needs to be done: the post goes on by itself, without using an attempt",
     )

@@ -30,7 +30,7 @@ def take_in(claim: Claim, budget: RunBudget) -> Circuit:
     if heard is None:
         end_probe(claim)
         return Circuit()
-    evidence = Evidence(heard.is_well, heard.is_hang)
+    evidence = Evidence(heard.succeeded, heard.timed_out)
     with budget.settling() as session:
         circuit = circuits.note(session, claim.platform, claim.job_id, evidence, now)
         if budget.posts_max is not None:
@@ -68,9 +68,9 @@ def closing_of(claim: Claim, error: PublishError, until: datetime) -> Closing | 
         return Closing(claim.platform, until)
     if not isinstance(error, RateLimited):
         return None
-    key = claim.platform if error.everyone else claim.account_id
-    is_quota_of_reads = error.everyone and claim.is_at_platform
-    return Closing(key, until, reads=error.calls or is_quota_of_reads)
+    key = claim.platform if error.application_wide else claim.account_id
+    is_quota_of_reads = error.application_wide and claim.is_at_platform
+    return Closing(key, until, reads=error.blocks_reads or is_quota_of_reads)
 
 
 def _slow_downs(claim: Claim, budget: RunBudget, now: datetime) -> list[tuple[Closing, float]]:

@@ -117,7 +117,7 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
 
 def is_service_refused(error: PublishError) -> bool:
     """Tell whether the platform refuses this service itself: no post nor account is at fault."""
-    return isinstance(error, RequestRefused) and error.everyone
+    return isinstance(error, RequestRefused) and error.application_wide
 
 
 def _held_until(error: PublishError, situation: Situation, now: datetime) -> datetime | None:

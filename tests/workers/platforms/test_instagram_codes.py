@@ -233,13 +233,13 @@ def test_an_unknown_code_that_calls_itself_transient_is_tried_again() -> None:
 @pytest.mark.parametrize("code", ["4", "341"])
 def test_limits_of_the_application_hold_everyone(code: str) -> None:
     found = read(answer(400, graph_error(code)))
-    assert isinstance(found, RateLimited) and found.everyone
+    assert isinstance(found, RateLimited) and found.application_wide
 
 
 @pytest.mark.parametrize("code", ["17", "32", "613", "80001", "80002", "9/2207042"])
 def test_limits_of_an_account_hold_that_account(code: str) -> None:
     found = read(answer(400, graph_error(code)))
-    assert isinstance(found, RateLimited) and not found.everyone
+    assert isinstance(found, RateLimited) and not found.application_wide
 
 
 def usage(minutes: object) -> str:

@@ -128,7 +128,7 @@ def test_refusal_to_open_is_what_its_code_says(
     assert (type(error), error.code) == (verdict.error, code)
     assert error.hint == verdict.hint
     assert getattr(error, "reconnect", False) == verdict.reconnect
-    assert getattr(error, "everyone", False) == verdict.everyone
+    assert getattr(error, "application_wide", False) == verdict.application_wide
     if isinstance(error, RateLimited):
         wait = (error.retry_at - control.now()).total_seconds()
         assert verdict.wait_seconds - 5 < wait < verdict.wait_seconds + 20

@@ -167,7 +167,7 @@ def test_quota_of_a_day_is_told_from_one_of_a_minute(limit: str, is_daily: bool)
         "status": "RESOURCE_EXHAUSTED",
     }
     found = refusal(Response(429, {}, json.dumps({"error": error}).encode()), NOW)
-    assert isinstance(found, RateLimited) and found.everyone is is_daily
+    assert isinstance(found, RateLimited) and found.application_wide is is_daily
     wanted = quota_is_back_at(NOW) if is_daily else NOW + timedelta(seconds=60)
     assert found.retry_at == wanted
 
@@ -238,7 +238,7 @@ def test_wait_is_the_one_named_or_the_tables(reason: str, retry_after: str, seco
     error = refusal(Response(429, headers, answer.body), NOW)
     assert isinstance(error, RateLimited)
     assert error.retry_at == NOW + timedelta(seconds=seconds)
-    assert error.everyone == (reason == "quotaExceeded")
+    assert error.application_wide == (reason == "quotaExceeded")
 
 
 @pytest.mark.parametrize(

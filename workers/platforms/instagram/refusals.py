@@ -97,7 +97,7 @@ def remembered(error: PublishError) -> dict[str, Any] | None:
     if not isinstance(error, tuple(_REFUSALS.values())):
         return None
     kept = {"kind": error.category.value, "code": error.code, "detail": error.detail}
-    flags = ("hint", "reconnect", "pause_seconds", "everyone")
+    flags = ("hint", "reconnect", "pause_seconds", "application_wide")
     return {**kept, **{name: getattr(error, name) for name in flags if hasattr(error, name)}}
 
 

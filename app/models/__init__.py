@@ -11,7 +11,7 @@ from app.models.notification import Notification
 from app.models.publish_job import PublishJob
 from app.models.published_post import PublishedPost
 from app.models.rendition import Rendition
-from app.models.service import SchedulerTerm, WorkerTree
+from app.models.service import SchedulerTerm, WorkerProcess
 from app.models.tally import Tally, TallyMark
 from app.models.timeline import TimelineEntry
 from app.models.video import Video
@@ -33,5 +33,5 @@ __all__ = [
     "TallyMark",
     "TimelineEntry",
     "Video",
-    "WorkerTree",
+    "WorkerProcess",
 ]

@@ -17,8 +17,8 @@ from app.models.base import Base, UtcDateTime
 class SchedulerTerm(Base):
     """Who leads among the scheduler processes: one row, of the name `leader`.
 
-    `number` is the fencing token: raised whenever the office changes hands. `renewals` counts the
-    signs of life within a term; others watch it by clocks of their own.
+    `number` is the fencing token, raised whenever the leadership changes. `renewals` counts the
+    heartbeats within a term; standbys watch it by their own clocks.
     """
 
     __tablename__ = "scheduler_terms"
@@ -31,8 +31,8 @@ class SchedulerTerm(Base):
     renewed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class WorkerTree(Base):
-    """One worker process with its children, while it lives."""
+class WorkerProcess(Base):
+    """A living worker process, its children included."""
 
     __tablename__ = "worker_trees"
 

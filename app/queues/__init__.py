@@ -1,9 +1,9 @@
 """The one package that knows rq and rq-scheduler from the side that puts work on queues."""
 
 from app.queues.names import (
+    BACKGROUND_QUEUE,
     CONNECT_QUEUE,
     ENCODE_QUEUE,
-    LOOKS_QUEUE,
     MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
     QUEUE_NAMES,
@@ -16,6 +16,7 @@ from app.queues.wakes import (
     Wake,
     connect_redis,
     current_redis,
+    parent_process,
     wake,
     wake_encode,
     wake_maintenance,
@@ -25,7 +26,7 @@ __all__ = [
     "CONNECT_QUEUE",
     "ENCODE_QUEUE",
     "HORIZON",
-    "LOOKS_QUEUE",
+    "BACKGROUND_QUEUE",
     "MAINTENANCE_QUEUE",
     "PUBLISH_QUEUES",
     "QUEUE_NAMES",
@@ -38,6 +39,7 @@ __all__ = [
     "connect_redis",
     "current_redis",
     "new_run",
+    "parent_process",
     "wake",
     "wake_encode",
     "wake_maintenance",

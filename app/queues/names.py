@@ -6,8 +6,8 @@ from app.platforms import PLATFORMS
 PUBLISH_QUEUES: dict[str, str] = {name: entry.queue for name, entry in PLATFORMS.items()}
 #: What never waits for a platform: webhooks, tallies, jobs of lost workers.
 MAINTENANCE_QUEUE = "maintenance"
-#: Questions to platforms that can wait, and may be held up by a platform that hangs.
-LOOKS_QUEUE = "looks"
+#: Calls to platforms that can wait, and that a platform which hangs may hold up.
+BACKGROUND_QUEUE = "background"
 #: Exchanging consents, which a user is waiting for.
 CONNECT_QUEUE = "connect"
 #: Making files anew, which takes minutes: apart, so that files that are ready never wait for it.
@@ -15,7 +15,7 @@ ENCODE_QUEUE = "encode"
 QUEUE_NAMES: tuple[str, ...] = (
     *PUBLISH_QUEUES.values(),
     MAINTENANCE_QUEUE,
-    LOOKS_QUEUE,
+    BACKGROUND_QUEUE,
     CONNECT_QUEUE,
     ENCODE_QUEUE,
 )
@@ -38,10 +38,10 @@ CONNECT = "workers.accounts.consents.exchange_granted"
 QUEUE_OF: dict[str, str] = {
     DELIVER: MAINTENANCE_QUEUE,
     ADD_UP: MAINTENANCE_QUEUE,
-    FOLLOW_UP: LOOKS_QUEUE,
-    CHECK_AHEAD: LOOKS_QUEUE,
-    RENEW: LOOKS_QUEUE,
-    COUNT_POSTS: LOOKS_QUEUE,
+    FOLLOW_UP: BACKGROUND_QUEUE,
+    CHECK_AHEAD: BACKGROUND_QUEUE,
+    RENEW: BACKGROUND_QUEUE,
+    COUNT_POSTS: BACKGROUND_QUEUE,
     CONNECT: CONNECT_QUEUE,
     ENCODE: ENCODE_QUEUE,
 }

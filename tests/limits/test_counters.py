@@ -111,7 +111,6 @@ def test_a_run_s_budget_writes_down_what_it_used_and_refuses_what_does_not_fit(
     redis: Redis,
 ) -> None:
     budget = RunBudget("INSTAGRAM", "a")
-    budget.keep_share = 0.0
     for _ in range(3):
         budget.spend("calls")
     with pytest.raises(RateLimited) as caught:
@@ -129,7 +128,6 @@ def test_a_run_s_budget_writes_down_what_it_used_and_refuses_what_does_not_fit(
 
 def test_what_a_run_used_is_not_forgotten_with_a_transaction_that_fails(redis: Redis) -> None:
     budget = RunBudget("INSTAGRAM", "a")
-    budget.keep_share = 0.0
     for _ in range(3):
         budget.spend("calls")
     with pytest.raises(ConnectionError), budget.settling():
@@ -166,13 +164,11 @@ def test_what_was_used_while_redis_was_away_counts_when_it_is_back_with_its_memo
     redis.execute_command("ACL", "SETUSER", "default", "-evalsha", "-eval")
     try:
         budget = RunBudget("INSTAGRAM", "a")
-        budget.keep_share = 0.0
         budget.spend("calls")
         budget.spend("calls")
     finally:
         redis.execute_command("ACL", "SETUSER", "default", "+@all")
     again = RunBudget("INSTAGRAM", "a")
-    again.keep_share = 0.0
     budget.settle()
     again.spend("calls")
     with pytest.raises(RateLimited):
@@ -181,7 +177,6 @@ def test_what_was_used_while_redis_was_away_counts_when_it_is_back_with_its_memo
 
 def test_questions_are_spread_out_where_little_is_left() -> None:
     budget = RunBudget("YOUTUBE", "a")
-    budget.keep_share = 0.0
     assert budget.stretch(30) == 30
     budget.spend("units", 4)
     assert budget.stretch(30) == pytest.approx(150)

@@ -35,7 +35,7 @@ from tests.processes import wait_until as until
 from tests.workers.conftest import connect
 from tests.workers.test_worker import MB, big_film
 from workers.publishing import steps
-from workers.publishing.budget import RunBudget
+from workers.publishing.budget import Purpose, RunBudget
 from workers.publishing.pipeline import advance, poll
 
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
@@ -104,11 +104,10 @@ def limit_calls(app: Flask, maximum: int) -> None:
 def use_calls(account: Account, count: int) -> None:
     """Use an account's calls, so that so many of the hour's are used in all."""
     budget = RunBudget("INSTAGRAM", account.id)
-    budget.keep_share = 0.0
     [limit] = limits_on("INSTAGRAM", "calls")
     with transaction() as session:
         used = ledger.used_in(session, limit, account.id, utcnow())
-    budget.spend("calls", count - used)
+    budget.spend("calls", count - used, Purpose.FINISH)
     budget.settle()
 
 
@@ -219,7 +218,7 @@ def test_last_bytes_that_break_off_again_and_again_use_the_attempts(
     job = make_job("TIKTOK", account=account, video=stored_film, max_attempts=2)
     until(lambda: run_at(job) and len(platforms.journal("tiktok.upload")) > 2, "three tries")
     assert row(job).attempts_made == 1  # at once, and for a while, at no cost
-    monkeypatch.setattr(steps, "IN_VAIN", timedelta())
+    monkeypatch.setattr(steps, "RESEND_LIMIT", timedelta())
     until(lambda: run_at(job).state is JobState.WAITING, "the first attempt's end")
     waits = row(job)
     assert waits.attempts_made == 1 and waits.is_committed
@@ -238,7 +237,7 @@ def test_last_bytes_that_break_off_again_and_again_use_the_attempts(
 def test_what_failed_of_an_upload_is_forgotten_with_it(
     platforms: Platforms, stored_film: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "IN_VAIN", timedelta())
+    monkeypatch.setattr(steps, "RESEND_LIMIT", timedelta())
     platforms.fault("TIKTOK", "lost_answer", call="tiktok.upload")
     platforms.fault("TIKTOK", "fail_processing", reason="internal")
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)

@@ -37,7 +37,7 @@ from tests.workers.conftest import Store, connect
 from workers.media.encode import FAILURES_MAX, LOST_RUNS_MAX, encode_due
 from workers.media.workspace import Need, workspace
 from workers.publishing.pipeline import advance
-from workers.scheduling.sweeper import Sweeper
+from workers.scheduling.periodic import queue_periodic
 
 # One database: what is made takes its time, and rows are tested elsewhere.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
@@ -432,7 +432,7 @@ def test_killed_worker_leaves_nothing_and_another_takes_over(
     # Its lease would end within 30 s; the test does not wait for that.
     db.session.query(Rendition).update({"due_at": utcnow() - timedelta(seconds=5)})
     db.session.commit()
-    Sweeper().sweep(utcnow())
+    queue_periodic(utcnow())
     encode = {"ENCODE_DIR": str(folder)}
     with Process("workers.worker", config, tmp_path / "second.log", **encode):
         done = wait_until(lambda: _ended(job), "the end", 150)

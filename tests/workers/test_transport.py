@@ -13,7 +13,7 @@ from tests.workers.test_read_ahead import Pieces
 from workers import transport
 from workers.errors import AnswerLost, NetworkFailure, Transient
 from workers.publishing.read_ahead import ReadAhead
-from workers.transport import Body, call
+from workers.transport import Body, CallOutcome, call
 
 LIMIT_SECONDS = 30
 
@@ -119,12 +119,12 @@ def test_form_and_json_are_described() -> None:
     assert b"content-length: 8" in document
 
 
-def test_what_came_of_a_request_is_heard() -> None:
-    with host(answering) as server:
-        transport.listen()
-        assert transport.heard() is None
+def test_the_outcome_of_a_request_is_observed() -> None:
+    with host(answering) as server, transport.observe() as observation:
+        assert observation.last is None
         call("GET", server.url)
-        assert transport.heard() == transport.Heard(succeeded=True)
-    with host(listening) as server, pytest.raises(NetworkFailure):
-        call("GET", server.url, read_seconds=0.2)
-    assert transport.heard() == transport.Heard(succeeded=False, timed_out=True)
+        assert observation.last == CallOutcome(succeeded=True)
+    with host(listening) as server, transport.observe() as observation:
+        with pytest.raises(NetworkFailure):
+            call("GET", server.url, read_seconds=0.2)
+    assert observation.last == CallOutcome(succeeded=False, timed_out=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from flask import current_app
+from sqlalchemy import exists, select
 
 from app.accounts import Connection
 from app.accounts.consent_pages import callback_url
@@ -17,11 +19,14 @@ from app.accounts.exchanging import Exchange, connected, failed, next_exchange
 from app.accounts.requirements import connection_faults
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.models import Consent
+from app.states import ConsentState
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.maintenance.asking import Asking
 from workers.platforms.connecting import Grant, Opened
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
 SCOPES_MISSING = "scopes_missing"
@@ -33,13 +38,20 @@ def exchange_granted() -> None:
     One is tried even where its platform did not answer a moment ago, for a user waits for it; but
     behind two that were not answered, those of other platforms go first, in this run.
     """
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
-        exchange = next_exchange(utcnow(), without=asking.given_up)
+        exchange = next_exchange(utcnow(), without=unresponsive.found_here)
         if exchange is None:
             return
-        with asking.of(exchange.platform):
+        with unresponsive.watch(exchange.platform):
             _settle(exchange)
+
+
+def is_any_to_exchange(now: datetime) -> bool:
+    """Tell whether a code waits to be exchanged: the wake-up for it was lost."""
+    waiting = exists().where(Consent.state == ConsentState.GRANTED, Consent.expires_at > now)
+    with transaction() as session:
+        return bool(session.scalar(select(waiting)))
 
 
 def _settle(exchange: Exchange) -> None:

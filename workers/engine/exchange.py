@@ -1,6 +1,6 @@
 """What the worker tells Redis about runs, and takes from it: few commands, in one round trip.
 
-A run is always in one place of three: on its queue, in this worker's hand list, or in RQ's
+A run is always in one place of three: on its queue, in this worker's in-flight list, or in RQ's
 registry of started runs, with this worker's name. So whoever finds a dead worker can put back
 what it had. None of this decides anything about a post: the rows do.
 """
@@ -18,12 +18,12 @@ from rq.utils import utcformat
 
 from app.clock import utcnow
 from app.queues import Run, RunQueue
-from workers.engine.registration import hand_key
+from workers.engine.registration import in_flight_key
 
 #: RQ takes an entry of its registry for abandoned after this; runs of ours end long before.
 STARTED_FOR = timedelta(days=2)
 
-# KEYS: run, hand list, started runs. ARGV: run id, entry, its score, now, worker.
+# KEYS: run, in-flight list, started runs. ARGV: run id, entry, its score, now, worker.
 _START = """
 redis.call('LREM', KEYS[2], 1, ARGV[1])
 local fields = redis.call('HGETALL', KEYS[1])
@@ -88,7 +88,7 @@ class Exchange:
         """Start a run that a listener has popped."""
         keys = (
             Run.key_for(run_id),
-            hand_key(self._queues[queue], self._worker),
+            in_flight_key(self._queues[queue], self._worker),
             self._queues[queue].started_key,
         )
         args = (run_id, f"{run_id}:{self._worker}", self._score(), _now(), self._worker)
@@ -97,7 +97,7 @@ class Exchange:
     def put_back(self, queue: str, run_id: str) -> None:
         """Put a run that was popped back to the head of its queue: no slot is free for it."""
         self._add("nothing", None).lpush(self._queues[queue].key, run_id)
-        self._add("nothing", None).lrem(hand_key(self._queues[queue], self._worker), 1, run_id)
+        self._add("nothing", None).lrem(in_flight_key(self._queues[queue], self._worker), 1, run_id)
 
     def finish(self, run: FinishedRun, take_from: Sequence[str]) -> None:
         """Settle a run, and start the first that waits on one of these queues, in this order."""

@@ -128,7 +128,7 @@ def _outlive_nobody(reading: int, writing: int) -> None:
 
 def _serve(app: Flask, pipe: Connection) -> None:
     parent = Parent(pipe)
-    app.extensions["short_waits"] = parent
+    app.extensions["parent_process"] = parent
     before = _peak_bytes()
     while True:
         order = pipe.recv()

@@ -20,10 +20,10 @@ class Listener:
     """A pending `BLMOVE` on a connection of its own: a run that is popped is on another list
     before anybody knows of it, so a worker that dies there loses none."""
 
-    def __init__(self, connection: Redis, queue_key: str, hand_key: str) -> None:
+    def __init__(self, connection: Redis, queue_key: str, in_flight_key: str) -> None:
         self._pool = connection.connection_pool
         self._queue_key = queue_key
-        self._hand_key = hand_key
+        self._in_flight_key = in_flight_key
         self._connection: Connection | None = None
         self._since = 0.0
 
@@ -43,7 +43,14 @@ class Listener:
             return
         connection = self._pool.get_connection()
         try:
-            command = ("BLMOVE", self._queue_key, self._hand_key, "LEFT", "RIGHT", LISTEN_SECONDS)
+            command = (
+                "BLMOVE",
+                self._queue_key,
+                self._in_flight_key,
+                "LEFT",
+                "RIGHT",
+                LISTEN_SECONDS,
+            )
             connection.send_command(*command)
         except BaseException:
             connection.disconnect()
@@ -77,7 +84,7 @@ class Listener:
                 raise RedisConnectionError("no answer to a blocking pop")
 
     def close(self) -> None:
-        """Give the pending pop up; what it may have moved stays in the hand list."""
+        """Give the pending pop up; what it may have moved stays in the in-flight list."""
         if self._connection is not None:
             self._connection.disconnect()
             self._pool.release(self._connection)

@@ -19,9 +19,9 @@ BEAT_SECONDS = 300.0
 FORGET_SECONDS = 2 * int(BEAT_SECONDS)
 
 
-def hand_key(queue: RunQueue, worker_name: str) -> str:
+def in_flight_key(queue: RunQueue, worker_name: str) -> str:
     """Return the list of runs that a worker has popped and not started yet."""
-    return f"{queue.key}:hand:{worker_name}"
+    return f"{queue.key}:in-flight:{worker_name}"
 
 
 class Registration:
@@ -95,7 +95,7 @@ class Registration:
         Twice is harmless: a run that finds nothing to do does nothing.
         """
         for queue in queues:
-            while self._connection.lmove(hand_key(queue, name), queue.key, "RIGHT", "LEFT"):
+            while self._connection.lmove(in_flight_key(queue, name), queue.key, "RIGHT", "LEFT"):
                 pass
             for member in self._connection.zrange(queue.started_key, 0, -1):
                 entry = as_text(member)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from workers.engine.exchange import Exchange, FinishedRun
 from workers.engine.horses import Horses
 from workers.engine.listener import Listener
 from workers.engine.orders import Call, Execute
-from workers.engine.registration import Registration, hand_key
+from workers.engine.registration import Registration, in_flight_key
 from workers.engine.slots import Slots
 from workers.engine.waits import Wait, Waits
 
@@ -40,8 +40,11 @@ TICK_SECONDS = 30.0
 
 
 class PublishWorker(BaseWorker):
-    """One RQ worker with many children. `lanes` names its queues and how many runs of each may be
-    at work at once besides uploads; `repeated` are calls made again and again, by seconds."""
+    """One RQ worker with many children.
+
+    `slots` limits how many runs execute at once; `periodic` maps calls to the pause in seconds
+    between two of them.
+    """
 
     job_class = Run
     queue_class: type[Queue] = RunQueue
@@ -52,17 +55,18 @@ class PublishWorker(BaseWorker):
         queues: list[RunQueue],
         connection: Redis,
         slots: Slots,
-        repeated: Mapping[Call, float],
+        periodic: Mapping[Call, float],
     ) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
         super().__init__(queues, name=name, connection=connection, prepare_for_work=False)
         self.hostname, self.pid = socket.gethostname(), os.getpid()
         self._app = app
         self._slots = slots
-        self._repeated = repeated
+        self._periodic = periodic
         self._exchange = Exchange(connection, queues, name)
         self._listeners = {
-            queue.name: Listener(connection, queue.key, hand_key(queue, name)) for queue in queues
+            queue.name: Listener(connection, queue.key, in_flight_key(queue, name))
+            for queue in queues
         }
         self._horses = Horses(app, self._listeners.values())
         self._registration = Registration(self, queues, self._horses.at_work)
@@ -85,7 +89,7 @@ class PublishWorker(BaseWorker):
         self._horses.listen_for_signals()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
-        for call, seconds in self._repeated.items():
+        for call, seconds in self._periodic.items():
             self._waits.add(Wait(call.function, call))
         while not self._told_to_stop:
             self._turn()
@@ -122,8 +126,8 @@ class PublishWorker(BaseWorker):
             self._finished.append(FinishedRun(lane, order.run_id, order.fields, traceback))
         elif traceback is not None:
             logger.warning("%s failed: %s", order.function, traceback.splitlines()[-1])
-        if isinstance(order, Call) and order in self._repeated:
-            self._waits.add(Wait(lane, order), self._repeated[order])
+        if isinstance(order, Call) and order in self._periodic:
+            self._waits.add(Wait(lane, order), self._periodic[order])
 
     def _serve_waits(self) -> None:
         for wait in self._waits.take_due(self._slots.is_free):
@@ -143,7 +147,7 @@ class PublishWorker(BaseWorker):
         except RedisError as exc:
             logger.warning("Redis does not answer: %s", type(exc).__name__)
             self._listen_no_more()
-            self._arrived = []  # they are on the hand list, or gone with all the rest
+            self._arrived = []  # they are on the in-flight list, or gone with all the rest
             self._registration.doubt()
             self._away_until = time.monotonic() + REDIS_AWAY_SECONDS
 

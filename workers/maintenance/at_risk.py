@@ -18,18 +18,18 @@ from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
 from app.failures import Failure
 from app.limits.forecast import forecast
-from app.limits.silence import silent_platforms
+from app.limits.unresponsive import unresponsive_platforms
 from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox
 from app.queues import wake_maintenance
 from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
-from workers.maintenance.asking import Asking
 from workers.maintenance.token_checks import check_token
 from workers.publishing.failures import failure_of
 from workers.publishing.optimize_step import plan_of, refuse_hopeless
 from workers.publishing.video_step import checked_video
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
 #: How long before its time a scheduled post is looked at.
@@ -55,10 +55,10 @@ class Look:
     is_whole: bool = True
 
 
-def is_any_near(now: datetime) -> bool:
+def is_any_to_check(now: datetime) -> bool:
     """Tell whether a scheduled post has come within a quarter of an hour and was not looked at."""
     with transaction() as session:
-        near = exists().where(*_near(now, silent_platforms(session, now)))
+        near = exists().where(*_near(now, unresponsive_platforms(session, now)))
         return bool(session.scalar(select(near)))
 
 
@@ -68,12 +68,12 @@ def check_ahead() -> None:
     A post counts as looked at when that is done: one whose worker was lost, or of which something
     could not be found out, is looked at again when the turn is over.
     """
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
-        job = _take_one(utcnow(), asking.left_alone())
+        job = _take_one(utcnow(), unresponsive.to_avoid())
         if job is None:
             return
-        with asking.of(job.platform):
+        with unresponsive.watch(job.platform):
             look = _look_at(job, utcnow())
         _settle(job, look, utcnow())
 

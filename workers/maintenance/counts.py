@@ -12,21 +12,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.database.transaction import transaction
+from app.limits.unresponsive import unresponsive_platforms
 from app.models import PublishedPost
 from app.platforms import PLATFORMS
 from workers.accounts import tokens
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.handlers import load_handler
-from workers.maintenance.asking import Asking
 from workers.platforms.base import Handler
 from workers.platforms.counting import Counts, Reader
 from workers.publishing.budget import RunBudget
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
 #: The pause grows with the age of a post, by this share of it.
@@ -51,9 +52,21 @@ class Batch:
 
 def count_due() -> None:
     """Ask about the posts that are due for it; a run's function, safe at any time."""
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     for platform in PLATFORMS:
-        _count_platform(platform, load_handler(platform), asking)
+        _count_platform(platform, load_handler(platform), unresponsive)
+
+
+def is_any_to_count(now: datetime) -> bool:
+    """Tell whether a post is due whose platform responds."""
+    with transaction() as session:
+        avoided = unresponsive_platforms(session, now)
+        due = [
+            exists().where(PublishedPost.platform == platform, PublishedPost.count_at <= now)
+            for platform in PLATFORMS
+            if platform not in avoided
+        ]
+        return bool(due) and bool(session.scalar(select(or_(*due))))
 
 
 def next_count(published_at: datetime, now: datetime) -> datetime | None:
@@ -66,18 +79,18 @@ def next_count(published_at: datetime, now: datetime) -> datetime | None:
     return now + min(max(age * PAUSE_SHARE, PAUSE_MIN), PAUSE_MAX)
 
 
-def _count_platform(platform: str, handler: Handler, asking: Asking) -> None:
+def _count_platform(platform: str, handler: Handler, unresponsive: UnresponsivePlatforms) -> None:
     asked: set[str] = set()
     accounts_max = PLATFORMS[platform].counted_accounts
     while len(asked) < accounts_max and not stop_requested.is_set():
-        if platform in asking.left_alone():
+        if platform in unresponsive.to_avoid():
             return
         batch = _take(platform, asked, handler.posts_at_once, utcnow())
         if batch is None:
             return
         asked.add(batch.account_id)
         try:
-            with asking.of(platform):
+            with unresponsive.watch(platform):
                 found = _ask(handler, batch)
             _store(batch, found, utcnow())
         except PublishError as error:

@@ -17,16 +17,16 @@ from app import timeline
 from app.clock import utcnow
 from app.crypto import UndecryptableError
 from app.database.transaction import transaction
-from app.limits.silence import silent_platforms
+from app.limits.unresponsive import unresponsive_platforms
 from app.models import PublishedPost, PublishJob, TimelineEntry, Video
 from workers.accounts import tokens
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.maintenance.asking import Asking
 from workers.platforms.results import Published
 from workers.publishing.budget import RunBudget
 from workers.publishing.contexts import reading_context
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
 #: How long after publishing it is still worth asking, and how the questions spread out.
@@ -38,14 +38,14 @@ PAUSE_SHARE = 0.5
 
 def follow_up_due() -> None:
     """Ask once about every post that is due for it; a run's function, safe at any time."""
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
-        taken = _take_one(utcnow(), asking.left_alone())
+        taken = _take_one(utcnow(), unresponsive.to_avoid())
         if taken is None:
             return
         post, job, video = taken
         try:
-            with asking.of(post.platform):
+            with unresponsive.watch(post.platform):
                 found = _look(post, job, video)
         except PublishError as error:
             logger.info("post %s not followed up: %s", post.id, error.code)
@@ -56,7 +56,7 @@ def follow_up_due() -> None:
 def is_any_to_follow_up(now: datetime) -> bool:
     """Tell whether a post is due for a look that its platform may answer."""
     with transaction() as session:
-        others = PublishedPost.platform.not_in(silent_platforms(session, now))
+        others = PublishedPost.platform.not_in(unresponsive_platforms(session, now))
         return bool(
             session.scalar(select(exists().where(PublishedPost.follow_up_at <= now, others)))
         )

@@ -14,15 +14,15 @@ from sqlalchemy import exists, select
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.limits.silence import silent_platforms
+from app.limits.unresponsive import unresponsive_platforms
 from app.models import Account
 from app.models.account import RENEWABLE
 from app.queries.accounts import WITHOUT_TOKENS
 from workers.accounts import tokens
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.maintenance.asking import Asking
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
 #: A renewal that failed is tried again after this: there are weeks left for it.
@@ -32,21 +32,21 @@ AGAIN = timedelta(hours=6)
 def is_any_to_renew(now: datetime) -> bool:
     """Tell whether a token is due to be renewed."""
     with transaction() as session:
-        others = Account.platform.not_in(silent_platforms(session, now))
+        others = Account.platform.not_in(unresponsive_platforms(session, now))
         due = exists().where(RENEWABLE, Account.renew_at <= now, others)
         return bool(session.scalar(select(due)))
 
 
 def renew_due() -> None:
     """Renew every token that is due for it; a run's function, safe at any time."""
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
-        taken = _take_one(utcnow(), asking.left_alone())
+        taken = _take_one(utcnow(), unresponsive.to_avoid())
         if taken is None:
             return
         platform, account_id = taken
         try:
-            with asking.of(platform):
+            with unresponsive.watch(platform):
                 tokens.renew(load_handler(platform), account_id)
         except PublishError as error:
             logger.warning("token of account %s not renewed: %s", account_id, error.code)

@@ -12,7 +12,7 @@ from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.holding import RENEW_SECONDS, renew
 from app.runs import Superseded
-from workers.background import Repeated
+from workers.periodic_thread import PeriodicThread
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class LeaseKeeper:
         self._app = app
         self._claim = claim
         self._lost = False
-        self._renewals = Repeated("lease", RENEW_SECONDS, self._renew)
+        self._renewals = PeriodicThread("lease", RENEW_SECONDS, self._renew)
 
     def __enter__(self) -> LeaseKeeper:
         self._renewals.__enter__()

@@ -60,6 +60,18 @@ def deliver() -> None:
         _settle(notification, problem, utcnow())
 
 
+def is_any_to_deliver(now: datetime) -> bool:
+    """Tell whether a notification is due and a receiver is configured."""
+    config: Config = current_app.config["SETTINGS"]
+    if not config.webhook_url:
+        return False  # undelivered notifications stay due for ever
+    due = exists().where(
+        Notification.state == NotificationState.PENDING, Notification.due_at <= now
+    )
+    with transaction() as session:
+        return bool(session.scalar(select(due)))
+
+
 def _take_one(now: datetime) -> Notification | None:
     """Take the oldest due notification that none of its subject's earlier ones holds up."""
     earlier = aliased(Notification)

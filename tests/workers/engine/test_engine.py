@@ -16,8 +16,8 @@ from app.clock import utcnow
 from app.config import Config
 from app.queries.health import workers_alive
 from app.queues import (
+    BACKGROUND_QUEUE,
     CONNECT_QUEUE,
-    LOOKS_QUEUE,
     MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
     Run,
@@ -29,7 +29,7 @@ from app.queues import (
 from sandbox.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
-from workers.worker import LOOKS
+from workers.worker import BACKGROUND_RUNS
 
 # One database: real processes take their time, and what they do to a row has its own tests.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
@@ -107,13 +107,16 @@ def test_looks_that_hang_hold_up_neither_maintenance_nor_consents(
     redis: Redis, worker: Process
 ) -> None:
     for _ in range(3):
-        put(redis, SLEEP, 60, queue=LOOKS_QUEUE)
-    wait_until(lambda: started(redis, LOOKS_QUEUE) == LOOKS, "the looks' slots to be taken")
+        put(redis, SLEEP, 60, queue=BACKGROUND_QUEUE)
+    wait_until(
+        lambda: started(redis, BACKGROUND_QUEUE) == BACKGROUND_RUNS,
+        "the background slots to be taken",
+    )
     hanging = put(redis, SLEEP, 60, queue=CONNECT_QUEUE)
     wait_until(lambda: started(redis, CONNECT_QUEUE) == 1, "a consent at work")
     run = put(redis, SLEEP, 0, queue=MAINTENANCE_QUEUE)
     wait_until(lambda: not Run.exists(run.id, redis), "the run of maintenance")
-    assert started(redis, LOOKS_QUEUE) == LOOKS and Run.exists(hanging.id, redis)
+    assert started(redis, BACKGROUND_QUEUE) == BACKGROUND_RUNS and Run.exists(hanging.id, redis)
 
 
 def test_killed_worker_loses_no_run(redis: Redis, worker: Process) -> None:

@@ -23,7 +23,7 @@ from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, Notification, PublishJob, Video
 from app.publishing import steer
-from app.queues import LOOKS_QUEUE, RunQueue, wake_maintenance
+from app.queues import BACKGROUND_QUEUE, RunQueue, wake_maintenance
 from app.queues.names import CHECK_AHEAD
 from app.storage import Storage
 from tests.databases import ON_SQLITE
@@ -31,8 +31,8 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from workers.maintenance.at_risk import TURN, Look, _settle, _take_one, check_ahead, is_any_near
-from workers.scheduling.sweeper import Sweeper
+from workers.maintenance.at_risk import TURN, Look, _settle, _take_one, check_ahead, is_any_to_check
+from workers.scheduling.periodic import queue_periodic
 
 # One database is enough for what is looked at; the queries are those of other tests too.
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
@@ -155,17 +155,17 @@ def test_a_token_near_its_end_is_refreshed(account: Account, stored_film: Video)
 def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) -> None:
     now = utcnow()
     scheduled(account, stored_film, timedelta(minutes=20))
-    assert not is_any_near(now)
-    assert is_any_near(now + timedelta(minutes=6))
+    assert not is_any_to_check(now)
+    assert is_any_to_check(now + timedelta(minutes=6))
     scheduled(account, stored_film)
-    assert is_any_near(now)
+    assert is_any_to_check(now)
     check_ahead()
-    assert not is_any_near(utcnow())
+    assert not is_any_to_check(utcnow())
 
 
 def test_nobody_looks_at_what_is_about_to_go_out(account: Account, stored_film: Video) -> None:
     scheduled(account, stored_film, timedelta(seconds=50))
-    assert not is_any_near(utcnow())
+    assert not is_any_to_check(utcnow())
     check_ahead()
     assert unchecked()
 
@@ -175,7 +175,7 @@ def test_nobody_looks_at_what_was_put_off(account: Account, stored_film: Video) 
     job = scheduled(account, stored_film, timedelta(seconds=50))
     with transaction() as session:
         session.get_one(PublishJob, job.id).due_at = utcnow() + timedelta(minutes=10)
-    assert not is_any_near(utcnow())
+    assert not is_any_to_check(utcnow())
 
 
 def renewed_before(platforms: Platforms, video: Video) -> PublishJob:
@@ -206,11 +206,11 @@ def test_a_look_that_fails_by_a_fault_of_ours_costs_no_other_its_own(
     with pytest.raises(TypeError):
         check_ahead()
     assert len(unchecked()) == 4
-    assert is_any_near(utcnow())
+    assert is_any_to_check(utcnow())
     check_ahead()
     assert unchecked() == [broken.id]
-    assert not is_any_near(utcnow())
-    assert is_any_near(utcnow() + TURN)  # it is looked at again
+    assert not is_any_to_check(utcnow())
+    assert is_any_to_check(utcnow() + TURN)  # it is looked at again
 
 
 def test_user_is_told_of_a_token_that_no_key_opens(account: Account, stored_film: Video) -> None:
@@ -253,10 +253,10 @@ def test_moved_during_a_look_it_is_looked_at_again(account: Account, stored_film
     steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
     _settle(taken, Look({"limits": Failure("full", "rate_limit", "full")}), utcnow())
     assert unchecked() == [job.id] and told() == []
-    assert is_any_near(utcnow())
+    assert is_any_to_check(utcnow())
 
 
 def test_a_sweep_wakes_a_worker_for_it(account: Account, stored_film: Video, redis: Redis) -> None:
     scheduled(account, stored_film)
-    Sweeper().sweep(utcnow())
-    assert RunQueue(LOOKS_QUEUE, redis).count == 1
+    queue_periodic(utcnow())
+    assert RunQueue(BACKGROUND_QUEUE, redis).count == 1

@@ -14,7 +14,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.models import Account, PublishedPost, Video
 from app.models.published_post import FIRST_COUNT_AFTER
-from app.queues import LOOKS_QUEUE, MAINTENANCE_QUEUE, Run, RunQueue
+from app.queues import BACKGROUND_QUEUE, MAINTENANCE_QUEUE, Run, RunQueue
 from app.queues.names import COUNT_POSTS
 from app.states import AccountState, JobState
 from tests.factories import make_account, make_job, make_video
@@ -226,7 +226,7 @@ def test_fresh_post_is_first_counted_after_a_while(stored_film: Video) -> None:
 
 
 def queued(redis: Redis) -> list[str]:
-    queues = [RunQueue(name, redis) for name in (MAINTENANCE_QUEUE, LOOKS_QUEUE)]
+    queues = [RunQueue(name, redis) for name in (MAINTENANCE_QUEUE, BACKGROUND_QUEUE)]
     ids = [run_id for queue in queues for run_id in queue.job_ids]
     return [str(Run.fetch(run_id, redis).func_name) for run_id in ids]
 

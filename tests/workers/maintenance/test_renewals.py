@@ -16,12 +16,12 @@ from app.clock import utcnow
 from app.crypto import Cipher
 from app.database.transaction import transaction
 from app.models import Account
-from app.queues import LOOKS_QUEUE, RunQueue
+from app.queues import BACKGROUND_QUEUE, RunQueue
 from app.states import AccountState
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from workers.maintenance.renewals import is_any_to_renew, renew_due
-from workers.scheduling.sweeper import Sweeper
+from workers.scheduling.periodic import queue_periodic
 
 pytestmark = pytest.mark.usefixtures("context")
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.utc)
@@ -67,8 +67,8 @@ def test_a_token_of_instagram_login_is_renewed_weekly(platforms: Platforms, redi
     before = account.access_token
     due(account)
     assert is_any_to_renew(utcnow())
-    Sweeper().sweep(utcnow())
-    assert RunQueue(LOOKS_QUEUE, redis).count == 1
+    queue_periodic(utcnow())
+    assert RunQueue(BACKGROUND_QUEUE, redis).count == 1
     renew_due()
     after = stored(account)
     assert after.access_token != before and after.renew_at is not None

@@ -16,7 +16,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.limits import circuits
 from app.limits.circuits import Evidence
-from app.limits.silence import SILENT_FOR, silent_platforms
+from app.limits.unresponsive import UNRESPONSIVE_FOR, unresponsive_platforms
 from app.models import Account, Gate, PublishedPost, PublishJob, Video
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
@@ -24,9 +24,9 @@ from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from workers import transport
 from workers.errors import NetworkFailure
-from workers.maintenance.asking import UNANSWERED_MAX, Asking
-from workers.maintenance.at_risk import TURN, check_ahead, is_any_near
+from workers.maintenance.at_risk import TURN, check_ahead, is_any_to_check
 from workers.maintenance.counts import count_due
+from workers.unresponsive import UNANSWERED_MAX, UnresponsivePlatforms
 
 # One database is enough for what is asked; the queries are those of other tests too.
 pytestmark = ON_SQLITE
@@ -48,7 +48,7 @@ def surroundings(context: None) -> Iterator[None]:
 def silent() -> set[str]:
     """Return the platforms that are left alone now."""
     with transaction() as session:
-        return silent_platforms(session, utcnow())
+        return unresponsive_platforms(session, utcnow())
 
 
 def counted(account: Account, video: Video) -> None:
@@ -85,16 +85,16 @@ def test_counting_stops_asking_a_platform_that_does_not_answer(
 def test_an_answer_in_between_begins_the_count_anew(
     platforms: Platforms, stored_film: Video
 ) -> None:
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     for fails in (True, False, True):
         if fails:
             platforms.fault("TIKTOK", "cut", times=1)
-        with asking.of("TIKTOK"):
+        with unresponsive.watch("TIKTOK"):
             try:
                 transport.call("GET", f"{platforms.url}/tiktok/v2/user/info/")
             except NetworkFailure:
                 assert fails
-    assert asking.left_alone() == set()
+    assert unresponsive.to_avoid() == set()
 
 
 def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
@@ -106,10 +106,10 @@ def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
     check_ahead()
     assert platforms.struck() == UNANSWERED_MAX
     assert not any(checked(job) for job in jobs) and checked(other)
-    assert not is_any_near(utcnow())  # so that no worker is woken up in vain
+    assert not is_any_to_check(utcnow())  # so that no worker is woken up in vain
     platforms.clear_faults()
-    forget_silence()
-    assert is_any_near(utcnow())
+    forget_unresponsiveness()
+    assert is_any_to_check(utcnow())
     check_ahead()
     assert [checked(job) for job in jobs] == [False, False, True, True]
     with time_machine.travel(utcnow() + TURN, tick=True):  # those that were asked about in vain
@@ -122,8 +122,8 @@ def test_an_open_circuit_is_heeded_until_it_is_time_for_a_probe() -> None:
     with transaction() as session:
         for job_id in ("a", "b"):
             circuits.note(session, "TIKTOK", job_id, Evidence(False), now)
-        assert silent_platforms(session, now) == {"TIKTOK"}
-        assert silent_platforms(session, now + SILENT_FOR) == set()
+        assert unresponsive_platforms(session, now) == {"TIKTOK"}
+        assert unresponsive_platforms(session, now + UNRESPONSIVE_FOR) == set()
 
 
 def scheduled(account: Account, video: Video) -> PublishJob:
@@ -149,7 +149,7 @@ def checked(job: PublishJob) -> bool:
         return row.checked_at is not None
 
 
-def forget_silence() -> None:
+def forget_unresponsiveness() -> None:
     """Let the platform's silence be over."""
     with transaction() as session:
         session.get_one(Gate, "TIKTOK").silent_until = utcnow()

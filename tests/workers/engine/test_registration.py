@@ -8,7 +8,7 @@ from rq.worker import BaseWorker
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from app.queues import PUBLISH_QUEUES, RunQueue
-from workers.engine.registration import BEAT_SECONDS, Registration
+from workers.engine.registration import HEARTBEAT_SECONDS, Registration
 
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
 
@@ -45,4 +45,4 @@ def test_redis_emptied_before_anything_listens_is_found_out_in_the_next_turn(
 def test_sign_of_life_is_given_seldom(redis: Redis, registration: Registration) -> None:
     registration.renew()
     registration.renew()
-    assert BEAT_SECONDS - 60 < registration.seconds() <= BEAT_SECONDS
+    assert HEARTBEAT_SECONDS - 60 < registration.seconds() <= HEARTBEAT_SECONDS

@@ -182,7 +182,7 @@ class Horses:
         return horse
 
     def _close_inherited(self) -> None:
-        """Kill an idle child. No SIGTERM: whatever blocks its exit would block this process."""
+        """Close the parent's descriptors in a child: a sibling's pipe would else never end."""
         self._selector.close()
         for horse in self._horses:
             horse.pipe.close()

@@ -27,7 +27,7 @@ from app.publishing.claims import claim_next
 from app.queues import current_redis
 from app.states import NotificationState
 from tests.factories import make_job
-from workers.webhooks.delivery import SILENT_KEY, deliver
+from workers.webhooks.delivery import UNRESPONSIVE_KEY, deliver
 
 KEY = {"Authorization": "Bearer test-key"}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -264,6 +264,6 @@ def test_receiver_that_does_not_answer_holds_no_worker_up(receiver: Receiver) ->
     for _ in range(2):
         deliver()
     assert sorted(notification.deliveries for notification in stored()) == [0, 0, 1]
-    current_redis().delete(SILENT_KEY)
+    current_redis().delete(UNRESPONSIVE_KEY)
     deliver()
     assert sum(notification.deliveries for notification in stored()) == 2

@@ -24,7 +24,7 @@ from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from workers import transport
 from workers.errors import NetworkFailure
-from workers.maintenance.at_risk import TURN, check_ahead, is_any_to_check
+from workers.maintenance.at_risk import CHECK_LEASE, check_ahead, is_any_to_check
 from workers.maintenance.counts import count_due
 from workers.unresponsive import UNANSWERED_MAX, UnresponsivePlatforms
 
@@ -112,7 +112,9 @@ def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
     assert is_any_to_check(utcnow())
     check_ahead()
     assert [checked(job) for job in jobs] == [False, False, True, True]
-    with time_machine.travel(utcnow() + TURN, tick=True):  # those that were asked about in vain
+    with time_machine.travel(
+        utcnow() + CHECK_LEASE, tick=True
+    ):  # those that were asked about in vain
         check_ahead()
     assert all(checked(job) for job in jobs)
 

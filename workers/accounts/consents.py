@@ -1,7 +1,6 @@
-"""Exchanging what consent pages answered for tokens: a run's function, safe at any time.
+"""Exchange of the consent pages' authorization codes for tokens.
 
-A code is good once, and so is its consent: nothing is tried a second time. A user who was told
-that it failed begins again.
+A code is valid once, so nothing is retried: a user whose exchange failed starts over.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ SCOPES_MISSING = "scopes_missing"
 
 
 def exchange_granted() -> None:
-    """Exchange every code that waits for it.
+    """Exchange every code that is waiting; a run's function, safe at any time.
 
-    One is tried even where its platform did not answer a moment ago, for a user waits for it; but
-    behind two that were not answered, those of other platforms go first, in this run.
+    A user waits for each, so a code is tried even if its platform was marked unresponsive; but
+    this run skips a platform after two exchanges in a row without a response.
     """
     unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
@@ -44,7 +43,7 @@ def exchange_granted() -> None:
         if exchange is None:
             return
         with unresponsive.watch(exchange.platform):
-            _settle(exchange)
+            _exchange(exchange)
 
 
 def is_any_to_exchange(now: datetime) -> bool:
@@ -54,7 +53,7 @@ def is_any_to_exchange(now: datetime) -> bool:
         return bool(session.scalar(select(waiting)))
 
 
-def _settle(exchange: Exchange) -> None:
+def _exchange(exchange: Exchange) -> None:
     try:
         opened = _open(exchange)
     except PublishError as error:
@@ -63,7 +62,7 @@ def _settle(exchange: Exchange) -> None:
         failed(exchange, error.code, words)
         return
     except Exception:
-        failed(exchange, "internal", "A fault of this service; it is logged")
+        failed(exchange, "internal", "A fault of this service; it was logged")
         raise
     fault = _fault(exchange, opened)
     if fault:
@@ -84,7 +83,7 @@ def _open(exchange: Exchange) -> Sequence[Opened]:
 
 
 def _fault(exchange: Exchange, opened: Sequence[Opened]) -> str:
-    """Return what publishing would miss; users may untick boxes on the platform's page."""
+    """Return which permissions publishing would lack: users may untick some on the page."""
     values = {"login_type": exchange.login_type or None, "scopes": opened[0].scopes}
     faults = connection_faults(exchange.platform, values, utcnow())
     return " ".join(message for messages in faults.values() for message in messages)

@@ -31,7 +31,14 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from workers.maintenance.at_risk import TURN, Look, _settle, _take_one, check_ahead, is_any_to_check
+from workers.maintenance.at_risk import (
+    CHECK_LEASE,
+    Check,
+    _record,
+    _take_one,
+    check_ahead,
+    is_any_to_check,
+)
 from workers.scheduling.periodic import queue_periodic
 
 # One database is enough for what is looked at; the queries are those of other tests too.
@@ -210,7 +217,7 @@ def test_a_look_that_fails_by_a_fault_of_ours_costs_no_other_its_own(
     check_ahead()
     assert unchecked() == [broken.id]
     assert not is_any_to_check(utcnow())
-    assert is_any_to_check(utcnow() + TURN)  # it is looked at again
+    assert is_any_to_check(utcnow() + CHECK_LEASE)  # it is looked at again
 
 
 def test_user_is_told_of_a_token_that_no_key_opens(account: Account, stored_film: Video) -> None:
@@ -241,7 +248,7 @@ def test_killed_worker_is_followed_by_another(
     assert sorted(unchecked()) == sorted(job.id for job in [hanging, *others])
     check_ahead()
     assert unchecked() == [hanging.id]
-    with time_machine.travel(utcnow() + TURN, tick=True):
+    with time_machine.travel(utcnow() + CHECK_LEASE, tick=True):
         check_ahead()
     assert unchecked() == []
 
@@ -251,7 +258,7 @@ def test_moved_during_a_look_it_is_looked_at_again(account: Account, stored_film
     taken = _take_one(utcnow(), ())
     assert taken is not None
     steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
-    _settle(taken, Look({"limits": Failure("full", "rate_limit", "full")}), utcnow())
+    _record(taken, Check({"limits": Failure("full", "rate_limit", "full")}), utcnow())
     assert unchecked() == [job.id] and told() == []
     assert is_any_to_check(utcnow())
 

@@ -24,7 +24,7 @@ from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
-from workers.maintenance.at_risk import TURN, check_ahead
+from workers.maintenance.at_risk import CHECK_LEASE, check_ahead
 
 pytestmark = pytest.mark.usefixtures("context")
 SOON = timedelta(minutes=14)
@@ -176,7 +176,7 @@ def test_trouble_of_the_platform_is_no_risk_and_calls_for_another_look(
     check_ahead()
     assert risks() == [] and not is_looked_at(job)
     platforms.revoke(account.platform_user_id)
-    with time_machine.travel(utcnow() + TURN, tick=True):
+    with time_machine.travel(utcnow() + CHECK_LEASE, tick=True):
         check_ahead()
     assert len(risks()) == 1 and is_looked_at(job)
 

@@ -15,8 +15,8 @@ from app.api.errors import ApiError
 from app.config import Config
 from app.platforms import PLATFORMS
 from app.queues import names
-from app.settings import config_from_env
 from app.states import JobState, Step
+from tests.settings import settings_of_the_reader
 from workers import worker
 from workers.errors import Category, PublishError
 from workers.platforms.base import Handler
@@ -99,19 +99,6 @@ def test_procfile_starts_what_there_is() -> None:
     for name in ("worker", "scheduler"):
         module = PROCFILE[name].removeprefix("python -m ")
         assert callable(import_module(module).main)
-
-
-def settings_of_the_reader() -> set[str]:
-    """Return every variable that `config_from_env` asks for."""
-
-    class Recorder(dict[str, str]):
-        def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
-            asked.add(key)
-            return default
-
-    asked: set[str] = set()
-    config_from_env(Recorder())
-    return asked
 
 
 def test_readme_lists_every_setting() -> None:

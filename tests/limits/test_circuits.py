@@ -21,6 +21,7 @@ from app.publishing.claims import Claim, claim_next
 from app.states import JobState
 from tests.factories import make_job
 from tests.limits import without_limits
+from tests.rows import row
 
 pytestmark = pytest.mark.usefixtures("context")
 FAILED, HUNG, WELL = Evidence(False), Evidence(False, timed_out=True), Evidence(True)
@@ -37,12 +38,6 @@ def note(job_id: str, evidence: Evidence, now: datetime) -> datetime | None:
     """Let a run of a job have seen this of TikTok; return until when its circuit is open."""
     with transaction() as session:
         return circuits.note(session, "TIKTOK", job_id, evidence, now).open_until
-
-
-def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
-    with transaction() as session:
-        return session.get_one(PublishJob, job.id, populate_existing=True)
 
 
 def open_circuit(now: datetime) -> None:

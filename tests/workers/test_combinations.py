@@ -32,8 +32,9 @@ from tests.factories import make_job
 from tests.limits import without_limits
 from tests.platforms import Platforms
 from tests.processes import wait_until as until
+from tests.rows import row
 from tests.workers.conftest import connect
-from tests.workers.test_worker import MB, big_film
+from tests.workers.support import MB, big_film
 from workers.publishing import steps
 from workers.publishing.budget import Purpose, RunBudget
 from workers.publishing.pipeline import advance, poll
@@ -51,13 +52,6 @@ def config(config: Config) -> Config:
 def many_looks(platforms: Platforms) -> None:
     """Let TikTok be asked as often as these tests do."""
     platforms.settings(tiktok_status_per_minute=1_000_000)
-
-
-def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
-    found = db.session.get_one(PublishJob, job.id, populate_existing=True)
-    db.session.commit()
-    return found
 
 
 def run_at(job: PublishJob) -> PublishJob:

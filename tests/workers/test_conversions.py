@@ -33,6 +33,7 @@ from tests.media.corpus import BOTH, make_film, run_ffmpeg
 from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
+from tests.rows import row
 from tests.workers.conftest import Store, connect
 from workers.media.encode import FAILURES_MAX, LOST_RUNS_MAX, encode_due
 from workers.media.workspace import Need, workspace
@@ -49,13 +50,6 @@ LITTLE_MEMORY_MB = 300
 def config(config: Config, tmp_path: Path) -> Config:
     """Settings with a folder for conversions that is empty."""
     return replace(config, encode_dir=tmp_path / "encode", worker_concurrency=1)
-
-
-def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
-    found = db.session.get_one(PublishJob, job.id, populate_existing=True)
-    db.session.commit()
-    return found
 
 
 def renditions() -> list[Rendition]:

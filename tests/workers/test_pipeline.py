@@ -28,6 +28,7 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.redis_values import is_pickled, values
+from tests.rows import row
 from tests.workers.conftest import connect
 from workers.maintenance.follow_ups import follow_up_due
 from workers.publishing.pipeline import LOST_RUNS_MAX, advance
@@ -41,13 +42,6 @@ FINAL = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 def surroundings(context: None) -> Iterator[None]:
     """Every test has an application around it."""
     yield
-
-
-def row(job_id: str) -> PublishJob:
-    """Read a job afresh."""
-    job = db.session.get_one(PublishJob, job_id, populate_existing=True)
-    db.session.commit()
-    return job
 
 
 def all_of(kind: type, **columns: object) -> list:  # type: ignore[type-arg]

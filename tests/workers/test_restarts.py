@@ -25,8 +25,9 @@ from tests.factories import make_job
 from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
+from tests.rows import row
 from tests.workers.conftest import Store, connect
-from tests.workers.test_worker import MB, big_film, bytes_received, end_lease, ended, row
+from tests.workers.support import MB, big_film, bytes_received, end_lease, ended
 
 pytestmark = pytest.mark.usefixtures("context")
 AWAY_SECONDS = 3.0

@@ -9,13 +9,11 @@ import pytest
 
 from app.connections import Limit
 from tests.hosts import Host, answering, host
-from tests.workers.test_read_ahead import Pieces
+from tests.workers.pieces import LIMIT_SECONDS, Pieces
 from workers import transport
 from workers.errors import AnswerLost, NetworkFailure, Transient
 from workers.publishing.read_ahead import ReadAhead
 from workers.transport import Body, CallOutcome, call
-
-LIMIT_SECONDS = 30
 
 
 class Stopped(Exception):

@@ -21,24 +21,23 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.models import Account, Notification, PublishJob, TimelineEntry, Video
+from app.models import Account, Notification, TimelineEntry, Video
 from app.publishing import steer
 from app.publishing.claims import LEASE_SECONDS
-from app.queues import PUBLISH_QUEUES, RunQueue, Wake, wake
+from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import FINAL_STATES, JobState, Step
-from app.storage import Storage
-from app.videos.examine import describe, examine
 from sandbox.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
-from tests.factories import make_job, make_video
+from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.redis_values import is_pickled, values
+from tests.rows import row
 from tests.workers.conftest import connect
+from tests.workers.support import MB, big_film, bytes_received, end_lease, ended
 
 # One database: real processes take their time, and what they do to a row has its own tests.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
-MB = 10**6
 
 
 @pytest.fixture
@@ -53,54 +52,6 @@ def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
     with Process("workers.scheduler", config, tmp_path / "scheduler.log"):
         with Process("workers.worker", config, tmp_path / "worker.log") as process:
             yield process
-
-
-def row(job_id: str) -> PublishJob:
-    """Read a job afresh."""
-    job = db.session.get_one(PublishJob, job_id, populate_existing=True)
-    db.session.commit()
-    return job
-
-
-def ended(job: PublishJob) -> PublishJob:
-    """Wait for a job's end."""
-
-    def look() -> PublishJob | None:
-        found = row(job.id)
-        return found if found.state in FINAL_STATES else None
-
-    return wait_until(look, f"the end of {job.id}")
-
-
-def bytes_received(platforms: Platforms, call: str) -> int:
-    """Count the bytes that a platform got, over all calls of a name."""
-    return sum(entry["bytes"] for entry in platforms.journal(call))
-
-
-def end_lease(job: PublishJob) -> None:
-    """Let a lost worker's lease be over, rather than wait for it."""
-    db.session.get_one(PublishJob, job.id, populate_existing=True).due_at = utcnow()
-    db.session.commit()
-    wake([Wake(job.id, job.platform, utcnow(), "after-the-lease")])
-
-
-def big_film(app: Flask, film: Path, size_bytes: int) -> Video:
-    """Store the film with so much padding behind it that it has this size."""
-    storage: Storage = app.extensions["storage"]
-    key = "videos/big.mp4"
-    path = Path(app.config["SETTINGS"].video_dir) / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    padding = size_bytes - film.stat().st_size
-    with path.open("wb") as target:
-        target.write(film.read_bytes())
-        # An MP4 box of the type `free` is what players skip; 64-bit sizes begin with a 1.
-        target.write((1).to_bytes(4, "big") + b"free" + padding.to_bytes(8, "big"))
-        target.truncate(size_bytes)
-    video = Video(user_id="alice", r2_key=key)
-    describe(video, *examine(key))
-    assert storage.stat(key).size_bytes == size_bytes
-    columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
-    return make_video(**columns)
 
 
 @pytest.fixture(scope="session")

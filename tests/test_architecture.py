@@ -85,7 +85,7 @@ def test_handler_named_by_the_registry_is_one(platform: str) -> None:
         names.FOLLOW_UP,
         names.CHECK_AHEAD,
         names.RENEW,
-        worker.PRESENCE,
+        worker.HEARTBEAT,
         worker.TIDY,
     ],
 )

@@ -106,10 +106,10 @@ def use_calls(account: Account, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("young_seconds", "ends_as"), [(0.0, AccountState.ACTIVE), (3600.0, "reconnect_required")]
+    ("new_token_seconds", "ends_as"), [(0.0, AccountState.ACTIVE), (3600.0, "reconnect_required")]
 )
 def test_upload_outlives_as_many_tokens_as_it_takes(
-    young_seconds: float,
+    new_token_seconds: float,
     ends_as: str,
     app: Flask,
     platforms: Platforms,
@@ -118,7 +118,7 @@ def test_upload_outlives_as_many_tokens_as_it_takes(
 ) -> None:
     """Of two tokens that are refused within one run, the second one is either over, or never was
     any good: that goes by its age."""
-    monkeypatch.setattr(steps, "YOUNG_SECONDS", young_seconds)
+    monkeypatch.setattr(steps, "NEW_TOKEN_SECONDS", new_token_seconds)
     video = big_film(app, film, 40 * MB)
     account = connect(platforms, "YOUTUBE")
     for skipped in (1, 3):

@@ -94,7 +94,7 @@ def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
         fresh = handler.refresh(stored.access, stored.refresh_token)
         return _store_patiently(account_id, fresh, stored.access)
     except AccountRefused as error:
-        tell_refused(account_id, stale_token, error)
+        record_refusal(account_id, stale_token, error)
         raise
     finally:
         _end_lease(account_id, lease_until)
@@ -105,14 +105,14 @@ def renew(handler: Handler, account_id: str) -> None:
     refresh(handler, account_id, stale_token=_read(account_id).access.token)
 
 
-def tell_refused(account_id: str, token: str, error: AccountRefused) -> None:
+def record_refusal(account_id: str, token: str, error: AccountRefused) -> None:
     """Require the account to be reconnected, if the refusal of this token means that."""
     if error.reconnect:
         failure = Failure(error.code, error.category.value, error.detail, error.hint)
         require_reconnect(account_id, failure, utcnow(), refused_token=token)
 
 
-def refused_young(error: TokenExpired) -> AccountRefused:
+def refused_after_refresh(error: TokenExpired) -> AccountRefused:
     """Return the error for a token that is refused although it was just refreshed."""
     return AccountRefused(
         error.code,

@@ -42,7 +42,7 @@ def check_settings(config: Config) -> Finding:
         "TOKEN_ENCRYPTION_KEYS" if config.token_encryption_keys else f"the key under {VAR_DIR}"
     )
     if count:
-        return Finding("settings", True, f"{count} set to other than the default: {parts}")
+        return Finding("settings", True, f"{count} differ from the default: {parts}")
     words = f"the defaults, for none is set: {parts}; `make run` has settings of its own"
     return Finding("settings", True, words, is_note=True)
 
@@ -61,7 +61,7 @@ def check_database(config: Config) -> Finding:
         return Finding(
             "DATABASE_URL",
             False,
-            f"is at version {present}, the code wants {wanted}: run `flask --app app db upgrade`",
+            f"is at version {present}, the code needs {wanted}: run `flask --app app db upgrade`",
         )
     return Finding("DATABASE_URL", True, f"{db.engine.dialect.name}, version {present}")
 
@@ -89,7 +89,7 @@ def check_storage(config: Config) -> Finding:
         return Finding(name, True, f"the video store answers{reach}")
     except StorageError as exc:
         return Finding(name, False, str(exc))
-    return Finding(name, False, "has an object that nobody stored")
+    return Finding(name, False, "returned an object that was never stored")
 
 
 def check_keys(config: Config) -> Finding:

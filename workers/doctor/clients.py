@@ -77,10 +77,12 @@ def _unset(config: Config, platform: str, variable: str) -> Finding:
             )
             is_needed = session.scalar(query.limit(1)) is not None
     except SQLAlchemyError:
-        words = f"is not set; whether an account of {name} needs it, only the database can tell"
+        words = f"is not set; only the database can tell whether an account of {name} needs it"
         return Finding(variable, True, words, is_note=True)
     if is_needed:
-        return Finding(variable, False, f"is not set, and accounts of {name} need it to go on")
+        return Finding(
+            variable, False, f"is not set, and accounts of {name} need it to refresh their tokens"
+        )
     return Finding(variable, True, f"is not set: {name} is not in use", is_note=True)
 
 
@@ -88,12 +90,12 @@ def _unset_for_instagram(config: Config, variable: str, login: str) -> Finding:
     """Tell what an unset Instagram client means: no consents; tokens need none."""
     if "INSTAGRAM" not in config.worker_platforms:
         return _unserved("INSTAGRAM", variable)
-    words = f"is not set: no account is connected by {login} here; handed-over tokens do without"
+    words = f"is not set: no account can be connected by {login}; tokens handed in do not need it"
     return Finding(variable, True, words, is_note=True)
 
 
 def _unserved(platform: str, variable: str) -> Finding:
-    words = f"is not set: WORKER_PLATFORMS leaves {PLATFORMS[platform].name} to others"
+    words = f"is not set: WORKER_PLATFORMS leaves {PLATFORMS[platform].name} to other workers"
     return Finding(variable, True, words, is_note=True)
 
 

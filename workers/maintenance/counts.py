@@ -143,7 +143,7 @@ def _read(handler: Handler, batch: Batch) -> Mapping[str, Counts]:
     try:
         return handler.count(Reader(access, utcnow, budget), list(batch.post_ids))
     except AccountRefused as error:
-        tokens.tell_refused(batch.account_id, access.token, error)
+        tokens.record_refusal(batch.account_id, access.token, error)
         raise
     finally:
         budget.settle()

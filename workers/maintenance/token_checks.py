@@ -56,7 +56,7 @@ def _read(handler: Handler, account_id: str, access: Access, budget: Budget) -> 
             access = tokens.refresh(handler, account_id, stale_token=access.token)
             _read_with_new_token(handler, access, budget)
     except AccountRefused as error:
-        tokens.tell_refused(account_id, access.token, error)
+        tokens.record_refusal(account_id, access.token, error)
         raise
 
 
@@ -65,4 +65,4 @@ def _read_with_new_token(handler: Handler, access: Access, budget: Budget) -> No
     try:
         handler.check_access(Reader(access, utcnow, budget))
     except TokenExpired as error:
-        raise tokens.refused_young(error) from error
+        raise tokens.refused_after_refresh(error) from error

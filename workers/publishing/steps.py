@@ -46,7 +46,7 @@ from workers.publishing.video_step import checked_video
 Result = Published | Processing | Converting
 #: A token refused this soon after a refresh means the account is dead; an older one has just
 #: expired: an upload may take many hours, and a YouTube token lives one.
-YOUNG_SECONDS = 120.0
+NEW_TOKEN_SECONDS = 120.0
 #: How long last bytes that do not get through are sent again at once. After that, each further
 #: failure costs an attempt, as with any other bytes.
 RESEND_LIMIT = timedelta(minutes=10)
@@ -74,14 +74,14 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
             try:
                 return _advance(claim, handler, journal, access, budget)
             except TokenExpired as error:
-                if refreshed_at is not None and time.monotonic() - refreshed_at < YOUNG_SECONDS:
-                    raise tokens.refused_young(error) from error
+                if refreshed_at is not None and time.monotonic() - refreshed_at < NEW_TOKEN_SECONDS:
+                    raise tokens.refused_after_refresh(error) from error
             access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
             refreshed_at = time.monotonic()
             # The failure remembered in the claim may concern an upload that is gone by now.
             claim = replace(with_rendition(claim), unanswered=None)
     except AccountRefused as error:
-        tokens.tell_refused(claim.account_id, access.token, error)
+        tokens.record_refusal(claim.account_id, access.token, error)
         raise
 
 

@@ -32,19 +32,19 @@ def ended(job: PublishJob) -> PublishJob:
 
 
 def bytes_received(platforms: Platforms, call: str) -> int:
-    """Count the bytes that a platform got, over all calls of a name."""
+    """Count the bytes that a platform received, over all calls of a name."""
     return sum(entry["bytes"] for entry in platforms.journal(call))
 
 
 def end_lease(job: PublishJob) -> None:
-    """Let a lost worker's lease be over, rather than wait for it."""
+    """End a lost worker's lease, rather than wait for it."""
     db.session.get_one(PublishJob, job.id, populate_existing=True).due_at = utcnow()
     db.session.commit()
     wake([Wake(job.id, job.platform, utcnow(), "after-the-lease")])
 
 
 def big_film(app: Flask, film: Path, size_bytes: int) -> Video:
-    """Store the film with so much padding behind it that it has this size."""
+    """Store the film padded to a size."""
     storage: Storage = app.extensions["storage"]
     key = "videos/big.mp4"
     path = Path(app.config["SETTINGS"].video_dir) / key

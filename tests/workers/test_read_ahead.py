@@ -1,4 +1,4 @@
-"""Reading ahead: in order, in bounds, and ended by either side."""
+"""Read-ahead: in order, bounded, and ended by either side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows each kind of error: a table."""
+"""The retry policy as a table: what follows each kind of error."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def queued(redis: Redis, name: str = QUEUE) -> int:
 
 
 def end_lease(job: PublishJob) -> None:
-    """Let a lost worker's lease be over."""
+    """End a lost worker's lease."""
     db.session.get_one(PublishJob, job.id, populate_existing=True).due_at = utcnow()
     db.session.commit()
 
@@ -152,7 +152,7 @@ def test_maintenance_that_nobody_does_is_not_piled_up(redis: Redis) -> None:
 
 
 def test_idle_service_without_a_receiver_wakes_nobody(app: Flask, redis: Redis) -> None:
-    """Notifications are stored for ever due then: looking at them every sweep costs commands."""
+    """Notifications then stay due for ever: queueing runs for them would cost commands."""
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], webhook_url="")
     make_job()
     claim = claim_next("TIKTOK", utcnow())

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("context")
 
 
 class OAuthOnly(Handler):
-    """A platform that can only refresh tokens, and counts how often it was asked."""
+    """A platform that can only refresh tokens, and counts the refreshes."""
 
     upload_type = Upload
 
@@ -70,14 +70,14 @@ class OAuthOnly(Handler):
 
 
 def stored(account: Account) -> Account:
-    """Read an account afresh."""
+    """Read an account's row again."""
     found = db.session.get_one(Account, account.id, populate_existing=True)
     db.session.commit()
     return found
 
 
 def soon() -> datetime:
-    """A token's end that is too near to begin an upload with."""
+    """An expiry too near to start an upload with."""
     return utcnow() + timedelta(minutes=4)
 
 
@@ -209,7 +209,7 @@ def test_turn_that_took_too_long_does_not_end_the_next_ones() -> None:
 
 
 def test_fresh_tokens_outlive_a_restart_of_the_database(app: Flask) -> None:
-    """The platform has ended the old refresh token by then."""
+    """The platform has revoked the old refresh token by then."""
     url = db.engine.url
     if url.get_backend_name() == "sqlite":
         pytest.skip("a file does not restart")

@@ -1,4 +1,4 @@
-"""Sending: bodies in pieces, cancellations noticed, and an end to whoever trickles."""
+"""The HTTP client: bodies in pieces, cancellations noticed, trickling servers given up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.transport import Body, CallOutcome, call
 
 
 class Stopped(Exception):
-    """What a run raises that may not go on."""
+    """Raised by a run that may not go on."""
 
 
 def trickling(host: Host, connection: socket.socket) -> None:
@@ -51,7 +51,7 @@ def test_body_is_sent_whole_with_its_length() -> None:
 
 
 def listening(host: Host, connection: socket.socket) -> None:
-    """Take everything and answer nothing: who answers early may end a request before its body."""
+    """Read everything and send nothing: an early response may end a request before its body."""
     while connection.recv(1000):
         pass
 

@@ -1,4 +1,4 @@
-"""Work that can wait leaves a platform alone that does not answer, and nobody waits behind it."""
+"""Background work avoids a platform that does not respond, and nothing queues up behind it."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from workers.maintenance.at_risk import CHECK_LEASE, check_ahead, is_any_to_chec
 from workers.maintenance.counts import count_due
 from workers.unresponsive import UNANSWERED_MAX, UnresponsivePlatforms
 
-# One database is enough for what is asked; the queries are those of other tests too.
+# One database is enough: other tests cover the queries on both.
 pytestmark = ON_SQLITE
 SOON = timedelta(minutes=10)
 
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """The first job that fails beside another opens the circuit."""
+    """Two jobs that fail open the circuit."""
     return replace(config, circuit_failures=2)
 
 
 @pytest.fixture(autouse=True)
 def surroundings(context: None) -> Iterator[None]:
-    """Every test has an application around it."""
+    """Every test runs in an application context."""
     yield
 
 
@@ -77,7 +77,7 @@ def test_counting_stops_asking_a_platform_that_does_not_answer(
     count_due()
     assert platforms.struck() == UNANSWERED_MAX
     assert len(platforms.journal("youtube.videos")) == 1
-    count_due()  # no other run asks on, either
+    count_due()  # no other run goes on either
     assert platforms.struck() == UNANSWERED_MAX
     assert silent() == {"TIKTOK"}
 
@@ -106,15 +106,13 @@ def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
     check_ahead()
     assert platforms.struck() == UNANSWERED_MAX
     assert not any(checked(job) for job in jobs) and checked(other)
-    assert not is_any_to_check(utcnow())  # so that no worker is woken up in vain
+    assert not is_any_to_check(utcnow())  # so no worker is woken in vain
     platforms.clear_faults()
     forget_unresponsiveness()
     assert is_any_to_check(utcnow())
     check_ahead()
     assert [checked(job) for job in jobs] == [False, False, True, True]
-    with time_machine.travel(
-        utcnow() + CHECK_LEASE, tick=True
-    ):  # those that were asked about in vain
+    with time_machine.travel(utcnow() + CHECK_LEASE, tick=True):  # those whose checks failed
         check_ahead()
     assert all(checked(job) for job in jobs)
 
@@ -129,7 +127,7 @@ def test_an_open_circuit_is_heeded_until_it_is_time_for_a_probe() -> None:
 
 
 def scheduled(account: Account, video: Video) -> PublishJob:
-    """Accept a post that is due in a while."""
+    """Schedule a post that is due in a while."""
     time = utcnow() + SOON
     return make_job(
         account.platform, account=account, video=video, due_at=time, scheduled_time=time
@@ -137,7 +135,7 @@ def scheduled(account: Account, video: Video) -> PublishJob:
 
 
 def ending_soon(platforms: Platforms, video: Video) -> PublishJob:
-    """Accept a post of an account whose token has to be refreshed."""
+    """Schedule a post of an account whose token has to be refreshed."""
     account = connect(platforms, "TIKTOK")
     with transaction() as session:
         session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
@@ -145,13 +143,13 @@ def ending_soon(platforms: Platforms, video: Video) -> PublishJob:
 
 
 def checked(job: PublishJob) -> bool:
-    """Tell whether a job was looked at."""
+    """Tell whether a job was checked."""
     with transaction() as session:
         row = session.get_one(PublishJob, job.id, populate_existing=True)
         return row.checked_at is not None
 
 
 def forget_unresponsiveness() -> None:
-    """Let the platform's silence be over."""
+    """Stop avoiding the platform."""
     with transaction() as session:
         session.get_one(Gate, "TIKTOK").silent_until = utcnow()

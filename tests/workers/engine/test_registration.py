@@ -15,7 +15,7 @@ QUEUE = PUBLISH_QUEUES["TIKTOK"]
 
 @pytest.fixture
 def registration(redis: Redis) -> Registration:
-    """A worker's that is not known yet."""
+    """The registration of a worker that RQ does not know yet."""
     queues = [RunQueue(QUEUE, redis)]
     worker = BaseWorker(queues, name="a-worker", connection=redis)
     return Registration(worker, queues, lambda: ())
@@ -34,7 +34,7 @@ def test_worker_is_known_from_the_first_turn_on(redis: Redis, registration: Regi
 def test_redis_emptied_before_anything_listens_is_found_out_in_the_next_turn(
     redis: Redis, registration: Registration
 ) -> None:
-    """No pop is pending yet whose end would tell, and the pool opens lost connections anew."""
+    """No pending pop would notice it yet, and the pool silently reopens lost connections."""
     registration.renew()
     redis.flushall()
     assert registration.seconds() <= 0

@@ -1,4 +1,4 @@
-"""Tokens that are renewed by the calendar."""
+"""Scheduled renewal of tokens."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ DAY = timedelta(days=1)
 
 
 def stored(account: Account) -> Account:
-    """Read an account afresh."""
+    """Read an account's row again."""
     with transaction() as session:
         return session.get_one(Account, account.id, populate_existing=True)
 
 
 def due(account: Account) -> None:
-    """Let a week be over since the account's token was given."""
+    """Make the account's token a week old."""
     with transaction() as session:
         session.get_one(Account, account.id).renew_at = utcnow()
 
@@ -45,7 +45,7 @@ def due(account: Account) -> None:
     [
         ("instagram", 60 * DAY, NOW + 7 * DAY),
         ("instagram", None, NOW + 7 * DAY),
-        # Handed over old: as soon as it may be, which is never on its first day.
+        # Handed in old: as soon as is allowed, which is never on its first day.
         ("instagram", 20 * DAY, NOW + DAY),
         ("facebook", 60 * DAY, None),
         ("", DAY, None),

@@ -1,6 +1,6 @@
 """The worker's commands to Redis about runs, batched into one round trip.
 
-A run is always in exactly one place: on its queue, on a worker's in-flight list, or in RQ's
+A run is always in one of three places: on its queue, on a worker's in-flight list, or in RQ's
 registry of started runs under the worker's name. So the runs of a dead worker can be put back.
 Nothing here decides about a post: the rows do.
 """

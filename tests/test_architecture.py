@@ -16,8 +16,8 @@ from app.config import Config
 from app.failures import Category
 from app.platforms import PLATFORMS
 from app.queues import names
-from app.settings import config_from_env
 from app.states import JobState, Step
+from tests.settings import settings_of_the_reader
 from workers.errors import PublishError
 from workers.platforms.base import Handler
 
@@ -100,19 +100,6 @@ def test_procfile_starts_what_there_is() -> None:
     for name in ("worker", "scheduler"):
         module = PROCFILE[name].removeprefix("python -m ")
         assert callable(import_module(module).main)
-
-
-def settings_of_the_reader() -> set[str]:
-    """Return every variable that `config_from_env` asks for."""
-
-    class Recorder(dict[str, str]):
-        def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
-            asked.add(key)
-            return default
-
-    asked: set[str] = set()
-    config_from_env(Recorder())
-    return asked
 
 
 def test_readme_lists_every_setting() -> None:

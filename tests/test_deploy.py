@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from app.accounts.consent_pages import CONSENT_PAGES
 from app.config import ROOT
 from app.settings import config_from_env
-from tests.test_architecture import settings_of_the_reader
+from tests.settings import settings_of_the_reader
 
 PROCESSES = dict(
     line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line

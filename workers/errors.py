@@ -1,19 +1,20 @@
-"""What can go wrong while publishing.
+"""The errors of publishing.
 
 PublishError
   Transient            network, platform   nothing was accepted; sending again is safe
   OutcomeUnknown       network, platform   it may have been accepted; read before sending again
-  Unfinished           as it was           what failed was the sending, as a read has proven
+  Unfinished           of the cause        a read has proven that the upload is incomplete
   UploadGone           platform            the upload is dead and published nothing; open another
-  RateLimited          rate_limit          nothing was accepted; not before the time it names
-  TokenExpired         token               refresh the token, then try again, once
-  AccountRefused       account             the owner must act: connect again, lift a ban, permit
+  RateLimited          rate_limit          nothing was accepted; wait until the time it names
+  TokenExpired         token               refresh the token and retry; refused again when new, the
+                                           account must be connected again
+  AccountRefused       account             the owner must act: reconnect, lift a ban, grant a right
   VideoRefused         video               the platform will never take this file
   RequestRefused       request             the platform will never take this post
   Ambiguous            ambiguous           no read can tell whether it is live; a person must
-  TranscodeFailed      internal            the file was not made for reasons that may pass
-  TranscodeRefused     internal            the file cannot be made here as the service is set up
-  KeyMissing           internal            a secret is stored by a key this process does not have
+  TranscodeFailed      internal            the transcode failed for a reason that may pass
+  TranscodeRefused     internal            this deployment cannot transcode the file
+  KeyMissing           internal            this process lacks the key that encrypted a secret
 
 An error says what happened; `retry.py` decides what to do about it.
 """
@@ -26,7 +27,7 @@ from typing import ClassVar, TypeVar
 from app.failures import Category
 
 ErrorT = TypeVar("ErrorT", bound="PublishError")
-#: What an operator can do about a `KeyMissing`.
+#: The hint of every `KeyMissing`.
 KEY_HINT = (
     "The operator has to put the key back into TOKEN_ENCRYPTION_KEYS; the post then goes on by "
     "itself, without using an attempt"
@@ -34,11 +35,11 @@ KEY_HINT = (
 
 
 class PublishError(Exception):
-    """Base of every failure we expect. Anything else is a bug and is recorded as `internal`.
+    """Base of every expected failure. Anything else is a bug and is recorded as `internal`.
 
-    `code` is stable: it is stored and returned by the API; where the platform gave a code it
-    is that one, otherwise ours. `detail` is one sentence for a person, without URLs, tokens or
-    headers. `hint` says what the user can do about it, or is empty.
+    `code` is stable, stored and returned by the API: the platform's own code where it gave one,
+    otherwise ours. `detail` is one sentence for a person, without URLs, tokens or headers. `hint`
+    says what the user can do about it, or is empty.
     """
 
     category: ClassVar[Category] = Category.INTERNAL
@@ -48,15 +49,14 @@ class PublishError(Exception):
         self.code = code
         self.detail = detail or code
         self.hint = hint
-        #: The platform said that this very upload has failed and published nothing, so that a
-        #: person's retry may open another. Set by handlers, with `for_dead_upload`.
+        #: True once the platform has said that this upload failed and published nothing, so that
+        #: a manual retry may open another. Handlers set it through `for_dead_upload`.
         self.upload_is_dead = False
-        #: Before when the platform does not want to be asked again, where it said so of a failure
-        #: (aware UTC).
+        #: The platform's `Retry-After` for a failure, as a time (aware UTC); None: it sent none.
         self.not_before: datetime | None = None
 
     def for_dead_upload(self: ErrorT) -> ErrorT:
-        """Return this error, marked as the proven end of its upload."""
+        """Mark the error as proof that its upload is dead, and return it."""
         self.upload_is_dead = True
         return self
 
@@ -68,13 +68,13 @@ class Transient(PublishError):
 
 
 class NetworkFailure(Transient):
-    """Raised when no answer came and the request, sent again, can do no harm."""
+    """Raised when no response came and repeating the request is harmless."""
 
     category = Category.NETWORK
 
 
 class OutcomeUnknown(PublishError):
-    """Raised when the platform may have acted: the next thing done must be a read."""
+    """Raised when the platform may have acted: the next request must be a read."""
 
     category = Category.PLATFORM
 
@@ -86,8 +86,10 @@ class AnswerLost(OutcomeUnknown):
 
 
 class Unfinished(PublishError):
-    """Raised when a read has proven that the upload whose sending failed lacks bytes, so that
-    nothing is live. Tells of that failure, with its own category."""
+    """Raised when a read has proven that the upload lacks bytes, so nothing is live.
+
+    Carries the code, detail and category of the failure that broke off the sending.
+    """
 
     def __init__(self, code: str, detail: str, *, hint: str, category: Category) -> None:
         super().__init__(code, detail, hint=hint)
@@ -95,9 +97,9 @@ class Unfinished(PublishError):
 
 
 class UploadGone(PublishError):
-    """Raised when nobody can complete the upload any more and it has published nothing.
+    """Raised when the upload cannot be completed and has published nothing.
 
-    Another upload may then be opened.
+    Another upload may be opened.
     """
 
     category = Category.PLATFORM
@@ -106,9 +108,9 @@ class UploadGone(PublishError):
 class RateLimited(PublishError):
     """Raised when the platform asks to wait. Uses no attempt.
 
-    `retry_at` is when to try again (aware UTC). `everyone` is True where the limit is the whole
-    application's, not this account's; `calls` where it is one on calls of any kind, so that even
-    asking about posts has to wait.
+    `retry_at` is when to try again (aware UTC). `application_wide` is True where the limit is the
+    whole application's, not this account's; `blocks_reads` where it is on calls of any kind, so
+    that polling has to wait as well.
     """
 
     category = Category.RATE_LIMIT
@@ -119,14 +121,14 @@ class RateLimited(PublishError):
         detail: str = "",
         *,
         retry_at: datetime,
-        everyone: bool = False,
-        calls: bool = False,
+        application_wide: bool = False,
+        blocks_reads: bool = False,
         hint: str = "",
     ) -> None:
         super().__init__(code, detail, hint=hint)
         self.retry_at = retry_at
-        self.everyone = everyone
-        self.calls = calls
+        self.application_wide = application_wide
+        self.blocks_reads = blocks_reads
 
 
 class TokenExpired(PublishError):
@@ -139,7 +141,7 @@ class AccountRefused(PublishError):
     """Raised when only the account's owner can help.
 
     `reconnect` is True where the tokens are worthless and the account must be connected again.
-    `pause_seconds` is for how long the account's other posts had better not be tried either.
+    `pause_seconds` is how long to hold back the account's other posts.
     """
 
     category = Category.ACCOUNT
@@ -159,7 +161,7 @@ class AccountRefused(PublishError):
 
 
 class VideoRefused(PublishError):
-    """Raised when the file is missing, broken or outside what the platform takes."""
+    """Raised when the file is missing, broken or outside what the platform accepts."""
 
     category = Category.VIDEO
 
@@ -167,16 +169,16 @@ class VideoRefused(PublishError):
 class RequestRefused(PublishError):
     """Raised when the platform will never take this post, or our configuration is wrong.
 
-    `everyone` is True where it refuses this service itself, whoever the post is of.
+    `application_wide` is True where it refuses this service's client, whatever the post.
     """
 
     category = Category.REQUEST
 
     def __init__(
-        self, code: str, detail: str = "", *, hint: str = "", everyone: bool = False
+        self, code: str, detail: str = "", *, hint: str = "", application_wide: bool = False
     ) -> None:
         super().__init__(code, detail, hint=hint)
-        self.everyone = everyone
+        self.application_wide = application_wide
 
 
 class Ambiguous(PublishError):
@@ -186,22 +188,22 @@ class Ambiguous(PublishError):
 
 
 class TranscodeFailed(Transient):
-    """Raised when this service has not made the file, and may succeed the next time."""
+    """Raised when a transcode failed and may succeed the next time."""
 
     category = Category.INTERNAL
 
 
 class TranscodeRefused(PublishError):
-    """Raised when this service cannot make the file before its operator has changed something."""
+    """Raised when no transcode can succeed until the operator has changed something."""
 
     category = Category.INTERNAL
 
 
 class KeyMissing(PublishError):
-    """Raised when no key of this process decrypts what is needed to go on.
+    """Raised when no key of this process decrypts what the run needs.
 
-    The fault of the settings, not of the post, and often soon over: while keys are changed, a
-    process that is already on the new one may have written it. Without it nothing is done.
+    A fault of the settings, not of the post, and often short: during a key rotation, another
+    process may already encrypt with the new key.
     """
 
     category = Category.INTERNAL

@@ -1,4 +1,4 @@
-"""From a platform's name to its handler, with the settings it needs."""
+"""The handler of each platform, with the settings it needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.config import Config
 from app.platforms import PLATFORMS
 from workers.platforms.base import Api, Handler
 
-#: What each platform's handler needs of the settings.
+#: Platform → its handler's part of the settings.
 APIS: dict[str, Callable[[Config], Api]] = {
     "TIKTOK": lambda config: Api(
         url=config.tiktok_api_url,
@@ -44,7 +44,7 @@ APIS: dict[str, Callable[[Config], Api]] = {
 
 
 def load_handler(platform: str) -> Handler:
-    """Return the handler that `app.platforms` names for a platform, for the running app."""
+    """Return a platform's handler, as `app.platforms` names it, for the current app."""
     _, _, name = PLATFORMS[platform].handler.partition(":")
     handler_class: type[Handler] = getattr(handler_module(platform), name)
     config: Config = current_app.config["SETTINGS"]
@@ -52,6 +52,6 @@ def load_handler(platform: str) -> Handler:
 
 
 def handler_module(platform: str) -> ModuleType:
-    """Return the module that a platform's handler is in, loaded."""
+    """Import and return the module of a platform's handler."""
     module, _, _ = PLATFORMS[platform].handler.partition(":")
     return import_module(module)

@@ -1,8 +1,7 @@
 """The scheduler process: `python -m workers.scheduler`. One leads, the others stand by.
 
-The leader sleeps until the next delayed run is due or an earlier one arrives, and releases what
-is due. Two threads beside that: one stays the leader, the other fetches what comes near out of
-the database, sweeps and prunes.
+The leader sleeps until the next delayed run is due or an earlier one is added, and releases what is
+due. Two more threads: one renews the leadership, the other sweeps, queues periodic work and prunes.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ from workers.scheduling.periodic import queue_periodic
 from workers.scheduling.sweeper import Sweeper
 
 logger = logging.getLogger(__name__)
-#: The longest sleep of the leader, so that it soon notices that it leads no more.
+#: The leader's longest sleep, so that it soon notices the loss of the leadership.
 TICK_SECONDS = 1.0
-WITHOUT_TERM_SECONDS = 0.1
+NO_TERM_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0
 REDIS_AWAY_SECONDS = 1.0
@@ -43,11 +42,11 @@ ANSWER_SECONDS = 10.0
 
 
 class _Stopped(BaseException):
-    """Raised by the signal handler: breaks off a sleep wherever it is."""
+    """Raised by the signal handler, to interrupt a sleep wherever it is."""
 
 
 class SchedulerProcess:
-    """Releases delayed runs while it leads."""
+    """Releases delayed runs and does the leader's chores, while it leads."""
 
     def __init__(self, app: Flask, connection: Redis) -> None:
         self._app = app
@@ -57,50 +56,50 @@ class SchedulerProcess:
         self._sweeper = Sweeper()
         self._leads = threading.Event()
         self._is_told_to_stop = False
-        self._stopping = threading.Event()  # set where no signal interrupts it: it has a lock
-        #: Queue → when to look at it again (epoch seconds); empty while we do not lead.
+        self._stopping = threading.Event()  # takes a lock, so the signal handler must not set it
+        #: queue → when its next run is due (epoch seconds); empty while we do not lead
         self._next_due: dict[str, float] = {}
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT, then hand the leadership over at once."""
+        """Run until SIGTERM or SIGINT, then resign the leadership at once."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         threads = [
             threading.Thread(target=work, name=work.__name__, daemon=True)
-            for work in (self._lead, self._do_chores)
+            for work in (self._renew_leadership, self._do_chores)
         ]
         for thread in threads:
             thread.start()
         try:
             while True:
-                self._turn_or_wait()
+                self._release_or_wait()
         except _Stopped:
             self._stopping.set()
         self._bell.close()
         threads[0].join(RENEW_SECONDS)
         self._leadership.resign()
 
-    def _turn_or_wait(self) -> None:
+    def _release_or_wait(self) -> None:
         try:
-            self._turn()
+            self._release_due()
         except Deposed:
             self._step_down()
             time.sleep(RENEW_SECONDS)
         except RedisError as exc:
-            # Its connection may be dead without knowing it: on that nobody can ring. And what
-            # Redis remembers is unknown, so every queue is looked at again.
+            # The bell's connection may be dead unnoticed, and Redis may have lost its memory, so
+            # every queue is checked again.
             self._bell.close()
             self._next_due.clear()
             logger.warning("Redis does not answer: %s", type(exc).__name__)
             time.sleep(REDIS_AWAY_SECONDS)
 
-    def _turn(self) -> None:
+    def _release_due(self) -> None:
         term = self._leadership.term
         if term is None:
             self._step_down()
-            # Also where the thread that renews hangs, and has not said yet that we lead no more.
+            # The flag may still be set although the term is over: the renewing thread hangs.
             is_renewing = self._leads.wait(RENEW_SECONDS)
-            time.sleep(WITHOUT_TERM_SECONDS if is_renewing else 0.0)
+            time.sleep(NO_TERM_SECONDS if is_renewing else 0.0)
             return
         if not self._next_due:
             self._next_due = dict.fromkeys(self._schedulers, 0.0)
@@ -121,9 +120,9 @@ class SchedulerProcess:
 
     def _step_down(self) -> None:
         self._next_due.clear()
-        self._bell.close()  # a command still pending would take the leader's rings
+        self._bell.close()  # a pending pop would take rings meant for the leader
 
-    def _lead(self) -> None:
+    def _renew_leadership(self) -> None:
         while not self._stopping.is_set():
             if self._leadership.renew():
                 self._leads.set()
@@ -134,16 +133,16 @@ class SchedulerProcess:
     def _do_chores(self) -> None:
         prune_at = time.monotonic() + random.uniform(0, 60)
         while not self._stopping.is_set():
-            # At different moments in different processes and hours, so that nothing is in step.
             self._leads.wait()
-            self._chore("sweep", self._sweeper.sweep)
-            self._chore("periodic", queue_periodic)
+            self._do("sweep", self._sweeper.sweep)
+            self._do("periodic", queue_periodic)
             if time.monotonic() >= prune_at:
-                self._chore("prune", prune)
+                self._do("prune", prune)
                 prune_at = time.monotonic() + PRUNE_SECONDS
+            # With jitter, so that processes do not fall into step.
             self._stopping.wait(SWEEP_SECONDS * random.uniform(0.8, 1.2))
 
-    def _chore(self, name: str, chore: Callable[[datetime], None]) -> None:
+    def _do(self, name: str, chore: Callable[[datetime], None]) -> None:
         if not self._leads.is_set():
             return
         try:
@@ -152,7 +151,7 @@ class SchedulerProcess:
         except (RedisError, SQLAlchemyError, StorageError) as exc:
             logger.warning("%s put off: %s", name, type(exc).__name__)
         except Exception:
-            # Without this thread nothing that fell through would ever be found again.
+            # The thread must survive: nothing else finds lost wake-ups.
             logger.exception("bug in a chore: %s", name)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
@@ -162,7 +161,7 @@ class SchedulerProcess:
 
 
 def main() -> None:
-    """Start the process and stay until told to stop."""
+    """Run the scheduler until it is told to stop."""
     config = process_config()
     app = create_base(config)
     connection = connect_redis(config.redis_url, answer_seconds=ANSWER_SECONDS)

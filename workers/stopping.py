@@ -1,4 +1,4 @@
-"""Whether this process was told to end, for every run in it to notice."""
+"""Whether this process was told to stop, for every run in it to check."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from app.runs import RunStopped
 
 
 class StopFlag:
-    """Whether this process was told to end: set by its signal handlers, read by all threads.
+    """A flag that signal handlers set and all threads read.
 
-    No `threading.Event`, whose `set` takes a lock: a second signal in the middle of the first
-    one's handler would wait for that lock for ever.
+    Not a `threading.Event`, whose `set` takes a lock: a second signal that interrupts the first
+    one's handler would deadlock on it.
     """
 
     def __init__(self) -> None:
         self._is_set = False
 
     def set(self) -> None:
-        """Ask the runs to end."""
+        """Ask the runs to stop."""
         self._is_set = True
 
     def clear(self) -> None:
-        """Begin anew, in a process that was not told yet."""
+        """Reset the flag, in a process just forked."""
         self._is_set = False
 
     def is_set(self) -> bool:
-        """Return whether the runs are to end."""
+        """Tell whether the runs should stop."""
         return self._is_set
 
 
-#: Runs hand their job back at the next safe point after it is set.
+#: Once set, runs hand their job back at the next safe point.
 stop_requested = StopFlag()
 
 
 class Stopping(RunStopped):
-    """Raised at a safe point after the process was told to end."""
+    """Raised at a safe point after the process was told to stop."""

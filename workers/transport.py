@@ -1,8 +1,8 @@
-"""The only sender of requests to platforms and webhooks: time limits, and failures translated.
+"""The HTTP client for platforms and webhooks: time limits, and failures as `PublishError`s.
 
-No redirect is ever followed (YouTube's 308 is not one), no cookie is kept, no proxy or netrc of
-the machine is used, an answer's body is read only up to a bound, and no URL, header or token gets
-into a message. Connections are kept per host and shared by the threads of a process.
+It follows no redirect (YouTube's 308 is not one), keeps no cookie, uses no proxy or netrc of the
+machine, reads a response's body only up to a bound, and puts no URL, header or token into a
+message. Connections are pooled per host and shared by the threads of a process.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -28,33 +29,33 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 ANSWER_MAX_BYTES = 4 * 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
-#: What a body is sent in: large enough that a piece costs little beside its bytes, small enough
-#: that a cancellation, which is noticed between two, does not wait long.
+#: Bodies are sent in pieces: large enough for a small overhead, small enough that a cancellation,
+#: which is checked between two, does not wait long.
 PIECE_BYTES = 512 * 1024
-#: How long a cancellation may go unnoticed while a body waits for its next bytes.
-HEED_SECONDS = 1.0
-# As JSON writes what no database stores: a NUL, and half of a surrogate pair.
+#: How often a cancellation is checked while a body waits for its next bytes.
+CANCEL_CHECK_SECONDS = 1.0
+# What no database stores, as JSON escapes it: a NUL, and half of a surrogate pair.
 _UNFIT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _pools = Pools()
 _threads = threading.local()
 
 
 class BodyStream(Protocol):
-    """Where the bytes of a request body come from."""
+    """The stream that a request body is read from."""
 
     def read(self, size: int, /) -> bytes | memoryview:
         """Return up to `size` bytes, empty at the end."""
 
     def is_ready(self, seconds: float) -> bool:
-        """Wait that long at most, and say whether it is of use to read now."""
+        """Wait up to `seconds`; tell whether a read would return at once."""
 
 
 class Body:
     """A request body of a known length, read from a stream piece by piece and counted.
 
-    `on_read` gets the number of bytes read so far, and again while nothing comes; it may raise to
-    break off the request. A stream that ends early raises `Transient`, so that a short body is
-    never taken for a whole one.
+    `on_read` is called with the number of bytes read so far after every piece, and repeatedly
+    while the stream stalls; it may raise to abort the request. A stream that ends early raises
+    `Transient`, so that a short body is never taken for a whole one.
     """
 
     def __init__(self, stream: BodyStream, length: int, on_read: Callable[[int], None]) -> None:
@@ -63,10 +64,10 @@ class Body:
         self.length = length
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
-        """Give the pieces in order, as they are to be sent."""
+        """Yield the pieces in order."""
         read_bytes = 0
         while read_bytes < self.length:
-            while not self._stream.is_ready(HEED_SECONDS):
+            while not self._stream.is_ready(CANCEL_CHECK_SECONDS):
                 self._on_read(read_bytes)
             piece = self._stream.read(min(PIECE_BYTES, self.length - read_bytes))
             if not piece:
@@ -79,19 +80,23 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """How the last request of a thread went: well where any answer below 500 came.
+class CallOutcome:
+    """How a request went: `succeeded` with any response below 500; else it may have timed out."""
 
-    `is_hang`: its time was up before anything came.
-    """
+    succeeded: bool
+    timed_out: bool = False
 
-    is_well: bool
-    is_hang: bool = False
+
+@dataclass
+class Observation:
+    """The requests of one thread within one block; `last` is None while there was none."""
+
+    last: CallOutcome | None = None
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server answered: the status, the headers and a bounded body."""
+class Response:
+    """A server's response: the status, the headers and a bounded body."""
 
     status: int
     headers: Mapping[str, str]
@@ -101,10 +106,10 @@ class Answer:
         """Return the body as a JSON object that can be stored; empty when it is anything else."""
         try:
             value = loads(self.body)
-            # A platform that cuts a text off may leave half of an emoji.
+            # A platform that cuts off a text may leave half of an emoji.
             if _UNFIT_ESCAPE.search(self.body):
                 value = _fit_to_store(value)
-        except (ValueError, RecursionError):  # brackets nested without end are no answer either
+        except (ValueError, RecursionError):  # RecursionError: endlessly nested brackets
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -140,14 +145,14 @@ def call(
     params: Mapping[str, str] | None = None,
     json: Any = None,
     data: Body | bytes | Mapping[str, str] | None = None,
-) -> Answer:
-    """Send one request and return whatever was answered, of any status.
+) -> Response:
+    """Send one request and return the response, whatever its status.
 
-    `acts` marks a request that may make a video public: when its answer is lost, `AnswerLost` is
-    raised instead of `NetworkFailure`, since sent again it could post the video twice. A mapping
-    as `data` is sent as a form. `read_seconds` is how long the platform may stay silent; the whole
-    call ends when connecting, sending at the least rate and this would be over. Exceptions raised
-    by a `Body` pass through.
+    `acts` marks a request that may make a video public: when its response is lost, `AnswerLost` is
+    raised instead of `NetworkFailure`, because a repetition could post the video twice. A mapping
+    as `data` is sent as a form. `read_seconds` limits each wait for the platform; the whole call
+    is limited to the time for connecting, for sending at the minimum rate, and `read_seconds`.
+    Exceptions raised by a `Body` pass through.
     """
     body, described = _body_of(json, data)
     full_url = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
@@ -155,42 +160,51 @@ def call(
     try:
         with deadline:
             sent = {**described, **(headers or {})}
-            answer = _exchange(method, full_url, sent, body, read_seconds)
-    except NewConnectionError as exc:  # refused, or without an address: nothing was sent
-        _threads.heard = Heard(is_well=False)
+            response = _exchange(method, full_url, sent, body, read_seconds)
+    except NewConnectionError as exc:  # refused or not resolved: nothing was sent
+        _note(CallOutcome(succeeded=False))
         raise NetworkFailure("connection_lost", "the platform could not be reached") from exc
     except ConnectTimeoutError as exc:
-        _threads.heard = Heard(is_well=False, is_hang=True)
+        _note(CallOutcome(succeeded=False, timed_out=True))
         raise NetworkFailure("connect_timeout", "the platform could not be reached") from exc
     except HTTPError as exc:
-        is_late = deadline.is_expired or isinstance(exc, TimeoutError)
-        _threads.heard = Heard(is_well=False, is_hang=is_late)
-        code = "read_timeout" if is_late else "connection_lost"
+        timed_out = deadline.is_expired or isinstance(exc, TimeoutError)
+        _note(CallOutcome(succeeded=False, timed_out=timed_out))
+        code = "read_timeout" if timed_out else "connection_lost"
         # The exception's own text may hold a URL with a token.
         raise _lost(acts)(code, "the connection to the platform broke") from exc
-    _threads.heard = Heard(is_well=answer.status < 500)
-    return answer
+    _note(CallOutcome(succeeded=response.status < 500))
+    return response
 
 
-def listen() -> None:
-    """Forget how this thread's requests went so far."""
-    _threads.heard = None
+@contextmanager
+def observe() -> Iterator[Observation]:
+    """Observe how the requests that this thread sends within the block go.
+
+    An inner block hides its requests from an outer one.
+    """
+    outer: Observation | None = getattr(_threads, "observation", None)
+    observation = _threads.observation = Observation()
+    try:
+        yield observation
+    finally:
+        _threads.observation = outer
 
 
-def heard() -> Heard | None:
-    """Return how the last request since `listen` went; None: there was none."""
-    found: Heard | None = getattr(_threads, "heard", None)
-    return found
+def _note(outcome: CallOutcome) -> None:
+    observation: Observation | None = getattr(_threads, "observation", None)
+    if observation is not None:
+        observation.last = outcome
 
 
-def unexpected(answer: Answer, *, acts: bool = False) -> PublishError:
-    """Return the error for an answer that no table of the platform knows.
+def unexpected(response: Response, *, acts: bool = False) -> PublishError:
+    """Return the error for a response that the platform's tables do not cover.
 
-    A 5xx, or a body that is not the platform's own, says nothing about what was done.
+    A 5xx, or a body that is not the platform's own, does not tell whether the request took effect.
     """
     failure: type[PublishError] = OutcomeUnknown if acts else Transient
-    error = failure(f"http_{answer.status}", f"the platform answered HTTP {answer.status}")
-    error.not_before = answer.retry_after(datetime.now(timezone.utc))
+    error = failure(f"http_{response.status}", f"the platform answered HTTP {response.status}")
+    error.not_before = response.retry_after(datetime.now(timezone.utc))
     return error
 
 
@@ -201,7 +215,7 @@ def _lost(acts: bool) -> type[PublishError]:
 def _body_of(
     json: Any, data: Body | bytes | Mapping[str, str] | None
 ) -> tuple[Body | bytes | None, dict[str, str]]:
-    """Return what to send, and the headers that describe it."""
+    """Return the body to send, and the headers that describe it."""
     if json is not None:
         content, kind = dumps(json).encode(), {"Content-Type": "application/json"}
         return content, {**kind, "Content-Length": str(len(content))}
@@ -224,12 +238,12 @@ def _exchange(
     headers: Mapping[str, str],
     body: Body | bytes | None,
     read_seconds: float,
-) -> Answer:
-    """Send, and read an answer up to the bound.
+) -> Response:
+    """Send a request and read its response up to the bound.
 
-    The connection is used again only when that was all of it.
+    The connection is reused only when the whole response was read.
     """
-    login = parse_url(url).auth  # of a webhook's address, say
+    login = parse_url(url).auth  # a webhook's URL may carry one
     signed = make_headers(basic_auth=unquote(login)) if login else {}
     response = _pools.manager.urlopen(
         method,
@@ -243,6 +257,6 @@ def _exchange(
     )
     try:
         content = response.read(ANSWER_MAX_BYTES, decode_content=True)
-        return Answer(response.status, response.headers, content)
+        return Response(response.status, response.headers, content)
     finally:
         response.close()

@@ -32,8 +32,8 @@ PROBE_SECONDS = 150.0
 class Evidence:
     """What a run's last call to a platform showed: whether it answered, and whether it hung."""
 
-    is_well: bool
-    is_hang: bool = False
+    succeeded: bool
+    timed_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def note(
 ) -> Circuit:
     """Feed the evidence of a run to the platform's circuit; return the circuit's new state."""
     known = gates.read(session, [platform]).get(platform)
-    if evidence.is_well:
+    if evidence.succeeded:
         if known is None or (known.failures == 0 and known.probe_at is None):
             return Circuit()
         return Circuit(has_recovered=_recover(gates.lock(session, platform)))
@@ -123,7 +123,7 @@ def _fail(gate: Gate, job_id: str, evidence: Evidence, now: datetime) -> datetim
     if gate.failed_job_id not in (None, job_id):
         gate.is_general = True
     gate.failed_job_id = job_id
-    gate.failures += HANG_WEIGHT if evidence.is_hang else 1
+    gate.failures += HANG_WEIGHT if evidence.timed_out else 1
     # One post that keeps failing says more about that post than about the platform.
     if not gate.is_general or gate.failures < config.circuit_failures:
         return None

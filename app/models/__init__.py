@@ -16,7 +16,7 @@ from app.models.tally import Tally
 from app.models.tally_watermark import TallyWatermark
 from app.models.timeline import TimelineEntry
 from app.models.video import Video
-from app.models.worker_tree import WorkerTree
+from app.models.worker_process import WorkerProcess
 
 __all__ = [
     "Account",
@@ -35,5 +35,5 @@ __all__ = [
     "TallyWatermark",
     "TimelineEntry",
     "Video",
-    "WorkerTree",
+    "WorkerProcess",
 ]

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.models import SchedulerTerm, WorkerTree
+from app.models import SchedulerTerm, WorkerProcess
 from app.queues import PUBLISH_QUEUES, current_redis
 
 #: A process that has not been seen for this long is not there: a few of its signs are missing.
@@ -46,7 +46,7 @@ def check_parts() -> list[Check]:
 
 def workers_alive() -> Counter[str]:
     """Return how many worker processes serve each platform now. Raises `SQLAlchemyError`."""
-    query = select(WorkerTree.platforms).where(WorkerTree.seen_at > utcnow() - ALIVE_FOR)
+    query = select(WorkerProcess.platforms).where(WorkerProcess.seen_at > utcnow() - ALIVE_FOR)
     with transaction() as session:
         served = session.scalars(query).all()
     return Counter(platform for platforms in served for platform in platforms.split(","))

@@ -8,18 +8,20 @@ from datetime import datetime
 from sqlalchemy import select
 
 from app.database.transaction import transaction
-from app.models import SchedulerTerm, WorkerTree
+from app.models import SchedulerTerm, WorkerProcess
 from app.queries.health import ALIVE_FOR
 
 #: Worker processes that are shown one by one.
 SHOWN = 100
 
 
-def living_workers(now: datetime) -> Sequence[WorkerTree]:
+def living_workers(now: datetime) -> Sequence[WorkerProcess]:
     """Return the worker processes that are alive, by host."""
-    query = select(WorkerTree).where(WorkerTree.seen_at > now - ALIVE_FOR)
+    query = select(WorkerProcess).where(WorkerProcess.seen_at > now - ALIVE_FOR)
     with transaction() as session:
-        return session.scalars(query.order_by(WorkerTree.host, WorkerTree.id).limit(SHOWN)).all()
+        return session.scalars(
+            query.order_by(WorkerProcess.host, WorkerProcess.id).limit(SHOWN)
+        ).all()
 
 
 def leading_scheduler(now: datetime) -> SchedulerTerm | None:

@@ -1,9 +1,9 @@
 """Enqueueing and scheduling: the only package that uses rq and rq-scheduler to add work."""
 
 from app.queues.names import (
+    BACKGROUND_QUEUE,
     CONNECT_QUEUE,
     ENCODE_QUEUE,
-    LOOKS_QUEUE,
     MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
     QUEUE_NAMES,
@@ -16,6 +16,7 @@ from app.queues.wakes import (
     Wake,
     connect_redis,
     current_redis,
+    parent_process,
     wake,
     wake_maintenance,
     wake_transcode,
@@ -25,7 +26,7 @@ __all__ = [
     "CONNECT_QUEUE",
     "ENCODE_QUEUE",
     "HORIZON",
-    "LOOKS_QUEUE",
+    "BACKGROUND_QUEUE",
     "MAINTENANCE_QUEUE",
     "PUBLISH_QUEUES",
     "QUEUE_NAMES",
@@ -38,6 +39,7 @@ __all__ = [
     "connect_redis",
     "current_redis",
     "new_run",
+    "parent_process",
     "wake",
     "wake_transcode",
     "wake_maintenance",

@@ -6,8 +6,8 @@ from app.platforms import PLATFORMS
 PUBLISH_QUEUES: dict[str, str] = {name: entry.queue for name, entry in PLATFORMS.items()}
 #: Work that never waits for a platform: webhooks, tallies, jobs of lost workers.
 MAINTENANCE_QUEUE = "maintenance"
-#: Platform reads that can wait, and that a slow platform may hold up.
-LOOKS_QUEUE = "looks"
+#: Calls to platforms that can wait, and that a slow platform may hold up.
+BACKGROUND_QUEUE = "background"
 #: Consent exchanges, while a user waits for the result.
 CONNECT_QUEUE = "connect"
 #: Transcodes take minutes, so they get a queue of their own: a file that needs none never waits.
@@ -15,7 +15,7 @@ ENCODE_QUEUE = "encode"
 QUEUE_NAMES: tuple[str, ...] = (
     *PUBLISH_QUEUES.values(),
     MAINTENANCE_QUEUE,
-    LOOKS_QUEUE,
+    BACKGROUND_QUEUE,
     CONNECT_QUEUE,
     ENCODE_QUEUE,
 )
@@ -38,10 +38,10 @@ CONNECT = "workers.accounts.consents.exchange_granted"
 QUEUE_OF: dict[str, str] = {
     DELIVER: MAINTENANCE_QUEUE,
     ADD_UP: MAINTENANCE_QUEUE,
-    FOLLOW_UP: LOOKS_QUEUE,
-    CHECK_AHEAD: LOOKS_QUEUE,
-    RENEW: LOOKS_QUEUE,
-    COUNT_POSTS: LOOKS_QUEUE,
+    FOLLOW_UP: BACKGROUND_QUEUE,
+    CHECK_AHEAD: BACKGROUND_QUEUE,
+    RENEW: BACKGROUND_QUEUE,
+    COUNT_POSTS: BACKGROUND_QUEUE,
     CONNECT: CONNECT_QUEUE,
     TRANSCODE: ENCODE_QUEUE,
 }
@@ -49,8 +49,8 @@ QUEUE_OF: dict[str, str] = {
 # Functions that a worker's parent process hands to its children directly, without a queue.
 POLL = "workers.publishing.pipeline.poll"
 RELEASE = "workers.publishing.pipeline.release_lost"
-PRESENCE = "workers.engine.presence.beat"
+HEARTBEAT = "workers.engine.heartbeat.record_heartbeat"
 TIDY = "workers.media.renditions.tidy"
 
 #: Every function above.
-FUNCTIONS: tuple[str, ...] = (ADVANCE, *QUEUE_OF, POLL, RELEASE, PRESENCE, TIDY)
+FUNCTIONS: tuple[str, ...] = (ADVANCE, *QUEUE_OF, POLL, RELEASE, HEARTBEAT, TIDY)

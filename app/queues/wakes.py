@@ -6,7 +6,7 @@ does nothing, and a Redis error here is logged and left to the sweeper.
 
 Not every wake-up needs Redis. What is due beyond the horizon stays in the database until the sweep
 brings it to Redis. And inside a worker, polls of a platform and deliveries of notifications are
-kept by that worker's own process tree (`ShortWaits`).
+kept by that worker's own parent process (`ParentProcess`).
 """
 
 from __future__ import annotations
@@ -68,14 +68,23 @@ class Wake:
         return f"{self.job_id}-{self.number}"
 
 
-class ShortWaits(Protocol):
-    """Wake-ups that a worker's process tree keeps; the app extension `short_waits`."""
+class ParentProcess(Protocol):
+    """A worker's parent process, as its children see it."""
+
+    def hold(self, job_id: str, run_number: int) -> None:
+        """Note which job the child has claimed, in case the child dies."""
 
     def keep(self, wake: Wake) -> bool:
         """Take a wake-up; False for one that the scheduler should keep."""
 
     def keep_maintenance(self, function: str) -> bool:
-        """Take a call of a maintenance function."""
+        """Take a call of a maintenance function; False while the process stops."""
+
+
+def parent_process() -> ParentProcess | None:
+    """Return the parent process; None outside a worker's child."""
+    parent: ParentProcess | None = current_app.extensions.get("parent_process")
+    return parent
 
 
 def connect_redis(url: str, *, answer_seconds: float = ANSWER_SECONDS, retries: int = 1) -> Redis:
@@ -105,9 +114,9 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
     is visible finds nothing.
     """
     by_platform = attrgetter("platform")
-    waits: ShortWaits | None = current_app.extensions.get("short_waits")
-    if waits is not None:
-        wakes = [one for one in wakes if not waits.keep(one)]
+    parent = parent_process()
+    if parent is not None:
+        wakes = [one for one in wakes if not parent.keep(one)]
     now = now or utcnow()
     near = [one for one in wakes if one.replaces is not None or one.due_at <= now + HORIZON]
     if not near:
@@ -127,8 +136,8 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
 
 def wake_maintenance(function: str = DELIVER) -> None:
     """Queue a run of a function that finds its own rows: by default, outbox delivery."""
-    waits: ShortWaits | None = current_app.extensions.get("short_waits")
-    if waits is None or not waits.keep_maintenance(function):
+    parent = parent_process()
+    if parent is None or not parent.keep_maintenance(function):
         _enqueue(function)
 
 

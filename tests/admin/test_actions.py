@@ -16,14 +16,9 @@ from app.publishing.claims import claim_next
 from app.states import AccountState, JobState, NotificationState
 from tests.admin.conftest import SAME_ORIGIN, Operator, basic, dead_notification, fail
 from tests.factories import make_account, make_job, make_video
+from tests.rows import row
 
 pytestmark = pytest.mark.usefixtures("context")
-
-
-def row(job_id: str) -> PublishJob:
-    """Read a job afresh."""
-    with transaction() as session:
-        return session.get_one(PublishJob, job_id, populate_existing=True)
 
 
 def is_paused(platform: str) -> bool:

@@ -22,7 +22,7 @@ from app.failures import Category, Failure
 from app.ids import new_id
 from app.limits import circuits
 from app.limits.circuits import Evidence
-from app.models import Account, SchedulerTerm, WorkerTree
+from app.models import Account, SchedulerTerm, WorkerProcess
 from app.publishing import outcomes, pausing, steer
 from app.publishing.claims import claim_next
 from app.states import AccountState
@@ -89,7 +89,7 @@ def test_the_overview_shows_who_is_at_work(operator: Operator) -> None:
     now = utcnow()
     with transaction() as session:
         session.add(
-            WorkerTree(
+            WorkerProcess(
                 id=new_id(),
                 host="host-1",
                 platforms="TIKTOK,INSTAGRAM,YOUTUBE",

@@ -16,7 +16,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
 from app.ids import new_id
-from app.models import WorkerTree
+from app.models import WorkerProcess
 from app.platforms import PLATFORMS
 from app.queries.health import ALIVE_FOR
 from workers.scheduling.leadership import Leadership
@@ -34,7 +34,7 @@ def nothing_there(config: Config) -> Iterator[Flask]:
 
 
 def show_worker(platforms: str, seen_at: datetime | None = None) -> str:
-    tree = WorkerTree(
+    tree = WorkerProcess(
         id=new_id(),
         host="here",
         platforms=platforms,
@@ -81,7 +81,7 @@ def test_readyz_names_every_part(app: Flask, client: FlaskClient, redis: Redis) 
     assert status == 200
     assert all(checks.values())
     with app.app_context():
-        db.session.get_one(WorkerTree, tree_id).seen_at = utcnow() - 2 * ALIVE_FOR
+        db.session.get_one(WorkerProcess, tree_id).seen_at = utcnow() - 2 * ALIVE_FOR
         db.session.commit()
     status, checks = lines(client)
     assert status == 503

@@ -15,7 +15,7 @@ from flask import Flask
 from app import logs
 from app.config import Config
 from tests.app.web import free_port, running_web
-from workers.background import Repeated
+from workers.periodic_thread import PeriodicThread
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_line_of_a_runs_thread_carries_its_ids(
         has_beaten.set()
         return False
 
-    with logs.about(jobId="j1"), Repeated("beats", 0.01, beat):
+    with logs.about(jobId="j1"), PeriodicThread("beats", 0.01, beat):
         assert has_beaten.wait(60)
     assert written(capsys)["jobId"] == "j1"
 

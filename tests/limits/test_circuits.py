@@ -21,9 +21,10 @@ from app.publishing.claims import Claim, claim_next
 from app.states import JobState
 from tests.factories import make_job
 from tests.limits import without_limits
+from tests.rows import row
 
 pytestmark = pytest.mark.usefixtures("context")
-FAILED, HUNG, WELL = Evidence(False), Evidence(False, is_hang=True), Evidence(True)
+FAILED, HUNG, WELL = Evidence(False), Evidence(False, timed_out=True), Evidence(True)
 PAUSE = timedelta(seconds=30)
 
 
@@ -37,12 +38,6 @@ def note(job_id: str, evidence: Evidence, now: datetime) -> datetime | None:
     """Feed a run's evidence to TikTok's circuit; return until when it is open."""
     with transaction() as session:
         return circuits.note(session, "TIKTOK", job_id, evidence, now).open_until
-
-
-def row(job: PublishJob) -> PublishJob:
-    """Reload a job."""
-    with transaction() as session:
-        return session.get_one(PublishJob, job.id, populate_existing=True)
 
 
 def open_circuit(now: datetime) -> None:

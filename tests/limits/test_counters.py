@@ -111,12 +111,14 @@ def test_run_budget_records_its_use_and_refuses_what_does_not_fit(
     redis: Redis,
 ) -> None:
     budget = RunBudget("INSTAGRAM", "a")
-    budget.keep_share = 0.0
     for _ in range(3):
         budget.spend("calls")
     with pytest.raises(RateLimited) as caught:
         budget.spend("calls")
-    assert (caught.value.code, caught.value.everyone) == ("limit_instagram_calls_per_hour", False)
+    assert (caught.value.code, caught.value.application_wide) == (
+        "limit_instagram_calls_per_hour",
+        False,
+    )
     assert "3 calls in an hour" in caught.value.detail
     budget.settle()
     redis.flushall()
@@ -126,7 +128,6 @@ def test_run_budget_records_its_use_and_refuses_what_does_not_fit(
 
 def test_use_of_a_run_survives_a_failed_transaction(redis: Redis) -> None:
     budget = RunBudget("INSTAGRAM", "a")
-    budget.keep_share = 0.0
     for _ in range(3):
         budget.spend("calls")
     with pytest.raises(ConnectionError), budget.settling():
@@ -163,13 +164,11 @@ def test_use_while_redis_was_away_counts_when_it_returns_with_its_data(
     redis.execute_command("ACL", "SETUSER", "default", "-evalsha", "-eval")
     try:
         budget = RunBudget("INSTAGRAM", "a")
-        budget.keep_share = 0.0
         budget.spend("calls")
         budget.spend("calls")
     finally:
         redis.execute_command("ACL", "SETUSER", "default", "+@all")
     again = RunBudget("INSTAGRAM", "a")
-    again.keep_share = 0.0
     budget.settle()
     again.spend("calls")
     with pytest.raises(RateLimited):
@@ -178,7 +177,6 @@ def test_use_while_redis_was_away_counts_when_it_returns_with_its_data(
 
 def test_polls_are_spread_out_where_little_is_left() -> None:
     budget = RunBudget("YOUTUBE", "a")
-    budget.keep_share = 0.0
     assert budget.stretch(30) == 30
     budget.spend("units", 4)
     assert budget.stretch(30) == pytest.approx(150)

@@ -26,6 +26,7 @@ from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
+from tests.rows import row
 
 pytestmark = pytest.mark.usefixtures("context")
 DAY = timedelta(days=1)
@@ -41,12 +42,6 @@ def config(config: Config) -> Config:
         LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT=1,
     )
     return replace(config, limits=limits)
-
-
-def row(job: PublishJob) -> PublishJob:
-    """Reload a job."""
-    with transaction() as session:
-        return session.get_one(PublishJob, job.id, populate_existing=True)
 
 
 def waits(job: PublishJob) -> list[TimelineEntry]:

@@ -22,6 +22,7 @@ from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
+from tests.rows import row
 from workers.scheduling.sweeper import Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -32,12 +33,6 @@ CUT = Failure("cut", Category.NETWORK, "The connection was cut")
 def config(config: Config) -> Config:
     """No limits, which a pause does not need."""
     return replace(config, limits=without_limits())
-
-
-def row(job: PublishJob) -> PublishJob:
-    """Reload a job."""
-    with transaction() as session:
-        return session.get_one(PublishJob, job.id, populate_existing=True)
 
 
 def several(count: int, now: datetime) -> list[PublishJob]:

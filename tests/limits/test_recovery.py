@@ -22,6 +22,7 @@ from app.states import JobState
 from tests.factories import make_job, make_video
 from tests.limits import without_limits
 from tests.platforms import Platforms
+from tests.rows import row
 from tests.workers.conftest import connect
 from workers.publishing.pipeline import advance
 from workers.scheduling.sweeper import Sweeper
@@ -35,12 +36,6 @@ PAUSE = timedelta(seconds=30)
 def config(config: Config) -> Config:
     """No limits, which a circuit does not need."""
     return replace(config, limits=without_limits(), circuit_failures=2)
-
-
-def row(job: PublishJob) -> PublishJob:
-    """Reload a job."""
-    with transaction() as session:
-        return session.get_one(PublishJob, job.id, populate_existing=True)
 
 
 def gate() -> Gate:

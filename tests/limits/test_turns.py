@@ -27,6 +27,7 @@ from app.publishing.missing_wakes import queue_missing_wakes
 from app.queues import PUBLISH_QUEUES, RunQueue
 from tests.factories import make_account, make_job, make_video
 from tests.limits import without_limits
+from tests.rows import row
 
 pytestmark = pytest.mark.usefixtures("context")
 CEILING, PER_ACCOUNT = "LIMIT_TIKTOK_CONCURRENT_UPLOADS", "LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT"
@@ -283,12 +284,6 @@ def statements_of_a_claim(account: Account, video: Video, now: datetime) -> int:
     assert claim is not None and claim.account_id == account.id
     publish(claim)
     return len(counted)
-
-
-def row(job_id: str) -> PublishJob:
-    """Reload a job."""
-    with transaction() as session:
-        return session.get_one(PublishJob, job_id, populate_existing=True)
 
 
 def due_at(job_id: str) -> datetime:

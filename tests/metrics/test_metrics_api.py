@@ -27,7 +27,7 @@ from app.failures import Category, Failure
 from app.ids import new_id
 from app.limits import gates, ledger
 from app.metrics.rolling import count_on
-from app.models import SchedulerTerm, WorkerTree
+from app.models import SchedulerTerm, WorkerProcess
 from app.platforms import PLATFORMS
 from app.publishing import claims, outcomes
 from app.queries.depths import read_depths
@@ -67,7 +67,7 @@ def show_processes(at: datetime | None = None) -> None:
     )
     platforms = ",".join(PLATFORMS)
     db.session.add(
-        WorkerTree(
+        WorkerProcess(
             id=new_id(),
             host="here",
             platforms=platforms,

@@ -29,17 +29,10 @@ from app.publishing.holding import (
 from app.runs import CancelRequested, Superseded
 from app.states import JobState, Step
 from tests.factories import make_account, make_job, make_video
+from tests.rows import row
 
 FAILURE = Failure("read_timeout", Category.NETWORK, "the connection broke")
 LEASE = timedelta(seconds=LEASE_SECONDS)
-
-
-def row(job_id: str) -> PublishJob:
-    """Reload a job."""
-    db.session.commit()
-    job = db.session.get_one(PublishJob, job_id, populate_existing=True)
-    db.session.commit()
-    return job
 
 
 def claimed(job: PublishJob) -> Claim:

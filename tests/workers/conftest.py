@@ -1,4 +1,4 @@
-"""What workers need: platforms that answer, a real film in the store, connected accounts."""
+"""Fixtures of the workers: sandbox platforms, a real film in the store, connected accounts."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def platforms(sandbox: SandboxServer) -> Iterator[Platforms]:
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real video that every platform takes as it is."""
+    """A real video that every platform accepts unchanged."""
     return make_sample_video(tmp_path_factory.mktemp("films") / "film.mp4", seconds=4, hue=0)
 
 
 @pytest.fixture
 def config(config: Config, sandbox: SandboxServer) -> Config:
-    """Settings with the sandbox for platforms, asked often."""
+    """Settings with the sandbox as platforms, polled often."""
     return replace(
         config,
         tiktok_api_url=f"{sandbox.url}/tiktok",
@@ -108,13 +108,13 @@ def stored_film(stored: Store, film: Path) -> Video:
 
 @pytest.fixture(scope="session")
 def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that TikTok and Instagram take only when all of it is made anew."""
+    """A file that TikTok and Instagram accept only after a full transcode."""
     return make_film_of_corpus("clip.avi", tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture(scope="session")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that takes long enough to be made anew for a test to step in."""
+    """A file whose transcode takes long enough for a test to interfere."""
     path = tmp_path_factory.mktemp("clips") / "long.avi"
     source = pictures(seconds="8", extra=",noise=alls=40:allf=t")
     run_ffmpeg(*source, "-c:v", "mjpeg", "-q:v", "9", str(path))
@@ -122,7 +122,7 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def connect(platforms: Platforms, platform: str, **options: Any) -> Account:
-    """Connect a fresh account of the sandbox's, as `PUT /api/accounts` would."""
+    """Connect a new account of the sandbox, as `PUT /api/accounts` would."""
     given = platforms.account(platform, **options)
     expires_at = given.get("expiresAt")
     return make_account(

@@ -1,4 +1,4 @@
-"""Two things that come together in one post, each of which is harmless alone."""
+"""Pairs of events in one post, each of which is harmless alone."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ from tests.factories import make_job
 from tests.limits import without_limits
 from tests.platforms import Platforms
 from tests.processes import wait_until as until
+from tests.rows import row
 from tests.workers.conftest import connect
-from tests.workers.test_worker import MB, big_film
+from tests.workers.support import MB, big_film
 from workers.publishing import steps
-from workers.publishing.budget import RunBudget
+from workers.publishing.budget import Purpose, RunBudget
 from workers.publishing.pipeline import advance, poll
 
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
@@ -45,25 +46,18 @@ pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """Settings under which nothing waits for a limit of ours, unless a test sets one."""
+    """Settings without limits of ours, unless a test sets one."""
     return replace(config, limits=without_limits())
 
 
 @pytest.fixture(autouse=True)
 def many_looks(platforms: Platforms) -> None:
-    """Let TikTok be asked as often as these tests do."""
+    """Allow as many polls of TikTok as these tests need."""
     platforms.settings(tiktok_status_per_minute=1_000_000)
 
 
-def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
-    found = db.session.get_one(PublishJob, job.id, populate_existing=True)
-    db.session.commit()
-    return found
-
-
 def run_at(job: PublishJob) -> PublishJob:
-    """Let what comes next of a job happen now; return the row."""
+    """Run what is next for a job now; return the row."""
     now = row(job)
     now.due_at = utcnow()
     lanes.refresh(db.session(), now)
@@ -73,7 +67,7 @@ def run_at(job: PublishJob) -> PublishJob:
 
 
 def is_done(job: PublishJob) -> bool:
-    """Let what comes next of a job happen now, and say whether that was all."""
+    """Run what is next for a job now, and tell whether that was all."""
     return run_at(job).state is JobState.COMPLETED
 
 
@@ -84,7 +78,7 @@ def let_go(key: str) -> None:
 
 
 def checkpoint_of(job: PublishJob) -> dict[str, Any]:
-    """Read what is remembered of a job's upload."""
+    """Read a job's checkpoint."""
     whole = [undefer(PublishJob.checkpoint)]
     found = db.session.get_one(PublishJob, job.id, options=whole, populate_existing=True)
     db.session.commit()
@@ -92,42 +86,41 @@ def checkpoint_of(job: PublishJob) -> dict[str, Any]:
 
 
 def keep_checkpoint(job: PublishJob, fields: dict[str, Any]) -> None:
-    """Let something else be remembered of it."""
+    """Replace a job's checkpoint."""
     db.session.get_one(PublishJob, job.id, populate_existing=True).checkpoint = fields
     db.session.commit()
 
 
 def limit_calls(app: Flask, maximum: int) -> None:
-    """Let an Instagram account have so many calls an hour, and no other limit hold anything."""
+    """Limit an Instagram account to so many calls an hour, and nothing else."""
     limits = without_limits(LIMIT_INSTAGRAM_CALLS_PER_HOUR=maximum)
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], limits=limits)
 
 
 def use_calls(account: Account, count: int) -> None:
-    """Use an account's calls, so that so many of the hour's are used in all."""
+    """Use an account's calls up to so many of the hour's."""
     budget = RunBudget("INSTAGRAM", account.id)
-    budget.keep_share = 0.0
     [limit] = limits_on("INSTAGRAM", "calls")
     with transaction() as session:
         used = ledger.used_in(session, limit, account.id, utcnow())
-    budget.spend("calls", count - used)
+    budget.spend("calls", count - used, Purpose.FINISH)
     budget.settle()
 
 
 @pytest.mark.parametrize(
-    ("young_seconds", "ends_as"), [(0.0, AccountState.ACTIVE), (3600.0, "reconnect_required")]
+    ("new_token_seconds", "ends_as"), [(0.0, AccountState.ACTIVE), (3600.0, "reconnect_required")]
 )
 def test_upload_outlives_as_many_tokens_as_it_takes(
-    young_seconds: float,
+    new_token_seconds: float,
     ends_as: str,
     app: Flask,
     platforms: Platforms,
     film: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of two tokens that are refused within one run, the second one is either over, or never was
-    any good: that goes by its age."""
-    monkeypatch.setattr(steps, "YOUNG_SECONDS", young_seconds)
+    """When a second token is refused within one run, its age tells whether it has expired or never
+    was valid."""
+    monkeypatch.setattr(steps, "NEW_TOKEN_SECONDS", new_token_seconds)
     video = big_film(app, film, 40 * MB)
     account = connect(platforms, "YOUTUBE")
     for skipped in (1, 3):
@@ -147,7 +140,7 @@ def test_what_a_beginning_leaves_of_the_calls_is_there_to_ask_with(
     account = connect(platforms, "INSTAGRAM")
     sent = make_job("INSTAGRAM", account=account, video=stored_film)
     run_at(sent)
-    use_calls(account, 16)  # a fifth is left, which is kept from beginnings
+    use_calls(account, 16)  # a fifth is left, which is reserved from new posts
     held = make_job("INSTAGRAM", account=account, video=stored_film)
     advance("INSTAGRAM", held.id)
     assert row(held).error_code == "limit_instagram_calls_per_hour"
@@ -182,7 +175,7 @@ def test_post_whose_upload_has_proven_dead_goes_out_by_another(
 def test_publish_that_our_own_limit_holds_back_has_not_begun(
     app: Flask, platforms: Platforms, stored_film: Video
 ) -> None:
-    """Nothing was sent, so that the post may still be cancelled."""
+    """Nothing was sent, so the post may still be cancelled."""
     limit_calls(app, 9)
     platforms.settings(processing_seconds=0)
     account = connect(platforms, "INSTAGRAM")
@@ -198,7 +191,7 @@ def test_publish_that_our_own_limit_holds_back_has_not_begun(
 def test_account_whose_posting_was_blocked_is_left_alone_for_a_day(
     platforms: Platforms, stored_film: Video
 ) -> None:
-    """Each further try would prolong the block."""
+    """Each further attempt would prolong the block."""
     account = connect(platforms, "INSTAGRAM")
     platforms.fault("INSTAGRAM", "error", call="instagram.container", code="368")
     blocked = make_job("INSTAGRAM", account=account, video=stored_film)
@@ -214,14 +207,14 @@ def test_account_whose_posting_was_blocked_is_left_alone_for_a_day(
 def test_last_bytes_that_break_off_again_and_again_use_the_attempts(
     platforms: Platforms, stored_film: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a small video all bytes are the last ones, with which it may be live. A read tells that
-    some lack. They may still be on their way, so that the post is not called off nor begun anew."""
+    """All bytes of a small video are the last ones, after which it may be live. A read shows that
+    some are missing; they may still arrive, so the post is neither cancelled nor started over."""
     platforms.fault("TIKTOK", "cut", call="tiktok.upload", after_bytes=1000, times=100)
     account = connect(platforms, "TIKTOK")
     job = make_job("TIKTOK", account=account, video=stored_film, max_attempts=2)
     until(lambda: run_at(job) and len(platforms.journal("tiktok.upload")) > 2, "three tries")
     assert row(job).attempts_made == 1  # at once, and for a while, at no cost
-    monkeypatch.setattr(steps, "IN_VAIN", timedelta())
+    monkeypatch.setattr(steps, "RESEND_LIMIT", timedelta())
     until(lambda: run_at(job).state is JobState.WAITING, "the first attempt's end")
     waits = row(job)
     assert waits.attempts_made == 1 and waits.is_committed
@@ -240,7 +233,7 @@ def test_last_bytes_that_break_off_again_and_again_use_the_attempts(
 def test_what_failed_of_an_upload_is_forgotten_with_it(
     platforms: Platforms, stored_film: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "IN_VAIN", timedelta())
+    monkeypatch.setattr(steps, "RESEND_LIMIT", timedelta())
     platforms.fault("TIKTOK", "lost_answer", call="tiktok.upload")
     platforms.fault("TIKTOK", "fail_processing", reason="internal")
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
@@ -280,7 +273,7 @@ def test_our_own_client_refused_stops_the_platform_and_fails_no_post(
         waits = run_at(jobs[-1])
         assert (waits.state_at(utcnow()), waits.attempts_made) == (JobState.DELAYED, 0)
         assert waits.error_code == "invalid_client"
-    assert len(platforms.journal("tiktok.token")) == 1  # one finds it out for all
+    assert len(platforms.journal("tiktok.token")) == 1  # one finds out for all
     let_go("TIKTOK")
     for job in jobs:
         until(partial(is_done, job), "the post's end")

@@ -1,4 +1,4 @@
-"""Connecting an account by a platform's consent page, from the first call to the last redirect."""
+"""Connecting an account through a platform's consent page, from the first call to the redirect."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ LOGINS = [
 
 @pytest.fixture(autouse=True)
 def surroundings(context: None, platforms: Platforms) -> Iterator[None]:
-    """Every test has an application and platforms around it."""
+    """Every test runs in an application context, with platforms."""
     yield
 
 
 @pytest.fixture
 def worker(app: Flask, redis: Redis) -> Iterator[None]:
-    """Somebody who exchanges codes when woken up, as a worker is."""
+    """A thread that exchanges codes when woken, like a worker."""
     done = threading.Event()
     queue = RunQueue(CONNECT_QUEUE, redis)
 
@@ -59,7 +59,7 @@ def worker(app: Flask, redis: Redis) -> Iterator[None]:
             if not is_woken:
                 continue
             queue.empty()
-            # A database that is busy is asked again, as by the next wake-up.
+            # A busy database is retried, as by the next wake-up.
             with app.app_context(), suppress(OperationalError):
                 exchange_granted()
                 is_woken = False
@@ -249,7 +249,7 @@ def test_code_that_the_platform_does_not_know_is_told(
 def test_code_is_worth_nothing_without_the_verifier(
     client: FlaskClient, ask: Ask, worker: None
 ) -> None:
-    """Whoever steals a YouTube code on its way cannot use it for a consent of his own."""
+    """A stolen YouTube code is of no use in another consent."""
     stolen = parse_qs(urlsplit(consent(ask("YOUTUBE"))).query)["code"][0]
     own = parse_qs(urlsplit(consent(ask("YOUTUBE"))).query)["state"][0]
     path = f"/api/accounts/YOUTUBE/callback?code={stolen}&state={own}"

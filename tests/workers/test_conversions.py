@@ -1,4 +1,4 @@
-"""Jobs whose video has to be made anew: who waits, who works, and what is left behind."""
+"""Jobs whose video has to be transcoded: who waits, who works, and what is left behind."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ from tests.media.corpus import BOTH, make_film, run_ffmpeg
 from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
+from tests.rows import row
 from tests.workers.conftest import Store, connect
 from workers.media.renditions import FAILURES_MAX, LOST_RUNS_MAX, transcode_due
 from workers.media.workspace import SpaceNeed, workspace
 from workers.publishing.pipeline import advance
-from workers.scheduling.sweeper import Sweeper
+from workers.scheduling.periodic import queue_periodic
 
-# One database: what is made takes its time, and rows are tested elsewhere.
+# One database: transcodes take time, and rows are tested elsewhere.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 #: Too little for x264 at any size, and enough for ffmpeg to begin.
 LITTLE_MEMORY_MB = 300
@@ -47,26 +48,19 @@ LITTLE_MEMORY_MB = 300
 
 @pytest.fixture
 def config(config: Config, tmp_path: Path) -> Config:
-    """Settings with a folder for conversions that is empty."""
+    """Settings with an empty folder for transcodes."""
     return replace(config, encode_dir=tmp_path / "encode", worker_concurrency=1)
 
 
-def row(job: PublishJob) -> PublishJob:
-    """Read a job afresh."""
-    found = db.session.get_one(PublishJob, job.id, populate_existing=True)
-    db.session.commit()
-    return found
-
-
 def renditions() -> list[Rendition]:
-    """Read all of them afresh."""
+    """Read all renditions again."""
     found = db.session.query(Rendition).populate_existing().order_by(Rendition.id).all()
     db.session.commit()
     return found
 
 
 def make_due(job: PublishJob) -> None:
-    """Let a job's time have come."""
+    """Make a job due."""
     due = db.session.get_one(PublishJob, job.id, populate_existing=True)
     due.due_at = utcnow()
     lanes.refresh(db.session(), due)
@@ -133,7 +127,7 @@ def test_three_platforms_and_a_retry_make_each_recipe_once(
     ]
     for job in jobs:
         run_once(job)
-    [shared] = renditions()  # all three want the very same file
+    [shared] = renditions()  # all three need the same file
     transcode_due()
     for job in jobs:
         assert run_to_end(job).state is JobState.COMPLETED
@@ -147,7 +141,7 @@ def test_three_platforms_and_a_retry_make_each_recipe_once(
 def test_video_replaced_while_a_token_is_renewed_goes_out_itself(
     app: Flask, platforms: Platforms, stored: Store, tmp_path: Path, film: Path
 ) -> None:
-    """This run has asked for the file that was made of the other one; it is not to keep it."""
+    """This run asked for the rendition of the other video, which it must not keep."""
     video = stored(make_film("clip.mkv", tmp_path))
     earlier = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=video)
     run_once(earlier)
@@ -234,13 +228,13 @@ def test_workers_lost_at_one_file_are_counted(
     assert (failed.state, failed.error_code) == (JobState.FAILED, "conversion_lost")
     assert (failed.error_category, failed.attempts_made) == ("internal", 1)
     assert objects(app) == []
-    steer.retry(job.id, utcnow())  # by whoever has seen to the machine
+    steer.retry(job.id, utcnow())  # after the machine was repaired
     transcode_due()
     assert run_to_end(job).state is JobState.COMPLETED
 
 
 def fail_conversions(app: Flask, config: Config) -> Rendition:
-    """Convert with other settings, as often as a rendition is tried."""
+    """Transcode with other settings, as often as a rendition is tried."""
     usual = app.config["SETTINGS"]
     app.config["SETTINGS"] = config
     for _ in range(FAILURES_MAX):
@@ -298,7 +292,7 @@ def test_retry_of_a_person_tries_even_what_was_put_down_to_the_video(
     make_due(job)
     assert run_once(job).state is JobState.FAILED
     another = make_job("TIKTOK", account=account, video=video)
-    assert run_once(another).state is JobState.FAILED  # the same file would end alike
+    assert run_once(another).state is JobState.FAILED  # the same file would fail again
     steer.retry(job.id, utcnow())
     transcode_due()
     assert run_to_end(job).state is JobState.COMPLETED
@@ -432,7 +426,7 @@ def test_killed_worker_leaves_nothing_and_another_takes_over(
     # Its lease would end within 30 s; the test does not wait for that.
     db.session.query(Rendition).update({"due_at": utcnow() - timedelta(seconds=5)})
     db.session.commit()
-    Sweeper().sweep(utcnow())
+    queue_periodic(utcnow())
     encode = {"ENCODE_DIR": str(folder)}
     with Process("workers.worker", config, tmp_path / "second.log", **encode):
         done = wait_until(lambda: _ended(job), "the end", 150)
@@ -486,7 +480,7 @@ def test_starting_worker_removes_what_a_crash_has_left(config: Config, tmp_path:
 def test_ready_files_pass_by_a_conversion(
     app: Flask, platforms: Platforms, stored: Store, short_clip: Path, stored_film: Video
 ) -> None:
-    """A job that waits for its file is in nobody's hands, so that others of its queue go on."""
+    """A job that waits for its file holds no worker, so others of its queue go on."""
     waiting = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
     run_once(waiting)
     ready = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)

@@ -1,4 +1,4 @@
-"""The doctor: what is right is said to be, and what is wrong is named."""
+"""The doctor: what is right is confirmed, and what is wrong is named."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("platforms")
 
 
 def findings(config: Config) -> dict[str, Finding]:
-    """Examine settings; findings by the variable they are about."""
+    """Check settings; return the findings by the variable they concern."""
     app = create_base(config)
     with app.app_context():
         found = [check(config) for check in CHECKS]
@@ -115,7 +115,7 @@ def test_without_the_database_a_missing_client_is_not_judged(config: Config) -> 
 def test_client_for_consents_alone_may_be_missing(
     config: Config, app: Flask, context: None, part: str
 ) -> None:
-    """The tokens of Instagram's accounts are renewed, if at all, without a client."""
+    """Instagram's tokens are renewed, if at all, without a client."""
     make_account("INSTAGRAM", login_type="instagram")
     unset: dict[str, Any] = {part.lower(): ""}
     without = replace(config, **unset)
@@ -133,7 +133,7 @@ def test_dropped_key_is_told(config: Config, app: Flask, context: None) -> None:
 
 @ON_SQLITE
 def test_report_is_lines_of_its_own_alone(app: Flask, config: Config) -> None:
-    """Also where a platform is asked and refuses, which is logged elsewhere."""
+    """Even if a platform refuses, which is logged elsewhere."""
     done = subprocess.run(
         [sys.executable, "-m", "workers.doctor"],
         cwd=ROOT,

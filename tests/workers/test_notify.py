@@ -27,14 +27,14 @@ from app.publishing.claims import claim_next
 from app.queues import current_redis
 from app.states import NotificationState
 from tests.factories import make_job
-from workers.webhooks.delivery import SILENT_KEY, deliver
+from workers.webhooks.delivery import UNRESPONSIVE_KEY, deliver
 
 KEY = {"Authorization": "Bearer test-key"}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class Receiver:
-    """A back end that answers as it is told, and remembers what it was sent."""
+    """A back end that responds as configured, and records what it is sent."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
@@ -84,14 +84,14 @@ def fail_one() -> None:
 
 
 def stored() -> list[Notification]:
-    """Read the outbox afresh."""
+    """Read the outbox again."""
     rows = db.session.query(Notification).order_by(Notification.id).populate_existing().all()
     db.session.commit()
     return rows
 
 
 def make_due(*, created: timedelta = timedelta()) -> None:
-    """Let the pause after a failed delivery be over."""
+    """End the pause after a failed delivery."""
     for notification in db.session.query(Notification):
         notification.due_at = utcnow()
         notification.created_at -= created
@@ -189,7 +189,7 @@ def all_notifications(client: FlaskClient, state: str) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("context")
 def test_dead_notifications_can_be_sent_again(receiver: Receiver, client: FlaskClient) -> None:
-    """An operator whose receiver was away for days asks for all that was given up."""
+    """An operator whose receiver was away for days redelivers all that was given up."""
     receiver.statuses = [500, 500, 503]
     for _ in range(2):
         fail_one()
@@ -202,7 +202,7 @@ def test_dead_notifications_can_be_sent_again(receiver: Receiver, client: FlaskC
     assert (answer.status_code, answer.json) == (202, {"redelivered": 2})
     assert all_notifications(client, "dead") == []
     for _ in range(2):
-        deliver()  # the first attempt fails, and does not end it: it has three days again
+        deliver()  # the first attempt fails, which does not end it: it has three days again
         make_due()
     assert len(all_notifications(client, "delivered")) == 2
     ids = [headers["webhook-id"] for headers, _ in receiver.deliveries]
@@ -214,7 +214,7 @@ def test_one_notification_can_be_sent_again(receiver: Receiver, client: FlaskCli
     fail_one()
     [notification] = stored()
     url = f"/api/notifications/{notification.id}/redeliver"
-    assert client.post(url, headers=KEY).status_code == 409  # it is on its way
+    assert client.post(url, headers=KEY).status_code == 409  # it is pending already
     deliver()
     answer = client.post(url, headers=KEY)
     assert (answer.status_code, answer.json["state"]) == (202, "pending")
@@ -227,7 +227,7 @@ def test_one_notification_can_be_sent_again(receiver: Receiver, client: FlaskCli
 
 @pytest.mark.usefixtures("context")
 def test_notifications_are_for_service_keys(client: FlaskClient) -> None:
-    """They tell of every user."""
+    """They concern every user."""
     claims = {"sub": "alice", "exp": utcnow() + timedelta(hours=1)}
     secret = client.application.config["SETTINGS"].jwt_secret
     token = jwt.encode(claims, secret, algorithm="HS256")
@@ -257,13 +257,13 @@ def test_nobody_listening_loses_nothing(receiver: Receiver) -> None:
 
 @pytest.mark.usefixtures("context")
 def test_receiver_that_does_not_answer_holds_no_worker_up(receiver: Receiver) -> None:
-    """One attempt tells that nobody is there; the others would each wait for that in vain."""
+    """One attempt shows that nobody is there; each further one would wait in vain."""
     receiver.server.server_close()
     for _ in range(3):
         fail_one()
     for _ in range(2):
         deliver()
     assert sorted(notification.deliveries for notification in stored()) == [0, 0, 1]
-    current_redis().delete(SILENT_KEY)
+    current_redis().delete(UNRESPONSIVE_KEY)
     deliver()
     assert sum(notification.deliveries for notification in stored()) == 2

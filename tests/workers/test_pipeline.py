@@ -30,6 +30,7 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.redis_values import is_pickled, values
+from tests.rows import row
 from tests.workers.conftest import connect
 from workers.maintenance.follow_ups import follow_up_due
 from workers.publishing.pipeline import LOST_RUNS_MAX, advance
@@ -41,19 +42,12 @@ FINAL = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 @pytest.fixture(autouse=True)
 def surroundings(context: None) -> Iterator[None]:
-    """Every test has an application around it."""
+    """Every test runs in an application context."""
     yield
 
 
-def row(job_id: str) -> PublishJob:
-    """Read a job afresh."""
-    job = db.session.get_one(PublishJob, job_id, populate_existing=True)
-    db.session.commit()
-    return job
-
-
 def all_of(kind: type, **columns: object) -> list:  # type: ignore[type-arg]
-    """Read rows afresh."""
+    """Read rows again."""
     found = db.session.query(kind).filter_by(**columns).populate_existing().all()
     db.session.commit()
     return found
@@ -86,7 +80,7 @@ def test_video_goes_live_byte_for_byte(
     [post] = platforms.posts()
     assert post["sha256"] == hashlib.sha256(film.read_bytes()).hexdigest()
     [recorded] = all_of(PublishedPost, job_id=job.id)
-    # TikTok tells the id only after moderation: see the test of follow-ups.
+    # TikTok reveals the id only after moderation: see the test of follow-ups.
     assert recorded.platform_post_id is not None or recorded.follow_up_at is not None
     [notification] = all_of(Notification, subject_id=job.id)
     assert notification.type == "publish.completed"
@@ -210,7 +204,7 @@ def test_retry_after_failure_finds_what_is_already_live(
 def test_retry_after_the_video_was_replaced_sends_the_new_one(
     platforms: Platforms, stored_film: Video, app: Flask, tmp_path: Path
 ) -> None:
-    """Never the rest of one file behind the beginning of another."""
+    """The rest of one file is never sent after the start of another."""
     platforms.fault("INSTAGRAM", "cut", call="instagram.upload", after_bytes=1000)
     account = connect(platforms, "INSTAGRAM")
     job = make_job("INSTAGRAM", account=account, video=stored_film, backoff_delay_ms=50)
@@ -378,13 +372,13 @@ def lose_key(app: Flask) -> Cipher:
 
 
 def is_held(job: PublishJob) -> bool:
-    """Tell whether a job waits for a key; a look at a platform may have to come first."""
+    """Tell whether a job waits for a key, perhaps after a poll."""
     found = run_once(job)
     return found.state is JobState.WAITING and found.error_category == "internal"
 
 
 def make_due(job_id: str, **columns: object) -> None:
-    """Let the time of a job have come."""
+    """Make a job due."""
     db.session.query(PublishJob).filter_by(id=job_id).update({"due_at": utcnow(), **columns})
     lanes.refresh(db.session(), row(job_id))
     db.session.commit()
@@ -396,7 +390,7 @@ def make_due(job_id: str, **columns: object) -> None:
 def test_job_whose_key_is_gone_waits_for_it(
     has_begun: bool, code: str, app: Flask, platforms: Platforms, stored_film: Video
 ) -> None:
-    """As beside a process that is on a newer key already: it costs no attempt, and no post."""
+    """As beside a process with a newer key: it costs neither an attempt nor a post."""
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     if has_begun:
         run_once(job)

@@ -1,42 +1,11 @@
-"""Reading ahead: in order, in bounds, and ended by either side."""
+"""Read-ahead: in order, bounded, and ended by either side."""
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
+from tests.workers.pieces import LIMIT_SECONDS, Pieces
 from workers.publishing.read_ahead import AHEAD_PIECES, ReadAhead
-
-LIMIT_SECONDS = 30
-
-
-class Pieces:
-    """Gives numbered pieces, then what `end` is."""
-
-    def __init__(self, count: int, end: BaseException | None = None) -> None:
-        self._count = count
-        self._end = end
-        self.given = 0
-        self.may_go_on = threading.Event()
-        self.may_go_on.set()
-        self.is_stopped = False
-        self.is_closed = threading.Event()
-
-    def read(self, size: int, /) -> bytes:
-        assert self.may_go_on.wait(LIMIT_SECONDS)
-        if self.given == self._count:
-            if self._end is not None:
-                raise self._end
-            return b""
-        self.given += 1
-        return b"%04d" % self.given
-
-    def stop(self) -> None:
-        self.is_stopped = True
-
-    def close(self) -> None:
-        self.is_closed.set()
 
 
 def all_of(stream: ReadAhead, size: int) -> bytes:

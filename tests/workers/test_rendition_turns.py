@@ -1,4 +1,4 @@
-"""Whose file is made next, and what it costs to find that out."""
+"""Whose file is transcoded next, and what it costs to find out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KEEP = text("""
 
 
 def make_due(*users: str) -> None:
-    """Let one rendition of each of these wait, in this order."""
+    """Queue one rendition of each of these, in this order."""
     now = utcnow() - timedelta(seconds=1)
     recipe = {"container": "mp4", "video": None, "audio": None, "size_max_bytes": None}
     with transaction() as session:
@@ -63,7 +63,7 @@ def user_of(claim: RenditionClaim) -> str:
 
 
 def test_users_take_turns() -> None:
-    """One user's many conversions do not hold up another user's one."""
+    """One user's many transcodes do not hold up another user's one."""
     make_due("alice", "alice", "alice", "bob")
     order = []
     while claim := taken():

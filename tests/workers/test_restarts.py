@@ -1,4 +1,4 @@
-"""What restarts must not cost: neither what a platform has just said, nor an upload, nor a try."""
+"""What restarts must not cost: a response just received, an upload, an attempt."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from tests.factories import make_job
 from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
+from tests.rows import row
 from tests.workers.conftest import Store, connect
-from tests.workers.test_worker import MB, big_film, bytes_received, end_lease, ended, row
+from tests.workers.support import MB, big_film, bytes_received, end_lease, ended
 
 pytestmark = pytest.mark.usefixtures("context")
 AWAY_SECONDS = 3.0
@@ -34,7 +35,7 @@ AWAY_SECONDS = 3.0
 
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL that may be stopped: the session's other tests do not share it."""
+    """A PostgreSQL that may be stopped: no other tests share it."""
     server = PostgresServer(outlives_power=False)
     yield server
     server.remove()
@@ -64,7 +65,7 @@ def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
 
 
 def checkpoint(job: PublishJob) -> dict[str, object]:
-    """Read what is remembered of a job's upload."""
+    """Read a job's checkpoint."""
     whole = [undefer(PublishJob.checkpoint)]
     found = db.session.get_one(PublishJob, job.id, options=whole, populate_existing=True)
     db.session.commit()
@@ -79,7 +80,7 @@ def outcomes_of(job: PublishJob) -> list[str | None]:
 def test_post_id_that_arrives_while_the_worker_stops_is_kept(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
-    """Instagram tells the id once, in the answer to the publish; a list can only guess at it."""
+    """Instagram reveals the id once in the answer to the publish; a list can only guess at it."""
     platforms.fault("INSTAGRAM", "slow", call="instagram.publish", seconds=3)
     job = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=stored_film)
     wait_until(lambda: row(job.id).is_committed, "the publish")
@@ -93,7 +94,7 @@ def test_post_id_that_arrives_while_the_worker_stops_is_kept(
 def test_upload_opened_while_the_worker_stops_is_kept(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
-    """Each session that YouTube opens is one of the day's uploads, used or not."""
+    """Each session that YouTube opens counts as one of the day's uploads, used or not."""
     platforms.fault("YOUTUBE", "slow", call="youtube.session", seconds=3)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
     wait_until(lambda: row(job.id).step == "upload", "the session's request")
@@ -135,7 +136,7 @@ def test_conversion_goes_on_while_the_database_restarts(
     long_clip: Path,
     tmp_path: Path,
 ) -> None:
-    """From before the first figure of its progress until after its end."""
+    """The outage lasts from before the first progress until after the end."""
     folder = tmp_path / "encode"
     encode = {"ENCODE_DIR": str(folder)}
     with Process("workers.scheduler", config, tmp_path / "scheduler.log"):
@@ -157,7 +158,7 @@ def test_conversion_goes_on_while_the_database_restarts(
 def test_killed_refresh_costs_the_account_no_attempt(
     app: Flask, platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
-    """The turn of a dead worker ends later than its lease; whoever waits for it only waits."""
+    """The refresh lease of a dead worker outlives its job lease; others only wait for it."""
     account = connect(platforms, "TIKTOK")
     account.expires_at = utcnow() + timedelta(minutes=1)
     db.session.merge(account)

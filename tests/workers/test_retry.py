@@ -1,4 +1,4 @@
-"""What follows each kind of error: a table."""
+"""The retry policy as a table: what follows each kind of error."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ UNFINISHED = Unfinished("x", "the connection broke", hint="", category=Category.
         (AccountRefused("x"), situation(1), Action.FAIL, 0),
         (VideoRefused("x"), situation(1), Action.FAIL, 0),
         (RequestRefused("x"), situation(1), Action.FAIL, 0),
-        (RequestRefused("x", everyone=True), situation(3), Action.HOLD_BACK, 600),
+        (RequestRefused("x", application_wide=True), situation(3), Action.HOLD_BACK, 600),
         (Ambiguous("x"), situation(1, committed_seconds_ago=1), Action.FAIL, 0),
     ],
 )

@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md are run, as they are written there."""
+"""The commands of docs/operations.md, executed as they are written there."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
 from workers.scheduling.leadership import TERM_SECONDS, Leadership
 
-# One database: real processes take their time, and what they do to a row has its own tests.
+# One database: real processes take time, and what they do to rows has its own tests.
 pytestmark = ON_POSTGRES
 
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
@@ -56,7 +56,7 @@ def scheduler(context: None, config: Config, tmp_path: Path) -> Iterator[Process
 
 
 def delay(seconds: float, count: int = 1) -> list[Wake]:
-    """Schedule wake-ups for rows that need not exist: the scheduler never looks at them.
+    """Schedule wake-ups for rows that need not exist: the scheduler never reads them.
 
     Where a test passes the time in, take a long one: what is due by the time that Redis hears of
     it goes straight onto the queue.
@@ -123,7 +123,7 @@ def test_post_beyond_the_horizon_costs_redis_nothing(context: None, redis: Redis
 
 
 def test_scheduler_of_an_earlier_term_releases_nothing(context: None, redis: Redis) -> None:
-    """It was paused, say, and wakes up beside its successor."""
+    """It was paused, say, and resumes beside its successor."""
     first, second = delay(100)[0], delay(200)[0]
     scheduler = PostScheduler(QUEUE, redis)
     assert scheduler.release(8, first.due_at).count == 1
@@ -135,7 +135,7 @@ def test_scheduler_of_an_earlier_term_releases_nothing(context: None, redis: Red
 def test_leader_that_resigned_is_followed_at_once(app: Flask) -> None:
     first, second = Leadership(app), Leadership(app)
     assert [one.renew() for one in (first, second)] == [True, False]
-    second.resign()  # not its office to give away
+    second.resign()  # not its leadership to give away
     assert not second.renew()
     first.resign()
     assert second.renew()
@@ -225,12 +225,12 @@ def test_told_to_stop_while_redis_is_away_it_ends_in_order(
 
 def test_idle_scheduler_asks_redis_nothing(redis: Redis, scheduler: Process) -> None:
     """Serverless Redis is billed by the command."""
-    time.sleep(3)  # until it has looked at every queue and listens to the bell
+    time.sleep(3)  # until it has checked every queue and listens to the bell
     redis.config_resetstat()
-    time.sleep(12)  # two sweeps and six signs of life
+    time.sleep(12)  # two sweeps and six renewals
     stats = redis.info("commandstats")
     counted = {name: one["calls"] for name, one in stats.items() if "config" not in name}
-    # The hourly look at what RQ keeps may fall into it: two lists for each queue.
+    # The hourly trim of what RQ keeps may fall into it: two lists for each queue.
     hourly = counted.pop("cmdstat_zrange", 0)
     assert hourly in (0, 2 * len(QUEUE_NAMES)), hourly
     assert sum(counted.values()) <= 1, counted

@@ -1,4 +1,4 @@
-"""A video read from a real S3 answer over real HTTP, by a store that breaks off."""
+"""A video read over real HTTP from an S3 server that breaks off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ETAG = '"first"'
 
 
 class Bucketful:
-    """One object behind S3's protocol; an answer ends after `cut_after` bytes, `cuts` times."""
+    """One object behind S3's protocol; a response ends after `cut_after` bytes, `cuts` times."""
 
     def __init__(self, cuts: int, cut_after: int = 3_000_001) -> None:
         self.cuts, self.cut_after = cuts, cut_after
@@ -132,7 +132,7 @@ def test_source_that_is_closed_lets_the_connection_go() -> None:
         stream = source_of(server).open(0, len(BODY))
         assert stream.read(10) == BODY[:10]
         stream.close()
-        # The bytes that nobody wants any more end with the connection.
+        # The remaining bytes end with the connection.
         [connection] = server.connections
         for _ in range(3000):
             if connection.fileno() == -1:

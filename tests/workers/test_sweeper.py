@@ -18,7 +18,7 @@ from app.publishing.claims import claim_next
 from app.queues import HORIZON, MAINTENANCE_QUEUE, PUBLISH_QUEUES, PostScheduler, RunQueue
 from sandbox.development.redis_server import RedisServer
 from tests.factories import make_job
-from workers.scheduling.periodic import WAITING_MAX
+from workers.scheduling.periodic import WAITING_MAX, queue_periodic
 from workers.scheduling.sweeper import FETCH_EVERY, GRACE, Sweeper
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -34,8 +34,9 @@ def config(config: Config) -> Config:
 
 
 def sweep(after: timedelta = 2 * GRACE) -> None:
-    """Sweep as a scheduler that was just started, a moment from now."""
+    """Sweep and queue periodic work as a scheduler just started, a moment from now."""
     Sweeper().sweep(utcnow() + after)
+    queue_periodic(utcnow() + after)
 
 
 def queued(redis: Redis, name: str = QUEUE) -> int:
@@ -44,7 +45,7 @@ def queued(redis: Redis, name: str = QUEUE) -> int:
 
 
 def end_lease(job: PublishJob) -> None:
-    """Let a lost worker's lease be over."""
+    """End a lost worker's lease."""
     db.session.get_one(PublishJob, job.id, populate_existing=True).due_at = utcnow()
     db.session.commit()
 
@@ -88,7 +89,7 @@ def test_delayed_rows_are_put_back_after_redis_lost_its_memory(redis: Redis) -> 
 
 def test_loss_of_redis_is_noticed_by_a_scheduler_that_runs(redis: Redis) -> None:
     make_job(due_at=utcnow() + HORIZON / 2)
-    sweeper = Sweeper(remember_seconds=0.0)
+    sweeper = Sweeper(memory_check_seconds=0.0)
     sweeper.sweep(utcnow())
     redis.flushall()
     sweeper.sweep(utcnow())
@@ -151,7 +152,7 @@ def test_maintenance_that_nobody_does_is_not_piled_up(redis: Redis) -> None:
 
 
 def test_idle_service_without_a_receiver_wakes_nobody(app: Flask, redis: Redis) -> None:
-    """Notifications are stored for ever due then: looking at them every sweep costs commands."""
+    """Notifications then stay due for ever: queueing runs for them would cost commands."""
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], webhook_url="")
     make_job()
     claim = claim_next("TIKTOK", utcnow())

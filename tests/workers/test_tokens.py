@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("context")
 
 
 class OAuthOnly(Handler):
-    """A platform that can only refresh tokens, and counts how often it was asked."""
+    """A platform that can only refresh tokens, and counts the refreshes."""
 
     upload_type = Upload
 
@@ -73,14 +73,14 @@ class OAuthOnly(Handler):
 
 
 def stored(account: Account) -> Account:
-    """Read an account afresh."""
+    """Read an account's row again."""
     found = db.session.get_one(Account, account.id, populate_existing=True)
     db.session.commit()
     return found
 
 
 def soon() -> datetime:
-    """A token's end that is too near to begin an upload with."""
+    """An expiry too near to start an upload with."""
     return utcnow() + timedelta(minutes=4)
 
 
@@ -215,7 +215,7 @@ def test_turn_that_took_too_long_does_not_end_the_next_ones() -> None:
 def test_fresh_tokens_outlive_an_absence_of_the_database(
     app: Flask, monkeypatch: pytest.MonkeyPatch, told_to_end: bool
 ) -> None:
-    """The platform has ended the old refresh token by then. Only a process that must end gives
+    """The platform has revoked the old refresh token by then. Only a process that must end gives
     up."""
     url = db.engine.url
     if url.get_backend_name() == "sqlite":

@@ -1,4 +1,4 @@
-"""Sending: bodies in pieces, cancellations noticed, and an end to whoever trickles."""
+"""The HTTP client: bodies in pieces, cancellations noticed, trickling servers given up."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ import pytest
 
 from app.connections import Deadline
 from tests.hosts import Host, answering, host
-from tests.workers.test_read_ahead import Pieces
+from tests.workers.pieces import LIMIT_SECONDS, Pieces
 from workers import transport
 from workers.errors import AnswerLost, NetworkFailure, Transient
 from workers.publishing.read_ahead import ReadAhead
-from workers.transport import Answer, Body, call
-
-LIMIT_SECONDS = 30
+from workers.transport import Body, CallOutcome, Response, call
 
 
 class Stopped(Exception):
-    """What a run raises that may not go on."""
+    """Raised by a run that may not go on."""
 
 
 def trickling(host: Host, connection: socket.socket) -> None:
@@ -35,8 +33,8 @@ def test_answer_that_trickles_is_a_lost_one(acts: bool, error: type[Exception]) 
 
 def test_text_that_was_cut_within_an_emoji_can_be_stored() -> None:
     body = rb'{"cut\ud83d": ["so happy \ud83d", "nul \u0000", "whole \ud83d\ude00"]}'
-    answer = Answer(200, {}, body).json_object()
-    assert answer == {"cut?": ["so happy ?", "nul ", "whole \U0001f600"]}
+    response = Response(200, {}, body).json_object()
+    assert response == {"cut?": ["so happy ?", "nul ", "whole \U0001f600"]}
 
 
 def test_body_is_sent_whole_with_its_length() -> None:
@@ -59,7 +57,7 @@ def test_body_is_sent_whole_with_its_length() -> None:
 
 
 def listening(host: Host, connection: socket.socket) -> None:
-    """Take everything and answer nothing: who answers early may end a request before its body."""
+    """Read everything and send nothing: an early response may end a request before its body."""
     while connection.recv(1000):
         pass
 
@@ -125,12 +123,12 @@ def test_form_and_json_are_described() -> None:
     assert b"content-length: 8" in document
 
 
-def test_what_came_of_a_request_is_heard() -> None:
-    with host(answering) as server:
-        transport.listen()
-        assert transport.heard() is None
+def test_the_outcome_of_a_request_is_observed() -> None:
+    with host(answering) as server, transport.observe() as observation:
+        assert observation.last is None
         call("GET", server.url)
-        assert transport.heard() == transport.Heard(is_well=True)
-    with host(listening) as server, pytest.raises(NetworkFailure):
-        call("GET", server.url, read_seconds=0.2)
-    assert transport.heard() == transport.Heard(is_well=False, is_hang=True)
+        assert observation.last == CallOutcome(succeeded=True)
+    with host(listening) as server, transport.observe() as observation:
+        with pytest.raises(NetworkFailure):
+            call("GET", server.url, read_seconds=0.2)
+    assert observation.last == CallOutcome(succeeded=False, timed_out=True)

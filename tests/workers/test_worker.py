@@ -1,4 +1,4 @@
-"""Real worker processes: killed, told to stop, given too much, and watched."""
+"""Real worker processes: killed, stopped, overloaded and watched."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.models import Account, Notification, PublishJob, TimelineEntry, Video
+from app.models import Account, Notification, TimelineEntry, Video
 from app.publishing import steer
 from app.publishing.claims import LEASE_SECONDS
-from app.queues import PUBLISH_QUEUES, RunQueue, Wake, wake
+from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import FINAL_STATES, JobState, Step
-from app.storage import Storage
-from app.videos.examine import describe, examine
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
-from tests.factories import make_job, make_video
+from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.redis_values import is_pickled, values
+from tests.rows import row
 from tests.workers.conftest import connect
+from tests.workers.support import MB, big_film, bytes_received, end_lease, ended
 
-# One database: real processes take their time, and what they do to a row has its own tests.
+# One database: real processes take time, and what they do to rows has its own tests.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
-MB = 10**6
 
 
 @pytest.fixture
@@ -55,57 +54,9 @@ def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
             yield process
 
 
-def row(job_id: str) -> PublishJob:
-    """Read a job afresh."""
-    job = db.session.get_one(PublishJob, job_id, populate_existing=True)
-    db.session.commit()
-    return job
-
-
-def ended(job: PublishJob) -> PublishJob:
-    """Wait for a job's end."""
-
-    def look() -> PublishJob | None:
-        found = row(job.id)
-        return found if found.state in FINAL_STATES else None
-
-    return wait_until(look, f"the end of {job.id}")
-
-
-def bytes_received(platforms: Platforms, call: str) -> int:
-    """Count the bytes that a platform got, over all calls of a name."""
-    return sum(entry["bytes"] for entry in platforms.journal(call))
-
-
-def end_lease(job: PublishJob) -> None:
-    """Let a lost worker's lease be over, rather than wait for it."""
-    db.session.get_one(PublishJob, job.id, populate_existing=True).due_at = utcnow()
-    db.session.commit()
-    wake([Wake(job.id, job.platform, utcnow(), "after-the-lease")])
-
-
-def big_film(app: Flask, film: Path, size_bytes: int) -> Video:
-    """Store the film with so much padding behind it that it has this size."""
-    storage: Storage = app.extensions["storage"]
-    key = "videos/big.mp4"
-    path = Path(app.config["SETTINGS"].video_dir) / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    padding = size_bytes - film.stat().st_size
-    with path.open("wb") as target:
-        target.write(film.read_bytes())
-        # An MP4 box of the type `free` is what players skip; 64-bit sizes begin with a 1.
-        target.write((1).to_bytes(4, "big") + b"free" + padding.to_bytes(8, "big"))
-        target.truncate(size_bytes)
-    video = Video(user_id="alice", r2_key=key)
-    describe(video, *examine(key))
-    assert storage.stat(key).size_bytes == size_bytes
-    columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
-    return make_video(**columns)
-
-
 @pytest.fixture(scope="session")
 def long_film(film: Path) -> Path:
-    """The film thirty times over: with 300 MB in it, its bit rate is still one that is taken."""
+    """The film thirty times over: at 300 MB, its bit rate is still accepted."""
     path = film.with_name("long.mp4")
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-y"]
     command += ["-stream_loop", "29", "-i", str(film), "-c", "copy", "-movflags", "+faststart"]
@@ -136,7 +87,7 @@ def test_worker_publishes(
 def test_killed_worker_resumes_where_the_platform_is(
     app: Flask, platforms: Platforms, film: Path, worker: Process
 ) -> None:
-    """A kill in the middle of an upload costs neither an attempt nor the bytes already sent."""
+    """A kill during an upload costs neither an attempt nor the bytes already sent."""
     size_bytes = 60 * MB
     video = big_film(app, film, size_bytes)
     platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
@@ -184,7 +135,7 @@ def test_cancellation_reaches_a_running_upload(
 def test_killed_child_is_followed_at_once(
     app: Flask, platforms: Platforms, film: Path, worker: Process
 ) -> None:
-    """Its parent sees it die, so the job need not wait for the end of its lease."""
+    """Its parent notices, so the job need not wait for its lease to end."""
     video = big_film(app, film, 60 * MB)
     platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
@@ -211,7 +162,7 @@ def registered(redis: Redis) -> bool:
 
 
 def test_children_do_not_outlive_their_parent(redis: Redis, worker: Process) -> None:
-    """Nobody would tell them to stop, and beside the next worker they would be too many."""
+    """Nothing would stop them, and beside the next worker there would be too many."""
     wait_until(lambda: registered(redis), "a worker at work")
     orphans = children(worker)
     os.kill(worker.pid, signal.SIGKILL)
@@ -221,12 +172,12 @@ def test_children_do_not_outlive_their_parent(redis: Redis, worker: Process) -> 
 def test_second_signal_does_not_break_a_run_off(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
-    """A terminal tells every process, then the parent tells its children again."""
+    """A terminal signals every process, then the parent signals its children again."""
     platforms.fault("TIKTOK", "slow", call="tiktok.creator_info", seconds=4)
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     wait_until(lambda: row(job.id).step is Step.UPLOAD, "a call that takes its time")
     worker.signal(signal.SIGINT)
-    time.sleep(1.2)  # RQ ignores a second signal within a second by itself
+    time.sleep(1.2)  # RQ itself ignores a second signal within a second
     worker.signal(signal.SIGINT)
     assert worker.terminate() == 0
     assert not row(job.id).is_leased
@@ -252,7 +203,7 @@ def test_memory_stays_flat_with_a_300_mb_video(
     stored_film: Video,
     worker: Process,
 ) -> None:
-    """What counts is what a large video takes beyond a small one."""
+    """What counts is the memory that a large video takes beyond a small one."""
     small = make_job(platform, account=connect(platforms, platform), video=stored_film)
     assert ended(small).state is JobState.COMPLETED
     platforms.reset()
@@ -277,7 +228,7 @@ def test_memory_stays_flat_with_a_300_mb_video(
 def test_no_token_leaves_by_a_log_by_redis_or_by_a_webhook(
     platforms: Platforms, stored_film: Video, worker: Process, redis: Redis, tmp_path: Path
 ) -> None:
-    """The tokens that the accounts came with, and those that they were refreshed to."""
+    """The original tokens of the accounts, and the refreshed ones."""
     secrets, accounts = [], []
     for platform in ("TIKTOK", "INSTAGRAM", "YOUTUBE"):
         account = connect(platforms, platform)

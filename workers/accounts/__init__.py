@@ -1,1 +1,1 @@
-"""Tokens of connected accounts: exchanged, kept valid, refreshed."""
+"""Tokens of connected accounts: exchange of consents, refresh."""

@@ -1,15 +1,16 @@
-"""Exchanging what consent pages answered for tokens: a run's function, safe at any time.
+"""Exchange of the consent pages' authorization codes for tokens.
 
-A code is good once, and so is its consent: nothing is tried a second time. A user who was told
-that it failed begins again.
+A code is valid once, so nothing is retried: a user whose exchange failed starts over.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from flask import current_app
+from sqlalchemy import exists, select
 
 from app.accounts import Connection
 from app.accounts.consent_pages import callback_url
@@ -17,32 +18,42 @@ from app.accounts.exchange import Exchange, next_exchange, record_connected, rec
 from app.accounts.requirements import connection_faults
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
+from app.models import Consent
+from app.states import ConsentState
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.maintenance.asking import Asking
 from workers.platforms.connecting import Grant, Opened
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
 SCOPES_MISSING = "scopes_missing"
 
 
 def exchange_granted() -> None:
-    """Exchange every code that waits for it.
+    """Exchange every code that is waiting; a run's function, safe at any time.
 
-    One is tried even where its platform did not answer a moment ago, for a user waits for it; but
-    behind two that were not answered, those of other platforms go first, in this run.
+    A user waits for each, so a code is tried even if its platform was marked unresponsive; but
+    this run skips a platform after two exchanges in a row without a response.
     """
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
-        exchange = next_exchange(utcnow(), without=asking.given_up)
+        exchange = next_exchange(utcnow(), without=unresponsive.found_here)
         if exchange is None:
             return
-        with asking.of(exchange.platform):
-            _settle(exchange)
+        with unresponsive.watch(exchange.platform):
+            _exchange(exchange)
 
 
-def _settle(exchange: Exchange) -> None:
+def is_any_to_exchange(now: datetime) -> bool:
+    """Tell whether a code waits to be exchanged: the wake-up for it was lost."""
+    waiting = exists().where(Consent.state == ConsentState.GRANTED, Consent.expires_at > now)
+    with transaction() as session:
+        return bool(session.scalar(select(waiting)))
+
+
+def _exchange(exchange: Exchange) -> None:
     try:
         opened = _open(exchange)
     except PublishError as error:
@@ -51,7 +62,7 @@ def _settle(exchange: Exchange) -> None:
         record_failure(exchange, error.code, words)
         return
     except Exception:
-        record_failure(exchange, "internal", "A fault of this service; it is logged")
+        record_failure(exchange, "internal", "A fault of this service; it was logged")
         raise
     fault = _fault(exchange, opened)
     if fault:
@@ -72,7 +83,7 @@ def _open(exchange: Exchange) -> Sequence[Opened]:
 
 
 def _fault(exchange: Exchange, opened: Sequence[Opened]) -> str:
-    """Return what publishing would miss; users may untick boxes on the platform's page."""
+    """Return which permissions publishing would lack: users may untick some on the page."""
     values = {"login_type": exchange.login_type or None, "scopes": opened[0].scopes}
     faults = connection_faults(exchange.platform, values, utcnow())
     return " ".join(message for messages in faults.values() for message in messages)

@@ -1,4 +1,4 @@
-"""Access tokens: valid ones for the handlers, refreshed by one worker at a time per account."""
+"""Valid access tokens for the handlers, refreshed by one worker at a time per account."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, select
 
 from app.accounts.renewal import INSTAGRAM_LOGIN, RENEW_WHEN_LEFT, renewal_time
 from app.clock import utcnow
 from app.crypto import UndecryptableError
 from app.database.engine import AWAY
-from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.failures import Failure
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.publishing.reconnecting import require_reconnect
 from app.states import AccountState
+from workers.accounts import refresh_lease
 from workers.errors import (
     KEY_HINT,
     AccountRefused,
@@ -32,23 +32,22 @@ from workers.platforms.base import Access, Handler, Tokens
 from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
-#: A token that lives this long is still good for a run whose refresh ahead of time failed.
-LAST_USE = timedelta(minutes=2)
-#: For how long one worker alone may be refreshing, and how long the others wait for it.
+#: If an early refresh fails, a token that lives at least this long is still used.
+USABLE_LIFETIME = timedelta(minutes=2)
+#: Lease of the worker that refreshes, and how long others wait for it.
 REFRESH_LEASE = timedelta(seconds=90)
 WAIT_SECONDS = 5.0
-#: How long a post is put off, without using an attempt, when the wait was in vain.
+#: Pause of a post whose wait was in vain; it costs no attempt.
 BUSY_PAUSE = timedelta(seconds=5)
-#: For how long a process that was told to end still tries to store fresh tokens: with it they are
-#: gone. It is killed soon after.
+#: How long a process that was told to stop keeps trying to store new tokens, which end with it.
 LAST_STORE_SECONDS = 20.0
 LOOK_SECONDS = 0.25
 _ACCOUNT = select(Account).where(Account.id == bindparam("account_id"))
 
 
 @dataclass(frozen=True)
-class Held:
-    """An account's tokens as they are now. `access` is None where there is no token."""
+class StoredTokens:
+    """An account's tokens as stored; `refresh_token` and `expires_at` are None if it has none."""
 
     access: Access
     refresh_token: str | None
@@ -57,79 +56,82 @@ class Held:
 
 
 def access_for(handler: Handler, account_id: str) -> Access:
-    """Return a token that is good for the next minutes, refreshing it first where need be.
+    """Return a token that is valid for the next minutes, refreshing it first if needed.
 
-    Raises `AccountRefused` when the account is gone or must be connected again, `KeyMissing` when
-    its tokens cannot be read, and whatever the refresh raises.
+    Raises `AccountRefused` if the account is gone or must be connected again, `KeyMissing` if its
+    tokens cannot be decrypted, and whatever the refresh raises.
     """
-    held = _read(account_id)
+    stored = _read(account_id)
     now = utcnow()
-    if _is_fresh(held, now):
-        return held.access
+    if _is_fresh(stored, now):
+        return stored.access
     try:
-        return refresh(handler, account_id, stale_token=held.access.token)
+        return refresh(handler, account_id, stale_token=stored.access.token)
     except AccountRefused:
         raise
     except PublishError as error:
-        if held.expires_at is None or held.expires_at - now < LAST_USE:
+        if stored.expires_at is None or stored.expires_at - now < USABLE_LIFETIME:
             raise
-        # It was only to be renewed ahead of time: a refresh that fails costs no post.
-        logger.warning("token of account %s not renewed ahead: %s", account_id, error.code)
-        return held.access
+        # It was refreshed early and is still valid, so the failure costs no post.
+        logger.warning("token of account %s not refreshed early: %s", account_id, error.code)
+        return stored.access
 
 
 def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
-    """Replace a token that is, or is about to be, worthless; returns at once when another
-    worker has already replaced it. The new tokens are stored before they are used.
+    """Replace an invalid or expiring token, and return the new one.
+
+    If another worker has already replaced it, returns that one's at once. New tokens are stored
+    before they are used. Raises what the handler's refresh raises, and `RateLimited` while another
+    worker is refreshing.
     """
-    turn = _wait_for_turn(account_id, stale_token)
-    if turn is None:
+    lease_until = _wait_for_lease(account_id, stale_token)
+    if lease_until is None:
         return _read(account_id).access
     try:
-        # Read again: another worker's turn may have ended between our look and our turn.
-        held = _read(account_id)
-        if held.access.token != stale_token:
-            return held.access
-        fresh = handler.refresh(held.access, held.refresh_token)
-        return _store_surely(account_id, fresh, held.access)
+        # Read again: another worker may have finished between our read and our lease.
+        stored = _read(account_id)
+        if stored.access.token != stale_token:
+            return stored.access
+        fresh = handler.refresh(stored.access, stored.refresh_token)
+        return _store_patiently(account_id, fresh, stored.access)
     except AccountRefused as error:
-        tell_refused(account_id, stale_token, error)
+        record_refusal(account_id, stale_token, error)
         raise
     finally:
-        _end_turn(account_id, turn)
+        refresh_lease.end(account_id, lease_until)
 
 
 def renew(handler: Handler, account_id: str) -> None:
-    """Replace a token that is still good, by the calendar. Raises as `access_for`."""
+    """Replace a token that is still valid, on schedule. Raises as `access_for`."""
     refresh(handler, account_id, stale_token=_read(account_id).access.token)
 
 
-def tell_refused(account_id: str, token: str, error: AccountRefused) -> None:
-    """Mark the account for connecting again where the refusal of this token asks for it."""
+def record_refusal(account_id: str, token: str, error: AccountRefused) -> None:
+    """Require the account to be reconnected, if the refusal of this token means that."""
     if error.reconnect:
         failure = Failure(error.code, error.category, error.detail, error.hint)
         require_reconnect(account_id, failure, utcnow(), refused_token=token)
 
 
-def refused_young(error: TokenExpired) -> AccountRefused:
-    """Return the error for a token that was just renewed and is refused all the same."""
+def refused_after_refresh(error: TokenExpired) -> AccountRefused:
+    """Return the error for a token that is refused although it was just refreshed."""
     return AccountRefused(
         error.code,
-        "the platform refuses a token that was just renewed",
+        "the platform refuses a token that was just refreshed",
         hint="Connect the account again",
         reconnect=True,
     )
 
 
-def _wait_for_turn(account_id: str, stale_token: str) -> datetime | None:
-    """Take the account's turn and return its end; None: another worker replaced the token."""
+def _wait_for_lease(account_id: str, stale_token: str) -> datetime | None:
+    """Take the refresh lease and return its end; None: another worker replaced the token."""
     deadline = time.monotonic() + WAIT_SECONDS
     while _read(account_id).access.token == stale_token:
-        turn = utcnow() + REFRESH_LEASE
-        if _take_turn(account_id, turn):
-            return turn
+        lease_until = utcnow() + REFRESH_LEASE
+        if refresh_lease.take(account_id, lease_until):
+            return lease_until
         if time.monotonic() > deadline:
-            # Whoever has the turn may be dead: waiting for its end is no fault of this post.
+            # The holder may be dead; waiting for its lease to end is not this post's fault.
             raise RateLimited(
                 "token_refresh_busy",
                 "the account's token is being refreshed",
@@ -139,17 +141,17 @@ def _wait_for_turn(account_id: str, stale_token: str) -> datetime | None:
     return None
 
 
-def _is_fresh(held: Held, now: datetime) -> bool:
-    if held.expires_at is None:
+def _is_fresh(stored: StoredTokens, now: datetime) -> bool:
+    if stored.expires_at is None:
         return True
-    if held.platform != "INSTAGRAM":
-        return held.expires_at - now > PLATFORMS[held.platform].token_margin
-    if held.access.login_type != INSTAGRAM_LOGIN:
-        return True  # no refresh exists; the platform itself says when it is over
-    return held.expires_at - now > RENEW_WHEN_LEFT
+    if stored.platform != "INSTAGRAM":
+        return stored.expires_at - now > PLATFORMS[stored.platform].token_margin
+    if stored.access.login_type != INSTAGRAM_LOGIN:
+        return True  # it cannot be refreshed; the platform says when it is invalid
+    return stored.expires_at - now > RENEW_WHEN_LEFT
 
 
-def _read(account_id: str) -> Held:
+def _read(account_id: str) -> StoredTokens:
     fresh = {"populate_existing": True}
     try:
         with transaction() as session:
@@ -174,7 +176,7 @@ def _read(account_id: str) -> Held:
         login_type=account.login_type,
         scopes=frozenset(account.scopes),
     )
-    return Held(access, account.refresh_token, account.expires_at, account.platform)
+    return StoredTokens(access, account.refresh_token, account.expires_at, account.platform)
 
 
 def _disconnected() -> AccountRefused:
@@ -185,36 +187,11 @@ def _disconnected() -> AccountRefused:
     )
 
 
-def _take_turn(account_id: str, until: datetime) -> bool:
-    with transaction() as session:
-        taken = session.execute(
-            update(Account)
-            .where(
-                Account.id == account_id,
-                or_(Account.refreshing_until.is_(None), Account.refreshing_until < utcnow()),
-            )
-            .values(refreshing_until=until)
-            .execution_options(synchronize_session=False)
-        )
-    return rows_changed(taken) == 1
+def _store_patiently(account_id: str, tokens: Tokens, old: Access) -> Access:
+    """Store the tokens, retrying while the database is away, for as long as this process lives.
 
-
-def _end_turn(account_id: str, turn: datetime) -> None:
-    """End our own turn; one that took too long may be another worker's by now."""
-    with transaction() as session:
-        session.execute(
-            update(Account)
-            .where(Account.id == account_id, Account.refreshing_until == turn)
-            .values(refreshing_until=None)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _store_surely(account_id: str, tokens: Tokens, old: Access) -> Access:
-    """Store the tokens though the database is away, for as long as this process lives.
-
-    A platform that rotates refresh tokens has just ended the old one: if the new one is lost, so
-    is the account.
+    A platform that rotates refresh tokens has just revoked the old one: losing the new one would
+    lose the account.
     """
     deadline, has_told = float("inf"), False
     while True:
@@ -232,13 +209,13 @@ def _store_surely(account_id: str, tokens: Tokens, old: Access) -> Access:
 
 
 def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
-    """Store both tokens in one write: a rotated refresh token must never be lost."""
+    """Store both tokens in one transaction; return the access to use."""
     with transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
         if account.access_token is None:
-            raise _disconnected()  # meanwhile: what its owner took away is not put back
+            raise _disconnected()  # meanwhile: what its owner deleted must not come back
         if account.access_token != old.token:
-            # Connected again meanwhile: the owner's new tokens are newer than ours.
+            # Reconnected meanwhile: the owner's tokens are newer than ours.
             return replace(old, token=account.access_token or "", scopes=frozenset(account.scopes))
         if account.state is AccountState.RECONNECT_REQUIRED:
             # While these waited for the database, another worker was refused with the old ones.

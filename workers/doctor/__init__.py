@@ -1,1 +1,1 @@
-"""`make doctor`: the settings checked against the real parts they name, a line each."""
+"""`make doctor`: checks the settings against the real parts they name, one line each."""

@@ -1,4 +1,4 @@
-"""`python -m workers.doctor`: prints what the checks have found."""
+"""`python -m workers.doctor`: prints the results of the checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workers.doctor.checks import CHECKS
 
 
 def main() -> int:
-    """Print a line for every part; return 1 when one of them is wrong."""
+    """Print a line for every part; return 1 if any is wrong."""
     try:
         config = config_from_env(os.environ)
         app = create_base(_quiet(config))
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def _quiet(config: Config) -> Config:
-    """Keep what is logged on the way out of the report, but for who asks for it by LOG_LEVEL."""
+    """Keep log lines out of the report, unless LOG_LEVEL asks for them."""
     return replace(config, log_level="ERROR") if config.log_level == Config.log_level else config
 
 

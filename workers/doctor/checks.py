@@ -1,4 +1,4 @@
-"""What is looked at: the parts that the settings name, but for the platforms' clients."""
+"""The checks of the parts that the settings name, except the platforms' clients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from workers.webhooks.request import send_webhook
 
 
 def check_settings(config: Config) -> Finding:
-    """Say which settings are looked at: beside `make run`, a shell without any has the defaults."""
+    """Tell which settings are checked: beside `make run`, a shell has only the defaults."""
     defaults = config_from_env({})
     names = [one.name for one in fields(config)]
     count = sum(getattr(config, name) != getattr(defaults, name) for name in names)
@@ -42,13 +42,13 @@ def check_settings(config: Config) -> Finding:
         "TOKEN_ENCRYPTION_KEYS" if config.token_encryption_keys else f"the key under {VAR_DIR}"
     )
     if count:
-        return Finding("settings", True, f"{count} set to other than the default: {parts}")
+        return Finding("settings", True, f"{count} differ from the default: {parts}")
     words = f"the defaults, for none is set: {parts}; `make run` has settings of its own"
     return Finding("settings", True, words, is_note=True)
 
 
 def check_database(config: Config) -> Finding:
-    """Connect, and compare the tables' version with the project's."""
+    """Connect, and compare the schema's version with the project's."""
     try:
         with db.engine.connect() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
@@ -61,13 +61,13 @@ def check_database(config: Config) -> Finding:
         return Finding(
             "DATABASE_URL",
             False,
-            f"is at version {present}, the code wants {wanted}: run `flask --app app db upgrade`",
+            f"is at version {present}, the code needs {wanted}: run `flask --app app db upgrade`",
         )
     return Finding("DATABASE_URL", True, f"{db.engine.dialect.name}, version {present}")
 
 
 def check_redis(config: Config) -> Finding:
-    """Ping, and look at what it does when its memory is full."""
+    """Connect, and check that a full memory evicts nothing."""
     try:
         info = current_redis().info()
     except RedisError as exc:
@@ -80,7 +80,7 @@ def check_redis(config: Config) -> Finding:
 
 
 def check_storage(config: Config) -> Finding:
-    """Look for an object that cannot be there: only a working store says so."""
+    """Ask for an object that cannot exist: only a working store says that it does not."""
     name = "R2_ENDPOINT_URL" if config.r2_endpoint_url else "VIDEO_DIR"
     try:
         current_storage().stat(f"doctor/{new_id()}")
@@ -89,7 +89,7 @@ def check_storage(config: Config) -> Finding:
         return Finding(name, True, f"the video store answers{reach}")
     except StorageError as exc:
         return Finding(name, False, str(exc))
-    return Finding(name, False, "has an object that nobody stored")
+    return Finding(name, False, "returned an object that was never stored")
 
 
 def check_keys(config: Config) -> Finding:
@@ -115,7 +115,7 @@ def check_ffmpeg(config: Config) -> Finding:
 
 
 def check_callers(config: Config) -> Finding:
-    """See that somebody may call at all."""
+    """Check that any caller is accepted at all."""
     if not config.api_keys and not config.jwt_secret:
         return Finding("API_KEYS", False, "is not set, so every call is refused")
     return Finding("API_KEYS", True, f"{len(config.api_keys)} service keys")

@@ -1,6 +1,6 @@
-"""The clients that the platforms know this service by: whether they are set where they are needed.
+"""Checks of the OAuth clients by which the platforms know this service.
 
-A platform that nobody uses here needs none.
+A platform that is not in use here needs none.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from workers.platforms.instagram.oauth import check_client as check_client_of_fa
 
 
 def check_tiktok(config: Config) -> Finding:
-    """Have TikTok asked for the client."""
+    """Check that TikTok knows the client."""
     return _check_refreshing(config, "TIKTOK", "TIKTOK_CLIENT_KEY", config.tiktok_client_key)
 
 
 def check_youtube(config: Config) -> Finding:
-    """Have Google asked for the client."""
+    """Check that Google knows the client."""
     return _check_refreshing(config, "YOUTUBE", "YOUTUBE_CLIENT_ID", config.youtube_client_id)
 
 
 def check_facebook(config: Config) -> Finding:
-    """Have Facebook Login's application asked for."""
+    """Check that Facebook Login knows the client."""
     name = "FACEBOOK_CLIENT_ID"
     if not config.facebook_client_id:
         return _unset_for_instagram(config, name, "Facebook Login")
@@ -44,7 +44,7 @@ def check_facebook(config: Config) -> Finding:
 
 
 def check_instagram(config: Config) -> Finding:
-    """Say what can be said: whether the platform knows the client only shows at a consent."""
+    """Check that the client is set; whether Instagram knows it, only a consent shows."""
     name = "INSTAGRAM_CLIENT_ID"
     if not config.instagram_client_id:
         return _unset_for_instagram(config, name, "Instagram Login")
@@ -52,11 +52,8 @@ def check_instagram(config: Config) -> Finding:
 
 
 def _check_refreshing(config: Config, platform: str, variable: str, client: str) -> Finding:
-    """Offer a platform a worthless refresh token.
-
-    A client it knows is told that the token is no good; one it does not know, that the client
-    is not.
-    """
+    """Try to refresh with an invalid token: a platform that knows the client refuses the token,
+    one that does not refuses the client."""
     if not client:
         return _unset(config, platform, variable)
     try:
@@ -65,11 +62,11 @@ def _check_refreshing(config: Config, platform: str, variable: str, client: str)
         return Finding(variable, True, "the platform knows this client")
     except PublishError as error:
         return Finding(variable, False, f"{error.code}: {error.detail}")
-    return Finding(variable, False, "the platform took a refresh token that is none")
+    return Finding(variable, False, "the platform accepted an invalid refresh token")
 
 
 def _unset(config: Config, platform: str, variable: str) -> Finding:
-    """Return whether a client is missed: accounts' tokens are refreshed with it."""
+    """Tell whether an unset client is missing: accounts' tokens are refreshed with it."""
     name = PLATFORMS[platform].name
     if platform not in config.worker_platforms:
         return _unserved(platform, variable)
@@ -80,27 +77,29 @@ def _unset(config: Config, platform: str, variable: str) -> Finding:
             )
             is_needed = session.scalar(query.limit(1)) is not None
     except SQLAlchemyError:
-        words = f"is not set; whether an account of {name} needs it, only the database can tell"
+        words = f"is not set; only the database can tell whether an account of {name} needs it"
         return Finding(variable, True, words, is_note=True)
     if is_needed:
-        return Finding(variable, False, f"is not set, and accounts of {name} need it to go on")
+        return Finding(
+            variable, False, f"is not set, and accounts of {name} need it to refresh their tokens"
+        )
     return Finding(variable, True, f"is not set: {name} is not in use", is_note=True)
 
 
 def _unset_for_instagram(config: Config, variable: str, login: str) -> Finding:
-    """Say what is missed without a client of Instagram's: consents alone. Tokens need none."""
+    """Tell what an unset Instagram client means: no consents; tokens need none."""
     if "INSTAGRAM" not in config.worker_platforms:
         return _unserved("INSTAGRAM", variable)
-    words = f"is not set: no account is connected by {login} here; handed-over tokens do without"
+    words = f"is not set: no account can be connected by {login}; tokens handed in do not need it"
     return Finding(variable, True, words, is_note=True)
 
 
 def _unserved(platform: str, variable: str) -> Finding:
-    words = f"is not set: WORKER_PLATFORMS leaves {PLATFORMS[platform].name} to others"
+    words = f"is not set: WORKER_PLATFORMS leaves {PLATFORMS[platform].name} to other workers"
     return Finding(variable, True, words, is_note=True)
 
 
-#: By the setting that holds the client.
+#: The setting that holds a client → its check.
 CLIENT_CHECKS: Mapping[str, Callable[[Config], Finding]] = {
     "TIKTOK_CLIENT_KEY": check_tiktok,
     "FACEBOOK_CLIENT_ID": check_facebook,

@@ -1,4 +1,4 @@
-"""One line of the doctor's."""
+"""One line of the doctor's report."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found: a sentence, and whether it is as it should be.
+    """The result of one check: a sentence, and whether all is well.
 
-    `is_note`: nothing is wrong, but something that others use is not in use here.
+    `is_note`: nothing is wrong, but an optional part is not in use here.
     """
 
     part: str
@@ -19,7 +19,7 @@ class Finding:
 
     @property
     def word(self) -> str:
-        """How the line begins."""
+        """The first word of the line."""
         if not self.is_good:
             return "wrong"
         return "note" if self.is_note else "ok"

@@ -1,7 +1,7 @@
-"""The worker engine: one RQ worker that executes many runs at once in children forked from it.
+"""The worker engine: one RQ worker that executes many runs at once in forked children.
 
-The parent alone speaks with Redis about runs: it pops them so that none is lost, hands them to
-its children over pipes, and settles a finished one and takes the next in one script. It imports
-the application once and executes nothing itself, so a run that crashes takes only its own child
-with it, and forking one anew costs milliseconds and shares the memory.
+Only the parent talks to Redis about runs: it pops them without losing any, dispatches them to its
+children over pipes, and settles a finished run and takes the next in one script. It loads the
+application once and executes nothing itself, so a run that crashes kills only its own child, and
+forking another takes milliseconds and shares the memory.
 """

@@ -1,8 +1,8 @@
-"""What the worker tells Redis about runs, and takes from it: few commands, in one round trip.
+"""The worker's commands to Redis about runs, batched into one round trip.
 
-A run is always in one place of three: on its queue, in this worker's hand list, or in RQ's
-registry of started runs, with this worker's name. So whoever finds a dead worker can put back
-what it had. None of this decides anything about a post: the rows do.
+A run is always in one of three places: on its queue, on a worker's in-flight list, or in RQ's
+registry of started runs under the worker's name. So the runs of a dead worker can be put back.
+Nothing here decides about a post: the rows do.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rq.utils import utcformat
 
 from app.clock import utcnow
 from app.queues import Run, RunQueue
-from workers.engine.registration import hand_key
+from workers.engine.registration import in_flight_key
 
-#: RQ takes an entry of its registry for abandoned after this; runs of ours end long before.
+#: RQ considers a started run abandoned after this; ours end long before.
 STARTED_FOR = timedelta(days=2)
 
-# KEYS: run, hand list, started runs. ARGV: run id, entry, its score, now, worker.
+# KEYS: run, in-flight list, started runs. ARGV: run id, entry, its score, now, worker.
 _START = """
 redis.call('LREM', KEYS[2], 1, ARGV[1])
 local fields = redis.call('HGETALL', KEYS[1])
@@ -56,7 +56,7 @@ return false
 
 @dataclass(frozen=True)
 class StartedRun:
-    """A run that this worker has started: its queue, and all that Redis knows of it."""
+    """A run that this worker has started: its queue, and its hash in Redis."""
 
     queue: str
     run_id: str
@@ -65,7 +65,7 @@ class StartedRun:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that has ended here; `traceback` says why it failed, if it did."""
+    """A run that has ended; `traceback` is None unless it failed."""
 
     queue: str
     run_id: str
@@ -74,33 +74,33 @@ class FinishedRun:
 
 
 class Exchange:
-    """Gathers what is to be told, and tells it at once."""
+    """Collects commands and sends them at once."""
 
     def __init__(self, connection: Redis, queues: Sequence[RunQueue], worker_name: str) -> None:
         self._connection = connection
         self._queues = {queue.name: queue for queue in queues}
         self._worker = worker_name
         self._pipeline: Pipeline = connection.pipeline(transaction=False)
-        #: for each command of the pipeline, what to make of its answer
-        self._readings: list[tuple[str, Any] | None] = []
+        #: for each command of the pipeline, how to read its reply
+        self._readers: list[tuple[str, Any] | None] = []
 
     def start(self, queue: str, run_id: str) -> None:
         """Start a run that a listener has popped."""
         keys = (
             Run.key_for(run_id),
-            hand_key(self._queues[queue], self._worker),
+            in_flight_key(self._queues[queue], self._worker),
             self._queues[queue].started_key,
         )
         args = (run_id, f"{run_id}:{self._worker}", self._score(), _now(), self._worker)
         self._add("start", (queue, run_id)).eval(_START, len(keys), *keys, *args)
 
     def put_back(self, queue: str, run_id: str) -> None:
-        """Put a run that was popped back to the head of its queue: no slot is free for it."""
+        """Return a popped run to the head of its queue, as no slot is free for it."""
         self._add("nothing", None).lpush(self._queues[queue].key, run_id)
-        self._add("nothing", None).lrem(hand_key(self._queues[queue], self._worker), 1, run_id)
+        self._add("nothing", None).lrem(in_flight_key(self._queues[queue], self._worker), 1, run_id)
 
     def finish(self, run: FinishedRun, take_from: Sequence[str]) -> None:
-        """Settle a run, and start the first that waits on one of these queues, in this order."""
+        """Settle a run, and start the next one from the first of these queues that has any."""
         keys = [Run.key_for(run.run_id), self._queues[run.queue].started_key]
         for name in take_from:
             keys += [self._queues[name].key, self._queues[name].started_key]
@@ -112,20 +112,20 @@ class Exchange:
             self._keep_as_failed(run, run.traceback)
 
     def send(self) -> list[StartedRun]:
-        """Tell all that was gathered; return the runs started by it. Raises `RedisError`."""
-        pipeline, readings = self._pipeline, self._readings
+        """Send the collected commands; return the runs that they started. Raises `RedisError`."""
+        pipeline, readers = self._pipeline, self._readers
         self._pipeline = self._connection.pipeline(transaction=False)
-        self._readings = []
-        if not readings:
+        self._readers = []
+        if not readers:
             return []
         started = []
-        for reading, answer in zip(readings, pipeline.execute()):
-            if reading is not None and answer:
-                started.append(_read(*reading, answer))
+        for reader, reply in zip(readers, pipeline.execute()):
+            if reader is not None and reply:
+                started.append(_read(*reader, reply))
         return started
 
-    def _add(self, kind: str, what: Any) -> Pipeline:
-        self._readings.append(None if kind == "nothing" else (kind, what))
+    def _add(self, kind: str, sent: Any) -> Pipeline:
+        self._readers.append(None if kind == "nothing" else (kind, sent))
         return self._pipeline
 
     def _keep_as_failed(self, run: FinishedRun, traceback: str) -> None:
@@ -133,7 +133,7 @@ class Exchange:
         failed.restore(run.fields)
         before = len(self._pipeline)
         failed.keep_as_failed(self._pipeline, traceback, self._worker)
-        self._readings += [None] * (len(self._pipeline) - before)
+        self._readers += [None] * (len(self._pipeline) - before)
 
     @staticmethod
     def _score() -> float:
@@ -144,11 +144,11 @@ def _now() -> str:
     return str(utcformat(utcnow()))
 
 
-def _read(kind: str, what: Any, answer: Any) -> StartedRun:
+def _read(kind: str, sent: Any, reply: Any) -> StartedRun:
     if kind == "start":
-        queue, run_id = what
-        fields = answer
+        queue, run_id = sent
+        fields = reply
     else:
-        position, run_id, fields = answer
-        queue, run_id = what[position], run_id.decode()
+        position, run_id, fields = reply
+        queue, run_id = sent[position], run_id.decode()
     return StartedRun(queue, run_id, dict(zip(fields[::2], fields[1::2])))

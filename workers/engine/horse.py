@@ -1,4 +1,4 @@
-"""One child of the worker: how it is forked, what it does, and how its parent sees it."""
+"""One child of the worker (RQ: work horse): its fork, its loop, and its handle in the parent."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from workers.engine.orders import Call, Done, Execute, Holding, Keep, KeepMainte
 from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
-#: A child that has grown by this much ends after its run, which gives the memory back.
+#: A child that has grown by this much ends after its run, to release the memory.
 GROWTH_BYTES = 64 * 2**20
-#: A wait longer than this is better kept by the scheduler: a deploy would hand it over anyway.
+#: Longer waits go to the scheduler: a deploy would hand them over anyway.
 SHORT_WAIT_SECONDS = 120.0
-#: What `ru_maxrss` counts in.
+#: The unit of `ru_maxrss`.
 RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 class Horse:
-    """A child, as its parent sees it. `lane` and `order` are what it is at work on."""
+    """A child, as its parent sees it. `lane` and `order` are what it executes now."""
 
     def __init__(self, pid: int, pipe: Connection) -> None:
         self.pid = pid
@@ -42,38 +42,38 @@ class Horse:
         self.holding: Holding | None = None
 
     def fileno(self) -> int:
-        """Return the pipe's number, for a selector."""
+        """Return the pipe's file descriptor, for a selector."""
         return self.pipe.fileno()
 
     def give(self, lane: str, order: Execute | Call) -> None:
-        """Set it to work. Raises `OSError` where it has died meanwhile."""
+        """Dispatch an order to the child. Raises `OSError` if the child has died."""
         self.lane, self.order = lane, order
         self.pipe.send(order)
 
     def rest(self) -> None:
-        """Note that its order is carried out."""
+        """Note that the child is idle again."""
         self.lane, self.order, self.holding = "", None, None
         self.idle_since = time.monotonic()
 
 
 class Parent:
-    """The parent, as a child sees it: keeps short waits, and is told what the child holds."""
+    """The `ParentProcess` of this child, at the other end of its pipe."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._lock = threading.Lock()
 
     def tell(self, message: ToParent) -> None:
-        """Send a message. Raises `OSError` where the parent is gone."""
+        """Send a message. Raises `OSError` if the parent has died."""
         with self._lock:
             self._pipe.send(message)
 
     def hold(self, job_id: str, run_number: int) -> None:
-        """Say which job this child works on from now on."""
+        """Tell the parent which job this child has claimed."""
         self.tell(Holding(job_id, run_number))
 
     def keep(self, wake: Wake) -> bool:
-        """Take a wake-up for a look at the platform that is due soon."""
+        """Have the parent wake for a poll that is due soon; False for any other wake-up."""
         is_short = wake.due_at.timestamp() - time.time() < SHORT_WAIT_SECONDS
         if not wake.is_poll or not is_short or stop_requested.is_set():
             return False
@@ -81,15 +81,15 @@ class Parent:
         return True
 
     def keep_maintenance(self, function: str) -> bool:
-        """Take a call of a maintenance function."""
+        """Have the parent call a maintenance function; False while the process stops."""
         if stop_requested.is_set():
             return False
         self.tell(KeepMaintenance(function))
         return True
 
 
-def fork_horse(app: Flask, lifeline: tuple[int, int], let_go: Callable[[], None]) -> Horse:
-    """Fork a child. `let_go` closes, in the child, what belongs to the parent alone."""
+def fork_horse(app: Flask, lifeline: tuple[int, int], close_inherited: Callable[[], None]) -> Horse:
+    """Fork a child. `close_inherited` closes, in the child, what belongs to the parent alone."""
     ours, theirs = Pipe()
     pid = os.fork()
     if pid:
@@ -98,29 +98,29 @@ def fork_horse(app: Flask, lifeline: tuple[int, int], let_go: Callable[[], None]
     status = 1
     try:
         ours.close()
-        let_go()
-        _be_told_when_to_stop(lifeline)
+        close_inherited()
+        _watch_for_stop(lifeline)
         _serve(app, theirs)
         status = 0
     except (EOFError, OSError):
-        status = 0  # the parent wants no more, or is gone
+        status = 0  # the parent has closed the pipe or died
     except BaseException:
         logger.exception("a child ended by an error")
     finally:
-        # Never back into the parent's code, whatever happened.
+        # Never return into the parent's code.
         os._exit(status)
 
 
-def _be_told_when_to_stop(lifeline: tuple[int, int]) -> None:
+def _watch_for_stop(lifeline: tuple[int, int]) -> None:
     stop_requested.clear()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_requested.set())
-    threading.Thread(target=_outlive_nobody, args=lifeline, name="lifeline", daemon=True).start()
+    threading.Thread(target=_stop_with_parent, args=lifeline, name="lifeline", daemon=True).start()
 
 
-def _outlive_nobody(reading: int, writing: int) -> None:
-    """Stop this child when its parent is gone: nobody would ever tell it to."""
+def _stop_with_parent(reading: int, writing: int) -> None:
+    """Stop this child once its parent has died: nothing else would tell it to."""
     os.close(writing)
     os.read(reading, 1)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -128,20 +128,20 @@ def _outlive_nobody(reading: int, writing: int) -> None:
 
 def _serve(app: Flask, pipe: Connection) -> None:
     parent = Parent(pipe)
-    app.extensions["short_waits"] = parent
+    app.extensions["parent_process"] = parent
     before = _peak_bytes()
     while True:
         order = pipe.recv()
         with app.app_context():
-            why_not = _carry_out(order)
+            error = _execute(order)
         has_grown = _peak_bytes() - before > GROWTH_BYTES
-        parent.tell(Done(why_not, is_leaving=has_grown))
+        parent.tell(Done(error, is_leaving=has_grown))
         if has_grown:
             return
 
 
-def _carry_out(order: Execute | Call) -> str | None:
-    """Return the traceback of what went wrong, if anything did."""
+def _execute(order: Execute | Call) -> str | None:
+    """Execute an order; return the traceback of its failure, if it failed."""
     try:
         if isinstance(order, Call):
             import_attribute(order.function)(*order.args)

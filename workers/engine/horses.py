@@ -1,5 +1,4 @@
-"""All children of the worker: forked when they are needed, replaced when they die, ended when
-they have nothing to do."""
+"""The worker's pool of children: forked on demand, replaced when they die, ended when idle."""
 
 from __future__ import annotations
 
@@ -22,19 +21,19 @@ from workers.engine.orders import Call, Done, Execute, Holding, Keep, ToParent
 from workers.engine.waits import MAINTENANCE_LANE, Wait, Waits
 
 logger = logging.getLogger(__name__)
-#: A child beyond the first that has been idle for this long ends.
+#: Idle children beyond the first end after this.
 IDLE_SECONDS = 30.0
-#: A child that dies this soon is followed by another only after a pause, so that a fault at its
-#: start does not become a loop that eats the machine.
+#: After a child that dies this soon, none is forked ahead for a while, so that a crash at its start
+#: does not become a busy loop.
 EARLY_DEATH_SECONDS = 2.0
-PAUSE_SECONDS = 2.0
+EARLY_DEATH_PAUSE_SECONDS = 2.0
 
-#: A lane, the order that has ended there, and why it failed, if it did.
+#: A lane, the order that ended there, and the traceback if it failed.
 Settled: TypeAlias = tuple[str, Execute | Call, str | None]
 
 
 class Horses:
-    """The children, and the one place where the parent sleeps."""
+    """The children, and the selector that the parent sleeps on."""
 
     def __init__(self, app: Flask, listeners: Collection[Listener]) -> None:
         self._app = app
@@ -42,23 +41,23 @@ class Horses:
         self._horses: list[Horse] = []
         self._settled: list[Settled] = []
         self._selector = selectors.DefaultSelector()
-        #: listener → the number of its socket
+        #: listener → its file descriptor
         self._watched: dict[Listener, int] = {}
         self._not_before = 0.0
-        #: A pipe that nobody writes to: it ends when this process does, however it does.
+        #: a pipe that nobody writes to: children see it close when this process dies, however
         self._lifeline = os.pipe()
         self._signals = os.pipe()
 
     def listen_for_signals(self) -> None:
-        """Let a signal end the sleep; what is loaded by now stays shared with the children."""
+        """Have signals interrupt the sleep, and freeze the memory that children will share."""
         os.set_blocking(self._signals[1], False)
         signal.set_wakeup_fd(self._signals[1], warn_on_full_buffer=False)
         self._selector.register(self._signals[0], selectors.EVENT_READ)
         gc.collect()
-        gc.freeze()  # a collection in a child would write to every page of it
+        gc.freeze()  # else a collection in a child would write to, and so copy, every page
 
     def give(self, lane: str, order: Execute | Call) -> None:
-        """Set an idle child to work, or a new one."""
+        """Dispatch an order to an idle child, or to a new one."""
         while True:
             horse = next((one for one in reversed(self._horses) if one.order is None), None)
             horse = horse or self._fork()
@@ -67,83 +66,83 @@ class Horses:
                 return
             except OSError:
                 horse.order = None
-                self._bury(horse, None)
+                self._reap(horse, None)
 
     def keep_one_idle(self) -> None:
-        """Have one child ready, and no more than one that has been idle for long."""
+        """Keep one idle child ready, and end others that have been idle for long."""
         idle = [horse for horse in self._horses if horse.order is None]
         if not idle and time.monotonic() >= self._not_before:
             self._fork()
         for horse in idle[1:]:
             if time.monotonic() - horse.idle_since > IDLE_SECONDS:
-                self._let_go(horse)
+                self._kill(horse)
 
     def wait(self, listeners: Iterable[Listener], seconds: float) -> list[Listener]:
-        """Sleep until a listener or a child has something to say, or so many seconds; hear the
-        children, and return the listeners."""
+        """Sleep until a listener, a child or a signal is ready, or `seconds`; return the listeners
+        that are ready."""
         self.watch(listeners)
-        heard = []
+        ready = []
         for key, _ in self._selector.select(seconds):
             source = key.data
             if isinstance(source, Listener):
-                heard.append(source)
+                ready.append(source)
             elif source is None:
                 os.read(self._signals[0], 4096)
-        return heard
+        return ready
 
     def watch(self, listeners: Iterable[Listener]) -> None:
-        """Watch these sockets and no others; call it before the number of one is used again."""
+        """Watch these sockets and no others; call it before a closed one's descriptor is reused."""
         wanted = {listener: listener.fileno() for listener in listeners}
-        for listener, number in [*self._watched.items()]:
-            if wanted.get(listener) != number:
-                self._selector.unregister(number)
+        for listener, descriptor in [*self._watched.items()]:
+            if wanted.get(listener) != descriptor:
+                self._selector.unregister(descriptor)
                 del self._watched[listener]
-        for listener, number in wanted.items():
+        for listener, descriptor in wanted.items():
             if listener not in self._watched:
-                self._selector.register(number, selectors.EVENT_READ, listener)
-                self._watched[listener] = number
+                self._selector.register(descriptor, selectors.EVENT_READ, listener)
+                self._watched[listener] = descriptor
 
     def at_work(self) -> set[str]:
-        """Return the ids of the runs that children are at work on."""
+        """Return the ids of the runs that children execute now."""
         orders = [horse.order for horse in self._horses]
         return {order.run_id for order in orders if isinstance(order, Execute)}
 
     def settled(self, waits: Waits) -> list[Settled]:
-        """Hear what the children say, put away the dead, and return the orders that ended."""
+        """Read the children's messages, reap the dead, and return the orders that ended."""
         for horse in list(self._horses):
-            self._hear(horse, waits)
+            self._read(horse, waits)
         settled, self._settled = self._settled, []
         return settled
 
     def stop(self, seconds: float, waits: Waits) -> Iterator[Settled]:
-        """Tell every child to hand its job back and end; by force after so many seconds."""
+        """Tell every child to hand its job back and end; kill those left after `seconds`."""
         for horse in self._horses:
             os.kill(horse.pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while self._horses and time.monotonic() < deadline:
             for horse in [one for one in self._horses if one.order is None]:
-                self._let_go(horse)
+                self._kill(horse)
             self.wait((), 0.1)
             yield from self.settled(waits)
         for horse in list(self._horses):
             os.kill(horse.pid, signal.SIGKILL)
-            self._bury(horse, waits)
+            self._reap(horse, waits)
         yield from self._settled
 
-    def _hear(self, horse: Horse, waits: Waits) -> None:
+    def _read(self, horse: Horse, waits: Waits) -> None:
         try:
             while horse in self._horses and horse.pipe.poll():
-                self._take_in(horse, horse.pipe.recv(), waits)
+                self._handle(horse, horse.pipe.recv(), waits)
         except (EOFError, OSError):
-            self._bury(horse, waits)
+            self._reap(horse, waits)
 
-    def _take_in(self, horse: Horse, message: ToParent, waits: Waits) -> None:
+    def _handle(self, horse: Horse, message: ToParent, waits: Waits) -> None:
         if isinstance(message, Done):
             assert horse.order is not None
             self._settled.append((horse.lane, horse.order, message.traceback))
             horse.rest()
             if message.is_leaving:
-                self._let_go(horse)
+                self._kill(horse)
         elif isinstance(message, Holding):
             horse.holding = message
         elif isinstance(message, Keep):
@@ -151,43 +150,43 @@ class Horses:
         else:
             waits.add_once(Wait(QUEUE_OF[message.function], Call(message.function)))
 
-    def _bury(self, horse: Horse, waits: Waits | None) -> None:
-        """Put away a child that is gone; what it was at work on goes on without it."""
-        self._forget(horse)
+    def _reap(self, horse: Horse, waits: Waits | None) -> None:
+        """Reap a dead child; the job that it held is released for another."""
+        self._remove(horse)
         _, status = os.waitpid(horse.pid, 0)
         if horse.order is None:
             return
-        logger.warning("a child ended amid its work (status %s)", status)
+        logger.warning("a child died while it executed a run (status %s)", status)
         self._settled.append((horse.lane, horse.order, f"the process ended with status {status}"))
         if horse.holding is not None and waits is not None:
             call = Call(RELEASE, (horse.holding.job_id, horse.holding.run_number))
             waits.add(Wait(MAINTENANCE_LANE, call))
         if time.monotonic() - horse.born_at < EARLY_DEATH_SECONDS:
-            self._not_before = time.monotonic() + PAUSE_SECONDS
+            self._not_before = time.monotonic() + EARLY_DEATH_PAUSE_SECONDS
 
-    def _let_go(self, horse: Horse) -> None:
-        """End a child that has nothing to do. By force: whatever keeps it would keep us, too."""
-        self._forget(horse)
+    def _kill(self, horse: Horse) -> None:
+        """Kill an idle child. Not by SIGTERM: whatever blocks its exit would block this process."""
+        self._remove(horse)
         os.kill(horse.pid, signal.SIGKILL)
         os.waitpid(horse.pid, 0)
 
-    def _forget(self, horse: Horse) -> None:
+    def _remove(self, horse: Horse) -> None:
         self._horses.remove(horse)
         self._selector.unregister(horse.pipe)
         horse.pipe.close()
 
     def _fork(self) -> Horse:
-        horse = fork_horse(self._app, self._lifeline, self._close_in_child)
+        horse = fork_horse(self._app, self._lifeline, self._close_inherited)
         self._horses.append(horse)
         self._selector.register(horse.pipe, selectors.EVENT_READ, horse)
         return horse
 
-    def _close_in_child(self) -> None:
-        """Close what is the parent's: a pipe held open by a sister would never end."""
+    def _close_inherited(self) -> None:
+        """Close the parent's descriptors in a child: a sibling's pipe would else never end."""
         self._selector.close()
         for horse in self._horses:
             horse.pipe.close()
         for listener in self._listeners:
-            listener.forget()
+            listener.close_inherited()
         os.close(self._signals[0])
         os.close(self._signals[1])

@@ -1,4 +1,4 @@
-"""Waiting for the next run of a queue without losing one, and without holding the worker up."""
+"""A non-blocking wait for a queue's next run, which loses none."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from redis import Redis
 from redis.connection import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-#: A queue that stayed empty for this long is listened to anew.
+#: The timeout of one pop; after that the queue is listened to again.
 LISTEN_SECONDS = 300
-#: An answer that is later than the server promised comes from a dead connection.
+#: How much later than the timeout a living server may reply.
 LATE_SECONDS = 15
 
 
 class Listener:
-    """A pending `BLMOVE` on a connection of its own: a run that is popped is on another list
-    before anybody knows of it, so a worker that dies there loses none."""
+    """A pending `BLMOVE` on a connection of its own.
 
-    def __init__(self, connection: Redis, queue_key: str, hand_key: str) -> None:
+    It moves a run straight to the worker's in-flight list, so a worker that dies loses none.
+    """
+
+    def __init__(self, connection: Redis, queue_key: str, in_flight_key: str) -> None:
         self._pool = connection.connection_pool
         self._queue_key = queue_key
-        self._hand_key = hand_key
+        self._in_flight_key = in_flight_key
         self._connection: Connection | None = None
         self._since = 0.0
 
@@ -33,17 +35,24 @@ class Listener:
         return self._connection is not None
 
     def fileno(self) -> int:
-        """Return the socket's number, for a selector."""
+        """Return the socket's file descriptor, for a selector."""
         assert self._connection is not None
         return _socket_of(self._connection).fileno()
 
     def listen(self) -> None:
-        """Begin to wait. Raises `RedisError`."""
+        """Send the pop, unless one is pending. Raises `RedisError`."""
         if self._connection is not None:
             return
         connection = self._pool.get_connection()
         try:
-            command = ("BLMOVE", self._queue_key, self._hand_key, "LEFT", "RIGHT", LISTEN_SECONDS)
+            command = (
+                "BLMOVE",
+                self._queue_key,
+                self._in_flight_key,
+                "LEFT",
+                "RIGHT",
+                LISTEN_SECONDS,
+            )
             connection.send_command(*command)
         except BaseException:
             connection.disconnect()
@@ -52,46 +61,46 @@ class Listener:
         self._connection, self._since = connection, time.monotonic()
 
     def read(self) -> str | None:
-        """Return the id of the run that came, or None where none came in time, and stop
-        listening. Call it when the socket is readable. Raises `RedisError`.
+        """Return the id of the run that was popped, or None after a timeout, and stop listening.
 
-        None, too, where it was closed since: when Redis ends, all sockets are readable, and the
-        first that is read has all closed.
+        Call it when the socket is readable. Returns None also if the listener was closed since:
+        when Redis dies all sockets become readable, and the first one read closes all others.
+        Raises `RedisError`.
         """
         if self._connection is None:
             return None
         try:
-            answer = self._connection.read_response()
+            reply = self._connection.read_response()
         except BaseException:
             self.close()
             raise
         self._pool.release(self._connection)
         self._connection = None
-        return None if answer is None else answer.decode()
+        return None if reply is None else reply.decode()
 
     def check(self) -> None:
-        """Raise `redis.ConnectionError` where the server should have answered long ago."""
+        """Raise `redis.ConnectionError` if the server's reply is overdue."""
         if self._connection is not None:
             if time.monotonic() - self._since > LISTEN_SECONDS + LATE_SECONDS:
                 self.close()
                 raise RedisConnectionError("no answer to a blocking pop")
 
     def close(self) -> None:
-        """Give the pending pop up; what it may have moved stays in the hand list."""
+        """Abandon the pending pop; a run that it has moved stays on the in-flight list."""
         if self._connection is not None:
             self._connection.disconnect()
             self._pool.release(self._connection)
             self._connection = None
 
-    def forget(self) -> None:
-        """Let go of the socket in a forked child; the parent's stays as it is."""
+    def close_inherited(self) -> None:
+        """Close the socket in a forked child only; the parent's stays open."""
         if self._connection is not None:
             _socket_of(self._connection).close()
             self._connection = None
 
 
 def _socket_of(connection: Any) -> socket.socket:
-    """Return the socket of a connection, for which redis-py has no public name."""
+    """Return a connection's socket, which redis-py does not expose."""
     found = connection._sock
     assert isinstance(found, socket.socket)
     return found

@@ -1,6 +1,6 @@
-"""What the parent and a child say to each other over their pipe.
+"""The messages between the parent and a child, over their pipe.
 
-They are forked from one another and read nobody else's bytes, so the pipe may carry objects.
+The pipe may carry pickled objects: one is forked from the other, and nobody else can write to it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from app.queues import Wake
 
 @dataclass(frozen=True)
 class Execute:
-    """To a child: perform an RQ run, given as Redis has it."""
+    """To a child: execute an RQ run; `fields` is its hash in Redis."""
 
     run_id: str
     fields: dict[bytes, bytes] = field(repr=False)
@@ -20,7 +20,7 @@ class Execute:
 
 @dataclass(frozen=True)
 class Call:
-    """To a child: call a function, which is named by its dotted path."""
+    """To a child: call a function, named by its dotted path."""
 
     function: str
     args: tuple[str | int, ...] = ()
@@ -28,8 +28,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Done:
-    """To the parent: the order was carried out. `traceback` says why it failed, if it did;
-    `is_leaving` that this child takes no other."""
+    """To the parent: the order has ended. `traceback` is None unless it failed; `is_leaving` tells
+    that this child takes no other."""
 
     traceback: str | None = None
     is_leaving: bool = False
@@ -37,7 +37,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Holding:
-    """To the parent: this child has claimed a job, so that its death can be put right at once."""
+    """To the parent: this child has claimed a job, to be released at once if the child dies."""
 
     job_id: str
     run_number: int
@@ -45,14 +45,14 @@ class Holding:
 
 @dataclass(frozen=True)
 class Keep:
-    """To the parent: wake for this row by yourself."""
+    """To the parent: poll this job when it is due, without Redis."""
 
     wake: Wake
 
 
 @dataclass(frozen=True)
 class KeepMaintenance:
-    """To the parent: call this function of maintenance soon."""
+    """To the parent: call this maintenance function soon."""
 
     function: str
 

@@ -1,4 +1,4 @@
-"""Being known to RQ, so that rq-dashboard shows this worker, and clearing up after dead ones."""
+"""Registration with RQ, which makes rq-dashboard show this worker, and recovery of lost runs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from app.queues import QUEUE_NAMES, RunQueue
 
-#: A sign of life this often. Nothing is decided by it: who lives is told in the database.
-BEAT_SECONDS = 300.0
+#: Pause between heartbeats to RQ. Nothing depends on them: liveness is read from the database.
+HEARTBEAT_SECONDS = 300.0
 #: RQ forgets a worker a minute after this.
-FORGET_SECONDS = 2 * int(BEAT_SECONDS)
+FORGET_SECONDS = 2 * int(HEARTBEAT_SECONDS)
 
 
-def hand_key(queue: RunQueue, worker_name: str) -> str:
-    """Return the list of runs that a worker has popped and not started yet."""
-    return f"{queue.key}:hand:{worker_name}"
+def in_flight_key(queue: RunQueue, worker_name: str) -> str:
+    """Return the key of a worker's in-flight list: runs it has popped and not started yet."""
+    return f"{queue.key}:in-flight:{worker_name}"
 
 
 class Registration:
-    """One worker's entry in RQ's lists. `at_work` returns the ids of the runs it has started."""
+    """One worker's entry in RQ's lists. `at_work` returns the ids of the runs it executes."""
 
     def __init__(
         self,
@@ -38,42 +38,42 @@ class Registration:
         self._queues = queues
         self._all_queues = [RunQueue(name, self._connection) for name in QUEUE_NAMES]
         self._at_work = at_work
-        self._beat_at = 0.0
+        self._next_heartbeat_at = 0.0
         self._is_known = False
         worker.worker_ttl = FORGET_SECONDS
 
-    def doubt(self) -> None:
-        """Note that Redis was away, and may have forgotten everything."""
+    def invalidate(self) -> None:
+        """Register again next time: Redis was away and may have lost everything."""
         self._is_known = False
 
     def seconds(self) -> float:
-        """Return when the next sign of life is due."""
-        return self._beat_at - time.monotonic() if self._is_known else 0.0
+        """Return the seconds until the next heartbeat is due."""
+        return self._next_heartbeat_at - time.monotonic() if self._is_known else 0.0
 
     def renew(self) -> None:
-        """Give a sign of life when one is due. Raises `RedisError`."""
-        if self._is_known and time.monotonic() < self._beat_at:
+        """Send a heartbeat if one is due, and recover dead workers' runs. Raises `RedisError`."""
+        if self._is_known and time.monotonic() < self._next_heartbeat_at:
             return
-        pause = BEAT_SECONDS
-        if not self._is_known or not self._beat():
+        pause = HEARTBEAT_SECONDS
+        if not self._is_known or not self._send_heartbeat():
             self._connection.delete(self._worker.key)
             self._worker.register_birth()
             self._put_back(self._worker.name, self._at_work(), self._queues)
             self._is_known = True
-            # Once more when all queues are listened to: before, Redis may be lost and come back
-            # empty without a word, for a connection that has ended is opened anew by its pool.
+            # Once more after all queues are listened to: until then, Redis may restart empty
+            # unnoticed, because the pool silently reopens a closed connection.
             pause = 0.0
         for name in self._dead_workers():
-            # It may have served other queues than this one does.
+            # It may have served queues that this worker does not.
             self._put_back(name, (), self._all_queues)
             self._forget(name)
-        self._beat_at = time.monotonic() + pause
+        self._next_heartbeat_at = time.monotonic() + pause
 
     def end(self) -> None:
-        """Take this worker off RQ's lists. Raises `RedisError`."""
+        """Remove this worker from RQ's lists. Raises `RedisError`."""
         self._worker.register_death()
 
-    def _beat(self) -> bool:
+    def _send_heartbeat(self) -> bool:
         """Tell whether Redis still knows this worker."""
         pipeline = self._connection.pipeline(transaction=False)
         pipeline.expire(self._worker.key, FORGET_SECONDS + 60, xx=False)
@@ -90,12 +90,12 @@ class Registration:
         return [key.removeprefix(prefix) for key, alive in zip(keys, is_alive) if not alive]
 
     def _put_back(self, name: str, at_work: Collection[str], queues: Sequence[RunQueue]) -> None:
-        """Put the runs that a worker had, and works on no more, back to the heads of the queues.
+        """Move the runs that a worker has popped and no longer executes back to their queues.
 
-        Twice is harmless: a run that finds nothing to do does nothing.
+        Safe to call twice: a run that finds nothing to do does nothing.
         """
         for queue in queues:
-            while self._connection.lmove(hand_key(queue, name), queue.key, "RIGHT", "LEFT"):
+            while self._connection.lmove(in_flight_key(queue, name), queue.key, "RIGHT", "LEFT"):
                 pass
             for member in self._connection.zrange(queue.started_key, 0, -1):
                 entry = as_text(member)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The parent: an RQ worker that pops runs, hands them to its children and settles them."""
+"""The parent: an RQ worker that pops runs, dispatches them to its children and settles them."""
 
 from __future__ import annotations
 
@@ -25,23 +25,26 @@ from workers.engine.exchange import Exchange, FinishedRun
 from workers.engine.horses import Horses
 from workers.engine.listener import Listener
 from workers.engine.orders import Call, Execute
-from workers.engine.registration import Registration, hand_key
+from workers.engine.registration import Registration, in_flight_key
 from workers.engine.slots import Slots
 from workers.engine.waits import Wait, Waits
 
 logger = logging.getLogger(__name__)
-#: Heroku and Render kill what is still there 30 s after SIGTERM.
+#: Heroku and Render kill a process 30 s after SIGTERM.
 GRACE_SECONDS = 25.0
-#: How long a command may hang, and how long Redis is left alone after an error of its.
+#: How long a Redis command may take, and the pause after a Redis error.
 ANSWER_SECONDS = 10
 REDIS_AWAY_SECONDS = 1.0
-#: The longest sleep: things that only a clock tells are looked at this often.
+#: The longest sleep, for checks that no event triggers.
 TICK_SECONDS = 30.0
 
 
 class PublishWorker(BaseWorker):
-    """One RQ worker with many children. `lanes` names its queues and how many runs of each may be
-    at work at once besides uploads; `repeated` are calls made again and again, by seconds."""
+    """One RQ worker with many children.
+
+    `slots` limits how many runs execute at once; `periodic` maps calls to the pause in seconds
+    between two of them.
+    """
 
     job_class = Run
     queue_class: type[Queue] = RunQueue
@@ -52,32 +55,33 @@ class PublishWorker(BaseWorker):
         queues: list[RunQueue],
         connection: Redis,
         slots: Slots,
-        repeated: Mapping[Call, float],
+        periodic: Mapping[Call, float],
     ) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
         super().__init__(queues, name=name, connection=connection, prepare_for_work=False)
         self.hostname, self.pid = socket.gethostname(), os.getpid()
         self._app = app
         self._slots = slots
-        self._repeated = repeated
+        self._periodic = periodic
         self._exchange = Exchange(connection, queues, name)
         self._listeners = {
-            queue.name: Listener(connection, queue.key, hand_key(queue, name)) for queue in queues
+            queue.name: Listener(connection, queue.key, in_flight_key(queue, name))
+            for queue in queues
         }
         self._horses = Horses(app, self._listeners.values())
         self._registration = Registration(self, queues, self._horses.at_work)
         self._waits = Waits()
-        #: runs that have ended and are not settled yet
+        #: runs that have ended and are not settled in Redis yet
         self._finished: list[FinishedRun] = []
-        #: runs that were popped: queue and id
-        self._arrived: list[tuple[str, str]] = []
+        #: runs that were popped and not started yet: (queue, id)
+        self._popped: list[tuple[str, str]] = []
         self._rotation = [queue.name for queue in queues]
         self._away_until = 0.0
         self._told_to_stop = False
 
     @property
     def connection_timeout(self) -> int:
-        """How long a command may hang; RQ would have it outlast a blocking pop."""
+        """Seconds a command may take; RQ's own value allows for a blocking pop."""
         return ANSWER_SECONDS
 
     def work(self, *_: Any, **__: Any) -> bool:
@@ -85,27 +89,27 @@ class PublishWorker(BaseWorker):
         self._horses.listen_for_signals()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
-        for call, seconds in self._repeated.items():
+        for call, seconds in self._periodic.items():
             self._waits.add(Wait(call.function, call))
         while not self._told_to_stop:
-            self._turn()
+            self._run_once()
         self._stop()
         return True
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Take no more runs. A second signal, such as a terminal's beside the supervisor's, does
-        nothing more: children about to hand their jobs back are not to be broken off."""
+        """Take no more runs. A second signal, such as a terminal's beside the supervisor's, has no
+        effect: it must not interrupt children that hand their jobs back."""
         self._told_to_stop = True
 
-    def _turn(self) -> None:
-        """Wait for something to happen, and do what follows from it."""
+    def _run_once(self) -> None:
+        """Wait for an event and handle it."""
         self._serve_waits()
-        self._with_redis(self._talk)
+        self._with_redis(self._sync)
         self._horses.keep_one_idle()
         listeners = [one for one in self._listeners.values() if one.is_listening]
         for source in self._horses.wait(listeners, self._pause()):
             if isinstance(source, Listener):
-                self._with_redis(partial(self._hear, source))
+                self._with_redis(partial(self._read, source))
         for lane, order, traceback in self._horses.settled(self._waits):
             self._settle(lane, order, traceback)
 
@@ -122,8 +126,8 @@ class PublishWorker(BaseWorker):
             self._finished.append(FinishedRun(lane, order.run_id, order.fields, traceback))
         elif traceback is not None:
             logger.warning("%s failed: %s", order.function, traceback.splitlines()[-1])
-        if isinstance(order, Call) and order in self._repeated:
-            self._waits.add(Wait(lane, order), self._repeated[order])
+        if isinstance(order, Call) and order in self._periodic:
+            self._waits.add(Wait(lane, order), self._periodic[order])
 
     def _serve_waits(self) -> None:
         for wait in self._waits.take_due(self._slots.is_free):
@@ -133,7 +137,7 @@ class PublishWorker(BaseWorker):
         self._slots.take(lane)
         self._horses.give(lane, order)
 
-    # Everything that speaks with Redis.
+    # Everything below talks to Redis.
 
     def _with_redis(self, action: Callable[[], None]) -> None:
         if time.monotonic() < self._away_until:
@@ -142,17 +146,17 @@ class PublishWorker(BaseWorker):
             action()
         except RedisError as exc:
             logger.warning("Redis does not answer: %s", type(exc).__name__)
-            self._listen_no_more()
-            self._arrived = []  # they are on the hand list, or gone with all the rest
-            self._registration.doubt()
+            self._stop_listening()
+            self._popped = []  # they are on the in-flight list, or Redis has lost everything
+            self._registration.invalidate()
             self._away_until = time.monotonic() + REDIS_AWAY_SECONDS
 
-    def _listen_no_more(self) -> None:
+    def _stop_listening(self) -> None:
         self._horses.watch(())
         for listener in self._listeners.values():
             listener.close()
 
-    def _talk(self) -> None:
+    def _sync(self) -> None:
         self._registration.renew()
         self._exchange_runs()
         for name, listener in self._listeners.items():
@@ -160,19 +164,19 @@ class PublishWorker(BaseWorker):
             if self._slots.is_free(name):
                 listener.listen()
 
-    def _hear(self, listener: Listener) -> None:
+    def _read(self, listener: Listener) -> None:
         run_id = listener.read()
         if run_id is not None:
             name = next(name for name, one in self._listeners.items() if one is listener)
-            self._arrived.append((name, run_id))
+            self._popped.append((name, run_id))
 
     def _exchange_runs(self) -> None:
-        """Settle what has ended, start what has come and, where a slot is free, the next that
-        waits: all in one round trip. What could not be told is told again next time."""
-        if not self._finished and not self._arrived:
+        """Settle finished runs, start popped ones and, while slots are free, the next in line, in
+        one round trip. What fails to be sent is sent again next time."""
+        if not self._finished and not self._popped:
             return
         reserved = []
-        for name, run_id in self._arrived:
+        for name, run_id in self._popped:
             if self._slots.is_free(name):
                 self._slots.take(name)
                 reserved.append(name)
@@ -187,15 +191,15 @@ class PublishWorker(BaseWorker):
         finally:
             for name in reserved:
                 self._slots.give_back(name)
-        self._finished, self._arrived = [], []
+        self._finished, self._popped = [], []
         self._rotation.append(self._rotation.pop(0))
         for one in started:
             self._give(one.queue, Execute(one.run_id, one.fields))
 
     def _offers(self) -> Iterator[tuple[str, ...]]:
-        """For each run that is settled in one exchange, give the queues to take another from.
+        """Yield, for each run settled in one exchange, the queues to take a next run from.
 
-        What was taken on the offers before is not known yet: it may have been of any queue.
+        Which queues the earlier offers took from is not known yet, so each may count for any.
         """
         for before in itertools.count():
             yield tuple(
@@ -205,20 +209,20 @@ class PublishWorker(BaseWorker):
             )
 
     def _stop(self) -> None:
-        """End in order: pop nothing, let every child hand its job back, settle what ended, and
-        leave the waits to the others."""
-        self._listen_no_more()
+        """Shut down: pop nothing more, have every child hand its job back, settle what ended, and
+        schedule the waits in Redis."""
+        self._stop_listening()
         for lane, order, traceback in self._horses.stop(GRACE_SECONDS, self._waits):
             self._settle(lane, order, traceback)
         with self._app.app_context():
             wake([wait.wake for wait in self._waits if wait.wake is not None])
         self._away_until = 0.0
-        self._with_redis(self._say_goodbye)
+        self._with_redis(self._deregister)
 
-    def _say_goodbye(self) -> None:
+    def _deregister(self) -> None:
         for run in self._finished:
             self._exchange.finish(run, ())
-        for name, run_id in self._arrived:
+        for name, run_id in self._popped:
             self._exchange.put_back(name, run_id)
         self._exchange.send()
         self._registration.end()

@@ -1,6 +1,7 @@
-"""What is done beside publishing, a run at a time: looking ahead of scheduled posts and after live
-ones, counting, renewing tokens, adding up, forgetting.
+"""Background work beside publishing.
 
-Each module has the function that a run calls and, for the scheduler's sweep, the question whether
-there is anything to do. They ask platforms through `asking`, which leaves one alone that hangs.
+`at_risk`, `follow_ups`, `counts`, `renewals` and `tallies` each have the function that a run calls
+and, for the scheduler's table (`workers.scheduling.periodic`), an `is_any_…` that tells whether it
+would find anything to do. The leading scheduler calls `retention.prune` itself; `token_checks` is
+what `at_risk` checks tokens with. Calls to platforms go through `workers.unresponsive`.
 """

@@ -1,8 +1,8 @@
-"""A look at scheduled posts a quarter of an hour ahead, so that someone can still act.
+"""Checks of scheduled posts 15 minutes ahead, so that someone can still act.
 
-Does the platform take the token; is the video there; will a limit hold it up? What is found is
-told once per job, time and reason (`publish.at_risk`), and changes nothing about the job. What
-could not be found out at the moment is no risk, and looked at again.
+Does the platform accept the token, is the video there, will a rate limit delay the post? Each risk
+is notified once per job, time and reason (`publish.at_risk`) and does not change the job. A check
+that gets no answer is not a risk and is repeated.
 """
 
 from __future__ import annotations
@@ -18,82 +18,82 @@ from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
 from app.failures import Failure
 from app.limits.forecast import forecast
-from app.limits.silence import silent_platforms
+from app.limits.unresponsive import unresponsive_platforms
 from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox
 from app.queues import wake_maintenance
 from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
-from workers.maintenance.asking import Asking
 from workers.maintenance.token_checks import check_token
 from workers.publishing.failures import failure_of
 from workers.publishing.optimize_step import plan_of, refuse_hopeless
 from workers.publishing.video_step import checked_video
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
-#: How long before its time a scheduled post is looked at.
+#: How long before its time a scheduled post is checked.
 AHEAD = timedelta(minutes=15)
-#: Later than this before its time nobody can act any more, and workers have it to publish.
+#: The latest check before its time: after that nobody can act, and the post is about to start.
 TOO_LATE = timedelta(minutes=1)
-#: A later start than this is worth telling.
+#: The shortest delay worth a notification.
 LATE = timedelta(minutes=1)
-#: For how long one worker alone may be looking at a post; then another looks.
-TURN = timedelta(minutes=3)
-#: What says nothing about the post: the platform or the store has no answer at the moment.
+#: Lease of a check; after that another worker repeats it.
+CHECK_LEASE = timedelta(minutes=3)
+#: Errors that tell nothing about the post: the platform or the store gives no answer for now.
 CANNOT_TELL = (Transient, OutcomeUnknown, RateLimited)
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a look has found: what endangers the post, by what it lies in.
+class Check:
+    """The result of a check: the risks of a post, by the part they concern.
 
-    `is_whole` is False where something could not be found out at the moment.
+    `is_complete` is False if a part could not be checked for now.
     """
 
     risks: Mapping[str, Failure]
-    is_whole: bool = True
+    is_complete: bool = True
 
 
-def is_any_near(now: datetime) -> bool:
-    """Tell whether a scheduled post has come within a quarter of an hour and was not looked at."""
+def is_any_to_check(now: datetime) -> bool:
+    """Tell whether a scheduled post within 15 minutes of its time is unchecked."""
     with transaction() as session:
-        near = exists().where(*_near(now, silent_platforms(session, now)))
+        near = exists().where(*_near(now, unresponsive_platforms(session, now)))
         return bool(session.scalar(select(near)))
 
 
 def check_ahead() -> None:
-    """Look at every scheduled post that is near; a run's function, safe at any time.
+    """Check every scheduled post that is near its time; a run's function, safe at any time.
 
-    A post counts as looked at when that is done: one whose worker was lost, or of which something
-    could not be found out, is looked at again when the turn is over.
+    A post whose worker was lost, or which could not be checked completely, is checked again once
+    the lease ends.
     """
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
-        job = _take_one(utcnow(), asking.left_alone())
+        job = _take_one(utcnow(), unresponsive.to_avoid())
         if job is None:
             return
-        with asking.of(job.platform):
-            look = _look_at(job, utcnow())
-        _settle(job, look, utcnow())
+        with unresponsive.watch(job.platform):
+            check = _check(job, utcnow())
+        _record(job, check, utcnow())
 
 
-def _look_at(job: PublishJob, now: datetime) -> Look:
-    """Find out what will keep a scheduled post from going out in time."""
+def _check(job: PublishJob, now: datetime) -> Check:
+    """Find what would keep a scheduled post from going out in time."""
     risks: dict[str, Failure] = {}
-    is_whole = True
+    is_complete = True
     for part, find_risk in _PARTS.items():
         try:
             risk = find_risk(job, now)
         except CANNOT_TELL as error:
-            logger.info("%s of %s not looked at: %s", part, job.id, error.code)
-            is_whole = False
+            logger.info("%s of %s not checked: %s", part, job.id, error.code)
+            is_complete = False
             continue
         except PublishError as error:
             risk = failure_of(error)
         if risk is not None:
             risks[part] = risk
-    return Look(risks, is_whole)
+    return Check(risks, is_complete)
 
 
 def _near(now: datetime, without: Collection[str]) -> list[ColumnElement[bool] | TextClause]:
@@ -104,7 +104,7 @@ def _near(now: datetime, without: Collection[str]) -> list[ColumnElement[bool] |
 
 
 def _take_one(now: datetime, without: Collection[str]) -> PublishJob | None:
-    """Take the next job for a look; another worker takes the ones after it."""
+    """Claim the next job to check; other workers skip it."""
     with transaction() as session:
         query = (
             select(PublishJob)
@@ -115,35 +115,35 @@ def _take_one(now: datetime, without: Collection[str]) -> PublishJob | None:
         )
         job = session.scalars(query.execution_options(populate_existing=True)).first()
         if job is not None:
-            job.checking_until = now + TURN
+            job.checking_until = now + CHECK_LEASE
             session.flush()
-            session.expunge(job)  # as it is now, whatever is read and undone during the look
+            session.expunge(job)  # a snapshot, whatever the check reads and rolls back
     return job
 
 
-def _settle(job: PublishJob, look: Look, now: datetime) -> None:
-    """Mark a job as looked at, and store a notification for each risk its user was not told of.
+def _record(job: PublishJob, check: Check, now: datetime) -> None:
+    """Mark a job as checked, and store a notification for each risk not yet notified.
 
-    Nothing where it was moved meanwhile, or our turn has become another worker's.
+    Does nothing if the job was moved meanwhile or the lease was lost to another worker.
     """
     new: list[str] = []
     with transaction() as session:
         row = session.get(PublishJob, job.id, with_for_update=True, populate_existing=True)
         if row is None or row.checking_until != job.checking_until:
             return
-        if look.is_whole:
+        if check.is_complete:
             row.checked_at, row.checking_until = now, None
         if row.state is job.state:
-            new = [part for part in look.risks if _key(row, part) not in row.risks_told]
+            new = [part for part in check.risks if _key(row, part) not in row.risks_told]
             row.risks_told = [*row.risks_told, *(_key(row, part) for part in new)]
         for part in new:
-            outbox.notify_at_risk(session, row, look.risks[part], now)
+            outbox.notify_at_risk(session, row, check.risks[part], now)
     if new:
         wake_maintenance()
 
 
 def _key(job: PublishJob, part: str) -> str:
-    """Return what a risk is known by: its time too, for who moves a post believes all is well."""
+    """Return a risk's key. It holds the scheduled time: a moved post is notified again."""
     return f"{part} {job.scheduled_time}"
 
 
@@ -170,7 +170,7 @@ def _risk_of_limits(job: PublishJob, now: datetime) -> Failure | None:
     return replace(failure, message=f"{late}: {failure.message}")
 
 
-#: What is looked at, in this order: each returns the risk, or raises it.
+#: The parts in the order they are checked: each returns the risk, or raises it.
 _PARTS: Mapping[str, Callable[[PublishJob, datetime], Failure | None]] = {
     "token": _risk_of_token,
     "video": _risk_of_video,

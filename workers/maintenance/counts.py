@@ -1,8 +1,7 @@
-"""Reading how posts are doing: views, likes, comments and shares, into `PublishedPost`.
+"""Statistics of live posts: views, likes, comments and shares, read into `PublishedPost`.
 
-A young post is asked for often, an old one seldom, a very old one no more. The posts of an account
-are asked for together, an account once a run, and only so many accounts: what is left is due
-still, and the next run goes on with it.
+A young post is read often, an old one seldom, a very old one no more. A run reads the posts of an
+account together, each account once, and only so many accounts; the rest stays due for the next run.
 """
 
 from __future__ import annotations
@@ -12,37 +11,38 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.database.transaction import transaction
+from app.limits.unresponsive import unresponsive_platforms
 from app.models import PublishedPost
 from app.platforms import PLATFORMS
 from workers.accounts import tokens
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.handlers import load_handler
-from workers.maintenance.asking import Asking
 from workers.platforms.base import Handler
 from workers.platforms.counting import Counts, Reader
 from workers.publishing.budget import RunBudget
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
-#: The pause grows with the age of a post, by this share of it.
+#: The pause between two reads is this share of the post's age, within bounds.
 PAUSE_SHARE = 0.25
 PAUSE_MIN = timedelta(minutes=15)
 PAUSE_MAX = timedelta(days=1)
-#: From this age on a post is asked for weekly, and from the second one no more.
+#: From OLD_AGE on a post is read weekly, from LAST_AGE on no more.
 OLD_AGE, OLD_PAUSE = timedelta(days=60), timedelta(days=7)
 LAST_AGE = timedelta(days=365)
-#: Of an account that cannot be read, all posts wait so long.
+#: Pause of all posts of an account that refuses to be read.
 REFUSED_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Posts of one account, by what the platform calls them."""
+    """Posts of one account; `post_ids` maps the platform's ids to ours."""
 
     platform: str
     account_id: str
@@ -50,14 +50,26 @@ class Batch:
 
 
 def count_due() -> None:
-    """Ask about the posts that are due for it; a run's function, safe at any time."""
-    asking = Asking()
+    """Read the statistics of every post that is due; a run's function, safe at any time."""
+    unresponsive = UnresponsivePlatforms()
     for platform in PLATFORMS:
-        _count_platform(platform, load_handler(platform), asking)
+        _count_platform(platform, load_handler(platform), unresponsive)
+
+
+def is_any_to_count(now: datetime) -> bool:
+    """Tell whether a post is due whose platform responds."""
+    with transaction() as session:
+        avoided = unresponsive_platforms(session, now)
+        due = [
+            exists().where(PublishedPost.platform == platform, PublishedPost.count_at <= now)
+            for platform in PLATFORMS
+            if platform not in avoided
+        ]
+        return bool(due) and bool(session.scalar(select(or_(*due))))
 
 
 def next_count(published_at: datetime, now: datetime) -> datetime | None:
-    """Return when to ask about a post again; None: never."""
+    """Return when to read a post again; None: never."""
     age = now - published_at
     if age > LAST_AGE:
         return None
@@ -66,36 +78,36 @@ def next_count(published_at: datetime, now: datetime) -> datetime | None:
     return now + min(max(age * PAUSE_SHARE, PAUSE_MIN), PAUSE_MAX)
 
 
-def _count_platform(platform: str, handler: Handler, asking: Asking) -> None:
-    asked: set[str] = set()
+def _count_platform(platform: str, handler: Handler, unresponsive: UnresponsivePlatforms) -> None:
+    read: set[str] = set()
     accounts_max = PLATFORMS[platform].counted_accounts
-    while len(asked) < accounts_max and not stop_requested.is_set():
-        if platform in asking.left_alone():
+    while len(read) < accounts_max and not stop_requested.is_set():
+        if platform in unresponsive.to_avoid():
             return
-        batch = _take(platform, asked, handler.posts_at_once, utcnow())
+        batch = _take(platform, read, handler.posts_at_once, utcnow())
         if batch is None:
             return
-        asked.add(batch.account_id)
+        read.add(batch.account_id)
         try:
-            with asking.of(platform):
-                found = _ask(handler, batch)
+            with unresponsive.watch(platform):
+                found = _read(handler, batch)
             _store(batch, found, utcnow())
         except PublishError as error:
             logger.info("posts of account %s not counted: %s", batch.account_id, error.code)
             _put_off(batch, error, utcnow())
-            if isinstance(error, RateLimited) and error.everyone:
+            if isinstance(error, RateLimited) and error.application_wide:
                 return
 
 
-def _take(platform: str, asked: Collection[str], at_once: int, now: datetime) -> Batch | None:
-    """Take the due posts of the next account, put off already, so that nobody asks twice."""
+def _take(platform: str, without: Collection[str], at_once: int, now: datetime) -> Batch | None:
+    """Claim the due posts of the next account by rescheduling them."""
     with transaction() as session:
         first = (
             select(PublishedPost.account_id)
             .where(
                 PublishedPost.platform == platform,
                 PublishedPost.count_at <= now,
-                PublishedPost.account_id.not_in(asked),
+                PublishedPost.account_id.not_in(without),
             )
             .order_by(PublishedPost.count_at)
             .limit(1)
@@ -123,7 +135,7 @@ def _due_posts(
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def _ask(handler: Handler, batch: Batch) -> Mapping[str, Counts]:
+def _read(handler: Handler, batch: Batch) -> Mapping[str, Counts]:
     if not batch.post_ids:
         return {}
     access = tokens.access_for(handler, batch.account_id)
@@ -131,14 +143,14 @@ def _ask(handler: Handler, batch: Batch) -> Mapping[str, Counts]:
     try:
         return handler.count(Reader(access, utcnow, budget), list(batch.post_ids))
     except AccountRefused as error:
-        tokens.tell_refused(batch.account_id, access.token, error)
+        tokens.record_refusal(batch.account_id, access.token, error)
         raise
     finally:
         budget.settle()
 
 
 def _store(batch: Batch, found: Mapping[str, Counts], now: datetime) -> None:
-    """Store what the platform said; what it does not show keeps what it showed last."""
+    """Store the statistics; a post that the platform left out keeps its last ones."""
     with transaction() as session:
         for platform_post_id, counts in found.items():
             post_id = batch.post_ids.get(platform_post_id)
@@ -159,7 +171,7 @@ def _store(batch: Batch, found: Mapping[str, Counts], now: datetime) -> None:
 
 
 def _put_off(batch: Batch, error: PublishError, now: datetime) -> None:
-    """Let the account's posts wait where asking about them would only be refused again."""
+    """Postpone the account's posts if reading them would only be refused again."""
     if isinstance(error, RateLimited):
         until = error.retry_at
     elif isinstance(error, AccountRefused):

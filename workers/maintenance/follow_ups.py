@@ -1,6 +1,6 @@
-"""Posts that are live but not fully known: a late id, a missing link, a verdict still to come.
+"""Follow-ups of live posts of which something is missing: an id, a link, a review's verdict.
 
-Reads only: whatever comes of it, the job stays completed and nothing is posted again.
+They only read: whatever the result, the job stays completed and nothing is posted again.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from app.clock import utcnow
 from app.crypto import UndecryptableError
 from app.database.results import rows_changed
 from app.database.transaction import transaction
-from app.limits.silence import silent_platforms
+from app.limits.unresponsive import unresponsive_platforms
 from app.models import PublishedPost, PublishJob, TimelineEntry, Video
 from workers.accounts import tokens
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.maintenance.asking import Asking
 from workers.platforms.results import Published
 from workers.publishing.budget import RunBudget
 from workers.publishing.contexts import reading_context
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
-#: How long after publishing it is still worth asking, and how the questions spread out.
+#: How long a post is followed up, and the pauses: a share of its age, within bounds.
 FOLLOW_UP_FOR = timedelta(hours=24)
 PAUSE_MIN = timedelta(minutes=1)
 PAUSE_MAX = timedelta(hours=2)
@@ -37,16 +37,16 @@ PAUSE_SHARE = 0.5
 
 
 def follow_up_due() -> None:
-    """Ask once about every post that is due for it; a run's function, safe at any time."""
-    asking = Asking()
+    """Follow up every post that is due, once; a run's function, safe at any time."""
+    unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
-        taken = _take_one(utcnow(), asking.left_alone())
+        taken = _take_one(utcnow(), unresponsive.to_avoid())
         if taken is None:
             return
         post, job, video = taken
         try:
-            with asking.of(post.platform):
-                found = _look(post, job, video)
+            with unresponsive.watch(post.platform):
+                found = _read(post, job, video)
         except PublishError as error:
             logger.info("post %s not followed up: %s", post.id, error.code)
             continue
@@ -54,9 +54,9 @@ def follow_up_due() -> None:
 
 
 def is_any_to_follow_up(now: datetime) -> bool:
-    """Tell whether a post is due for a look that its platform may answer."""
+    """Tell whether a post is due whose platform responds."""
     with transaction() as session:
-        others = PublishedPost.platform.not_in(silent_platforms(session, now))
+        others = PublishedPost.platform.not_in(unresponsive_platforms(session, now))
         return bool(
             session.scalar(select(exists().where(PublishedPost.follow_up_at <= now, others)))
         )
@@ -65,7 +65,7 @@ def is_any_to_follow_up(now: datetime) -> bool:
 def _take_one(
     now: datetime, without: Collection[str]
 ) -> tuple[PublishedPost, PublishJob, Video] | None:
-    """Take a due post, its next look already put off, so that nobody asks twice."""
+    """Claim a due post by rescheduling its next follow-up."""
     due = (PublishedPost.follow_up_at <= now, PublishedPost.platform.not_in(without))
     query = select(PublishedPost).where(*due).order_by(PublishedPost.follow_up_at).limit(1)
     with transaction() as session:
@@ -74,11 +74,11 @@ def _take_one(
             if post is None:
                 return None
             job = _job_of(session, post)
-            following = _next_look(post, now)
+            next_at = _next_follow_up(post, now)
             taken = session.execute(
                 update(PublishedPost)
                 .where(PublishedPost.id == post.id, PublishedPost.follow_up_at <= now)
-                .values(follow_up_at=following)
+                .values(follow_up_at=next_at)
                 .execution_options(synchronize_session=False)
             )
             session.expire(post)
@@ -87,7 +87,7 @@ def _take_one(
 
 
 def _job_of(session: Session, post: PublishedPost) -> PublishJob | None:
-    """Return the post's job; None where it is gone, or no key decrypts what it knows."""
+    """Return the post's job; None if it is gone, or no key decrypts its checkpoint."""
     whole = [undefer(PublishJob.checkpoint)]
     try:
         return session.get(PublishJob, post.job_id, options=whole, populate_existing=True)
@@ -95,14 +95,14 @@ def _job_of(session: Session, post: PublishedPost) -> PublishJob | None:
         return None
 
 
-def _next_look(post: PublishedPost, now: datetime) -> datetime | None:
+def _next_follow_up(post: PublishedPost, now: datetime) -> datetime | None:
     age = now - post.published_at
     if age > FOLLOW_UP_FOR:
         return None
     return now + min(max(age * PAUSE_SHARE, PAUSE_MIN), PAUSE_MAX)
 
 
-def _look(post: PublishedPost, job: PublishJob, video: Video) -> Published:
+def _read(post: PublishedPost, job: PublishJob, video: Video) -> Published:
     handler = load_handler(job.platform)
     access = tokens.access_for(handler, job.account_id)
     upload = handler.upload_type.load(job.checkpoint or {})
@@ -121,11 +121,11 @@ def _store(post: PublishedPost, found: Published, now: datetime) -> None:
         row.url = found.url or row.url
         if not found.follow_up:
             row.follow_up_at = None
-            _tell_owner(session, row.job_id, found.warnings, now)
+            _add_warnings(session, row.job_id, found.warnings, now)
 
 
-def _tell_owner(session: Session, job_id: str, warnings: Sequence[str], now: datetime) -> None:
-    """Add to the timeline what was not known when the post went live."""
+def _add_warnings(session: Session, job_id: str, warnings: Sequence[str], now: datetime) -> None:
+    """Add the warnings that came after the post went live to its timeline."""
     job = session.get(PublishJob, job_id)
     if job is None:
         return

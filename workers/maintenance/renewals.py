@@ -1,7 +1,7 @@
-"""Tokens renewed by the calendar, where it would be too late on failure.
+"""Scheduled renewal of tokens that cannot be renewed once they have expired.
 
-Those of Instagram Login cannot be renewed once they have ended, so each is renewed a week after
-it was given (`app.accounts.renewal`). The others are refreshed before they are used (`tokens`).
+That is so with Instagram Login, whose tokens are renewed a week after they were issued
+(`app.accounts.renewal`). Others are refreshed before they are used (`workers.accounts.tokens`).
 """
 
 from __future__ import annotations
@@ -14,49 +14,48 @@ from sqlalchemy import exists, select
 
 from app.clock import utcnow
 from app.database.transaction import transaction
-from app.limits.silence import silent_platforms
+from app.limits.unresponsive import unresponsive_platforms
 from app.models import Account
 from app.models.account import RENEWABLE
 from app.queries.accounts import WITHOUT_TOKENS
 from workers.accounts import tokens
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.maintenance.asking import Asking
 from workers.stopping import stop_requested
+from workers.unresponsive import UnresponsivePlatforms
 
 logger = logging.getLogger(__name__)
-#: A renewal that failed is tried again after this: there are weeks left for it.
-AGAIN = timedelta(hours=6)
+#: Pause after a failed renewal: weeks are left for it.
+RETRY_AFTER = timedelta(hours=6)
 
 
 def is_any_to_renew(now: datetime) -> bool:
-    """Tell whether a token is due to be renewed."""
+    """Tell whether a token is due for renewal whose platform responds."""
     with transaction() as session:
-        others = Account.platform.not_in(silent_platforms(session, now))
+        others = Account.platform.not_in(unresponsive_platforms(session, now))
         due = exists().where(RENEWABLE, Account.renew_at <= now, others)
         return bool(session.scalar(select(due)))
 
 
 def renew_due() -> None:
-    """Renew every token that is due for it; a run's function, safe at any time."""
-    asking = Asking()
+    """Renew every token that is due; a run's function, safe at any time."""
+    unresponsive = UnresponsivePlatforms()
     while not stop_requested.is_set():
-        taken = _take_one(utcnow(), asking.left_alone())
+        taken = _take_one(utcnow(), unresponsive.to_avoid())
         if taken is None:
             return
         platform, account_id = taken
         try:
-            with asking.of(platform):
+            with unresponsive.watch(platform):
                 tokens.renew(load_handler(platform), account_id)
         except PublishError as error:
             logger.warning("token of account %s not renewed: %s", account_id, error.code)
 
 
 def _take_one(now: datetime, without: Collection[str]) -> tuple[str, str] | None:
-    """Take a due account, its next renewal already put off, so that nobody renews it twice.
+    """Claim a due account by rescheduling its next renewal; return its platform and id.
 
-    Return its platform and id. Its tokens are not read: one that no key decrypts would keep all
-    the others from being renewed.
+    Its tokens are not loaded: one that no key decrypts would block the renewal of all others.
     """
     with transaction() as session:
         query = (
@@ -70,5 +69,5 @@ def _take_one(now: datetime, without: Collection[str]) -> tuple[str, str] | None
         account = session.scalars(query.execution_options(populate_existing=True)).first()
         if account is None:
             return None
-        account.renew_at = now + AGAIN
+        account.renew_at = now + RETRY_AFTER
         return account.platform, account.id

@@ -1,4 +1,4 @@
-"""How long the database keeps jobs, and what goes with them."""
+"""Retention: delete old jobs and everything else that is past its time."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from app.videos.settle import delete_expired, settle_overdue
 from workers.publishing.kept_runs import trim_all
 
 logger = logging.getLogger(__name__)
-#: What an upload that was broken off by a crash left in the folder, untouched for this long.
+#: Age at which a partial file is known to be left over from a crash.
 PARTIAL_KEEP = timedelta(hours=1)
-#: Rows that go in one transaction: each ends long before a statement may take no longer.
+#: Rows deleted in one transaction, few enough to stay far below the statement timeout.
 BATCH = 500
 
 
 def prune(now: datetime) -> None:
-    """Delete what is past its time: jobs, their timelines, notifications, keys, runs, converted
-    videos, uploads that never came, leftovers. A part that fails is logged, and the others go on.
+    """Delete what is past its time: jobs, timelines, notifications, idempotency keys, runs,
+    renditions, uploads that never arrived, leftover files. A part that fails is logged and does
+    not stop the others.
     """
     for name, part in _PARTS.items():
         try:
@@ -60,7 +61,7 @@ def _prune_jobs(now: datetime) -> None:
 
 
 def _prune_notifications(now: datetime) -> None:
-    """Also what was never sent, because no receiver is set; but nothing that is still tried."""
+    """Delete old notifications, undelivered ones too, but none that is still retried."""
     before = min(_before(now), now - GIVE_UP_AFTER)
     query = select(Notification.id).where(Notification.created_at < before)
 
@@ -80,7 +81,7 @@ def _prune_keys(now: datetime) -> None:
         names = [
             (user, key) for user, key in session.execute(select(*name).where(old).limit(BATCH))
         ]
-        # The time again: a key may have been used anew meanwhile.
+        # With the time again: a key may have been reused meanwhile.
         session.execute(delete(IdempotencyKey).where(tuple_(*name).in_(names), old))
         return len(names)
 
@@ -97,7 +98,7 @@ def _prune_uploads(now: datetime) -> None:
 
 
 def _in_batches(some: Callable[[Session], int], size: int = BATCH) -> None:
-    """Delete some rows at a time, each in a transaction of its own, until fewer are left."""
+    """Delete in batches, each in its own transaction, until one is not full."""
     is_any_left = True
     while is_any_left:
         with transaction() as session:

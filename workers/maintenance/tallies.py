@@ -1,16 +1,26 @@
-"""Adding up what ended, for the metrics; a run's function, safe at any time."""
+"""Tallies of ended jobs, for the metrics."""
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
 from app.clock import utcnow
-from app.metrics.rolling import count_on
+from app.metrics.rolling import count_on, is_anything_to_count
+
+#: Tallies are updated at most this often, and stay `app.metrics.rolling.BEHIND` the clock.
+ADD_UP_EVERY = timedelta(seconds=60)
 
 
 def add_up() -> None:
-    """Count what has ended since the last time."""
+    """Add the jobs ended since the last time to the tallies; a run's function, safe at any time."""
     try:
         count_on(utcnow())
     except IntegrityError:
-        pass  # another run made the first tallies at the same moment
+        pass  # another run created the first tallies at the same moment
+
+
+def is_any_to_add_up(now: datetime) -> bool:
+    """Tell whether a job ended that the tallies lack by more than `ADD_UP_EVERY`."""
+    return is_anything_to_count(now - ADD_UP_EVERY)

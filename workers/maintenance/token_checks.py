@@ -1,7 +1,7 @@
-"""Whether a platform still takes an account's token: asked with one cheap read.
+"""Checks whether a platform still accepts an account's token, by one cheap read.
 
-A token that has not run out may be worthless all the same: its owner has taken the consent back,
-or changed the password. Only the platform knows.
+A token that has not expired may still be invalid: its owner has revoked the consent or changed the
+password. Only the platform knows.
 """
 
 from __future__ import annotations
@@ -21,45 +21,48 @@ from workers.publishing.budget import RunBudget
 
 
 def check_token(platform: str, account_id: str) -> None:
-    """Ask a platform whether it takes the account's token, which is renewed first where need be.
+    """Check that the platform accepts the account's token, refreshing it first if needed.
 
-    Raises `AccountRefused` when it does not, and then the account's owner has been told;
-    `RateLimited` when questions are to wait; and whatever else the read or a refresh raises.
+    Raises `AccountRefused`, after notifying the account's owner, if it does not; `RateLimited` if
+    reads have to wait; and whatever else the read or a refresh raises.
     """
     handler = load_handler(platform)
     access = tokens.access_for(handler, account_id)
-    _heed_gates(platform, account_id, utcnow())
+    _check_gates(platform, account_id, utcnow())
     budget = RunBudget(platform, account_id)
     try:
-        _ask(handler, account_id, access, budget)
+        _read(handler, account_id, access, budget)
     finally:
         budget.settle()
 
 
-def _heed_gates(platform: str, account_id: str, now: datetime) -> None:
+def _check_gates(platform: str, account_id: str, now: datetime) -> None:
+    """Raise `RateLimited` while the account or its platform is closed for reads."""
     with transaction() as session:
         for gate in gates.read(session, [account_id, platform]).values():
             until = gate.reads_closed_until
             if until is not None and until > now:
                 why = gates.reason(gate)
-                raise RateLimited(why.code, why.message, retry_at=until, calls=True, hint=why.hint)
+                raise RateLimited(
+                    why.code, why.message, retry_at=until, blocks_reads=True, hint=why.hint
+                )
 
 
-def _ask(handler: Handler, account_id: str, access: Access, budget: Budget) -> None:
+def _read(handler: Handler, account_id: str, access: Access, budget: Budget) -> None:
     try:
         try:
             handler.check_access(Reader(access, utcnow, budget))
         except TokenExpired:
             access = tokens.refresh(handler, account_id, stale_token=access.token)
-            _ask_with_fresh(handler, access, budget)
+            _read_with_new_token(handler, access, budget)
     except AccountRefused as error:
-        tokens.tell_refused(account_id, access.token, error)
+        tokens.record_refusal(account_id, access.token, error)
         raise
 
 
-def _ask_with_fresh(handler: Handler, access: Access, budget: Budget) -> None:
-    """Ask once more: whoever refuses a token that was just renewed means the account."""
+def _read_with_new_token(handler: Handler, access: Access, budget: Budget) -> None:
+    """Read again: a token refused right after its refresh means the account is dead."""
     try:
         handler.check_access(Reader(access, utcnow, budget))
     except TokenExpired as error:
-        raise tokens.refused_young(error) from error
+        raise tokens.refused_after_refresh(error) from error

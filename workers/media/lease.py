@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.clock import utcnow
 from app.renditions.claims import LEASE_SECONDS, RenditionClaim, is_wanted, renew
 from app.runs import CancelRequested, Superseded
-from workers.background import Repeated
+from workers.periodic_thread import PeriodicThread
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class RenditionLease:
         self._is_lost = False
         self._is_wanted = True
         self._renewed_at = time.monotonic()
-        self._polls = Repeated("rendition", POLL_SECONDS, self._poll)
+        self._polls = PeriodicThread("rendition", POLL_SECONDS, self._poll)
 
     def __enter__(self) -> RenditionLease:
         self._poll()  # do not start what no job waits for any more

@@ -19,8 +19,8 @@ class Verdict:
     error: type[PublishError]
     hint: str = ""
     wait_seconds: int = 0
-    everyone: bool = False
-    calls: bool = False
+    application_wide: bool = False
+    blocks_reads: bool = False
     reconnect: bool = False
     pause_seconds: int = 0
 
@@ -34,8 +34,8 @@ class Verdict:
                 code,
                 detail,
                 retry_at=retry_at,
-                everyone=self.everyone,
-                calls=self.calls,
+                application_wide=self.application_wide,
+                blocks_reads=self.blocks_reads,
                 hint=self.hint,
             )
         if issubclass(self.error, AccountRefused):
@@ -47,5 +47,5 @@ class Verdict:
                 pause_seconds=self.pause_seconds,
             )
         if issubclass(self.error, RequestRefused):
-            return self.error(code, detail, hint=self.hint, everyone=self.everyone)
+            return self.error(code, detail, hint=self.hint, application_wide=self.application_wide)
         return self.error(code, detail, hint=self.hint)

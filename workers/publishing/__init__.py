@@ -1,1 +1,1 @@
-"""One run of a post: claim it, do what comes next, write down how it went."""
+"""One run of a post: claim it, run its next steps, record the result."""

@@ -1,4 +1,4 @@
-"""Building what a handler's call may use, out of the rows."""
+"""The `Context` of a handler's call, built from the rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workers.publishing.source import SourceFile, StoreSource, cover_of
 
 
 class Content(Protocol):
-    """What a claim and a job's row both say of the post."""
+    """The post's content, which a claim and a job's row both have."""
 
     @property
     def platform(self) -> str: ...
@@ -48,7 +48,7 @@ def working_context(
 
 
 def reading_context(job: PublishJob, video: Video, access: Access, budget: Budget) -> Context:
-    """Return the context of a look at a post that is live: nothing can be written down."""
+    """Return the context of a read of a live post, in which nothing can be saved."""
     return _context(job, job.id, SourceFile.of(video), access, _NoJournal(), budget)
 
 
@@ -84,7 +84,7 @@ def _context(
 
 
 class _NoJournal:
-    """The journal of a follow-up, which must not write anything down."""
+    """The journal of a follow-up, which must not save anything."""
 
     def save(self, upload: Upload) -> NoReturn:
         raise AssertionError("a follow-up only reads")

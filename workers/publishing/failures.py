@@ -1,4 +1,4 @@
-"""The words in which a failure is kept and shown: from an error, and where there is none."""
+"""Failures as they are stored and shown, of an error or of what raised none."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from workers.errors import PublishError
 
 
 def failure_of(error: PublishError) -> Failure:
-    """Return an error as the row keeps it."""
+    """Return an error as the row stores it."""
     return Failure(error.code, error.category, error.detail, error.hint)
 
 
 def internal(bug: Exception) -> Failure:
-    """Return the failure for an error that nobody expected. Its own text may hold anything."""
+    """Return the failure for a bug, without its text, which may hold secrets."""
     return Failure(
         type(bug).__name__,
         Category.INTERNAL,
@@ -22,7 +22,7 @@ def internal(bug: Exception) -> Failure:
 
 
 def workers_lost(count: int) -> Failure:
-    """Return the failure of a job that ends every worker which takes it."""
+    """Return the failure of a job that kills every worker that takes it."""
     return Failure(
         "worker_lost",
         Category.INTERNAL,
@@ -32,7 +32,7 @@ def workers_lost(count: int) -> Failure:
 
 
 def outcome_unknown(failure: Failure) -> Failure:
-    """Return the failure of a job whose platform was silent too long, out of the last one."""
+    """Return the failure of a job whose outcome stayed unknown too long, from its last failure."""
     return Failure(
         failure.code,
         Category.AMBIGUOUS,

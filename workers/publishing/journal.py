@@ -1,4 +1,4 @@
-"""What the pipeline does when a handler writes something down."""
+"""The journal of a run: what a handler reports is stored at once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from workers.publishing.lease import LeaseKeeper
 from workers.publishing.source import SourceFile
 
 logger = logging.getLogger(__name__)
-#: Progress is a kindness, not a promise: it is written at most this often.
+#: Progress is best effort: it is stored at most this often.
 PROGRESS_SECONDS = 1.0
 
 
 class RunJournal:
-    """The `Journal` of one run. `upload` is the last one saved; `has_committed` is True once
-    the platform may have published it; `step` is where the job is."""
+    """The `Journal` of one run.
+
+    `upload` is the last one saved; `has_committed` is True once the platform may have published
+    it; `step` is the job's current step.
+    """
 
     def __init__(self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None) -> None:
         self._claim = claim
@@ -36,9 +39,9 @@ class RunJournal:
         self.step = claim.step
 
     def move_to(self, *steps: Step) -> None:
-        """Go on to the last of these steps, through the others, which took no time.
+        """Move to the last of these steps, through the others, which took no time.
 
-        `optimize` and `process` may be gone on with after a wait; any other begins anew.
+        `optimize` and `process` may be resumed after a wait; any other step starts over.
         """
         if self.step in (Step.OPTIMIZE, Step.PROCESS) and self.step in steps:
             steps = steps[steps.index(self.step) + 1 :]
@@ -51,8 +54,8 @@ class RunJournal:
         self._file = file
 
     def save(self, upload: Upload) -> None:
-        # What the platform has given is kept even by a worker that must stop: it may never be
-        # told again, and whoever goes on needs it.
+        # Stored even by a worker that must stop: the platform may never repeat it, and the next
+        # run needs it.
         self._store(upload, commits=False)
         self._keeper.check()
 
@@ -75,8 +78,8 @@ class RunJournal:
         try:
             show_progress(self._claim, progress)
         except AWAY as exc:
-            # The bytes go on: an upload is not broken off because nobody can be told of it.
-            logger.warning("progress not shown: %s", type(exc).__name__)
+            # The upload goes on: progress that cannot be stored must not interrupt it.
+            logger.warning("progress not stored: %s", type(exc).__name__)
 
     def learn_limit(self, video_max_seconds: int) -> None:
         store_video_limit(self._claim.account_id, video_max_seconds, utcnow())

@@ -1,7 +1,7 @@
-"""What RQ keeps of jobs that ended, for rq-dashboard: a run with the job's own id.
+"""The entries of ended jobs in RQ's registries, for rq-dashboard.
 
-Whoever executed the last step, an RQ run or a look of the worker's own, the job leaves one entry
-among the finished or the failed. Nothing depends on it.
+Whether an RQ run or a worker's own poll executed the last step, the job leaves one run with its own
+id in the finished or the failed registry. Nothing depends on it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ logger = logging.getLogger(__name__)
 
 
 def keep_completed(claim: Claim, result: dict[str, str]) -> None:
-    """Keep a job that is live, as its `removeOnComplete` says."""
+    """Keep an entry of a completed job, as its `removeOnComplete` says."""
     keep = _how_many(claim.remove_on_complete, KEEP_COMPLETED)
     if keep:
         _keep(claim, keep, result=result)
 
 
 def keep_failed(claim: Claim, why: str) -> None:
-    """Keep a job that failed, as its `removeOnFail` says."""
+    """Keep an entry of a failed job, as its `removeOnFail` says."""
     keep = _how_many(claim.remove_on_fail, KEEP_FAILED)
     if keep:
         _keep(claim, keep, why=why)
 
 
 def trim_all(*, keep_completed: int = KEEP_COMPLETED, keep_failed: int = KEEP_FAILED) -> None:
-    """Drop the oldest beyond these numbers from every queue's lists. Raises `RedisError`."""
+    """Drop the oldest entries beyond these numbers from every queue. Raises `RedisError`."""
     connection = current_redis()
     for name in QUEUE_NAMES:
         queue = RunQueue(name, connection)
@@ -46,7 +46,7 @@ def trim_all(*, keep_completed: int = KEEP_COMPLETED, keep_failed: int = KEEP_FA
 
 
 def _how_many(remove: bool | int, default: int) -> int:
-    """Return how many to keep: True none, False the default number, a number that many."""
+    """Return how many entries to keep: True: none, False: the default, a number: that many."""
     if remove is True:
         return 0
     return default if remove is False else int(remove)
@@ -69,7 +69,7 @@ def _keep(claim: Claim, keep: int, *, result: dict[str, str] | None = None, why:
         beyond = [as_text(member) for member in pipeline.execute()[0]]
         _drop(connection, registry, [run_id for run_id in beyond if run_id != claim.job_id])
     except RedisError as exc:
-        logger.warning("the end of a job is not shown by RQ: %s", type(exc).__name__)
+        logger.warning("the end of a job is missing from RQ: %s", type(exc).__name__)
 
 
 def _run(connection: Redis, claim: Claim, queue: str) -> Run:

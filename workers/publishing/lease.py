@@ -1,4 +1,4 @@
-"""Keeping a job while a run works on it."""
+"""The lease of the job that a run executes, and its renewal."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.holding import RENEW_SECONDS, renew
 from app.runs import Superseded
-from workers.background import Repeated
+from workers.periodic_thread import PeriodicThread
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Renews a claim's lease from a thread of its own while the block runs.
+    """Renews a claim's lease in the background while the block runs.
 
-    A thread, because the run itself may be waiting on a socket for a minute.
+    In a thread, because the run itself may wait on a socket for a minute.
     """
 
     def __init__(self, app: Flask, claim: Claim) -> None:
         self._app = app
         self._claim = claim
         self._lost = False
-        self._renewals = Repeated("lease", RENEW_SECONDS, self._renew)
+        self._renewals = PeriodicThread("lease", RENEW_SECONDS, self._renew)
 
     def __enter__(self) -> LeaseKeeper:
         self._renewals.__enter__()
@@ -43,7 +43,7 @@ class LeaseKeeper:
         self._renewals.__exit__(kind, error, traceback)
 
     def check(self) -> None:
-        """Raise `Superseded` when the lease is lost, `Stopping` when the process must end."""
+        """Raise `Superseded` if the lease is lost, `Stopping` if the process must stop."""
         if self._lost:
             raise Superseded(self._claim.job_id)
         if stop_requested.is_set():
@@ -54,6 +54,6 @@ class LeaseKeeper:
             with self._app.app_context():
                 self._lost = not renew(self._claim, utcnow())
         except SQLAlchemyError as exc:
-            # The lease outlives two failed renewals; every write checks it anyway.
+            # The lease outlives three failed renewals in a row, and every write checks it anyway.
             logger.warning("lease not renewed: %s", type(exc).__name__)
         return not self._lost

@@ -1,4 +1,4 @@
-"""The `optimize` step: which file the platform gets, and the wait for one that is still made."""
+"""The `optimize` step: choose the file for the platform, and wait for a transcode."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from workers.errors import (
 from workers.publishing.source import SourceFile, store_errors
 from workers.publishing.video_step import known_video, video_changed
 
-#: Failures of the service that the next attempt would only meet again, after hours perhaps.
+#: Failures of the transcode that the next attempt would only repeat, perhaps after hours.
 LASTING_CODES = frozenset(
     {"conversion_lost", "conversion_too_long", "no_ffmpeg", "too_large_to_convert"}
 )
-#: A conversion that nobody begins for so long is nobody's: no worker makes any.
-NOT_BEGUN_LIMIT = timedelta(hours=24)
-_TRY_AGAIN = "Try again later; if that fails as well, tell the operator"
+#: A transcode not started for this long never will be: no worker transcodes.
+NOT_STARTED_LIMIT = timedelta(hours=24)
+_TRY_AGAIN = "Try again later; if that fails too, tell the operator"
 _ASK_OPERATOR = (
-    "Another export of the video may be easier to convert; else the operator can look why, and then"
-    " this job can be retried"
+    "Another export of the video may be easier to convert; otherwise ask the operator to find the"
+    " cause, then retry this job"
 )
-# Without the tokens, which would be decrypted.
+# Not the mapped class, which would decrypt the tokens.
 _ACCOUNTS = cast(Table, Account.__table__)
 _LIMIT_OF = select(_ACCOUNTS.c.video_max_seconds, _ACCOUNTS.c.video_max_told_at).where(
     _ACCOUNTS.c.id == bindparam("account_id")
@@ -52,17 +52,16 @@ _LIMIT_OF = select(_ACCOUNTS.c.video_max_seconds, _ACCOUNTS.c.video_max_told_at)
 
 @dataclass(frozen=True)
 class Transcoding:
-    """The file is still made; `percent` 0–100. The job is woken when it is done."""
+    """The file is being transcoded; `percent` 0–100. The job is woken at the end."""
 
     rendition_id: str
     percent: int
 
 
 def pending_transcode(claim: Claim) -> Transcoding | None:
-    """Return how far the file is that the job waits for; None when the wait is over.
+    """Return the progress of the transcode that the job waits for; None when the wait is over.
 
-    Raises `VideoRefused`, `NetworkFailure`, `TranscodeFailed` or `TranscodeRefused` when it could
-    not be made.
+    Raises `VideoRefused`, `NetworkFailure`, `TranscodeFailed` or `TranscodeRefused` if it failed.
     """
     rendition = rendition_of(claim.job_id)
     if rendition is None or rendition.state is RenditionState.READY:
@@ -70,16 +69,16 @@ def pending_transcode(claim: Claim) -> Transcoding | None:
     if rendition.state is RenditionState.FAILED:
         _raise_failed(rendition)
     if rendition.due_at is None:
-        return None  # given up just before this job asked: it has to ask again
-    if utcnow() - rendition.due_at > NOT_BEGUN_LIMIT:
-        raise NetworkFailure("not_converted", "no worker has begun to convert the video in a day")
+        return None  # abandoned just before this job asked for it: ask again
+    if utcnow() - rendition.due_at > NOT_STARTED_LIMIT:
+        raise NetworkFailure("not_converted", "no worker started to convert the video within a day")
     return Transcoding(rendition.id, rendition.progress)
 
 
 def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Transcoding:
-    """Return the file for the platform: the video's own wherever that will do.
+    """Return the file for the platform: the video's own if it fits, else a rendition of it.
 
-    Raises `VideoRefused` for what nothing cures, with every rule and figure.
+    Raises `VideoRefused`, with every rule and figure, for a video that no transcode can fix.
     """
     refuse_hopeless(plan)
     if plan.recipe is None:
@@ -97,13 +96,13 @@ def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Transcoding
 
 
 def with_rendition(claim: Claim) -> Claim:
-    """Return the claim with the rendition that its job has by now: this run may have asked."""
+    """Return the claim with its job's current rendition, which this run may have asked for."""
     rendition = rendition_of(claim.job_id)
     return replace(claim, rendition_id=None if rendition is None else rendition.id)
 
 
 def plan_of(platform: str, account_id: str, video: Video) -> Plan:
-    """Return what has to be done to a video for a platform."""
+    """Return what a platform requires to be done to a video."""
     assert video.probe is not None
     return plan_for(
         platform, Probe.load(video.probe), max_duration_seconds=_account_limit(account_id)
@@ -111,7 +110,7 @@ def plan_of(platform: str, account_id: str, video: Video) -> Plan:
 
 
 def refuse_hopeless(plan: Plan) -> None:
-    """Raise `VideoRefused` for what nothing cures."""
+    """Raise `VideoRefused` for a video that no transcode can fix."""
     if plan.refusals:
         raise VideoRefused(
             plan.refusals[0].rule,
@@ -121,11 +120,11 @@ def refuse_hopeless(plan: Plan) -> None:
 
 
 def begun_file(claim: Claim, video: Video, version: str, *, may_reopen: bool) -> SourceFile:
-    """Return the file whose upload was begun: its other bytes must be of the very same `version`.
+    """Return the file of a started upload, whose remaining bytes must be of the same `version`.
 
-    The rows alone do not tell: another job of the video may have probed it again since. Raises
-    `VideoRefused` for another version of the video. One of a rendition raises that too, but
-    `UploadGone` where the upload can have published nothing.
+    The rows alone do not tell: another job may have probed the video again since. Raises
+    `VideoRefused` for another version of the video. For one of a rendition it raises that too,
+    but `UploadGone` if the upload cannot have published anything.
     """
     rendition = rendition_of(claim.job_id)
     if rendition is None:
@@ -143,7 +142,7 @@ def begun_file(claim: Claim, video: Video, version: str, *, may_reopen: bool) ->
 
 
 def known_file(claim: Claim) -> SourceFile:
-    """Return the file that was uploaded, without a look at the store."""
+    """Return the file that was uploaded, without asking the store."""
     rendition = rendition_of(claim.job_id) if claim.rendition_id else None
     if rendition is not None and rendition.state is RenditionState.READY:
         return SourceFile.of(rendition)
@@ -151,7 +150,7 @@ def known_file(claim: Claim) -> SourceFile:
 
 
 def _is_there(rendition: Rendition) -> bool:
-    """Whether the store still has the object; one that is gone is made once more."""
+    """Tell whether the store still has the object; if not, have it transcoded again."""
     assert rendition.r2_key is not None
     with store_errors():
         try:
@@ -164,7 +163,7 @@ def _is_there(rendition: Rendition) -> bool:
 
 
 def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
-    """Return the file that was made, judged like any other: nothing is taken on trust."""
+    """Return the transcoded file, after the same checks as any other."""
     assert rendition.probe is not None
     plan = plan_for(claim.platform, Probe.load(rendition.probe))
     broken = (*plan.refusals, *plan.reasons)
@@ -180,7 +179,7 @@ def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
 def _raise_failed(rendition: Rendition) -> NoReturn:
     code, detail = rendition.error_code or "", rendition.error_message or ""
     if rendition.error_category == Category.VIDEO:
-        raise VideoRefused(code, detail, hint="Export the video anew and upload it again")
+        raise VideoRefused(code, detail, hint="Export the video again and upload it")
     if rendition.error_category == Category.NETWORK:
         raise NetworkFailure(code, detail)
     if code in LASTING_CODES:

@@ -1,16 +1,14 @@
-"""What runs do for posts: take the row that is due, do what comes next, write it down.
+"""What a run does for a post: claim the due row, run its next steps, record the result.
 
-`advance` is the function of RQ's runs. `poll` is the look at a job that the platform processes,
-which the worker that sent the bytes calls by itself. Handlers and steps raise; only this module
-catches, decides (`workers.publishing.retry`) and records.
+RQ's runs call `advance`. A worker that sent a post's bytes calls `poll` itself while the platform
+processes them. Handlers and steps raise; only this module catches, has `workers.publishing.retry`
+decide, and records.
 """
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-
-from flask import current_app
 
 from app import logs
 from app.clock import utcnow
@@ -23,6 +21,7 @@ from app.publishing import outcomes
 from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
 from app.publishing.early import wake_again_if_early
 from app.publishing.holding import Proof, forget_upload, standing
+from app.queues import parent_process
 from app.renditions.outcomes import wake_waiting
 from app.runs import CancelRequested, RunStopped, Superseded
 from app.states import Step, step_progress
@@ -35,7 +34,7 @@ from workers.publishing.failures import failure_of, internal, outcome_unknown, w
 from workers.publishing.kept_runs import keep_completed, keep_failed
 from workers.publishing.lease import LeaseKeeper
 from workers.publishing.optimize_step import Transcoding
-from workers.publishing.platform_state import closing_of, end_probe, take_in
+from workers.publishing.platform_state import closing_of, end_probe, record_call
 from workers.publishing.retry import (
     Action,
     Backoff,
@@ -48,97 +47,88 @@ from workers.publishing.steps import Result, UploadNeeded, publish_once
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
-#: Workers that may be lost on one attempt: after that the job itself is what kills them.
+#: Workers that one attempt may lose; beyond that, the job itself is what kills them.
 LOST_RUNS_MAX = 5
-#: A live post whose id or link is still missing is looked at again this soon.
+#: How soon a live post whose id or link is still missing is checked again.
 FOLLOW_UP_FIRST = timedelta(seconds=60)
-
-#: A job that waits for a conversion is woken at its end; it looks by itself only this often.
+#: A job that waits for a transcode is woken at its end, and checks by itself this often.
 TRANSCODING_PAUSE = timedelta(seconds=30)
 
 
 def advance(platform: str, due_job_id: str) -> None:
-    """Work on the due row of a platform that should go first.
+    """Claim and execute the due job of a platform that should go first.
 
-    `due_job_id` is the row whose time had come; another of the same platform may go first, and
-    its own wake-up then finds this one. Safe to call twice, late, or with nothing to do.
+    `due_job_id` is the job that the wake-up was for; another of the same platform may go first,
+    and that one's wake-up then finds this job. Safe to call twice, late, or with nothing to do.
     """
     if stop_requested.is_set():
-        return  # the row is due, so the sweeper or another worker wakes for it again
+        return  # the row stays due: the sweeper or another worker queues a run for it
     claim = claim_next(platform, utcnow())
     if claim is None:
         wake_again_if_early(due_job_id, utcnow())
         return
-    _work_on(claim)
+    _execute(claim)
 
 
 def poll(platform: str, job_id: str) -> None:
-    """Ask the platform once how a job's upload is doing, where the time has come for it."""
+    """Poll the platform once for a job's upload, if the job is due for it."""
     if stop_requested.is_set():
         return
     claim = claim_polled(job_id, utcnow())
     if claim is None:
         wake_again_if_early(job_id, utcnow())
         return
-    _work_on(claim)
+    _execute(claim)
 
 
 def release_lost(job_id: str, run_number: int) -> None:
-    """Let a job go on at once whose worker has died: its lease need not end by itself."""
+    """End the lease of a job whose worker has died, so that another goes on at once."""
     end_lease(job_id, run_number, utcnow())
 
 
-def _work_on(claim: Claim) -> None:
+def _execute(claim: Claim) -> None:
+    """Execute a claimed job, with its ids on every log line; a bug fails the job."""
+    parent = parent_process()
     with logs.about(jobId=claim.job_id, userId=claim.user_id, platform=claim.platform):
-        _carry_out(claim)
+        if parent is not None:
+            parent.hold(claim.job_id, claim.run)
+        if claim.lost_runs > LOST_RUNS_MAX:
+            _fail(claim, workers_lost(LOST_RUNS_MAX + 1))
+            end_probe(claim)
+            return
+        try:
+            _run_steps(claim)
+        except Exception as bug:
+            if is_database_away(bug):
+                raise  # nothing can be recorded: the lease expires, and the row is due again
+            _fail_internal(claim, bug)
+            end_probe(claim)
+            raise
 
 
-def _carry_out(claim: Claim) -> None:
-    _tell_parent(claim)
-    if claim.lost_runs > LOST_RUNS_MAX:
-        _fail(claim, workers_lost(LOST_RUNS_MAX + 1))
-        end_probe(claim)
-        return
-    try:
-        _work(claim)
-    except Exception as bug:
-        if is_database_away(bug):
-            raise  # nothing can be recorded: the lease expires, and the row is due again
-        _fail_internal(claim, bug)
-        end_probe(claim)
-        raise
-
-
-def _tell_parent(claim: Claim) -> None:
-    """Let the worker's parent know what this child holds, in case it dies."""
-    parent = current_app.extensions.get("short_waits")
-    if parent is not None:
-        parent.hold(claim.job_id, claim.run)
-
-
-def _work(claim: Claim) -> None:
+def _run_steps(claim: Claim) -> None:
     budget = RunBudget(claim.platform, claim.account_id)
-    transport.listen()
-    try:
-        with LeaseKeeper(running_app(), claim) as keeper:
-            result = publish_once(claim, load_handler(claim.platform), keeper, budget)
-        take_in(claim, budget)
-        _settle(claim, result, budget)
-    except RunStopped as stopped:
-        _stop(claim, stopped)
-        take_in(claim, budget)
-    except PublishError as error:
-        _settle_error(claim, error, take_in(claim, budget))
-    finally:
-        budget.settle()
+    with transport.observe() as observation:
+        try:
+            with LeaseKeeper(running_app(), claim) as keeper:
+                result = publish_once(claim, load_handler(claim.platform), keeper, budget)
+            record_call(claim, budget, observation.last)
+            _record_result(claim, result, budget)
+        except RunStopped as stopped:
+            _record_stop(claim, stopped)
+            record_call(claim, budget, observation.last)
+        except PublishError as error:
+            _record_error(claim, error, record_call(claim, budget, observation.last))
+        finally:
+            budget.settle()
 
 
-def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:
+def _record_result(claim: Claim, result: Result, budget: RunBudget) -> None:
     now = utcnow()
     if isinstance(result, Transcoding):
         progress = step_progress(Step.OPTIMIZE, result.percent / 100)
         outcomes.wait_for_rendition(claim, now + TRANSCODING_PAUSE, now, progress=progress)
-        wake_waiting(result.rendition_id, utcnow())  # it may have been done just before
+        wake_waiting(result.rendition_id, utcnow())  # it may have ended just before
         return
     if isinstance(result, Processing):
         due_at = now + timedelta(seconds=budget.stretch(result.again_seconds))
@@ -157,7 +147,7 @@ def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:
     keep_completed(claim, {"platformPostId": result.post_id or "", "url": result.url or ""})
 
 
-def _stop(claim: Claim, stopped: RunStopped) -> None:
+def _record_stop(claim: Claim, stopped: RunStopped) -> None:
     try:
         if isinstance(stopped, (Stopping, UploadNeeded)):
             has_bytes = not isinstance(stopped, UploadNeeded)
@@ -167,26 +157,26 @@ def _stop(claim: Claim, stopped: RunStopped) -> None:
         else:
             logger.warning("run superseded")
     except (CancelRequested, Superseded) as since:
-        # Asked for, or taken over, while it was being let go.
-        _stop(claim, since)
+        # Cancelled or superseded while it was being handed back.
+        _record_stop(claim, since)
 
 
-def _settle_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
-    """Do what `retry` decides. A lease lost meanwhile leaves all to the new holder."""
+def _record_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
+    """Apply what `retry` decides; with the lease lost, the new holder decides instead."""
     now = utcnow()
     if isinstance(error, KeyMissing):
-        # Nobody but the operator can help, and of a job that waits no alert would tell.
+        # Only the operator can help, and a job that waits raises no other alert.
         logger.error("TOKEN_ENCRYPTION_KEYS lacks a key that is in use: %s", error.code)
     if is_service_refused(error):
         logger.error("%s refuses this service's own client: %s", claim.platform, error.code)
     logger.info("attempt ended by an error", extra={"code": error.code})
     try:
-        _act(claim, error, decide(error, _situation(claim, circuit), now), now)
+        _apply_decision(claim, error, decide(error, _situation(claim, circuit), now), now)
     except RunStopped as stopped:
-        _stop(claim, stopped)
+        _record_stop(claim, stopped)
 
 
-def _act(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
+def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
     failure = failure_of(error)
     proof = _proof_of(error)
     closing = closing_of(claim, error, decision.at)
@@ -212,16 +202,16 @@ def _proof_of(error: PublishError) -> Proof:
 
 
 def _situation(claim: Claim, circuit: Circuit) -> Situation:
-    stands = standing(claim)
+    current = standing(claim)
     return Situation(
         attempt=claim.attempt,
         backoff=Backoff(claim.backoff_type, claim.backoff_delay_ms, claim.max_attempts),
-        reopened=stands.reopened,
-        committed_at=stands.committed_at,
-        unanswered_since=stands.unanswered_since,
+        reopened=current.reopened,
+        committed_at=current.committed_at,
+        unanswered_since=current.unanswered_since,
         circuit_until=circuit.open_until,
         circuit_opened_at=circuit.opened_at,
-        started_at=stands.started_at,
+        started_at=current.started_at,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run has learned of its platform's and account's standing, for all other jobs of theirs."""
+"""What a run learned about its platform and account, recorded for their other jobs."""
 
 from __future__ import annotations
 
@@ -13,37 +13,36 @@ from app.limits.gates import Closing
 from app.platforms import PLATFORMS
 from app.publishing.claims import Claim
 from app.publishing.recovering import release, release_probe
-from workers import transport
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.publishing.budget import RunBudget, slow_down_seconds
 from workers.publishing.retry import is_service_refused
+from workers.transport import CallOutcome
 
 
-def take_in(claim: Claim, budget: RunBudget) -> Circuit:
-    """Write down what was used, what the platform has said besides its answer, and whether it
-    answered at all.
+def record_call(claim: Claim, budget: RunBudget, last: CallOutcome | None) -> Circuit:
+    """Record the usage, the limits that the platform reported, and how its last call went.
 
-    Return how its circuit is by that. A run that has asked nothing can tell nothing of it.
+    Return the platform's circuit after that; a closed one for a run that sent no request (None),
+    which is no evidence.
     """
     now = utcnow()
-    heard = transport.heard()
-    if heard is None:
+    if last is None:
         end_probe(claim)
         return Circuit()
-    evidence = Evidence(heard.is_well, heard.is_hang)
+    evidence = Evidence(last.succeeded, last.timed_out)
     with budget.settling() as session:
         circuit = circuits.note(session, claim.platform, claim.job_id, evidence, now)
         if budget.posts_max is not None:
             gates.learn_posts_max(session, claim.account_id, budget.posts_max)
         for closing, percent in _slow_downs(claim, budget, now):
-            gates.close(session, closing, _busy(claim.platform, percent))
+            gates.close(session, closing, _nearly_used_up(claim.platform, percent))
     if circuit.has_recovered:
         release(claim.platform, now)
     return circuit
 
 
 def end_probe(claim: Claim) -> None:
-    """Let another post be the circuit's probe where this job is it, and ends without an answer."""
+    """Give up the circuit's probe if this job is it and ends without a response."""
     if not claim.is_probe:
         return
     now = utcnow()
@@ -54,13 +53,13 @@ def end_probe(claim: Claim) -> None:
 
 
 def closing_of(claim: Claim, error: PublishError, until: datetime) -> Closing | None:
-    """Return what an error closes for others: for the account, or for the application.
+    """Return the gate that an error closes, of the account or of the whole platform; None: none.
 
-    `until` is when what holds this post back is over. A block of the account's posting holds its
-    other posts for as long as the error says; a refusal of this service holds the whole platform.
+    `until` is when this post may go on. An account that may not post is closed for the error's
+    `pause_seconds` beyond that; a refusal of this service's client closes the whole platform.
 
-    Questions as well where it is one on calls. A daily quota of the whole application is one of
-    two: of questions where a question met it, else of uploads.
+    A limit on calls also closes reads. An application-wide daily quota closes reads only if a read
+    hit it.
     """
     if isinstance(error, AccountRefused) and error.pause_seconds:
         return Closing(claim.account_id, until + timedelta(seconds=error.pause_seconds))
@@ -68,24 +67,24 @@ def closing_of(claim: Claim, error: PublishError, until: datetime) -> Closing | 
         return Closing(claim.platform, until)
     if not isinstance(error, RateLimited):
         return None
-    key = claim.platform if error.everyone else claim.account_id
-    is_quota_of_reads = error.everyone and claim.is_at_platform
-    return Closing(key, until, reads=error.calls or is_quota_of_reads)
+    key = claim.platform if error.application_wide else claim.account_id
+    read_hit_quota = error.application_wide and claim.is_at_platform
+    return Closing(key, until, reads=error.blocks_reads or read_hit_quota)
 
 
 def _slow_downs(claim: Claim, budget: RunBudget, now: datetime) -> list[tuple[Closing, float]]:
-    said = (
+    reported = (
         (claim.account_id, budget.account_percent),
         (claim.platform, budget.application_percent),
     )
     return [
         (Closing(key, now + timedelta(seconds=slow_down_seconds(percent))), percent)
-        for key, percent in said
+        for key, percent in reported
         if slow_down_seconds(percent)
     ]
 
 
-def _busy(platform: str, percent: float) -> Failure:
+def _nearly_used_up(platform: str, percent: float) -> Failure:
     name = PLATFORMS[platform].name
     return Failure(
         "calls_nearly_used_up",

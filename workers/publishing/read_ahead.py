@@ -1,4 +1,4 @@
-"""Reads ahead: while one piece of a video is being sent, a thread reads the next ones."""
+"""Read-ahead: while one piece of a video is sent, a thread reads the next ones."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Protocol
 
 from app.storage import Readable
 
-#: What is read at once. Of 256 KiB to 1 MiB, the time for 1 GB differed less than two runs did;
+#: Size of one read. Between 256 KiB and 1 MiB, the time for 1 GB differs by less than the noise;
 #: smaller pieces cost processor time, larger ones memory.
 PIECE_BYTES = 512 * 1024
-#: Pieces that wait to be sent, at most: enough to bridge the moments when the machine runs others.
+#: Pieces buffered at most: enough to bridge moments when other threads run.
 AHEAD_PIECES = 8
 
 
 class StoppableStream(Readable, Protocol):
-    """What is read ahead. `close` is called once, by whoever read last."""
+    """The stream that is read ahead. The reading thread calls `close` once."""
 
     def stop(self) -> None:
-        """Let a read that waits end soon."""
+        """Make a blocked read return soon."""
 
     def close(self) -> None:
-        """Let the connection or the file go."""
+        """Release the connection or the file."""
 
 
 class ReadAhead:
-    """A stream that is read by a thread of its own, a few pieces ahead and no more.
+    """A stream that a thread of its own reads a bounded number of pieces ahead.
 
-    What the thread's reading raises is raised by `read`, after the pieces that came before.
+    `read` raises what the thread's reading raised, after the pieces read before.
     """
 
     def __init__(self, inner: StoppableStream) -> None:
@@ -42,21 +42,21 @@ class ReadAhead:
         threading.Thread(target=self._fill, name="read-ahead", daemon=True).start()
 
     def is_ready(self, seconds: float) -> bool:
-        """Wait that long at most, and say whether a read would return at once."""
+        """Wait up to `seconds`; tell whether a read would return at once."""
         if self._current:
             return True
         with self._changed:
             return bool(self._changed.wait_for(self._has_come, seconds))
 
     def read(self, size: int, /) -> memoryview:
-        """Return up to `size` bytes, empty only at the end. They are not copied."""
+        """Return up to `size` bytes without copying them; empty only at the end."""
         if not self._current:
             self._current = memoryview(self._next())
         piece, self._current = self._current[:size], self._current[size:]
         return piece
 
     def close(self) -> None:
-        """Stop reading. The thread lets the connection go as soon as it notices."""
+        """Stop reading. The thread releases the connection as soon as it notices."""
         with self._changed:
             self._is_closed = True
             self._pieces.clear()
@@ -91,7 +91,7 @@ class ReadAhead:
                 self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        """Wait until another piece may be read; False once nobody wants it any more."""
+        """Wait until another piece may be buffered; False once the stream is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or len(self._pieces) < AHEAD_PIECES)
             return not self._is_closed

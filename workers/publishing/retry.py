@@ -1,4 +1,4 @@
-"""What to do about an error: the one place that decides whether and when to try again. Pure."""
+"""The retry policy: the only place that decides whether and when to try again. Pure."""
 
 from __future__ import annotations
 
@@ -17,72 +17,70 @@ from workers.errors import (
     UploadGone,
 )
 
-#: Uploads opened anew within one attempt before that counts as a failed attempt.
+#: Times one attempt may replace a dead upload; after that, another one fails the attempt.
 REOPEN_MAX = 2
-#: Once the platform may have published, only reads follow; how often and how long they are
-#: repeated while the platform does not answer, before a person has to look.
+#: Once the platform may have published, only reads follow. These say how far apart they are while
+#: the platform does not answer, and when to give up and leave it to a person.
 READ_AGAIN_MIN_SECONDS = 5.0
 READ_AGAIN_MAX_SECONDS = 300.0
 READ_AGAIN_SHARE = 0.25
 READ_AGAIN_LIMIT = timedelta(hours=24)
-#: For how long a platform's outage costs a job no attempt, and a missing key does not end it.
+#: How long an outage of the platform costs a job no attempt, and a missing key does not fail it.
 OUTAGE_LIMIT = timedelta(hours=24)
-#: How long a job waits for a key that its worker does not have, before the next look.
+#: Pause before a job whose encryption key is missing is tried again.
 KEY_MISSING_PAUSE = timedelta(seconds=30)
-#: How long a platform is left alone that refuses this service itself, before the next look.
+#: Pause before a platform that refuses this service's client is called again.
 SERVICE_REFUSED_PAUSE = timedelta(minutes=10)
-#: How long a platform's `Retry-After` with a failure is heeded, at most.
-ASKED_PAUSE_MAX = timedelta(hours=1)
-#: A platform that asks to wait, but not for how long, must not be asked without a pause.
+#: Longest `Retry-After` of a failure that is honoured.
+RETRY_AFTER_MAX = timedelta(hours=1)
+#: Shortest pause after a platform asks to wait, even if it names no time.
 HOLD_BACK_MIN = timedelta(seconds=5)
 
 
 class Action(Enum):
     """What follows an error."""
 
-    #: end the attempt, begin the next one at the time given
+    #: end the attempt; the next one starts at the given time
     TRY_AGAIN = "try_again"
-    #: give the attempt back and wait until the time given
+    #: give the attempt back and wait until the given time
     HOLD_BACK = "hold_back"
     #: drop the dead upload and open another
     REOPEN = "reopen"
-    #: ask the platform again at the time given, within the same attempt
+    #: read from the platform again at the given time, within the same attempt
     READ_AGAIN = "read_again"
     #: end the job
     FAIL = "fail"
-    #: end the job: nobody could find out whether it is live
+    #: end the job: whether it is live could not be found out
     GIVE_UP_UNKNOWN = "give_up_unknown"
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """A job's own rule: how many attempts, and how long between them."""
+    """A job's own backoff: how many attempts, and the pause between them."""
 
     kind: str
     delay_ms: int
     attempts: int
 
     def after(self, attempt: int) -> timedelta:
-        """Return the pause after a failed attempt: with 5000 ms, 5 s, 10 s, 20 s …; or fixed.
-
-        It ends growing at a day.
-        """
+        """Return the pause after a failed attempt: exponential (for 5000 ms: 5 s, 10 s, 20 s …)
+        up to a day, or fixed."""
         factor = 2 ** min(attempt - 1, 30) if self.kind == "exponential" else 1
         return min(timedelta(milliseconds=self.delay_ms) * factor, timedelta(days=1))
 
 
 @dataclass(frozen=True)
 class Situation:
-    """Where the job stood when the error came."""
+    """The job and its platform at the time of the error."""
 
     attempt: int
     backoff: Backoff
     reopened: int
     committed_at: datetime | None
     unanswered_since: datetime | None = None
-    #: until when nothing goes out to the platform, which fails every job at the moment
+    #: until when the platform's circuit stays open; None: it is closed
     circuit_until: datetime | None = None
-    #: since when that is so, and since when the job has tried
+    #: since when it is open, and since when the job has tried
     circuit_opened_at: datetime | None = None
     started_at: datetime | None = None
 
@@ -96,8 +94,11 @@ class Decision:
 
 
 def decide(error: PublishError, situation: Situation, now: datetime) -> Decision:
-    """Return what to do about an error. What is not the post's own fault uses no attempt: rate
-    limits, a platform's outage, a key that is missing, a client id that the platform refuses."""
+    """Return what to do about an error.
+
+    What is not the post's own fault uses no attempt: a rate limit, an outage of the platform, a
+    missing key, a client id that the platform refuses.
+    """
     held_until = _held_until(error, situation, now)
     if held_until is not None:
         return Decision(Action.HOLD_BACK, held_until)
@@ -116,12 +117,12 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
 
 
 def is_service_refused(error: PublishError) -> bool:
-    """Tell whether the platform refuses this service itself: no post nor account is at fault."""
-    return isinstance(error, RequestRefused) and error.everyone
+    """Tell whether the platform refuses this service's client: no post or account is at fault."""
+    return isinstance(error, RequestRefused) and error.application_wide
 
 
 def _held_until(error: PublishError, situation: Situation, now: datetime) -> datetime | None:
-    """Return until when what is not the job's own fault holds it back; None: it does not."""
+    """Return until when an error that is not the job's fault holds it back; None: it does not."""
     if isinstance(error, RateLimited):
         return max(error.retry_at, now + HOLD_BACK_MIN)
     if _is_out_too_long(situation, now):
@@ -132,19 +133,19 @@ def _held_until(error: PublishError, situation: Situation, now: datetime) -> dat
 
 
 def _is_out_too_long(situation: Situation, now: datetime) -> bool:
-    """Tell whether the job has lived through a day of this outage; what was before is no part."""
+    """Tell whether the job has waited a day of this outage, counted from its own start."""
     since = (situation.circuit_opened_at, situation.started_at)
     return now - max((one for one in since if one is not None), default=now) > OUTAGE_LIMIT
 
 
 def _no_sooner(at: datetime, error: PublishError, now: datetime) -> datetime:
-    """Return the time, or the later one that the platform asked for."""
+    """Return `at`, or the later time that the platform asked for."""
     asked = at if error.not_before is None else error.not_before
-    return max(at, min(asked, now + ASKED_PAUSE_MAX))
+    return max(at, min(asked, now + RETRY_AFTER_MAX))
 
 
 def _read_again(error: PublishError, situation: Situation, now: datetime) -> Decision:
-    """Pause in proportion to how long the answer has been missing."""
+    """Read again after a pause in proportion to how long the answer has been missing."""
     missing = now - (situation.unanswered_since or now)
     if missing > READ_AGAIN_LIMIT:
         return Decision(Action.GIVE_UP_UNKNOWN, now)

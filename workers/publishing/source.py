@@ -1,4 +1,4 @@
-"""A video of the store as the handlers see it, with the store's failures in their words."""
+"""A stored video as the handlers' source, with the store's failures as `PublishError`s."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from app.storage.errors import ObjectChanged, ObjectMissing, StorageError, Store
 from workers.errors import NetworkFailure, VideoRefused
 from workers.publishing.read_ahead import PIECE_BYTES, ReadAhead
 
-#: How long a signed link given to a platform works: it may queue its download.
+#: Lifetime of a signed link given to a platform, which may queue its download.
 LINK_SECONDS = 6 * 3600
 #: YouTube shows covers of 1280 by 720: https://support.google.com/youtube/answer/72431
 COVER_SIDE = 1280
-#: Before each further try of a store that broke off. A piece that arrives begins them anew.
+#: Pauses before each retry of an interrupted read. A piece that arrives resets them.
 PAUSES_SECONDS = (0.5, 2.0, 5.0)
 
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Raise the pipeline's errors instead of the store's."""
+    """Translate the store's errors into `PublishError`s."""
     try:
         yield
     except ObjectMissing as exc:
@@ -42,10 +42,10 @@ def store_errors() -> Iterator[None]:
 
 
 class SteadyRange:
-    """One range of one version of an object. Where the store breaks off, it is asked again.
+    """One range of one version of an object, read with retries.
 
-    It goes on at the byte reached, and only with the same version: the store is asked for that,
-    and its answer is checked, each time. `read` returns up to `size` bytes, empty at the end.
+    A retry resumes at the byte reached, and only with the same version, which each request asks
+    for and each response is checked against. `read` returns up to `size` bytes, empty at the end.
     """
 
     def __init__(
@@ -82,15 +82,15 @@ class SteadyRange:
         return b""
 
     def is_ready(self, seconds: float) -> bool:
-        """Say yes: nothing is read before it is asked for."""
+        """Return True: nothing is read ahead, so waiting is of no use."""
         return True
 
     def stop(self) -> None:
-        """Ask the store no more."""
+        """Stop retrying."""
         self._stopped.set()
 
     def close(self) -> None:
-        """Let the store's connection go."""
+        """Release the connection to the store."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -103,7 +103,7 @@ class SteadyRange:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """The very object that a platform gets: the video's own, or one that was made of it."""
+    """The object that a platform gets: the video's own, or a rendition of it."""
 
     key: str
     etag: str
@@ -118,7 +118,7 @@ class SourceFile:
 
     @classmethod
     def of(cls, file: Video | Rendition) -> SourceFile:
-        """Return the object of a video, or of a rendition that is ready."""
+        """Return the object of a video, or of a ready rendition."""
         probe = file.probe or {}
         return cls(
             key=file.r2_key or "",
@@ -130,7 +130,7 @@ class SourceFile:
 
 
 def cover_of(storage: Storage, file: SourceFile, at_ms: int) -> bytes | None:
-    """Return the picture at a millisecond as JPEG; None where none can be had."""
+    """Return the frame at `at_ms` as JPEG; None if none can be extracted."""
     stored = StoredObject(file.size_bytes, file.etag, file.content_type)
     with store_errors():
         try:
@@ -140,7 +140,7 @@ def cover_of(storage: Storage, file: SourceFile, at_ms: int) -> bytes | None:
 
 
 class StoreSource:
-    """One object, as it was when it was probed: every range is read of that same version."""
+    """One version of an object, the one probed: every range is read from it."""
 
     def __init__(self, storage: Storage, file: SourceFile) -> None:
         self._storage = storage
@@ -165,7 +165,7 @@ class StoreSource:
         return self._storage.signed_get_url(self._file.key, LINK_SECONDS)
 
     def open(self, first: int, length: int) -> SteadyRange | ReadAhead:
-        """Open a range; a longer one is read ahead. Raises as its `read` does."""
+        """Open a range, with read-ahead for a long one. Raises as its `read` does."""
         steady = SteadyRange(self._open, first, length)
         return steady if length <= PIECE_BYTES else ReadAhead(steady)
 

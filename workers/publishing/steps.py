@@ -1,7 +1,7 @@
 """The steps of one run: token → video → optimize → upload → process.
 
-A run of a job that the platform already has an upload for only asks how that is doing, and goes
-back to sending only when the platform says that bytes are missing.
+If the platform already has an upload of the job, a run only polls it, and sends again only when
+the platform says that bytes are missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workers.errors import (
 )
 from workers.platforms.base import Access, Context, Handler, Upload
 from workers.platforms.results import Incomplete, Processing, Published, Ready
-from workers.publishing.budget import KEEP_TO_ASK, KEEP_TO_BEGIN, RunBudget
+from workers.publishing.budget import Purpose, RunBudget
 from workers.publishing.contexts import working_context
 from workers.publishing.journal import RunJournal
 from workers.publishing.lease import LeaseKeeper
@@ -43,23 +43,23 @@ from workers.publishing.source import SourceFile
 from workers.publishing.video_step import checked_video
 
 Result = Published | Processing | Transcoding
-#: Whoever refuses a token younger than this means the account. One that has been of use for longer
-#: is over: an upload may take many hours, and a token of YouTube's lives one.
-YOUNG_SECONDS = 120.0
-#: For how long last bytes that do not get through are sent again at once. Then each further time is
-#: a failed attempt, as with any other bytes.
-IN_VAIN = timedelta(minutes=10)
+#: A token refused this soon after a refresh means the account is dead; an older one has just
+#: expired: an upload may take many hours, and a YouTube token lives one.
+NEW_TOKEN_SECONDS = 120.0
+#: How long last bytes that do not get through are sent again at once. After that, each further
+#: failure costs an attempt, as with any other bytes.
+RESEND_LIMIT = timedelta(minutes=10)
 
 
 class UploadNeeded(RunStopped):
-    """Raised by a run that came to ask, where the platform lacks bytes after all.
+    """Raised by a run that came to poll, when the platform turns out to lack bytes.
 
-    Sending them is an upload, and needs a place among those.
+    Sending them needs an upload slot.
     """
 
 
 def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: RunBudget) -> Result:
-    """Take the job as far as it goes without waiting; a refused token is renewed.
+    """Take the job as far as it goes without waiting, refreshing a token that is refused.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
@@ -67,27 +67,27 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
     if claim.step is Step.OPTIMIZE and (transcoding := pending_transcode(claim)):
         return transcoding
     access = tokens.access_for(handler, claim.account_id)
-    renewed_at: float | None = None
+    refreshed_at: float | None = None
     try:
         while True:
             try:
-                return _go_on(claim, handler, journal, access, budget)
+                return _advance(claim, handler, journal, access, budget)
             except TokenExpired as error:
-                if renewed_at is not None and time.monotonic() - renewed_at < YOUNG_SECONDS:
-                    raise tokens.refused_young(error) from error
+                if refreshed_at is not None and time.monotonic() - refreshed_at < NEW_TOKEN_SECONDS:
+                    raise tokens.refused_after_refresh(error) from error
             access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
-            renewed_at = time.monotonic()
-            # What failed before may have been of another upload than there is by now.
+            refreshed_at = time.monotonic()
+            # The failure remembered in the claim may concern an upload that is gone by now.
             claim = replace(with_rendition(claim), unanswered=None)
     except AccountRefused as error:
-        tokens.tell_refused(claim.account_id, access.token, error)
+        tokens.record_refusal(claim.account_id, access.token, error)
         raise
 
 
 def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
-    """Return what the platform gave before, if anything; raises `KeyMissing`."""
+    """Return the upload that the checkpoint holds, if any; raises `KeyMissing`."""
     if not claim.is_readable:
-        # What it gave is not known here: to begin anew could post the video twice.
+        # The upload in the checkpoint may be live: another one could post the video twice.
         raise KeyMissing(
             "checkpoint_unreadable",
             "what the platform gave for this post cannot be decrypted",
@@ -96,15 +96,15 @@ def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
     return None if claim.checkpoint is None else handler.upload_type.load(claim.checkpoint)
 
 
-def _go_on(
+def _advance(
     claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
 ) -> Result:
     if journal.upload is not None:
-        context = working_context(claim, known_file(claim), access, journal, budget)
-        budget.keep_share = KEEP_TO_ASK
+        to_poll = budget.for_purpose(Purpose.POLL)
+        context = working_context(claim, known_file(claim), access, journal, to_poll)
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
-            budget.keep_share = 0.0
+            context = replace(context, budget=budget.for_purpose(Purpose.FINISH))
             return _process(handler, context, journal, found)
         if claim.unanswered is not None and _has_failed_for_long(claim):
             raise _unfinished(claim.unanswered)
@@ -113,30 +113,30 @@ def _go_on(
     file = _fit_file(claim, journal)
     if isinstance(file, Transcoding):
         return file
-    context = working_context(claim, file, access, journal, budget)
-    budget.keep_share = KEEP_TO_BEGIN if journal.upload is None else 0.0
+    purpose = Purpose.NEW_POST if journal.upload is None else Purpose.FINISH
+    context = working_context(claim, file, access, journal, budget.for_purpose(purpose))
     journal.move_to(Step.OPTIMIZE, Step.UPLOAD)
     journal.begin_sending(file)
     if journal.upload is None:
         journal.save(handler.open(context))
     assert journal.upload is not None
     journal.save(handler.send(context, journal.upload))
-    # What was just sent is not looked at yet: no platform is done at once.
+    # Not polled in this run: no platform is done at once.
     return Processing(handler.api.poll_seconds)
 
 
 def _has_failed_for_long(claim: Claim) -> bool:
     since = claim.unanswered_since
-    return since is not None and utcnow() - since > IN_VAIN
+    return since is not None and utcnow() - since > RESEND_LIMIT
 
 
 def _unfinished(failure: Failure) -> Unfinished:
-    """Return the error for what failed when the last bytes may have been sent, and were not."""
+    """Return the error for the failure in which the last bytes turned out not to be sent."""
     return Unfinished(failure.code, failure.message, hint=failure.hint, category=failure.category)
 
 
 def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Transcoding:
-    """Look at the object itself, and have it made anew where the platform would not take it."""
+    """Check the object itself, and have it transcoded if the platform would not take it."""
     upload = journal.upload
     if journal.step is not Step.OPTIMIZE:
         journal.move_to(Step.VIDEO)
@@ -146,7 +146,7 @@ def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Transcoding:
             may_reopen = not journal.has_committed
             return begun_file(claim, video, upload.file_version, may_reopen=may_reopen)
     except VideoRefused as error:
-        # Another file needs another upload, and nothing is live of one that was never committed.
+        # Another file needs another upload, and nothing of an uncommitted one can be live.
         raise error if journal.has_committed else error.for_dead_upload()
     plan = plan_of(claim.platform, claim.account_id, video)
     if plan.refusals or plan.recipe is not None:
@@ -157,7 +157,8 @@ def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Transcoding:
 def _process(
     handler: Handler, context: Context, journal: RunJournal, found: Processing | Ready | Published
 ) -> Published | Processing:
-    """Publish what is ready; that the step is `process` or `record` is written with its end."""
+    """Publish an upload that is ready. Only that moves the job on to `process` here: otherwise the
+    step is recorded together with the result."""
     if not isinstance(found, Ready):
         return found
     journal.move_to(Step.PROCESS)

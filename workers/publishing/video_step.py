@@ -1,4 +1,4 @@
-"""The `video` step: is the object there, and what is it."""
+"""The `video` step: check that the object is there, and what it is."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from workers.publishing.source import store_errors
 
 
 def known_video(video_id: str) -> Video:
-    """Return the video's row, without a look at the object."""
+    """Return the video's row, without checking the object."""
     with transaction() as session:
         return session.get_one(Video, video_id, populate_existing=True)
 
 
 def checked_video(video_id: str, *, must_be_the_same: bool) -> Video:
-    """Return the video's row after a look at the object; probed again where that is another.
+    """Return the video's row after checking the object, which is probed again if replaced.
 
-    `must_be_the_same`: bytes of it were sent already. Raises `VideoRefused` for one that is
-    missing, not a video, or not the same any more, and `NetworkFailure` when the store does not
-    answer.
+    `must_be_the_same`: bytes of it were already sent. Raises `VideoRefused` for an object that is
+    missing, no video or, then, replaced, and `NetworkFailure` if the store does not answer.
     """
     video = known_video(video_id)
     if video.deleted_at is not None:
@@ -43,7 +42,7 @@ def checked_video(video_id: str, *, must_be_the_same: bool) -> Video:
             return video
         if must_be_the_same:
             raise video_changed()
-        return _look_again(video)
+        return _probe_again(video)
 
 
 def video_changed() -> VideoRefused:
@@ -51,7 +50,7 @@ def video_changed() -> VideoRefused:
     return VideoRefused("video_changed", "the video was replaced while it was being published")
 
 
-def _look_again(video: Video) -> Video:
+def _probe_again(video: Video) -> Video:
     try:
         stored, facts = examine(video.r2_key)
     except VideoInvalid as exc:

@@ -1,1 +1,1 @@
-"""What the leading scheduler does: releases what is due, sweeps, queues periodic work."""
+"""The leading scheduler's work: release due runs, sweep, queue periodic work."""

@@ -1,4 +1,4 @@
-"""Sleeping until a time or until the bell rings, whichever is first, without polling."""
+"""Sleep until a time or until a client rings the bell, whichever comes first, without polling."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from redis.connection import Connection
 
 from app.queues.scheduler import BELL_KEY
 
-#: A bell that has not rung for this long is listened to anew: a dead connection would not ring.
+#: How long one pop stays pending; then it is sent again, as its connection may be dead.
 LISTEN_SECONDS = 300.0
-#: What a server that is there may need beyond that to say that nobody rang.
+#: How much later than that a living server may reply.
 LATE_SECONDS = 15.0
 
 
 class Bell:
     """A pending `BLPOP` on a connection of its own.
 
-    The time limit of a blocking command is kept by the server only to a tenth of a second, so
-    the sleeper goes by its own clock and leaves the command pending for the next sleep.
+    The server keeps the timeout of a blocking command only to a tenth of a second, so the sleeper
+    uses its own clock and leaves the command pending for the next sleep.
     """
 
     def __init__(self, connection: Redis) -> None:
@@ -28,10 +28,10 @@ class Bell:
         self._since = 0.0
 
     def sleep(self, seconds: float) -> tuple[str, float] | None:
-        """Return after `seconds`, or as soon as somebody rings: then the queue's name, and the
-        due time of the run that was added. Raises `RedisError`."""
+        """Return None after `seconds`, or as soon as a client rings the name of the queue and the
+        due time (epoch seconds) of the run that it added. Raises `RedisError`."""
         if time.monotonic() - self._since > LISTEN_SECONDS + LATE_SECONDS:
-            self.close()  # no answer to the end of the wait: nobody is at the other end
+            self.close()  # overdue: the connection is dead
         if self._connection is None:
             self._connection = self._pool.get_connection()
             self._connection.send_command("BLPOP", BELL_KEY, LISTEN_SECONDS)
@@ -39,18 +39,18 @@ class Bell:
         try:
             if not self._connection.can_read(max(seconds, 0.0)):
                 return None
-            answer = self._connection.read_response()
+            reply = self._connection.read_response()
             self._release()
         except BaseException:
             self.close()
             raise
-        if answer is None:
+        if reply is None:
             return None
-        queue, _, due_at = answer[1].decode().partition(" ")
+        queue, _, due_at = reply[1].decode().partition(" ")
         return queue, float(due_at)
 
     def close(self) -> None:
-        """Give the pending command up."""
+        """Abandon the pending command."""
         if self._connection is not None:
             self._connection.disconnect()
             self._release()

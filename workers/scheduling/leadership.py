@@ -1,10 +1,10 @@
-"""Leading: one scheduler process releases the delayed runs and sweeps, the others stand by.
+"""Leader election among the scheduler processes: one leads, the others stand by.
 
-The office is a row of the database: a sign of life there costs nothing, and in Redis it would be
-most of what an idle service is billed for. No clock is compared with another machine's: whoever
-stands by watches the row, and takes over when it has not changed for a term by his own clock; a
-leader that could not renew for a term, by its own, no longer leads. The number of a term is a
-fencing token: Redis releases nothing for an earlier one.
+The leadership is a row of the database: heartbeats cost nothing there, while in Redis they would be
+most of an idle service's bill. Clocks of different machines are never compared: a standby watches
+the row and takes over when it has not changed for a term by the standby's own clock; a leader that
+could not renew for a term by its own clock no longer leads. The number of a term is a fencing
+token: Redis releases nothing for an earlier one.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ from app.ids import new_id
 from app.models import SchedulerTerm
 
 logger = logging.getLogger(__name__)
-#: A leader that died has lost its office after this, and a standby looks this often.
+#: A leader that dies loses the leadership after a term; leader and standbys check every 2 s.
 TERM_SECONDS = 6.0
 RENEW_SECONDS = 2.0
 NAME = "leader"
 
 
 class Leadership:
-    """One process's claim to lead. `renew` is called every `RENEW_SECONDS` from one thread;
-    `term` may be asked from any."""
+    """One process's part in the election.
+
+    One thread calls `renew` every `RENEW_SECONDS`; any may read `term`.
+    """
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -42,19 +44,19 @@ class Leadership:
         self._number = 0
         self._stands_by = False
         self._renewed_at = -TERM_SECONDS
-        #: what the row said when it last changed, and when that was, by our own clock
+        #: the row as of its last change, and when we saw that, by our own clock
         self._watched: tuple[int, int] | None = None
         self._changed_at = 0.0
 
     @property
     def term(self) -> int | None:
-        """The number of our term, or None while we do not lead."""
+        """The number of our term; None while we do not lead."""
         with self._lock:
-            is_over = time.monotonic() - self._renewed_at >= TERM_SECONDS
-            return None if is_over or not self._number else self._number
+            is_expired = time.monotonic() - self._renewed_at >= TERM_SECONDS
+            return None if is_expired or not self._number else self._number
 
     def renew(self) -> bool:
-        """Stay or become the leader; tell whether we lead now."""
+        """Renew or take the leadership if possible; tell whether we lead."""
         began_at = time.monotonic()
         try:
             with self._app.app_context(), transaction() as session:
@@ -73,7 +75,7 @@ class Leadership:
         return bool(number)
 
     def resign(self) -> None:
-        """Let another process lead at once."""
+        """Give the leadership up, so that another process takes over at once."""
         with self._lock:
             number, self._number = self._number, 0
         if not number:
@@ -87,10 +89,10 @@ class Leadership:
             logger.warning("leadership not handed over: %s", type(exc).__name__)
 
     def _renew_row(self, session: Session, now: float) -> int:
-        """Return the number of our term; 0 where another leads."""
+        """Return the number of our term; 0 while another process leads."""
         row = session.get(SchedulerTerm, NAME, populate_existing=True)
         if row is None:
-            return self._found(session)
+            return self._create_first_term(session)
         if row.holder == self._id:
             return row.number if _write(session, row, renewals=row.renewals + 1) else 0
         seen = (row.number, row.renewals)
@@ -102,8 +104,8 @@ class Leadership:
         taken = _write(session, row, number=number, holder=self._id, renewals=0)
         return number if taken else 0
 
-    def _found(self, session: Session) -> int:
-        """Be the first leader ever, unless another process is faster."""
+    def _create_first_term(self, session: Session) -> int:
+        """Return the number of the first term ever; 0 where another process was faster."""
         number = _first_number()
         first = SchedulerTerm(
             name=NAME, number=number, renewals=0, holder=self._id, renewed_at=utcnow()
@@ -117,13 +119,12 @@ class Leadership:
 
 
 def _first_number() -> int:
-    """Return a number above those of a database that was there before this one: Redis may
-    remember its terms."""
+    """Return a number above the terms of an earlier database, which Redis may remember."""
     return int(time.time())
 
 
 def _write(session: Session, row: SchedulerTerm, **values: int | str) -> bool:
-    """Change the row, unless somebody else has changed it since it was read."""
+    """Update the row; False if another process has changed it since it was read."""
     changed = session.execute(
         update(SchedulerTerm)
         .where(

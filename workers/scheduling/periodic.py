@@ -1,76 +1,90 @@
-"""What is to be done from time to time, queued for the workers. Leader only; does nothing itself.
+"""The periodic work of the service: one table of what the leader queues, and when.
 
-Each is queued only when there is something to do: an idle service costs no run.
+The leader checks the table every few seconds and queues a run only of what has something to do, so
+an idle service costs no run and no Redis command. Pruning alone is not in the table: the leader
+does that itself (`workers.scheduler`), because it needs no platform and must not wait for a worker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis import Redis
-from sqlalchemy import exists, or_, select
 
-from app.database.transaction import transaction
-from app.limits.silence import silent_platforms
-from app.metrics.rolling import is_anything_to_count
-from app.models import Consent, PublishedPost
-from app.platforms import PLATFORMS
 from app.queues import QUEUE_OF, RunQueue, current_redis, wake_maintenance
-from app.queues.names import ADD_UP, CONNECT, COUNT_POSTS
-from app.states import ConsentState
+from app.queues.names import (
+    ADD_UP,
+    CHECK_AHEAD,
+    CONNECT,
+    COUNT_POSTS,
+    DELIVER,
+    FOLLOW_UP,
+    RENEW,
+    TRANSCODE,
+)
+from app.renditions.claims import is_any_due as is_any_to_transcode
+from workers.accounts.consents import is_any_to_exchange
+from workers.maintenance.at_risk import is_any_to_check
+from workers.maintenance.counts import is_any_to_count
+from workers.maintenance.follow_ups import is_any_to_follow_up
+from workers.maintenance.renewals import is_any_to_renew
+from workers.maintenance.tallies import is_any_to_add_up
+from workers.scheduling.sweeper import GRACE
+from workers.webhooks.delivery import is_any_to_deliver
 
-#: Runs of a queue that may wait before no more are added.
+#: Runs that may wait on a queue before no more are added: nobody executes them, and each works
+#: through all there is.
 WAITING_MAX = 4
-#: What ended is added up when it is older than this and what the tallies stay behind.
-ADD_UP_EVERY = timedelta(seconds=60)
-COUNT_POSTS_SECONDS = 300
-#: There while posts were counted not long ago.
-COUNTED_KEY = "publish:counted"
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """A function that runs call, named by its dotted path, and when to queue a run of it."""
+
+    function: str
+    is_wanted: Callable[[datetime], bool]
+    at_most_every: timedelta | None = None
+
+    @property
+    def queue(self) -> str:
+        """The name of the queue that the function's runs go to."""
+        return QUEUE_OF[self.function]
+
+    @property
+    def key(self) -> str:
+        """The Redis key that exists for `at_most_every` after a run was queued."""
+        return f"publish:queued:{self.function}"
+
+
+PERIODIC = (
+    Periodic(DELIVER, lambda now: is_any_to_deliver(now - GRACE)),
+    Periodic(FOLLOW_UP, is_any_to_follow_up),
+    Periodic(CHECK_AHEAD, is_any_to_check),
+    Periodic(RENEW, is_any_to_renew),
+    Periodic(TRANSCODE, lambda now: is_any_to_transcode(now - GRACE)),
+    Periodic(ADD_UP, is_any_to_add_up),
+    Periodic(CONNECT, is_any_to_exchange),
+    Periodic(COUNT_POSTS, is_any_to_count, at_most_every=timedelta(minutes=5)),
+)
 
 
 def queue_periodic(now: datetime) -> None:
-    """Queue a run of each kind that has something to do; raises what Redis or the database do."""
-    wanted = []
-    if is_anything_to_count(now - ADD_UP_EVERY):
-        wanted.append(ADD_UP)
-    if _is_consent_waiting(now):
-        wanted.append(CONNECT)
-    if _is_post_due(now):
-        wanted.append(COUNT_POSTS)
-    for function in taken_on(wanted, current_redis()):
-        if function != COUNT_POSTS or _was_not_counted_lately():
-            wake_maintenance(function)
+    """Queue a run of each entry that is wanted, unless enough runs wait on its queue.
 
-
-def taken_on(wanted: Sequence[str], connection: Redis) -> list[str]:
-    """Return those functions of whose queue not many runs wait already.
-
-    Where many do nobody works on them, and each of them works on all there is. Redis is asked
-    only where something is wanted. Raises `RedisError`.
+    Redis is asked only if any is wanted. Raises `RedisError` and `SQLAlchemyError`.
     """
-    queues = {QUEUE_OF[function] for function in wanted}
-    open_queues = {one for one in queues if RunQueue(one, connection).count < WAITING_MAX}
-    return [function for function in wanted if QUEUE_OF[function] in open_queues]
+    connection = current_redis()
+    wanted = [entry for entry in PERIODIC if entry.is_wanted(now)]
+    queues = {entry.queue for entry in wanted}
+    open_queues = {name for name in queues if RunQueue(name, connection).count < WAITING_MAX}
+    for entry in wanted:
+        if entry.queue in open_queues and _is_time(entry, connection):
+            wake_maintenance(entry.function)
 
 
-def _was_not_counted_lately() -> bool:
-    return bool(current_redis().set(COUNTED_KEY, "1", nx=True, ex=COUNT_POSTS_SECONDS))
-
-
-def _is_post_due(now: datetime) -> bool:
-    with transaction() as session:
-        silent = silent_platforms(session, now)
-        due = [
-            exists().where(PublishedPost.platform == platform, PublishedPost.count_at <= now)
-            for platform in PLATFORMS
-            if platform not in silent
-        ]
-        return bool(due) and bool(session.scalar(select(or_(*due))))
-
-
-def _is_consent_waiting(now: datetime) -> bool:
-    """Tell whether a code is left that nobody exchanges: the wake-up for it was lost."""
-    waiting = exists().where(Consent.state == ConsentState.GRANTED, Consent.expires_at > now)
-    with transaction() as session:
-        return bool(session.scalar(select(waiting)))
+def _is_time(entry: Periodic, connection: Redis) -> bool:
+    if entry.at_most_every is None:
+        return True
+    return bool(connection.set(entry.key, "1", nx=True, ex=entry.at_most_every))

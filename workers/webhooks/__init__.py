@@ -1,1 +1,1 @@
-"""Delivering webhooks, signed as Standard Webhooks."""
+"""Delivery of webhooks, signed per Standard Webhooks."""

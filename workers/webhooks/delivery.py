@@ -1,4 +1,4 @@
-"""Delivering the outbox: webhooks, signed as Standard Webhooks, in order per job or account."""
+"""Delivery of the outbox: signed webhooks, in order per job or account."""
 
 from __future__ import annotations
 
@@ -26,44 +26,56 @@ PAUSES = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 15, 60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
 )
-#: For how long one worker alone may be delivering a notification.
-TURN = timedelta(seconds=60)
-#: There while the receiver is left alone, since it did not answer a moment ago.
-SILENT_KEY = "publish:receiver:silent"
-SILENT_SECONDS = 30
+#: Lease of one delivery; after that another worker repeats it.
+DELIVERY_LEASE = timedelta(seconds=60)
+#: Exists while the receiver is avoided because it did not respond a moment ago.
+UNRESPONSIVE_KEY = "publish:receiver:silent"
+UNRESPONSIVE_SECONDS = 30
 
 
 def deliver() -> None:
-    """Send every notification that is due; a run's function, safe to call at any time.
+    """Send every notification that is due; a run's function, safe at any time.
 
-    Does nothing where no receiver is set: the notifications stay stored. At least once: a
-    worker that dies between the answer and the note of it sends the same id again.
+    Without a receiver it does nothing: notifications stay stored. Delivery is at least once: if a
+    worker dies between the response and its record, the same id is sent again.
 
-    A receiver that does not answer is left alone for a while by all workers: each attempt may
-    hold one up for half a minute, and posts are what workers are for.
+    All workers avoid a receiver that does not respond for a while, as each attempt may block one
+    for half a minute.
     """
     config: Config = current_app.config["SETTINGS"]
     if not config.webhook_url:
         return
     connection = current_redis()
-    while not stop_requested.is_set() and not connection.exists(SILENT_KEY):
+    while not stop_requested.is_set() and not connection.exists(UNRESPONSIVE_KEY):
         notification = _take_one(utcnow())
         if notification is None:
             return
         try:
             status = send_webhook(config, notification.id, notification.body)
         except PublishError as error:
-            connection.set(SILENT_KEY, "1", ex=SILENT_SECONDS)
+            connection.set(UNRESPONSIVE_KEY, "1", ex=UNRESPONSIVE_SECONDS)
             problem: str | None = error.code
         else:
             problem = None if 200 <= status < 300 else f"http_{status}"
-        _settle(notification, problem, utcnow())
+        _record(notification, problem, utcnow())
+
+
+def is_any_to_deliver(now: datetime) -> bool:
+    """Tell whether a notification is due and a receiver is configured."""
+    config: Config = current_app.config["SETTINGS"]
+    if not config.webhook_url:
+        return False  # undelivered notifications stay due for ever
+    due = exists().where(
+        Notification.state == NotificationState.PENDING, Notification.due_at <= now
+    )
+    with transaction() as session:
+        return bool(session.scalar(select(due)))
 
 
 def _take_one(now: datetime) -> Notification | None:
-    """Take the oldest due notification that none of its subject's earlier ones holds up."""
+    """Claim the oldest due notification whose subject has no earlier one pending."""
     earlier = aliased(Notification)
-    held_up = exists().where(
+    is_blocked = exists().where(
         earlier.subject_id == Notification.subject_id,
         earlier.id < Notification.id,
         earlier.state == NotificationState.PENDING,
@@ -73,7 +85,7 @@ def _take_one(now: datetime) -> Notification | None:
         .where(
             Notification.state == NotificationState.PENDING,
             Notification.due_at <= now,
-            ~held_up,
+            ~is_blocked,
         )
         .order_by(Notification.due_at)
         .limit(1)
@@ -91,7 +103,7 @@ def _take_one(now: datetime) -> Notification | None:
                     Notification.deliveries == found.deliveries,
                     Notification.due_at <= now,
                 )
-                .values(deliveries=found.deliveries + 1, due_at=now + TURN)
+                .values(deliveries=found.deliveries + 1, due_at=now + DELIVERY_LEASE)
                 .execution_options(synchronize_session=False)
             )
             session.expire(found)
@@ -100,8 +112,8 @@ def _take_one(now: datetime) -> Notification | None:
                 return found
 
 
-def _settle(notification: Notification, problem: str | None, now: datetime) -> None:
-    """Write the delivery down, unless another worker's turn has begun meanwhile."""
+def _record(notification: Notification, problem: str | None, now: datetime) -> None:
+    """Record the delivery, unless the lease was lost to another worker."""
     values: dict[str, object]
     if problem is None:
         values = {"state": NotificationState.DELIVERED, "delivered_at": now, "last_error": None}

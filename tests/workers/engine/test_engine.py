@@ -1,4 +1,4 @@
-"""The worker's process tree on a real Redis: pops that lose nothing, children that die, outages."""
+"""The worker engine on a real Redis: pops that lose nothing, children that die, outages."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from app.clock import utcnow
 from app.config import Config
 from app.queries.health import workers_alive
 from app.queues import (
+    BACKGROUND_QUEUE,
     CONNECT_QUEUE,
-    LOOKS_QUEUE,
     MAINTENANCE_QUEUE,
     PUBLISH_QUEUES,
     Run,
@@ -29,9 +29,9 @@ from app.queues import (
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
-from workers.worker import LOOKS
+from workers.worker import BACKGROUND_RUNS
 
-# One database: real processes take their time, and what they do to a row has its own tests.
+# One database: real processes take time, and what they do to rows has its own tests.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
 MB = 10**6
@@ -41,20 +41,20 @@ SLEEP, FAIL, CRASH = "time.sleep", "math.sqrt", "os.abort"
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """Settings for a tree of two uploads at once."""
+    """Settings for a worker with two upload slots."""
     return replace(config, worker_concurrency=2)
 
 
 @pytest.fixture
 def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
-    """A running worker; no scheduler, so that nobody else mends anything."""
+    """A running worker; no scheduler, so that nothing else recovers lost runs."""
     with Process("workers.worker", config, tmp_path / "worker.log") as process:
         wait_until(lambda: workers_alive()["TIKTOK"], "a worker")
         yield process
 
 
 def put(redis: Redis, function: str, *args: object, queue: str = QUEUE) -> Run:
-    """Queue a run of any function."""
+    """Queue a run of a function."""
     run = new_run(redis, function, args, queue, "a test")  # type: ignore[arg-type]
     run.save()
     RunQueue(queue, redis).push_job_id(run.id)
@@ -62,12 +62,12 @@ def put(redis: Redis, function: str, *args: object, queue: str = QUEUE) -> Run:
 
 
 def started(redis: Redis, queue: str = QUEUE) -> int:
-    """Count the runs at work."""
+    """Count the started runs."""
     return int(redis.zcard(RunQueue(queue, redis).started_key))
 
 
 def nothing_left(redis: Redis) -> bool:
-    """Tell whether every run of the queue was carried out."""
+    """Tell whether every run of the queue has been executed."""
     queue = RunQueue(QUEUE, redis)
     return not queue.count and not started(redis) and not list(redis.scan_iter("rq:job:*"))
 
@@ -107,22 +107,25 @@ def test_looks_that_hang_hold_up_neither_maintenance_nor_consents(
     redis: Redis, worker: Process
 ) -> None:
     for _ in range(3):
-        put(redis, SLEEP, 60, queue=LOOKS_QUEUE)
-    wait_until(lambda: started(redis, LOOKS_QUEUE) == LOOKS, "the looks' slots to be taken")
+        put(redis, SLEEP, 60, queue=BACKGROUND_QUEUE)
+    wait_until(
+        lambda: started(redis, BACKGROUND_QUEUE) == BACKGROUND_RUNS,
+        "the background slots to be taken",
+    )
     hanging = put(redis, SLEEP, 60, queue=CONNECT_QUEUE)
     wait_until(lambda: started(redis, CONNECT_QUEUE) == 1, "a consent at work")
     run = put(redis, SLEEP, 0, queue=MAINTENANCE_QUEUE)
     wait_until(lambda: not Run.exists(run.id, redis), "the run of maintenance")
-    assert started(redis, LOOKS_QUEUE) == LOOKS and Run.exists(hanging.id, redis)
+    assert started(redis, BACKGROUND_QUEUE) == BACKGROUND_RUNS and Run.exists(hanging.id, redis)
 
 
 def test_killed_worker_loses_no_run(redis: Redis, worker: Process) -> None:
-    """Whatever it had popped is put back by the next worker, and carried out."""
+    """The next worker puts back what it had popped, and executes it."""
     runs = [put(redis, SLEEP, 2) for _ in range(5)]
     wait_until(lambda: started(redis) == 2, "two at work")
     worker.kill()
     names = redis.smembers("rq:workers")
-    redis.delete(*names)  # as if their time had passed
+    redis.delete(*names)  # as if they had expired
     assert all(Run.exists(run.id, redis) for run in runs[2:])
     worker.start()
     wait_until(lambda: nothing_left(redis), "all of them")
@@ -131,7 +134,7 @@ def test_killed_worker_loses_no_run(redis: Redis, worker: Process) -> None:
 def test_dead_worker_of_other_queues_is_cleared_away_too(
     config: Config, redis: Redis, worker: Process, tmp_path: Path
 ) -> None:
-    """Else what it had in hand would wait for one that serves its platform, and stay listed."""
+    """Otherwise its in-flight runs would wait for a worker of that platform, and it stay listed."""
     other = PUBLISH_QUEUES["YOUTUBE"]
     youtube, tiktok = ({"WORKER_PLATFORMS": name} for name in ("YOUTUBE", "TIKTOK"))
     with Process("workers.worker", config, tmp_path / "other.log", **youtube) as dead:
@@ -140,7 +143,7 @@ def test_dead_worker_of_other_queues_is_cleared_away_too(
         wait_until(lambda: started(redis, other) == 1, "its work")
         dead.kill()
     worker.kill()
-    redis.delete(*redis.smembers("rq:workers"))  # as if their time had passed
+    redis.delete(*redis.smembers("rq:workers"))  # as if they had expired
     with Process("workers.worker", config, tmp_path / "third.log", **tiktok):
         wait_until(lambda: RunQueue(other, redis).count == 1, "its run to be put back")
         assert started(redis, other) == 0
@@ -149,7 +152,7 @@ def test_dead_worker_of_other_queues_is_cleared_away_too(
 def test_memory_of_large_runs_is_given_back_and_no_run_is_lost(
     redis: Redis, worker: Process
 ) -> None:
-    """A child that has grown ends after its run, and none is given another on its way out."""
+    """A child that has grown ends after its run, and gets no other run on its way out."""
     for _ in range(12):
         put(redis, "os.urandom", 100 * MB)
         put(redis, SLEEP, 0)
@@ -194,7 +197,7 @@ def test_told_to_stop_it_settles_what_ends_and_takes_no_more(redis: Redis, worke
 
 
 def test_idle_worker_asks_redis_next_to_nothing(redis: Redis, worker: Process) -> None:
-    """Its pops are pending; who lives is told in the database."""
+    """Its pops are pending, and heartbeats go to the database."""
     put(redis, SLEEP, 0)
     wait_until(lambda: nothing_left(redis), "a run, after which it is idle")
     time.sleep(1)
@@ -206,7 +209,7 @@ def test_idle_worker_asks_redis_next_to_nothing(redis: Redis, worker: Process) -
 
 
 def test_few_commands_carry_out_a_run(app: Flask, redis: Redis, worker: Process) -> None:
-    """All counted, those inside scripts too: RQ's own worker sends about sixty."""
+    """All commands count, those inside scripts too: RQ's own worker sends about sixty."""
     count = 20
     redis.config_resetstat()
     for number in range(count):
@@ -225,7 +228,7 @@ def test_few_commands_carry_out_a_run(app: Flask, redis: Redis, worker: Process)
 
 
 def test_worker_ends_also_where_an_idle_child_cannot(worker: Process) -> None:
-    """Whatever keeps a child that has nothing to do, must not keep a deploy."""
+    """Whatever blocks the exit of an idle child must not block a deploy."""
     children = psutil.Process(worker.pid).children()
     assert children
     for child in children:

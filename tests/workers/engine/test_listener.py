@@ -10,13 +10,13 @@ from redis import Redis
 from tests.processes import wait_until
 from workers.engine.listener import Listener
 
-QUEUE, HAND = "rq:queue:listened", "rq:hand:listened"
+QUEUE, IN_FLIGHT = "rq:queue:listened", "rq:in-flight:listened"
 
 
 @pytest.fixture
 def listener(redis: Redis) -> Iterator[Listener]:
-    """One that listens."""
-    listener = Listener(redis, QUEUE, HAND)
+    """A listener with a pending pop."""
+    listener = Listener(redis, QUEUE, IN_FLIGHT)
     listener.listen()
     yield listener
     listener.close()
@@ -26,18 +26,18 @@ def test_what_comes_is_told_once_and_lies_in_the_hand_list(
     redis: Redis, listener: Listener
 ) -> None:
     redis.rpush(QUEUE, "a-run")
-    wait_until(lambda: redis.llen(HAND), "the pop")
+    wait_until(lambda: redis.llen(IN_FLIGHT), "the pop")
     assert listener.read() == "a-run"
     assert not listener.is_listening
-    assert redis.lrange(HAND, 0, -1) == [b"a-run"]
+    assert redis.lrange(IN_FLIGHT, 0, -1) == [b"a-run"]
 
 
 def test_one_that_was_closed_since_its_socket_spoke_has_nothing_to_say(
     redis: Redis, listener: Listener
 ) -> None:
-    """As when Redis ends: all sockets speak at once, and the first to be heard closes all."""
+    """As when Redis dies: all sockets become readable, and the first one read closes all others."""
     redis.rpush(QUEUE, "a-run")
-    wait_until(lambda: redis.llen(HAND), "the pop")
+    wait_until(lambda: redis.llen(IN_FLIGHT), "the pop")
     listener.close()
     assert listener.read() is None
-    assert redis.lrange(HAND, 0, -1) == [b"a-run"]
+    assert redis.lrange(IN_FLIGHT, 0, -1) == [b"a-run"]

@@ -8,14 +8,14 @@ from rq.worker import BaseWorker
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from app.queues import PUBLISH_QUEUES, RunQueue
-from workers.engine.registration import BEAT_SECONDS, Registration
+from workers.engine.registration import HEARTBEAT_SECONDS, Registration
 
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
 
 
 @pytest.fixture
 def registration(redis: Redis) -> Registration:
-    """A worker's that is not known yet."""
+    """The registration of a worker that RQ does not know yet."""
     queues = [RunQueue(QUEUE, redis)]
     worker = BaseWorker(queues, name="a-worker", connection=redis)
     return Registration(worker, queues, lambda: ())
@@ -34,7 +34,7 @@ def test_worker_is_known_from_the_first_turn_on(redis: Redis, registration: Regi
 def test_redis_emptied_before_anything_listens_is_found_out_in_the_next_turn(
     redis: Redis, registration: Registration
 ) -> None:
-    """No pop is pending yet whose end would tell, and the pool opens lost connections anew."""
+    """No pending pop would notice it yet, and the pool silently reopens lost connections."""
     registration.renew()
     redis.flushall()
     assert registration.seconds() <= 0
@@ -45,4 +45,4 @@ def test_redis_emptied_before_anything_listens_is_found_out_in_the_next_turn(
 def test_sign_of_life_is_given_seldom(redis: Redis, registration: Registration) -> None:
     registration.renew()
     registration.renew()
-    assert BEAT_SECONDS - 60 < registration.seconds() <= BEAT_SECONDS
+    assert HEARTBEAT_SECONDS - 60 < registration.seconds() <= HEARTBEAT_SECONDS

@@ -1,4 +1,4 @@
-"""How many orders may be at work at once."""
+"""The slots of a worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def many() -> Slots:
 
 
 def fill(slots: Slots, lane: str) -> int:
-    """Start all of a lane that may start; return how many."""
+    """Start as many orders of a lane as may start; return how many."""
     count = 0
     while slots.is_free(lane):
         slots.take(lane)

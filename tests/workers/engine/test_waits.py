@@ -1,4 +1,4 @@
-"""What a process tree has to do soon."""
+"""The parent's timer."""
 
 from __future__ import annotations
 

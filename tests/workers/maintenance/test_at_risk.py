@@ -1,4 +1,4 @@
-"""Scheduled posts are looked at a quarter of an hour ahead, while someone can still act."""
+"""Scheduled posts are checked 15 minutes ahead, while someone can still act."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, Notification, PublishJob, Video
 from app.publishing import steer
-from app.queues import LOOKS_QUEUE, RunQueue, wake_maintenance
+from app.queues import BACKGROUND_QUEUE, RunQueue, wake_maintenance
 from app.queues.names import CHECK_AHEAD
 from app.storage import Storage
 from tests.databases import ON_SQLITE
@@ -31,10 +31,17 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from workers.maintenance.at_risk import TURN, Look, _settle, _take_one, check_ahead, is_any_near
-from workers.scheduling.sweeper import Sweeper
+from workers.maintenance.at_risk import (
+    CHECK_LEASE,
+    Check,
+    _record,
+    _take_one,
+    check_ahead,
+    is_any_to_check,
+)
+from workers.scheduling.periodic import queue_periodic
 
-# One database is enough for what is looked at; the queries are those of other tests too.
+# One database is enough: other tests cover the queries on both.
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
 SOON = timedelta(minutes=14)
 
@@ -49,12 +56,12 @@ def config(config: Config) -> Config:
 
 @pytest.fixture
 def account(platforms: Platforms) -> Account:
-    """A TikTok account whose tokens work."""
+    """A TikTok account with valid tokens."""
     return connect(platforms, "TIKTOK")
 
 
 def scheduled(account: Account, video: Video, ahead: timedelta = SOON) -> PublishJob:
-    """Accept a post that is due a while from now."""
+    """Schedule a post for a while from now."""
     time = utcnow() + ahead
     return make_job(
         account.platform, account=account, video=video, due_at=time, scheduled_time=time
@@ -68,20 +75,20 @@ def told() -> list[dict[str, Any]]:
 
 
 def lose_token(platforms: Platforms, account: Account, app: Flask) -> None:
-    """Let the user take the consent back, and the token end."""
+    """Have the user revoke the consent, and let the token expire."""
     platforms.revoke(account.platform_user_id)
     with transaction() as session:
         session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
 
 
 def lose_video(platforms: Platforms, account: Account, app: Flask) -> None:
-    """Take the object out of the store."""
+    """Delete the object from the store."""
     storage: Storage = app.extensions["storage"]
     storage.delete("videos/film.mp4")
 
 
 def use_up(platforms: Platforms, account: Account, app: Flask) -> None:
-    """Let the account be closed until tomorrow."""
+    """Close the account until tomorrow."""
     closing = Closing(account.id, utcnow() + timedelta(days=1))
     with transaction() as session:
         gates.close(session, closing, Failure("full", Category.RATE_LIMIT, "no more posts today"))
@@ -113,7 +120,7 @@ def test_what_endangers_a_scheduled_post_is_told_once(
     assert data["title"] == "Publishing At Risk" and data["scheduledTime"]
     assert data["error"]["code"] == code
     assert words in data["message"]
-    # Looked at once more, it is told of what is new only.
+    # A second check notifies of new risks only.
     with transaction() as session:
         session.get_one(PublishJob, job.id).checked_at = None
     check_ahead()
@@ -123,7 +130,7 @@ def test_what_endangers_a_scheduled_post_is_told_once(
 def test_what_endangers_a_post_at_its_new_time_too_is_told_again(
     platforms: Platforms, account: Account, stored_film: Video, app: Flask
 ) -> None:
-    """Whoever has moved a post believes that all is well by now."""
+    """A user who has moved a post assumes that all is well now."""
     job = scheduled(account, stored_film)
     lose_video(platforms, account, app)
     check_ahead()
@@ -155,31 +162,31 @@ def test_a_token_near_its_end_is_refreshed(account: Account, stored_film: Video)
 def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) -> None:
     now = utcnow()
     scheduled(account, stored_film, timedelta(minutes=20))
-    assert not is_any_near(now)
-    assert is_any_near(now + timedelta(minutes=6))
+    assert not is_any_to_check(now)
+    assert is_any_to_check(now + timedelta(minutes=6))
     scheduled(account, stored_film)
-    assert is_any_near(now)
+    assert is_any_to_check(now)
     check_ahead()
-    assert not is_any_near(utcnow())
+    assert not is_any_to_check(utcnow())
 
 
 def test_nobody_looks_at_what_is_about_to_go_out(account: Account, stored_film: Video) -> None:
     scheduled(account, stored_film, timedelta(seconds=50))
-    assert not is_any_near(utcnow())
+    assert not is_any_to_check(utcnow())
     check_ahead()
     assert unchecked()
 
 
 def test_nobody_looks_at_what_was_put_off(account: Account, stored_film: Video) -> None:
-    """Its user knows, and a look ahead of another time than the user's own would tell nonsense."""
+    """Its user knows already, and a check ahead of any time but the user's own makes no sense."""
     job = scheduled(account, stored_film, timedelta(seconds=50))
     with transaction() as session:
         session.get_one(PublishJob, job.id).due_at = utcnow() + timedelta(minutes=10)
-    assert not is_any_near(utcnow())
+    assert not is_any_to_check(utcnow())
 
 
 def renewed_before(platforms: Platforms, video: Video) -> PublishJob:
-    """Accept a scheduled post whose account's token has to be refreshed first."""
+    """Schedule a post whose account's token has to be refreshed first."""
     account = connect(platforms, "TIKTOK")
     with transaction() as session:
         session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
@@ -196,7 +203,7 @@ def unchecked() -> list[str]:
 def test_a_look_that_fails_by_a_fault_of_ours_costs_no_other_its_own(
     account: Account, stored: Store, film: Path, stored_film: Video
 ) -> None:
-    """An error that nobody expected ends the run; the next one goes on with what is left."""
+    """A bug ends the run; the next one goes on with the rest."""
     odd = stored(film)
     with transaction() as session:
         session.get_one(Video, odd.id).probe = {}
@@ -206,11 +213,11 @@ def test_a_look_that_fails_by_a_fault_of_ours_costs_no_other_its_own(
     with pytest.raises(TypeError):
         check_ahead()
     assert len(unchecked()) == 4
-    assert is_any_near(utcnow())
+    assert is_any_to_check(utcnow())
     check_ahead()
     assert unchecked() == [broken.id]
-    assert not is_any_near(utcnow())
-    assert is_any_near(utcnow() + TURN)  # it is looked at again
+    assert not is_any_to_check(utcnow())
+    assert is_any_to_check(utcnow() + CHECK_LEASE)  # it is checked again
 
 
 def test_user_is_told_of_a_token_that_no_key_opens(account: Account, stored_film: Video) -> None:
@@ -241,7 +248,7 @@ def test_killed_worker_is_followed_by_another(
     assert sorted(unchecked()) == sorted(job.id for job in [hanging, *others])
     check_ahead()
     assert unchecked() == [hanging.id]
-    with time_machine.travel(utcnow() + TURN, tick=True):
+    with time_machine.travel(utcnow() + CHECK_LEASE, tick=True):
         check_ahead()
     assert unchecked() == []
 
@@ -251,12 +258,12 @@ def test_moved_during_a_look_it_is_looked_at_again(account: Account, stored_film
     taken = _take_one(utcnow(), ())
     assert taken is not None
     steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
-    _settle(taken, Look({"limits": Failure("full", Category.RATE_LIMIT, "full")}), utcnow())
+    _record(taken, Check({"limits": Failure("full", Category.RATE_LIMIT, "full")}), utcnow())
     assert unchecked() == [job.id] and told() == []
-    assert is_any_near(utcnow())
+    assert is_any_to_check(utcnow())
 
 
 def test_a_sweep_wakes_a_worker_for_it(account: Account, stored_film: Video, redis: Redis) -> None:
     scheduled(account, stored_film)
-    Sweeper().sweep(utcnow())
-    assert RunQueue(LOOKS_QUEUE, redis).count == 1
+    queue_periodic(utcnow())
+    assert RunQueue(BACKGROUND_QUEUE, redis).count == 1

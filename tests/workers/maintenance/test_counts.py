@@ -1,4 +1,4 @@
-"""Reading how posts are doing: in batches, less often with their age, within the limits."""
+"""Statistics of posts: read in batches, less often with their age, within the limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.models import Account, PublishedPost, Video
 from app.models.published_post import FIRST_COUNT_AFTER
-from app.queues import LOOKS_QUEUE, MAINTENANCE_QUEUE, Run, RunQueue
+from app.queues import BACKGROUND_QUEUE, MAINTENANCE_QUEUE, Run, RunQueue
 from app.queues.names import COUNT_POSTS
 from app.states import AccountState, JobState
 from tests.factories import make_account, make_job, make_video
@@ -39,12 +39,12 @@ Numbers = tuple[int | None, int | None, int | None, int | None]
 
 @pytest.fixture(autouse=True)
 def surroundings(context: None) -> Iterator[None]:
-    """Every test has an application around it."""
+    """Every test runs in an application context."""
     yield
 
 
 def publish(platform: str, account: Account, video: Video) -> PublishedPost:
-    """Publish a post for real, and make it due for counting."""
+    """Publish a post in the sandbox, and make its statistics due."""
     job = make_job(platform, account=account, video=video)
 
     def look() -> PublishedPost | None:
@@ -55,7 +55,7 @@ def publish(platform: str, account: Account, video: Video) -> PublishedPost:
         return post
 
     post = wait_until(look, "the post goes live")
-    if post.platform_post_id is None:  # TikTok tells it a moment later
+    if post.platform_post_id is None:  # TikTok reveals it a moment later
         live = db.session.get_one(PublishedPost, post.id)
         live.platform_post_id = "unknown"
         db.session.commit()
@@ -75,7 +75,7 @@ def numbers(post_id: str) -> Numbers:
 
 
 def stored_post(account: Account, video: Video, **columns: object) -> PublishedPost:
-    """A post that the platform need not know."""
+    """Store a post that the platform need not know."""
     fields = {
         "job_id": new_id(),
         "user_id": account.user_id,
@@ -118,7 +118,7 @@ def test_numbers_are_those_of_the_platform(
     [live] = platforms.posts()
     make_due(platform_post_id=str(live["id"]))
     platforms.advance(3600)
-    if platform != "INSTAGRAM":  # their tokens end within the hour that the platforms let pass
+    if platform != "INSTAGRAM":  # whose tokens expire within the hour that passes on the platforms
         db.session.query(Account).update({"expires_at": utcnow()})
         db.session.commit()
     count_due()
@@ -160,9 +160,9 @@ def test_account_that_is_refused_is_left_alone_for_a_day(
     posts = [stored_post(account, stored_film) for _ in range(5)]
     count_due()
     db.session.expire_all()
-    for post in posts[2:]:  # two are asked for at once, and put off by their age
+    for post in posts[2:]:  # two are read at once, and rescheduled by their age
         assert db.session.get_one(PublishedPost, post.id).count_at > utcnow() + timedelta(hours=23)
-    # Its tokens are dead, which is found out before the next post would fail.
+    # Its tokens are dead, which shows before the next post would fail.
     assert db.session.get_one(Account, account.id).state is AccountState.RECONNECT_REQUIRED
 
 
@@ -226,7 +226,7 @@ def test_fresh_post_is_first_counted_after_a_while(stored_film: Video) -> None:
 
 
 def queued(redis: Redis) -> list[str]:
-    queues = [RunQueue(name, redis) for name in (MAINTENANCE_QUEUE, LOOKS_QUEUE)]
+    queues = [RunQueue(name, redis) for name in (MAINTENANCE_QUEUE, BACKGROUND_QUEUE)]
     ids = [run_id for queue in queues for run_id in queue.job_ids]
     return [str(Run.fetch(run_id, redis).func_name) for run_id in ids]
 

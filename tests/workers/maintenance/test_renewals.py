@@ -1,4 +1,4 @@
-"""Tokens that are renewed by the calendar."""
+"""Scheduled renewal of tokens."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.clock import utcnow
 from app.crypto import Cipher
 from app.database.transaction import transaction
 from app.models import Account
-from app.queues import LOOKS_QUEUE, RunQueue
+from app.queues import BACKGROUND_QUEUE, RunQueue
 from app.states import AccountState
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from workers.maintenance.renewals import is_any_to_renew, renew_due
-from workers.scheduling.sweeper import Sweeper
+from workers.scheduling.periodic import queue_periodic
 
 pytestmark = pytest.mark.usefixtures("context")
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.utc)
@@ -29,13 +29,13 @@ DAY = timedelta(days=1)
 
 
 def stored(account: Account) -> Account:
-    """Read an account afresh."""
+    """Read an account's row again."""
     with transaction() as session:
         return session.get_one(Account, account.id, populate_existing=True)
 
 
 def due(account: Account) -> None:
-    """Let a week be over since the account's token was given."""
+    """Make the account's token a week old."""
     with transaction() as session:
         session.get_one(Account, account.id).renew_at = utcnow()
 
@@ -45,7 +45,7 @@ def due(account: Account) -> None:
     [
         ("instagram", 60 * DAY, NOW + 7 * DAY),
         ("instagram", None, NOW + 7 * DAY),
-        # Handed over old: as soon as it may be, which is never on its first day.
+        # Handed in old: as soon as is allowed, which is never on its first day.
         ("instagram", 20 * DAY, NOW + DAY),
         ("facebook", 60 * DAY, None),
         ("", DAY, None),
@@ -67,8 +67,8 @@ def test_a_token_of_instagram_login_is_renewed_weekly(platforms: Platforms, redi
     before = account.access_token
     due(account)
     assert is_any_to_renew(utcnow())
-    Sweeper().sweep(utcnow())
-    assert RunQueue(LOOKS_QUEUE, redis).count == 1
+    queue_periodic(utcnow())
+    assert RunQueue(BACKGROUND_QUEUE, redis).count == 1
     renew_due()
     after = stored(account)
     assert after.access_token != before and after.renew_at is not None

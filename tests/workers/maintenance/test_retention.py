@@ -1,4 +1,4 @@
-"""What is kept, for how long, and what stays for ever."""
+"""Retention: what is kept, for how long, and what stays for ever."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ QUEUE = PUBLISH_QUEUES["TIKTOK"]
 
 
 def complete_one(job: PublishJob) -> None:
-    """Let a job end well."""
+    """Complete a job."""
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None and claim.job_id == job.id
     outcomes.complete(claim, utcnow(), platform_post_id=job.id, url=None)
@@ -50,7 +50,7 @@ def count(kind: type) -> int:
 
 
 def test_jobs_and_what_tells_of_them_go_after_their_time_and_posts_stay() -> None:
-    """Also notifications that were never sent, since there is no receiver here."""
+    """Undelivered notifications too: there is no receiver here."""
     complete_one(make_job())
     unfinished = make_job()
     prune(utcnow() + timedelta(days=89))
@@ -74,7 +74,7 @@ def test_oldest_runs_are_dropped_with_all_their_keys(redis: Redis) -> None:
 
 
 def test_leftovers_of_uploads_that_a_crash_broke_off_go(config: Config) -> None:
-    """Killed in the middle of a write, the web process cannot take its file away itself."""
+    """A web process killed during a write cannot delete its file itself."""
     partials = config.video_dir / ".partial"
     partials.mkdir(parents=True)
     for name, age_seconds in (("old", 3700), ("at work", 10)):
@@ -86,7 +86,7 @@ def test_leftovers_of_uploads_that_a_crash_broke_off_go(config: Config) -> None:
 
 
 def upload(expired_for: timedelta, **columns: Any) -> str:
-    """Store a video whose signed link has been over for so long."""
+    """Store a video whose signed link expired so long ago."""
     video_id = new_id()
     expired_at = utcnow() - expired_for
     awaited: dict[str, Any] = {"state": VideoState.UPLOADING, "etag": "", "is_upload": True}
@@ -104,7 +104,7 @@ def test_uploads_that_never_came_go_a_day_after_their_links(config: Config) -> N
         upload(day - over),
         upload(day + over, state=VideoState.INVALID, state_reason="The file is no video."),
         upload(day + over, state=VideoState.READY, etag="etag"),
-        upload(day + over),  # arrived, and nobody has asked for it since
+        upload(day + over),  # arrived, and never read since
     ]
     (config.video_dir / "uploads").mkdir(parents=True)
     (config.video_dir / f"uploads/{kept[-1]}.mp4").write_bytes(clip_bytes())
@@ -182,7 +182,7 @@ def test_notification_that_is_still_tried_is_kept_however_short_the_retention(
 def test_part_that_fails_leaves_the_others_to_go_on(
     app: Flask, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without Redis and with a table gone, what the others are for is done all the same."""
+    """Without Redis and with a table missing, the other parts still run."""
     complete_one(make_job())
     partials = config.video_dir / ".partial"
     partials.mkdir(parents=True)

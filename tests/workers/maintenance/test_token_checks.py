@@ -1,4 +1,4 @@
-"""Ahead of a scheduled post its platform is asked whether it still takes the account's token."""
+"""Before a scheduled post, the platform is asked whether it still accepts the account's token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
-from workers.maintenance.at_risk import TURN, check_ahead
+from workers.maintenance.at_risk import CHECK_LEASE, check_ahead
 
 pytestmark = pytest.mark.usefixtures("context")
 SOON = timedelta(minutes=14)
@@ -46,7 +46,7 @@ def config(config: Config) -> Config:
 
 
 def scheduled(account: Account, video: Video) -> PublishJob:
-    """Accept a post that is due soon."""
+    """Schedule a post that is due soon."""
     time = utcnow() + SOON
     return make_job(
         account.platform, account=account, video=video, due_at=time, scheduled_time=time
@@ -65,7 +65,7 @@ def risks() -> list[str]:
 
 
 def is_looked_at(job: PublishJob) -> bool:
-    """Tell whether a job needs no further look."""
+    """Tell whether a job needs no further check."""
     with transaction() as session:
         return session.get_one(PublishJob, job.id, populate_existing=True).checked_at is not None
 
@@ -77,7 +77,7 @@ def state_of(account: Account) -> AccountState:
 
 
 def with_token_until(account: Account, minutes: int, **columns: Any) -> None:
-    """Let an account's token end in a while, by what the service knows of it."""
+    """Set when an account's token expires, as far as the service knows."""
     with transaction() as session:
         row = session.get_one(Account, account.id)
         row.expires_at = utcnow() + timedelta(minutes=minutes)
@@ -176,7 +176,7 @@ def test_trouble_of_the_platform_is_no_risk_and_calls_for_another_look(
     check_ahead()
     assert risks() == [] and not is_looked_at(job)
     platforms.revoke(account.platform_user_id)
-    with time_machine.travel(utcnow() + TURN, tick=True):
+    with time_machine.travel(utcnow() + CHECK_LEASE, tick=True):
         check_ahead()
     assert len(risks()) == 1 and is_looked_at(job)
 
@@ -224,7 +224,7 @@ def test_nothing_is_asked_where_questions_are_to_wait(
 def test_a_channel_that_may_only_be_posted_to_is_not_asked(
     platforms: Platforms, stored_film: Video
 ) -> None:
-    """Uploading does not need the permission to read, so that lacking it tells nothing."""
+    """Uploading does not need the permission to read, so a lack of it is no risk."""
     scope = "https://www.googleapis.com/auth/youtube.upload"
     account = connect(platforms, "YOUTUBE", scopes=[scope])
     job = scheduled(account, stored_film)

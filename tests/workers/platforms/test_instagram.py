@@ -236,7 +236,7 @@ def test_a_used_up_quota_waits_before_anything_is_made(control: Sandbox, video: 
     job = make_job(control, video, account=account)
     with pytest.raises(RateLimited) as caught:
         job.run()
-    assert caught.value.code == "publishing_quota" and not caught.value.everyone
+    assert caught.value.code == "publishing_quota" and not caught.value.application_wide
     assert caught.value.retry_at > control.now()
     assert len(control.calls(CONTAINER)) == 1
     job.carry_through(runs=40)

@@ -34,7 +34,7 @@ from workers.errors import (
 from workers.platforms.instagram import InstagramHandler, codes
 from workers.platforms.instagram.fields import moment, sentence
 from workers.platforms.instagram.refusals import failure, recalled, remembered
-from workers.transport import Answer
+from workers.transport import Response
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 #: What a refused call becomes where nothing can be live. Codes are written `code/subcode`.
@@ -61,11 +61,11 @@ EXPECTED = {code: error for error, listed in CLASSES.items() for code in listed}
 GRAPH_CODES = [code for code in ERRORS if not code.startswith("rupload_")]
 
 
-def answer(status: int, error: object = None, **headers: str) -> Answer:
+def answer(status: int, error: object = None, **headers: str) -> Response:
     """Return an answer of the Graph API, with an error where one is given."""
     body = {"id": "1"} if error is None else {"error": error}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, CaseInsensitiveDict(named), json.dumps(body).encode())
+    return Response(status, CaseInsensitiveDict(named), json.dumps(body).encode())
 
 
 def graph_error(code: str) -> dict[str, object]:
@@ -82,7 +82,7 @@ def expected(code: str, login_type: str) -> type[PublishError]:
     return AccountRefused if is_token and login_type == "facebook" else EXPECTED[code]
 
 
-def read(given: Answer, *, login_type: str = "facebook", acts: bool = False) -> PublishError:
+def read(given: Response, *, login_type: str = "facebook", acts: bool = False) -> PublishError:
     """Return the error of an answer that is none of success."""
     error = failure(given, now=NOW, login_type=login_type, acts=acts)
     assert error is not None
@@ -233,13 +233,13 @@ def test_an_unknown_code_that_calls_itself_transient_is_tried_again() -> None:
 @pytest.mark.parametrize("code", ["4", "341"])
 def test_limits_of_the_application_hold_everyone(code: str) -> None:
     found = read(answer(400, graph_error(code)))
-    assert isinstance(found, RateLimited) and found.everyone
+    assert isinstance(found, RateLimited) and found.application_wide
 
 
 @pytest.mark.parametrize("code", ["17", "32", "613", "80001", "80002", "9/2207042"])
 def test_limits_of_an_account_hold_that_account(code: str) -> None:
     found = read(answer(400, graph_error(code)))
-    assert isinstance(found, RateLimited) and not found.everyone
+    assert isinstance(found, RateLimited) and not found.application_wide
 
 
 def usage(minutes: object) -> str:

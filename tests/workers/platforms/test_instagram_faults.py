@@ -238,7 +238,7 @@ def test_a_daily_limit_at_publishing_waits_and_goes_on_with_the_same_container(
 ) -> None:
     job = make_job(control, video)
     error = publish_with_fault(job, "error", code="9/2207042")
-    assert isinstance(error, RateLimited) and not error.everyone
+    assert isinstance(error, RateLimited) and not error.application_wide
     assert error.retry_at > control.now()
     job.carry_through()
     assert len(control.calls(CONTAINER)) == 1 and len(control.posts()) == 1

@@ -224,7 +224,7 @@ def test_daily_cap_is_waited_for(control: Sandbox, video: bytes) -> None:
     make_job(control, video, account=account).carry_through()
     job = make_job(control, video, account=account)
     error = error_of_run(job)
-    assert isinstance(error, RateLimited) and not error.everyone
+    assert isinstance(error, RateLimited) and not error.application_wide
     job.carry_through(30)
     assert {error.code for error in job.errors} == {"spam_risk_too_many_posts"}
     assert len(control.posts()) == 2

@@ -32,7 +32,7 @@ from workers.errors import (
 from workers.platforms.tiktok import codes
 from workers.platforms.tiktok.refusals import oauth_refusal, refusal
 from workers.platforms.verdicts import Verdict
-from workers.transport import Answer
+from workers.transport import Response
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
 WANTED: dict[str, type[PublishError]] = {
@@ -128,7 +128,7 @@ def test_refusal_to_open_is_what_its_code_says(
     assert (type(error), error.code) == (verdict.error, code)
     assert error.hint == verdict.hint
     assert getattr(error, "reconnect", False) == verdict.reconnect
-    assert getattr(error, "everyone", False) == verdict.everyone
+    assert getattr(error, "application_wide", False) == verdict.application_wide
     if isinstance(error, RateLimited):
         wait = (error.retry_at - control.now()).total_seconds()
         assert verdict.wait_seconds - 5 < wait < verdict.wait_seconds + 20
@@ -210,7 +210,7 @@ def test_unknown_code_goes_by_the_status_and_is_kept(
     status: int, code: str, wanted: type[PublishError], named: str
 ) -> None:
     body = f'{{"data": {{}}, "error": {{"code": "{code}", "message": "internal"}}}}'
-    error = refusal(Answer(status, {}, body.encode()), NOW)
+    error = refusal(Response(status, {}, body.encode()), NOW)
     assert (type(error), error.code) == (wanted, named)
 
 
@@ -230,13 +230,13 @@ def test_unknown_code_goes_by_the_status_and_is_kept(
 def test_unknown_oauth_error_goes_by_the_status(
     status: int, body: dict[str, object], wanted: type[PublishError], named: str
 ) -> None:
-    error = oauth_refusal(Answer(status, {}, b""), body, NOW)
+    error = oauth_refusal(Response(status, {}, b""), body, NOW)
     assert (type(error), error.code) == (wanted, named)
 
 
 def test_retry_after_wins_over_our_own_pause() -> None:
     body = b'{"error": {"code": "spam_risk_too_many_posts"}}'
-    error = refusal(Answer(403, {"Retry-After": "30"}, body), NOW)
+    error = refusal(Response(403, {"Retry-After": "30"}, body), NOW)
     assert isinstance(error, RateLimited)
     assert error.retry_at == NOW + timedelta(seconds=30)
 

@@ -202,7 +202,7 @@ def test_rate_limit_obeys_retry_after(control: Sandbox, video: bytes, call: str)
         job.run()
     before = control.now()
     error = error_of_run(job)
-    assert isinstance(error, RateLimited) and not error.everyone
+    assert isinstance(error, RateLimited) and not error.application_wide
     assert before <= error.retry_at - timedelta(seconds=123) <= control.now()
     job.carry_through()
     assert_live_once(control, video)

@@ -35,7 +35,7 @@ from workers.platforms.results import Processing, Published
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.refusals import quota_is_back_at, refusal
 from workers.platforms.youtube.session import SessionLost
-from workers.transport import Answer
+from workers.transport import Response
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 
@@ -103,7 +103,7 @@ MEANT_BY_STATUS: dict[str, type[PublishError]] = {
 }
 
 
-def answer_of(status: int, reason: str = "", google_status: str = "") -> Answer:
+def answer_of(status: int, reason: str = "", google_status: str = "") -> Response:
     """Return a refusal as YouTube words it."""
     parts = []
     if reason:
@@ -111,7 +111,7 @@ def answer_of(status: int, reason: str = "", google_status: str = "") -> Answer:
     if google_status:
         parts.append(f'"status": "{google_status}"')
     body = '{"error": {"code": %d%s}}' % (status, "".join(f", {part}" for part in parts))
-    return Answer(status, {}, body.encode())
+    return Response(status, {}, body.encode())
 
 
 def test_table_holds_every_reason_and_no_other() -> None:
@@ -166,8 +166,8 @@ def test_quota_of_a_day_is_told_from_one_of_a_minute(limit: str, is_daily: bool)
         "errors": [{"reason": "rateLimitExceeded", "domain": "global"}],
         "status": "RESOURCE_EXHAUSTED",
     }
-    found = refusal(Answer(429, {}, json.dumps({"error": error}).encode()), NOW)
-    assert isinstance(found, RateLimited) and found.everyone is is_daily
+    found = refusal(Response(429, {}, json.dumps({"error": error}).encode()), NOW)
+    assert isinstance(found, RateLimited) and found.application_wide is is_daily
     wanted = quota_is_back_at(NOW) if is_daily else NOW + timedelta(seconds=60)
     assert found.retry_at == wanted
 
@@ -192,7 +192,7 @@ def test_answer_that_is_not_youtubes_proves_nothing(
     error: type[PublishError],
     acting_error: type[PublishError],
 ) -> None:
-    answer = Answer(status, {}, body)
+    answer = Response(status, {}, body)
     assert type(refusal(answer, NOW)) is error
     assert type(refusal(answer, NOW, acts=True)) is acting_error
     assert refusal(answer, NOW).code == f"http_{status}"
@@ -235,10 +235,10 @@ def test_daily_quota_is_back_at_midnight_pacific(now: str, back_at: str) -> None
 def test_wait_is_the_one_named_or_the_tables(reason: str, retry_after: str, seconds: int) -> None:
     answer = answer_of(429, reason)
     headers = {"Retry-After": retry_after} if retry_after else {}
-    error = refusal(Answer(429, headers, answer.body), NOW)
+    error = refusal(Response(429, headers, answer.body), NOW)
     assert isinstance(error, RateLimited)
     assert error.retry_at == NOW + timedelta(seconds=seconds)
-    assert error.everyone == (reason == "quotaExceeded")
+    assert error.application_wide == (reason == "quotaExceeded")
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def expected(call: str, code: str) -> type[Any]:
 def test_failure_of_youtube_s_is_left_alone_for_as_long_as_it_asks(body: bytes, acts: bool) -> None:
     headers = {"Retry-After": "120"}
     before = datetime.now(timezone.utc)
-    error = refusal(Answer(503, headers, body), before, acts=acts)
+    error = refusal(Response(503, headers, body), before, acts=acts)
     assert isinstance(error, OutcomeUnknown if acts else Transient)
     assert error.not_before is not None
     assert 119 <= (error.not_before - before).total_seconds() <= 180

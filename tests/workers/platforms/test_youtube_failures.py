@@ -194,7 +194,7 @@ def test_rate_limit_obeys_retry_after(control: Sandbox, video: bytes, call: str)
     control.fault("YOUTUBE", call, "retry_after", retry_after=123)
     before = control.now()
     error = error_of_run(job)
-    assert isinstance(error, RateLimited) and not error.everyone
+    assert isinstance(error, RateLimited) and not error.application_wide
     assert before <= error.retry_at - timedelta(seconds=123) <= control.now()
     job.carry_through()
     assert_live_once(control, video)
@@ -207,7 +207,7 @@ def test_daily_quota_holds_everyone_until_midnight_pacific(
     control.fault("YOUTUBE", SESSION, "error", code=code)
     error = error_of_run(make_job(control, video))
     assert isinstance(error, RateLimited)
-    assert error.everyone
+    assert error.application_wide
     assert abs(error.retry_at - quota_is_back_at(control.now())) < timedelta(minutes=1)
 
 
@@ -225,7 +225,7 @@ def test_channel_cap_is_waited_for_a_day_by_this_account_alone(
 ) -> None:
     control.fault("YOUTUBE", SESSION, "error", code="uploadLimitExceeded")
     error = error_of_run(make_job(control, video))
-    assert isinstance(error, RateLimited) and not error.everyone
+    assert isinstance(error, RateLimited) and not error.application_wide
     assert timedelta(hours=23, minutes=59) < error.retry_at - control.now() <= timedelta(days=1)
 
 

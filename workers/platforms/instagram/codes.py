@@ -37,9 +37,9 @@ _ANOTHER = Verdict(UploadGone)
 _REQUEST = Verdict(RequestRefused)
 _COVER = Verdict(RequestRefused, hint=COVER_HINT)
 _PERMISSION = Verdict(AccountRefused, hint=PERMISSION_HINT)
-_THROTTLED = Verdict(RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, calls=True)
+_THROTTLED = Verdict(RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, blocks_reads=True)
 _APP_THROTTLED = Verdict(
-    RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, everyone=True, calls=True
+    RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, application_wide=True, blocks_reads=True
 )
 
 #: Publishing subcodes, each with the code it comes under; a container in ERROR names only the

@@ -18,7 +18,7 @@ from workers.platforms.instagram import oauth
 from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Graph
 from workers.platforms.instagram.fields import identifier
 from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, failure
-from workers.transport import Answer, call
+from workers.transport import Response, call
 
 NO_ACCOUNT_HINT = "Link a professional Instagram account to a Page of yours, and connect again"
 
@@ -111,11 +111,11 @@ def _permissions(short: Fields) -> tuple[str, ...]:
     return tuple(sorted({str(name).strip() for name in names} - {""}))
 
 
-def _tokens(answer: Answer, login_type: str) -> Tokens:
+def _tokens(answer: Response, login_type: str) -> Tokens:
     return oauth.tokens_of(_checked(answer, login_type), _now())
 
 
-def _checked(answer: Answer, login_type: str) -> Mapping[str, object]:
+def _checked(answer: Response, login_type: str) -> Mapping[str, object]:
     """Return a success; a code that is refused looks like a token that has ended."""
     error = failure(answer, now=_now(), login_type=login_type)
     if isinstance(error, (TokenExpired, AccountRefused)):

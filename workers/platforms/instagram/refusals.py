@@ -31,7 +31,7 @@ from workers.platforms.instagram.codes import (
 from workers.platforms.instagram.fields import sentence
 from workers.platforms.instagram.usage import free_again_at
 from workers.platforms.verdicts import Verdict
-from workers.transport import Answer, unexpected
+from workers.transport import Response, unexpected
 
 logger = logging.getLogger(__name__)
 FACEBOOK_LOGIN = "facebook"
@@ -75,7 +75,7 @@ def read_error(fields: Fields) -> GraphError | None:
 
 
 def failure(
-    answer: Answer, *, now: datetime, login_type: str, acts: bool = False
+    answer: Response, *, now: datetime, login_type: str, acts: bool = False
 ) -> PublishError | None:
     """Return the error that an answer stands for, or None for a success.
 
@@ -97,7 +97,7 @@ def remembered(error: PublishError) -> dict[str, Any] | None:
     if not isinstance(error, tuple(_REFUSALS.values())):
         return None
     kept = {"kind": error.category.value, "code": error.code, "detail": error.detail}
-    flags = ("hint", "reconnect", "pause_seconds", "everyone")
+    flags = ("hint", "reconnect", "pause_seconds", "application_wide")
     return {**kept, **{name: getattr(error, name) for name in flags if hasattr(error, name)}}
 
 
@@ -133,14 +133,14 @@ def verdict_of(error: GraphError, status: int) -> Verdict:
     return _by_status(status)
 
 
-def throttled(code: str, words: str, answer: Answer, now: datetime) -> RateLimited:
+def throttled(code: str, words: str, answer: Response, now: datetime) -> RateLimited:
     """Return the error for a limit that names no time but perhaps in its headers."""
     retry_at = free_again_at(answer, now) or now + timedelta(seconds=THROTTLED_WAIT_SECONDS)
     return RateLimited(code, words, retry_at=retry_at)
 
 
 def _without_error(
-    answer: Answer, now: datetime, login_type: str, *, acts: bool
+    answer: Response, now: datetime, login_type: str, *, acts: bool
 ) -> PublishError | None:
     if 200 <= answer.status < 300:
         if answer.json_object():
@@ -160,7 +160,7 @@ def _by_status(status: int) -> Verdict:
     return Verdict(RequestRefused if 400 <= status < 500 else Transient)
 
 
-def _raised(verdict: Verdict, error: GraphError, answer: Answer, now: datetime) -> PublishError:
+def _raised(verdict: Verdict, error: GraphError, answer: Response, now: datetime) -> PublishError:
     code = error.name or f"http_{answer.status}"
     words = error.words or f"Instagram answered {code}"
     retry_at = free_again_at(answer, now) or now + timedelta(seconds=verdict.wait_seconds)

@@ -15,7 +15,7 @@ from workers.platforms.instagram.codes import UPLOAD_TOKEN_TYPES
 from workers.platforms.instagram.fields import sentence
 from workers.platforms.instagram.refusals import failure, for_flavour, throttled
 from workers.platforms.instagram.upload import InstagramUpload
-from workers.transport import Answer, Body, call
+from workers.transport import Body, Response, call
 
 #: The answer to a whole video may take its time.
 ANSWER_SECONDS = 180.0
@@ -48,7 +48,7 @@ def send_bytes(context: Context, upload: InstagramUpload, first: int) -> None:
         raise error
 
 
-def _upload_failure(answer: Answer, context: Context) -> PublishError | None:
+def _upload_failure(answer: Response, context: Context) -> PublishError | None:
     """Return what went wrong; failures may come with status 200, so only `success` counts."""
     fields = answer.json_object()
     if fields.get("success") is True:

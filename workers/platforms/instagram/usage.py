@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from workers.transport import Answer
+from workers.transport import Response
 
 APP_HEADER = "X-App-Usage"
 ACCOUNT_HEADER = "X-Business-Use-Case-Usage"
@@ -23,7 +23,7 @@ WAIT_MAX_MINUTES = 24 * 60
 _SHARES = ("call_count", "total_cputime", "total_time")
 
 
-def used_percents(answer: Answer) -> tuple[float, float]:
+def used_percents(answer: Response) -> tuple[float, float]:
     """Return how much of the limits on calls is used: the account's, and the application's."""
     return (
         max((_used(entry) for entry in _account_entries(answer)), default=0.0),
@@ -31,7 +31,7 @@ def used_percents(answer: Answer) -> tuple[float, float]:
     )
 
 
-def free_again_at(answer: Answer, now: datetime) -> datetime | None:
+def free_again_at(answer: Response, now: datetime) -> datetime | None:
     """Return when the platform says that calls work again: Retry-After, else its estimate."""
     named = answer.retry_after(now)
     if named is not None:
@@ -47,13 +47,13 @@ def _used(entry: dict[str, Any]) -> float:
     return max(_number(entry, name) for name in _SHARES)
 
 
-def _account_entries(answer: Answer) -> Iterator[dict[str, Any]]:
+def _account_entries(answer: Response) -> Iterator[dict[str, Any]]:
     for entries in _header(answer, ACCOUNT_HEADER).values():
         if isinstance(entries, list):
             yield from (entry for entry in entries if isinstance(entry, dict))
 
 
-def _header(answer: Answer, name: str) -> dict[str, Any]:
+def _header(answer: Response, name: str) -> dict[str, Any]:
     try:
         value = json.loads(answer.headers.get(name, ""))
     except (ValueError, RecursionError):

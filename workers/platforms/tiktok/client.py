@@ -13,7 +13,7 @@ from workers.platforms.base import Api, Context
 from workers.platforms.counting import Reader
 from workers.platforms.fields import child, text
 from workers.platforms.tiktok.refusals import OK, refusal
-from workers.transport import Answer
+from workers.transport import Response
 
 logger = logging.getLogger(__name__)
 #: Calls whose number a minute is limited, by the names of `app.platforms`.
@@ -73,7 +73,7 @@ class Client:
         """Return the time, aware UTC."""
         return self._now()
 
-    def _refused(self, answer: Answer) -> PublishError:
+    def _refused(self, answer: Response) -> PublishError:
         error = refusal(answer, self.now())
         log_id = text(child(answer.json_object(), "error"), "log_id")
         logger.info(

@@ -49,7 +49,7 @@ ERRORS: Mapping[str, Verdict] = {
     "access_token_invalid": Verdict(TokenExpired),
     "scope_not_authorized": Verdict(AccountRefused, _GRANT_ALL, reconnect=True),
     "scope_permission_missed": Verdict(RequestRefused, _ASK_OPERATOR),
-    "rate_limit_exceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, calls=True),
+    "rate_limit_exceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True),
     "spam_risk_too_many_posts": Verdict(
         RateLimited, _WAIT_TO_POST, wait_seconds=DAILY_CAP_PROBE_SECONDS
     ),
@@ -59,7 +59,7 @@ ERRORS: Mapping[str, Verdict] = {
     "spam_risk_user_banned_from_posting": Verdict(AccountRefused, _BANNED),
     "spam_risk": Verdict(RequestRefused, _OTHER_POST),
     "reached_active_user_cap": Verdict(
-        RateLimited, wait_seconds=DAILY_CAP_PROBE_SECONDS, everyone=True
+        RateLimited, wait_seconds=DAILY_CAP_PROBE_SECONDS, application_wide=True
     ),
     "unaudited_client_can_only_post_to_private_accounts": Verdict(
         RequestRefused,
@@ -115,7 +115,7 @@ FAILURES: Mapping[str, Verdict] = {
 UNKNOWN_FAILURE = Verdict(RequestRefused, _OTHER_POST)
 
 #: Our own configuration: no account is to blame, and no other will fare better meanwhile.
-_OUR_FAULT = Verdict(RequestRefused, _ASK_OPERATOR, everyone=True)
+_OUR_FAULT = Verdict(RequestRefused, _ASK_OPERATOR, application_wide=True)
 
 #: `error` of the token endpoint, which answers HTTP 200 with it.
 OAUTH_ERRORS: Mapping[str, Verdict] = {

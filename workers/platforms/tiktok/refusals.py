@@ -14,7 +14,7 @@ from workers.errors import PublishError, Transient
 from workers.platforms.fields import child, text
 from workers.platforms.tiktok import codes
 from workers.platforms.verdicts import Verdict
-from workers.transport import Answer, unexpected
+from workers.transport import Response, unexpected
 
 OK = "ok"
 CODE_MAX_CHARS = 100
@@ -22,7 +22,7 @@ CODE_MAX_CHARS = 100
 JITTER_SECONDS = 15.0
 
 
-def refusal(answer: Answer, now: datetime) -> PublishError:
+def refusal(answer: Response, now: datetime) -> PublishError:
     """Return the error for an API answer that is not the success hoped for.
 
     Only `error.code` is looked at: some calls refuse with HTTP 200, and the messages are alike.
@@ -34,7 +34,7 @@ def refusal(answer: Answer, now: datetime) -> PublishError:
     return _error(answer, code, verdict, now)
 
 
-def oauth_refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> PublishError:
+def oauth_refusal(answer: Response, body: Mapping[str, Any], now: datetime) -> PublishError:
     """Return the error for an answer of the token endpoint that holds no token."""
     code = text(body, "error") or text(child(body, "error"), "code")
     verdict = codes.OAUTH_ERRORS.get(code)
@@ -44,7 +44,7 @@ def oauth_refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> Pub
     return _error(answer, code, verdict, now, refused="to renew the access")
 
 
-def host_refusal(answer: Answer, now: datetime, *, acts: bool) -> PublishError:
+def host_refusal(answer: Response, now: datetime, *, acts: bool) -> PublishError:
     """Return the error for an answer of the upload host, whose body says nothing.
 
     Nothing in it proves that a request that `acts` was refused, but for a limit.
@@ -55,7 +55,7 @@ def host_refusal(answer: Answer, now: datetime, *, acts: bool) -> PublishError:
 
 
 def _error(
-    answer: Answer,
+    answer: Response,
     code: str,
     verdict: Verdict | None,
     now: datetime,

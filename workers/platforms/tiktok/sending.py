@@ -28,7 +28,7 @@ from workers.platforms.tiktok.fate import never_finished, unfinished
 from workers.platforms.tiktok.refusals import host_refusal
 from workers.platforms.tiktok.status import read_status
 from workers.platforms.tiktok.upload import TikTokUpload
-from workers.transport import Answer, Body
+from workers.transport import Body, Response
 
 ALL_STORED, CHUNK_STORED = 201, 206
 WRONG_HEADERS, WRONG_PLACE = 400, 416
@@ -95,7 +95,7 @@ def _replaced_video(upload: TikTokUpload) -> VideoRefused:
 
 def _put_chunk(
     context: Context, reader: ChunkReader, upload: TikTokUpload, first: int
-) -> tuple[TikTokUpload, Answer]:
+) -> tuple[TikTokUpload, Response]:
     """Send the rest of the chunk at `first`; what may follow from it is written down before."""
     end = upload.plan.end(first)
     is_final = end == upload.size_bytes
@@ -125,7 +125,7 @@ def _note_start(context: Context, upload: TikTokUpload, *, is_final: bool) -> Ti
     return upload
 
 
-def _has_stored(answer: Answer, end: int) -> bool:
+def _has_stored(answer: Response, end: int) -> bool:
     """Say whether TikTok has a chunk whole, and nothing after it.
 
     Whether it names the count of bytes or the last one's index is not documented.
@@ -138,7 +138,7 @@ def _ask_the_way(
     client: Client,
     context: Context,
     began: TikTokUpload,
-    put: tuple[TikTokUpload, Answer, int],
+    put: tuple[TikTokUpload, Response, int],
 ) -> int | None:
     """Return where to go on after an answer that was no plain success; None when all is there.
 

@@ -12,7 +12,7 @@ from workers.errors import PublishError
 from workers.platforms.base import Api, Context
 from workers.platforms.counting import Reader
 from workers.platforms.youtube.refusals import refusal
-from workers.transport import Answer
+from workers.transport import Response
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +44,12 @@ class Client:
         acts: bool = False,
         headers: Mapping[str, str] | None = None,
         **kwargs: Any,
-    ) -> Answer:
+    ) -> Response:
         """Send a request with the account's token and return the answer, of any status."""
         signed = {"Authorization": f"Bearer {self._token}", **(headers or {})}
         return transport.call(method, url, acts=acts, headers=signed, **kwargs)
 
-    def refused(self, answer: Answer, *, acts: bool = False) -> PublishError:
+    def refused(self, answer: Response, *, acts: bool = False) -> PublishError:
         """Return the error that an answer means, and log its code."""
         error = refusal(answer, self.now(), acts=acts)
         logger.info("youtube refused", extra={"status": answer.status, "code": error.code})

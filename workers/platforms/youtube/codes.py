@@ -60,10 +60,10 @@ REASONS: Mapping[str, Verdict] = {
     "expired": Verdict(TokenExpired),
     "authorizationRequired": Verdict(TokenExpired),
     "youtubeSignupRequired": Verdict(AccountRefused, _NO_CHANNEL),
-    "quotaExceeded": Verdict(RateLimited, everyone=True),
-    "dailyLimitExceeded": Verdict(RateLimited, everyone=True),
-    "rateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, calls=True),
-    "userRateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, calls=True),
+    "quotaExceeded": Verdict(RateLimited, application_wide=True),
+    "dailyLimitExceeded": Verdict(RateLimited, application_wide=True),
+    "rateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True),
+    "userRateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True),
     "uploadRateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS),
     "forbidden": Verdict(AccountRefused, _UNBLOCK),
     "forbiddenPrivacySetting": Verdict(RequestRefused, "Choose another privacy level"),
@@ -89,7 +89,7 @@ REASONS: Mapping[str, Verdict] = {
 #: `error.status`, for a refusal whose reason is missing or unknown.
 STATUSES: Mapping[str, Verdict] = {
     "UNAUTHENTICATED": Verdict(TokenExpired),
-    "RESOURCE_EXHAUSTED": Verdict(RateLimited, everyone=True),
+    "RESOURCE_EXHAUSTED": Verdict(RateLimited, application_wide=True),
     "PERMISSION_DENIED": Verdict(AccountRefused, _UNBLOCK),
     "INVALID_ARGUMENT": Verdict(RequestRefused, "Check the post's text and options"),
     "FAILED_PRECONDITION": Verdict(RequestRefused),
@@ -167,7 +167,7 @@ UNKNOWN_REJECTION = Verdict(RequestRefused, _GUIDELINES)
 
 #: Our own client: no account is to blame, and no other will fare better meanwhile. Google's other
 #: refusals may be of a token that another client was given.
-_OUR_FAULT = Verdict(RequestRefused, _ASK_OPERATOR, everyone=True)
+_OUR_FAULT = Verdict(RequestRefused, _ASK_OPERATOR, application_wide=True)
 
 #: `error_subtype` (looked at first) and `error` of the token endpoint.
 OAUTH_ERRORS: Mapping[str, Verdict] = {

@@ -16,7 +16,7 @@ from workers.platforms.fields import text, whole
 from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.refusals import CODE_MAX_CHARS
-from workers.transport import Answer, unexpected
+from workers.transport import Response, unexpected
 
 #: What Google's access tokens live, for an answer that does not say.
 TOKEN_SECONDS = 3600
@@ -55,7 +55,7 @@ def _tokens(body: Mapping[str, Any], asked_at: datetime) -> Tokens:
     )
 
 
-def _refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> PublishError:
+def _refusal(answer: Response, body: Mapping[str, Any], now: datetime) -> PublishError:
     error, subtype = text(body, "error"), text(body, "error_subtype")
     code = subtype if subtype in codes.OAUTH_ERRORS else error
     verdict = codes.OAUTH_ERRORS.get(code) or _by_status(answer, code)
@@ -67,7 +67,7 @@ def _refusal(answer: Answer, body: Mapping[str, Any], now: datetime) -> PublishE
     return verdict.error_for(code, detail, retry_at=retry_at)
 
 
-def _by_status(answer: Answer, code: str) -> Verdict | None:
+def _by_status(answer: Response, code: str) -> Verdict | None:
     """Return what a refusal without a known code means; None without any code."""
     if answer.status == 429:
         return codes.HTTP_STATUSES[429]

@@ -12,7 +12,7 @@ from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.fields import child, children, text
 from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
-from workers.transport import Answer, unexpected
+from workers.transport import Response, unexpected
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 CODE_MAX_CHARS = 100
@@ -22,7 +22,7 @@ MIDNIGHT_LASTS = timedelta(minutes=30)
 MIDNIGHT_PAUSE = timedelta(minutes=5)
 
 
-def refusal(answer: Answer, now: datetime, *, acts: bool = False) -> PublishError:
+def refusal(answer: Response, now: datetime, *, acts: bool = False) -> PublishError:
     """Return the error for an answer that is not the success hoped for.
 
     `acts` marks the answer to a request that may have published: then only a refusal that the
@@ -76,7 +76,7 @@ def _judge(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
     return code, codes.UNKNOWN_REFUSAL if status < 500 else codes.UNKNOWN_TROUBLE
 
 
-def _retry_at(verdict: Verdict, answer: Answer, now: datetime) -> datetime:
+def _retry_at(verdict: Verdict, answer: Response, now: datetime) -> datetime:
     named = answer.retry_after(now)
     if not verdict.wait_seconds:
         back_at = quota_is_back_at(now)
@@ -84,6 +84,6 @@ def _retry_at(verdict: Verdict, answer: Answer, now: datetime) -> datetime:
     return named or now + timedelta(seconds=verdict.wait_seconds)
 
 
-def _detail(answer: Answer) -> str:
+def _detail(answer: Response) -> str:
     # Google's own message may hold markup and links.
     return f"YouTube refused the request (HTTP {answer.status})"

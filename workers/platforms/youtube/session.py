@@ -24,7 +24,7 @@ from workers.platforms.fields import text
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.resource import file_name, insert_query, video_resource
 from workers.platforms.youtube.upload import YouTubeUpload
-from workers.transport import Answer, Body
+from workers.transport import Body, Response
 
 RESUME_INCOMPLETE = 308
 DONE = frozenset({200, 201})
@@ -123,7 +123,9 @@ def put(
     return _state(client, upload, answer, acts=acts)
 
 
-def _state(client: Client, upload: YouTubeUpload, answer: Answer, *, acts: bool) -> Held | Complete:
+def _state(
+    client: Client, upload: YouTubeUpload, answer: Response, *, acts: bool
+) -> Held | Complete:
     if answer.status == RESUME_INCOMPLETE:
         return _held(client.api, upload, answer)
     if answer.status in DONE:
@@ -135,7 +137,7 @@ def _state(client: Client, upload: YouTubeUpload, answer: Answer, *, acts: bool)
     raise client.refused(answer, acts=acts)
 
 
-def _held(api: Api, upload: YouTubeUpload, answer: Answer) -> Held:
+def _held(api: Api, upload: YouTubeUpload, answer: Response) -> Held:
     location = answer.headers.get("Location", "")
     uri = _session_uri(api, upload.session_uri, location) if location else upload.session_uri
     received = answer.headers.get("Range", "")

@@ -1,4 +1,4 @@
-"""Work that can wait leaves a platform alone that does not answer, and nobody waits behind it."""
+"""Background work avoids a platform that does not respond, and nothing queues up behind it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.limits import circuits
 from app.limits.circuits import Evidence
-from app.limits.silence import SILENT_FOR, silent_platforms
+from app.limits.unresponsive import UNRESPONSIVE_FOR, unresponsive_platforms
 from app.models import Account, Gate, PublishedPost, PublishJob, Video
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
@@ -24,31 +24,31 @@ from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from workers import transport
 from workers.errors import NetworkFailure
-from workers.maintenance.asking import UNANSWERED_MAX, Asking
-from workers.maintenance.at_risk import TURN, check_ahead, is_any_near
+from workers.maintenance.at_risk import CHECK_LEASE, check_ahead, is_any_to_check
 from workers.maintenance.counts import count_due
+from workers.unresponsive import UNANSWERED_MAX, UnresponsivePlatforms
 
-# One database is enough for what is asked; the queries are those of other tests too.
+# One database is enough: other tests cover the queries on both.
 pytestmark = ON_SQLITE
 SOON = timedelta(minutes=10)
 
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """The first job that fails beside another opens the circuit."""
+    """Two jobs that fail open the circuit."""
     return replace(config, circuit_failures=2)
 
 
 @pytest.fixture(autouse=True)
 def surroundings(context: None) -> Iterator[None]:
-    """Every test has an application around it."""
+    """Every test runs in an application context."""
     yield
 
 
 def silent() -> set[str]:
     """Return the platforms that are left alone now."""
     with transaction() as session:
-        return silent_platforms(session, utcnow())
+        return unresponsive_platforms(session, utcnow())
 
 
 def counted(account: Account, video: Video) -> None:
@@ -77,7 +77,7 @@ def test_counting_stops_asking_a_platform_that_does_not_answer(
     count_due()
     assert platforms.struck() == UNANSWERED_MAX
     assert len(platforms.journal("youtube.videos")) == 1
-    count_due()  # no other run asks on, either
+    count_due()  # no other run goes on either
     assert platforms.struck() == UNANSWERED_MAX
     assert silent() == {"TIKTOK"}
 
@@ -85,16 +85,16 @@ def test_counting_stops_asking_a_platform_that_does_not_answer(
 def test_an_answer_in_between_begins_the_count_anew(
     platforms: Platforms, stored_film: Video
 ) -> None:
-    asking = Asking()
+    unresponsive = UnresponsivePlatforms()
     for fails in (True, False, True):
         if fails:
             platforms.fault("TIKTOK", "cut", times=1)
-        with asking.of("TIKTOK"):
+        with unresponsive.watch("TIKTOK"):
             try:
                 transport.call("GET", f"{platforms.url}/tiktok/v2/user/info/")
             except NetworkFailure:
                 assert fails
-    assert asking.left_alone() == set()
+    assert unresponsive.to_avoid() == set()
 
 
 def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
@@ -106,13 +106,13 @@ def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
     check_ahead()
     assert platforms.struck() == UNANSWERED_MAX
     assert not any(checked(job) for job in jobs) and checked(other)
-    assert not is_any_near(utcnow())  # so that no worker is woken up in vain
+    assert not is_any_to_check(utcnow())  # so no worker is woken in vain
     platforms.clear_faults()
-    forget_silence()
-    assert is_any_near(utcnow())
+    forget_unresponsiveness()
+    assert is_any_to_check(utcnow())
     check_ahead()
     assert [checked(job) for job in jobs] == [False, False, True, True]
-    with time_machine.travel(utcnow() + TURN, tick=True):  # those that were asked about in vain
+    with time_machine.travel(utcnow() + CHECK_LEASE, tick=True):  # those whose checks failed
         check_ahead()
     assert all(checked(job) for job in jobs)
 
@@ -122,12 +122,12 @@ def test_an_open_circuit_is_heeded_until_it_is_time_for_a_probe() -> None:
     with transaction() as session:
         for job_id in ("a", "b"):
             circuits.note(session, "TIKTOK", job_id, Evidence(False), now)
-        assert silent_platforms(session, now) == {"TIKTOK"}
-        assert silent_platforms(session, now + SILENT_FOR) == set()
+        assert unresponsive_platforms(session, now) == {"TIKTOK"}
+        assert unresponsive_platforms(session, now + UNRESPONSIVE_FOR) == set()
 
 
 def scheduled(account: Account, video: Video) -> PublishJob:
-    """Accept a post that is due in a while."""
+    """Schedule a post that is due in a while."""
     time = utcnow() + SOON
     return make_job(
         account.platform, account=account, video=video, due_at=time, scheduled_time=time
@@ -135,7 +135,7 @@ def scheduled(account: Account, video: Video) -> PublishJob:
 
 
 def ending_soon(platforms: Platforms, video: Video) -> PublishJob:
-    """Accept a post of an account whose token has to be refreshed."""
+    """Schedule a post of an account whose token has to be refreshed."""
     account = connect(platforms, "TIKTOK")
     with transaction() as session:
         session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
@@ -143,13 +143,13 @@ def ending_soon(platforms: Platforms, video: Video) -> PublishJob:
 
 
 def checked(job: PublishJob) -> bool:
-    """Tell whether a job was looked at."""
+    """Tell whether a job was checked."""
     with transaction() as session:
         row = session.get_one(PublishJob, job.id, populate_existing=True)
         return row.checked_at is not None
 
 
-def forget_silence() -> None:
-    """Let the platform's silence be over."""
+def forget_unresponsiveness() -> None:
+    """Stop avoiding the platform."""
     with transaction() as session:
         session.get_one(Gate, "TIKTOK").silent_until = utcnow()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.base import Base, UtcDateTime
 
 
-class WorkerTree(Base):
+class WorkerProcess(Base):
     """One worker process with its children, while it lives.
 
     Its heartbeat, `seen_at`, is kept in the database rather than Redis, like that of

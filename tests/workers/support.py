@@ -1,0 +1,62 @@
+"""What tests of real worker processes share: large films, and waiting for a job's end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+
+from app.clock import utcnow
+from app.extensions import db
+from app.models import PublishJob, Video
+from app.queues import Wake, wake
+from app.states import FINAL_STATES
+from app.storage import Storage
+from app.videos.examine import describe, examine
+from tests.factories import make_video
+from tests.platforms import Platforms
+from tests.processes import wait_until
+from tests.rows import row
+
+MB = 10**6
+
+
+def ended(job: PublishJob) -> PublishJob:
+    """Wait for a job's end."""
+
+    def look() -> PublishJob | None:
+        found = row(job.id)
+        return found if found.state in FINAL_STATES else None
+
+    return wait_until(look, f"the end of {job.id}")
+
+
+def bytes_received(platforms: Platforms, call: str) -> int:
+    """Count the bytes that a platform received, over all calls of a name."""
+    return sum(entry["bytes"] for entry in platforms.journal(call))
+
+
+def end_lease(job: PublishJob) -> None:
+    """End a lost worker's lease, rather than wait for it."""
+    db.session.get_one(PublishJob, job.id, populate_existing=True).due_at = utcnow()
+    db.session.commit()
+    wake([Wake(job.id, job.platform, utcnow(), "after-the-lease")])
+
+
+def big_film(app: Flask, film: Path, size_bytes: int) -> Video:
+    """Store the film padded to a size."""
+    storage: Storage = app.extensions["storage"]
+    key = "videos/big.mp4"
+    path = Path(app.config["SETTINGS"].video_dir) / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    padding = size_bytes - film.stat().st_size
+    with path.open("wb") as target:
+        target.write(film.read_bytes())
+        # An MP4 box of the type `free` is what players skip; 64-bit sizes begin with a 1.
+        target.write((1).to_bytes(4, "big") + b"free" + padding.to_bytes(8, "big"))
+        target.truncate(size_bytes)
+    video = Video(user_id="alice", r2_key=key)
+    describe(video, *examine(key))
+    assert storage.stat(key).size_bytes == size_bytes
+    columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
+    return make_video(**columns)

@@ -32,7 +32,7 @@ from app.queries.depths import (
 from app.queries.gates import read_gates
 from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
-from app.queries.metrics import read_counted_until, read_ever
+from app.queries.metrics import read_counted_until, read_totals
 from app.queries.peaks import NEAR_PERCENT, account_peaks
 
 _HISTOGRAMS = (
@@ -59,7 +59,7 @@ class _Service(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        ever = {platform: Figures() for platform in PLATFORMS} | read_ever()
+        ever = {platform: Figures() for platform in PLATFORMS} | read_totals()
         yield from _ended(ever)
         yield from _histograms(ever)
         yield from _waiting(self._now)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, UtcDateTime
 
-#: What is counted of the entries: attempts that ended with an error, and uploads.
+#: The entries that the metrics read: attempts that failed, and uploads by a worker.
 FAILED_ATTEMPT = text("kind = 'attempt' AND error_category IS NOT NULL")
-DONE_UPLOAD = text("kind = 'step' AND name = 'upload' AND outcome = 'done'")
+SENT_UPLOAD = text("sent_bytes IS NOT NULL")
 
 
 class TimelineEntry(Base):
@@ -31,10 +31,10 @@ class TimelineEntry(Base):
             sqlite_where=FAILED_ATTEMPT,
         ),
         Index(
-            "ix_timeline_done_upload_ended_at",
+            "ix_timeline_sent_upload_ended_at",
             "ended_at",
-            postgresql_where=DONE_UPLOAD,
-            sqlite_where=DONE_UPLOAD,
+            postgresql_where=SENT_UPLOAD,
+            sqlite_where=SENT_UPLOAD,
         ),
     )
 
@@ -48,6 +48,9 @@ class TimelineEntry(Base):
     #: for a wait: when it is to end
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(16))
+    #: for a finished `upload` step: the bytes that its worker sent; None where it sent none,
+    #: because the platform fetched the video by a link
+    sent_bytes: Mapped[int | None] = mapped_column(BigInteger)
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_category: Mapped[str | None] = mapped_column(String(16))
     error_message: Mapped[str | None] = mapped_column(String(1000))

@@ -36,14 +36,26 @@ MAYBE_LIVE = ". It may be live already: retry this job, which looks first; a new
 
 
 @patiently
-def ask_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
-    """Let the job go until the next poll, within the same attempt: the platform has all of it."""
+def ask_again(
+    claim: Claim,
+    due_at: datetime,
+    now: datetime,
+    *,
+    progress: int,
+    sent_bytes: int | None = None,
+) -> None:
+    """Let the job go until the next poll, within the same attempt: the platform has all of it.
+
+    `sent_bytes`: how many bytes of the video this run sent; None where it sent none.
+    """
     with held(claim) as (session, job):
         frees_place = not job.is_at_platform
         if frees_place:
             ledger.keep_place(session, job.platform, job.id, now)
         if job.step is not Step.PROCESS:
-            timeline.begin_steps(session, job.id, job.attempts_made, [Step.PROCESS], now)
+            timeline.begin_steps(
+                session, job.id, job.attempts_made, [Step.PROCESS], now, sent_bytes=sent_bytes
+            )
         job.step = Step.PROCESS
         job.is_at_platform = True
         job.progress = max(job.progress, progress)

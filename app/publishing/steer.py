@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import timeline
 from app.database.transaction import transaction
 from app.limits import lanes, ledger
-from app.metrics.rolling import count_before_reopening
+from app.metrics.rollup import count_before_reopening
 from app.models import Account, PublishJob, Video
 from app.publishing import outbox
 from app.publishing.errors import WrongState

@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 FAILED_ATTEMPT = "kind = 'attempt' AND error_category IS NOT NULL"
-DONE_UPLOAD = "kind = 'step' AND name = 'upload' AND outcome = 'done'"
+SENT_UPLOAD = "sent_bytes IS NOT NULL"
 
 PAUSED = "state = 'waiting' AND error_code = 'platform_paused'"
 UNAVAILABLE = (
@@ -537,6 +537,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.String(length=16), nullable=True),
+        sa.Column("sent_bytes", sa.BigInteger(), nullable=True),
         sa.Column("error_code", sa.String(length=100), nullable=True),
         sa.Column("error_category", sa.String(length=16), nullable=True),
         sa.Column("error_message", sa.String(length=1000), nullable=True),
@@ -550,11 +551,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_timeline_done_upload_ended_at",
+            "ix_timeline_sent_upload_ended_at",
             ["ended_at"],
             unique=False,
-            postgresql_where=sa.text(DONE_UPLOAD),
-            sqlite_where=sa.text(DONE_UPLOAD),
+            postgresql_where=sa.text(SENT_UPLOAD),
+            sqlite_where=sa.text(SENT_UPLOAD),
         )
         batch_op.create_index(
             "ix_timeline_failed_attempt_ended_at",
@@ -657,9 +658,9 @@ def downgrade() -> None:
             sqlite_where=sa.text(FAILED_ATTEMPT),
         )
         batch_op.drop_index(
-            "ix_timeline_done_upload_ended_at",
-            postgresql_where=sa.text(DONE_UPLOAD),
-            sqlite_where=sa.text(DONE_UPLOAD),
+            "ix_timeline_sent_upload_ended_at",
+            postgresql_where=sa.text(SENT_UPLOAD),
+            sqlite_where=sa.text(SENT_UPLOAD),
         )
 
     op.drop_table("timeline")

@@ -15,7 +15,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
 from app.metrics.figures import Figures
-from app.metrics.rolling import HOUR_SECONDS, slot_of
+from app.metrics.rollup import HOUR_SECONDS, slot_of
 from app.models import Gate, Notification, PublishJob, Tally
 from app.queues import Run, RunQueue
 from app.schemas.examples import VIDEO_ID

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy.exc import IntegrityError
 
 from app.clock import utcnow
-from app.metrics.rolling import count_on
+from app.metrics.rollup import roll_up
 
 
 def add_up() -> None:
     """Count what has ended since the last time."""
     try:
-        count_on(utcnow())
+        roll_up(utcnow())
     except IntegrityError:
         pass  # another run made the first tallies at the same moment

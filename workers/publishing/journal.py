@@ -27,6 +27,8 @@ class RunJournal:
         self._claim = claim
         self._keeper = keeper
         self._size_bytes = 0
+        self._begun_at_bytes = 0
+        self._reached_bytes = 0
         self._shown = 0
         self._shown_at = time.monotonic()
         self.upload = upload
@@ -44,9 +46,16 @@ class RunJournal:
             begin_steps(self._claim, steps, utcnow())
             self.step = steps[-1]
 
-    def expect(self, size_bytes: int) -> None:
-        """Say how many bytes the upload has, so that `sent` can show a share of it."""
+    def begin_upload(self, size_bytes: int, received_bytes: int) -> None:
+        """Begin to count the bytes of a video of `size_bytes`; the platform has some already."""
         self._size_bytes = size_bytes
+        self._begun_at_bytes = self._reached_bytes = received_bytes
+
+    @property
+    def sent_bytes(self) -> int | None:
+        """How many bytes were sent since `begin_upload`; None for none, as when the platform
+        fetches the video by a link."""
+        return max(self._reached_bytes - self._begun_at_bytes, 0) or None
 
     def save(self, upload: Upload) -> None:
         # What the platform has given is kept even by a worker that must stop: it may never be
@@ -60,6 +69,7 @@ class RunJournal:
         self.has_committed = True
 
     def sent(self, total_bytes: int) -> None:
+        self._reached_bytes = total_bytes
         self._keeper.check()
         if time.monotonic() - self._shown_at < PROGRESS_SECONDS or not self._size_bytes:
             return

@@ -43,7 +43,7 @@ from workers.publishing.retry import (
     decide,
     is_service_refused,
 )
-from workers.publishing.steps import Result, UploadNeeded, publish_once
+from workers.publishing.steps import Result, Uploaded, UploadNeeded, publish_once
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,6 @@ logger = logging.getLogger(__name__)
 LOST_RUNS_MAX = 5
 #: A live post whose id or link is still missing is looked at again this soon.
 FOLLOW_UP_FIRST = timedelta(seconds=60)
-
 #: A job that waits for a conversion is woken at its end; it looks by itself only this often.
 CONVERTING_PAUSE = timedelta(seconds=30)
 
@@ -143,7 +142,8 @@ def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:
     if isinstance(result, Processing):
         due_at = now + timedelta(seconds=budget.stretch(result.again_seconds))
         progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
-        outcomes.ask_again(claim, due_at, now, progress=progress)
+        sent_bytes = result.sent_bytes if isinstance(result, Uploaded) else None
+        outcomes.ask_again(claim, due_at, now, progress=progress, sent_bytes=sent_bytes)
         return
     outcomes.complete(
         claim,

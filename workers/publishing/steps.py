@@ -7,7 +7,7 @@ back to sending only when the platform says that bytes are missing.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.clock import utcnow
@@ -43,13 +43,23 @@ from workers.publishing.optimize_step import (
 from workers.publishing.source import SourceFile
 from workers.publishing.video_step import checked_video
 
-Result = Published | Processing | Converting
 #: Whoever refuses a token younger than this means the account. One that has been of use for longer
 #: is over: an upload may take many hours, and a token of YouTube's lives one.
 YOUNG_SECONDS = 120.0
 #: For how long last bytes that do not get through are sent again at once. Then each further time is
 #: a failed attempt, as with any other bytes.
 IN_VAIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Uploaded(Processing):
+    """The platform has just got the whole video, `sent_bytes` of it from this run; None where it
+    fetches the video by itself."""
+
+    sent_bytes: int | None = None
+
+
+Result = Published | Processing | Converting
 
 
 class UploadNeeded(RunStopped):
@@ -100,6 +110,7 @@ def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
 def _go_on(
     claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
 ) -> Result:
+    received_bytes = 0
     if journal.upload is not None:
         context = working_context(claim, known_file(claim), access, journal, budget)
         budget.keep_share = KEEP_TO_ASK
@@ -111,19 +122,20 @@ def _go_on(
             raise _unfinished(claim.unanswered)
         if claim.is_at_platform:
             raise UploadNeeded(claim.job_id)
+        received_bytes = found.received_bytes
     file = _fit_file(claim, journal)
     if isinstance(file, Converting):
         return file
     context = working_context(claim, file, access, journal, budget)
     budget.keep_share = KEEP_TO_BEGIN if journal.upload is None else 0.0
     journal.move_to(Step.OPTIMIZE, Step.UPLOAD)
-    journal.expect(context.source.size_bytes)
+    journal.begin_upload(context.source.size_bytes, received_bytes)
     if journal.upload is None:
         journal.save(handler.open(context))
     assert journal.upload is not None
     journal.save(handler.send(context, journal.upload))
     # What was just sent is not looked at yet: no platform is done at once.
-    return Processing(handler.api.poll_seconds)
+    return Uploaded(handler.api.poll_seconds, sent_bytes=journal.sent_bytes)
 
 
 def _has_failed_for_long(claim: Claim) -> bool:

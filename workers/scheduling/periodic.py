@@ -13,7 +13,7 @@ from sqlalchemy import exists, or_, select
 
 from app.database.transaction import transaction
 from app.limits.silence import silent_platforms
-from app.metrics.rolling import is_anything_to_count
+from app.metrics.rollup import needs_roll_up
 from app.models import Consent, PublishedPost
 from app.platforms import PLATFORMS
 from app.queues import QUEUE_OF, RunQueue, current_redis, wake_maintenance
@@ -32,7 +32,7 @@ COUNTED_KEY = "publish:counted"
 def queue_periodic(now: datetime) -> None:
     """Queue a run of each kind that has something to do; raises what Redis or the database do."""
     wanted = []
-    if is_anything_to_count(now - ADD_UP_EVERY):
+    if needs_roll_up(now - ADD_UP_EVERY):
         wanted.append(ADD_UP)
     if _is_consent_waiting(now):
         wanted.append(CONNECT)

@@ -9,11 +9,11 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
 
 from app.api.errors import answer_http_error, problem
-from app.config import Config
+from app.config import Config, current_config
 
 PREFIX = "/admin"
 #: Our scripts and styles, which tell nothing of anyone: the browser may keep them.
@@ -35,7 +35,7 @@ def _is_admin_path() -> bool:
 def _check_operator() -> Any:
     if not _is_admin_path():
         return None
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     if not config.admin_username or not config.admin_password:
         return answer_http_error(NotFound())
     if not _is_operator(config):

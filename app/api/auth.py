@@ -16,7 +16,7 @@ import jwt
 from flask import Flask, current_app, g, request
 
 from app.api.errors import Forbidden, Unauthorized
-from app.config import Config
+from app.config import Config, current_config
 
 View = TypeVar("View", bound=Callable[..., Any])
 USER_ID = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
@@ -93,14 +93,14 @@ def _needs_user(view: Callable[..., Any]) -> bool:
 def _check_service() -> None:
     if request.method == "OPTIONS":
         return
-    settings, credentials = current_app.config["SETTINGS"], _bearer()
+    settings, credentials = current_config(), _bearer()
     if not _is_service_key(settings, credentials):
         _user_of_token(settings, credentials)  # 401 for what is no credential at all
         raise Forbidden("Only a service key opens this")
 
 
 def _find_user(view: Callable[..., Any]) -> None:
-    settings = current_app.config["SETTINGS"]
+    settings = current_config()
     given = request.args.get("access_token", "")
     if given and getattr(view, "takes_token_in_query", False):
         g.user_id = _user_of_token(settings, given)

@@ -26,7 +26,7 @@ from app.api.auth import current_user, open_to_all
 from app.api.blueprint import Blueprint
 from app.api.errors import InvalidRequest, NotFound, problem
 from app.clock import utcnow
-from app.config import Config
+from app.config import Config, current_config
 from app.faults import Faults
 from app.models import Consent
 from app.platforms import PLATFORMS
@@ -72,7 +72,7 @@ def authorize(query: dict[str, Any], platform: str) -> Asked:
     `platform` and `accountId` in the query, or with `status=failed`, `platform`, `error` and
     `message`. The address is good for one consent, and for a quarter of an hour.
     """
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     if platform not in PLATFORMS:
         raise NotFound("Platform not found")
     faults = _faults(config, platform, query)

@@ -7,9 +7,9 @@ may, unless `CORS_ORIGINS` names some.
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 
-from app.config import Config
+from app.config import current_config
 
 ANY = "*"
 _ALLOWED = {"Access-Control-Expose-Headers": "Location, Retry-After"}
@@ -29,7 +29,7 @@ def register_origins(app: Flask) -> None:
 def _allow_origins(answer: Response) -> Response:
     if not request.path.startswith("/api/"):
         return answer
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     origin = ANY if ANY in config.cors_origins else request.headers.get("Origin", "")
     if origin != ANY:
         answer.vary.add("Origin")  # what is kept for one origin is not for another

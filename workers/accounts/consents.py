@@ -9,14 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from flask import current_app
-
 from app.accounts import Connection
 from app.accounts.consent_pages import callback_url
 from app.accounts.exchanging import Exchange, connected, failed, next_exchange
 from app.accounts.requirements import connection_faults
 from app.clock import utcnow
-from app.config import Config
+from app.config import current_config
 from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.maintenance.asking import Asking
@@ -61,7 +59,7 @@ def _settle(exchange: Exchange) -> None:
 
 
 def _open(exchange: Exchange) -> Sequence[Opened]:
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     grant = Grant(
         code=exchange.code,
         redirect_uri=callback_url(config, exchange.platform),

@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.clock import utcnow
-from app.config import Config
+from app.config import current_config
 from app.database.engine import AWAY
 from app.renditions import outcomes
 from app.renditions.claims import RenditionClaim, claim_next, key_of
@@ -42,7 +42,7 @@ def encode_due() -> None:
 
 def tidy() -> None:
     """Remove what conversions that were lost have left on this machine's disk."""
-    sweep(_config().encode_dir)
+    sweep(current_config().encode_dir)
 
 
 def _encode(claim: RenditionClaim) -> None:
@@ -84,7 +84,9 @@ def _make(claim: RenditionClaim, keeper: RenditionKeeper) -> None:
             _show_progress(claim, percent)
 
     began = utcnow()
-    stored, facts = make(claim, current_storage(), _config(), check=keeper.check, progress=show)
+    stored, facts = make(
+        claim, current_storage(), current_config(), check=keeper.check, progress=show
+    )
     try:
         outcomes.ready(claim, stored, facts, utcnow())
     except Superseded:
@@ -133,12 +135,6 @@ def _fail_internal(claim: RenditionClaim, bug: Exception) -> None:
         outcomes.fail(claim, internal(bug), utcnow())
     except Superseded:
         logger.warning("rendition superseded", extra={"renditionId": claim.rendition_id})
-
-
-def _config() -> Config:
-    config = current_app.config["SETTINGS"]
-    assert isinstance(config, Config)
-    return config
 
 
 def _app() -> Flask:

@@ -13,12 +13,11 @@ import logging
 import time
 from datetime import datetime, timedelta
 
-from flask import current_app
 from redis import Redis
 from rq.defaults import RQ_KEY_PREFIX
 from sqlalchemy import exists, select, tuple_
 
-from app.config import Config
+from app.config import current_config
 from app.database.transaction import transaction
 from app.models import Notification, PublishJob
 from app.publishing.pausing import release_resumed
@@ -145,7 +144,7 @@ def _wake_between(since: datetime, until: datetime, now: datetime, page: int) ->
 
 
 def _wake_maintenance(connection: Redis, now: datetime) -> None:
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     wanted = []
     if config.webhook_url and _is_any_notification_due(now):
         wanted.append(DELIVER)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy import exists, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
-from app.config import Config
+from app.config import current_config
 from app.database.transaction import transaction
 from app.models import Notification
 from app.queues import current_redis
@@ -42,7 +41,7 @@ def deliver() -> None:
     A receiver that does not answer is left alone for a while by all workers: each attempt may
     hold one up for half a minute, and posts are what workers are for.
     """
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     if not config.webhook_url:
         return
     connection = current_redis()

@@ -13,12 +13,12 @@ from app.admin.blueprint import blueprint, read_values
 from app.admin.words import now
 from app.models import Account
 from app.platforms import PLATFORMS
-from app.queries.accounts import accounts_called
+from app.queries.accounts import find_accounts
 from app.queries.limits import (
     LimitUse,
     account_uses,
-    accounts_at_work,
     platform_uses,
+    recent_accounts,
     uploads_now,
 )
 from app.schemas.base import BaseSchema
@@ -45,7 +45,7 @@ def limits() -> str:
     """Show the limits that all share, and those of some accounts."""
     text = read_values(AccountQuery, request.args)["q"]
     accounts = (
-        accounts_called(text, limit=ACCOUNTS_SHOWN) if text else accounts_at_work(ACCOUNTS_SHOWN)
+        find_accounts(text, limit=ACCOUNTS_SHOWN) if text else recent_accounts(ACCOUNTS_SHOWN)
     )
     uses = account_uses(accounts, now())
     if not text:  # where the platform counts for all accounts together there is nothing to see

@@ -17,7 +17,7 @@ from app.checks.times import due_time
 from app.clock import utcnow
 from app.database.transaction import transaction
 from app.ids import new_id
-from app.intake import Asked, Intake
+from app.intake import Intake, PostRequest
 from app.publishing.create import create_jobs, earlier_jobs
 from app.queries.jobs import JobFilter, list_jobs
 from app.schemas.examples import batch_examples, publish_examples
@@ -53,10 +53,10 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
     """
     intake: Intake = current_app.extensions["intake"]
     post = UncheckedPost(current_user(), body.values, body.faults, utcnow())
-    taken = intake.take(Asked(post, keyed_request(headers)))
-    if taken.job is None:
-        raise InvalidRequest(taken.faults)
-    return accepted_of(taken.job, utcnow()), 202, {"Location": link_to(taken.job.id)}
+    result = intake.accept(PostRequest(post, keyed_request(headers)))
+    if result.job is None:
+        raise InvalidRequest(result.faults)
+    return accepted_of(result.job, utcnow()), 202, {"Location": link_to(result.job.id)}
 
 
 @blueprint.route("/validate", methods=["POST"], operation="validatePost")

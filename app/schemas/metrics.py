@@ -53,7 +53,9 @@ class EndedSchema(AnswerSchema):
         allow_none=True, metadata={"description": "Of those that ended, how many are live, 0–1."}
     )
     retries_per_job = fields.Float(allow_none=True)
-    uploaded_bytes = fields.Integer(metadata={"description": "Of videos sent in one go."})
+    uploaded_bytes = fields.Integer(
+        metadata={"description": "Sent by workers; a video fetched by its link adds nothing."}
+    )
     due_to_start_seconds = fields.Nested(QuantilesSchema)
     start_to_live_seconds = fields.Nested(QuantilesSchema)
     upload_bytes_per_second = fields.Nested(QuantilesSchema)

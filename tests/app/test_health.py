@@ -18,7 +18,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.models import WorkerTree
 from app.platforms import PLATFORMS
-from app.queries.health import ALIVE_FOR
+from app.queries.processes import ALIVE_FOR
 from workers.scheduling.leadership import Leadership
 
 

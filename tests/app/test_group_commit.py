@@ -1,4 +1,4 @@
-"""Answering together what is asked at the same time. See `app.intake.group_commit`."""
+"""Concurrent requests are processed as groups. See `app.intake.group_commit`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from app.intake import group_commit as together
-from app.intake.group_commit import Together
+from app.intake.group_commit import GROUP_MAX, GroupCommit
 from tests.processes import PATIENCE_SECONDS, wait_until
 
 
@@ -20,12 +19,12 @@ class Desk:
         self.groups: list[list[int]] = []
         self.alone: list[int] = []
         self.goes_on = threading.Event()
-        self.together = Together(self._one, self._many, patience_seconds=patience_seconds)
+        self.commit = GroupCommit(self._one, self._many, patience_seconds=patience_seconds)
         self._pool = ThreadPoolExecutor(150)
 
     def ask(self, asked: int) -> Future[str]:
         """Ask in a thread of its own."""
-        return self._pool.submit(self.together.ask, asked)
+        return self._pool.submit(self.commit.submit, asked)
 
     def hold(self) -> Future[str]:
         """Ask, and be the group that all others wait for."""
@@ -36,7 +35,7 @@ class Desk:
     def ask_meanwhile(self, *asked: int) -> list[Future[str]]:
         """Ask while a group is being answered."""
         futures = [self.ask(one) for one in asked]
-        waiting = self.together._waiting
+        waiting = self.commit._waiting
         wait_until(lambda: len(waiting) == len(asked), "all wait")
         return futures
 
@@ -60,7 +59,7 @@ def answers(futures: Sequence[Future[str]]) -> list[str]:
 def test_who_comes_alone_waits_for_nobody() -> None:
     desk = Desk()
     desk.goes_on.set()
-    assert [desk.together.ask(asked) for asked in (1, 2)] == ["1", "2"]
+    assert [desk.commit.submit(asked) for asked in (1, 2)] == ["1", "2"]
     assert desk.groups == [[1], [2]]
 
 
@@ -76,10 +75,10 @@ def test_who_come_meanwhile_are_answered_together_each_with_its_own() -> None:
 def test_a_group_has_its_most_and_the_rest_are_the_next() -> None:
     desk = Desk()
     first = desk.hold()
-    others = desk.ask_meanwhile(*range(1, together.MOST + 21))
+    others = desk.ask_meanwhile(*range(1, GROUP_MAX + 21))
     desk.goes_on.set()
-    assert answers(others) == [str(asked) for asked in range(1, together.MOST + 21)]
-    assert [len(group) for group in desk.groups] == [1, together.MOST, 20]
+    assert answers(others) == [str(asked) for asked in range(1, GROUP_MAX + 21)]
+    assert [len(group) for group in desk.groups] == [1, GROUP_MAX, 20]
     assert answers([first]) == ["0"]
 
 
@@ -100,7 +99,7 @@ def test_an_error_is_that_of_all_and_nobody_is_answered_alone_after_it() -> None
         with pytest.raises(ValueError, match="of 2"):
             future.result(PATIENCE_SECONDS)
     assert desk.alone == []
-    assert desk.together.ask(4) == "4"  # and the next are led again
+    assert desk.commit.submit(4) == "4"  # and the next are led again
 
 
 def test_no_two_raise_the_same_error() -> None:
@@ -121,11 +120,11 @@ def test_what_follows_the_answers_keeps_nobody_waiting_and_spoils_none() -> None
             assert goes_on.wait(PATIENCE_SECONDS)
             raise ValueError("a bug")
 
-    together = Together(str, lambda group: [str(asked) for asked in group], follow)
+    commit = GroupCommit(str, lambda group: [str(asked) for asked in group], follow)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(together.ask, 1)
+        first = pool.submit(commit.submit, 1)
         wait_until(lambda: followed, "the first is followed up")
-        assert together.ask(2) == "2"
+        assert commit.submit(2) == "2"
         goes_on.set()
         assert first.result(PATIENCE_SECONDS) == "1"
     assert followed == [["1"], ["2"]]
@@ -137,5 +136,5 @@ def test_who_waits_too_long_for_a_turn_is_answered_alone_and_once() -> None:
     assert answers([desk.ask(1)]) == ["1 alone"]
     desk.goes_on.set()
     assert answers([first]) == ["0"]
-    assert desk.together.ask(2) == "2"
+    assert desk.commit.submit(2) == "2"
     assert desk.groups == [[0], [2]]

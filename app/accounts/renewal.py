@@ -1,20 +1,24 @@
-"""When a token is to be renewed by the calendar, used or not. Pure."""
+"""When to renew a token by the calendar, whether it is used or not. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-#: Instagram Login's tokens live 60 days, cannot be renewed on their first day, and never again
-#: once they have ended: they are renewed when a week of their life is gone.
+from app.platforms import PLATFORMS
+from app.states import LoginType
+
+#: The life of a token of Instagram Login. Once it has ended, nothing renews it.
 #: https://developers.facebook.com/docs/instagram-platform/reference/refresh_access_token
-INSTAGRAM_LOGIN = "instagram"
 LIFE = timedelta(days=60)
-RENEW_WHEN_LEFT = timedelta(days=53)
 FIRST_DAY = timedelta(days=1)
 
 
-def renewal_time(login_type: str, expires_at: datetime | None, now: datetime) -> datetime | None:
-    """Return when to renew a token that was given now; None: it is refreshed when it is used."""
-    if login_type != INSTAGRAM_LOGIN:
+def renewal_time(
+    login_type: LoginType, expires_at: datetime | None, now: datetime
+) -> datetime | None:
+    """Return when to renew a token issued now; None: it is refreshed when it is used."""
+    if login_type != LoginType.INSTAGRAM:
         return None
-    return max((expires_at or now + LIFE) - RENEW_WHEN_LEFT, now + FIRST_DAY)
+    margin = PLATFORMS["INSTAGRAM"].token_margins[login_type]
+    assert margin is not None
+    return max((expires_at or now + LIFE) - margin, now + FIRST_DAY)

@@ -13,7 +13,7 @@ from app.accounts.video_limit import limit_at
 from app.database.transaction import reading
 from app.ids import is_id
 from app.models import Account, Video
-from app.states import AccountState, VideoState
+from app.states import AccountState, LoginType, VideoState
 from app.storage import current_storage
 
 # Built once, because building a statement takes longer than sending it. Only the columns that the
@@ -57,7 +57,7 @@ class TargetAccount:
     user_id: str
     id: str
     platform: str
-    login_type: str
+    login_type: LoginType
     state: AccountState
     state_reason: str
     video_max_seconds: int | None

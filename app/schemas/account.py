@@ -18,13 +18,13 @@ from app.schemas.base import (
     PageSchema,
     one_of,
 )
-from app.states import AccountState
+from app.states import AccountState, LoginType
 
 TOKEN_MAX = 4096
 NAME_MAX = 255
 SCOPES_MAX = 100
 SCOPE_MAX = 200
-LOGIN_TYPES = ("facebook", "instagram")
+LOGIN_TYPES = tuple(login.value for login in LoginType if login is not LoginType.ONLY)
 # What can stand in an HTTP header; anything else was damaged on its way here.
 _TOKEN = [Length(1, TOKEN_MAX), Regexp(r"[\x21-\x7e]*\Z", error="Not a token.")]
 _SCOPES: dict[str, Any] = {

@@ -11,6 +11,7 @@ from typing import Any
 from app.accounts.requirements import NEEDED_SCOPES
 from app.clock import to_iso, utcnow
 from app.platforms import PLATFORMS
+from app.states import LoginType
 
 Examples = dict[str, dict[str, Any]]
 VIDEO_ID = "01M857G6RK4GB7XFVPFZ7G88S9"
@@ -80,7 +81,7 @@ def account_examples() -> Examples:
     """Return tokens for each platform and login; a name begins with the platform of the path."""
     found = {}
     for (platform, login), groups in NEEDED_SCOPES.items():
-        name = f"{platform}_{login.upper()}" if login else platform
+        name = f"{platform}_{login.name}" if login else platform
         words = PLATFORMS[platform].name + (f", {login.capitalize()} Login" if login else "")
         body = {
             "accessToken": f"the-access-token-of-{platform.lower()}",
@@ -89,9 +90,9 @@ def account_examples() -> Examples:
             "platformUserId": "178414000000",
             "username": "ann",
             "scopes": [group[0] for group in groups],
-            **({"loginType": login} if login else {}),
+            **({"loginType": login.value} if login else {}),
         }
-        if login == "facebook":
+        if login is LoginType.FACEBOOK:
             del body["refreshToken"]  # it has none
         found[name] = _example(words, body)
     return found

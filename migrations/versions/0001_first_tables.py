@@ -32,7 +32,11 @@ def upgrade() -> None:
         sa.Column("platform", sa.String(length=16), nullable=False),
         sa.Column("platform_user_id", sa.String(length=255), nullable=False),
         sa.Column("username", sa.String(length=255), nullable=False),
-        sa.Column("login_type", sa.String(length=16), nullable=False),
+        sa.Column(
+            "login_type",
+            sa.Enum("", "facebook", "instagram", name="logintype", native_enum=False, length=24),
+            nullable=False,
+        ),
         sa.Column(
             "scopes", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
@@ -78,7 +82,11 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=26), nullable=False),
         sa.Column("user_id", sa.String(length=128), nullable=False),
         sa.Column("platform", sa.String(length=16), nullable=False),
-        sa.Column("login_type", sa.String(length=16), nullable=False),
+        sa.Column(
+            "login_type",
+            sa.Enum("", "facebook", "instagram", name="logintype", native_enum=False, length=24),
+            nullable=False,
+        ),
         sa.Column("redirect", sa.String(length=2000), nullable=False),
         sa.Column("verifier", sa.Text(), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),

@@ -416,19 +416,19 @@ TOGETHER: dict[str, tuple[Json, dict[str, str]]] = {
     "a bad hashtag and no platform": (
         {"platform": "VIMEO", "hashtags": ["a b"], "caption": "a\x07"},
         {
-            "caption": "There are control characters or broken characters in it.",
+            "caption": "Contains control characters or invalid Unicode.",
             "hashtags.0": _NO_HASHTAG,
             "platform": "Must be one of: TIKTOK, INSTAGRAM, YOUTUBE.",
         },
     ),
     "a long caption with a control": (
         {"platform": "YOUTUBE", "caption": "a\x07" + "x" * 2200},
-        {"caption": "There are control characters or broken characters in it."},
+        {"caption": "Contains control characters or invalid Unicode."},
     ),
     "an option and two times": (
         {"options": {"priority": 99, "delay": 5}, "scheduledTime": in_time(hours=1)},
         {
-            "options.delay": "Not together with scheduledTime.",
+            "options.delay": "Cannot be combined with scheduledTime.",
             "options.priority": "Must be greater than or equal to 1 and less than or equal to 10.",
         },
     ),

@@ -63,7 +63,7 @@ def _open(exchange: Exchange) -> Sequence[Opened]:
     grant = Grant(
         code=exchange.code,
         redirect_uri=callback_url(config, exchange.platform),
-        login_type=exchange.login_type,
+        login_type=exchange.login_type.value,
         verifier=exchange.verifier,
     )
     return load_handler(exchange.platform).connect(grant)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.engine import CursorResult
 
-from app.accounts.renewal import INSTAGRAM_LOGIN, RENEW_WHEN_LEFT, renewal_time
+from app.accounts.renewal import renewal_time
 from app.clock import utcnow
 from app.crypto import UndecryptableError
 from app.database.engine import AWAY
@@ -19,7 +19,7 @@ from app.failures import Failure
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.publishing.reconnecting import require_reconnect
-from app.states import AccountState
+from app.states import AccountState, LoginType
 from workers.errors import (
     KEY_HINT,
     AccountRefused,
@@ -138,13 +138,10 @@ def _wait_for_turn(account_id: str, stale_token: str) -> datetime | None:
 
 
 def _is_fresh(held: Held, now: datetime) -> bool:
-    if held.expires_at is None:
-        return True
-    if held.platform != "INSTAGRAM":
-        return held.expires_at - now > PLATFORMS[held.platform].token_margin
-    if held.access.login_type != INSTAGRAM_LOGIN:
-        return True  # no refresh exists; the platform itself says when it is over
-    return held.expires_at - now > RENEW_WHEN_LEFT
+    margin = PLATFORMS[held.platform].token_margins.get(LoginType(held.access.login_type))
+    if held.expires_at is None or margin is None:
+        return True  # the platform itself says when it is over
+    return held.expires_at - now > margin
 
 
 def _read(account_id: str) -> Held:
@@ -169,7 +166,7 @@ def _read(account_id: str) -> Held:
         token=account.access_token,
         platform_user_id=account.platform_user_id,
         username=account.username,
-        login_type=account.login_type,
+        login_type=account.login_type.value,
         scopes=frozenset(account.scopes),
     )
     return Held(access, account.refresh_token, account.expires_at, account.platform)

@@ -43,7 +43,7 @@ blueprint = Blueprint(
 )
 #: How long a browser's request waits for the worker, which usually takes a fraction of that.
 WAIT_SECONDS = 3.0
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 CODE_MAX = 4096
 _PAGE = {"type": "string", "description": "A page for the user."}
 _ASKED = {
@@ -172,7 +172,7 @@ def _awaited(consent: Consent) -> Consent:
         is_over = consent.state in (ConsentState.CONNECTED, ConsentState.FAILED)
         if is_over or time.monotonic() > deadline:
             return consent
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _outcome(consent: Consent, state: str) -> Response:

@@ -71,7 +71,7 @@ def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Respo
         return Response(status=204)
     if request.method == "HEAD":
         return Response(content_type="text/event-stream; charset=utf-8")
-    first = retry_line() + (b"" if is_known else event.words)
+    first = retry_line() + (b"" if is_known else event.content)
     if event.is_last:
         return Response(first, content_type="text/event-stream; charset=utf-8")
     hub: Hub = current_app.extensions["live"]

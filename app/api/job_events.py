@@ -38,8 +38,8 @@ def event_of(view: JobView, now: datetime) -> Event:
     status = StatusSchema().dump(status_of(view, now))
     data = json.dumps(status, separators=(",", ":"), ensure_ascii=False)
     event_id = hashlib.sha256(data.encode()).hexdigest()[:ID_CHARACTERS]
-    words = f"event: status\nid: {event_id}\ndata: {data}\n\n".encode()
-    return Event(event_id, words, is_last=view.job.state in FINAL_STATES)
+    content = f"event: status\nid: {event_id}\ndata: {data}\n\n".encode()
+    return Event(event_id, content, is_last=view.job.state in FINAL_STATES)
 
 
 def retry_line() -> bytes:
@@ -49,11 +49,11 @@ def retry_line() -> bytes:
 
 def open_hub(app: Flask) -> Hub:
     """Return the hub of an application's listeners."""
-    return Hub(_look_of(app))
+    return Hub(_find_changes_of(app))
 
 
-def _look_of(app: Flask) -> Callable[[Mapping[str, Any]], Iterator[Change]]:
-    def look(known: Mapping[str, Any]) -> Iterator[Change]:
+def _find_changes_of(app: Flask) -> Callable[[Mapping[str, Any]], Iterator[Change]]:
+    def find_changes(known: Mapping[str, Any]) -> Iterator[Change]:
         with app.app_context():
             changed = changed_jobs(known, utcnow())
         waiting = iter(changed)
@@ -61,7 +61,7 @@ def _look_of(app: Flask) -> Callable[[Mapping[str, Any]], Iterator[Change]]:
             with app.app_context():
                 yield from _changes(batch, changed)
 
-    return look
+    return find_changes
 
 
 def _changes(job_ids: Sequence[str], marks: Mapping[str, Any]) -> Iterator[Change]:

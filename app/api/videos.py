@@ -48,7 +48,7 @@ blueprint = Blueprint(
 NOT_FOUND = "Video not found"
 KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
 #: How long a list request may look for finished uploads; the next one continues with the rest.
-LOOK_SECONDS = 5.0
+SETTLE_SECONDS = 5.0
 ONLY_SERVICES = (
     "Only a service key may name an object in the store; a browser sends its file by a link from "
     "POST /api/videos/uploads"
@@ -86,7 +86,7 @@ def index(query: dict[str, Any]) -> Page[Video]:
     Those that are still `uploading` are looked up in the store, for a few seconds at most.
     """
     page = list_videos(current_user(), **query)
-    return Page(settle_uploads(page.rows, LOOK_SECONDS), page.next_cursor)
+    return Page(settle_uploads(page.rows, SETTLE_SECONDS), page.next_cursor)
 
 
 @blueprint.route("/<video_id>", methods=["GET"], operation="getVideo")

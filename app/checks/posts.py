@@ -34,7 +34,7 @@ class CheckedPost:
     video: TargetVideo | None
 
     def new_job(self, user_id: str, now: datetime, due_at: datetime | None) -> NewJob:
-        """Return the job to create, due now where `due_at` is None; requires that it has no faults."""
+        """Return the job to create, due now where `due_at` is None; must have no faults."""
         assert self.account is not None and not self.faults
         values, options = self.values, self.values["options"]
         platform = PLATFORMS[values["platform"]]
@@ -61,7 +61,7 @@ class CheckedPost:
 
 @dataclass(frozen=True)
 class UncheckedPost:
-    """A requested post as the schema loaded it: the values that could be read, and the faults.
+    """A requested post as its schema loaded it: the values that could be read, and the faults.
 
     Times are checked against `asked_at`: waiting in the intake does not make a request late.
     """

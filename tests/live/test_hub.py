@@ -43,7 +43,7 @@ def jobs() -> Jobs:
 
 @pytest.fixture
 def hub(jobs: Jobs) -> Iterator[Hub]:
-    hub = Hub(jobs.look, look_seconds=0.02, heartbeat_seconds=0.2)
+    hub = Hub(jobs.look, poll_seconds=0.02, heartbeat_seconds=0.2)
     yield hub
     hub.close()
 

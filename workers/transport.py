@@ -36,7 +36,7 @@ _pools = Pools()
 _threads = threading.local()
 
 
-class Readable(Protocol):
+class BodySource(Protocol):
     """What a body is read from."""
 
     def read(self, size: int, /) -> bytes | memoryview:
@@ -54,7 +54,7 @@ class Body:
     never taken for a whole one.
     """
 
-    def __init__(self, stream: Readable, length: int, on_read: Callable[[int], None]) -> None:
+    def __init__(self, stream: BodySource, length: int, on_read: Callable[[int], None]) -> None:
         self._stream = stream
         self._on_read = on_read
         self.length = length

@@ -39,7 +39,7 @@ def caption_faults(
     }
     for position in sorted(present.keys() - valid.keys()):
         faults[f"hashtags.{position}"].append(
-            "A hashtag consists of letters, digits and underscores only."
+            "A hashtag consists of one or more letters, digits and underscores."
         )
     if platform is not None:
         readable = {name: _replaced(value) for name, value in options.items()}

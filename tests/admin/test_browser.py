@@ -149,9 +149,9 @@ def test_jobs_are_steered(browser: Browser, config: Config, ambiguous: str) -> N
     assert browser.run("document.querySelector('.head .pill').innerText") == "cancelled"
     browser.open(f"{config.public_url}/admin/jobs/{ambiguous}")
     browser.click(BUTTON % "It is not live")
-    assert "may be retried now" in browser.run(TEXT)
+    assert "can be retried now" in browser.run(TEXT)
     browser.click(BUTTON % "Retry")
-    assert "goes on from where it stopped" in browser.run(TEXT)
+    assert "continues from where it stopped" in browser.run(TEXT)
     assert browser.run("document.querySelector('.head .pill').innerText") == "waiting"
     assert browser.complaints == []
     with transaction() as session:
@@ -167,11 +167,11 @@ def test_webhooks_are_sent_again(browser: Browser, config: Config) -> None:
     row = f'form[action*="{one}"] button'
     browser.open(f"{config.public_url}/admin/attention")
     browser.click(f"document.querySelector('{row}')")
-    assert "publish.failed is sent again" in browser.run(TEXT)
+    assert "publish.failed is being redelivered" in browser.run(TEXT)
     browser.open(f"{config.public_url}/admin/attention")
     assert browser.run(f"document.querySelector('{row}')") is None
-    browser.click(BUTTON % "Send all again")
-    assert "1 webhooks are sent again" in browser.run(TEXT)
+    browser.click(BUTTON % "Redeliver all")
+    assert "Webhooks being redelivered: 1" in browser.run(TEXT)
     assert browser.complaints == []
     with transaction() as session:
         for notification_id in (one, another):

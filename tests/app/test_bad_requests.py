@@ -393,7 +393,7 @@ def test_past_time_is_worded_as_the_contract_has_it(alice: Caller) -> None:
 
 
 _SHORT, _LONG = "Length must be between 1 and 200.", "Longer than maximum length 10."
-_NO_HASHTAG = "A hashtag has letters, digits and underscores only, and at least one of them."
+_NO_HASHTAG = "A hashtag consists of one or more letters, digits and underscores."
 _LONG_TEXT = "The text with its hashtags has 2,204 UTF-16 units; TikTok takes at most 2,200."
 #: Faults that hid others: what is wrong with one place, one part or the whole.
 TOGETHER: dict[str, tuple[Json, dict[str, str]]] = {

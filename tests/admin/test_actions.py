@@ -61,7 +61,7 @@ def test_a_job_at_work_is_cancelled_by_its_worker(operator: Operator) -> None:
     assert claim_next("TIKTOK", utcnow()) is not None
     assert "before it is published" in operator.press(f"/jobs/{job.id}/cancel").text
     assert row(job.id).cancel_requested
-    assert "A cancellation was asked for" in operator.page(f"/jobs/{job.id}")
+    assert "A cancellation was requested" in operator.page(f"/jobs/{job.id}")
 
 
 def test_what_the_state_forbids_is_refused_with_the_reason(operator: Operator) -> None:

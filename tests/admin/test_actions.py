@@ -1,4 +1,4 @@
-"""The operator's buttons: each does what the API's call does, for nobody else's page."""
+"""The operator's buttons: each does what the API call does, and only from our own pages."""
 
 from __future__ import annotations
 

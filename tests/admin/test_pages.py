@@ -1,4 +1,4 @@
-"""The operator's pages: who gets in, what they show, and what is never live in them."""
+"""The operator's pages: access, content, and no injected markup."""
 
 from __future__ import annotations
 

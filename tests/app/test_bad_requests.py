@@ -1,4 +1,4 @@
-"""A table of bad requests: each is refused with the field named, and none is a 500."""
+"""A table of bad requests: each is refused by field, and none causes a 500."""
 
 from __future__ import annotations
 

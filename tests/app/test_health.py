@@ -1,4 +1,4 @@
-"""Whether the service says how it is."""
+"""The health checks of the process and of the service."""
 
 from __future__ import annotations
 

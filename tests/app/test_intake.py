@@ -1,4 +1,4 @@
-"""Single posts that are asked for at the same time: written together, each as if by itself."""
+"""Concurrent single posts are written as a group, with the same result as one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reported to Sentry: the bug and whose it is, and nobody's secret."""
+"""What is reported to Sentry: the bug and the user, and never a secret."""
 
 from __future__ import annotations
 

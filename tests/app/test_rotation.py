@@ -1,4 +1,4 @@
-"""Keys are rotated: old secrets are encrypted anew, and the old key can go."""
+"""Key rotation: old secrets are re-encrypted, and the old key can be removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that are wrong stop the process with one line that names them, and no traceback."""
+"""Invalid settings stop the process with one line that names them, without a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread behind all listeners: what it tells, what it asks for, whom it lets go."""
+"""The hub: what it sends, what it polls, and whom it drops."""
 
 from __future__ import annotations
 

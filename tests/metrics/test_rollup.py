@@ -1,4 +1,4 @@
-"""What ended is counted once, whenever and however often it is counted."""
+"""Every end is counted exactly once, whenever and however often the roll-up runs."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_buttons_are_pressed(browser: Browser, config: Config, ambiguous: str) -
     browser.click(BUTTON % "Pause TikTok")
     assert "TikTok is paused" in browser.run("document.body.innerText")
     browser.click(BUTTON % "Resume TikTok")
-    assert "TikTok goes on" in browser.run("document.body.innerText")
+    assert "TikTok is resumed" in browser.run("document.body.innerText")
     browser.click("document.querySelector('.notice a')")
     browser.run("document.querySelector('[name=platformPostId]').value = '7'")
     browser.click(BUTTON % "It is live")
@@ -145,7 +145,7 @@ def test_jobs_are_steered(browser: Browser, config: Config, ambiguous: str) -> N
     waiting = make_job("YOUTUBE").id
     browser.open(f"{config.public_url}/admin/jobs/{waiting}")
     browser.click(BUTTON % "Cancel")
-    assert "It is cancelled" in browser.run(TEXT)
+    assert "The job is cancelled" in browser.run(TEXT)
     assert browser.run("document.querySelector('.head .pill').innerText") == "cancelled"
     browser.open(f"{config.public_url}/admin/jobs/{ambiguous}")
     browser.click(BUTTON % "It is not live")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flask import current_app
+
 from app.platforms import PLATFORMS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,3 +92,10 @@ class Config:
     log_level: str = "INFO"
     log_format: str = ""
     sentry_dsn: str = field(default="", repr=False)
+
+
+def current_config() -> Config:
+    """Return the configuration of the current Flask application."""
+    config = current_app.config["SETTINGS"]
+    assert isinstance(config, Config)
+    return config

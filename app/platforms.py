@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from app.media.video_rules import VIDEO_RULES, VideoRules
+from app.states import LoginType
 
 Window = Literal["rolling", "pacific_day", "at_once"]
 INT32_MAX = 2**31 - 1
@@ -82,8 +83,11 @@ class Option:
 class Platform:
     """One platform. `handler` is `module:class`, by name, so that the API never imports it.
 
-    `token_margin`: a token that expires sooner than this is refreshed before use.
+    `token_margins`: per login by which accounts are connected, how long before it expires a token
+    is refreshed; None if it cannot be refreshed.
     `counted_accounts`: how many accounts' post counts are read in one run.
+    `has_feed`: a Reel may be left out of the feed. `cover_lies_within`: a cover at the very end
+    of the video is refused.
     """
 
     name: str
@@ -94,9 +98,16 @@ class Platform:
     options: Mapping[str, Option]
     limits: tuple[Limit, ...]
     video: VideoRules
+    token_margins: Mapping[LoginType, timedelta | None]
     default_privacy: str = "public"
-    token_margin: timedelta = timedelta(minutes=5)
     counted_accounts: int = 100
+    has_feed: bool = False
+    cover_lies_within: bool = False
+
+    @property
+    def logins(self) -> tuple[LoginType, ...]:
+        """The logins by which its accounts can be connected, the preferred one first."""
+        return tuple(self.token_margins)
 
     def native_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return `options` under the platform's own names, which win over their aliases."""
@@ -142,7 +153,7 @@ _TIKTOK = Platform(
         Limit("LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["TIKTOK"],
-    token_margin=timedelta(minutes=10),
+    token_margins={LoginType.ONLY: timedelta(minutes=10)},
 )
 
 # https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/media
@@ -172,6 +183,12 @@ _INSTAGRAM = Platform(
         Limit("LIMIT_INSTAGRAM_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["INSTAGRAM"],
+    # Facebook Login has no refresh. A token of Instagram Login lives 60 days, and is renewed after
+    # a week: it cannot be renewed on its first day, nor once it has ended.
+    # https://developers.facebook.com/docs/instagram-platform/reference/refresh_access_token
+    token_margins={LoginType.FACEBOOK: None, LoginType.INSTAGRAM: timedelta(days=53)},
+    has_feed=True,
+    cover_lies_within=True,
 )
 
 # https://developers.google.com/youtube/v3/docs/videos
@@ -206,6 +223,7 @@ _YOUTUBE = Platform(
         Limit("LIMIT_YOUTUBE_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["YOUTUBE"],
+    token_margins={LoginType.ONLY: timedelta(minutes=5)},
     # Its calls use the quota of the whole application: with a run at most every five minutes, they
     # cost at most 1,440 of its 10,000 units a day.
     counted_accounts=5,

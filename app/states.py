@@ -62,6 +62,14 @@ class AccountState(str, Enum):
     RECONNECT_REQUIRED = "reconnect_required"
 
 
+class LoginType(str, Enum):
+    """The login that an account was connected through; only Instagram has several."""
+
+    ONLY = ""
+    FACEBOOK = "facebook"
+    INSTAGRAM = "instagram"
+
+
 class VideoState(str, Enum):
     """Whether a video can be published."""
 

@@ -57,10 +57,20 @@ def begin_attempt(session: Session, job: PublishJob, step: Step, now: datetime) 
 
 
 def begin_steps(
-    session: Session, job_id: str, attempt: int, steps: Sequence[Step], now: datetime
+    session: Session,
+    job_id: str,
+    attempt: int,
+    steps: Sequence[Step],
+    now: datetime,
+    *,
+    sent_bytes: int | None = None,
 ) -> None:
-    """Close the open step and open the last of these; those before it took no time."""
-    _end(session, job_id, ("step",), {"ended_at": now, "outcome": "done"})
+    """Close the open step and open the last of `steps`; those before it took no time.
+
+    `sent_bytes`: how many bytes were sent within the step that is closed, where it was an upload.
+    """
+    done = {"ended_at": now, "outcome": "done", "sent_bytes": sent_bytes}
+    _end(session, job_id, ("step",), done)
     entry = {"job_id": job_id, "attempt": attempt, "kind": "step", "started_at": now}
     done = {"ended_at": now, "outcome": "done"}
     still_open = {"ended_at": None, "outcome": None}

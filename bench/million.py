@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
-from app.metrics.rolling import count_on, is_anything_to_count
+from app.metrics.rollup import needs_roll_up, roll_up
 from app.platforms import PLATFORMS
 from bench.bench import Bench
 from bench.figures import OURS, Figure, Goal
@@ -109,8 +109,8 @@ def fill(jobs: int) -> None:
         connection.exec_driver_sql("SET statement_timeout = 0")
         connection.exec_driver_sql("VACUUM ANALYZE")
         connection.exec_driver_sql("RESET statement_timeout")
-    while is_anything_to_count(utcnow()):
-        count_on(utcnow())
+    while needs_roll_up(utcnow()):
+        roll_up(utcnow())
 
 
 def _took(session: requests.Session, url: str) -> Iterator[float]:

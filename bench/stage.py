@@ -16,9 +16,10 @@ from flask import Flask
 from redis import Redis
 
 from app import create_base
+from app.clock import utcnow
 from app.extensions import db
 from app.platforms import PLATFORMS
-from app.queries.health import is_leader_alive
+from app.queries.processes import leading_scheduler
 from app.settings import config_from_env
 from bench.processes import Tree, wait_until
 from sandbox.development.stack import answers, free_port
@@ -57,7 +58,7 @@ class Stage:
     def leading_scheduler(self) -> Iterator[Tree]:
         """Run a scheduler; the block starts when it leads."""
         with self.process("workers.scheduler") as scheduler:
-            wait_until(is_leader_alive, "a scheduler leads")
+            wait_until(lambda: leading_scheduler(utcnow()), "a scheduler leads")
             yield scheduler
 
     @contextmanager

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
-from flask import current_app
-
-from app.config import Config
+from app.config import Config, current_config
 from app.platforms import PLATFORMS
 from workers.platforms.base import Api, Handler
 
@@ -47,7 +45,7 @@ def load_handler(platform: str) -> Handler:
     """Return a platform's handler, as `app.platforms` names it, for the current app."""
     _, _, name = PLATFORMS[platform].handler.partition(":")
     handler_class: type[Handler] = getattr(handler_module(platform), name)
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     return handler_class(APIS[platform](config))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 from app.accounts.renewal import renewal_time
 from app.database.transaction import transaction
 from app.models import Account
-from app.states import AccountState
+from app.states import AccountState, LoginType
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Connection:
     refresh_token: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
     username: str | None = None
-    login_type: str = ""
+    login_type: LoginType = LoginType.ONLY
     scopes: tuple[str, ...] = ()
 
 

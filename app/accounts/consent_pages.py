@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from app.config import Config
+from app.states import LoginType
 
-FACEBOOK, INSTAGRAM = "facebook", "instagram"
 _GOOGLE = "https://www.googleapis.com/auth/"
 
 
@@ -35,15 +35,15 @@ class ConsentPage:
 
 
 #: By platform and login.
-CONSENT_PAGES: dict[tuple[str, str], ConsentPage] = {
-    ("TIKTOK", ""): ConsentPage(
+CONSENT_PAGES: dict[tuple[str, LoginType], ConsentPage] = {
+    ("TIKTOK", LoginType.ONLY): ConsentPage(
         "TIKTOK_CLIENT_KEY",
         "client_key",
         lambda config: f"{config.tiktok_consent_url}/v2/auth/authorize/",
         ("user.info.basic", "user.info.profile", "video.publish", "video.list"),
         ",",
     ),
-    ("INSTAGRAM", FACEBOOK): ConsentPage(
+    ("INSTAGRAM", LoginType.FACEBOOK): ConsentPage(
         "FACEBOOK_CLIENT_ID",
         "client_id",
         lambda config: (
@@ -58,7 +58,7 @@ CONSENT_PAGES: dict[tuple[str, str], ConsentPage] = {
         ),
         ",",
     ),
-    ("INSTAGRAM", INSTAGRAM): ConsentPage(
+    ("INSTAGRAM", LoginType.INSTAGRAM): ConsentPage(
         "INSTAGRAM_CLIENT_ID",
         "client_id",
         lambda config: f"{config.instagram_consent_url}/oauth/authorize",
@@ -69,7 +69,7 @@ CONSENT_PAGES: dict[tuple[str, str], ConsentPage] = {
         ),
         ",",
     ),
-    ("YOUTUBE", ""): ConsentPage(
+    ("YOUTUBE", LoginType.ONLY): ConsentPage(
         "YOUTUBE_CLIENT_ID",
         "client_id",
         lambda config: f"{config.google_consent_url}/o/oauth2/v2/auth",
@@ -88,7 +88,7 @@ def callback_url(config: Config, platform: str) -> str:
 
 
 def consent_url(
-    config: Config, platform: str, login_type: str, *, state: str, verifier: str | None
+    config: Config, platform: str, login_type: LoginType, *, state: str, verifier: str | None
 ) -> str:
     """Return the URL of a platform's consent page for one user."""
     page = CONSENT_PAGES[platform, login_type]

@@ -22,7 +22,7 @@ from app.database.transaction import transaction
 from app.models import Consent
 from app.queues import wake_maintenance
 from app.queues.names import CONNECT
-from app.states import ConsentState
+from app.states import ConsentState, LoginType
 
 #: How long a user may take on the consent page.
 CONSENT_LIFETIME = timedelta(minutes=15)
@@ -72,7 +72,7 @@ def start_consent(
     *,
     user_id: str,
     platform: str,
-    login_type: str,
+    login_type: LoginType,
     redirect: str,
     now: datetime,
 ) -> ConsentRequest:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.accounts.connect import Connection, connect_account
 from app.database.transaction import transaction
 from app.models import Consent
-from app.states import ConsentState
+from app.states import ConsentState, LoginType
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Exchange:
     consent_id: str
     user_id: str
     platform: str
-    login_type: str
+    login_type: LoginType
     code: str = field(repr=False)
     verifier: str | None = field(repr=False)
 

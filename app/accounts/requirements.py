@@ -7,27 +7,29 @@ from datetime import datetime
 from typing import Any
 
 from app.faults import Faults
+from app.platforms import PLATFORMS
+from app.states import LoginType
 
 #: Platform and login → the required scopes; one of each inner group suffices.
 #: https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing
 #: https://developers.google.com/youtube/v3/docs/videos/insert#auth
-NEEDED_SCOPES: dict[tuple[str, str | None], tuple[tuple[str, ...], ...]] = {
-    ("TIKTOK", None): (("video.publish",),),
-    ("INSTAGRAM", "facebook"): (("instagram_basic",), ("instagram_content_publish",)),
-    ("INSTAGRAM", "instagram"): (
+NEEDED_SCOPES: dict[tuple[str, LoginType], tuple[tuple[str, ...], ...]] = {
+    ("TIKTOK", LoginType.ONLY): (("video.publish",),),
+    ("INSTAGRAM", LoginType.FACEBOOK): (("instagram_basic",), ("instagram_content_publish",)),
+    ("INSTAGRAM", LoginType.INSTAGRAM): (
         ("instagram_business_basic",),
         ("instagram_business_content_publish",),
     ),
-    ("YOUTUBE", None): (("youtube.upload", "youtube", "youtube.force-ssl"),),
+    ("YOUTUBE", LoginType.ONLY): (("youtube.upload", "youtube", "youtube.force-ssl"),),
 }
 _GOOGLE = "https://www.googleapis.com/auth/"
 #: Logins whose videos the platform only accepts by a public link.
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
-_FETCHING_LOGINS = ("instagram",)
+_FETCHING_LOGINS = (LoginType.INSTAGRAM,)
 
 
-def needs_public_links(login_type: str) -> bool:
+def needs_public_links(login_type: LoginType) -> bool:
     """Tell whether an account can only publish videos that the platform can fetch itself."""
     return login_type in _FETCHING_LOGINS
 
@@ -38,29 +40,30 @@ def connection_faults(platform: str, values: Mapping[str, Any], now: datetime) -
     `values` holds the fields of the body that could be parsed.
     """
     found = {
-        "loginType": _login_fault(platform, values),
+        "loginType": login_fault(platform, values["login_type"]) if "login_type" in values else "",
         "scopes": _scopes_fault(platform, values),
         "expiresAt": _expiry_fault(values, now),
     }
     return {field: [fault] for field, fault in found.items() if fault}
 
 
-def _login_fault(platform: str, values: Mapping[str, Any]) -> str:
-    if "login_type" not in values:
-        return ""
-    if platform == "INSTAGRAM" and values["login_type"] is None:
-        return "Instagram needs it: facebook or instagram."
-    if platform != "INSTAGRAM" and values["login_type"] is not None:
-        return "Only Instagram has it."
+def login_fault(platform: str, login_type: str | None, *, may_omit: bool = False) -> str:
+    """Return what is wrong with a login type of a request; empty where nothing is."""
+    name, logins = PLATFORMS[platform].name, PLATFORMS[platform].logins
+    if login_type is not None and login_type not in logins:
+        return f"{name} has only one login; leave it out."
+    if login_type is None and LoginType.ONLY not in logins and not may_omit:
+        return f"{name} needs it: {' or '.join(login.value for login in logins)}."
     return ""
 
 
 def _scopes_fault(platform: str, values: Mapping[str, Any]) -> str:
     given: Collection[str] | None = values.get("scopes")
-    login = values.get("login_type") if platform == "INSTAGRAM" else None
-    needed = NEEDED_SCOPES.get((platform, login), ())
-    if given is None:
+    logins = PLATFORMS[platform].logins
+    login_type = logins[0] if len(logins) == 1 else values.get("login_type")
+    if given is None or login_type is None:
         return ""
+    needed = NEEDED_SCOPES[platform, LoginType(login_type)]
     short = {scope.removeprefix(_GOOGLE) for scope in given}
     missing = [" or ".join(group) for group in needed if short.isdisjoint(group)]
     return f"The user did not allow {', '.join(missing)}." if missing else ""

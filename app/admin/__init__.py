@@ -1,8 +1,8 @@
-"""The operator's pages: `/admin` by us, `/admin/queues` by rq-dashboard.
+"""The operator's pages: our own under `/admin`, and rq-dashboard under `/admin/queues`.
 
-`operator` lets nobody else in, `guard` keeps other pages' forms and scripts out, and each other
-module is a page or what its buttons do. They read by `app.queries` and act by the functions that
-the API calls; nothing here knows SQL.
+`operator` authenticates the operator, `guard` protects against CSRF and injected content; every
+other module is a page or the actions of its buttons. They read through `app.queries` and act
+through the functions that the API calls; nothing here knows SQL.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from app.admin.guard import register_guard
 from app.admin.operator import register_operator
 from app.admin.queues import register_dashboard
 
-#: Modules that route views on the blueprint.
+#: Modules that register views on the blueprint.
 PAGES = (overview, attention, jobs, actions, platforms, limits)
 
 
 def register_admin(app: Flask) -> None:
-    """Add the operator's pages to an application."""
+    """Register the operator's pages on an application."""
     register_operator(app)
     register_guard(app)
     app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""The buttons of a job's page. Each does what the API's call of the same name does."""
+"""The buttons of a job's page. Each does the same as the API call of its name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from app.publishing import steer
 from app.publishing.errors import WrongState
 from app.schemas.publish import ResolveSchema
 
-#: The fields of the form that go to the schema as they are.
-_RESULT = ("platformPostId", "url")
+#: Fields of the form that are passed to the schema unchanged.
+_POST_FIELDS = ("platformPostId", "url")
 
 
 @blueprint.post("/jobs/<job_id>/cancel")
@@ -26,36 +26,44 @@ def cancel(job_id: str) -> Any:
         job = steer.cancel(job_id, now())
     except WrongState as error:
         return refused(str(error), "admin.job", job_id=job_id)
-    words = "It is cancelled before it is published" if job.cancel_requested else "It is cancelled"
-    return done(words, "admin.job", job_id=job_id)
+    message = (
+        "The job will be cancelled before it is published"
+        if job.cancel_requested
+        else "The job is cancelled"
+    )
+    return done(message, "admin.job", job_id=job_id)
 
 
 @blueprint.post("/jobs/<job_id>/retry")
 def retry(job_id: str) -> Any:
-    """Run a failed job again from where it stopped."""
+    """Retry a failed job from its checkpoint."""
     require_story(job_id)
     try:
         steer.retry(job_id, now())
     except WrongState as error:
         return refused(str(error), "admin.job", job_id=job_id)
-    return done("It goes on from where it stopped", "admin.job", job_id=job_id)
+    return done("The job continues from where it stopped", "admin.job", job_id=job_id)
 
 
 @blueprint.post("/jobs/<job_id>/resolve")
 def resolve(job_id: str) -> Any:
-    """Take the operator's word on a job whose outcome is unknown."""
+    """Record the operator's decision on a job whose outcome is unknown."""
     require_story(job_id)
     live = {"yes": True, "no": False}.get(request.form.get("live", ""))
     if live is None:
-        return refused("Say whether it is live", "admin.job", job_id=job_id)
-    given = {name: request.form.get(name, "") for name in _RESULT if live}
+        return refused("Say whether the post is live", "admin.job", job_id=job_id)
+    fields = {name: request.form.get(name, "") for name in _POST_FIELDS if live}
     try:
-        word = read_values(ResolveSchema, {**given, "live": live})
-        word.pop("live")
-        steer.resolve(job_id, now(), is_live=live, **word)
+        decision = read_values(ResolveSchema, {**fields, "live": live})
+        decision.pop("live")
+        steer.resolve(job_id, now(), is_live=live, **decision)
     except BadRequest as error:
         return refused(str(error.description), "admin.job", job_id=job_id)
     except WrongState as error:
         return refused(str(error), "admin.job", job_id=job_id)
-    words = "It is recorded as live" if live else "It is not live, and may be retried now"
-    return done(words, "admin.job", job_id=job_id)
+    message = (
+        "The post is recorded as live"
+        if live
+        else "The post is not live; the job can be retried now"
+    )
+    return done(message, "admin.job", job_id=job_id)

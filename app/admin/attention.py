@@ -1,4 +1,4 @@
-"""`/admin/attention`: what waits for a person, and the buttons that a person presses there."""
+"""`/admin/attention`: what needs a person, and the buttons to redeliver webhooks."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PER_PAGE = 20
 
 
 class AttentionQuery(BaseSchema):
-    """Where each of the page's lists begins."""
+    """The cursor of each list on the page."""
 
     ambiguous = Cursor(load_default=None)
     accounts = Cursor(load_default=None)
     dead = Cursor(load_default=None)
 
 
-class ReturnForm(BaseSchema):
-    """A button, the token of its form, and the job whose page it stands on, if it does."""
+class RedeliverForm(BaseSchema):
+    """The form of a redeliver button; `job` is set on the page of a job."""
 
     csrf_token = fields.String(data_key="csrf_token")
     job = fields.String(load_default=None)
@@ -38,7 +38,7 @@ class ReturnForm(BaseSchema):
 
 @blueprint.get("/attention")
 def attention() -> str:
-    """Show the jobs with an unknown outcome, the accounts to connect, the webhooks given up."""
+    """Show jobs with an unknown outcome, accounts to reconnect and dead webhooks."""
     cursors = read_values(AttentionQuery, request.args)
     return render_template(
         "admin/attention.html",
@@ -52,19 +52,19 @@ def attention() -> str:
 
 @blueprint.post("/notifications/<notification_id>/redeliver")
 def redeliver_one(notification_id: str) -> Any:
-    """Send one notification again."""
-    job_id = read_values(ReturnForm, request.form)["job"]
+    """Redeliver one notification."""
+    job_id = read_values(RedeliverForm, request.form)["job"]
     found = redeliver(notification_id, now()) if is_id(notification_id) else None
     if found is None:
         raise NotFound("There is no such notification")
-    words = f"{found.type} is sent again"
+    message = f"{found.type} is being redelivered"
     if job_id is not None and job_id == found.subject_id:
-        return done(words, "admin.job", job_id=job_id)
-    return done(words, "admin.attention", _anchor="dead")
+        return done(message, "admin.job", job_id=job_id)
+    return done(message, "admin.attention", _anchor="dead")
 
 
 @blueprint.post("/notifications/redeliver")
 def redeliver_all() -> Any:
-    """Send every notification again that was given up."""
+    """Redeliver every dead notification."""
     count = redeliver_dead(now())
-    return done(f"{count} webhooks are sent again", "admin.attention", _anchor="dead")
+    return done(f"Webhooks being redelivered: {count}", "admin.attention", _anchor="dead")

@@ -1,4 +1,4 @@
-"""The blueprint of the operator's pages: what they read of a request, and how they say no."""
+"""The blueprint of the operator's pages: reading requests, messages and error pages."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ blueprint = Blueprint(
 
 
 def read_values(schema: type[Schema], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a schema makes of a query or a form, where an empty field is no field.
+    """Load a query or a form with a schema; empty fields count as missing.
 
-    Raises `BadRequest` that names every field that is wrong.
+    Raises `BadRequest`, which names every invalid field.
     """
     stripped = {
         name: value.strip() if isinstance(value, str) else value for name, value in given.items()
@@ -37,26 +37,26 @@ def read_values(schema: type[Schema], given: Mapping[str, Any]) -> dict[str, Any
     except ValidationError as exc:
         assert isinstance(exc.messages, dict)
         faults = flatten(exc.messages)
-        words = "; ".join(f"{path}: {' '.join(said)}" for path, said in faults.items())
-        raise BadRequest(words) from exc
+        message = "; ".join(f"{path}: {' '.join(messages)}" for path, messages in faults.items())
+        raise BadRequest(message) from exc
     return values
 
 
-def done(words: str, endpoint: str, **values: Any) -> Any:
-    """Say that something was done, on the page that shows it."""
-    flash(words, "done")
+def done(message: str, endpoint: str, **values: Any) -> Any:
+    """Redirect to a page that shows the result, with a success message."""
+    flash(message, "done")
     return redirect(url_for(endpoint, **values), 303)
 
 
-def refused(words: str, endpoint: str, **values: Any) -> Any:
-    """Say why something was not done, on the page that shows it."""
-    flash(words, "refused")
+def refused(message: str, endpoint: str, **values: Any) -> Any:
+    """Redirect to a page that shows why nothing was done, with a refusal message."""
+    flash(message, "refused")
     return redirect(url_for(endpoint, **values), 303)
 
 
 @blueprint.app_template_global()
 def admin_static(name: str) -> str:
-    """Return the address of a file of ours, which changes with its content."""
+    """Return the URL of one of our static files, which changes with its content."""
     return url_for("admin.static", filename=name, v=_digest(name))
 
 
@@ -67,7 +67,7 @@ def _digest(name: str) -> str:
 
 @blueprint.errorhandler(HTTPException)
 def show_http_error(error: HTTPException) -> Any:
-    """Show an error of Flask's, or of ours, as a page."""
+    """Show an HTTP error as a page."""
     if error.response is not None:
         return error.response
     return _error_page(error.code or 500, error.description or error.name)
@@ -75,12 +75,12 @@ def show_http_error(error: HTTPException) -> Any:
 
 @blueprint.errorhandler(PublishingError)
 def show_refusal(error: PublishingError) -> Response:
-    """Show why something may not be done."""
+    """Show a refused action as a page."""
     return _error_page(409, str(error))
 
 
 def show_database_error(error: Exception) -> Response:
-    """Show that the database is away."""
+    """Show that the database does not answer."""
     return _error_page(503, "The database does not answer; try again in a moment")
 
 
@@ -88,5 +88,7 @@ for kind in AWAY:
     blueprint.register_error_handler(kind, show_database_error)
 
 
-def _error_page(status: int, words: str) -> Response:
-    return make_response(render_template("admin/error.html", words=words, status=status), status)
+def _error_page(status: int, message: str) -> Response:
+    return make_response(
+        render_template("admin/error.html", message=message, status=status), status
+    )

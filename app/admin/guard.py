@@ -1,7 +1,7 @@
-"""What keeps other pages out of the operator's: tokens in forms, and a strict content policy.
+"""Protects the operator's pages: CSRF tokens in forms, and a strict content security policy.
 
-A form's token (Flask-WTF) is bound to a session cookie signed with a secret that all processes
-derive from the encryption keys; `app.admin.operator` has looked at the request's origin before.
+A CSRF token (Flask-WTF) is bound to a session cookie, signed with a secret that all processes
+derive from the encryption keys. `app.admin.operator` has checked the request's origin before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.admin.operator import FILES, PREFIX
 from app.config import Config
 from app.crypto import development_key
 
-#: Nothing but our own files, no script or style within a page, no page around ours.
+#: Our own files only, no inline scripts or styles, no framing.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -31,21 +31,21 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-#: Our files carry their content's digest in their address.
+#: The URLs of our files contain a digest of their content.
 STATIC_CACHE = "private, max-age=31536000, immutable"
 csrf = CSRFProtect()
 
 
 class AdminSessions(SecureCookieSessionInterface):
-    """Opens sessions for the operator's pages alone: the API has none, and pays for none."""
+    """Opens sessions for the operator's pages only, so that the API bears no cost for them."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Return the session of a request, or None for one that has no use for it."""
+        """Return the session of a request under `/admin`; None for any other."""
         return super().open_session(app, request) if request.path.startswith(PREFIX) else None
 
 
 def register_guard(app: Flask) -> None:
-    """Set up the session and the tokens of the operator's forms."""
+    """Set up sessions and CSRF protection."""
     config: Config = app.config["SETTINGS"]
     first, *others = config.token_encryption_keys or (development_key(),)
     app.secret_key = _secret(first)
@@ -57,9 +57,9 @@ def register_guard(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=config.public_url.startswith("https://"),
-        # The API's callers send no cookie: only the operator's forms are looked at.
+        # The API's callers send no cookies, so only the operator's forms are checked.
         WTF_CSRF_CHECK_DEFAULT=False,
-        # A page may stay open as long as the browser: its token ends with the session.
+        # A page may stay open for as long as the browser; its token ends with the session.
         WTF_CSRF_TIME_LIMIT=None,
     )
     csrf.init_app(app)
@@ -67,13 +67,13 @@ def register_guard(app: Flask) -> None:
 
 @blueprint.before_request
 def check_form() -> None:
-    """Refuse a form that is not from one of our pages; raises `CSRFError`."""
+    """Refuse a form that does not come from one of our pages; raises `CSRFError`."""
     csrf.protect()
 
 
 @blueprint.after_request
 def set_policy(answer: Response) -> Response:
-    """Tell the browser what our pages may load, and what of them it may keep."""
+    """Set the content security policy and caching of our pages."""
     answer.headers["Content-Security-Policy"] = POLICY
     answer.headers["Referrer-Policy"] = "same-origin"
     if request.endpoint == FILES and answer.status_code < 400:

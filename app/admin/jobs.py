@@ -1,4 +1,4 @@
-"""`/admin/jobs`: looking for jobs, and everything about one of them."""
+"""`/admin/jobs`: searching for jobs, and everything about one of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from marshmallow.validate import Length, OneOf
 from werkzeug.exceptions import NotFound
 
 from app.admin.blueprint import blueprint, read_values
-from app.admin.picture import draw
+from app.admin.timeline_chart import lay_out
 from app.admin.words import now
 from app.failures import Category
 from app.ids import is_id
@@ -22,7 +22,7 @@ PER_PAGE = 25
 
 
 class SearchQuery(BaseSchema):
-    """What to look for."""
+    """What to search for."""
 
     q = fields.String(load_default="", validate=Length(max=255))
     state = fields.String(load_default=None, validate=OneOf([one.value for one in JobState]))
@@ -32,7 +32,7 @@ class SearchQuery(BaseSchema):
 
 @blueprint.get("/jobs")
 def jobs() -> str:
-    """Show the jobs that were looked for, newest first."""
+    """Show the matching jobs, newest first."""
     values = read_values(SearchQuery, request.args)
     search = Search(values["q"], values["state"], values["platform"])
     page = search_jobs(search, now(), limit=PER_PAGE, cursor=values["cursor"])
@@ -49,7 +49,7 @@ def jobs() -> str:
 
 @blueprint.get("/jobs/<job_id>")
 def job(job_id: str) -> str:
-    """Show one job: where it is, what it was through, and what may be done to it."""
+    """Show one job: its state, its timeline and the actions it allows."""
     story = require_story(job_id)
     return render_template(
         "admin/job.html",
@@ -57,7 +57,7 @@ def job(job_id: str) -> str:
         job=story.view.job,
         post=story.view.post,
         state=story.view.job.state_at(now()).value,
-        picture=draw(story.view.timeline, now()),
+        chart=lay_out(story.view.timeline, now()),
         may=_allowed(story.view.job),
         now=now(),
     )
@@ -67,12 +67,12 @@ def require_story(job_id: str) -> JobStory:
     """Return one job's story; raises `NotFound`."""
     story = find_story(job_id) if is_id(job_id) else None
     if story is None:
-        raise NotFound("There is no such job; ended ones are kept for a time only")
+        raise NotFound("There is no such job; finished jobs are kept for a limited time")
     return story
 
 
 def _allowed(job: PublishJob) -> set[str]:
-    """Return the buttons that the job's state allows; the functions behind them look again."""
+    """Return the actions that the job's state allows; the functions behind them check again."""
     is_failed = job.state is JobState.FAILED
     allowed = {
         "resolve": job.may_be_live,

@@ -1,4 +1,4 @@
-"""`/admin/limits`: what is used today, what is left, and when there is more."""
+"""`/admin/limits`: how much of each limit is used and left, and when more room becomes free."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.admin.blueprint import blueprint, read_values
 from app.admin.words import now
 from app.models import Account
 from app.platforms import PLATFORMS
-from app.queries.accounts import accounts_called
+from app.queries.accounts import find_accounts
 from app.queries.limits import (
     LimitUse,
     account_uses,
-    accounts_at_work,
     platform_uses,
+    recent_accounts,
     uploads_now,
 )
 from app.schemas.base import BaseSchema
@@ -27,14 +27,14 @@ ACCOUNTS_SHOWN = 12
 
 
 class AccountQuery(BaseSchema):
-    """Whose limits to show besides those that all share."""
+    """The account whose limits to show besides the shared ones."""
 
     q = fields.String(load_default="", validate=Length(max=255))
 
 
 @dataclass(frozen=True)
 class AccountUse:
-    """An account and how it stands with its own limits."""
+    """An account and the use of its own limits."""
 
     account: Account
     uses: Sequence[LimitUse]
@@ -42,13 +42,13 @@ class AccountUse:
 
 @blueprint.get("/limits")
 def limits() -> str:
-    """Show the limits that all share, and those of some accounts."""
+    """Show the shared limits, and those of some accounts."""
     text = read_values(AccountQuery, request.args)["q"]
     accounts = (
-        accounts_called(text, limit=ACCOUNTS_SHOWN) if text else accounts_at_work(ACCOUNTS_SHOWN)
+        find_accounts(text, limit=ACCOUNTS_SHOWN) if text else recent_accounts(ACCOUNTS_SHOWN)
     )
     uses = account_uses(accounts, now())
-    if not text:  # where the platform counts for all accounts together there is nothing to see
+    if not text:  # accounts of platforms with shared limits only have nothing to show
         accounts = [account for account in accounts if uses[account.id]]
     return render_template(
         "admin/limits.html",

@@ -1,6 +1,6 @@
-"""Who may see what is under `/admin`: the operator, and nobody's page through their browser.
+"""Authenticates the operator under `/admin`, and refuses cross-site requests of their browser.
 
-Without `ADMIN_USERNAME` and `ADMIN_PASSWORD` there is no such path.
+Without `ADMIN_USERNAME` and `ADMIN_PASSWORD` every path there answers 404.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
 
 from app.api.errors import answer_http_error, problem
-from app.config import Config
+from app.config import Config, current_config
 
 PREFIX = "/admin"
-#: Our scripts and styles, which tell nothing of anyone: the browser may keep them.
+#: Our scripts and styles, which contain no data and may be cached.
 FILES = "admin.static"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="admin", charset="UTF-8"'}
@@ -35,19 +35,19 @@ def _is_admin_path() -> bool:
 def _check_operator() -> Any:
     if not _is_admin_path():
         return None
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     if not config.admin_username or not config.admin_password:
         return answer_http_error(NotFound())
     if not _is_operator(config):
         return problem(401, "Sign in as the operator", headers=_CHALLENGE)
     if request.method not in _SAFE_METHODS and not _is_same_origin(config):
-        return problem(403, "This can be done from the admin pages only")
+        return problem(403, "This action is available only from the admin pages")
     return None
 
 
 def _is_operator(config: Config) -> bool:
-    username, password = _given()
-    # Both are compared, whether or not the first matched: the time tells nothing.
+    username, password = _credentials()
+    # Both are always compared, so that the time reveals nothing.
     matches = [
         hmac.compare_digest(username.encode(), config.admin_username.encode()),
         hmac.compare_digest(password.encode(), config.admin_password.encode()),
@@ -55,27 +55,27 @@ def _is_operator(config: Config) -> bool:
     return all(matches)
 
 
-def _given() -> tuple[str, str]:
-    """Return the name and the password sent; empty ones where the header is broken."""
+def _credentials() -> tuple[str, str]:
+    """Return the username and password sent; empty where the header is missing or malformed."""
     try:
-        given = request.authorization
-    except ValueError:  # werkzeug stumbles over Basic credentials that are not ASCII
-        given = None
-    if given is None or given.type != "basic":
+        sent = request.authorization
+    except ValueError:  # werkzeug fails on Basic credentials that are not ASCII
+        sent = None
+    if sent is None or sent.type != "basic":
         return "", ""
-    return given.username or "", given.password or ""
+    return sent.username or "", sent.password or ""
 
 
 def _is_same_origin(config: Config) -> bool:
-    """Tell whether one of our own pages sends this.
+    """Return whether the request comes from one of our own pages.
 
-    A browser adds the operator's password to what any other page makes it send; but it also
-    says where that comes from, which no page can change.
+    A browser attaches the operator's password to requests of any site, but it also names the
+    site that made the request, which no page can forge.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    # The host alone: behind a proxy that ends TLS the scheme seen here is another one.
+    # The host only: behind a proxy that terminates TLS the scheme seen here differs.
     host = request.headers.get("Origin", "").partition("://")[2]
     return bool(host) and host in (request.host, urlsplit(config.public_url).netloc)
 

@@ -1,4 +1,4 @@
-"""`/admin`: how the service does, on one page."""
+"""`/admin`: the state of the service on one page."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ from app.queries.depths import (
 from app.queries.gates import GateView, read_gates
 from app.queries.limits import LimitUse, platform_uses, uploads_now
 from app.queries.metrics import WINDOWS, read_window
-from app.queries.processes import leading_scheduler, living_workers
+from app.queries.processes import count_workers, leading_scheduler, list_workers
 from app.queues import HORIZON
 from app.schemas.base import BaseSchema
+
+_CONCURRENT_UPLOADS = ("at_once", "platform")
 
 
 class WindowQuery(BaseSchema):
@@ -37,7 +39,7 @@ class WindowQuery(BaseSchema):
 
 @dataclass(frozen=True)
 class PlatformCard:
-    """One platform as it stands now; `workers`: processes alive that serve it."""
+    """The current state of a platform; `workers`: the living processes that serve it."""
 
     name: str
     depth: Depth
@@ -53,7 +55,6 @@ def overview() -> str:
     """Show throughput, failures, platforms, processes and what needs a person."""
     window = read_values(WindowQuery, request.args)["window"]
     view = read_window(window, now())
-    workers = living_workers(now())
     return render_template(
         "admin/overview.html",
         window=window,
@@ -61,8 +62,8 @@ def overview() -> str:
         view=view,
         plots=plots_of(view),
         count_max=COUNT_MAX,
-        cards=_cards([worker.platforms.split(",") for worker in workers]),
-        workers=workers,
+        cards=_cards(),
+        workers=list_workers(now()),
         leader=leading_scheduler(now()),
         queues=_queues(),
         horizon=HORIZON,
@@ -70,12 +71,14 @@ def overview() -> str:
     )
 
 
-def _cards(served: Sequence[Sequence[str]]) -> list[PlatformCard]:
-    gates, uploads = read_gates(now()), uploads_now(now())
+def _cards() -> list[PlatformCard]:
+    gates, uploads, workers = read_gates(now()), uploads_now(now()), count_workers(now())
     cards = []
     for depth in read_depths(now()):
         uses = platform_uses(depth.platform, now())
-        at_once = [use for use in uses if (use.limit.window, use.limit.scope) == _CEILING]
+        at_once = [
+            use for use in uses if (use.limit.window, use.limit.scope) == _CONCURRENT_UPLOADS
+        ]
         cards.append(
             PlatformCard(
                 name=depth.platform,
@@ -83,18 +86,15 @@ def _cards(served: Sequence[Sequence[str]]) -> list[PlatformCard]:
                 gate=gates[depth.platform],
                 uploads=uploads[depth.platform],
                 uploads_max=at_once[0].max,
-                workers=sum(depth.platform in platforms for platforms in served),
+                workers=workers[depth.platform],
                 limits=[use for use in uses if use.used is not None],
             )
         )
     return cards
 
 
-_CEILING = ("at_once", "platform")
-
-
 def _queues() -> list[QueueDepth] | None:
-    """Return RQ's queues; None: Redis does not answer."""
+    """Return the depths of RQ's queues; None while Redis does not answer."""
     try:
         return read_queues()
     except RedisError:

@@ -1,4 +1,4 @@
-"""Pausing a platform, and letting it go on."""
+"""Pausing and resuming a platform."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from app.publishing import pausing
 
 @blueprint.post("/platforms/<platform>/pause")
 def pause(platform: str) -> Any:
-    """Let no post begin on a platform; those under way are published."""
+    """Stop new posts on a platform; those in flight are finished."""
     name = _name(platform)
     pausing.pause(platform, now())
-    words = f"{name} is paused: posts under way are finished, all others wait"
-    return done(words, "admin.overview", _anchor=platform)
+    message = f"{name} is paused: posts in flight are finished, all others wait"
+    return done(message, "admin.overview", _anchor=platform)
 
 
 @blueprint.post("/platforms/<platform>/resume")
 def resume(platform: str) -> Any:
-    """Let posts begin again, those that waited first."""
+    """Let new posts start again, those that have waited first."""
     name = _name(platform)
     pausing.resume(platform, now())
-    return done(f"{name} goes on: what waited goes first", "admin.overview", _anchor=platform)
+    return done(
+        f"{name} is resumed: posts that waited go first", "admin.overview", _anchor=platform
+    )
 
 
 def _name(platform: str) -> str:

@@ -1,4 +1,4 @@
-"""What the overview's plots draw, from the tallies: a stacked bar per span and platform. Pure."""
+"""Builds the overview's plots from the tallies: stacked bars per span and platform. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.queries.metrics import WindowView
 
 @dataclass(frozen=True)
 class Plot:
-    """One plot: `data` is what the script draws, the rest is for who cannot see it."""
+    """A plot: `data` is what the script draws; `rows` hold the same for the accessible table."""
 
     name: str
     title: str
@@ -23,7 +23,7 @@ class Plot:
 
 
 def plots_of(view: WindowView) -> list[Plot]:
-    """Return the plots of what went live and of what failed."""
+    """Return the plots of published and of failed posts."""
     return [
         _plot(view, "completed", "Went live", view.total.completed),
         _plot(view, "failed", "Failed", view.total.failed),

@@ -1,6 +1,6 @@
-"""RQ's dashboard at `/admin/queues`, made to fit: JSON runs, our Redis, no change by a GET.
+"""rq-dashboard at `/admin/queues`, adapted: JSON runs, our Redis, and no changes by GET.
 
-`app.admin.operator` has checked the operator before any of it runs.
+`app.admin.operator` has authenticated the operator before any of it runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.queues import Run, RunQueue, current_redis
 
 REGISTRIES = ("queued", "scheduled", "deferred", "started", "finished", "failed", "canceled")
 PER_PAGE_MAX = 200
-#: The views that change something. The dashboard routes one of them for GET as well.
+#: The views that change something. The dashboard also routes one of them for GET.
 CHANGING_VIEWS = (
     "delete_job_view",
     "requeue_job_view",
@@ -34,14 +34,14 @@ CHANGING_VIEWS = (
 
 
 def register_dashboard(app: Flask) -> None:
-    """Add the dashboard to an application."""
+    """Register the dashboard on an application."""
     web.config.serializer = JSONSerializer
-    # What the pages show as the name of the Redis: its URL may hold a password.
+    # The pages show this instead of the URL of Redis, which may contain a password.
     app.config["RQ_DASHBOARD_REDIS_URL"] = ("redis",)
     redis: Redis = app.extensions["redis"]
     setattr(app, "redis_conn", redis)
     app.register_blueprint(dashboard, url_prefix=f"{PREFIX}/queues")
-    # Instead of its own, which opens another connection to Redis for each request.
+    # Replaces its own, which opens another connection to Redis for each request.
     app.before_request_funcs[dashboard.name] = [_check_request]
     app.view_functions[f"{dashboard.name}.list_workers"] = _list_workers
     app.view_functions[f"{dashboard.name}.compact_queue"] = _compact_queue
@@ -51,18 +51,18 @@ def register_dashboard(app: Flask) -> None:
 
 
 def _check_request() -> None:
-    """Refuse what the views would stumble over, and changes by anything but POST."""
+    """Refuse input on which the views would fail, and changes by any method but POST."""
     view = (request.endpoint or "").rpartition(".")[2]
     if view in CHANGING_VIEWS and request.method != "POST":
         abort(405, response=problem(405, "Use POST", headers={"Allow": "POST"}))
-    given = request.view_args or {}
+    arguments = request.view_args or {}
     expected = {
         "instance_number": (0,),
         "registry_name": REGISTRIES,
         "order": ("asc", "dsc"),
     }
-    is_known = all(given.get(name, values[0]) in values for name, values in expected.items())
-    if not is_known or not _is_page(given.get("page", "1"), given.get("per_page", "1")):
+    is_known = all(arguments.get(name, values[0]) in values for name, values in expected.items())
+    if not is_known or not _is_page(arguments.get("page", "1"), arguments.get("per_page", "1")):
         abort(404)
 
 
@@ -74,14 +74,14 @@ def _is_page(page: Any, per_page: Any) -> bool:
 
 
 def _list_workers(instance_number: int) -> Response:
-    """Return what the dashboard's own view does, which would unpickle the runs at work."""
+    """Return the same as the dashboard's own view, which would unpickle the current runs."""
     workers = Worker.all(connection=current_redis(), job_class=Run, queue_class=RunQueue)
     shown = [_worker(worker) for worker in workers]
-    return jsonify(workers=sorted(shown, key=lambda one: (one["state"], one["name"])))
+    return jsonify(workers=sorted(shown, key=lambda worker: (worker["state"], worker["name"])))
 
 
 def _compact_queue(queue_name: str) -> Response:
-    """Do what the dashboard's own view does, which fails on an empty queue."""
+    """Do the same as the dashboard's own view, which fails on an empty queue."""
     queue = RunQueue(queue_name, current_redis())
     if queue.count:
         queue.compact()  # type: ignore[no-untyped-call]

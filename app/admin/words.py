@@ -1,4 +1,4 @@
-"""How the pages say times, spans and figures, for a person who reads them in a hurry."""
+"""Template filters that format times, durations and numbers for a person."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BYTES = ("B", "kB", "MB", "GB", "TB")
 
 
 def now() -> datetime:
-    """Return the one moment that a page is about."""
+    """Return the time of this request, the same throughout a page."""
     if "admin_now" not in g:
         g.admin_now = utcnow()
     moment: datetime = g.admin_now
@@ -26,7 +26,7 @@ def now() -> datetime:
 
 
 def when(moment: datetime | None) -> str:
-    """Return a time in UTC: the date only where it is not today, the year where it is another."""
+    """Format a time in UTC, with the date unless it is today and the year unless it is this."""
     if moment is None:
         return "–"
     form = "%-d %b, %H:%M UTC" if moment.year == now().year else "%-d %b %Y, %H:%M UTC"
@@ -35,7 +35,7 @@ def when(moment: datetime | None) -> str:
 
 
 def ago(moment: datetime | None) -> str:
-    """Return how far a time is from now: `3 min ago`, `in 2 h`."""
+    """Format the distance of a time from now: `3 min ago`, `in 2 h`."""
     if moment is None:
         return ""
     seconds = (now() - moment).total_seconds()
@@ -65,12 +65,12 @@ def span(length: float | timedelta | None, parts: int = 2) -> str:
 
 
 def count(number: float | None) -> str:
-    """Return a whole number with its thousands set apart."""
+    """Format a whole number with thousands separators."""
     return "–" if number is None else f"{number:,.0f}".replace(",", "\u202f")
 
 
 def share(fraction: float | None) -> str:
-    """Return a share in per cent, to a tenth where that tells more."""
+    """Format a share in per cent, with one decimal between 90 and 100."""
     if fraction is None:
         return "–"
     percent = fraction * 100
@@ -78,7 +78,7 @@ def share(fraction: float | None) -> str:
 
 
 def size(number: float | None) -> str:
-    """Return a number of bytes in a unit that suits it."""
+    """Format a number of bytes in a suitable unit."""
     if number is None:
         return "–"
     unit = 0
@@ -92,12 +92,12 @@ def size(number: float | None) -> str:
 
 
 def platform_name(platform: str) -> str:
-    """Return a platform's own spelling."""
+    """Return the name of a platform as it spells itself."""
     return PLATFORMS[platform].name
 
 
 def cursor(last_id: str) -> str:
-    """Return the cursor that the lists' queries take, as in the API."""
+    """Return the cursor that the list queries take, as in the API."""
     return str(Cursor().serialize("id", {"id": last_id}))
 
 

@@ -1,4 +1,4 @@
-"""The HTTP API: a blueprint per resource, its errors, its callers and its description."""
+"""The HTTP API: a blueprint per resource, authentication, errors and the OpenAPI description."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DESCRIPTION_URL = "/api/openapi.json"
 
 
 def register_api(app: Flask) -> None:
-    """Add every route, the error handlers and the check of the caller to an application."""
+    """Register every route, the error handlers and authentication on an application."""
     app.config.update(API_OPTIONS)
     register_origins(app)
     register_auth(app)
@@ -62,7 +62,7 @@ def register_api(app: Flask) -> None:
 
 
 def _refuse_malformed_ids() -> None:
-    """Answer a text that is no id as an id that is nobody's; no query ever sees it."""
+    """Answer 404 for a malformed id, as for an unknown one, before any query sees it."""
     if not request.path.startswith("/api/"):
         return
     for name, value in (request.view_args or {}).items():

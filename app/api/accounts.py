@@ -1,4 +1,4 @@
-"""Connected accounts: tokens go in, and never out."""
+"""`/api/accounts`: connected accounts, whose tokens go in and never come out."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from app.queries.accounts import list_accounts
 from app.queries.pages import Page
 from app.schemas.account import AccountSchema, AccountsQuery, AccountsSchema, ConnectSchema
 from app.schemas.examples import account_examples
+from app.states import LoginType
 
 blueprint = Blueprint(
     "accounts", __name__, url_prefix="/api/accounts", description="Connected platform accounts"
@@ -28,10 +29,10 @@ blueprint = Blueprint(
 @blueprint.response(200, AccountSchema)
 @blueprint.alt_response(201, schema=AccountSchema, description="The account is new to the user.")
 def connect(body: Gathered, platform: str) -> tuple[Account, int]:
-    """Connect an account, or connect it again
+    """Connect an account, or reconnect it
 
-    An account is known by its `platformUserId`. Connecting it again replaces its tokens and
-    makes it `active`; its id stays.
+    An account is identified by its `platformUserId`. Reconnecting it replaces its tokens and makes
+    it `active`; its id stays the same.
     """
     if platform not in PLATFORMS:
         raise NotFound("Platform not found")
@@ -52,19 +53,19 @@ def index(query: dict[str, Any]) -> Page[Account]:
 def disconnect(account_id: str) -> None:
     """Disconnect an account
 
-    Its tokens are wiped. Jobs still to run on it fail with an `account` error, unless it is
-    connected again before.
+    Its tokens are deleted. Jobs that have yet to run on it fail with an `account` error, unless it
+    is reconnected first.
     """
     if not disconnect_account(current_user(), account_id, utcnow()):
         raise NotFound("Account not found")
 
 
 def _connection(platform: str, body: Gathered) -> Connection:
-    """Return the checked body; raises `InvalidRequest` with all that is wrong."""
+    """Return the validated body; raises `InvalidRequest` with all of its faults."""
     merge(body.faults, connection_faults(platform, body.values, utcnow()))
     if body.faults:
         raise InvalidRequest(body.faults)
     values = dict(body.values)
-    values["login_type"] = values["login_type"] or ""
+    values["login_type"] = LoginType(values["login_type"] or LoginType.ONLY)
     values["scopes"] = tuple(values["scopes"] or ())
     return Connection(user_id=current_user(), platform=platform, **values)

@@ -1,8 +1,8 @@
-"""Who calls: a back end with a service key that names a user, or a browser with a JWT.
+"""Authentication: a back end calls with a service key and names a user, a browser with a JWT.
 
-Everything under `/api` needs one of the two, except the views marked with `open_to_all`, and
-except the description and its pages. Those marked with `for_services` need the key, and no user;
-those marked with `without_tokens` need the key and the user it calls for.
+Everything under `/api` needs one of the two, except views marked with `open_to_all` and the API
+documentation. Views marked with `for_services` need a service key and no user; those marked with
+`without_tokens` need a service key and a user.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import jwt
 from flask import Flask, current_app, g, request
 
 from app.api.errors import Forbidden, Unauthorized
-from app.config import Config
+from app.config import Config, current_config
 
 View = TypeVar("View", bound=Callable[..., Any])
 USER_ID = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
-#: Blueprints of the OpenAPI description and of its pages.
+#: Blueprints of the OpenAPI document and its pages.
 DOCS_BLUEPRINTS = ("api-docs", "swagger_ui")
 
 
 def open_to_all(view: View) -> View:
-    """Mark a view that needs no caller: its link is signed, or it tells nothing of anyone."""
+    """Mark a view that needs no authentication: its link is signed, or it reveals nothing."""
     view.is_open_to_all = True  # type: ignore[attr-defined]
     return view
 
@@ -33,23 +33,23 @@ def open_to_all(view: View) -> View:
 def token_in_query(view: View) -> View:
     """Mark a view that also takes a JWT as `access_token` in the query (RFC 6750 §2.3).
 
-    For a browser's `EventSource`, which sends no headers. Never a service key: addresses get
-    into logs, and a JWT soon ends.
+    For a browser's `EventSource`, which cannot send headers. Service keys are not taken: URLs end
+    up in logs, and only a JWT expires soon.
     """
     view.takes_token_in_query = True  # type: ignore[attr-defined]
     return view
 
 
 def for_services(view: View) -> View:
-    """Mark a view that needs a service key, and is about no user."""
+    """Mark a view that needs a service key and concerns no particular user."""
     view.is_for_services = True  # type: ignore[attr-defined]
     return view
 
 
 def without_tokens(why: str) -> Callable[[View], View]:
-    """Mark a view that a JWT does not open; `why` is the sentence for the person who tries.
+    """Mark a view that refuses JWTs; `why` is the sentence of the refusal.
 
-    For what a back end vouches for: it knows whose the things are that its call names.
+    For calls that a back end vouches for: it knows who owns what the call names.
     """
 
     def mark(view: View) -> View:
@@ -60,12 +60,12 @@ def without_tokens(why: str) -> Callable[[View], View]:
 
 
 def register_auth(app: Flask) -> None:
-    """Check the caller of every request that needs one before its view runs."""
+    """Authenticate every request that needs it before its view runs."""
     app.before_request(_check_caller)
 
 
 def current_user() -> str:
-    """Return the id of the user for whom this request is made."""
+    """Return the id of the user on whose behalf this request is made."""
     user_id = g.user_id
     assert isinstance(user_id, str)
     return user_id
@@ -84,7 +84,7 @@ def _check_caller() -> None:
 def _needs_user(view: Callable[..., Any]) -> bool:
     if not request.path.startswith("/api/"):
         return False
-    if request.method == "OPTIONS":  # a browser asks whether it may, and sends no token yet
+    if request.method == "OPTIONS":  # a CORS preflight, which carries no credentials
         return False
     is_open = getattr(view, "is_open_to_all", False)
     return not is_open and request.blueprint not in DOCS_BLUEPRINTS
@@ -93,23 +93,23 @@ def _needs_user(view: Callable[..., Any]) -> bool:
 def _check_service() -> None:
     if request.method == "OPTIONS":
         return
-    settings, credentials = current_app.config["SETTINGS"], _bearer()
-    if not _is_service_key(settings, credentials):
-        _user_of_token(settings, credentials)  # 401 for what is no credential at all
-        raise Forbidden("Only a service key opens this")
+    config, credentials = current_config(), _bearer()
+    if not _is_service_key(config, credentials):
+        _user_of_token(config, credentials)  # 401 for invalid credentials
+        raise Forbidden("Only a service key may call this")
 
 
 def _find_user(view: Callable[..., Any]) -> None:
-    settings = current_app.config["SETTINGS"]
-    given = request.args.get("access_token", "")
-    if given and getattr(view, "takes_token_in_query", False):
-        g.user_id = _user_of_token(settings, given)
+    config = current_config()
+    token = request.args.get("access_token", "")
+    if token and getattr(view, "takes_token_in_query", False):
+        g.user_id = _user_of_token(config, token)
         return
     credentials = _bearer()
-    if _is_service_key(settings, credentials):
+    if _is_service_key(config, credentials):
         g.user_id = _checked_user(request.headers.get("X-User-Id", ""))
     else:
-        g.user_id = _user_of_token(settings, credentials)
+        g.user_id = _user_of_token(config, credentials)
         why = getattr(view, "refuses_tokens", "")
         if why:
             raise Forbidden(why)
@@ -122,10 +122,10 @@ def _bearer() -> str:
     return credentials.strip()
 
 
-def _is_service_key(settings: Config, credentials: str) -> bool:
+def _is_service_key(config: Config, credentials: str) -> bool:
     given = credentials.encode("utf-8", "surrogateescape")
-    # All keys are compared, whether or not one matched: the time tells nothing.
-    return any([hmac.compare_digest(given, key.encode()) for key in settings.api_keys])
+    # Every key is compared, so that the time reveals nothing.
+    return any([hmac.compare_digest(given, key.encode()) for key in config.api_keys])
 
 
 def _checked_user(user_id: str) -> str:
@@ -134,16 +134,16 @@ def _checked_user(user_id: str) -> str:
     return user_id
 
 
-def _user_of_token(settings: Config, credentials: str) -> str:
+def _user_of_token(config: Config, credentials: str) -> str:
     refusal = Unauthorized("The key or token is not valid")
-    if not settings.jwt_secret:
+    if not config.jwt_secret:
         raise refusal
     try:
         claims = jwt.decode(
             credentials,
-            settings.jwt_secret,
+            config.jwt_secret,
             algorithms=["HS256"],
-            # An audience is the back end's own affair; who the user is does not hang on it.
+            # The audience is up to the back end; it does not affect who the user is.
             options={"require": ["exp", "sub"], "verify_aud": False},
         )
     except jwt.InvalidTokenError as exc:

@@ -1,4 +1,4 @@
-"""The blueprint and the request parser of every resource: strict JSON, all faults gathered."""
+"""The blueprint and the strict request parser that every resource uses."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Gathered:
-    """A body that may have faults: what could be read of it, and what is wrong."""
+    """A body that may be invalid: the values that could be read, and its faults."""
 
     values: dict[str, Any]
     faults: Faults
 
 
 class StrictParser(FlaskParser):
-    """Reads requests. Raises `InvalidRequest`, `MalformedBody` or `UnsupportedBody`.
+    """Parses requests. Raises `InvalidRequest`, `MalformedBody` or `UnsupportedBody`.
 
-    A body whose schema has `gathers_faults` set is handed to its view as `Gathered`, faults and
-    all, so that the view can add what only the database knows and refuse everything at once.
+    A body whose schema sets `gathers_faults` reaches its view as `Gathered`, faults included, so
+    that the view can add those that only the database shows and report all of them at once.
     """
 
     DEFAULT_VALIDATION_STATUS = 400
     DEFAULT_UNKNOWN_BY_LOCATION = {"headers": EXCLUDE}
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """Return the body's JSON, refusing what the standard refuses."""
+        """Return the body as strictly parsed JSON."""
         if not req.is_json:
             raise UnsupportedBody("Send the body as application/json")
         return read_json(read_body(req))
 
     def parse(self, argmap: Any, *args: Any, **options: Any) -> Any:
-        """Return what a schema makes of one part of the request."""
+        """Load one part of the request with a schema."""
         if not getattr(argmap, "gathers_faults", False):
             return super().parse(argmap, *args, **options)
         try:
@@ -63,7 +63,7 @@ class StrictParser(FlaskParser):
         error_status_code: int | None,
         error_headers: Any,
     ) -> NoReturn:
-        """Refuse the request with every fault that its schema found."""
+        """Raise `InvalidRequest` with every fault that the schema found."""
         assert isinstance(error.messages, dict)
         faults: Faults = {}
         for messages in error.messages.values():
@@ -72,14 +72,14 @@ class StrictParser(FlaskParser):
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
-    """A resource's routes, described in the OpenAPI document as they are declared."""
+    """A resource's routes, each described in the OpenAPI document where it is declared."""
 
     ARGUMENTS_PARSER = StrictParser()
 
     def route(self, rule: str, *, operation: str, **options: Any) -> Callable[[View], View]:
-        """Route a view; `operation` is its name in the clients made from the description.
+        """Route a view; `operation` names it in clients generated from the OpenAPI document.
 
-        What any view like it may be refused for is described here, not at each.
+        Refusals that are common to views of its kind are added here, not at each view.
         """
         decorator: Callable[[View], View] = super().route(rule, **options)
 
@@ -95,38 +95,38 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return named
 
     def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
-        """Read a body, query or headers with a schema, and hand the result to the view."""
-        # One instance for all requests: given the class, the parser makes one for each.
+        """Load a body, query or headers with a schema and pass the result to the view."""
+        # One instance for all requests: given a class, the parser would create one per request.
         decorator: Callable[[View], View] = super().arguments(schema(), **options)
         return decorator
 
     def response(
         self, status_code: int, schema: Any = None, **options: Any
     ) -> Callable[[View], View]:
-        """Answer with a schema."""
+        """Dump the view's result with a schema."""
         decorator: Callable[[View], View] = super().response(status_code, schema, **options)
         return decorator
 
     def alt_response(self, status_code: int, **options: Any) -> Callable[[View], View]:
-        """Describe another answer that a view may give."""
+        """Document another response of a view."""
         decorator: Callable[[View], View] = super().alt_response(status_code, **options)
         return decorator
 
     def errorhandler(self, kind: type[Exception] | int) -> Callable[[View], View]:
-        """Answer an error of this resource's views."""
+        """Register a handler for an error of this resource's views."""
         decorator: Callable[[View], View] = super().errorhandler(kind)
         return decorator
 
     def doc(self, **fields: Any) -> Callable[[View], View]:
-        """Add to the description of a view."""
+        """Add to the OpenAPI description of a view."""
         decorator: Callable[[View], View] = super().doc(**fields)
         return decorator
 
 
 def _refusals(rule: str, view: View, described: Mapping[str, Any]) -> Iterator[HTTPStatus]:
-    """Say what a view may be refused for by what it shares with others."""
+    """Yield the refusals that a view shares with others of its kind."""
     if described["manual_doc"].get("security") == []:
-        return  # a signed link, or open to all: its own refusals stand at the view
+        return  # a signed link or a public view, which declares its own refusals
     yield HTTPStatus.UNAUTHORIZED
     if getattr(view, "is_for_services", False) or getattr(view, "refuses_tokens", ""):
         yield HTTPStatus.FORBIDDEN

@@ -1,4 +1,4 @@
-"""Reading the bytes of a body: bounded, and to their end, so that the connection may go on."""
+"""Reads request bodies: bounded, and to their end, so that the connection can be reused."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.api.errors import MalformedBody
 
-#: A batch of 100 posts with the longest captions, every letter of them escaped, is nearly as long.
+#: A batch of 100 posts with the longest captions, every character escaped, is nearly this long.
 MAX_BODY_BYTES = 5_000_000
-#: As much of a body that is too long is read and thrown away. gunicorn hangs up on a client that
-#: has more to send, after an answer that promised to go on: its next request would be lost.
+#: Up to this much of an oversized body is read and discarded. gunicorn closes the connection of a
+#: client with more to send, although the response promised keep-alive: its next request is lost.
 DISCARD_MAX_BYTES = 4 * MAX_BODY_BYTES
 _PIECE_BYTES = 65536
 
 
 def read_body(request: Request) -> bytes:
     """Return a request's body; raises `RequestEntityTooLarge` and `MalformedBody`."""
-    # One more: a body sent in chunks is cut at the bound without a word.
+    # One more than the bound, at which a chunked body is silently truncated.
     request.max_content_length = MAX_BODY_BYTES + 1
     try:
         body = _bounded(request)

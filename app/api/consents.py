@@ -1,7 +1,8 @@
-"""Connecting accounts by the platforms' own consent pages, for back ends without code for it.
+"""`/api/accounts/{platform}/…`: OAuth consent on behalf of back ends that do not implement it.
 
-The back end asks for an address and sends the browser there; the platform sends it back to
-`callback`, which waits for a worker to get the tokens and sends it on to the back end's page.
+The back end requests the URL of a consent page and sends the browser there. The platform redirects
+it to `callback`, which waits for a worker to exchange the code for tokens and then redirects the
+browser to the back end's page.
 """
 
 from __future__ import annotations
@@ -21,27 +22,28 @@ from app.accounts.consents import (
     record_refusal,
     start_consent,
 )
+from app.accounts.requirements import login_fault
 from app.accounts.return_urls import may_return_to, with_result
 from app.api.auth import current_user, open_to_all
 from app.api.blueprint import Blueprint
 from app.api.errors import InvalidRequest, NotFound, problem
 from app.clock import utcnow
-from app.config import Config
+from app.config import Config, current_config
 from app.faults import Faults
 from app.models import Consent
 from app.platforms import PLATFORMS
 from app.schemas.consent import AuthorizeQuery, AuthorizeSchema, CallbackQuery
-from app.states import ConsentState
+from app.states import ConsentState, LoginType
 
 blueprint = Blueprint(
     "consents",
     __name__,
     url_prefix="/api/accounts",
-    description="Connecting accounts by the platforms' own consent pages",
+    description="Connecting accounts through the platforms' consent pages",
 )
-#: How long a browser's request waits for the worker; usually it takes a fraction of that.
+#: How long a browser's request waits for the worker, which usually takes a fraction of that.
 WAIT_SECONDS = 3.0
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 CODE_MAX = 4096
 _PAGE = {"type": "string", "description": "A page for the user."}
 _ASKED = {
@@ -58,7 +60,7 @@ _PAGE_HEADERS = {
 
 
 class NotSetUp(Exception):
-    """Raised with the setting that connecting accounts of a platform needs."""
+    """Raised, with the name of the missing setting, where a platform's consent is not set up."""
 
 
 @blueprint.route("/<platform>/authorize", methods=["GET"], operation="askConsent")
@@ -66,13 +68,13 @@ class NotSetUp(Exception):
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, AuthorizeSchema, example=_ASKED)
 def authorize(query: dict[str, Any], platform: str) -> ConsentRequest:
-    """Get the address of a platform's consent page for this user
+    """Get the URL of a platform's consent page for this user
 
-    Send the user's browser there. It comes back to `redirect`, with `status=connected`,
-    `platform` and `accountId` in the query, or with `status=failed`, `platform`, `error` and
-    `message`. The address is good for one consent, and for a quarter of an hour.
+    Send the user's browser there. It returns to `redirect` with `status=connected`, `platform` and
+    `accountId` in the query, or with `status=failed`, `platform`, `error` and `message`. The URL
+    is valid for one consent and for 15 minutes.
     """
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     if platform not in PLATFORMS:
         raise NotFound("Platform not found")
     faults = _faults(config, platform, query)
@@ -96,16 +98,16 @@ def authorize(query: dict[str, Any], platform: str) -> ConsentRequest:
 @blueprint.route("/<platform>/callback", methods=["GET"], operation="takeConsent")
 @blueprint.doc(security=[])
 @blueprint.arguments(CallbackQuery, location="query")
-@blueprint.alt_response(303, description="On to the back end's page, with the result.")
+@blueprint.alt_response(303, description="Redirect to the back end's page, with the result.")
 @blueprint.alt_response(400, schema=_PAGE, content_type="text/html")
 @blueprint.alt_response(404, response="NOT_FOUND")
 @blueprint.response(200, _PAGE, content_type="text/html")
 @open_to_all
 def callback(query: dict[str, Any], platform: str) -> Response:
-    """Take a browser back from a platform's consent page
+    """Handle the redirect from a platform's consent page
 
-    Platforms send browsers here; its address is to be registered with each of them. A `state` is
-    good for one answer.
+    Platforms redirect browsers here; register this URL with each of them. A `state` is valid for
+    one answer.
     """
     if platform not in PLATFORMS:
         raise NotFound("Platform not found")
@@ -120,7 +122,7 @@ def callback(query: dict[str, Any], platform: str) -> Response:
 
 @blueprint.errorhandler(NotSetUp)
 def answer_not_set_up(error: NotSetUp) -> Response:
-    """Answer that the operator has to do something first."""
+    """Answer 409: the operator must set something up first."""
     return problem(409, str(error))
 
 
@@ -129,28 +131,28 @@ def _faults(config: Config, platform: str, query: dict[str, Any]) -> Faults:
     target = query["redirect"]
     if target and not may_return_to(target, config.connect_return_urls):
         faults["redirect"] = ["Not one of CONNECT_RETURN_URLS, nor below one."]
-    if query["login_type"] is not None and platform != "INSTAGRAM":
-        faults["loginType"] = ["Only Instagram has it."]
+    if fault := login_fault(platform, query["login_type"], may_omit=True):
+        faults["loginType"] = [fault]
     return faults
 
 
-def _login_of(config: Config, platform: str, asked: str | None) -> str:
-    """Return the login to use: the one asked for, else the first that is set up."""
-    logins = [login for name, login in CONSENT_PAGES if name == platform]
-    if asked is not None:
-        return asked
+def _login_of(config: Config, platform: str, requested: str | None) -> LoginType:
+    """Return the login to use: the requested one, else the first that is set up."""
+    if requested is not None:
+        return LoginType(requested)
+    logins = PLATFORMS[platform].logins
     usable = [login for login in logins if client_of(config, CONSENT_PAGES[platform, login])]
     return (usable or logins)[0]
 
 
 def _take_answer(query: dict[str, Any], consent: Consent) -> None:
-    """Store the platform's answer; nothing of it comes with the reloads of a page that waits."""
+    """Store the platform's answer; reloads of the waiting page carry none."""
     now = utcnow()
     if query["error"]:
         words = _line(query["error_description"]) or "The platform or its user refused"
         record_refusal(consent.id, consent.platform, _line(query["error"]), words, now)
     elif len(query["code"]) > CODE_MAX:
-        raise ConsentRefused("The platform's answer is too long to be one.")
+        raise ConsentRefused("The platform's answer is too long to be valid.")
     elif query["code"]:
         accept_code(consent.id, consent.platform, query["code"], now)
     elif consent.state is ConsentState.ASKED:
@@ -158,19 +160,19 @@ def _take_answer(query: dict[str, Any], consent: Consent) -> None:
 
 
 def _line(words: str) -> str:
-    """Return what can be shown of words that came by way of a browser."""
-    return " ".join("".join(one if one.isprintable() else " " for one in words).split())
+    """Return untrusted text without what cannot be printed, on one line."""
+    return " ".join("".join(char if char.isprintable() else " " for char in words).split())
 
 
 def _awaited(consent: Consent) -> Consent:
-    """Return the consent when a worker is done with it, or as it is after a while."""
+    """Return the consent once a worker is done with it, or as it is after `WAIT_SECONDS`."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         consent = read_consent(consent.id, consent.platform)
         is_over = consent.state in (ConsentState.CONNECTED, ConsentState.FAILED)
         if is_over or time.monotonic() > deadline:
             return consent
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _outcome(consent: Consent, state: str) -> Response:
@@ -186,7 +188,7 @@ def _outcome(consent: Consent, state: str) -> Response:
     if consent.expires_at <= utcnow():
         return _page(400, "This took too long", "Please begin again in a few minutes.")
     waiting = _page(200, f"Connecting your {name} account …", "This takes a moment.")
-    # Without the code, which is used up: the page asks for itself until there is an outcome.
+    # Without the code, which is spent: the page reloads itself until there is an outcome.
     waiting.headers["Refresh"] = f"1; url={request.path}?state={state}"
     return waiting
 

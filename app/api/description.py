@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description: what all operations share."""
+"""The OpenAPI 3.1 document: what all operations share."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
 
 
 class ProblemSchema(Schema):
-    """An error, as RFC 9457 wants it."""
+    """An error, as defined by RFC 9457."""
 
     type = fields.String(required=True, metadata={"description": "Always `about:blank`."})
     title = fields.String(required=True, metadata={"description": "The status in words."})

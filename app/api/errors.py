@@ -1,13 +1,13 @@
-"""Errors as RFC 9457 problems: the refusals of the API, and the one handler of each kind.
+"""The API's errors, and the handlers that turn every error into an RFC 9457 problem.
 
 ApiError
-  InvalidRequest     400  the body, query or headers are wrong
-  MalformedBody      400  the body cannot be read at all
-  Unauthorized       401  no key or token, or a wrong one
-  Forbidden          403  a browser's token does not open this
-  NotFound           404  there is no such thing, or it is another user's
+  InvalidRequest     400  the body, query or headers are invalid
+  MalformedBody      400  the body cannot be parsed
+  Unauthorized       401  a missing or invalid key or token
+  Forbidden          403  valid credentials that do not permit the call
+  NotFound           404  it does not exist, or belongs to another user
   UnsupportedBody    415  the body is not JSON
-  Unavailable        503  the service cannot do it now; asking again may help
+  Unavailable        503  the service cannot do it now; retrying may help
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 class ApiError(Exception):
-    """Base of the refusals; the text is one sentence for a person."""
+    """Base of the API's errors; the text is one sentence for a person."""
 
     status: ClassVar[int] = 500
     headers: ClassVar[Mapping[str, str]] = {}
@@ -40,7 +40,7 @@ class ApiError(Exception):
 class InvalidRequest(ApiError):
     """Raised with every fault of a request.
 
-    `faults` maps field paths to messages; `valid` holds what could be read nevertheless.
+    `faults` maps field paths to messages; `valid` holds the values that could be read.
     """
 
     status = 400
@@ -52,26 +52,26 @@ class InvalidRequest(ApiError):
 
 
 class MalformedBody(ApiError):
-    """Raised when a body cannot be read at all."""
+    """Raised when a body cannot be parsed."""
 
     status = 400
 
 
 class Unauthorized(ApiError):
-    """Raised without a valid key or token; tells nothing of why a token is wrong."""
+    """Raised without a valid key or token; does not reveal why a token is invalid."""
 
     status = 401
     headers = {"WWW-Authenticate": 'Bearer realm="publishing"'}
 
 
 class Forbidden(ApiError):
-    """Raised for a caller who is known, and may not do this at all."""
+    """Raised for an authenticated caller who may not make this call."""
 
     status = 403
 
 
 class NotFound(ApiError):
-    """Raised in the same words for what does not exist and for what is another user's."""
+    """Raised alike for what does not exist and for what belongs to another user."""
 
     status = 404
 
@@ -122,7 +122,7 @@ def problem(
 
 
 def answer_http_error(error: HTTPException) -> Any:
-    """Turn an error of Flask or Werkzeug, an unknown route for instance, into a problem."""
+    """Turn an error of Flask or Werkzeug, such as an unknown route, into a problem."""
     if error.response is not None:
         return error.response
     status = error.code or 500
@@ -131,7 +131,7 @@ def answer_http_error(error: HTTPException) -> Any:
 
 
 def _sentence(faults: Faults) -> str:
-    """Say in one sentence what is wrong; the contract words one case."""
+    """Return one sentence about the faults; the wording of one case is part of the contract."""
     if any(PAST_TIME in messages for messages in faults.values()):
         return PAST_TIME
     if len(faults) == 1:
@@ -142,7 +142,9 @@ def _sentence(faults: Faults) -> str:
 
 def _answer_api_error(error: ApiError) -> Response:
     if isinstance(error, InvalidRequest):
-        detail = "; ".join(f"{path}: {' '.join(said)}" for path, said in error.faults.items())
+        detail = "; ".join(
+            f"{path}: {' '.join(messages)}" for path, messages in error.faults.items()
+        )
         return problem(error.status, str(error), detail=detail, faults=error.faults)
     return problem(error.status, str(error), headers=error.headers)
 

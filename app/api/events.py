@@ -1,4 +1,4 @@
-"""`/api/publish/{jobId}/events`: a job's status as it changes."""
+"""`/api/publish/{jobId}/events`: a live stream of a job's status."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ EXAMPLE = (
     'data: {"jobId":"01M857G6RK4GB7XFVPFZ7G88S9","state":"active","progress":57,'
     '"step":"upload"}\n\n'
 )
-#: Of each event; the schema of the status is the component that `GET …/status` answers.
+#: The fields of an event; the status has the same schema as the response of `GET …/status`.
 STREAM: dict[str, Any] = {
     "type": "object",
-    "description": "Server-Sent Events: each one's fields.",
+    "description": "Server-Sent Events: the fields of each.",
     "properties": {
         "event": {"const": "status"},
         "id": {"type": "string", "description": "For `Last-Event-ID`."},
-        "retry": {"type": "integer", "description": "Milliseconds until coming back."},
+        "retry": {"type": "integer", "description": "Milliseconds to wait before reconnecting."},
         "data": {
             "type": "string",
             "contentMediaType": "application/json",
@@ -44,7 +44,7 @@ STREAM: dict[str, Any] = {
 
 
 def register_events(app: Flask) -> None:
-    """Give an application the hub of its listeners."""
+    """Create the application's hub of listeners."""
     app.extensions["live"] = open_hub(app)
 
 
@@ -52,18 +52,18 @@ def register_events(app: Flask) -> None:
 @blueprint.arguments(EventsQuery, location="query")
 @blueprint.arguments(EventsHeaders, location="headers")
 @blueprint.alt_response(
-    204, description="`Last-Event-ID` is the last event there will be: do not come back."
+    204, description="`Last-Event-ID` is the last event of the job: do not reconnect."
 )
 @blueprint.response(200, STREAM, content_type="text/event-stream", example=EXAMPLE)
 @token_in_query
 def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Response:
-    """Listen to a job's status until it ends
+    """Stream a job's status until it ends
 
-    The status comes at once, then again with every change, each time whole, as an event `status`
-    whose data is what `GET …/status` answers. Changes that follow each other within half a second
-    come as one. After a state that is an end the stream ends. With `Last-Event-ID`, nothing that
-    is known is sent again; after the last event the answer is 204, which makes an `EventSource`
-    stop. Lines that begin with a colon keep the connection alive.
+    The current status is sent at once and again after every change, always in full, as an event
+    `status` whose data is the response of `GET …/status`. Changes within half a second are sent as
+    one. The stream closes after a final state. With `Last-Event-ID`, an event that the client has
+    is not sent again; after the last event the response is 204, which makes an `EventSource` stop.
+    Lines that begin with a colon keep the connection alive.
     """
     event = event_of(require_job(job_id), utcnow())
     is_known = headers["last_event_id"] == event.id
@@ -71,12 +71,12 @@ def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Respo
         return Response(status=204)
     if request.method == "HEAD":
         return Response(content_type="text/event-stream; charset=utf-8")
-    first = retry_line() + (b"" if is_known else event.words)
+    first = retry_line() + (b"" if is_known else event.content)
     if event.is_last:
         return Response(first, content_type="text/event-stream; charset=utf-8")
     hub: Hub = current_app.extensions["live"]
     if not hub.has_room():
-        raise Unavailable("Too many are listening; try again")
+        raise Unavailable("Too many event streams are open; try again")
 
     def join(connection: socket.socket, head: bytes) -> None:
         hub.add(connection, job_id, head + first, event.id)

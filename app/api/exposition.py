@@ -1,5 +1,5 @@
-"""The metrics in Prometheus's words, out of the database: so any process may be asked, and the
-answer is that of the whole service.
+"""Exports the metrics to Prometheus. They are read from the database, so any process may be
+scraped and answers for the whole service.
 
 https://prometheus.io/docs/instrumenting/writing_exporters/
 """
@@ -30,20 +30,20 @@ from app.queries.depths import (
     states_of,
 )
 from app.queries.gates import read_gates
-from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
-from app.queries.metrics import read_counted_until, read_ever
+from app.queries.metrics import read_counted_until, read_totals
 from app.queries.peaks import NEAR_PERCENT, account_peaks
+from app.queries.processes import count_workers, leading_scheduler
 
 _HISTOGRAMS = (
     ("lateness", "publishing_lateness_seconds", "From due to start, of jobs that ended"),
     ("live", "publishing_live_seconds", "From start to live"),
-    ("throughput", "publishing_upload_bytes_per_second", "Speed of uploads done in one go"),
+    ("throughput", "publishing_upload_bytes_per_second", "Speed at which workers send videos"),
 )
 
 
 def exposition(now: datetime) -> bytes:
-    """Return everything, in the text format; raises what the database raises."""
+    """Return all metrics in the text format; raises `SQLAlchemyError`."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Service(now))
     return generate_latest(registry)
@@ -54,36 +54,38 @@ class _Service(Collector):
         self._now = now
 
     def describe(self) -> Sequence[Metric]:
-        """Return nothing: otherwise registering would ask the database for all of it."""
+        """Return nothing: otherwise registering would collect, and query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        ever = {platform: Figures() for platform in PLATFORMS} | read_ever()
-        yield from _ended(ever)
-        yield from _histograms(ever)
-        yield from _waiting(self._now)
+        totals = {platform: Figures() for platform in PLATFORMS} | read_totals()
+        yield from _ended(totals)
+        yield from _histograms(totals)
+        yield from _open_jobs(self._now)
         yield from _limits(self._now)
         yield from _peaks(self._now)
         yield from _gates(self._now)
         yield from _troubles()
-        yield from _processes()
+        yield from _processes(self._now)
         yield from _queues()
         until = read_counted_until() or self._now
         yield GaugeMetricFamily(
             "publishing_counted_until_timestamp_seconds",
-            "Up to when the counters have everything",
+            "Watermark: the counters are complete up to this time",
             value=until.timestamp(),
         )
 
 
-def _ended(ever: dict[str, Figures]) -> Iterator[Metric]:
+def _ended(totals: dict[str, Figures]) -> Iterator[Metric]:
     ended = _counter("publishing_jobs_ended", "Jobs that ended", "platform", "outcome")
-    first = _counter("publishing_first_attempt", "Jobs live after one attempt", "platform")
+    first = _counter("publishing_first_attempt", "Jobs completed on the first attempt", "platform")
     attempts = _counter("publishing_attempts", "Attempts of jobs that ended", "platform")
-    uploaded = _counter("publishing_uploaded_bytes", "Bytes of uploads", "platform")
+    uploaded = _counter(
+        "publishing_uploaded_bytes", "Bytes of videos that workers sent", "platform"
+    )
     errors = _counter("publishing_errors", "Attempts that failed", "platform", "category")
-    for platform, figures in ever.items():
+    for platform, figures in totals.items():
         for outcome in ("completed", "failed", "cancelled"):
             ended.add_metric([platform, outcome], getattr(figures, outcome))
         first.add_metric([platform], figures.first_try)
@@ -94,10 +96,10 @@ def _ended(ever: dict[str, Figures]) -> Iterator[Metric]:
     yield from (ended, first, attempts, uploaded, errors)
 
 
-def _histograms(ever: dict[str, Figures]) -> Iterator[Metric]:
+def _histograms(totals: dict[str, Figures]) -> Iterator[Metric]:
     for field, name, words in _HISTOGRAMS:
         family = HistogramMetricFamily(name, words, labels=["platform"])
-        for platform, figures in ever.items():
+        for platform, figures in totals.items():
             histogram: Histogram = getattr(figures, field)
             bounds = [*map(str, histogram.bounds), "+Inf"]
             buckets = list(zip(bounds, accumulate(histogram.counts)))
@@ -105,11 +107,13 @@ def _histograms(ever: dict[str, Figures]) -> Iterator[Metric]:
         yield family
 
 
-def _waiting(now: datetime) -> Iterator[Metric]:
+def _open_jobs(now: datetime) -> Iterator[Metric]:
     jobs = _gauge(
         "publishing_jobs", f"Open jobs, up to {COUNT_MAX} of a state", "platform", "state"
     )
-    late = _gauge("publishing_late_seconds", "How long the longest due job has waited", "platform")
+    late = _gauge(
+        "publishing_late_seconds", "How long ago the earliest due job was due", "platform"
+    )
     for depth in read_depths(now):
         for state, count in states_of(depth):
             jobs.add_metric([depth.platform, state], count)
@@ -132,7 +136,7 @@ def _limits(now: datetime) -> Iterator[Metric]:
 
 
 def _peaks(now: datetime) -> Iterator[Metric]:
-    """Tell how near accounts are to limits of their own, of which only they know otherwise."""
+    """Yield how near accounts are to their own limits."""
     labels = ("platform", "counts", "window")
     used = _gauge("publishing_account_limit_used", "The most that any account has used", *labels)
     share = _gauge(
@@ -166,33 +170,39 @@ def _troubles() -> Iterator[Metric]:
     yield notifications
     yield GaugeMetricFamily(
         "publishing_accounts_to_reconnect",
-        "Accounts whose tokens are dead",
+        "Accounts that their owners must reconnect",
         value=troubles.accounts_to_reconnect,
     )
     yield GaugeMetricFamily(
         "publishing_ambiguous_jobs",
-        "Jobs of which a person has to say whether they are live",
+        "Jobs whose outcome a person must resolve",
         value=troubles.ambiguous_jobs,
     )
 
 
 def _gates(now: datetime) -> Iterator[Metric]:
-    paused = _gauge("publishing_platform_paused", "Whether the operator pauses it", "platform")
-    circuit = _gauge("publishing_circuit_open", "Whether its circuit is open", "platform")
+    paused = _gauge(
+        "publishing_platform_paused", "Whether the operator has paused the platform", "platform"
+    )
+    circuit = _gauge(
+        "publishing_circuit_open", "Whether the circuit breaker of the platform is open", "platform"
+    )
     for platform, gate in read_gates(now).items():
         paused.add_metric([platform], int(gate.paused_at is not None))
         circuit.add_metric([platform], int(gate.is_circuit_open))
     yield from (paused, circuit)
 
 
-def _processes() -> Iterator[Metric]:
-    alive = workers_alive()
+def _processes(now: datetime) -> Iterator[Metric]:
+    alive = count_workers(now)
     workers = _gauge("publishing_workers", "Worker processes alive", "platform")
     for platform in PLATFORMS:
         workers.add_metric([platform], alive[platform])
     yield workers
     yield GaugeMetricFamily(
-        "publishing_scheduler_leads", "Whether a scheduler leads", value=int(is_leader_alive())
+        "publishing_scheduler_leads",
+        "Whether a scheduler leads",
+        value=int(leading_scheduler(now) is not None),
     )
 
 

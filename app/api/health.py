@@ -1,4 +1,4 @@
-"""Whether this process, and the service as a whole, are well. For load balancers and operators."""
+"""`/healthz` and `/readyz`: the health of this process and of the service as a whole."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ReadinessSchema(AnswerSchema):
 
 
 class NotReadySchema(ProblemSchema):
-    """What is missing, as an error, with all parts of the service."""
+    """An error that names what is missing, with all parts of the service."""
 
     checks = fields.List(fields.Nested(CheckSchema), required=True)
 
@@ -47,7 +47,7 @@ class NotReadySchema(ProblemSchema):
 @blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
 def healthz() -> dict[str, str]:
-    """Tell that this process is up; asks nothing else"""
+    """Check that this process is up, and nothing else"""
     return {"status": "ok"}
 
 
@@ -56,7 +56,7 @@ def healthz() -> dict[str, str]:
 @blueprint.response(200, ReadinessSchema)
 @blueprint.alt_response(503, schema=NotReadySchema, content_type="application/problem+json")
 def readyz() -> Any:
-    """Tell whether posts can go out: database, Redis, workers of each platform, scheduler"""
+    """Check whether posts can go out: database, Redis, workers of each platform, scheduler"""
     checks = check_parts()
     missing = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
     if not missing:

@@ -1,4 +1,4 @@
-"""Requests that are safe to send again: the `Idempotency-Key` header."""
+"""Idempotent requests: the `Idempotency-Key` header."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from app.publishing.create import KeyedRequest
 
 
 def keyed_request(headers: Mapping[str, Any]) -> KeyedRequest | None:
-    """Return the key of this request and the hash of what it asks for, if it has a key.
+    """Return this request's key and the hash of its path and body; None without a key.
 
-    The order of a body's members and the space between them make no difference.
+    The order of the body's members and its whitespace make no difference.
     """
     key = headers["idempotency_key"]
     if key is None:
         return None
-    asked = [request.path, read_json(request.get_data())]
-    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    content = [request.path, read_json(request.get_data())]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return KeyedRequest(current_user(), key, hashlib.sha256(canonical.encode()).hexdigest())

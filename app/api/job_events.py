@@ -1,9 +1,9 @@
-"""A job's status as Server-Sent Events.
+"""Renders a job's status as Server-Sent Events.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 
-An event is the whole status, so that whoever has the last one has all. Its id is a fingerprint of
-the status: the same in every process, and without a counter that every write would have to raise.
+Every event carries the whole status, so a client needs only the last one. Its id is a fingerprint
+of the status: the same in every process, and without a counter that every write would increment.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from app.queries.marks import changed_jobs
 from app.schemas.publish_answers import StatusSchema
 from app.states import FINAL_STATES
 
-#: A client whose connection broke comes back after this; not all of them at one moment.
+#: How long a client waits before it reconnects, spread so that not all do so at once.
 RETRY_MS = (1000, 3000)
 ID_CHARACTERS = 16
-#: Jobs read and told at a time: the first are not to wait for the last.
-TOLD_AT_ONCE = 200
+#: Jobs that are read and sent per batch, so that the first need not wait for the last.
+BATCH_JOBS = 200
 
 
 def event_of(view: JobView, now: datetime) -> Event:
-    """Return the event that tells a job's status."""
+    """Return the event that carries a job's status."""
     status = StatusSchema().dump(status_of(view, now))
     data = json.dumps(status, separators=(",", ":"), ensure_ascii=False)
     event_id = hashlib.sha256(data.encode()).hexdigest()[:ID_CHARACTERS]
-    words = f"event: status\nid: {event_id}\ndata: {data}\n\n".encode()
-    return Event(event_id, words, is_last=view.job.state in FINAL_STATES)
+    content = f"event: status\nid: {event_id}\ndata: {data}\n\n".encode()
+    return Event(event_id, content, is_last=view.job.state in FINAL_STATES)
 
 
 def retry_line() -> bytes:
-    """Return the line that says after which time to come back."""
+    """Return the line that tells a client how long to wait before it reconnects."""
     return f"retry: {random.randint(*RETRY_MS)}\n\n".encode()
 
 
 def open_hub(app: Flask) -> Hub:
     """Return the hub of an application's listeners."""
-    return Hub(_look_of(app))
+    return Hub(_find_changes_of(app))
 
 
-def _look_of(app: Flask) -> Callable[[Mapping[str, Any]], Iterator[Change]]:
-    def look(known: Mapping[str, Any]) -> Iterator[Change]:
+def _find_changes_of(app: Flask) -> Callable[[Mapping[str, Any]], Iterator[Change]]:
+    def find_changes(known: Mapping[str, Any]) -> Iterator[Change]:
         with app.app_context():
             changed = changed_jobs(known, utcnow())
         waiting = iter(changed)
-        while batch := list(islice(waiting, TOLD_AT_ONCE)):
+        while batch := list(islice(waiting, BATCH_JOBS)):
             with app.app_context():
                 yield from _changes(batch, changed)
 
-    return look
+    return find_changes
 
 
 def _changes(job_ids: Sequence[str], marks: Mapping[str, Any]) -> Iterator[Change]:

@@ -1,4 +1,4 @@
-"""How a job is told: the same words in every answer that shows one."""
+"""Builds the JSON representations of jobs, alike in every response that contains one."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
-
 from app.api.auth import current_user
 from app.api.errors import NotFound
-from app.checks.content import SHARES_TO_FEED
 from app.clock import to_iso
+from app.config import current_config
 from app.failures import Category
 from app.limits import pauses
 from app.models import PublishedPost, PublishJob, TimelineEntry
+from app.platforms import PLATFORMS
 from app.queries.jobs import JobView, find_job
 from app.schemas.publish_answers import without_missing
 from app.states import JobState
 
-#: Categories of which another attempt may well do better, by itself or after a reconnection.
+#: Categories in which another attempt may succeed, by itself or after the account is reconnected.
 _RETRYABLE = frozenset(Category) - {Category.VIDEO, Category.REQUEST, Category.AMBIGUOUS}
 
 
 def status_of(view: JobView, now: datetime) -> dict[str, Any]:
-    """Return what `StatusSchema` shows of a job."""
+    """Return a job's status as `StatusSchema` dumps it."""
     job, state = view.job, view.job.state_at(now)
     return {
         "id": job.id,
@@ -49,7 +48,7 @@ def status_of(view: JobView, now: datetime) -> dict[str, Any]:
 
 
 def story_of(view: JobView, now: datetime) -> dict[str, Any]:
-    """Return what `JobSchema` shows: the status and the timeline."""
+    """Return a job's status and timeline as `JobSchema` dumps them."""
     entries = [_entry(entry) for entry in view.timeline]
     waits = [entry for entry in entries if entry["kind"] == "wait" and entry["ended_at"] is None]
     return {
@@ -60,7 +59,7 @@ def story_of(view: JobView, now: datetime) -> dict[str, Any]:
 
 
 def accepted_of(job: PublishJob, now: datetime) -> dict[str, Any]:
-    """Return what `AcceptedSchema` shows of a job that was just taken on."""
+    """Return a newly accepted job as `AcceptedSchema` dumps it."""
     is_scheduled = job.scheduled_time is not None
     answer = {
         "job_id": job.id,
@@ -73,7 +72,7 @@ def accepted_of(job: PublishJob, now: datetime) -> dict[str, Any]:
 
 
 def batch_of(jobs: Sequence[PublishJob]) -> dict[str, Any]:
-    """Return what `BatchAcceptedSchema` shows of a batch that was just taken on."""
+    """Return a newly accepted batch as `BatchAcceptedSchema` dumps it."""
     return {
         "batch_id": jobs[0].batch_id,
         "jobs": [
@@ -84,7 +83,7 @@ def batch_of(jobs: Sequence[PublishJob]) -> dict[str, Any]:
 
 
 def require_job(job_id: str, *, with_timeline: bool = False) -> JobView:
-    """Return one of the present user's jobs; raises `NotFound`."""
+    """Return one of the current user's jobs; raises `NotFound`."""
     view = find_job(current_user(), job_id, with_timeline=with_timeline)
     if view is None:
         raise NotFound("Job not found")
@@ -92,12 +91,12 @@ def require_job(job_id: str, *, with_timeline: bool = False) -> JobView:
 
 
 def link_to(job_id: str) -> str:
-    """Return the address of a job."""
-    return f"{current_app.config['SETTINGS'].public_url}/api/publish/{job_id}"
+    """Return the URL of a job."""
+    return f"{current_config().public_url}/api/publish/{job_id}"
 
 
 def request_of(job: PublishJob) -> dict[str, Any]:
-    """Return as JSON what `RequestSchema` describes: a job's request, its defaults filled in."""
+    """Return a job's request as JSON, with defaults filled in, as `RequestSchema` describes it."""
     request = {
         "videoId": job.video_id,
         "platform": job.platform,
@@ -105,7 +104,7 @@ def request_of(job: PublishJob) -> dict[str, Any]:
         "caption": job.caption,
         "hashtags": job.hashtags,
         "privacyLevel": job.privacy_level,
-        "shareToFeed": job.share_to_feed if job.platform == SHARES_TO_FEED else None,
+        "shareToFeed": job.share_to_feed if PLATFORMS[job.platform].has_feed else None,
         "platformOptions": job.platform_options,
         "scheduledTime": to_iso(job.scheduled_time) if job.scheduled_time else None,
         "options": {
@@ -120,7 +119,7 @@ def request_of(job: PublishJob) -> dict[str, Any]:
 
 
 def _next_attempt_at(job: PublishJob, state: JobState) -> datetime | None:
-    """Return when a delayed job goes on; of a paused platform nobody knows."""
+    """Return when a delayed job continues; None while its platform is paused."""
     if state is not JobState.DELAYED or pauses.is_paused(job):
         return None
     return job.due_at
@@ -137,7 +136,7 @@ def _result_of(post: PublishedPost | None) -> dict[str, Any] | None:
 
 
 def _error_of(job: PublishJob, state: JobState) -> dict[str, Any] | None:
-    """Return why a job failed or waits; an attempt that goes on has no error yet."""
+    """Return why a job failed or is delayed; None while an attempt is still running."""
     if job.error_code is None or state not in (JobState.DELAYED, JobState.FAILED):
         return None
     return {

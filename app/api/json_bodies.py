@@ -1,4 +1,4 @@
-"""Reading a JSON body strictly: what the standard leaves open is refused, not guessed."""
+"""A strict JSON parser: what the standard leaves open is refused rather than guessed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from app.api.errors import MalformedBody
 
-#: Deeper than any body of the API; what recurses over a body later cannot run out of stack.
+#: Deeper than any body of the API, and shallow enough for code that recurses over a body later.
 MAX_DEPTH = 32
 
 
@@ -38,7 +38,7 @@ def _finite(digits: str) -> float:
 
 
 def _without_repetition(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; of two members of one name, another reader might take the other."""
+    """Build an object; refuse repeated names, of which another parser might pick the other."""
     named = dict(members)
     if len(named) < len(members):
         raise MalformedBody("The body names a field twice")

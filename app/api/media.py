@@ -1,4 +1,4 @@
-"""Videos of a folder, for whoever holds a signed link: a platform that fetches them itself."""
+"""`/media`: serves videos of a folder by signed links, for platforms that fetch them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Span = tuple[int, int]
 
 
 class NoSuchRange(Exception):
-    """Raised with the object's size when it has no such bytes as are asked for."""
+    """Raised when the requested range lies outside the object, with the object's size."""
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(f"The video has {size_bytes} bytes")
@@ -38,7 +38,7 @@ def fetch(token: str) -> Response:
     storage = current_storage()
     key = storage.verify_download(token, utcnow())
     stored = storage.stat(key)
-    span = _asked_span(stored)
+    span = _requested_span(stored)
     if request.method == "HEAD" or stored.size_bytes == 0:
         return _answer(stored, span, None)
     first, end = span or (0, stored.size_bytes)
@@ -47,7 +47,7 @@ def fetch(token: str) -> Response:
 
 @blueprint.errorhandler(InvalidLink)
 def answer_refused_link(error: InvalidLink) -> Response:
-    """Answer a link that is forged or past its time."""
+    """Answer 403 for a forged or expired link."""
     return problem(403, str(error))
 
 
@@ -55,29 +55,29 @@ def answer_refused_link(error: InvalidLink) -> Response:
 @blueprint.errorhandler(ObjectMissing)
 @blueprint.errorhandler(ObjectChanged)
 def answer_missing(error: Exception) -> Response:
-    """Answer a link to what is not there any more."""
+    """Answer 404 for a link to an object that is gone."""
     return problem(404, "The video is not there any more")
 
 
 @blueprint.errorhandler(NoSuchRange)
 def answer_no_such_range(error: NoSuchRange) -> Response:
-    """Answer a range beyond the video's end."""
+    """Answer 416 for a range beyond the end of the video."""
     return problem(416, str(error), headers={"Content-Range": f"bytes */{error.size_bytes}"})
 
 
-def _asked_span(stored: StoredObject) -> Span | None:
-    """Return which bytes are asked for: first, and one past the last. None: the whole.
+def _requested_span(stored: StoredObject) -> Span | None:
+    """Return the requested bytes as first and one past the last; None for the whole object.
 
-    Several ranges at once are answered with the whole, as the standard allows. Raises
+    Multiple ranges are answered with the whole object, as the standard allows. Raises
     `NoSuchRange`.
     """
-    asked = request.range
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+    requested = request.range
+    if requested is None or requested.units != "bytes" or len(requested.ranges) != 1:
         return None
     condition = request.if_range
     if condition.date is not None or condition.etag not in (None, stored.etag.strip('"')):
         return None
-    span = asked.range_for_length(stored.size_bytes)
+    span = requested.range_for_length(stored.size_bytes)
     if span is None:
         raise NoSuchRange(stored.size_bytes)
     return span
@@ -97,10 +97,10 @@ def _answer(stored: StoredObject, span: Span | None, stream: Stream | None) -> R
     answer.headers["Accept-Ranges"] = "bytes"
     answer.headers["ETag"] = stored.etag
     answer.headers["Cache-Control"] = "private, no-store"
-    # Whatever somebody has uploaded as a video, a browser shall not take it for a page.
+    # Whatever was uploaded as a video, a browser must not take it for a page.
     answer.headers["X-Content-Type-Options"] = "nosniff"
     if stream is not None:
-        answer.call_on_close(stream.close)  # a client may go before the first piece is read
+        answer.call_on_close(stream.close)  # the client may leave before the first chunk is read
     return answer
 
 

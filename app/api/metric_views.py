@@ -1,4 +1,4 @@
-"""How the metrics are told in JSON."""
+"""Builds the JSON representation of the metrics."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from redis.exceptions import RedisError
 from app.metrics.figures import Figures, Histogram
 from app.platforms import PLATFORMS
 from app.queries.depths import read_depths, read_queues, read_troubles
-from app.queries.health import is_leader_alive, workers_alive
 from app.queries.limits import platform_uses
 from app.queries.metrics import WindowView, read_window
 from app.queries.peaks import account_peaks
+from app.queries.processes import count_workers, leading_scheduler
 
 ERRORS_SHOWN = 10
 
 
 def metrics_of(window: str, now: datetime) -> dict[str, Any]:
-    """Return what `MetricsSchema` shows."""
+    """Return a window of `app.queries.metrics.WINDOWS` as `MetricsSchema` dumps it."""
     view = read_window(window, now)
     platforms = [
         {
@@ -41,13 +41,13 @@ def metrics_of(window: str, now: datetime) -> dict[str, Any]:
         "total": ended_of(view.total, view.hours),
         "platforms": platforms,
         "series": _series(view),
-        "processes": _processes(),
+        "processes": _processes(now),
         "troubles": read_troubles(),
     }
 
 
 def ended_of(figures: Figures, hours: float) -> dict[str, Any]:
-    """Return what `EndedSchema` shows of figures gathered in so many hours."""
+    """Return figures, collected over so many hours, as `EndedSchema` dumps them."""
     return {
         "completed": figures.completed,
         "failed": figures.failed,
@@ -111,14 +111,14 @@ def _series(view: WindowView) -> dict[str, Any]:
     return {"seconds": view.point_seconds, "points": points}
 
 
-def _processes() -> dict[str, Any]:
+def _processes(now: datetime) -> dict[str, Any]:
     try:
         queues = read_queues()
     except RedisError:
         queues = None
-    workers = workers_alive()
+    workers = count_workers(now)
     return {
         "queues": queues,
         "workers": {platform: workers[platform] for platform in PLATFORMS},
-        "scheduler_leads": is_leader_alive(),
+        "scheduler_leads": leading_scheduler(now) is not None,
     }

@@ -1,4 +1,4 @@
-"""How the service does: for its operators, and for Prometheus."""
+"""`/api/metrics` and `/metrics`: the service's metrics, as JSON and for Prometheus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.api.metric_views import metrics_of
 from app.clock import utcnow
 from app.schemas.metrics import MetricsQuery, MetricsSchema
 
-blueprint = Blueprint("metrics", __name__, description="How the service does")
+blueprint = Blueprint("metrics", __name__, description="Metrics of the service")
 SECURITY: list[dict[str, list[str]]] = [{"serviceKey": []}]
 TEXT = {"type": "string", "description": "Prometheus's text format."}
 EXAMPLE = (
@@ -94,9 +94,9 @@ WINDOW = {
 @blueprint.response(200, MetricsSchema, example=WINDOW)
 @for_services
 def show(query: dict[str, Any]) -> dict[str, Any]:
-    """Show what ended within a window, what waits, and who is at work
+    """Show what ended within a window, what is waiting, and which processes are alive
 
-    For a service key, without a user. Quantiles are estimated from buckets. A failed job that is
+    Needs a service key and no user. Quantiles are estimated from buckets. A failed job that is
     retried is counted again when it ends again.
     """
     return metrics_of(query["window"], utcnow())
@@ -107,9 +107,8 @@ def show(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, TEXT, content_type="text/plain", example=EXAMPLE)
 @for_services
 def scrape() -> Response:
-    """Show the metrics to Prometheus
+    """Export the metrics to Prometheus
 
-    Of the whole service, whichever process is asked. Counters are a minute or two behind, and
-    never fall.
+    Any process answers for the whole service. Counters lag a minute or two behind and never fall.
     """
     return Response(exposition(utcnow()), content_type=CONTENT_TYPE_LATEST)

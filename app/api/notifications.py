@@ -1,4 +1,4 @@
-"""Notifications, for the operator: which were not delivered, and sending them again."""
+"""`/api/notifications`: undelivered webhooks, and their redelivery, for the operator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SERVICE_ONLY: list[dict[str, list[str]]] = [{"serviceKey": []}]
 @blueprint.arguments(NotificationsQuery, location="query")
 @blueprint.response(200, NotificationsSchema)
 def index(query: dict[str, Any]) -> Page[Notification]:
-    """List the notifications of all users, newest first; `state=dead`: those given up"""
+    """List the notifications of all users, newest first; `state=dead` lists those given up"""
     return list_notifications(**query)
 
 
@@ -39,8 +39,8 @@ def index(query: dict[str, Any]) -> Page[Notification]:
 @for_services
 @blueprint.doc(security=SERVICE_ONLY)
 @blueprint.response(202, RedeliveredSchema)
-def send_dead_again() -> dict[str, int]:
-    """Send every dead notification again, such as after an outage of the receiver"""
+def redeliver_all_dead() -> dict[str, int]:
+    """Redeliver every dead notification, for instance after an outage of the receiver"""
     return {"redelivered": redeliver_dead(utcnow())}
 
 
@@ -51,8 +51,8 @@ def send_dead_again() -> dict[str, int]:
 @blueprint.doc(security=SERVICE_ONLY)
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, NotificationSchema)
-def send_again(notification_id: str) -> Notification:
-    """Send a dead or delivered notification again, with the same webhook-id"""
+def redeliver_one(notification_id: str) -> Notification:
+    """Redeliver a dead or delivered notification, with the same webhook-id"""
     found = redeliver(notification_id, utcnow())
     if found is None:
         raise NotFound("Notification not found")

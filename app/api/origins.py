@@ -1,19 +1,19 @@
-"""Pages of other origins: browsers may call the API with the token that a back end gave them.
+"""CORS: browsers on other origins may call the API with a token that a back end gave them.
 
-Nothing under `/api` looks at cookies, so that a page can do nothing here in its visitor's name:
-it needs a token or a signed link, and with one of those its origin does not matter. So all origins
-may, unless `CORS_ORIGINS` names some.
+Nothing under `/api` looks at cookies, so a page cannot act in its visitor's name: it needs a token
+or a signed link, and with either its origin does not matter. So every origin is allowed, unless
+`CORS_ORIGINS` names some.
 """
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 
-from app.config import Config
+from app.config import current_config
 
 ANY = "*"
 _ALLOWED = {"Access-Control-Expose-Headers": "Location, Retry-After"}
-#: What a browser asks before it sends anything; the request it asks for is checked when it comes.
+#: The answer to a preflight request; the actual request is checked when it comes.
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
@@ -22,17 +22,17 @@ _PREFLIGHT = {
 
 
 def register_origins(app: Flask) -> None:
-    """Let pages of other origins read the answers of everything under `/api`."""
+    """Let pages of other origins read responses of everything under `/api`."""
     app.after_request(_allow_origins)
 
 
 def _allow_origins(answer: Response) -> Response:
     if not request.path.startswith("/api/"):
         return answer
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     origin = ANY if ANY in config.cors_origins else request.headers.get("Origin", "")
     if origin != ANY:
-        answer.vary.add("Origin")  # what is kept for one origin is not for another
+        answer.vary.add("Origin")  # a response cached for one origin is not valid for another
     if origin == ANY or origin.lower() in config.cors_origins:
         answer.headers["Access-Control-Allow-Origin"] = origin
         answer.headers.update(_ALLOWED)

@@ -1,4 +1,4 @@
-"""The platforms: their rules, and how the user stands with their limits."""
+"""`/api/platforms`: the platforms' rules, and the user's use of their limits."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ blueprint = Blueprint(
 def index() -> dict[str, list[PlatformView]]:
     """Show each platform's rules, the limits used, and when they reset
 
-    Counted are the posts that are live; YouTube's day is shared by all users of the service.
+    YouTube's daily limits are shared by all users of the service.
     """
     return {"platforms": view_platforms(current_user(), utcnow())}

@@ -1,4 +1,4 @@
-"""Published posts: what is live."""
+"""`/api/posts`: published posts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/publish`: asking for posts, and seeing what has become of them."""
+"""`/api/publish`: publishing posts and reading their jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.checks.times import due_time
 from app.clock import utcnow
 from app.database.transaction import transaction
 from app.ids import new_id
-from app.intake import Asked, Intake
+from app.intake import Intake, PostRequest
 from app.publishing.create import create_jobs, earlier_jobs
 from app.queries.jobs import JobFilter, list_jobs
 from app.schemas.examples import batch_examples, publish_examples
@@ -36,7 +36,7 @@ blueprint = Blueprint(
     "publish",
     __name__,
     url_prefix="/api/publish",
-    description="Asking for posts, and what becomes of them",
+    description="Publishing posts and following their jobs",
 )
 LOCATION = {"Location": {"description": "The job.", "schema": {"type": "string"}}}
 
@@ -47,23 +47,23 @@ LOCATION = {"Location": {"description": "The job.", "schema": {"type": "string"}
 @blueprint.alt_response(422, response="UNPROCESSABLE_ENTITY")
 @blueprint.response(202, AcceptedSchema, headers=LOCATION)
 def publish(headers: dict[str, Any], body: Gathered) -> Any:
-    """Publish a video, now or at a time
+    """Publish a video, now or at a scheduled time
 
-    Answers once the job is in the database. Every fault of the body is told at once.
+    Answers once the job is in the database. All faults of the body are reported at once.
     """
     intake: Intake = current_app.extensions["intake"]
     post = UncheckedPost(current_user(), body.values, body.faults, utcnow())
-    taken = intake.take(Asked(post, keyed_request(headers)))
-    if taken.job is None:
-        raise InvalidRequest(taken.faults)
-    return accepted_of(taken.job, utcnow()), 202, {"Location": link_to(taken.job.id)}
+    result = intake.accept(PostRequest(post, keyed_request(headers)))
+    if result.job is None:
+        raise InvalidRequest(result.faults)
+    return accepted_of(result.job, utcnow()), 202, {"Location": link_to(result.job.id)}
 
 
 @blueprint.route("/validate", methods=["POST"], operation="validatePost")
 @blueprint.arguments(PublishSchema, examples=publish_examples())
 @blueprint.response(200, ValidationSchema)
 def validate(body: Gathered) -> Any:
-    """Say what publishing would be refused for, and what would not go as wished"""
+    """Check a post without publishing it: what would be refused, and what would differ"""
     now = utcnow()
     with transaction():
         post = check_post(UncheckedPost(current_user(), body.values, body.faults, now))
@@ -80,7 +80,7 @@ def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:
     """Publish several posts, all or none, each `intervalMinutes` after the one before it"""
     now = utcnow()
     keyed = keyed_request(headers)
-    with transaction():  # one, for what is read and for what is written
+    with transaction():  # one for the reads and the write
         jobs = earlier_jobs(keyed, now) if keyed else None
         if jobs is None:
             posts, faults = check_batch(current_user(), body.values, body.faults, now)
@@ -106,12 +106,12 @@ def list_publish_jobs(query: dict[str, Any]) -> Any:
 @blueprint.route("/<string:job_id>/status", methods=["GET"], operation="getJobStatus")
 @blueprint.response(200, StatusSchema)
 def read_status(job_id: str) -> Any:
-    """Say where a job is"""
+    """Show a job's status"""
     return status_of(require_job(job_id), utcnow())
 
 
 @blueprint.route("/<string:job_id>", methods=["GET"], operation="getJob")
 @blueprint.response(200, JobSchema)
 def read_job(job_id: str) -> Any:
-    """Say where a job is, with its timeline: every attempt, step and wait"""
+    """Show a job's status and its timeline: every attempt, step and wait"""
     return story_of(require_job(job_id, with_timeline=True), utcnow())

@@ -29,7 +29,7 @@ blueprint = Blueprint(
 def edit_job(body: Gathered, job_id: str) -> Any:
     """Change a post that is delayed or waiting
 
-    `scheduledTime: null` publishes it at once. Of two changes at the same moment one is refused.
+    `scheduledTime: null` publishes it at once. Of two concurrent changes one is refused.
     """
     now = utcnow()
     job = require_job(job_id).job
@@ -45,7 +45,7 @@ def edit_job(body: Gathered, job_id: str) -> Any:
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
 def cancel_job(job_id: str) -> Any:
-    """Cancel a job: at once, or, when it is active, before the platform would publish it"""
+    """Cancel a job: at once or, while it is active, before the platform would publish it"""
     now = utcnow()
     require_job(job_id)
     steer.cancel(job_id, now)
@@ -56,10 +56,10 @@ def cancel_job(job_id: str) -> Any:
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, StatusSchema)
 def retry_job(job_id: str) -> Any:
-    """Run a failed job again from where it stopped, with fresh attempts
+    """Retry a failed job from its checkpoint, with fresh attempts
 
-    409, too, while its account has to be connected again, or where its video was deleted: it
-    could only fail once more. The answer says what to do first.
+    Also answers 409 while its account must be reconnected, or where its video was deleted, since
+    it could only fail again. The response says what to do first.
     """
     now = utcnow()
     require_job(job_id)
@@ -71,9 +71,9 @@ def retry_job(job_id: str) -> Any:
 @blueprint.arguments(ResolveSchema, examples=resolve_examples())
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(200, StatusSchema)
-def resolve_job(word: dict[str, Any], job_id: str) -> Any:
-    """Take a person's word on whether a job with an unknown outcome is live"""
+def resolve_job(decision: dict[str, Any], job_id: str) -> Any:
+    """Record a person's decision on whether a job with an unknown outcome is live"""
     now = utcnow()
     require_job(job_id)
-    steer.resolve(job_id, now, is_live=word.pop("live"), **word)
+    steer.resolve(job_id, now, is_live=decision.pop("live"), **decision)
     return status_of(require_job(job_id), now)

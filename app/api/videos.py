@@ -1,4 +1,4 @@
-"""Videos: objects of the store, registered or uploaded directly."""
+"""`/api/videos`: videos in the store, registered or uploaded directly."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ blueprint = Blueprint(
 )
 NOT_FOUND = "Video not found"
 KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
-#: For how long a list looks for uploads: the next one goes on with those left over.
-LOOK_SECONDS = 5.0
+#: How long a list request may look for finished uploads; the next one continues with the rest.
+SETTLE_SECONDS = 5.0
 ONLY_SERVICES = (
-    "Only a service key may name an object of the store; a browser sends its file by a link from "
+    "Only a service key may name an object in the store; a browser sends its file by a link from "
     "POST /api/videos/uploads"
 )
 
@@ -64,10 +64,10 @@ ONLY_SERVICES = (
 def register(body: dict[str, str]) -> tuple[Video, int]:
     """Register an object that is in the store
 
-    It is looked into at once: duration, size and codecs come from the object itself. The same
-    object, unchanged, is the same video, and takes the new title.
+    It is probed at once: duration, size and codecs come from the object itself. Registering the
+    same unchanged object again returns the same video, with the new title.
 
-    For the back end: the first to name an object has it, so only a service key may. Keys under
+    An object belongs to the first user who names it, so only a service key may. Keys under
     `renditions/`, and those under `uploads/` that are not the user's own, are refused.
     """
     try:
@@ -83,11 +83,10 @@ def register(body: dict[str, str]) -> tuple[Video, int]:
 def index(query: dict[str, Any]) -> Page[Video]:
     """List the user's videos, newest first
 
-    Those that are still `uploading` are looked for in the store, as far as that takes no time
-    to speak of.
+    Those that are still `uploading` are looked up in the store, for a few seconds at most.
     """
     page = list_videos(current_user(), **query)
-    return Page(settle_uploads(page.rows, LOOK_SECONDS), page.next_cursor)
+    return Page(settle_uploads(page.rows, SETTLE_SECONDS), page.next_cursor)
 
 
 @blueprint.route("/<video_id>", methods=["GET"], operation="getVideo")
@@ -95,7 +94,7 @@ def index(query: dict[str, Any]) -> Page[Video]:
 def show(video_id: str) -> Video:
     """Show one video
 
-    One that is still `uploading` is looked for in the store, and examined when it is there.
+    One that is still `uploading` is looked up in the store, and probed if it is there.
     """
     video = find_video(current_user(), video_id)
     if video is None:
@@ -103,19 +102,19 @@ def show(video_id: str) -> Video:
     try:
         return settle_upload(video_id)
     except StorageError:
-        return video  # what is known is better than nothing
+        return video  # its last known state is better than an error
 
 
 @blueprint.route("/<video_id>/preview", methods=["GET"], operation="getVideoPreview")
 @blueprint.arguments(PreviewQuery, location="query")
 @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="image/jpeg")
-@blueprint.alt_response(304, schema=None, description="The caller has this very picture.")
+@blueprint.alt_response(304, schema=None, description="The caller already has this picture.")
 @blueprint.alt_response(409, response="CONFLICT")
 def show_preview(query: dict[str, Any], video_id: str) -> Response:
     """Show a picture of a video, or nine on one sheet
 
-    What `at` shows is what a cover chosen at that time will show. 409 where there is none: the
-    video is not ready, ends before, or cannot be read.
+    A cover chosen at the time `at` will show the same picture. Answers 409 where there is none: the
+    video is not ready, ends earlier, or cannot be read.
     """
     video = find_video(current_user(), video_id)
     if video is None:
@@ -137,8 +136,8 @@ def show_preview(query: dict[str, Any], video_id: str) -> Response:
 def delete(video_id: str) -> None:
     """Delete a video
 
-    An object that came by a direct upload is deleted from the store as well; a registered one
-    is left alone. Posts made from the video stay. 409 while a job that has not ended needs it.
+    An object that was uploaded directly is deleted from the store as well; a registered one is
+    left alone. Posts made from the video stay. Answers 409 while an unfinished job needs it.
     """
     if not delete_video(current_user(), video_id, utcnow()):
         raise NotFound(NOT_FOUND)
@@ -148,10 +147,10 @@ def delete(video_id: str) -> None:
 @blueprint.arguments(NewUploadSchema, examples=upload_examples())
 @blueprint.response(201, UploadSchema)
 def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
-    """Get a signed link to send a file by
+    """Get a signed link for a direct upload
 
-    The file goes straight to the store, or to this service where the store is a folder. Ask for
-    the video afterwards to see what it is.
+    The file goes straight to the store, or to this service where the store is a folder. Read the
+    video afterwards to see what was found in it.
     """
     video, signed = open_upload(
         current_user(), body["filename"], body["content_type"], body["file_size"], utcnow()
@@ -171,12 +170,12 @@ def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(204)
 @open_to_all
 def receive(token: str) -> None:
-    """Send a file by its signed link
+    """Upload a file by its signed link
 
-    Only where the store is a folder. The link is the permission: no other credentials.
+    Only where the store is a folder. The link needs no other credentials.
     """
     grant = check_link(token, request.mimetype, request.content_length, utcnow())
-    # One more, since behind gunicorn a body that ends right at the bound counts as too long.
+    # One more, since behind gunicorn a body that ends exactly at the bound counts as too long.
     request.max_content_length = grant.size_bytes + 1
     receive_upload(grant, request.stream)
 
@@ -185,23 +184,23 @@ def receive(token: str) -> None:
 @blueprint.errorhandler(LinkUsed)
 @blueprint.errorhandler(NoPreview)
 def answer_conflict(error: Exception) -> Response:
-    """Answer what the state of a video does not allow."""
+    """Answer 409 for what the state of the video does not allow."""
     return problem(409, str(error))
 
 
 @blueprint.errorhandler(LinkRefused)
 def answer_refused_link(error: LinkRefused) -> Response:
-    """Answer an upload that does not go with its link."""
+    """Answer an upload that does not match its link."""
     return problem(error.status, str(error))
 
 
 @blueprint.errorhandler(VideoInvalid)
 def answer_unreadable(error: VideoInvalid) -> Response:
-    """Answer that a video gives no picture."""
+    """Answer 409 for a video from which no picture can be taken."""
     return problem(409, error.sentence)
 
 
 @blueprint.errorhandler(StorageError)
 def answer_bad_store(error: StorageError) -> Response:
-    """Answer that the store is to blame: every key that came from outside was checked before."""
+    """Answer 503: the store is at fault, since keys from outside were checked before."""
     return problem(503, str(error), headers=Unavailable.headers)

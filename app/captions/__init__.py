@@ -1,7 +1,7 @@
-"""What a post says: the text and the title that are sent, and what is wrong with them. Pure.
+"""The text and title of a post: composing them and checking them. Pure.
 
-`compose` puts caption, hashtags and options together the same way for checking, sending and
-recording, so that what was checked is what is sent.
+`compose` is used alike for checking, sending and recording, so that what was checked is what is
+sent.
 """
 
 from __future__ import annotations

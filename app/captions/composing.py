@@ -1,4 +1,4 @@
-"""Putting caption, hashtags and options together. Pure."""
+"""Composes a post's text and title of its caption, hashtags and options. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app.platforms import PLATFORMS
 
 @dataclass(frozen=True)
 class Composed:
-    """What is sent: `text` is the whole caption or description; `title` is empty where the
-    platform has none."""
+    """What is sent to the platform: `text` is the whole caption or description; `title` is empty
+    where the platform has none."""
 
     text: str
     title: str = ""
@@ -25,9 +25,9 @@ def compose(
 ) -> Composed:
     """Return a post's text and title. Refuses nothing: see `caption_faults`.
 
-    The hashtags follow the caption after a blank line, those it already has left out. Where the
-    platform has titles, `title` and `description` of the options stand in for the caption; a
-    title that is not given is the caption's first line, cut to what the platform takes.
+    The hashtags follow the caption after a blank line, except those already in it. Where the
+    platform has titles, the options `title` and `description` take precedence over the caption;
+    a missing title becomes the caption's first line, cut to the platform's maximum.
     """
     rules = PLATFORMS[platform].captions
     if rules.title_max is None:
@@ -40,12 +40,12 @@ def compose(
 
 
 def tidied(text: str) -> str:
-    """Return `text` with plain line ends and no space around it, as platforms store it."""
+    """Return `text` with LF line ends and without surrounding space, as platforms store it."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def _first_line(caption: str, text: str, forbidden: str) -> str:
-    """Return the first line that says something, without what a title may not have."""
+    """Return the first line that is not blank, without the characters a title may not have."""
     for line in [*tidied(caption).splitlines(), *text.splitlines()]:
         allowed = "".join(character for character in line if character not in forbidden)
         words = " ".join(allowed.split())

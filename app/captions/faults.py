@@ -1,4 +1,4 @@
-"""What a platform would refuse in a post's words. Pure; all faults at once, by field."""
+"""Checks a post's caption, hashtags, title and tags against a platform's rules. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app.captions.units import length_of, utf16_units
 from app.platforms import PLATFORMS, Platform
 
 _UNIT_NAMES = {"utf16": "UTF-16 units", "characters": "characters", "bytes": "bytes"}
-#: Control characters but tabs and line ends, and halves of surrogate pairs.
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+#: Control characters other than tabs and line ends, and lone surrogates.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def caption_faults(
@@ -23,46 +23,51 @@ def caption_faults(
     hashtags: Sequence[str | None],
     options: Mapping[str, Any],
 ) -> dict[str, list[str]]:
-    """Return the faults by field path (`caption`, `hashtags.0`, `platformOptions.title` …).
+    """Return all faults by field path (`caption`, `hashtags.0`, `platformOptions.title` …).
 
-    Empty when the platform takes the words; of no platform, what none takes. `options` are those
-    of the request, already of the right kinds; a hashtag that is None has been judged before.
+    Empty when the platform accepts the text; without a platform, checks only what holds for all.
+    `options` are those of the request, of valid types; None stands for a hashtag that already has
+    a fault.
     """
     faults: defaultdict[str, list[str]] = defaultdict(list)
     _check_characters(faults, caption, options)
-    given = {position: hashtag for position, hashtag in enumerate(hashtags) if hashtag is not None}
-    sound = {position: hashtag for position, hashtag in given.items() if is_hashtag(bare(hashtag))}
-    for position in sorted(given.keys() - sound.keys()):
+    present = {
+        position: hashtag for position, hashtag in enumerate(hashtags) if hashtag is not None
+    }
+    valid = {
+        position: hashtag for position, hashtag in present.items() if is_hashtag(bare(hashtag))
+    }
+    for position in sorted(present.keys() - valid.keys()):
         faults[f"hashtags.{position}"].append(
-            "A hashtag has letters, digits and underscores only, and at least one of them."
+            "A hashtag consists of one or more letters, digits and underscores."
         )
     if platform is not None:
-        legible = {name: _legible(value) for name, value in options.items()}
-        composed = compose(platform, _legible(caption), list(sound.values()), legible)
-        _check_text(faults, PLATFORMS[platform], composed.text, legible)
+        readable = {name: _replaced(value) for name, value in options.items()}
+        composed = compose(platform, _replaced(caption), list(valid.values()), readable)
+        _check_text(faults, PLATFORMS[platform], composed.text, readable)
         _check_title(faults, PLATFORMS[platform], composed.title)
-        _check_tags(faults, PLATFORMS[platform], legible)
+        _check_tags(faults, PLATFORMS[platform], readable)
     return dict(faults)
 
 
-def _legible(value: Any) -> Any:
-    """Return what has a length, also where characters of it have none: with others for them."""
+def _replaced(value: Any) -> Any:
+    """Return the value with `?` for unprintable characters, so that its length can be checked."""
     if isinstance(value, str):
-        return _NO_TEXT.sub("?", value)
-    return [_legible(each) for each in value] if isinstance(value, list) else value
+        return _UNPRINTABLE.sub("?", value)
+    return [_replaced(each) for each in value] if isinstance(value, list) else value
 
 
 def _check_characters(
     faults: defaultdict[str, list[str]], caption: str, options: Mapping[str, Any]
 ) -> None:
-    """Refuse what is no text: control characters and halves of surrogate pairs."""
-    written = {"caption": [caption]}
+    """Refuse control characters and lone surrogates."""
+    texts_by_path = {"caption": [caption]}
     for name, value in options.items():
         texts = value if isinstance(value, (list, tuple)) else [value]
-        written[f"platformOptions.{name}"] = [text for text in texts if isinstance(text, str)]
-    for path, texts in written.items():
-        if any(_NO_TEXT.search(text) for text in texts):
-            faults[path].append("There are control characters or broken characters in it.")
+        texts_by_path[f"platformOptions.{name}"] = [text for text in texts if isinstance(text, str)]
+    for path, texts in texts_by_path.items():
+        if any(_UNPRINTABLE.search(text) for text in texts):
+            faults[path].append("Contains control characters or invalid Unicode.")
 
 
 def _check_text(
@@ -81,7 +86,7 @@ def _check_text(
             f" {name} takes at most {rules.text_max:,}."
         )
     if any(character in text for character in rules.forbidden):
-        faults[path].append(f"{name} takes no {' or '.join(rules.forbidden)} in it.")
+        faults[path].append(f"{name} does not allow {' or '.join(rules.forbidden)} in it.")
     counted = (
         ("hashtags", "hashtags", len(hashtags_in(text)), rules.hashtags_max),
         (path, "mentions", len(mentions_in(text)), rules.mentions_max),
@@ -104,15 +109,16 @@ def _check_title(faults: defaultdict[str, list[str]], platform: Platform, title:
             f" {rules.title_max}."
         )
     if any(character in title for character in rules.forbidden):
-        faults[path].append(f"{name} takes no {' or '.join(rules.forbidden)} in a title.")
+        faults[path].append(f"{name} does not allow {' or '.join(rules.forbidden)} in a title.")
     if "\n" in title:
-        faults[path].append("A title is one line.")
+        faults[path].append("A title must be a single line.")
 
 
 def _check_tags(
     faults: defaultdict[str, list[str]], platform: Platform, options: Mapping[str, Any]
 ) -> None:
-    """Count tags as YouTube does: commas between them, quotes around one with a space.
+    """Check the total length of tags as YouTube counts it: with the commas between them, and
+    quotes around a tag that contains a space.
 
     https://developers.google.com/youtube/v3/docs/videos#snippet.tags[]
     """
@@ -122,7 +128,7 @@ def _check_tags(
         return
     path = "platformOptions.tags"
     if not all(tag.strip() for tag in tags):
-        faults[path].append("A tag is not empty.")
+        faults[path].append("A tag must not be empty.")
     count = len(tags) - 1 + sum(utf16_units(tag) + 2 * (" " in tag) for tag in tags)
     if count > most:
         faults[path].append(

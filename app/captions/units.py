@@ -1,4 +1,4 @@
-"""How long a text is in each platform's units, and cutting it where a reader sees an end. Pure."""
+"""Measures text in the platforms' units, and truncates it at natural boundaries. Pure."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def length_of(text: str, unit: str) -> int:
     """Return the length in the unit of a platform's `CaptionRules`."""
     if unit == "bytes":
         return utf8_bytes(text)
-    # For `characters` a page does not say which; UTF-16 units are never the fewer.
+    # Where the documentation says `characters`, UTF-16 units are the safe choice: never fewer.
     return utf16_units(text)
 
 
 def cut(text: str, max_units: int) -> str:
-    """Return `text`, shortened to `max_units` UTF-16 units with an ellipsis when it is longer.
+    """Return `text`, truncated to `max_units` UTF-16 units with an ellipsis where it is longer.
 
-    Ends between words where there is a space in the second half, and never inside what a reader
-    takes for one character: a surrogate pair, a letter with its marks, a joined emoji, a flag.
+    Cuts between words where there is a space in the second half, and never inside a user-perceived
+    character: a surrogate pair, a letter with its marks, a joined emoji, a flag.
     """
     if utf16_units(text) <= max_units:
         return text
@@ -75,7 +75,7 @@ def _belongs_to(cluster: str, character: str) -> bool:
 
 
 def _extends(character: str) -> bool:
-    """Tell marks, variation selectors, skin tones and the tag characters of regional flags."""
+    """Return whether it is a mark, a variation selector, a skin tone or a tag of a flag."""
     return (
         unicodedata.category(character).startswith("M")
         or "\U0001f3fb" <= character <= "\U0001f3ff"

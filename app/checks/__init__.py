@@ -1,5 +1,5 @@
-"""What can be known of a post before a worker runs: its words, its time, its account, its video.
+"""Checks of a post before a worker runs: its content, time, account and video.
 
 Each check returns faults or warnings by field and raises nothing, so that all of them can be
-told at once.
+reported at once.
 """

@@ -1,4 +1,4 @@
-"""What will work, but not as wished: a video to be converted, a limit that is used up."""
+"""Warnings about what will work, but differently: a conversion, or an exhausted limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.queries.targets import TargetAccount
 
 
 def warnings_for(post: CheckedPost, due_at: datetime | None, now: datetime) -> Faults:
-    """Return what the user should know of a post before sending it, by field."""
+    """Return, by field, what the user should know about a post before sending it."""
     warnings: Faults = {}
     if post.video is not None:
         merge(warnings, video_warnings(post.values, post.video, post.account))

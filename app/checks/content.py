@@ -1,4 +1,4 @@
-"""What a platform takes: words, privacy and options. Pure; needs no video and no account."""
+"""Checks a post's text, privacy and options against its platform. Pure; needs no database."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from app.faults import Faults, merge
 from app.platforms import PLATFORMS
 from app.schemas.platform_options import checked_options
 
-SHARES_TO_FEED = "INSTAGRAM"
-
 
 def content_faults(values: Mapping[str, Any]) -> Faults:
     """Return what the platform would refuse in a post's content.
 
-    `values` are those of a request that can be judged; any may be missing. Of the hashtags, those
-    with a fault of their own are None.
+    `values` are the checkable values of a request; any may be missing. None stands for a hashtag
+    that already has a fault.
     """
     platform = values.get("platform")
     options, faults = checked_options(platform, values.get("platform_options", {}))
     if platform is not None:
         merge(faults, _privacy_faults(platform, values, options))
-        merge(faults, _double_faults(platform, options))
-        if "share_to_feed" in values and platform != SHARES_TO_FEED:
-            faults["shareToFeed"] = ["Only Instagram has a feed beside the Reels; leave it out."]
+        merge(faults, _conflict_faults(platform, options))
+        if "share_to_feed" in values and not PLATFORMS[platform].has_feed:
+            faults["shareToFeed"] = ["Only Instagram has a feed besides Reels; leave it out."]
     words = caption_faults(platform, values.get("caption", ""), values.get("hashtags", ()), options)
     if "caption" not in values:
-        words.pop("caption", None)  # it has faults of its own already
+        words.pop("caption", None)  # it already has faults
     merge(faults, words)
     return faults
 
@@ -43,8 +41,8 @@ def _privacy_faults(platform: str, values: Mapping[str, Any], options: Mapping[s
     return {}
 
 
-def _double_faults(platform: str, options: Mapping[str, Any]) -> Faults:
-    """Refuse one thing said in two ways: neither is to win unnoticed."""
+def _conflict_faults(platform: str, options: Mapping[str, Any]) -> Faults:
+    """Refuse two names of one option with different values: neither may win silently."""
     faults: Faults = {}
     for name, option in PLATFORMS[platform].options.items():
         same = option.same_as
@@ -53,6 +51,6 @@ def _double_faults(platform: str, options: Mapping[str, Any]) -> Faults:
         if options[name] != options[same]:
             for one, other in ((name, same), (same, name)):
                 faults[f"platformOptions.{one}"] = [
-                    f"It says otherwise than {other}, which is another name for it."
+                    f"Contradicts {other}, which is another name for the same option."
                 ]
     return faults

@@ -1,4 +1,4 @@
-"""The check of a change: the post as it would be is checked like a new one."""
+"""Checks an edit: the resulting post is checked like a new one."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from app.publishing.steer import CONTENT
 def edit_faults(
     job: PublishJob, changes: Mapping[str, Any], schema_faults: Faults, now: datetime
 ) -> Faults:
-    """Return what is wrong with a change of a job.
+    """Return what is wrong with an edit of a job.
 
-    Content that is not changed is judged again too, since fields are judged together. Its time,
-    account and video are not: what has become of them is no fault of the change. Reads the
+    Unchanged content is checked again, since fields are checked in combination. Its unchanged
+    time, account and video are not: their present state is no fault of the edit. Reads the
     database once.
     """
     values = content_of(job)
     if "share_to_feed" not in changes:
-        del values["share_to_feed"]  # every job has one; only Instagram's was asked for
+        del values["share_to_feed"]  # every job has one, though only Instagram's may be requested
     values.update(platform=job.platform, video_id=job.video_id, account_id=job.account_id)
     values.update(changes)
     with transaction():
         faults = check_post(UncheckedPost(job.user_id, values, schema_faults, now)).faults
-    found = {path: said for path, said in faults.items() if path not in ("accountId", "videoId")}
+    found = {
+        path: messages for path, messages in faults.items() if path not in ("accountId", "videoId")
+    }
     return {**schema_faults, **found}
 
 
 def content_of(job: PublishJob) -> dict[str, Any]:
-    """Return what a change of a job is judged together with."""
+    """Return the content of a job, with which an edit is checked."""
     return {name: getattr(job, name) for name in CONTENT}
 
 
 def columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sound change by the columns of the row."""
+    """Return a valid edit by column of the row."""
     columns = {name: value for name, value in changes.items() if name != "options"}
     return {**columns, **changes.get("options", {})}

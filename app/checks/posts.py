@@ -1,4 +1,4 @@
-"""The whole check of a post: everything that can be refused before it is taken on."""
+"""The complete check of a post: everything that can be refused before it is accepted."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from app.schemas.publish import PublishSchema
 from app.states import VideoState
 from app.videos import settle_upload
 
-#: Fields that can be judged though they have a fault: it says nothing of the rest of them.
-_IN_PARTS = {"caption", "hashtags", "options"}
+#: Fields that are checked further though part of them has a fault.
+_CHECKED_IN_PARTS = {"caption", "hashtags", "options"}
 _KEYS = {name: str(each.data_key) for name, each in PublishSchema().fields.items()}
 
 
 @dataclass(frozen=True)
 class CheckedPost:
-    """A post and all that is wrong with it; what could not be found is None, with a fault."""
+    """A post and all of its faults; an account or video that was not found is None."""
 
     values: Mapping[str, Any]
     faults: Faults
@@ -34,7 +34,7 @@ class CheckedPost:
     video: TargetVideo | None
 
     def new_job(self, user_id: str, now: datetime, due_at: datetime | None) -> NewJob:
-        """Return the job to create, due at once where `due_at` is None; needs no faults."""
+        """Return the job to create, due now where `due_at` is None; must have no faults."""
         assert self.account is not None and not self.faults
         values, options = self.values, self.values["options"]
         platform = PLATFORMS[values["platform"]]
@@ -61,9 +61,9 @@ class CheckedPost:
 
 @dataclass(frozen=True)
 class UncheckedPost:
-    """What a user asks for, as the schema left it: what could be read of it, and its faults.
+    """A requested post as its schema loaded it: the values that could be read, and the faults.
 
-    Times are judged by `asked_at`: a request does not become late by waiting for its turn.
+    Times are checked against `asked_at`: waiting in the intake does not make a request late.
     """
 
     user_id: str
@@ -73,15 +73,15 @@ class UncheckedPost:
 
 
 def check_post(post: UncheckedPost) -> CheckedPost:
-    """Check one post of a user. Reads the database once, and the store for a late upload."""
+    """Check one post. Reads the database once, and the store for an upload not yet probed."""
     targets = _targets(post.user_id, [post.values.get("video_id")])
     return _check(post.values, post.faults, targets, post.asked_at)
 
 
 def check_posts(posts: Sequence[UncheckedPost]) -> list[CheckedPost | None]:
-    """Check posts of any users; None for one whose upload has to be looked for in the store.
+    """Check posts of any users; None for one whose upload must be looked up in the store.
 
-    Reads the database once. Needs a transaction around it.
+    Reads the database once. Needs the caller's transaction.
     """
     wanted: dict[str, list[str | None]] = {}
     for post in posts:
@@ -100,9 +100,9 @@ def check_posts(posts: Sequence[UncheckedPost]) -> list[CheckedPost | None]:
 def check_batch(
     user_id: str, values: Mapping[str, Any], schema_faults: Faults, now: datetime
 ) -> tuple[Sequence[CheckedPost], Faults]:
-    """Check all posts of a batch; the faults are those of the whole, by `posts.N.field`.
+    """Check all posts of a batch; their faults are keyed by `posts.N.field`.
 
-    Reads the database once, and the store for late uploads.
+    Reads the database once, and the store for uploads not yet probed.
     """
     faults = dict(schema_faults)
     posts: Sequence[Mapping[str, Any]] = values.get("posts", [])
@@ -122,15 +122,15 @@ def check_batch(
 
 
 def priority_of(values: Mapping[str, Any], due_at: datetime | None) -> int:
-    """Return a post's priority: the one asked for, else the default of when it is due."""
-    asked: int | None = values.get("options", {}).get("priority")
-    if asked is not None:
-        return asked
+    """Return the requested priority, else the default for an immediate or a scheduled post."""
+    requested: int | None = values.get("options", {}).get("priority")
+    if requested is not None:
+        return requested
     return DEFAULT_PRIORITY if due_at is None else SCHEDULED_PRIORITY
 
 
 def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]:
-    """Return when each post of a sound batch is due; None for as soon as possible."""
+    """Return when each post of a valid batch is due; None for as soon as possible."""
     if not is_timed(values):
         return [due_time(post, now) for post in values["posts"]]
     step = timedelta(minutes=values["interval_minutes"])
@@ -140,7 +140,7 @@ def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]
 
 
 def _targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
-    """Load accounts and videos; an upload that has arrived since is looked into first."""
+    """Load accounts and videos; an upload that has arrived since is probed first."""
     targets = load_targets({user_id: video_ids})[user_id]
     videos = {
         video_id: (
@@ -162,27 +162,29 @@ def _check(
     values: Mapping[str, Any], schema_faults: Faults, targets: Targets, now: datetime
 ) -> CheckedPost:
     faults = {path: list(messages) for path, messages in schema_faults.items()}
-    sound = _sound(values, schema_faults)
-    merge(faults, content_faults(sound))
-    merge(faults, time_faults(sound, now))
+    checkable = _checkable(values, schema_faults)
+    merge(faults, content_faults(checkable))
+    merge(faults, time_faults(checkable, now))
     account, account_faults = (
         (None, {})
-        if "account_id" in _unsound(schema_faults)
-        else choose_account(sound.get("platform"), sound.get("account_id"), targets.accounts)
+        if "account_id" in _faulty(schema_faults)
+        else choose_account(
+            checkable.get("platform"), checkable.get("account_id"), targets.accounts
+        )
     )
     merge(faults, account_faults)
     merge(faults, link_faults(account, has_public_links=targets.has_public_links))
-    merge(faults, video_faults(sound, targets.videos, account))
-    return CheckedPost(values, faults, account, targets.videos.get(sound.get("video_id", "")))
+    merge(faults, video_faults(checkable, targets.videos, account))
+    return CheckedPost(values, faults, account, targets.videos.get(checkable.get("video_id", "")))
 
 
-def _sound(values: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
-    """Return the fields that can be judged further: those without faults of their own, and of
-    `_IN_PARTS` what is left of them."""
-    unsound = _unsound(faults) - _IN_PARTS
-    return {name: value for name, value in values.items() if name not in unsound}
+def _checkable(values: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
+    """Return the fields that can be checked further: those without faults, and what could be read
+    of `_CHECKED_IN_PARTS`."""
+    faulty = _faulty(faults) - _CHECKED_IN_PARTS
+    return {name: value for name, value in values.items() if name not in faulty}
 
 
-def _unsound(faults: Faults) -> set[str]:
+def _faulty(faults: Faults) -> set[str]:
     heads = {path.split(".")[0] for path in faults}
     return {name for name, key in _KEYS.items() if key in heads}

@@ -1,4 +1,4 @@
-"""Whether a post's account and video are there, and fit. Pure over rows that were read before."""
+"""Checks that a post's account and video exist and fit, over rows that were read before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.states import AccountState, VideoState
 def choose_account(
     platform: str | None, account_id: str | None, accounts: Sequence[TargetAccount]
 ) -> tuple[TargetAccount | None, Faults]:
-    """Return the account to publish on: the one named, or the platform's only one."""
+    """Return the account to publish on: the named one, or the only one of the platform."""
     if account_id is not None:
         return _named(platform, account_id, accounts)
     if platform is None:
@@ -35,13 +35,13 @@ def choose_account(
 
 
 def link_faults(account: TargetAccount | None, *, has_public_links: bool) -> Faults:
-    """Refuse an account that no video of this store can reach."""
+    """Refuse an account whose platform cannot fetch videos from this store."""
     if account is None or has_public_links or not needs_public_links(account.login_type):
         return {}
     sentence = (
-        f"Account {account.id} came through Instagram Login, which takes videos by a public link"
-        " only, and the video store has none: connect it through Facebook Login, or serve the"
-        " store over https."
+        f"Account {account.id} is connected through Instagram Login, which takes videos only by a"
+        " public link, and the video store has none: connect it through Facebook Login, or serve"
+        " the store over https."
     )
     return {"accountId": [sentence]}
 
@@ -49,7 +49,7 @@ def link_faults(account: TargetAccount | None, *, has_public_links: bool) -> Fau
 def video_faults(
     values: Mapping[str, Any], videos: Mapping[str, TargetVideo], account: TargetAccount | None
 ) -> Faults:
-    """Return why a post's video cannot be published on its platform, if it cannot."""
+    """Return why a post's video cannot be published on its platform."""
     video_id = values.get("video_id")
     if video_id is None:
         return {}
@@ -60,7 +60,7 @@ def video_faults(
         return {"videoId": ["The video has not been uploaded yet."]}
     if video.state is VideoState.INVALID:
         return {"videoId": [video.state_reason or "The video cannot be read."]}
-    faults = _moment_in_video_faults(values, video)
+    faults = _cover_time_faults(values, video)
     plan = _plan(values, video, account)
     if plan is not None and plan.refusals:
         faults["videoId"] = [violation.message for violation in plan.refusals]
@@ -70,7 +70,7 @@ def video_faults(
 def video_warnings(
     values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None
 ) -> Faults:
-    """Return what will work with this video, but not as wished."""
+    """Return how the published video will differ from the original."""
     probe, plan = _probe_of(video), _plan(values, video, account)
     if probe is None or plan is None:
         return {}
@@ -113,12 +113,14 @@ def _plan(
     return plan_for(platform, probe, max_duration_seconds=limit)
 
 
-def _moment_in_video_faults(values: Mapping[str, Any], video: TargetVideo) -> Faults:
-    """Refuse a cover picture from after the video's end."""
+def _cover_time_faults(values: Mapping[str, Any], video: TargetVideo) -> Faults:
+    """Refuse a cover frame beyond the end of the video."""
     if video.duration_seconds is None:
         return {}
     duration_ms = int(video.duration_seconds * 1000)
-    latest_ms = duration_ms - (values.get("platform") == "INSTAGRAM")  # it wants one within
+    platform = values.get("platform")
+    lies_within = platform is not None and PLATFORMS[platform].cover_lies_within
+    latest_ms = duration_ms - 1 if lies_within else duration_ms
     options = values.get("platform_options", {})
     return {
         f"platformOptions.{name}": [f"The video ends at {duration_ms} ms."]

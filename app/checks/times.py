@@ -1,4 +1,4 @@
-"""When a post may be due. Pure."""
+"""Checks when a post may be due. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOO_FAR = "More than a year ahead."
 
 
 def moment_faults(field: str, moment: datetime | None, now: datetime) -> Faults:
-    """Return what is wrong with a time that a post is to be due at."""
+    """Return what is wrong with the time at which a post is to be due."""
     if moment is None:
         return {}
     if moment < now:
@@ -28,7 +28,7 @@ def time_faults(values: Mapping[str, Any], now: datetime) -> Faults:
     moment = values.get("scheduled_time")
     faults = moment_faults("scheduledTime", moment, now)
     if moment is not None and "delay" in values.get("options", {}):
-        faults["options.delay"] = ["Not together with scheduledTime."]
+        faults["options.delay"] = ["Cannot be combined with scheduledTime."]
     return faults
 
 
@@ -40,7 +40,7 @@ def due_time(values: Mapping[str, Any], now: datetime) -> datetime | None:
 
 
 def batch_faults(values: Mapping[str, Any], now: datetime) -> Faults:
-    """Return what is wrong with the times of a batch, and with posts that bring their own."""
+    """Return what is wrong with the times of a batch, and with posts that set their own."""
     faults = moment_faults("startTime", values.get("start_time"), now)
     posts = values.get("posts", [])
     last = max(len(posts) - 1, 0) * values.get("interval_minutes", 0.0)
@@ -57,5 +57,5 @@ def batch_faults(values: Mapping[str, Any], now: datetime) -> Faults:
 
 
 def is_timed(values: Mapping[str, Any]) -> bool:
-    """Tell whether a batch says when its posts are due; otherwise each may say it itself."""
+    """Return whether the batch sets the times of its posts; otherwise each may set its own."""
     return bool(values.get("start_time") or values.get("interval_minutes"))

@@ -1,10 +1,10 @@
-"""Taking on single posts: those that are asked for at the same time share one transaction.
+"""Accepts single posts with a group commit: concurrent requests share one transaction.
 
-What a request costs is mostly its round trips to the database and to Redis. So while one group of
-requests is written, those that arrive wait, and are then written together: the busier a process,
-the less each costs. A request that comes alone waits for nobody.
+The cost of a request is mostly its round trips to the database and to Redis. Requests that arrive
+while a group is being written wait and form the next group, so the cost per request falls as the
+load grows. A request that arrives alone does not wait.
 """
 
-from app.intake.posts import Asked, Intake, Taken
+from app.intake.posts import Intake, IntakeResult, PostRequest
 
-__all__ = ["Asked", "Intake", "Taken"]
+__all__ = ["Intake", "IntakeResult", "PostRequest"]

@@ -1,9 +1,9 @@
-"""Answering together what is asked at the same time, by the threads that ask: a group commit.
+"""A group commit among the threads that submit: concurrent requests are processed as one group.
 
-Whoever comes first leads: it answers itself and all who have come meanwhile, and then calls the
-next leader from those who came while it was at it. So there is no thread to start, to watch or
-to lose, and nothing waits for a group to fill up. What is to follow the answers, and need not keep
-the next group waiting, the leader does afterwards.
+The first thread to arrive leads: it processes its own request and all that queued up meanwhile,
+then hands the lead to one of those that have arrived since. So there is no background thread to
+start, watch or lose, and no group waits to fill up. Follow-up work, which need not delay the next
+group, is done by the leader after it has handed over.
 """
 
 from __future__ import annotations
@@ -17,117 +17,116 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 logger = logging.getLogger(__name__)
-Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
+RequestT = TypeVar("RequestT")
+ResultT = TypeVar("ResultT")
 
-#: The most that are answered at once.
-MOST = 100
-#: For how long to wait for a turn, before being answered alone: a group may be held up.
+GROUP_MAX = 100
+#: How long a request waits for its group before it is processed alone: a group may be blocked.
 PATIENCE_SECONDS = 1.0
 
 
 @dataclass(eq=False)
-class _Place(Generic[Asked, Answer]):
-    """One who waits. `called`: it is to lead, or has been answered, or knows why it was not."""
+class _Submission(Generic[RequestT, ResultT]):
+    """A waiting request. `woken` is set when it is to lead, or has its result or its error."""
 
-    asked: Asked
-    called: threading.Event = field(default_factory=threading.Event)
+    request: RequestT
+    woken: threading.Event = field(default_factory=threading.Event)
     leads: bool = False
-    answer: Answer | None = None
+    result: ResultT | None = None
     error: BaseException | None = None
 
 
-class Together(Generic[Asked, Answer]):
-    """Calls `many` with what is asked at the same time, one group after another.
+class GroupCommit(Generic[RequestT, ResultT]):
+    """Calls `process_group` with concurrent requests, one group after another.
 
-    `many` returns an answer for each, in their order, or None for what is to be asked of `one`,
-    which may run in several threads at once. What `many` raises is raised for all of the group.
-    `afterwards` gets what was answered, when the next group has been let go on.
+    `process_group` returns a result for each request, in order, or None for one that must go to
+    `process_one`, which may run in several threads at once. An error of `process_group` is raised
+    for every request of the group. `follow_up` gets the results after the next group could start.
     """
 
     def __init__(
         self,
-        one: Callable[[Asked], Answer],
-        many: Callable[[Sequence[Asked]], Sequence[Answer | None]],
-        afterwards: Callable[[Sequence[Answer]], None] = lambda answers: None,
+        process_one: Callable[[RequestT], ResultT],
+        process_group: Callable[[Sequence[RequestT]], Sequence[ResultT | None]],
+        follow_up: Callable[[Sequence[ResultT]], None] = lambda results: None,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._one = one
-        self._many = many
-        self._afterwards = afterwards
+        self._process_one = process_one
+        self._process_group = process_group
+        self._follow_up = follow_up
         self._patience_seconds = patience_seconds
         self._lock = threading.Lock()
-        self._is_led = False
-        self._waiting: deque[_Place[Asked, Answer]] = deque()
+        self._has_leader = False
+        self._waiting: deque[_Submission[RequestT, ResultT]] = deque()
 
-    def ask(self, asked: Asked) -> Answer:
-        """Return the answer, or raise what came instead of it."""
-        place: _Place[Asked, Answer] = _Place(asked)
-        if not self._come(place) and not place.called.wait(self._patience_seconds):
-            if self._leave(place):
-                return self._one(asked)
-            place.called.wait()  # it was called just now, or is being answered
-        if place.leads:
-            self._lead(place)
-        if place.error is not None:
-            raise place.error
-        return self._one(asked) if place.answer is None else place.answer
+    def submit(self, request: RequestT) -> ResultT:
+        """Process the request with its group and return its result; raises the group's error."""
+        submission: _Submission[RequestT, ResultT] = _Submission(request)
+        if not self._lead_or_queue(submission):
+            if not submission.woken.wait(self._patience_seconds):
+                if self._withdraw(submission):
+                    return self._process_one(request)
+                submission.woken.wait()  # it was taken up just now
+        if submission.leads:
+            self._lead(submission)
+        if submission.error is not None:
+            raise submission.error
+        return self._process_one(request) if submission.result is None else submission.result
 
-    def _come(self, place: _Place[Asked, Answer]) -> bool:
-        """Lead where nobody does, or wait; tell which."""
+    def _lead_or_queue(self, submission: _Submission[RequestT, ResultT]) -> bool:
+        """Take the lead where it is free, else queue up; return whether this one leads."""
         with self._lock:
-            place.leads, self._is_led = not self._is_led, True
-            if not place.leads:
-                self._waiting.append(place)
-            return place.leads
+            submission.leads, self._has_leader = not self._has_leader, True
+            if not submission.leads:
+                self._waiting.append(submission)
+            return submission.leads
 
-    def _leave(self, place: _Place[Asked, Answer]) -> bool:
+    def _withdraw(self, submission: _Submission[RequestT, ResultT]) -> bool:
         with self._lock:
-            if place not in self._waiting:
+            if submission not in self._waiting:
                 return False
-            self._waiting.remove(place)
+            self._waiting.remove(submission)
             return True
 
-    def _lead(self, leader: _Place[Asked, Answer]) -> None:
+    def _lead(self, leader: _Submission[RequestT, ResultT]) -> None:
         with self._lock:
-            others = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST - 1))]
+            count = min(len(self._waiting), GROUP_MAX - 1)
+            others = [self._waiting.popleft() for _ in range(count)]
         group = [leader, *others]
         try:
-            self._answer(group)
+            self._process(group)
         finally:
-            for place in others:
-                place.called.set()
-            self._call_next()
-        self._follow_up([place.answer for place in group if place.answer is not None])
-
-    def _follow_up(self, answers: Sequence[Answer]) -> None:
+            for submission in others:
+                submission.woken.set()
+            self._hand_over()
+        results = [submission.result for submission in group if submission.result is not None]
         try:
-            self._afterwards(answers)
+            self._follow_up(results)
         except Exception:
-            logger.exception("bug after %d answers, which stand", len(answers))
+            logger.exception("bug in the follow-up of %d results, which stand", len(results))
 
-    def _call_next(self) -> None:
+    def _hand_over(self) -> None:
         with self._lock:
             following = self._waiting.popleft() if self._waiting else None
-            self._is_led = following is not None
+            self._has_leader = following is not None
         if following is not None:
             following.leads = True
-            following.called.set()
+            following.woken.set()
 
-    def _answer(self, group: Sequence[_Place[Asked, Answer]]) -> None:
+    def _process(self, group: Sequence[_Submission[RequestT, ResultT]]) -> None:
         try:
-            answers = self._many([place.asked for place in group])
-            for place, answer in zip(group, answers, strict=True):
-                place.answer = answer
+            results = self._process_group([submission.request for submission in group])
+            for submission, result in zip(group, results, strict=True):
+                submission.result = result
         except BaseException as error:
-            # Whether it was done is not known of any: nobody may do it again by itself. And no two
-            # threads raise the same object, which would gather the frames of all of them.
-            for place in group:
-                place.error = _copied(error)
+            # The outcome is unknown for all of them, so none may be processed again. Each thread
+            # raises its own copy: a shared one would collect the traceback frames of them all.
+            for submission in group:
+                submission.error = _copied(error)
 
 
 def _copied(error: BaseException) -> BaseException:
     try:
         return copy.copy(error)
-    except Exception:  # not every error can be made anew of its arguments
+    except Exception:  # not every exception can be rebuilt from its arguments
         return error

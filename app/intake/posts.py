@@ -1,9 +1,9 @@
-"""One post for a request: checked, written, and its worker woken, for many requests at once.
+"""Accepts single posts: checks them, writes their jobs and wakes their workers, in groups.
 
-What is asked for at the same time is read, written and woken together. What takes more than that,
-a key seen before or an upload still to be looked for, goes by itself, beside the groups. So does
-each of a group that could not be written because of one of them, which may be at fault or need a
-row that somebody holds: that is no other's affair. A database that is away is everybody's.
+Concurrent requests are read, written and woken together. A request that takes more than that, with
+an idempotency key seen before or an upload still to be looked for, is processed alone, beside the
+groups. So is every request of a group that failed because of one of them, which may be at fault or
+need a row that is locked: the others must not fail with it. A database that is away fails them all.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
 from app.faults import Faults
-from app.intake.group_commit import Together
+from app.intake.group_commit import GroupCommit
 from app.models import PublishJob
 from app.publishing.create import (
     KeyedRequest,
     NewJob,
-    Order,
+    PublishRequest,
     create_jobs,
     earlier_jobs,
     used_keys,
@@ -38,128 +38,132 @@ from app.publishing.create import (
 )
 
 logger = logging.getLogger(__name__)
-#: A row that somebody holds is waited for by the request that needs it, not by its whole group;
-#: and not for long by that one, which has one of the process's few connections meanwhile.
-_HURRY = text("SET LOCAL lock_timeout = '300ms'")
-_PATIENCE = text("SET LOCAL lock_timeout = '3s'")
-#: PostgreSQL's codes for a row that somebody holds: lock not available, deadlock detected.
-_HELD = ("55P03", "40P01")
+#: A locked row must not hold up a whole group. The request that needs it waits alone, and not for
+#: long, because it occupies one of the process's few connections meanwhile.
+_GROUP_LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '300ms'")
+_SINGLE_LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '3s'")
+#: PostgreSQL's codes for a locked row: lock_not_available, deadlock_detected.
+_LOCKED = ("55P03", "40P01")
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """A request for one post."""
+class PostRequest:
+    """A request to publish one post, with its idempotency key, if it has one."""
 
     post: UncheckedPost
     keyed: KeyedRequest | None = None
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What became of a request: the job, or why there is none."""
+class IntakeResult:
+    """The outcome of a request: its job, or the faults for which it was refused."""
 
     job: PublishJob | None
     faults: Faults
 
 
 class Intake:
-    """The way in for single posts, one for all threads of a process."""
+    """The intake of single posts, shared by all threads of a process."""
 
     def __init__(self) -> None:
-        self._together: Together[Asked, Taken] = Together(take_one, take_many, wake_taken)
+        self._groups: GroupCommit[PostRequest, IntakeResult] = GroupCommit(
+            accept_one, accept_many, wake_accepted
+        )
 
-    def take(self, asked: Asked) -> Taken:
-        """Store the job and wake its worker up, or say what is wrong with the request.
+    def accept(self, request: PostRequest) -> IntakeResult:
+        """Store the job and wake its worker, or return the request's faults.
 
         Raises what `create_jobs` and `settle_upload` raise. Needs an application context.
         """
-        return self._together.ask(asked)
+        return self._groups.submit(request)
 
 
-def take_one(asked: Asked) -> Taken:
-    """Take one request on by itself; raises what `create_jobs` and `settle_upload` raise."""
-    now, post, keyed = utcnow(), asked.post, asked.keyed
-    with transaction() as session:  # one, for what is read and for what is written
-        _wait_for_rows(session, _PATIENCE)
+def accept_one(request: PostRequest) -> IntakeResult:
+    """Accept one request alone; raises what `create_jobs` and `settle_upload` raise."""
+    now, post, keyed = utcnow(), request.post, request.keyed
+    with transaction() as session:  # one for the reads and the write
+        _set_lock_timeout(session, _SINGLE_LOCK_TIMEOUT)
         jobs = earlier_jobs(keyed, now) if keyed else None
         if jobs is None:
             checked = check_post(post)
             if checked.faults:
-                return Taken(None, checked.faults)
-            jobs = create_jobs([_new_job(asked, checked, now)], now, keyed=keyed)
-    return Taken(jobs[0], {})
+                return IntakeResult(None, checked.faults)
+            jobs = create_jobs([_new_job(request, checked, now)], now, keyed=keyed)
+    return IntakeResult(jobs[0], {})
 
 
-def take_many(group: Sequence[Asked]) -> list[Taken | None]:
-    """Take many requests on in one transaction; None for what has to go by itself.
+def accept_many(group: Sequence[PostRequest]) -> list[IntakeResult | None]:
+    """Accept a group of requests in one transaction; None for one that must go alone.
 
-    Raises where the database is away, and where the transaction's end failed, so that nobody knows
-    what was stored.
+    Raises when the database is away, and when the commit failed, so that it is unknown what was
+    stored.
     """
     is_written = False
     try:
         with transaction() as session:
-            taken = _write_many(session, group)
+            results = _write_many(session, group)
             is_written = True
     except Exception as error:
-        if is_written or not _is_of_one(error):
+        if is_written or not _may_concern_one(error):
             raise
-        logger.info("%d posts go in one by one: %s", len(group), type(error).__name__)
+        logger.info("%d posts are written one by one: %s", len(group), type(error).__name__)
         return [None] * len(group)
-    return taken
+    return results
 
 
-def wake_taken(taken: Sequence[Taken]) -> None:
-    """Wake up the workers of all that were taken on, in one round trip to Redis."""
-    wake_for([one.job for one in taken if one.job is not None])
+def wake_accepted(results: Sequence[IntakeResult]) -> None:
+    """Wake the workers of all accepted jobs, in one round trip to Redis."""
+    wake_for([result.job for result in results if result.job is not None])
 
 
-def _is_of_one(error: Exception) -> bool:
-    """Whether an error may be that of one request, so that the others can do without it."""
+def _may_concern_one(error: Exception) -> bool:
+    """Return whether an error may be due to one request, so that the others may succeed alone."""
     if isinstance(error, DBAPIError):
-        is_held = getattr(error.orig, "sqlstate", None) in _HELD
-        return is_held or isinstance(error, (IntegrityError, DataError))
+        is_locked = getattr(error.orig, "sqlstate", None) in _LOCKED
+        return is_locked or isinstance(error, (IntegrityError, DataError))
     return not isinstance(error, PoolTimeout)
 
 
-def _wait_for_rows(session: Session, patience: TextClause) -> None:
+def _set_lock_timeout(session: Session, timeout: TextClause) -> None:
     if db.engine.dialect.name == "postgresql":
-        session.execute(patience)
+        session.execute(timeout)
 
 
-def _write_many(session: Session, group: Sequence[Asked]) -> list[Taken | None]:
+def _write_many(session: Session, group: Sequence[PostRequest]) -> list[IntakeResult | None]:
     now = utcnow()
-    _wait_for_rows(session, _HURRY)
-    taken: list[Taken | None] = [None] * len(group)
-    places = _with_new_keys(session, group)
-    orders = {}
-    for place, checked in zip(places, check_posts([group[one].post for one in places])):
+    _set_lock_timeout(session, _GROUP_LOCK_TIMEOUT)
+    results: list[IntakeResult | None] = [None] * len(group)
+    positions = _with_new_keys(session, group)
+    accepted = {}
+    checks = check_posts([group[position].post for position in positions])
+    for position, checked in zip(positions, checks):
         if checked is not None and checked.faults:
-            taken[place] = Taken(None, checked.faults)
+            results[position] = IntakeResult(None, checked.faults)
         elif checked is not None:
-            orders[place] = Order([_new_job(group[place], checked, now)], group[place].keyed)
-    if orders:
-        jobs = write(session, list(orders.values()), now)
-        for place, job in zip(orders, jobs, strict=True):
-            taken[place] = Taken(job, {})
-    return taken
+            request = group[position]
+            new_job = _new_job(request, checked, now)
+            accepted[position] = PublishRequest([new_job], request.keyed)
+    if accepted:
+        jobs = write(session, list(accepted.values()), now)
+        for position, job in zip(accepted, jobs, strict=True):
+            results[position] = IntakeResult(job, {})
+    return results
 
 
-def _with_new_keys(session: Session, group: Sequence[Asked]) -> list[int]:
-    """Return the places of those that have no key, or one that is seen for the first time."""
-    seen = used_keys(session, [asked.keyed for asked in group if asked.keyed is not None])
-    places = []
-    for place, asked in enumerate(group):
-        if asked.keyed is not None:
-            key = (asked.keyed.user_id, asked.keyed.key)
+def _with_new_keys(session: Session, group: Sequence[PostRequest]) -> list[int]:
+    """Return the positions of the requests without a key, or with one seen for the first time."""
+    seen = used_keys(session, [request.keyed for request in group if request.keyed is not None])
+    positions = []
+    for position, request in enumerate(group):
+        if request.keyed is not None:
+            key = (request.keyed.user_id, request.keyed.key)
             if key in seen:
                 continue
             seen.add(key)
-        places.append(place)
-    return places
+        positions.append(position)
+    return positions
 
 
-def _new_job(asked: Asked, checked: CheckedPost, now: datetime) -> NewJob:
-    return checked.new_job(
-        asked.post.user_id, now, due_time(asked.post.values, asked.post.asked_at)
-    )
+def _new_job(request: PostRequest, checked: CheckedPost, now: datetime) -> NewJob:
+    post = request.post
+    return checked.new_job(post.user_id, now, due_time(post.values, post.asked_at))

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy.orm import Session
 
-from app.config import Config
+from app.config import current_config
 from app.failures import Category, Failure
 from app.limits import gates
 from app.models import Gate
@@ -119,7 +118,7 @@ def _recover(gate: Gate) -> bool:
 
 
 def _fail(gate: Gate, job_id: str, evidence: Evidence, now: datetime) -> datetime | None:
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     if gate.failed_job_id not in (None, job_id):
         gate.is_general = True
     gate.failed_job_id = job_id

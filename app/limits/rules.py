@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import current_app
-
-from app.config import Config
+from app.config import current_config
 from app.platforms import PLATFORMS, Limit
 
 POSTS = "posts"
@@ -16,7 +14,7 @@ LEDGER_KEEP = timedelta(hours=50)
 
 def maximum_of(limit: Limit) -> int:
     """Return a limit's maximum, as configured."""
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     return config.limits.get(limit.setting, limit.default)
 
 

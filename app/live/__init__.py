@@ -1,6 +1,6 @@
-"""Live status: one thread per web process that feeds every listener of that process.
+"""Live status over Server-Sent Events: one thread per web process serves all of its listeners.
 
-A listener costs a socket and a few hundred bytes, no thread: the request's thread reads the
-status, checks the caller and goes on to the next request (`connections`), while the hub looks
-once for all listeners which of their jobs have changed (`hub`).
+A listener costs a socket and a few hundred bytes, and no thread: the request's thread checks the
+caller, reads the status and moves on to the next request (`connections`), while the hub polls the
+database once for the jobs of all listeners (`hub`).
 """

@@ -1,9 +1,8 @@
-"""Taking a connection from gunicorn, so that it outlives the request's thread.
+"""Detaches a connection from gunicorn, so that it outlives the request's thread.
 
-gunicorn gives every request its socket (`gunicorn.socket`). A copy of it is the listener's from
-then on. What gunicorn itself holds is exchanged, under the same number, for a socket whose other
-end is closed: whatever gunicorn does at the end of the request reaches nobody, and looks to it
-like a client that has gone.
+gunicorn passes every request its socket (`gunicorn.socket`). A duplicate of it goes to the
+listener. gunicorn's own file descriptor is replaced with a socket whose peer is closed: whatever
+gunicorn does at the end of the request reaches nobody, and looks like a client that has left.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from werkzeug.wsgi import ClosingIterator
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PIECE_BYTES = 64 * 1024
-#: A peer that has silently gone is noticed within this.
+CHUNK_BYTES = 64 * 1024
+#: A peer that has vanished silently is noticed within this time.
 UNANSWERED_MS = 60_000
-#: Takes a connection and the bytes that go out first.
+#: Takes over a connection and sends the given bytes first.
 Join = Callable[[socket.socket, bytes], None]
 
 
 class EventStream(Response):
-    """An answer without end, written by whoever `join` gives its connection to.
+    """An open-ended response, written by whoever `join` hands its connection to.
 
-    Its body ends where the connection does, as HTTP/1.1 allows (RFC 9112 §6.3), so that nothing
-    of the connection is left to another request.
+    The end of the connection ends its body, as HTTP/1.1 allows (RFC 9112 §6.3), so no other
+    request can follow on the connection.
     """
 
     def __init__(self, join: Join) -> None:
@@ -40,13 +39,13 @@ class EventStream(Response):
             content_type="text/event-stream; charset=utf-8",
             headers={
                 "Cache-Control": "no-store, no-transform",
-                "X-Accel-Buffering": "no",  # nginx would hold the events back
+                "X-Accel-Buffering": "no",  # otherwise nginx would buffer the events
             },
         )
         self._join = join
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand the connection over, or, where the server gives none, stream from this thread."""
+        """Hand the connection over; where the server exposes none, stream from this thread."""
         headers = self.get_wsgi_headers(environ)
         headers.remove("Content-Length")
         connection = take_connection(environ)
@@ -57,22 +56,22 @@ class EventStream(Response):
         ours, theirs = socket.socketpair()
         self._join(theirs, b"")
         start_response(self.status, headers.to_wsgi_list())
-        return ClosingIterator(_pieces(ours), [ours.close])
+        return ClosingIterator(_chunks(ours), [ours.close])
 
 
 def take_connection(environ: WSGIEnvironment) -> socket.socket | None:
-    """Return the request's connection, gunicorn's no longer; None where there is none to take.
+    """Detach the request's connection from gunicorn and return it; None where that is impossible.
 
-    A connection that gunicorn itself encrypts cannot be taken: what is sent on it goes through
-    an object that only gunicorn has.
+    A connection whose TLS gunicorn terminates cannot be detached: only gunicorn has the object
+    that encrypts it.
     """
-    held: Any = environ.get("gunicorn.socket")
-    if type(held) is not socket.socket:
+    original: Any = environ.get("gunicorn.socket")
+    if type(original) is not socket.socket:
         return None
-    taken = held.dup()
+    taken = original.dup()
     placeholder, gone = socket.socketpair()
     gone.close()
-    os.dup2(placeholder.fileno(), held.fileno(), inheritable=False)
+    os.dup2(placeholder.fileno(), original.fileno(), inheritable=False)
     placeholder.close()
     if taken.family in (socket.AF_INET, socket.AF_INET6):
         taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,12 +81,12 @@ def take_connection(environ: WSGIEnvironment) -> socket.socket | None:
 
 
 def _head(status: str, headers: list[tuple[str, str]]) -> bytes:
-    """Return the head of an answer whose body ends with the connection."""
+    """Return the head of a response whose body ends with the connection."""
     lines = [f"HTTP/1.1 {status}", f"Date: {http_date()}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _pieces(connection: socket.socket) -> Iterator[bytes]:
-    while piece := connection.recv(PIECE_BYTES):
-        yield piece
+def _chunks(connection: socket.socket) -> Iterator[bytes]:
+    while chunk := connection.recv(CHUNK_BYTES):
+        yield chunk

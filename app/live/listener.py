@@ -1,23 +1,23 @@
-"""One listener: its connection, what it was told last, and what could not be sent yet."""
+"""A listener: its connection, the last event sent to it, and what is still unsent."""
 
 from __future__ import annotations
 
 import socket
 import time
 
-#: A listener that reads so slowly is let go: it comes back, and gets the status as it is then.
+#: A listener that reads too slowly is dropped; it reconnects and gets the current status.
 UNSENT_MAX_BYTES = 64 * 1024
 READ_BYTES = 4096
 
 
 class Gone(Exception):
-    """Raised when a listener has hung up, or is to be let go."""
+    """Raised when a listener has disconnected, or must be dropped."""
 
 
 class Listener:
-    """Owned by the hub's thread. `seen` is the id of the event it was told last."""
+    """A connection owned by the hub's thread. `seen` is the id of the last event sent to it."""
 
-    __slots__ = ("connection", "is_ending", "job_id", "seen", "spoken_at", "unsent")
+    __slots__ = ("connection", "is_ending", "job_id", "seen", "sent_at", "unsent")
 
     def __init__(self, connection: socket.socket, job_id: str, first: bytes, seen: str) -> None:
         connection.setblocking(False)
@@ -26,17 +26,17 @@ class Listener:
         self.seen = seen
         self.unsent = first
         self.is_ending = False
-        self.spoken_at = time.monotonic()
+        self.sent_at = time.monotonic()
 
-    def say(self, words: bytes) -> None:
-        """Send, or keep for later what the connection does not take now; raises `Gone`."""
-        self.unsent += words
+    def send(self, content: bytes) -> None:
+        """Send, buffering what the connection does not accept now; raises `Gone`."""
+        self.unsent += content
         if len(self.unsent) > UNSENT_MAX_BYTES:
             raise Gone
         self.flush()
 
     def flush(self) -> None:
-        """Send what is kept; raises `Gone`, also when that was the end."""
+        """Send what is buffered; raises `Gone`, also once everything was sent to one that ends."""
         while self.unsent:
             try:
                 sent = self.connection.send(self.unsent)
@@ -45,12 +45,12 @@ class Listener:
             except OSError as exc:
                 raise Gone from exc
             self.unsent = self.unsent[sent:]
-            self.spoken_at = time.monotonic()
+            self.sent_at = time.monotonic()
         if self.is_ending:
             raise Gone
 
-    def hear(self) -> None:
-        """Read what the client sends, which means nothing; raises `Gone` when it hung up."""
+    def receive(self) -> None:
+        """Discard what the client sends; raises `Gone` when it has disconnected."""
         try:
             if not self.connection.recv(READ_BYTES):
                 raise Gone
@@ -59,10 +59,10 @@ class Listener:
         except OSError as exc:
             raise Gone from exc
 
-    def hang_up(self) -> None:
-        """End the connection tidily."""
+    def close(self) -> None:
+        """Close the connection gracefully."""
         try:
             self.connection.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the client was first
+            pass  # the client closed it first
         self.connection.close()

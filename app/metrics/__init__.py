@@ -1,6 +1,6 @@
-"""What the service measures of itself: counted once, added up for ever, read without counting.
+"""The service's own metrics: every event counted once and rolled up, then read without counting.
 
-`figures` is what is counted, pure; `counting` reads it from the rows; `rolling` adds it up in the
-tallies, a minute or two behind; `exposition` words it for Prometheus. Windows are read by
-`app.queries.metrics`.
+`figures` defines what is counted and is pure; `counting` reads it from the rows; `rollup` adds it
+to the tallies, a minute or two behind. `app.queries.metrics` reads time windows of the tallies,
+and `app.api.exposition` exports their totals to Prometheus.
 """

@@ -1,4 +1,4 @@
-"""What is counted of jobs that ended, and how figures of several spans make one. Pure."""
+"""What is counted of finished jobs, and how the figures of several spans are merged. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Upper bounds of the buckets, in seconds; what is above the last goes into one more.
+#: Upper bounds of the buckets in seconds; one more bucket takes what exceeds the last.
 LATENESS_SECONDS = (
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0,
@@ -16,13 +16,13 @@ LIVE_SECONDS = (
     1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0,
     180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 14400.0, 86400.0,
 )  # fmt: skip
-#: … in bytes per second.
+#: Upper bounds of the buckets in bytes per second.
 THROUGHPUT = (1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 1e7, 2e7, 4e7, 8e7, 1.6e8, 3.2e8)
 
 
 @dataclass
 class Histogram:
-    """How often values fell between bounds; `counts` has one more than `bounds`."""
+    """A histogram with fixed buckets; `counts` has one entry more than `bounds`."""
 
     bounds: Sequence[float]
     counts: list[int] = field(default_factory=list)
@@ -33,11 +33,11 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many values there were."""
+        """The number of values."""
         return sum(self.counts)
 
     def add(self, value: float) -> None:
-        """Count a value; one below zero, by clocks that differ, as zero."""
+        """Count a value; one below zero, as skewed clocks give, counts as zero."""
         value = max(value, 0.0)
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
@@ -48,8 +48,8 @@ class Histogram:
         self.total += other.total
 
     def quantile(self, share: float) -> float | None:
-        """Return the value that `share` (0–1) of the values do not exceed, as near as the
-        buckets tell; None without values. Beyond the last bound, that bound."""
+        """Return the quantile at `share` (0–1), interpolated within its bucket and capped at the
+        last bound; None without values."""
         if not self.count:
             return None
         wanted, seen = share * self.count, 0
@@ -75,8 +75,9 @@ def _throughput() -> Histogram:
 
 @dataclass
 class Figures:
-    """What ended. `first_try` of the `completed` needed one attempt; `attempts` are those of all
-    that ended; `errors` counts failed attempts by category and code."""
+    """What ended on one platform. `first_try` counts the `completed` that needed one attempt,
+    `attempts` those of all jobs that completed or failed, `errors` the failed attempts by
+    category and code, `uploaded_bytes` what workers sent in uploads that finished."""
 
     completed: int = 0
     failed: int = 0
@@ -84,16 +85,17 @@ class Figures:
     first_try: int = 0
     attempts: int = 0
     uploaded_bytes: int = 0
-    #: from due to start, of jobs that completed or failed
+    #: seconds from due to start, of jobs that completed or failed
     lateness: Histogram = field(default_factory=_lateness)
-    #: from start to live
+    #: seconds from start to live
     live: Histogram = field(default_factory=_live)
+    #: bytes per second of the same uploads
     throughput: Histogram = field(default_factory=_throughput)
     errors: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def ended(self) -> int:
-        """How many completed or failed."""
+        """How many jobs completed or failed."""
         return self.completed + self.failed
 
     def count_error(self, category: str, code: str, times: int = 1) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.clock import utcnow
 from app.ids import new_id
 from app.models.base import Base, EncryptedText, JsonColumn, UtcDateTime, values_of
-from app.states import AccountState
+from app.states import AccountState, LoginType
 
 #: Tokens of Instagram Login are renewed ahead of time: an expired one cannot be renewed.
 RENEWABLE = text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL")
@@ -48,8 +48,7 @@ class Account(Base):
     platform: Mapped[str] = mapped_column(String(16))
     platform_user_id: Mapped[str] = mapped_column(String(255))
     username: Mapped[str] = mapped_column(String(255), default="")
-    #: Instagram's flavour, `facebook` or `instagram`; empty elsewhere
-    login_type: Mapped[str] = mapped_column(String(16), default="")
+    login_type: Mapped[LoginType] = mapped_column(values_of(LoginType), default=LoginType.ONLY)
     scopes: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
     access_token: Mapped[str | None] = mapped_column(EncryptedText)
     refresh_token: Mapped[str | None] = mapped_column(EncryptedText)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.clock import utcnow
 from app.ids import new_id
 from app.models.base import Base, EncryptedText, UtcDateTime, values_of
-from app.states import ConsentState
+from app.states import ConsentState, LoginType
 
 
 class Consent(Base):
@@ -28,7 +28,7 @@ class Consent(Base):
     id: Mapped[str] = mapped_column(String(26), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(String(128))
     platform: Mapped[str] = mapped_column(String(16))
-    login_type: Mapped[str] = mapped_column(String(16), default="")
+    login_type: Mapped[LoginType] = mapped_column(values_of(LoginType), default=LoginType.ONLY)
     #: where the browser is sent afterwards; empty: to a page of this service
     redirect: Mapped[str] = mapped_column(String(2000), default="")
     #: the PKCE code verifier (RFC 7636); None where the platform has no PKCE

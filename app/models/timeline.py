@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, and_, literal_column
+from sqlalchemy import BigInteger, ForeignKey, Index, String, and_, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, UtcDateTime
@@ -30,6 +30,9 @@ class TimelineEntry(Base):
     #: for a wait: when it is expected to end
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(16))
+    #: for a finished `upload` step: the bytes that its worker sent; None where it sent none,
+    #: because the platform fetched the video by a link
+    sent_bytes: Mapped[int | None] = mapped_column(BigInteger)
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_category: Mapped[str | None] = mapped_column(String(16))
     error_message: Mapped[str | None] = mapped_column(String(1000))
@@ -40,11 +43,7 @@ class TimelineEntry(Base):
 FAILED_ATTEMPT = and_(
     TimelineEntry.kind == literal_column("'attempt'"), TimelineEntry.error_category.is_not(None)
 )
-DONE_UPLOAD = and_(
-    TimelineEntry.kind == literal_column("'step'"),
-    TimelineEntry.name == literal_column("'upload'"),
-    TimelineEntry.outcome == literal_column("'done'"),
-)
+SENT_UPLOAD = TimelineEntry.sent_bytes.is_not(None)
 Index(
     "ix_timeline_failed_attempt_ended_at",
     TimelineEntry.ended_at,
@@ -52,8 +51,8 @@ Index(
     sqlite_where=FAILED_ATTEMPT,
 )
 Index(
-    "ix_timeline_done_upload_ended_at",
+    "ix_timeline_sent_upload_ended_at",
     TimelineEntry.ended_at,
-    postgresql_where=DONE_UPLOAD,
-    sqlite_where=DONE_UPLOAD,
+    postgresql_where=SENT_UPLOAD,
+    sqlite_where=SENT_UPLOAD,
 )

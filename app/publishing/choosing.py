@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy import ColumnElement, Select, TextClause, bindparam, select
 from sqlalchemy.orm import Session
 
-from app.config import Config
+from app.config import current_config
 from app.limits import circuits, gates, pauses
 from app.limits.allowance import Hold, read_allowance
 from app.limits.holds import hold_lane, put_off
@@ -172,5 +171,5 @@ def _first_lost(session: Session, slots: UploadSlots, now: datetime) -> PublishJ
 
 def _aging() -> timedelta:
     """Return the waiting time that raises a post's priority by one; zero: never raised."""
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     return timedelta(minutes=config.priority_aging_minutes)

@@ -64,7 +64,7 @@ class KeyedRequest:
 
 
 @dataclass(frozen=True)
-class Order:
+class PublishRequest:
     """The validated posts of one request, and its Idempotency-Key, if it has one."""
 
     posts: Sequence[NewJob]
@@ -88,7 +88,7 @@ def create_jobs(
         with transaction() as session:
             if keyed is not None:
                 _delete_expired_key(session, keyed, now)
-            jobs = write(session, [Order(new_jobs, keyed, batch_id)], now)
+            jobs = write(session, [PublishRequest(new_jobs, keyed, batch_id)], now)
     except IntegrityError:
         # Only the key can collide: ids are random, and the rows referred to were read before.
         if keyed is None:
@@ -102,22 +102,22 @@ def create_jobs(
     return jobs
 
 
-def write(session: Session, orders: Sequence[Order], now: datetime) -> list[PublishJob]:
+def write(session: Session, requests: Sequence[PublishRequest], now: datetime) -> list[PublishJob]:
     """Write the jobs of several requests, and their keys; return the jobs in order.
 
     The number of statements does not depend on the number of jobs. Raises `IntegrityError` where
     a key is taken.
     """
-    rows = [_columns(new, order.batch_id, now) for order in orders for new in order.posts]
+    rows = [_columns(new, request.batch_id, now) for request in requests for new in request.posts]
     jobs = _store(session, rows)
     timeline.accepted(session, jobs, now)
     lanes.join(session, jobs)
     created = iter(jobs)
     keys = []
-    for order in orders:
-        first = [next(created) for _ in order.posts][0]
-        if order.keyed is not None:
-            keys.append(_key_row(order.keyed, order.batch_id or first.id, now))
+    for request in requests:
+        first = [next(created) for _ in request.posts][0]
+        if request.keyed is not None:
+            keys.append(_key_row(request.keyed, request.batch_id or first.id, now))
     if keys:  # sorted, so that two transactions cannot deadlock
         insert_rows(session, IdempotencyKey, sorted(keys, key=itemgetter("user_id", "key")))
     return jobs

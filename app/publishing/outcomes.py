@@ -37,14 +37,26 @@ MAYBE_LIVE = (
 
 
 @retry_while_away
-def poll_again(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
-    """Wait for the next poll, within the same attempt: the platform has every byte."""
+def poll_again(
+    claim: Claim,
+    due_at: datetime,
+    now: datetime,
+    *,
+    progress: int,
+    sent_bytes: int | None = None,
+) -> None:
+    """Wait for the next poll, within the same attempt: the platform has every byte.
+
+    `sent_bytes`: how many bytes of the video this run sent; None if it sent none.
+    """
     with held(claim) as (session, job):
         frees_slot = not job.is_at_platform
         if frees_slot:
             ledger.restart_quota_window(session, job.platform, job.id, now)
         if job.step is not Step.PROCESS:
-            timeline.begin_steps(session, job.id, job.attempts_made, [Step.PROCESS], now)
+            timeline.begin_steps(
+                session, job.id, job.attempts_made, [Step.PROCESS], now, sent_bytes=sent_bytes
+            )
         job.step = Step.PROCESS
         job.is_at_platform = True
         job.progress = max(job.progress, progress)

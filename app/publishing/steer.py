@@ -16,7 +16,7 @@ from app import timeline
 from app.database.transaction import transaction
 from app.failures import Category
 from app.limits import lanes
-from app.metrics.rolling import count_before_reopening
+from app.metrics.rollup import count_before_reopening
 from app.models import Account, PublishJob, Video
 from app.publishing.errors import WrongState
 from app.publishing.holding import Proof, apply_proof

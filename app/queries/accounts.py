@@ -1,10 +1,10 @@
-"""What the API reads of connected accounts."""
+"""Reads connected accounts, never with their tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select, union
+from sqlalchemy import ColumnElement, Select, select, union
 from sqlalchemy.orm import defer
 
 from app.database.transaction import transaction
@@ -12,7 +12,7 @@ from app.models import Account
 from app.models.account import TO_RECONNECT
 from app.queries.pages import Page, read_page
 
-# The tokens stay in the database: nothing that reads accounts for an answer can show them.
+# The tokens stay in the database, so no response can leak them.
 WITHOUT_TOKENS = (
     defer(Account.access_token, raiseload=True),
     defer(Account.refresh_token, raiseload=True),
@@ -37,7 +37,7 @@ def all_accounts(user_id: str) -> Sequence[Account]:
 
 
 def list_to_reconnect(*, limit: int, cursor: str | None) -> Page[Account]:
-    """Return one page of every user's accounts whose owner has to connect them again."""
+    """Return one page of all users' accounts that their owners must reconnect."""
     query = select(Account).where(TO_RECONNECT)
     with transaction() as session:
         return read_page(
@@ -45,19 +45,20 @@ def list_to_reconnect(*, limit: int, cursor: str | None) -> Page[Account]:
         )
 
 
-def accounts_called(text: str, *, limit: int) -> Sequence[Account]:
-    """Return connected accounts by their name, their id or their user's, the newest first."""
+def has_username(text: str) -> ColumnElement[bool]:
+    """Return the condition that an account has this username, with or without an `@`."""
     name = text.removeprefix("@")
-    places = (
-        Account.username.in_({name, name.lower()}),
-        Account.user_id == text,
-        Account.id == text.upper(),
-    )
-    looks = [
-        select(Account.id).where(place, Account.deleted_at.is_(None)).limit(limit)
-        for place in places
+    return Account.username.in_({name, name.lower()})
+
+
+def find_accounts(text: str, *, limit: int) -> Sequence[Account]:
+    """Return connected accounts by username, account id or user id, newest first."""
+    # One limited query per index, rather than an OR that no single index serves.
+    matches = [
+        select(Account.id).where(condition, Account.deleted_at.is_(None)).limit(limit)
+        for condition in (has_username(text), Account.user_id == text, Account.id == text.upper())
     ]
-    found = union(*(select(look.subquery()) for look in looks)).subquery()
+    found = union(*(select(match.subquery()) for match in matches)).subquery()
     query = select(Account).where(Account.id.in_(select(found.c.id))).options(*WITHOUT_TOKENS)
     with transaction() as session:
         return session.scalars(query.order_by(Account.id.desc()).limit(limit)).all()

@@ -1,4 +1,4 @@
-"""What waits now: jobs by platform, runs by queue, and what needs a person."""
+"""Counts what is open now: jobs by platform, runs by queue, and what needs a person."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from app.states import JobState
 # Literal text, not bound values: only so can the database use its partial indexes.
 _PENDING = text("state = 'pending'")
 _DEAD = text("state = 'dead'")
-#: How many of a kind are counted: more are told as so many, and wait or need a person no less.
+#: Counting stops here; larger counts are reported as this number.
 COUNT_MAX = 10_000
 
 
 @dataclass(frozen=True)
 class Depth:
-    """The open jobs of a platform. `late`: for how long the longest due one has waited."""
+    """The open jobs of a platform. `late`: how long ago the earliest of them was due."""
 
     platform: str
     waiting: int
@@ -38,7 +38,7 @@ class Depth:
 
 @dataclass(frozen=True)
 class QueueDepth:
-    """The runs of an RQ queue: queued, and scheduled for later."""
+    """The runs of an RQ queue: ready to run, and scheduled for later."""
 
     queue: str
     queued: int
@@ -47,7 +47,7 @@ class QueueDepth:
 
 @dataclass(frozen=True)
 class Troubles:
-    """What an operator has to look at."""
+    """What needs the attention of an operator."""
 
     pending_notifications: int
     dead_notifications: int
@@ -56,9 +56,9 @@ class Troubles:
 
 
 def read_depths(now: datetime, most: int = COUNT_MAX) -> list[Depth]:
-    """Return the open jobs of every platform, counted to `most` of each state and no further.
+    """Return the open jobs of every platform, counting at most `most` in each state.
 
-    What a look costs has a bound, however many posts are scheduled.
+    The cap bounds the cost, however many posts are scheduled.
     """
     with transaction() as session:
         return [_depth_of(session, platform, now, most) for platform in PLATFORMS]
@@ -71,7 +71,7 @@ def _depth_of(session: Session, platform: str, now: datetime, most: int) -> Dept
         .select_from(
             select(PublishJob.due_at)
             .where(PublishJob.platform == platform, *conditions)
-            .limit(2 * most)  # so many may be active, and are no others
+            .limit(2 * most)  # up to `most` of them may be active, which are subtracted below
             .subquery()
         )
         .scalar_subquery()
@@ -92,7 +92,7 @@ def _depth_of(session: Session, platform: str, now: datetime, most: int) -> Dept
 
 
 def read_queues() -> list[QueueDepth]:
-    """Return the runs of every queue, in one round trip; raises `RedisError`."""
+    """Return the number of runs on every queue, in one round trip; raises `RedisError`."""
     connection = current_redis()
     pipeline = connection.pipeline(transaction=False)
     for name in QUEUE_NAMES:
@@ -107,24 +107,24 @@ def read_queues() -> list[QueueDepth]:
 
 
 def read_troubles() -> Troubles:
-    """Return how much needs a person, up to `COUNT_MAX` of each kind."""
-    looks = (
+    """Return what needs a person, counting at most `COUNT_MAX` of each kind."""
+    queries = (
         select(Notification.id).where(_PENDING),
         select(Notification.id).where(_DEAD),
         select(Account.id).where(TO_RECONNECT),
         select(PublishJob.id).where(MAY_BE_LIVE),
     )
     with transaction() as session:
-        return Troubles(*(_count(session, look) for look in looks))
+        return Troubles(*(_count(session, query) for query in queries))
 
 
-def _count(session: Session, look: Select[str]) -> int:
-    counted = select(func.count()).select_from(look.limit(COUNT_MAX).subquery())
+def _count(session: Session, query: Select[str]) -> int:
+    counted = select(func.count()).select_from(query.limit(COUNT_MAX).subquery())
     return session.scalar(counted) or 0
 
 
 def states_of(depth: Depth) -> Sequence[tuple[str, int]]:
-    """Return a depth's counts by the state's word."""
+    """Return a depth's counts by the name of the state."""
     return (
         (JobState.WAITING.value, depth.waiting),
         (JobState.DELAYED.value, depth.delayed),

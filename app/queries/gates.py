@@ -1,4 +1,4 @@
-"""What stops a platform now: the operator's pause, its circuit, or its own word."""
+"""Reads what holds a platform back: an operator's pause, its circuit breaker, or its own word."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from app.platforms import PLATFORMS
 
 @dataclass(frozen=True)
 class GateView:
-    """How a platform's gate stands. None: that does not stop anything.
+    """The state of a platform's gate; None where it holds nothing back.
 
-    `circuit_until` is when the next probe may go out, `is_circuit_open` stays true while that
-    probe is out; `closed_until` is the platform's own word, `words` why.
+    `circuit_until` is when the next probe may go out; `is_circuit_open` stays true while that
+    probe is out. `closed_until` is what the platform itself asked for, `words` why.
     """
 
     paused_at: datetime | None = None
@@ -28,7 +28,7 @@ class GateView:
 
 
 def read_gates(now: datetime) -> dict[str, GateView]:
-    """Return the gate of every platform."""
+    """Return the state of every platform's gate."""
     with transaction() as session:
         known = gates.read(session, list(PLATFORMS))
         return {name: _view(known.get(name), now) for name in PLATFORMS}

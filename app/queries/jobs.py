@@ -1,4 +1,4 @@
-"""What the API reads of jobs."""
+"""Reads jobs, with their posts and timelines."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import ColumnElement, TextClause, select
+from sqlalchemy.orm import Session
 
 from app.database.transaction import transaction
 from app.models import PublishedPost, PublishJob, TimelineEntry
+from app.models.publish_job import ACTIVE, COMPLETED, OPEN, UNSUCCESSFUL
 from app.queries.pages import Page, read_page
 from app.states import JobState
 
-# An upload's secrets are for workers; reading a status need not decrypt them.
-_WITHOUT_CHECKPOINT = defer(PublishJob.checkpoint)
+Condition = ColumnElement[bool] | TextClause
 
 
 @dataclass(frozen=True)
 class JobView:
-    """A job with its post, if it is live; `timeline` only where it was asked for."""
+    """A job with its post, once that is live; `timeline` only where requested."""
 
     job: PublishJob
     post: PublishedPost | None
@@ -29,7 +29,7 @@ class JobView:
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which of a user's jobs to list; None for all."""
+    """Which of a user's jobs to list; None matches all."""
 
     state: str | None = None
     platform: str | None = None
@@ -37,10 +37,10 @@ class JobFilter:
 
 
 def find_job(user_id: str, job_id: str, *, with_timeline: bool = False) -> JobView | None:
-    """Return one of a user's jobs."""
+    """Return one of a user's jobs; None where the user has no such job."""
     query = select(PublishJob).where(PublishJob.id == job_id, PublishJob.user_id == user_id)
     with transaction() as session:
-        job = session.scalars(query.options(_WITHOUT_CHECKPOINT)).one_or_none()
+        job = session.scalars(query).one_or_none()
         if job is None:
             return None
         timeline = timeline_of(session, job_id) if with_timeline else ()
@@ -48,8 +48,8 @@ def find_job(user_id: str, job_id: str, *, with_timeline: bool = False) -> JobVi
 
 
 def find_jobs(job_ids: Collection[str]) -> list[JobView]:
-    """Return those of the jobs that are there, whoever's they are."""
-    query = select(PublishJob).where(PublishJob.id.in_(job_ids)).options(_WITHOUT_CHECKPOINT)
+    """Return those of the jobs that exist, of whichever user."""
+    query = select(PublishJob).where(PublishJob.id.in_(job_ids))
     with transaction() as session:
         jobs = session.scalars(query).all()
         posts = posts_of(session, jobs)
@@ -59,9 +59,8 @@ def find_jobs(job_ids: Collection[str]) -> list[JobView]:
 def list_jobs(
     user_id: str, wanted: JobFilter, now: datetime, *, limit: int, cursor: str | None
 ) -> Page[JobView]:
-    """Return one page of a user's jobs."""
+    """Return one page of a user's jobs, newest first."""
     query = select(PublishJob).where(PublishJob.user_id == user_id, *_conditions(wanted, now))
-    query = query.options(_WITHOUT_CHECKPOINT)
     with transaction() as session:
         page = read_page(session, query, PublishJob.id, limit=limit, cursor=cursor)
         posts = posts_of(session, page.rows)
@@ -69,34 +68,43 @@ def list_jobs(
     return Page(views, page.next_cursor)
 
 
-def _conditions(wanted: JobFilter, now: datetime) -> list[ColumnElement[bool]]:
-    conditions = []
+def _conditions(wanted: JobFilter, now: datetime) -> list[Condition]:
+    conditions: list[Condition] = []
     if wanted.platform is not None:
         conditions.append(PublishJob.platform == wanted.platform)
     if wanted.batch_id is not None:
         conditions.append(PublishJob.batch_id == wanted.batch_id)
     if wanted.state is not None:
-        conditions += _state_conditions(JobState(wanted.state), now)
+        conditions += in_state(JobState(wanted.state), now)
     return conditions
 
 
-def _state_conditions(state: JobState, now: datetime) -> list[ColumnElement[bool]]:
-    """Tell `delayed` from `waiting` by the due time, as `shown_state` does."""
-    if state is JobState.DELAYED:
-        return [PublishJob.state == JobState.WAITING, PublishJob.due_at > now]
-    if state is JobState.WAITING:
-        return [PublishJob.state == JobState.WAITING, PublishJob.due_at <= now]
-    return [PublishJob.state == state]
+def in_state(state: JobState, now: datetime) -> list[Condition]:
+    """Return the conditions of a state, in the exact words of the partial indexes.
+
+    The due time tells `delayed` from `waiting`, as in `shown_state`.
+    """
+    match state:
+        case JobState.DELAYED:
+            return [OPEN, PublishJob.state == JobState.WAITING, PublishJob.due_at > now]
+        case JobState.WAITING:
+            return [OPEN, PublishJob.state == JobState.WAITING, PublishJob.due_at <= now]
+        case JobState.ACTIVE:
+            return [OPEN, ACTIVE]
+        case JobState.COMPLETED:
+            return [COMPLETED]
+        case _:
+            return [UNSUCCESSFUL, PublishJob.state == state]
 
 
 def timeline_of(session: Session, job_id: str) -> Sequence[TimelineEntry]:
-    """Return a job's timeline, in a caller's transaction."""
+    """Return a job's timeline, within the caller's transaction."""
     query = select(TimelineEntry).where(TimelineEntry.job_id == job_id)
     return session.scalars(query.order_by(TimelineEntry.id)).all()
 
 
 def posts_of(session: Session, jobs: Sequence[PublishJob]) -> dict[str, PublishedPost]:
-    """Return the posts of those jobs that are live, by the job, in a caller's transaction."""
+    """Return the posts of those jobs that are live, by job id, within the caller's transaction."""
     live = [job.id for job in jobs if job.state is JobState.COMPLETED]
     if not live:
         return {}

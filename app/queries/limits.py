@@ -1,4 +1,4 @@
-"""How much of the limits is used, by the ledger, and when there is more room."""
+"""Reads from the ledger how much of each limit is used, and when there is room again."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from app.models import Account, Gate, LedgerEntry
 from app.platforms import PLATFORMS, Limit
 from app.queries.accounts import WITHOUT_TOKENS
 
-#: Entries of the ledger that are looked through for the accounts at work of late.
-LOOK_BACK = 500
+#: The latest ledger entries, which are searched for recently active accounts.
+RECENT_ENTRIES = 500
 
 
 @dataclass(frozen=True)
 class LimitUse:
-    """One limit and how it stands. `used` is None for what is counted elsewhere.
+    """A limit and its use; `used` is None where the use is not counted here.
 
-    `resets_at` is when there is room again, or more room; None where nothing is used.
+    `resets_at` is when more room becomes free; None where nothing is used.
     """
 
     limit: Limit
@@ -36,12 +36,12 @@ class LimitUse:
 
     @property
     def left(self) -> int | None:
-        """How many more fit in the window."""
+        """How many more fit in the window; None where the use is not counted here."""
         return None if self.used is None else max(self.max - self.used, 0)
 
 
 def account_uses(accounts: Sequence[Account], now: datetime) -> Mapping[str, list[LimitUse]]:
-    """Return how each account stands with its own limits, by account id."""
+    """Return each account's use of its own limits, by account id."""
     with transaction() as session:
         known = gates.read(session, [account.id for account in accounts])
         return {
@@ -55,7 +55,7 @@ def account_uses(accounts: Sequence[Account], now: datetime) -> Mapping[str, lis
 
 
 def platform_uses(platform: str, now: datetime) -> list[LimitUse]:
-    """Return a platform's limits; of those that the whole application shares, also their use."""
+    """Return a platform's limits, and the use of those that the whole application shares."""
     with transaction() as session:
         return [
             (
@@ -68,14 +68,16 @@ def platform_uses(platform: str, now: datetime) -> list[LimitUse]:
 
 
 def uploads_now(now: datetime) -> Mapping[str, int]:
-    """Return how many uploads are under way on each platform."""
+    """Return how many uploads are in flight on each platform."""
     with transaction() as session:
         return {name: read_upload_slots(session, name, now).in_use for name in PLATFORMS}
 
 
-def accounts_at_work(limit: int) -> Sequence[Account]:
-    """Return the accounts that used something of their limits last, the latest first."""
-    latest = select(LedgerEntry.account_id).order_by(LedgerEntry.used_at.desc()).limit(LOOK_BACK)
+def recent_accounts(limit: int) -> Sequence[Account]:
+    """Return the accounts that used their limits most recently, the latest first."""
+    latest = (
+        select(LedgerEntry.account_id).order_by(LedgerEntry.used_at.desc()).limit(RECENT_ENTRIES)
+    )
     with transaction() as session:
         ids = list(dict.fromkeys(session.scalars(latest)))[:limit]
         query = select(Account).where(Account.id.in_(ids)).options(*WITHOUT_TOKENS)
@@ -95,7 +97,7 @@ def _use(session: Session, limit: Limit, key: str, gate: Gate | None, now: datet
 
 
 def _more_room_at(uses: Sequence[tuple[datetime, int]], over: int, limit: Limit) -> datetime:
-    """Return when the use leaves the window that makes room; over the limit, several have to."""
+    """Return when enough use has left the window to make room; over the limit, several must."""
     leaving = uses[0][0]
     for moment, amount in uses:
         leaving = moment

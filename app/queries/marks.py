@@ -1,4 +1,4 @@
-"""Which of many jobs have changed: a look that costs next to nothing where none has."""
+"""Detects which of many jobs have changed, almost for free where none has."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.models import PublishJob
 
 @dataclass(frozen=True)
 class Mark:
-    """What tells one look at a job from the next.
+    """A version marker of a job.
 
-    `version` is PostgreSQL's own of the row, the transaction that wrote it last: nobody who
-    writes a job has to think of those who listen. None where the database has no such thing:
-    then only the job itself tells. `is_due`: a job that waits is shown as delayed until then.
+    `version` is the row's `xmin` in PostgreSQL, the transaction that wrote it last, so that no
+    writer has to announce a change. It is None on other databases: there every read counts as a
+    change. `is_due` tells `waiting` from `delayed`, which changes without a write.
     """
 
     version: str | None
@@ -26,10 +26,12 @@ class Mark:
 
 
 def read_marks(job_ids: Sequence[str], now: datetime) -> dict[str, Mark]:
-    """Return the marks of those of the jobs that are there."""
+    """Return the marks of those of the jobs that exist, by job id."""
     with transaction() as session:
         is_postgres = session.get_bind().dialect.name == "postgresql"
-        rows = session.execute(_of_postgres(job_ids) if is_postgres else _plain(job_ids)).all()
+        rows = session.execute(
+            _with_version(job_ids) if is_postgres else _without_version(job_ids)
+        ).all()
     return {
         job_id: Mark(version, due_at is not None and due_at <= now)
         for job_id, version, due_at in rows
@@ -37,7 +39,7 @@ def read_marks(job_ids: Sequence[str], now: datetime) -> dict[str, Mark]:
 
 
 def changed_jobs(known: Mapping[str, Mark | None], now: datetime) -> dict[str, Mark | None]:
-    """Return the jobs whose mark may be another by now, with their marks; None: it is gone."""
+    """Return the new marks of the jobs that may have changed, by job id; None: it is gone."""
     found = read_marks(list(known), now)
     return {
         job_id: found.get(job_id)
@@ -46,12 +48,12 @@ def changed_jobs(known: Mapping[str, Mark | None], now: datetime) -> dict[str, M
     }
 
 
-def _of_postgres(job_ids: Sequence[str]) -> Select[str, str | None, datetime | None]:
+def _with_version(job_ids: Sequence[str]) -> Select[str, str | None, datetime | None]:
     ids = bindparam("ids", job_ids, type_=ARRAY(String))
     version = literal_column("publish_jobs.xmin::text", String)
     return select(PublishJob.id, version, PublishJob.due_at).where(PublishJob.id == any_(ids))
 
 
-def _plain(job_ids: Sequence[str]) -> Select[str, str | None, datetime | None]:
+def _without_version(job_ids: Sequence[str]) -> Select[str, str | None, datetime | None]:
     version = cast(null(), String)
     return select(PublishJob.id, version, PublishJob.due_at).where(PublishJob.id.in_(job_ids))

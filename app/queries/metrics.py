@@ -1,7 +1,7 @@
-"""What ended within the last hour, day or week, out of the tallies: for the API and the operator.
+"""What ended within the last hour, day or week, read from the tallies.
 
-However many jobs there are, this reads some hundred tallies, and of the rows only those that
-ended in the last minute or so, which are in no tally yet.
+However many jobs there are, this reads a few hundred tallies, plus the rows of the last minutes,
+which no tally has yet.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from sqlalchemy.orm import Session
 from app.database.transaction import transaction
 from app.metrics.counting import Span, count_span
 from app.metrics.figures import Figures
-from app.metrics.rolling import EVER_SECONDS, HOUR_SECONDS, SLOT_SECONDS, counted_until, slot_of
+from app.metrics.rollup import (
+    ALL_TIME_SECONDS,
+    HOUR_SECONDS,
+    SLOT_SECONDS,
+    counted_until,
+    slot_of,
+)
 from app.models import Tally
 from app.platforms import PLATFORMS
 
@@ -26,13 +32,13 @@ WINDOWS: dict[str, timedelta] = {
     "24h": timedelta(hours=24),
     "7d": timedelta(days=7),
 }
-#: How often tallies that grow meanwhile are read again.
-_READINGS = 5
+#: How often the tallies are read again when a roll-up changes them meanwhile.
+_READS_MAX = 5
 
 
 @dataclass(frozen=True)
 class Point:
-    """What ended in one of the equal spans of a window, by platform."""
+    """The figures of one of a window's equal spans, by platform."""
 
     start_at: datetime
     figures: Mapping[str, Figures]
@@ -40,7 +46,7 @@ class Point:
 
 @dataclass(frozen=True)
 class WindowView:
-    """A window: what ended on each platform, all together, and span by span, oldest first."""
+    """The figures of a time window: by platform, in total, and span by span, oldest first."""
 
     start_at: datetime
     end_at: datetime
@@ -51,19 +57,19 @@ class WindowView:
 
     @property
     def hours(self) -> float:
-        """How long the window is."""
+        """The length of the window in hours."""
         return (self.end_at - self.start_at).total_seconds() / 3600
 
 
 @dataclass
-class _Read:
-    """Figures by the beginning of their span, and then by platform."""
+class _Spans:
+    """Figures by the start of their span and by platform, with the watermark they go up to."""
 
     until: datetime | None = None
-    spans: dict[datetime, dict[str, Figures]] = field(default_factory=lambda: defaultdict(dict))
+    by_start: dict[datetime, dict[str, Figures]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, start_at: datetime, platform: str, figures: Figures) -> None:
-        of_span = self.spans[start_at]
+        of_span = self.by_start[start_at]
         if platform in of_span:
             of_span[platform].merge(figures)
         else:
@@ -71,14 +77,14 @@ class _Read:
 
 
 def read_window(name: str, now: datetime) -> WindowView:
-    """Return one of `WINDOWS`, to the moment `now`; it begins on the five minutes before."""
+    """Return one of `WINDOWS`, up to `now`; its start is rounded down to five minutes."""
     start_at = slot_of(now - WINDOWS[name], SLOT_SECONDS)
     point_seconds = SLOT_SECONDS if name == "1h" else HOUR_SECONDS
     read = _read(start_at, now)
     platforms: dict[str, Figures] = {platform: Figures() for platform in PLATFORMS}
     total = Figures()
     by_point: dict[datetime, dict[str, Figures]] = defaultdict(lambda: defaultdict(Figures))
-    for span_start, of_span in read.spans.items():
+    for span_start, of_span in read.by_start.items():
         for platform, figures in of_span.items():
             total.merge(figures)
             platforms.setdefault(platform, Figures()).merge(figures)
@@ -88,37 +94,37 @@ def read_window(name: str, now: datetime) -> WindowView:
     return WindowView(start_at, now, platforms, total, point_seconds, points)
 
 
-def read_ever() -> dict[str, Figures]:
-    """Return what the tallies have counted since ever, by platform: it never falls."""
-    query = select(Tally.platform, Tally.figures).where(Tally.seconds == EVER_SECONDS)
+def read_totals() -> dict[str, Figures]:
+    """Return the all-time tallies, by platform: counters that never fall."""
+    query = select(Tally.platform, Tally.figures).where(Tally.seconds == ALL_TIME_SECONDS)
     with transaction() as session:
         rows = session.execute(query).all()
     return {platform: Figures.load(figures) for platform, figures in rows}
 
 
 def read_counted_until() -> datetime | None:
-    """Return up to when everything that ended is in the tallies."""
+    """Return the watermark before which every end is in the tallies; None before the first."""
     with transaction() as session:
         return counted_until(session)
 
 
-def _read(start_at: datetime, now: datetime) -> _Read:
+def _read(start_at: datetime, now: datetime) -> _Spans:
     with transaction() as session:
-        for _ in range(_READINGS):
+        for _ in range(_READS_MAX):
             read = _read_tallies(session, start_at, now)
             if counted_until(session) == read.until:
                 break
-            session.rollback()  # a pass came in between: what it moved would be seen twice
+            session.rollback()  # a roll-up came in between: what it moved would count twice
         tail_start = max(start_at, read.until) if read.until else start_at
-        # What ended a moment ago may bear a time a little ahead of ours.
+        # Another host's clock may be a little ahead of ours.
         tail = Span(tail_start, now + timedelta(seconds=5))
         for platform, figures in count_span(session, tail).items():
             read.add(slot_of(now, SLOT_SECONDS), platform, figures)
     return read
 
 
-def _read_tallies(session: Session, start_at: datetime, now: datetime) -> _Read:
-    read = _Read(counted_until(session))
+def _read_tallies(session: Session, start_at: datetime, now: datetime) -> _Spans:
+    read = _Spans(counted_until(session))
     first_hour = slot_of(start_at + timedelta(seconds=HOUR_SECONDS - 1), HOUR_SECONDS)
     last_hour = slot_of(now, HOUR_SECONDS)
     slot, hour = Tally.seconds == SLOT_SECONDS, Tally.seconds == HOUR_SECONDS

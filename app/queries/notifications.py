@@ -1,4 +1,4 @@
-"""What the API reads of notifications."""
+"""Reads webhook notifications."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.states import NotificationState
 def list_notifications(
     *, state: NotificationState | None, limit: int, cursor: str | None
 ) -> Page[Notification]:
-    """Return one page of every user's notifications."""
+    """Return one page of all users' notifications, newest first."""
     query = select(Notification)
     if state is not None:
         query = query.where(Notification.state == state)

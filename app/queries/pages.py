@@ -1,4 +1,4 @@
-"""One page of a list, newest first."""
+"""Keyset pagination, newest first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True)
 class Page(Generic[RowT]):
-    """The rows, and the id to go on from; None on the last page."""
+    """The rows of a page, and the cursor of the next one; None on the last page."""
 
     rows: Sequence[RowT]
     next_cursor: str | None
@@ -28,13 +28,14 @@ def read_page(
     limit: int,
     cursor: str | None,
 ) -> Page[RowT]:
-    """Return the rows older than the one `cursor` names, `limit` at most.
+    """Return at most `limit` rows older than the one that `cursor` names.
 
-    Ids sort by the time they were made, so a page stays where it is while newer rows come in.
+    Ids sort by creation time, so pages do not shift while newer rows come in. Runs within the
+    caller's transaction.
     """
     if cursor is not None:
         query = query.where(newest_by < cursor)
-    # One more than asked for tells whether there is a next page.
+    # One row more than requested tells whether there is a next page.
     rows = session.scalars(query.order_by(newest_by.desc()).limit(limit + 1)).all()
     if len(rows) <= limit:
         return Page(rows, None)

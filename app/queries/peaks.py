@@ -1,7 +1,7 @@
-"""How near accounts are to the limits that each has for itself: for the metrics.
+"""Reads how near accounts are to their own limits, for the metrics.
 
-Added up over the accounts that used something within a limit's window, by an index that has all
-of it; what is older is not looked at, and soon leaves the ledger.
+The aggregate covers the accounts with use inside a limit's window and is read from a covering
+index alone; older entries are not read, and soon leave the ledger.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.limits.rules import maximum_of
 from app.models import Gate, LedgerEntry
 from app.platforms import PLATFORMS, Limit
 
-#: From this share of its limit on, an account is near it.
+#: An account that has used this share of its limit is near it.
 NEAR_PERCENT = 90
 
 
 @dataclass(frozen=True)
 class Peak:
-    """A limit over all accounts: the most that one has used, the greatest share (0–1) of its own
-    maximum that one has used, and how many have used 90 % or more."""
+    """A per-account limit over all accounts: the highest use of any account, the highest share
+    (0–1) of its own maximum that any has used, and how many have used `NEAR_PERCENT` or more."""
 
     most_used: int = 0
     share: float = 0.0
@@ -34,7 +34,7 @@ class Peak:
 
 
 def account_peaks(platform: str, now: datetime) -> Mapping[Limit, Peak]:
-    """Return the peaks of a platform's limits that each account has for itself."""
+    """Return the peaks of a platform's per-account limits."""
     with transaction() as session:
         return {
             limit: _peak(session, platform, limit, now)
@@ -55,7 +55,7 @@ def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
         .subquery()
     )
     maximum = _maximum(limit)
-    # A limit of nothing is used up by the first use.
+    # A limit of zero is used up by the first use.
     share = case((maximum > 0, used.c.used * 1.0 / maximum), else_=1.0)
     near = case((share >= NEAR_PERCENT / 100, 1), else_=0)
     query = select(func.max(used.c.used), func.max(share), func.sum(near)).select_from(used)
@@ -66,7 +66,7 @@ def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
 
 
 def _maximum(limit: Limit) -> ColumnElement[int]:
-    """Return in SQL what `app.limits.allowance.maximum_for` returns of an account."""
+    """Return `app.limits.allowance.maximum_for` of an account as an SQL expression."""
     configured = maximum_of(limit)
     if not limit.is_told_by_platform:
         return literal(configured)

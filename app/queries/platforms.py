@@ -1,4 +1,4 @@
-"""The platforms as one user sees them: rules, accounts, limits used, when a post would go out."""
+"""Reads the platforms as one user sees them: rules, accounts, limits, and the next free slot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.queries.limits import LimitUse, account_uses, platform_uses
 
 @dataclass(frozen=True)
 class AccountLimits:
-    """An account, how it stands with its own limits, and when a post placed now would begin."""
+    """An account, the use of its limits, and when a post created now would start."""
 
     account: Account
     uses: Sequence[LimitUse]
@@ -26,7 +26,7 @@ class AccountLimits:
 
 @dataclass(frozen=True)
 class PlatformView:
-    """A platform, its limits, and the user's accounts on it; `paused_at` None: it is not paused."""
+    """A platform, its limits, and the user's accounts on it; `paused_at` None: not paused."""
 
     platform: str
     rules: Platform
@@ -47,9 +47,13 @@ def view_platforms(user_id: str, now: datetime) -> list[PlatformView]:
             gates[name].paused_at,
             platform_uses(name, now),
             [
-                AccountLimits(one, uses[one.id], forecast(name, one.id, DEFAULT_PRIORITY, now, now))
-                for one in accounts
-                if one.platform == name
+                AccountLimits(
+                    account,
+                    uses[account.id],
+                    forecast(name, account.id, DEFAULT_PRIORITY, now, now),
+                )
+                for account in accounts
+                if account.platform == name
             ],
         )
         for name, rules in PLATFORMS.items()

@@ -1,4 +1,4 @@
-"""What is read of published posts."""
+"""Reads published posts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def list_posts(
     limit: int,
     cursor: str | None,
 ) -> Page[PublishedPost]:
-    """Return one page of a user's posts."""
+    """Return one page of a user's posts, newest first."""
     query = select(PublishedPost).where(PublishedPost.user_id == user_id)
     if platform is not None:
         query = query.where(PublishedPost.platform == platform)
@@ -30,7 +30,7 @@ def list_posts(
 
 
 def find_post(user_id: str, post_id: str) -> PublishedPost | None:
-    """Return one of a user's posts."""
+    """Return one of a user's posts; None where the user has no such post."""
     query = select(PublishedPost).where(
         PublishedPost.id == post_id, PublishedPost.user_id == user_id
     )
@@ -39,9 +39,9 @@ def find_post(user_id: str, post_id: str) -> PublishedPost | None:
 
 
 def is_known_post(platform: str, job_id: str) -> Callable[[str], bool]:
-    """Return a function that tells whether another job owns a platform's post id."""
+    """Return a predicate that tells whether another job already owns a platform post id."""
 
-    def known(platform_post_id: str) -> bool:
+    def is_known(platform_post_id: str) -> bool:
         query = select(PublishedPost.id).where(
             PublishedPost.platform == platform,
             PublishedPost.platform_post_id == platform_post_id,
@@ -50,4 +50,4 @@ def is_known_post(platform: str, job_id: str) -> Callable[[str], bool]:
         with transaction() as session:
             return session.scalar(query.limit(1)) is not None
 
-    return known
+    return is_known

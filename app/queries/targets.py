@@ -1,4 +1,4 @@
-"""The accounts and videos that requests to publish speak of."""
+"""Loads the accounts and videos that requests to publish refer to."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from app.accounts.video_limit import limit_at
 from app.database.transaction import reading
 from app.ids import is_id
 from app.models import Account, Video
-from app.states import AccountState, VideoState
+from app.states import AccountState, LoginType, VideoState
 from app.storage import current_storage
 
-# Built once: building a statement takes longer than sending it. And no more is read than the
-# checks look at, into plain values: entities would cost each request as much as the database.
+# Built once, because building a statement takes longer than sending it. Only the columns that the
+# checks need, as plain values: entities would cost each request as much as the database does.
 _ACCOUNT = cast(Table, Account.__table__).c
 _VIDEO = cast(Table, Video.__table__).c
 _ACCOUNTS = (
@@ -52,25 +52,25 @@ _VIDEOS = select(
 
 @dataclass(frozen=True)
 class TargetAccount:
-    """What the checks look at of an account; the fields are the columns of that name."""
+    """The part of an account that the checks need; the fields are the columns of that name."""
 
     user_id: str
     id: str
     platform: str
-    login_type: str
+    login_type: LoginType
     state: AccountState
     state_reason: str
     video_max_seconds: int | None
     video_max_told_at: datetime | None
 
     def video_limit_at(self, now: datetime) -> int | None:
-        """Return its own limit in seconds; None where the platform has not told it of late."""
+        """Return the account's own maximum in seconds; None unless the platform said it lately."""
         return limit_at(self.video_max_seconds, self.video_max_told_at, now)
 
 
 @dataclass(frozen=True)
 class TargetVideo:
-    """What the checks look at of a video; the fields are the columns of that name."""
+    """The part of a video that the checks need; the fields are the columns of that name."""
 
     user_id: str
     id: str
@@ -81,15 +81,15 @@ class TargetVideo:
 
     @classmethod
     def of(cls, video: Video) -> TargetVideo:
-        """Return the same of an entity."""
+        """Return the same part of an entity."""
         return cls(**{name: getattr(video, name) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
 class Targets:
-    """A user's connected accounts, and those of the user's videos that were asked for.
+    """A user's connected accounts, and the user's videos among the requested ones, by id.
 
-    `has_public_links` says whether a platform can fetch the videos from the store by itself.
+    `has_public_links` tells whether a platform can fetch the videos from the store by itself.
     """
 
     accounts: list[TargetAccount]
@@ -98,19 +98,20 @@ class Targets:
 
 
 def load_targets(wanted: Mapping[str, Iterable[str | None]]) -> dict[str, Targets]:
-    """Return, for each user, the accounts and those of the named videos that the user has.
+    """Return the accounts of each user, and the requested videos that the user has.
 
-    `wanted` holds ids of videos by user; None and what is no id are nobody's. Two statements,
-    however many users. Needs a transaction around it.
+    `wanted` holds video ids by user; None and malformed ids match nothing. Takes two statements,
+    however many users. Needs the caller's transaction.
     """
     storage = current_storage()
     targets = {user_id: Targets([], {}, storage.has_public_links) for user_id in wanted}
-    named = {one for ids in wanted.values() for one in ids if one is not None and is_id(one)}
-    session, asked = reading(), {"user_ids": list(wanted), "video_ids": list(named)}
-    for found in session.execute(_ACCOUNTS, asked):
+    video_ids = {one for ids in wanted.values() for one in ids if one is not None and is_id(one)}
+    session = reading()
+    parameters = {"user_ids": list(wanted), "video_ids": list(video_ids)}
+    for found in session.execute(_ACCOUNTS, parameters):
         account = TargetAccount(*found)
         targets[account.user_id].accounts.append(account)
-    for row in session.execute(_VIDEOS, asked) if named else ():
+    for row in session.execute(_VIDEOS, parameters) if video_ids else ():
         video = TargetVideo(*row)
         targets[video.user_id].videos[video.id] = video
     return targets

@@ -1,1 +1,1 @@
-"""What requests and answers look like: marshmallow schemas, without any query."""
+"""The marshmallow schemas of requests and responses. They run no queries."""

@@ -1,4 +1,4 @@
-"""Connected accounts: the tokens go in and never out."""
+"""Schemas of connected accounts: tokens go in and never come out."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from app.schemas.base import (
     PageSchema,
     one_of,
 )
-from app.states import AccountState
+from app.states import AccountState, LoginType
 
 TOKEN_MAX = 4096
 NAME_MAX = 255
 SCOPES_MAX = 100
 SCOPE_MAX = 200
-LOGIN_TYPES = ("facebook", "instagram")
-# What can stand in an HTTP header; anything else was damaged on its way here.
+LOGIN_TYPES = tuple(login.value for login in LoginType if login is not LoginType.ONLY)
+# Characters that an HTTP header may contain; any other was damaged in transit.
 _TOKEN = [Length(1, TOKEN_MAX), Regexp(r"[\x21-\x7e]*\Z", error="Not a token.")]
 _SCOPES: dict[str, Any] = {
     "oneOf": [
@@ -33,13 +33,13 @@ _SCOPES: dict[str, Any] = {
         {"type": "string"},
         {"type": "null"},
     ],
-    "description": "What the user allowed: a list, or the platform's own text with commas or "
-    "spaces. When given, it is checked for what publishing needs.",
+    "description": "What the user granted: a list, or the platform's own string, separated by "
+    "commas or spaces. If given, it is checked for the scopes that publishing needs.",
 }
 
 
 class Scopes(fields.Field[Any]):
-    """A list of scopes, also as the one text that platforms answer."""
+    """A list of scopes, or the string in which platforms return them."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[str]:
         if isinstance(value, str):
@@ -52,7 +52,7 @@ class Scopes(fields.Field[Any]):
 
 
 class ConnectSchema(BaseSchema):
-    """What the user's consent gave. Every fault is told at once, the platform's own as well."""
+    """The result of the user's consent. All faults are reported at once."""
 
     gathers_faults = True
 
@@ -62,16 +62,16 @@ class ConnectSchema(BaseSchema):
         allow_none=True,
         load_default=None,
         validate=_TOKEN,
-        metadata={"description": "Left out when connecting again, the known one is kept."},
+        metadata={"description": "If left out when reconnecting, the known one is kept."},
     )
     expires_at = Moment(
         allow_none=True,
         load_default=None,
-        metadata={"description": "When the access token ends; left out where it has no end."},
+        metadata={"description": "When the access token expires; left out where it does not."},
     )
     platform_user_id = fields.String(
         required=True,
-        # It becomes a part of URLs.
+        # It becomes part of URLs.
         validate=[Length(1, NAME_MAX), Regexp(r"(?![.])[A-Za-z0-9_.:-]*\Z", error="Not an id.")],
     )
     username = fields.String(
@@ -82,12 +82,12 @@ class ConnectSchema(BaseSchema):
         allow_none=True,
         load_default=None,
         validate=OneOf(LOGIN_TYPES),
-        metadata={"description": "Instagram only, and needed there: which login was used."},
+        metadata={"description": "Instagram only, and required there: the login that was used."},
     )
 
 
 class AccountsQuery(PageQuery):
-    """Which accounts."""
+    """The query of the list of accounts."""
 
     platform = fields.String(load_default=None, validate=OneOf(PLATFORMS))
 
@@ -101,7 +101,7 @@ class AccountSchema(AnswerSchema):
     username = fields.String()
     login_type = fields.Function(
         lambda account: account.login_type or None,
-        metadata={"type": ["string", "null"], "description": "null but for Instagram."},
+        metadata={"type": ["string", "null"], "description": "null except for Instagram."},
     )
     scopes = fields.List(fields.String())
     expires_at = Moment(allow_none=True)

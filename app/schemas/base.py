@@ -1,4 +1,4 @@
-"""What the schemas share: camelCase, strict JSON types, times, and pages of a list."""
+"""Shared parts of the schemas: camelCase, strict JSON types, times and pagination."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MAX_PAGE = 100
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d{1,9})?([Zz]|[+-]\d\d:?[0-5]\d)?", re.ASCII
 )
-# Neither database can store NUL, and half of a surrogate pair is no text in UTF-8.
+# Neither database can store NUL, and a lone surrogate cannot be encoded in UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-#: Names are shown on one line, in pages and in logs.
-NO_CONTROLS = Regexp(r"[^\x00-\x1f\x7f-\x9f]*\Z", error="Holds control characters.")
+#: For names, which are shown on one line in pages and logs.
+NO_CONTROLS = Regexp(r"[^\x00-\x1f\x7f-\x9f]*\Z", error="Contains control characters.")
 
 
 class BaseSchema(Schema):
@@ -40,11 +40,11 @@ class BaseSchema(Schema):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def refuse_unstorable_text(self, data: Any, original: Any, **kwargs: Any) -> None:
-        """Refuse text that no database takes, wherever it stands in this object."""
+        """Refuse text in any field of this object that the database cannot store."""
         if not isinstance(original, Mapping):
             return
         faults = {
-            name: ["Holds a NUL or half of a surrogate pair."]
+            name: ["Contains a NUL or a lone surrogate."]
             for name, value in original.items()
             if _is_unstorable(value)
         }
@@ -53,21 +53,21 @@ class BaseSchema(Schema):
 
 
 class AnswerSchema(BaseSchema):
-    """What is answered: described as always having every field, but those in `may_lack`.
+    """A response: described as always having every field except those in `may_lack`.
 
-    So that the types which callers make of the description do not have them look for `undefined`.
+    So types generated from the OpenAPI document need no checks for `undefined`.
     """
 
     may_lack: ClassVar[frozenset[str]] = frozenset()
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Give the field its camelCase name, and require it."""
+        """Give the field its camelCase name and mark it as required."""
         super().on_bind_field(field_name, field_obj)
         field_obj.required = field_name not in self.may_lack
 
 
 class Flag(fields.Boolean):
-    """A JSON boolean, and nothing that looks like one."""
+    """A JSON boolean; values that merely look like one are refused."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -76,7 +76,7 @@ class Flag(fields.Boolean):
 
 
 class Whole(fields.Integer):
-    """A JSON whole number: no text, no boolean, no fraction."""
+    """A JSON integer: no string, boolean or fraction."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -85,7 +85,7 @@ class Whole(fields.Integer):
 
 
 class Words(fields.String):
-    """A JSON text; where it breaks its bounds, it is handed on, for the rest to be judged too."""
+    """A JSON string that is passed on even where it breaks its bounds, to be checked further."""
 
     def _validate(self, value: Any) -> None:
         try:
@@ -95,8 +95,10 @@ class Words(fields.String):
 
 
 class Listing(fields.List[Any]):
-    """A JSON array; marshmallow's own list takes an object too, and tells of no bound of the
-    whole where an entry is wrong. A wrong one is handed on as None, so that all keep their place.
+    """A JSON array that reports faults of entries and of the whole together.
+
+    marshmallow's own list also accepts objects, and skips the checks of the whole where an entry
+    is invalid. Here an invalid entry is passed on as None, so that positions are kept.
     """
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
@@ -121,7 +123,7 @@ class Listing(fields.List[Any]):
 
 
 class Several(fields.Nested):
-    """A JSON array of objects, whose bounds are told of together with what is wrong in it."""
+    """A JSON array of objects that reports faults of entries and of the whole together."""
 
     def __init__(self, nested: type[Schema], **options: Any) -> None:
         super().__init__(nested, many=True, **options)
@@ -136,20 +138,20 @@ class Several(fields.Nested):
 
 
 def faults_of_whole(field: fields.Field[Any], value: Any) -> dict[Any, Any]:
-    """Return what a field's own checks say of a value, to be told beside faults of its parts."""
-    said: list[Any] = []
+    """Return the faults that a field's own validators find in the whole value."""
+    messages: list[Any] = []
     for check in field.validators:
         try:
             check(value)
         except ValidationError as error:
-            said.extend(error.messages)
-    return {"_schema": said} if said else {}
+            messages.extend(error.messages)
+    return {"_schema": messages} if messages else {}
 
 
 class Json(fields.Nested):
-    """An object of an answer that is JSON already: the schema only describes it."""
+    """An object of a response that is JSON already; its schema only describes it."""
 
-    # marshmallow's own Nested does not have its base's names either
+    # marshmallow's own Nested has other parameter names than its base, too
     def _serialize(  # type: ignore[override]
         self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any
     ) -> Any:
@@ -165,10 +167,12 @@ class Moment(fields.DateTime):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
         if found is None:
-            raise ValidationError("Not a time in ISO 8601, such as 2026-01-31T18:00:00+01:00.")
+            raise ValidationError("Not an ISO 8601 time such as 2026-01-31T18:00:00+01:00.")
         date, clock, seconds, fraction, offset = found.groups()
         if offset is None:
-            raise ValidationError("The time has no offset: end it with Z or with one like +05:30.")
+            raise ValidationError(
+                "The time has no offset: end it with Z or an offset such as +05:30."
+            )
         # Python 3.10 reads neither `Z`, nor offsets without a colon, nor 1 to 9 digits.
         offset = "+00:00" if offset in "Zz" else f"{offset[:3]}:{offset[-2:]}"
         digits = (fraction or ".0")[1:7].ljust(6, "0")
@@ -180,7 +184,7 @@ class Moment(fields.DateTime):
 
 
 class Cursor(fields.String):
-    """The place where a page begins, opaque to callers: the id of the last row seen."""
+    """An opaque cursor: the id of the last row of the page before."""
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else base64.urlsafe_b64encode(value.encode()).decode()
@@ -197,7 +201,7 @@ class Cursor(fields.String):
 
 
 def one_of(values: Iterable[str | Enum], **options: Any) -> fields.String:
-    """Return a field of an answer that is always one of these values."""
+    """Return a response field whose value is always one of these."""
     names = [value.value if isinstance(value, Enum) else value for value in values]
     return fields.String(validate=OneOf(names), **options)
 
@@ -208,15 +212,15 @@ class PageQuery(BaseSchema):
     limit = fields.Integer(
         load_default=20,
         validate=Range(1, MAX_PAGE),
-        metadata={"description": "How many to answer at most."},
+        metadata={"description": "The maximum number of entries to return."},
     )
     cursor = Cursor(
-        load_default=None, metadata={"description": "`nextCursor` of the page before this one."}
+        load_default=None, metadata={"description": "`nextCursor` of the previous page."}
     )
 
 
 class PageSchema(AnswerSchema):
-    """What every list answers besides the list itself."""
+    """What every list response contains besides the list."""
 
     next_cursor = Cursor(allow_none=True, metadata={"description": "null on the last page."})
 

@@ -1,4 +1,4 @@
-"""Connecting accounts by consent: what is asked, and what browsers bring back."""
+"""Schemas of OAuth consent: the request for a URL, and the redirect back."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from app.schemas.base import AnswerSchema, BaseSchema, Moment
 
 
 class AuthorizeQuery(BaseSchema):
-    """Where the browser goes afterwards."""
+    """The login to use, and where the browser goes afterwards."""
 
     redirect = fields.String(
         load_default="",
         validate=Length(max=REDIRECT_MAX),
         metadata={
-            "description": "One of the addresses in `CONNECT_RETURN_URLS`, or below one. Left "
-            "out, the user is shown a page of this service."
+            "description": "One of `CONNECT_RETURN_URLS`, or a URL below one. If left out, the "
+            "user is shown a page of this service."
         },
     )
     login_type = fields.String(
         load_default=None,
         validate=OneOf(LOGIN_TYPES),
-        metadata={"description": "Instagram only: which login; else the first that is set up."},
+        metadata={"description": "Instagram only; by default the first login that is set up."},
     )
 
 
 class AuthorizeSchema(AnswerSchema):
-    """A consent to be given."""
+    """The consent page to open."""
 
     url = fields.String(metadata={"description": "The platform's page."})
     expires_at = Moment()
 
 
 class CallbackQuery(Schema):
-    """What a platform adds to the address; what else it adds means nothing here.
+    """The parameters that a platform adds to the callback URL; all others are ignored.
 
-    Nothing is refused field by field: whoever comes is a person with a browser.
+    Fields are not validated here: the response must be a page for a person.
     """
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What a listener may say."""
+"""Schemas of requests for an event stream."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.schemas.base import BaseSchema
 
 
 class EventsQuery(BaseSchema):
-    """How a listener that cannot send headers names itself."""
+    """The credentials of a client that cannot send headers."""
 
     access_token = fields.String(
         data_key="access_token",
@@ -23,7 +23,7 @@ class EventsQuery(BaseSchema):
 
 
 class EventsHeaders(BaseSchema):
-    """Where a listener was when its connection broke."""
+    """The position of a client that reconnects."""
 
     last_event_id = fields.String(
         data_key="Last-Event-ID",

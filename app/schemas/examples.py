@@ -1,6 +1,6 @@
-"""A body to try for every call that takes one, as the description and its pages show it.
+"""Example bodies for every call that takes one, as shown in the OpenAPI document.
 
-Everything by platform is made from the registry of platforms, so another one brings its own.
+Those of a platform are derived from the registry of platforms, so a new one needs none of its own.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import Any
 from app.accounts.requirements import NEEDED_SCOPES
 from app.clock import to_iso, utcnow
 from app.platforms import PLATFORMS
+from app.states import LoginType
 
 Examples = dict[str, dict[str, Any]]
 VIDEO_ID = "01M857G6RK4GB7XFVPFZ7G88S9"
-#: A value for the options worth showing; each is shown with the platforms that have it.
+#: Values of the options worth showing; each appears with the platforms that have it.
 _OPTIONS: dict[str, Any] = {
     "title": "The trick that every parent needs",
     "tags": ["parenting", "toddlers"],
@@ -26,12 +27,12 @@ _OPTIONS: dict[str, Any] = {
     "coverTimestampMs": 1500,
     "containsSyntheticMedia": False,
 }
-#: An example stays right for as long as a process may live.
+#: Far enough ahead for an example to stay valid for as long as a process may live.
 _AHEAD_DAYS = 180
 
 
 def publish_examples() -> Examples:
-    """Return a post for each platform, and one with all that a queue can be told."""
+    """Return a post for each platform, and a scheduled one with queue options."""
     found = {key: _example(f"{entry.name}, now", _post(key)) for key, entry in PLATFORMS.items()}
     scheduled = {
         **_post("YOUTUBE"),
@@ -47,28 +48,28 @@ def publish_examples() -> Examples:
 
 
 def batch_examples() -> Examples:
-    """Return one video for all platforms, at once and one after another."""
+    """Return one video for all platforms, published at once and staggered."""
     posts = [_post(platform) for platform in PLATFORMS]
     staggered = {"posts": posts, "intervalMinutes": 30, "startTime": _day_ahead()}
     return {
         "everywhere": _example("One video everywhere", {"posts": posts, "intervalMinutes": 0}),
-        "staggered": _example("Every half an hour, from a time on", staggered),
+        "staggered": _example("Every half hour from a given time", staggered),
     }
 
 
 def edit_examples() -> Examples:
-    """Return changes of a post that has not begun."""
+    """Return edits of a post that has not started."""
     words = {"caption": "Better words", "hashtags": ["parenting"]}
     later = {"scheduledTime": _day_ahead(), "options": {"priority": 9}}
     return {
-        "words": _example("Other words", words),
+        "words": _example("Another caption", words),
         "later": _example("Another time and priority", later),
         "now": _example("As soon as possible", {"scheduledTime": None}),
     }
 
 
 def resolve_examples() -> Examples:
-    """Return both words that a person may say."""
+    """Return both ways to resolve a job."""
     live = {"live": True, "platformPostId": "7301", "url": "https://www.example.com/posts/7301"}
     return {
         "live": _example("It is live", live),
@@ -80,7 +81,7 @@ def account_examples() -> Examples:
     """Return tokens for each platform and login; a name begins with the platform of the path."""
     found = {}
     for (platform, login), groups in NEEDED_SCOPES.items():
-        name = f"{platform}_{login.upper()}" if login else platform
+        name = f"{platform}_{login.name}" if login else platform
         words = PLATFORMS[platform].name + (f", {login.capitalize()} Login" if login else "")
         body = {
             "accessToken": f"the-access-token-of-{platform.lower()}",
@@ -89,22 +90,22 @@ def account_examples() -> Examples:
             "platformUserId": "178414000000",
             "username": "ann",
             "scopes": [group[0] for group in groups],
-            **({"loginType": login} if login else {}),
+            **({"loginType": login.value} if login else {}),
         }
-        if login == "facebook":
+        if login is LoginType.FACEBOOK:
             del body["refreshToken"]  # it has none
         found[name] = _example(words, body)
     return found
 
 
 def video_examples() -> Examples:
-    """Return an object of the store to register."""
+    """Return an object in the store to register."""
     body = {"r2Key": "alice/film.mp4", "title": "The trick that every parent needs"}
-    return {"film": _example("An object of the bucket", body)}
+    return {"film": _example("An object in the bucket", body)}
 
 
 def upload_examples() -> Examples:
-    """Return a file to send."""
+    """Return a file to upload."""
     body = {"filename": "film.mp4", "contentType": "video/mp4", "fileSize": 12_345_678}
     return {"film": _example("An MP4 of 12 MB", body)}
 

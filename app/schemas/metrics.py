@@ -1,4 +1,4 @@
-"""What the service tells of itself."""
+"""Schemas of the metrics."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from app.queries.peaks import NEAR_PERCENT
 from app.schemas.base import AnswerSchema, BaseSchema, Moment
 from app.schemas.platform import LimitSchema
 
-MANY = f"More than {COUNT_MAX} are told as so many."
+CAPPED = f"Capped at {COUNT_MAX}."
 WINDOW_NAMES = ("1h", "24h", "7d")
 
 
 class MetricsQuery(BaseSchema):
-    """Which window."""
+    """The query of the metrics."""
 
     window = fields.String(load_default="24h", validate=OneOf(WINDOW_NAMES))
 
 
 class QuantilesSchema(AnswerSchema):
-    """The values that half, 95 and 99 of a hundred do not exceed; null without any."""
+    """The median and the 95th and 99th percentile; null without values."""
 
     p50 = fields.Float(allow_none=True)
     p95 = fields.Float(allow_none=True)
@@ -30,7 +30,7 @@ class QuantilesSchema(AnswerSchema):
 
 
 class ErrorCountSchema(AnswerSchema):
-    """An error, and how many attempts ended with it."""
+    """An error, and the number of attempts that ended with it."""
 
     category = fields.String()
     code = fields.String()
@@ -47,13 +47,15 @@ class EndedSchema(AnswerSchema):
     failed_per_hour = fields.Float()
     first_attempt_share = fields.Float(
         allow_none=True,
-        metadata={"description": "Of those that ended, how many were live after one attempt, 0–1."},
+        metadata={"description": "Share of finished jobs that were live after one attempt, 0–1."},
     )
     success_share = fields.Float(
-        allow_none=True, metadata={"description": "Of those that ended, how many are live, 0–1."}
+        allow_none=True, metadata={"description": "Share of finished jobs that went live, 0–1."}
     )
     retries_per_job = fields.Float(allow_none=True)
-    uploaded_bytes = fields.Integer(metadata={"description": "Of videos sent in one go."})
+    uploaded_bytes = fields.Integer(
+        metadata={"description": "Sent by workers; a video fetched by its link adds nothing."}
+    )
     due_to_start_seconds = fields.Nested(QuantilesSchema)
     start_to_live_seconds = fields.Nested(QuantilesSchema)
     upload_bytes_per_second = fields.Nested(QuantilesSchema)
@@ -63,29 +65,33 @@ class EndedSchema(AnswerSchema):
 
 
 class AccountPeakSchema(AnswerSchema):
-    """A limit that each account has for itself, over all accounts."""
+    """A per-account limit, aggregated over all accounts."""
 
     counts = fields.String(attribute="limit.counts")
     window_seconds = fields.Integer(attribute="limit.window_seconds")
-    most_used = fields.Integer(metadata={"description": "The most that one account has used."})
+    most_used = fields.Integer(metadata={"description": "The highest use of any account."})
     share = fields.Float(
-        metadata={"description": "The greatest share of its own limit that one has used, 0–1."}
+        metadata={
+            "description": "The highest share of its own limit that any account has used, 0–1."
+        }
     )
     accounts_near = fields.Integer(
-        metadata={"description": f"Accounts that have used {NEAR_PERCENT} % of theirs or more."}
+        metadata={
+            "description": f"Accounts that have used {NEAR_PERCENT} % of their limit or more."
+        }
     )
 
 
 class PlatformMetricsSchema(EndedSchema):
-    """A platform: what ended, what waits, its limits that all accounts share, and how near
-    accounts are to those of their own."""
+    """A platform: what ended, what is open, its shared limits, and how near accounts are to their
+    own limits."""
 
     platform = fields.String(validate=OneOf(tuple(PLATFORMS)))
-    waiting = fields.Integer(metadata={"description": MANY})
-    delayed = fields.Integer(metadata={"description": MANY})
-    active = fields.Integer(metadata={"description": MANY})
+    waiting = fields.Integer(metadata={"description": CAPPED})
+    delayed = fields.Integer(metadata={"description": CAPPED})
+    active = fields.Integer(metadata={"description": CAPPED})
     late_seconds = fields.Float(
-        metadata={"description": "For how long the longest due job has waited for a worker."}
+        metadata={"description": "How long ago the earliest job that waits for a worker was due."}
     )
     limits = fields.List(fields.Nested(LimitSchema))
     account_peaks = fields.List(fields.Nested(AccountPeakSchema))
@@ -101,7 +107,7 @@ class PointSchema(AnswerSchema):
 
 
 class SeriesSchema(AnswerSchema):
-    """The window span by span, oldest first; a platform with nothing in a span is left out."""
+    """The window span by span, oldest first; platforms with nothing in a span are left out."""
 
     seconds = fields.Integer()
     points = fields.List(fields.Nested(PointSchema))
@@ -116,7 +122,7 @@ class QueueSchema(AnswerSchema):
 
 
 class ProcessesSchema(AnswerSchema):
-    """Who is at work, and what Redis tells of the queues."""
+    """The living processes, and the depths of the queues."""
 
     queues = fields.List(
         fields.Nested(QueueSchema),
@@ -126,19 +132,19 @@ class ProcessesSchema(AnswerSchema):
     workers = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),
-        metadata={"description": "Workers alive, by platform."},
+        metadata={"description": "Living workers by platform."},
     )
     scheduler_leads = fields.Boolean()
 
 
 class TroublesSchema(AnswerSchema):
-    """What may need a person."""
+    """What may need the operator."""
 
-    pending_notifications = fields.Integer(metadata={"description": MANY})
-    dead_notifications = fields.Integer(metadata={"description": MANY})
-    accounts_to_reconnect = fields.Integer(metadata={"description": MANY})
+    pending_notifications = fields.Integer(metadata={"description": CAPPED})
+    dead_notifications = fields.Integer(metadata={"description": CAPPED})
+    accounts_to_reconnect = fields.Integer(metadata={"description": CAPPED})
     ambiguous_jobs = fields.Integer(
-        metadata={"description": f"Jobs that wait for `…/resolve`. {MANY}"}
+        metadata={"description": f"Jobs that need `…/resolve`. {CAPPED}"}
     )
 
 
@@ -146,7 +152,7 @@ class MetricsSchema(AnswerSchema):
     """The service within a window."""
 
     window = fields.String(validate=OneOf(WINDOW_NAMES))
-    start = Moment(metadata={"description": "On the five minutes before the window."})
+    start = Moment(metadata={"description": "Rounded down to five minutes."})
     end = Moment()
     total = fields.Nested(EndedSchema)
     platforms = fields.List(fields.Nested(PlatformMetricsSchema))

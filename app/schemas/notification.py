@@ -1,4 +1,4 @@
-"""Notifications, as their operator sees them."""
+"""Schemas of notifications, for the operator."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from app.states import NotificationState
 
 
 class NotificationsQuery(PageQuery):
-    """Which notifications."""
+    """The query of the list of notifications."""
 
     state = fields.Enum(NotificationState, by_value=True, load_default=None)
 
 
 class NotificationSchema(AnswerSchema):
-    """One webhook: what it says, and how its delivery stands."""
+    """One webhook: its content and the state of its delivery."""
 
-    id = fields.String(metadata={"description": "The `webhook-id` of each delivery."})
+    id = fields.String(metadata={"description": "The `webhook-id` of every delivery."})
     user_id = fields.String()
     type = fields.String()
     state = fields.Enum(NotificationState, by_value=True)
-    deliveries = fields.Integer(metadata={"description": "Deliveries begun since it was due."})
+    deliveries = fields.Integer(metadata={"description": "Deliveries attempted since it was due."})
     created_at = Moment()
-    due_at = Moment(metadata={"description": "When it is delivered next, while it is pending."})
-    give_up_at = Moment(metadata={"description": "From when on a failure makes it `dead`."})
+    due_at = Moment(metadata={"description": "While it is pending, when it is delivered next."})
+    give_up_at = Moment(
+        metadata={"description": "A delivery that fails after this time makes it `dead`."}
+    )
     delivered_at = Moment(allow_none=True)
     last_error = fields.String(allow_none=True)
     body = fields.Method("read_body", metadata={"type": "object"})
 
     def read_body(self, notification: Notification) -> Any:
-        """Return what is sent."""
+        """Return the body as it is sent."""
         return json.loads(notification.body)
 
 
@@ -45,6 +47,6 @@ class NotificationsSchema(PageSchema):
 
 
 class RedeliveredSchema(AnswerSchema):
-    """How many notifications are sent again."""
+    """The number of notifications that are redelivered."""
 
     redelivered = fields.Integer()

@@ -1,4 +1,4 @@
-"""The platforms: their rules, and how a user stands with their limits."""
+"""Schemas of the platforms: their rules, and the use of their limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.states import AccountState
 
 
 class CaptionRulesSchema(AnswerSchema):
-    """What a post's text may be, its hashtags included; null: no such rule."""
+    """The rules for a post's text with its hashtags; null: no such rule."""
 
     unit = fields.String(
         metadata={
@@ -32,23 +32,23 @@ class OptionRuleSchema(AnswerSchema):
     kind = fields.String()
     max = fields.Integer(
         allow_none=True,
-        metadata={"description": "Of a number, of a text's length, or of a list's entries."},
+        metadata={"description": "Of a number, a string's length or a list's entries."},
     )
     choices = fields.List(fields.String())
     same_as = fields.String(
-        allow_none=True, metadata={"description": "The option this is another name for."}
+        allow_none=True, metadata={"description": "The option for which this is another name."}
     )
 
 
 class BoundsSchema(AnswerSchema):
-    """From `min` to `max`, both included; null: no bound on that side."""
+    """From `min` to `max`, inclusive; null: unbounded on that side."""
 
     min = fields.Float(attribute="low", allow_none=True)
     max = fields.Float(attribute="high", allow_none=True)
 
 
 class VideoRulesSchema(AnswerSchema):
-    """What files the platform takes; `advised` is what it takes but advises against."""
+    """What files the platform accepts; outside the `advised` ones it accepts but discourages."""
 
     ranges = fields.Dict(
         keys=fields.String(),
@@ -69,14 +69,14 @@ class LimitSchema(AnswerSchema):
     counts = fields.String(
         attribute="limit.counts",
         metadata={
-            "description": "What is counted: `posts` and `uploads` decide whether one may begin;"
+            "description": "What is counted: `posts` and `uploads` decide whether one may start;"
             " `inits`, `creator_reads`, `status_reads`, `calls`, `containers`, `units` and"
             " `inserts` whether a request may be made."
         },
     )
     scope = fields.String(
         attribute="limit.scope",
-        metadata={"description": "For whom: each `account`, the `application`, the `platform`."},
+        metadata={"description": "Whose use: each `account`, the `application` or the `platform`."},
     )
     window = fields.String(
         attribute="limit.window",
@@ -93,12 +93,12 @@ class LimitSchema(AnswerSchema):
     used = fields.Integer(allow_none=True)
     left = fields.Integer(allow_none=True)
     resets_at = Moment(
-        allow_none=True, metadata={"description": "When the next post leaves the window."}
+        allow_none=True, metadata={"description": "When the next use leaves the window."}
     )
 
 
 class NextPostSchema(AnswerSchema):
-    """When a post placed now would begin, and what puts it off, if anything does."""
+    """When a post created now would start, and what delays it, if anything does."""
 
     may_lack = frozenset({"reason"})
 
@@ -119,13 +119,13 @@ class AccountLimitsSchema(AnswerSchema):
 
 
 class PlatformSchema(AnswerSchema):
-    """A platform, as the caller has to know it."""
+    """A platform, its rules and its limits."""
 
     platform = one_of(PLATFORMS)
     name = fields.String(attribute="rules.name")
     paused_at = Moment(
         allow_none=True,
-        metadata={"description": "Since when the operator lets no post begin; null: posts go out."},
+        metadata={"description": "Since when the operator has paused it; null: not paused."},
     )
     caption = fields.Nested(CaptionRulesSchema, attribute="rules.captions")
     privacy_levels = fields.List(fields.String(), attribute="rules.privacy_levels")

@@ -1,4 +1,4 @@
-"""The schema of each platform's `platformOptions`, made from the registry of platforms."""
+"""The schema of each platform's `platformOptions`, built from the registry of platforms."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MOST_TEXTS = 500
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")
 _DIGITS = re.compile(r"[0-9]+\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-#: Bounds of single options that their kind does not say.
-_ALSO: dict[str, list[Any]] = {
+#: Validators of single options beyond those of their kind.
+_EXTRA_VALIDATORS: dict[str, list[Any]] = {
     "categoryId": [Regexp(_DIGITS, error='A category is a number in quotes, such as "22".')],
 }
 
@@ -36,7 +36,7 @@ _DESCRIBED: dict[str, dict[str, Any]] = {
 
 
 class Day(fields.String):
-    """A day or a time, kept as it was written."""
+    """A date or a time, kept as written."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text = str(super()._deserialize(value, attr, data, **kwargs))
@@ -47,9 +47,9 @@ class Day(fields.String):
 def checked_options(
     platform: str | None, options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Faults]:
-    """Return the options that the platform takes, and what is wrong with the others.
+    """Return the options that the platform accepts, and what is wrong with the others.
 
-    Of an unknown platform only options that no platform has are refused.
+    Without a known platform, only options that no platform has are refused.
     """
     faults: Faults = {}
     own: dict[str, Any] = {}
@@ -71,7 +71,7 @@ def checked_options(
 
 
 def described_options() -> dict[str, Any]:
-    """Return the OpenAPI description of `platformOptions`: every option, and whose it is."""
+    """Return the OpenAPI schema of `platformOptions`: every option, and which platforms have it."""
     homes: dict[str, list[str]] = {}
     kinds: dict[str, Option] = {}
     for platform in PLATFORMS.values():
@@ -83,7 +83,7 @@ def described_options() -> dict[str, Any]:
         for name in sorted(homes)
     }
     return {
-        "description": "Only options of the platform that is published to.",
+        "description": "Only options of the target platform.",
         "properties": properties,
         "additionalProperties": False,
     }
@@ -100,7 +100,7 @@ def _refusal(platform: str | None, name: str) -> str:
 
 
 def _field(name: str, option: Option) -> fields.Field[Any]:
-    checks: list[Any] = list(_ALSO.get(name, []))
+    checks: list[Any] = list(_EXTRA_VALIDATORS.get(name, []))
     if option.choices:
         checks.append(OneOf(option.choices))
     if option.kind == "bool":

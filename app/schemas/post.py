@@ -1,4 +1,4 @@
-"""Published posts."""
+"""Schemas of published posts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.schemas.base import AnswerSchema, Moment, PageQuery, PageSchema, one_of
 
 
 class PostsQuery(PageQuery):
-    """Which posts."""
+    """The query of the list of posts."""
 
     platform = fields.String(load_default=None, validate=OneOf(PLATFORMS))
     video_id = fields.String(load_default=None)
@@ -20,12 +20,12 @@ class PostsQuery(PageQuery):
 
 def _count() -> fields.Field[Any]:
     return fields.Integer(
-        allow_none=True, metadata={"description": "null: the platform does not say."}
+        allow_none=True, metadata={"description": "null: the platform does not report it."}
     )
 
 
 class PostSchema(AnswerSchema):
-    """What is live on a platform."""
+    """A post that is live on a platform."""
 
     id = fields.String()
     job_id = fields.String()
@@ -33,7 +33,7 @@ class PostSchema(AnswerSchema):
     video_id = fields.String()
     platform = one_of(PLATFORMS)
     platform_post_id = fields.String(
-        allow_none=True, metadata={"description": "null while the platform does not tell it."}
+        allow_none=True, metadata={"description": "null until the platform reports it."}
     )
     url = fields.String(allow_none=True)
     caption = fields.String()
@@ -44,7 +44,7 @@ class PostSchema(AnswerSchema):
     shares = _count()
     counted_at = Moment(
         allow_none=True,
-        metadata={"description": "When the platform last told these numbers; null: not yet."},
+        metadata={"description": "When the platform last reported these numbers; null: not yet."},
     )
 
 

@@ -1,4 +1,4 @@
-"""The bodies that ask for a post, several posts, or a change of one."""
+"""Schemas of requests to publish, edit and resolve."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _DAY_MS = 24 * 3600 * 1000
 
 
 class Keep(fields.Field[Any]):
-    """What RQ keeps of finished runs: true removes them, false is the default, N keeps N.
+    """How many finished runs RQ keeps: true removes them, false is the default, N keeps N.
 
-    More than `most` are kept of no queue, whoever asks.
+    No queue keeps more than `most`.
     """
 
     def __init__(self, most: int, **options: Any) -> None:
@@ -42,7 +42,7 @@ class Keep(fields.Field[Any]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool | int:
         if not isinstance(value, int) or not 0 <= value <= self._most:
-            raise ValidationError(f"Not true, false or how many to keep (0 to {self._most}).")
+            raise ValidationError(f"Must be true, false or the number to keep (0 to {self._most}).")
         return value
 
 
@@ -59,13 +59,13 @@ class Number(fields.Float):
 
 
 def defaults_of(schema: type[Schema]) -> Callable[[], dict[str, Any]]:
-    """Return what gives a fresh copy of the values that a schema makes of nothing."""
+    """Return a factory of the values that a schema loads from an empty object."""
     defaults = json.dumps(schema().load({}))
-    return lambda: json.loads(defaults)  # a tenth of what a deep copy takes
+    return lambda: json.loads(defaults)  # ten times faster than a deep copy
 
 
 class BackoffSchema(BaseSchema):
-    """How long to wait between two attempts."""
+    """How long to wait between attempts."""
 
     type = fields.String(load_default="exponential", validate=OneOf(BACKOFF_TYPES))
     delay = Whole(
@@ -86,14 +86,14 @@ class OptionsSchema(BaseSchema):
     backoff = fields.Nested(BackoffSchema, load_default=defaults_of(BackoffSchema))
     delay = Whole(
         validate=Range(0, _YEAR_MS),
-        metadata={"description": "Milliseconds from now; not together with scheduledTime."},
+        metadata={"description": "Milliseconds from now; cannot be combined with scheduledTime."},
     )
     remove_on_complete = Keep(KEEP_COMPLETED, load_default=False)
     remove_on_fail = Keep(KEEP_FAILED, load_default=False)
 
 
 class ContentSchema(BaseSchema):
-    """What a post says and who may see it."""
+    """A post's content, privacy and time, which may also be edited."""
 
     hashtags = Listing(
         fields.String(validate=Length(1, 200)),
@@ -113,7 +113,7 @@ class ContentSchema(BaseSchema):
 
 
 class PublishSchema(ContentSchema):
-    """One post. What only the platform's rules or the database can tell is checked after it."""
+    """One post. Platform rules, and what needs the database, are checked afterwards."""
 
     gathers_faults = True
 
@@ -122,7 +122,7 @@ class PublishSchema(ContentSchema):
     caption = Words(
         required=True,
         validate=Length(max=CAPTION_MAX),
-        metadata={"description": "May be empty where the platform needs no text."},
+        metadata={"description": "May be empty where the platform requires no text."},
     )
     account_id = fields.String(
         validate=Length(1, 64),
@@ -140,23 +140,25 @@ class BatchSchema(BaseSchema):
     interval_minutes = Number(
         load_default=0.0,
         validate=Range(0, MAX_AHEAD_SECONDS / 60),
-        metadata={"description": "0 publishes all at once, one video to several platforms."},
+        metadata={
+            "description": "0 publishes all at once, such as one video to several platforms."
+        },
     )
     start_time = Moment(
         allow_none=True,
         load_default=None,
-        metadata={"description": "When the first post is due; now where it is left out."},
+        metadata={"description": "When the first post is due; by default now."},
     )
 
 
 class EditOptionsSchema(BaseSchema):
-    """What of the options may still be changed."""
+    """The options that may still be changed."""
 
     priority = Whole(validate=Range(1, 10))
 
 
 class EditSchema(ContentSchema):
-    """A change of a post that has not begun: only what is to change."""
+    """An edit of a post that has not started: only the fields to change."""
 
     gathers_faults = True
 
@@ -165,13 +167,13 @@ class EditSchema(ContentSchema):
 
     @validates_schema(pass_original=True, skip_on_field_errors=True)
     def refuse_nothing(self, data: Any, original: Any, **kwargs: Any) -> None:
-        """Refuse a change of nothing, which is a mistake of the caller."""
+        """Refuse an empty edit, which is a mistake of the caller."""
         if not original:
             raise ValidationError("Name at least one field to change.")
 
 
 class ResolveSchema(BaseSchema):
-    """A person's word on a job whose outcome is unknown."""
+    """A person's decision on a job whose outcome is unknown."""
 
     live = Flag(required=True)
     platform_post_id = fields.String(load_default=None, validate=Regexp(r"[^\s\x00-\x1f]{1,255}\Z"))
@@ -179,7 +181,7 @@ class ResolveSchema(BaseSchema):
 
     @validates_schema
     def refuse_post_that_is_not_live(self, data: Any, **kwargs: Any) -> None:
-        """Refuse a post's id or link together with the word that there is no post."""
+        """Refuse the id or link of a post that is said not to be live."""
         if data["live"]:
             return
         named = [name for name in ("platform_post_id", "url") if data[name] is not None]
@@ -189,7 +191,7 @@ class ResolveSchema(BaseSchema):
 
 
 class KeyHeader(BaseSchema):
-    """The header that makes a request safe to send again."""
+    """The header that makes a request idempotent."""
 
     idempotency_key = fields.String(
         data_key="Idempotency-Key",
@@ -197,5 +199,5 @@ class KeyHeader(BaseSchema):
         validate=Regexp(
             r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?\Z", error="1 to 255 printable characters."
         ),
-        metadata={"description": "The same key and body within 24 hours answers the same job."},
+        metadata={"description": "The same key and body within 24 hours return the same job."},
     )

@@ -1,4 +1,4 @@
-"""What the publish routes answer."""
+"""Schemas of the responses of the publish routes."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def _messages(description: str) -> fields.Dict:
 
 
 class LinksSchema(AnswerSchema):
-    """Where to read on."""
+    """Where to follow the job."""
 
     self = fields.Url()
     status = fields.Url()
 
 
 class AcceptedSchema(AnswerSchema):
-    """A post that is taken on: it is in the database."""
+    """An accepted post: it is stored in the database."""
 
     may_lack = frozenset({"scheduled_time"})
 
     job_id = fields.String()
     state = one_of(JobState)
     message = one_of(("Publishing in progress", "Post scheduled"))
-    scheduled_time = Moment(metadata={"description": "Only of a scheduled post."})
+    scheduled_time = Moment(metadata={"description": "Only for a scheduled post."})
     links = fields.Nested(LinksSchema)
 
 
@@ -53,22 +53,22 @@ class BatchJobSchema(AnswerSchema):
 
 
 class BatchAcceptedSchema(AnswerSchema):
-    """A batch that is taken on."""
+    """An accepted batch."""
 
     batch_id = fields.String()
     jobs = fields.List(fields.Nested(BatchJobSchema))
 
 
 class ValidationSchema(AnswerSchema):
-    """What `POST /api/publish` would say to a body."""
+    """How `POST /api/publish` would respond to a body."""
 
     valid = fields.Boolean()
     errors = _messages("What would be refused: field path → messages.")
-    warnings = _messages("What works, but not as wished: field path → messages.")
+    warnings = _messages("What would be published differently or later: field path → messages.")
 
 
 class RequestBackoffSchema(AnswerSchema):
-    """How long a job waits between two attempts."""
+    """How long a job waits between attempts."""
 
     type = one_of(BACKOFF_TYPES)
     delay = fields.Integer(metadata={"description": "Milliseconds."})
@@ -85,7 +85,7 @@ class RequestOptionsSchema(AnswerSchema):
 
 
 class RequestSchema(AnswerSchema):
-    """What a job was asked for, its defaults filled in."""
+    """The request of a job, with defaults filled in."""
 
     may_lack = frozenset({"share_to_feed", "scheduled_time"})
 
@@ -97,7 +97,7 @@ class RequestSchema(AnswerSchema):
     privacy_level = one_of(PRIVACY_LEVELS)
     share_to_feed = fields.Boolean(metadata={"description": "Instagram only."})
     platform_options = fields.Dict(keys=fields.String())
-    scheduled_time = Moment(metadata={"description": "Only of a scheduled post."})
+    scheduled_time = Moment(metadata={"description": "Only for a scheduled post."})
     options = fields.Nested(RequestOptionsSchema)
 
 
@@ -105,7 +105,7 @@ class ResultSchema(AnswerSchema):
     """What is live."""
 
     platform_post_id = fields.String(
-        allow_none=True, metadata={"description": "null while the platform does not tell it."}
+        allow_none=True, metadata={"description": "null until the platform reports it."}
     )
     url = fields.String(allow_none=True)
     platform = one_of(PLATFORMS)
@@ -118,11 +118,11 @@ class ErrorSchema(AnswerSchema):
     category = one_of(CATEGORIES)
     message = fields.String()
     hint = fields.String(metadata={"description": "What the user can do about it, or empty."})
-    retryable = fields.Boolean(metadata={"description": "Whether trying again can help."})
+    retryable = fields.Boolean(metadata={"description": "Whether another attempt can succeed."})
 
 
 class StatusSchema(AnswerSchema):
-    """Where a job is."""
+    """The status of a job."""
 
     id = fields.String()
     job_id = fields.String()
@@ -135,9 +135,9 @@ class StatusSchema(AnswerSchema):
     failed_reason = fields.String(allow_none=True)
     error = fields.Nested(ErrorSchema, allow_none=True)
     attempts_made = fields.Integer()
-    attempts = fields.Integer(metadata={"description": "How many attempts there are at most."})
+    attempts = fields.Integer(metadata={"description": "The maximum number of attempts."})
     next_attempt_at = Moment(
-        allow_none=True, metadata={"description": "When a delayed job goes on."}
+        allow_none=True, metadata={"description": "When a delayed job continues."}
     )
     scheduled_time = Moment(allow_none=True)
     cancel_requested = fields.Boolean()
@@ -173,7 +173,7 @@ class JobSchema(StatusSchema):
     waiting = fields.Nested(
         EntrySchema,
         allow_none=True,
-        metadata={"description": "The wait that goes on now, and why; null when there is none."},
+        metadata={"description": "The current wait, and why; null when there is none."},
     )
     timeline = fields.List(fields.Nested(EntrySchema))
 
@@ -185,7 +185,7 @@ class JobsSchema(PageSchema):
 
 
 class JobsQuery(PageQuery):
-    """Which jobs to list."""
+    """The query of the list of jobs."""
 
     state = fields.String(load_default=None, validate=OneOf(_STATES))
     platform = fields.String(load_default=None, validate=OneOf(tuple(PLATFORMS)))
@@ -193,5 +193,5 @@ class JobsQuery(PageQuery):
 
 
 def without_missing(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer without what it does not have."""
+    """Return a response without the fields that are None."""
     return {name: value for name, value in answer.items() if value is not None}

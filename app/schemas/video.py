@@ -1,4 +1,4 @@
-"""Videos and direct uploads: bodies and answers."""
+"""Schemas of videos and direct uploads."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ FILENAME_MAX = 255
 
 
 class RegisterVideoSchema(BaseSchema):
-    """An object of the store to be known as a video."""
+    """An object in the store to register as a video."""
 
     r2_key = fields.String(
         required=True,
         data_key="r2Key",
         validate=Length(1, KEY_MAX),
-        metadata={"description": "The object's key, or its path below the folder of videos."},
+        metadata={"description": "The object's key, or its path below the video folder."},
     )
     title = fields.String(required=True, validate=Length(1, TITLE_MAX))
 
 
 class NewUploadSchema(BaseSchema):
-    """The file that a client is about to send."""
+    """The file that a client is about to upload."""
 
     filename = fields.String(
         required=True,
         validate=[Length(1, FILENAME_MAX), NO_CONTROLS],
-        metadata={"description": "Gives the video its title; it does not become its key."},
+        metadata={"description": "Becomes the title of the video, not its key."},
     )
     content_type = fields.String(required=True, validate=OneOf(UPLOAD_TYPES))
     file_size = Whole(
         required=True,
         validate=Range(1, UPLOAD_MAX_BYTES),
-        metadata={"description": "Bytes. Exactly that many have to be sent."},
+        metadata={"description": "Bytes. Exactly this many must be sent."},
     )
 
 
 class UploadSchema(AnswerSchema):
-    """How to send the file: one request, exactly as described, before `expiresAt`."""
+    """How to upload the file: one request, exactly as described, before `expiresAt`."""
 
     video_id = fields.String()
     upload_url = fields.String(metadata={"description": "Signed: needs no other credentials."})
@@ -63,27 +63,27 @@ class UploadSchema(AnswerSchema):
 
 
 class CodecsSchema(AnswerSchema):
-    """How the pictures and the sound are encoded."""
+    """The codecs of the video and audio tracks."""
 
     video = fields.String(attribute="video_codec")
     audio = fields.String(attribute="audio_codec", allow_none=True)
 
 
 class PreviewQuery(BaseSchema):
-    """Which picture of a video."""
+    """Which frame of the video to show."""
 
     at = fields.Integer(
         load_default=None,
         validate=Range(0, INT32_MAX),
-        metadata={"description": "Milliseconds; as `coverTimestampMs` has them."},
+        metadata={"description": "Milliseconds, as in `coverTimestampMs`."},
     )
     sheet = fields.Boolean(
-        load_default=False, metadata={"description": "Nine pictures from the whole video."}
+        load_default=False, metadata={"description": "Nine frames from the whole video."}
     )
 
 
 class BrokenRuleSchema(AnswerSchema):
-    """A rule of the platform that the file breaks as it is."""
+    """A rule of the platform that the original file breaks."""
 
     rule = fields.String()
     limit = fields.Raw(metadata={"type": ["number", "string"]})
@@ -92,7 +92,7 @@ class BrokenRuleSchema(AnswerSchema):
 
 
 class PlanSchema(AnswerSchema):
-    """What a platform gets of this video."""
+    """What a platform is sent of this video."""
 
     platform = one_of(PLATFORMS)
     is_possible = fields.Boolean(data_key="possible")
@@ -100,24 +100,24 @@ class PlanSchema(AnswerSchema):
         Work,
         attribute="plan.work.value",
         metadata={
-            "description": "`nothing`: the very bytes; `remux`: rewritten without loss; `audio`, "
-            "`video`: only that is encoded anew; `encode`: both are."
+            "description": "`nothing`: the original bytes; `remux`: repackaged without loss; "
+            "`audio`, `video`: only that track is transcoded; `encode`: both are."
         },
     )
     reasons = fields.List(
         fields.Nested(BrokenRuleSchema),
         attribute="plan.reasons",
-        metadata={"description": "Why that is done."},
+        metadata={"description": "Why this is done."},
     )
     refusals = fields.List(
         fields.Nested(BrokenRuleSchema),
         attribute="plan.refusals",
-        metadata={"description": "Why the platform cannot get it, whatever is done."},
+        metadata={"description": "Why the platform cannot accept it in any form."},
     )
 
 
 class VideoSchema(AnswerSchema):
-    """A video; what the probe found is null until it has looked."""
+    """A video; what the probe finds is null until then."""
 
     id = fields.String()
     r2_key = fields.String(data_key="r2Key")
@@ -125,7 +125,7 @@ class VideoSchema(AnswerSchema):
     state = one_of(
         VideoState,
         attribute="state.value",
-        metadata={"description": "Why it is `invalid` is in `stateReason`."},
+        metadata={"description": "`stateReason` says why it is `invalid`."},
     )
     state_reason = fields.String()
     duration = fields.Float(
@@ -137,7 +137,7 @@ class VideoSchema(AnswerSchema):
     codecs = fields.Nested(CodecsSchema, attribute="probe", allow_none=True)
     plans = fields.List(
         fields.Nested(PlanSchema),
-        metadata={"description": "What each platform gets of it; empty until it is probed."},
+        metadata={"description": "What each platform is sent of it; empty until it is probed."},
     )
     created_at = Moment()
 

@@ -1,4 +1,4 @@
-"""What the webhook says, as the description tells receivers of it; the outbox writes it."""
+"""Schemas of the webhook's events, for the OpenAPI document; the outbox writes them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.schemas.publish_answers import CATEGORIES
 _HEADERS = {
     "webhook-id": "The same on every delivery of this event.",
     "webhook-timestamp": "Seconds since 1970.",
-    "webhook-signature": "`v1,` and an HMAC-SHA256 in base64; several, with spaces between them.",
+    "webhook-signature": "`v1,` and an HMAC-SHA256 in base64; several are separated by spaces.",
 }
 
 
 class EventErrorSchema(AnswerSchema):
-    """What went wrong, or is about to."""
+    """What went wrong, or is likely to."""
 
     code = fields.String()
     category = one_of(CATEGORIES)
@@ -28,7 +28,7 @@ class EventErrorSchema(AnswerSchema):
 
 
 class JobEventDataSchema(AnswerSchema):
-    """Of a job."""
+    """The data of a job's event."""
 
     may_lack = frozenset({"warnings", "scheduled_time"})
 
@@ -45,18 +45,19 @@ class JobEventDataSchema(AnswerSchema):
     error = fields.Nested(
         EventErrorSchema,
         allow_none=True,
-        metadata={"description": "Of `publish.failed` and `publish.at_risk`."},
+        metadata={"description": "Only for `publish.failed` and `publish.at_risk`."},
     )
     warnings = fields.List(
-        fields.String(), metadata={"description": "Of `publish.completed`: what is not as wished."}
+        fields.String(),
+        metadata={"description": "For `publish.completed`: what differs from the request."},
     )
     scheduled_time = Moment(
-        allow_none=True, metadata={"description": "Of `publish.at_risk`: when the post is due."}
+        allow_none=True, metadata={"description": "For `publish.at_risk`: when the post is due."}
     )
 
 
 class JobEventSchema(AnswerSchema):
-    """A job has ended, or will not go out in time as things are."""
+    """A job has ended, or is at risk of not going out in time."""
 
     type = one_of((outbox.COMPLETED, outbox.FAILED, outbox.CANCELLED, outbox.AT_RISK))
     timestamp = Moment()
@@ -64,7 +65,7 @@ class JobEventSchema(AnswerSchema):
 
 
 class AccountEventDataSchema(AnswerSchema):
-    """Of an account."""
+    """The data of an account's event."""
 
     account_id = fields.String()
     user_id = fields.String()
@@ -76,7 +77,7 @@ class AccountEventDataSchema(AnswerSchema):
 
 
 class AccountEventSchema(AnswerSchema):
-    """An account has to be connected again."""
+    """An account must be reconnected."""
 
     type = one_of((outbox.RECONNECT_REQUIRED,))
     timestamp = Moment()
@@ -84,7 +85,7 @@ class AccountEventSchema(AnswerSchema):
 
 
 def described_webhooks() -> dict[str, Any]:
-    """Return the description's `webhooks`; both schemas are components of it by their names."""
+    """Return the `webhooks` of the OpenAPI document; both schemas are among its components."""
     headers = [
         {
             "in": "header",
@@ -98,7 +99,7 @@ def described_webhooks() -> dict[str, Any]:
     events = [{"$ref": f"#/components/schemas/{name}"} for name in ("JobEvent", "AccountEvent")]
     receive = {
         "operationId": "receiveEvent",
-        "summary": "Hear how a post ended, or that somebody has to act",
+        "summary": "Receive how a post ended, or that someone must act",
         "description": "Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: "
         "at least once, in order per job, and again for three days until the answer is a 2xx.",
         "security": [],
@@ -107,6 +108,8 @@ def described_webhooks() -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": {"oneOf": events}}},
         },
-        "responses": {"2XX": {"description": "Received; any other answer brings it again."}},
+        "responses": {
+            "2XX": {"description": "Received; after any other response it is redelivered."}
+        },
     }
     return {"event": {"post": receive}}

@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 FAILED_ATTEMPT = "kind = 'attempt' AND error_category IS NOT NULL"
-DONE_UPLOAD = "kind = 'step' AND name = 'upload' AND outcome = 'done'"
+SENT_UPLOAD = "sent_bytes IS NOT NULL"
 
 PAUSED = "state = 'waiting' AND error_code = 'platform_paused'"
 UNAVAILABLE = (
@@ -32,7 +32,11 @@ def upgrade() -> None:
         sa.Column("platform", sa.String(length=16), nullable=False),
         sa.Column("platform_user_id", sa.String(length=255), nullable=False),
         sa.Column("username", sa.String(length=255), nullable=False),
-        sa.Column("login_type", sa.String(length=16), nullable=False),
+        sa.Column(
+            "login_type",
+            sa.Enum("", "facebook", "instagram", name="logintype", native_enum=False, length=24),
+            nullable=False,
+        ),
         sa.Column(
             "scopes", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
@@ -84,7 +88,11 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=26), nullable=False),
         sa.Column("user_id", sa.String(length=128), nullable=False),
         sa.Column("platform", sa.String(length=16), nullable=False),
-        sa.Column("login_type", sa.String(length=16), nullable=False),
+        sa.Column(
+            "login_type",
+            sa.Enum("", "facebook", "instagram", name="logintype", native_enum=False, length=24),
+            nullable=False,
+        ),
         sa.Column("redirect", sa.String(length=2000), nullable=False),
         sa.Column("verifier", sa.Text(), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),
@@ -545,6 +553,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.String(length=16), nullable=True),
+        sa.Column("sent_bytes", sa.BigInteger(), nullable=True),
         sa.Column("error_code", sa.String(length=100), nullable=True),
         sa.Column("error_category", sa.String(length=16), nullable=True),
         sa.Column("error_message", sa.String(length=1000), nullable=True),
@@ -558,11 +567,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_timeline_done_upload_ended_at",
+            "ix_timeline_sent_upload_ended_at",
             ["ended_at"],
             unique=False,
-            postgresql_where=sa.text(DONE_UPLOAD),
-            sqlite_where=sa.text(DONE_UPLOAD),
+            postgresql_where=sa.text(SENT_UPLOAD),
+            sqlite_where=sa.text(SENT_UPLOAD),
         )
         batch_op.create_index(
             "ix_timeline_failed_attempt_ended_at",
@@ -665,9 +674,9 @@ def downgrade() -> None:
             sqlite_where=sa.text(FAILED_ATTEMPT),
         )
         batch_op.drop_index(
-            "ix_timeline_done_upload_ended_at",
-            postgresql_where=sa.text(DONE_UPLOAD),
-            sqlite_where=sa.text(DONE_UPLOAD),
+            "ix_timeline_sent_upload_ended_at",
+            postgresql_where=sa.text(SENT_UPLOAD),
+            sqlite_where=sa.text(SENT_UPLOAD),
         )
 
     op.drop_table("timeline")

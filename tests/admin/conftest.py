@@ -1,4 +1,4 @@
-"""What the tests of the operator's pages share: an operator, and a way to press buttons."""
+"""Fixtures for the operator's pages: an operator, and a way to press buttons."""
 
 from __future__ import annotations
 

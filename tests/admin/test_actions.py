@@ -1,4 +1,4 @@
-"""The operator's buttons: each does what the API's call does, for nobody else's page."""
+"""The operator's buttons: each does what the API call does, and only from our own pages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def all_buttons() -> list[str]:
 def test_a_waiting_job_is_cancelled(operator: Operator) -> None:
     job = make_job()
     answer = operator.press(f"/jobs/{job.id}/cancel")
-    assert answer.status_code == 200 and "It is cancelled" in answer.text
+    assert answer.status_code == 200 and "The job is cancelled" in answer.text
     assert row(job.id).state is JobState.CANCELLED
 
 
@@ -56,7 +56,7 @@ def test_a_job_at_work_is_cancelled_by_its_worker(operator: Operator) -> None:
     assert claim_next("TIKTOK", utcnow()) is not None
     assert "before it is published" in operator.press(f"/jobs/{job.id}/cancel").text
     assert row(job.id).cancel_requested
-    assert "A cancellation was asked for" in operator.page(f"/jobs/{job.id}")
+    assert "A cancellation was requested" in operator.page(f"/jobs/{job.id}")
 
 
 def test_what_the_state_forbids_is_refused_with_the_reason(operator: Operator) -> None:
@@ -72,7 +72,7 @@ def test_what_the_state_forbids_is_refused_with_the_reason(operator: Operator) -
 
 def test_a_failed_job_is_retried(operator: Operator) -> None:
     failed = fail(category="video")
-    assert "goes on from where it stopped" in operator.press(f"/jobs/{failed}/retry").text
+    assert "continues from where it stopped" in operator.press(f"/jobs/{failed}/retry").text
     assert row(failed).state is JobState.WAITING
 
 
@@ -98,7 +98,7 @@ def test_an_unknown_outcome_is_resolved_as_live(operator: Operator) -> None:
 
 def test_an_unknown_outcome_is_resolved_as_not_live_and_retried(operator: Operator) -> None:
     job_id = fail()
-    assert "may be retried now" in operator.press(f"/jobs/{job_id}/resolve", live="no").text
+    assert "can be retried now" in operator.press(f"/jobs/{job_id}/resolve", live="no").text
     operator.press(f"/jobs/{job_id}/retry")
     assert row(job_id).state is JobState.WAITING
 
@@ -106,8 +106,8 @@ def test_an_unknown_outcome_is_resolved_as_not_live_and_retried(operator: Operat
 def test_a_word_that_is_wrong_is_refused_by_name(operator: Operator) -> None:
     job_id = fail()
     wrong: tuple[tuple[dict[str, str], str], ...] = (
-        ({}, "Say whether it is live"),
-        ({"live": "perhaps"}, "Say whether it is live"),
+        ({}, "Say whether the post is live"),
+        ({"live": "perhaps"}, "Say whether the post is live"),
         ({"live": "yes", "url": "http://plain.example/"}, "url: "),
         ({"live": "yes", "url": "javascript:alert(1)"}, "url: "),
         ({"live": "yes", "platformPostId": "two words"}, "platformPostId: "),
@@ -122,13 +122,13 @@ def test_a_word_that_is_wrong_is_refused_by_name(operator: Operator) -> None:
 def test_webhooks_are_sent_again(operator: Operator) -> None:
     found = dead_notification()
     answer = operator.press(f"/notifications/{found.id}/redeliver", job=found.subject_id)
-    assert "publish.failed is sent again" in answer.text
+    assert "publish.failed is being redelivered" in answer.text
     assert answer.request.path == f"/admin/jobs/{found.subject_id}"
     with transaction() as session:
         pending = session.get_one(Notification, found.id, populate_existing=True)
         assert pending.state is NotificationState.PENDING
         pending.state = NotificationState.DEAD
-    assert "1 webhooks are sent again" in operator.press("/notifications/redeliver").text
+    assert "Webhooks being redelivered: 1" in operator.press("/notifications/redeliver").text
     again = operator.press(f"/notifications/{found.id}/redeliver")
     assert again.status_code == 409 and "on its way already" in again.text
 
@@ -152,7 +152,7 @@ def test_a_platform_is_paused_and_resumed(
     body = {"videoId": video.id, "platform": "TIKTOK", "caption": "Hello"}
     checked = client.post("/api/publish/validate", json=body, headers=auth()).get_json()
     assert "paused" in checked["warnings"]["platform"][0]
-    assert "TikTok goes on" in operator.press("/platforms/TIKTOK/resume").text
+    assert "TikTok is resumed" in operator.press("/platforms/TIKTOK/resume").text
     order = []
     while (claim := claim_next("TIKTOK", utcnow())) is not None:
         order.append(claim.job_id)

@@ -15,7 +15,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
 from app.metrics.figures import Figures
-from app.metrics.rolling import HOUR_SECONDS, slot_of
+from app.metrics.rollup import HOUR_SECONDS, slot_of
 from app.models import Gate, Notification, PublishJob, Tally
 from app.queues import Run, RunQueue
 from app.schemas.examples import VIDEO_ID
@@ -117,7 +117,7 @@ def test_buttons_are_pressed(browser: Browser, config: Config, ambiguous: str) -
     browser.click(BUTTON % "Pause TikTok")
     assert "TikTok is paused" in browser.run("document.body.innerText")
     browser.click(BUTTON % "Resume TikTok")
-    assert "TikTok goes on" in browser.run("document.body.innerText")
+    assert "TikTok is resumed" in browser.run("document.body.innerText")
     browser.click("document.querySelector('.notice a')")
     browser.run("document.querySelector('[name=platformPostId]').value = '7'")
     browser.click(BUTTON % "It is live")
@@ -145,13 +145,13 @@ def test_jobs_are_steered(browser: Browser, config: Config, ambiguous: str) -> N
     waiting = make_job("YOUTUBE").id
     browser.open(f"{config.public_url}/admin/jobs/{waiting}")
     browser.click(BUTTON % "Cancel")
-    assert "It is cancelled" in browser.run(TEXT)
+    assert "The job is cancelled" in browser.run(TEXT)
     assert browser.run("document.querySelector('.head .pill').innerText") == "cancelled"
     browser.open(f"{config.public_url}/admin/jobs/{ambiguous}")
     browser.click(BUTTON % "It is not live")
-    assert "may be retried now" in browser.run(TEXT)
+    assert "can be retried now" in browser.run(TEXT)
     browser.click(BUTTON % "Retry")
-    assert "goes on from where it stopped" in browser.run(TEXT)
+    assert "continues from where it stopped" in browser.run(TEXT)
     assert browser.run("document.querySelector('.head .pill').innerText") == "waiting"
     assert browser.complaints == []
     with transaction() as session:
@@ -167,11 +167,11 @@ def test_webhooks_are_sent_again(browser: Browser, config: Config) -> None:
     row = f'form[action*="{one}"] button'
     browser.open(f"{config.public_url}/admin/attention")
     browser.click(f"document.querySelector('{row}')")
-    assert "publish.failed is sent again" in browser.run(TEXT)
+    assert "publish.failed is being redelivered" in browser.run(TEXT)
     browser.open(f"{config.public_url}/admin/attention")
     assert browser.run(f"document.querySelector('{row}')") is None
-    browser.click(BUTTON % "Send all again")
-    assert "1 webhooks are sent again" in browser.run(TEXT)
+    browser.click(BUTTON % "Redeliver all")
+    assert "Webhooks being redelivered: 1" in browser.run(TEXT)
     assert browser.complaints == []
     with transaction() as session:
         for notification_id in (one, another):

@@ -1,4 +1,4 @@
-"""What a look of the operator costs: rows read, not seconds, among many more than are shown."""
+"""The cost of the operator's pages in rows read, among many more than are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's pages: who gets in, what they show, and what is never live in them."""
+"""The operator's pages: access, content, and no injected markup."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_overview_counts_what_ended_and_what_waits(operator: Operator) -> No
     assert re.search(r'state=delayed"?>1</a>', page)
     # It is in no queue yet, so the page says where it is.
     assert "Queues hold what is due within 30 min." in page
-    assert '<a href="/admin/jobs?state=delayed">All posts for later</a>' in page
+    assert '<a href="/admin/jobs?state=delayed">All scheduled posts</a>' in page
     assert "1 job with an unknown outcome" in page
 
 
@@ -190,7 +190,7 @@ def test_search_finds_by_every_name(operator: Operator) -> None:
         page = operator.page("/jobs", q=text)
         assert job.id in page and other.id not in page, text
     for text in ("nobody", "0" * 26, "%", "😀", "' OR 1=1 --"):
-        assert "Nothing was found" in operator.page("/jobs", q=text), text
+        assert "No jobs found" in operator.page("/jobs", q=text), text
 
 
 def test_search_filters_by_state_and_platform(operator: Operator) -> None:
@@ -205,8 +205,8 @@ def test_search_filters_by_state_and_platform(operator: Operator) -> None:
     for state, job_id in by_state.items():
         page = operator.page("/jobs", state=state)
         assert {one for one in everything if one in page} == {job_id}, state
-    assert "Nothing was found" in operator.page("/jobs", state="active")
-    assert "Nothing was found" in operator.page("/jobs", state="completed")
+    assert "No jobs found" in operator.page("/jobs", state="active")
+    assert "No jobs found" in operator.page("/jobs", state="completed")
     page = operator.page("/jobs", platform="TIKTOK", state="", q="alice")
     assert {one for one in everything if one in page} == {failed, waiting}
 

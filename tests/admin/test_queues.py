@@ -1,4 +1,4 @@
-"""The operator's pages: who gets in, and what RQ's dashboard may do there."""
+"""rq-dashboard under `/admin/queues`: access, and what it may do."""
 
 from __future__ import annotations
 

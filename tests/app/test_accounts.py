@@ -1,4 +1,4 @@
-"""Connecting, listing and disconnecting accounts. No answer ever holds a token."""
+"""Connecting, listing and disconnecting accounts. No response ever contains a token."""
 
 from __future__ import annotations
 

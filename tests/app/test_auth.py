@@ -1,4 +1,4 @@
-"""Who may call: service keys with a user, JWTs, and nobody else."""
+"""Authentication: service keys with a user, JWTs, and nothing else."""
 
 from __future__ import annotations
 

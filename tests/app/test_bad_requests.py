@@ -1,4 +1,4 @@
-"""A table of bad requests: each is refused with the field named, and none is a 500."""
+"""A table of bad requests: each is refused by field, and none causes a 500."""
 
 from __future__ import annotations
 
@@ -393,7 +393,7 @@ def test_past_time_is_worded_as_the_contract_has_it(alice: Caller) -> None:
 
 
 _SHORT, _LONG = "Length must be between 1 and 200.", "Longer than maximum length 10."
-_NO_HASHTAG = "A hashtag has letters, digits and underscores only, and at least one of them."
+_NO_HASHTAG = "A hashtag consists of one or more letters, digits and underscores."
 _LONG_TEXT = "The text with its hashtags has 2,204 UTF-16 units; TikTok takes at most 2,200."
 #: Faults that hid others: what is wrong with one place, one part or the whole.
 TOGETHER: dict[str, tuple[Json, dict[str, str]]] = {
@@ -416,19 +416,19 @@ TOGETHER: dict[str, tuple[Json, dict[str, str]]] = {
     "a bad hashtag and no platform": (
         {"platform": "VIMEO", "hashtags": ["a b"], "caption": "a\x07"},
         {
-            "caption": "There are control characters or broken characters in it.",
+            "caption": "Contains control characters or invalid Unicode.",
             "hashtags.0": _NO_HASHTAG,
             "platform": "Must be one of: TIKTOK, INSTAGRAM, YOUTUBE.",
         },
     ),
     "a long caption with a control": (
         {"platform": "YOUTUBE", "caption": "a\x07" + "x" * 2200},
-        {"caption": "There are control characters or broken characters in it."},
+        {"caption": "Contains control characters or invalid Unicode."},
     ),
     "an option and two times": (
         {"options": {"priority": 99, "delay": 5}, "scheduledTime": in_time(hours=1)},
         {
-            "options.delay": "Not together with scheduledTime.",
+            "options.delay": "Cannot be combined with scheduledTime.",
             "options.priority": "Must be greater than or equal to 1 and less than or equal to 10.",
         },
     ),

@@ -1,4 +1,4 @@
-"""Bodies as they come over the wire: too long, broken off, badly cut, through the real server."""
+"""Bodies over the wire, through the real server: too long, cut off, badly chunked."""
 
 from __future__ import annotations
 

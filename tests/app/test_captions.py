@@ -1,4 +1,4 @@
-"""What is sent as text and title, and what is refused before it is sent."""
+"""The text and title that are sent, and what is refused before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors are problem documents, whatever went wrong, and what is down is told as such."""
+"""Every error is a problem document, and an outage is reported as one."""
 
 from __future__ import annotations
 

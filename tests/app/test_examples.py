@@ -1,4 +1,4 @@
-"""Every example of a request in the description, sent as it stands but for the ids, is taken."""
+"""Every example request of the OpenAPI document is accepted, apart from its ids as written."""
 
 from __future__ import annotations
 

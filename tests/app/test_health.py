@@ -1,4 +1,4 @@
-"""Whether the service says how it is."""
+"""The health checks of the process and of the service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.extensions import db
 from app.ids import new_id
 from app.models import WorkerProcess
 from app.platforms import PLATFORMS
-from app.queries.health import ALIVE_FOR
+from app.queries.processes import ALIVE_FOR
 from workers.scheduling.leadership import Leadership
 
 

@@ -1,4 +1,4 @@
-"""Single posts that are asked for at the same time: written together, each as if by itself."""
+"""Concurrent single posts are written as a group, with the same result as one by one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.database.inserting import insert_rows
 from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
-from app.intake.posts import Asked, Taken, take_many, take_one, wake_taken
+from app.intake.posts import IntakeResult, PostRequest, accept_many, accept_one, wake_accepted
 from app.models import Lane, PublishJob, TimelineEntry
 from app.publishing.create import KeyedRequest
 from app.queues import PUBLISH_QUEUES, RunQueue
@@ -36,13 +36,13 @@ from tests.factories import make_video
 from tests.processes import PATIENCE_SECONDS, wait_until
 
 
-def asked(caller: Caller, key: str = "", /, **changes: Any) -> Asked:
+def asked(caller: Caller, key: str = "", /, **changes: Any) -> PostRequest:
     values = PublishSchema().load(caller.body(**changes))
     keyed = KeyedRequest(caller.user, key, "hash of the body") if key else None
-    return Asked(UncheckedPost(caller.user, values, {}, utcnow()), keyed)
+    return PostRequest(UncheckedPost(caller.user, values, {}, utcnow()), keyed)
 
 
-def job_of(taken: Taken | None) -> PublishJob:
+def job_of(taken: IntakeResult | None) -> PublishJob:
     assert taken is not None and taken.job is not None, taken
     return taken.job
 
@@ -56,7 +56,7 @@ def test_each_of_a_group_is_stored_whole_and_woken(
     context: Flask, alice: Caller, bob: Caller, redis: Redis
 ) -> None:
     group = [asked(alice, caption="One"), asked(bob, caption="Two"), asked(alice, caption="Three")]
-    taken = take_many(group)
+    taken = accept_many(group)
     jobs = [job_of(one) for one in taken]
     assert [(job.user_id, job.caption) for job in jobs] == [
         ("alice", "One"),
@@ -80,7 +80,7 @@ def test_each_of_a_group_is_stored_whole_and_woken(
         alice.accounts["TIKTOK"]: jobs[0].due_at,
         bob.accounts["TIKTOK"]: jobs[1].due_at,
     }
-    wake_taken([one for one in taken if one is not None])
+    wake_accepted([one for one in taken if one is not None])
     queued = RunQueue(PUBLISH_QUEUES["TIKTOK"], redis).job_ids
     assert sorted(queued) == sorted(f"{job.id}-0" for job in jobs)
 
@@ -90,27 +90,27 @@ def test_nobody_in_a_group_gets_at_what_is_anothers(
 ) -> None:
     stolen_video = asked(bob, videoId=alice.video_id)
     stolen_account = asked(bob, accountId=alice.accounts["TIKTOK"])
-    taken = take_many([asked(alice), stolen_video, stolen_account, asked(bob)])
+    taken = accept_many([asked(alice), stolen_video, stolen_account, asked(bob)])
     assert job_of(taken[0]).user_id == "alice" and job_of(taken[3]).user_id == "bob"
-    assert taken[1] == Taken(None, {"videoId": ["There is no such video."]})
-    assert taken[2] == Taken(None, {"accountId": ["There is no such account."]})
+    assert taken[1] == IntakeResult(None, {"videoId": ["There is no such video."]})
+    assert taken[2] == IntakeResult(None, {"accountId": ["There is no such account."]})
     assert stored_jobs() == 2
 
 
 def test_a_key_seen_before_goes_by_itself(context: Flask, alice: Caller) -> None:
-    first, twin, other = take_many([asked(alice, "k"), asked(alice, "k"), asked(alice, "l")])
+    first, twin, other = accept_many([asked(alice, "k"), asked(alice, "k"), asked(alice, "l")])
     assert twin is None
-    assert job_of(take_one(asked(alice, "k"))).id == job_of(first).id
-    assert take_many([asked(alice, "l")]) == [None]
+    assert job_of(accept_one(asked(alice, "k"))).id == job_of(first).id
+    assert accept_many([asked(alice, "l")]) == [None]
     assert stored_jobs() == 2 and job_of(other).id != job_of(first).id
 
 
 def test_an_upload_to_be_looked_for_goes_by_itself(context: Flask, alice: Caller) -> None:
     coming = make_video("alice", state=VideoState.UPLOADING, upload_expires_at=utcnow()).id
-    found, looked_for = take_many([asked(alice), asked(alice, videoId=coming)])
+    found, looked_for = accept_many([asked(alice), asked(alice, videoId=coming)])
     assert looked_for is None
     assert job_of(found).video_id == alice.video_id
-    taken = take_one(asked(alice, videoId=coming))
+    taken = accept_one(asked(alice, videoId=coming))
     assert taken.job is None and list(taken.faults) == ["videoId"]
 
 
@@ -118,14 +118,14 @@ def test_an_upload_to_be_looked_for_goes_by_itself(context: Flask, alice: Caller
 def test_a_row_that_somebody_holds_keeps_its_own_request_alone(
     context: Flask, alice: Caller, bob: Caller, postgres: Engine
 ) -> None:
-    account_id = job_of(take_one(asked(alice))).account_id
+    account_id = job_of(accept_one(asked(alice))).account_id
     with postgres.begin() as holder:
         held = text("SELECT * FROM lanes WHERE account_id = :id FOR UPDATE")
         holder.execute(held, {"id": account_id})
-        assert take_many([asked(alice), asked(bob)]) == [None, None]
-        assert job_of(take_one(asked(bob))).user_id == "bob"
+        assert accept_many([asked(alice), asked(bob)]) == [None, None]
+        assert job_of(accept_one(asked(bob))).user_id == "bob"
     assert stored_jobs() == 2
-    assert [job_of(taken).user_id for taken in take_many([asked(alice), asked(bob)])] == [
+    assert [job_of(taken).user_id for taken in accept_many([asked(alice), asked(bob)])] == [
         "alice",
         "bob",
     ]
@@ -135,10 +135,10 @@ def test_a_bug_in_one_check_is_that_of_its_request_alone(
     context: Flask, alice: Caller, bob: Caller
 ) -> None:
     broken = make_video("alice", probe={"not": "a probe"}).id
-    assert take_many([asked(alice, videoId=broken), asked(bob)]) == [None, None]
-    assert job_of(take_one(asked(bob))).user_id == "bob"
+    assert accept_many([asked(alice, videoId=broken), asked(bob)]) == [None, None]
+    assert job_of(accept_one(asked(bob))).user_id == "bob"
     with pytest.raises(TypeError):
-        take_one(asked(alice, videoId=broken))
+        accept_one(asked(alice, videoId=broken))
     assert stored_jobs() == 1
 
 
@@ -149,7 +149,7 @@ def test_a_database_without_a_connection_to_spare_is_not_asked_twice(
     monkeypatch.setattr(db.engine.pool, "_timeout", 0.2)
     taken = [db.engine.connect() for _ in range(8)]
     with pytest.raises(PoolTimeout):
-        take_many([asked(alice), asked(alice)])
+        accept_many([asked(alice), asked(alice)])
     assert alice.post("", alice.body()).status_code == 503
     for connection in taken:
         connection.close()
@@ -159,7 +159,7 @@ def test_a_database_without_a_connection_to_spare_is_not_asked_twice(
 def test_time_is_judged_by_when_it_was_asked(context: Flask, alice: Caller) -> None:
     waited = asked(alice, scheduledTime=in_time(seconds=0.2))
     time.sleep(0.3)
-    job = job_of(take_many([waited])[0])
+    job = job_of(accept_many([waited])[0])
     assert job.scheduled_time == waited.post.values["scheduled_time"]
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI description: 3.1, whole, and of every route."""
+"""The OpenAPI 3.1 document is valid and covers every route."""
 
 from __future__ import annotations
 

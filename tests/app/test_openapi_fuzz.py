@@ -1,4 +1,4 @@
-"""Every operation under fire: what the description promises, the answers keep.
+"""Fuzzes every operation: responses conform to the OpenAPI document.
 
 Schemathesis makes requests out of the description, good and bad ones, with and without
 credentials. No answer may be a 5xx, of a status or type that is not described, or other than its

@@ -1,4 +1,4 @@
-"""Browsers on pages of other origins: they ask first, and then send a token or a signed link."""
+"""CORS: preflight requests, then calls with a token or a signed link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry: complete, consistent, and as the contract has it."""
+"""The registry of platforms is complete and consistent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The platforms' rules over HTTP, and how much of the limits is used."""
+"""The platforms' rules and the use of their limits, over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking for a post, and reading what has become of it."""
+"""Publishing a post and reading its job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change of a job leaves alone: an upload goes on unless its content is another."""
+"""What an edit leaves alone: an upload continues unless its content changes."""
 
 from __future__ import annotations
 

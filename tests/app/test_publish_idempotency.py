@@ -1,4 +1,4 @@
-"""The same request sent twice: one job."""
+"""A repeated request with the same key creates one job."""
 
 from __future__ import annotations
 

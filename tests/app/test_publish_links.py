@@ -1,4 +1,4 @@
-"""Accounts whose platform fetches the videos need a store that it can fetch them from."""
+"""Accounts whose platform fetches videos need a store with public links."""
 
 from __future__ import annotations
 

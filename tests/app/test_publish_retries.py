@@ -1,4 +1,4 @@
-"""A retry that could only fail once more is refused, with what is to be done first."""
+"""A retry that could only fail again is refused, with what to do first."""
 
 from __future__ import annotations
 

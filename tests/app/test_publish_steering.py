@@ -1,4 +1,4 @@
-"""Changing, cancelling, retrying and resolving a job, and what may not be done."""
+"""Editing, cancelling, retrying and resolving a job, and when that is refused."""
 
 from __future__ import annotations
 

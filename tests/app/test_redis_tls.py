@@ -1,4 +1,4 @@
-"""Redis over TLS: with a certificate that nobody vouches for, as Heroku's Redis has."""
+"""Redis over TLS with a self-signed certificate, as on Heroku."""
 
 from __future__ import annotations
 

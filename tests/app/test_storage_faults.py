@@ -1,4 +1,4 @@
-"""A bucket behind a proxy that breaks off, lies about lengths or ignores conditions."""
+"""A bucket behind a proxy that cuts off, misstates lengths or ignores conditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files each platform takes, rule by rule."""
+"""Which files each platform accepts, rule by rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Direct uploads: signed links, and their end where the store is a folder."""
+"""Direct uploads: signed links, and the endpoint that receives files for a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description tells receivers what the webhook says: every kind of event, as it is stored."""
+"""The OpenAPI document describes every kind of webhook event as it is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A listener as a test holds it: one connection, its events read as they come."""
+"""A test's listener: one connection, whose events are read as they arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job's status as it changes, over HTTP, from a real web process."""
+"""The event stream of a job over HTTP, from a real web process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread behind all listeners: what it tells, what it asks for, whom it lets go."""
+"""The hub: what it sends, what it polls, and whom it drops."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def jobs() -> Jobs:
 
 @pytest.fixture
 def hub(jobs: Jobs) -> Iterator[Hub]:
-    hub = Hub(jobs.look, look_seconds=0.02, heartbeat_seconds=0.2)
+    hub = Hub(jobs.look, poll_seconds=0.02, heartbeat_seconds=0.2)
     yield hub
     hub.close()
 

@@ -1,4 +1,4 @@
-"""Figures add up, survive the database, and tell quantiles as near as their buckets allow."""
+"""Figures merge, survive a round trip to the database, and estimate quantiles by bucket."""
 
 from __future__ import annotations
 

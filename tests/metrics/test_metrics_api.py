@@ -26,7 +26,7 @@ from app.extensions import db
 from app.failures import Category, Failure
 from app.ids import new_id
 from app.limits import gates, ledger
-from app.metrics.rolling import count_on
+from app.metrics.rollup import roll_up
 from app.models import SchedulerTerm, WorkerProcess
 from app.platforms import PLATFORMS
 from app.publishing import claims, outcomes
@@ -119,7 +119,7 @@ def test_json_tells_what_ended_and_what_waits(client: FlaskClient, some_jobs: No
 
 def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
     assert sum(samples(client)["publishing_jobs_ended_total"].values()) == 0  # a minute behind
-    count_on(utcnow() + timedelta(minutes=2))
+    roll_up(utcnow() + timedelta(minutes=2))
     found = samples(client)
     ended = found["publishing_jobs_ended_total"]
     assert ended[labels(platform="TIKTOK", outcome="completed")] == 1
@@ -271,7 +271,7 @@ def names_in(text: str) -> set[str]:
 def test_dashboard_and_alerts_ask_for_what_there_is(
     client: FlaskClient, some_jobs: None, name: str
 ) -> None:
-    count_on(utcnow() + timedelta(minutes=2))
+    roll_up(utcnow() + timedelta(minutes=2))
     told = set(samples(client))
     asked = names_in((DEPLOY / name).read_text())
     assert asked and asked - told == set()

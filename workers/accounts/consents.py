@@ -9,7 +9,6 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from flask import current_app
 from sqlalchemy import exists, select
 
 from app.accounts import Connection
@@ -17,7 +16,7 @@ from app.accounts.consent_pages import callback_url
 from app.accounts.exchange import Exchange, next_exchange, record_connected, record_failure
 from app.accounts.requirements import connection_faults
 from app.clock import utcnow
-from app.config import Config
+from app.config import current_config
 from app.database.transaction import transaction
 from app.models import Consent
 from app.states import ConsentState
@@ -72,11 +71,11 @@ def _exchange(exchange: Exchange) -> None:
 
 
 def _open(exchange: Exchange) -> Sequence[Opened]:
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     grant = Grant(
         code=exchange.code,
         redirect_uri=callback_url(config, exchange.platform),
-        login_type=exchange.login_type,
+        login_type=exchange.login_type.value,
         verifier=exchange.verifier,
     )
     return load_handler(exchange.platform).connect(grant)

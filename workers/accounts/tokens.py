@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 
-from app.accounts.renewal import INSTAGRAM_LOGIN, RENEW_WHEN_LEFT, renewal_time
+from app.accounts.renewal import renewal_time
 from app.clock import utcnow
 from app.crypto import UndecryptableError
 from app.database.engine import AWAY
@@ -18,7 +18,7 @@ from app.failures import Failure
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.publishing.reconnecting import require_reconnect
-from app.states import AccountState
+from app.states import AccountState, LoginType
 from workers.accounts import refresh_lease
 from workers.errors import (
     KEY_HINT,
@@ -142,13 +142,10 @@ def _wait_for_lease(account_id: str, stale_token: str) -> datetime | None:
 
 
 def _is_fresh(stored: StoredTokens, now: datetime) -> bool:
-    if stored.expires_at is None:
-        return True
-    if stored.platform != "INSTAGRAM":
-        return stored.expires_at - now > PLATFORMS[stored.platform].token_margin
-    if stored.access.login_type != INSTAGRAM_LOGIN:
-        return True  # it cannot be refreshed; the platform says when it is invalid
-    return stored.expires_at - now > RENEW_WHEN_LEFT
+    margin = PLATFORMS[stored.platform].token_margins.get(LoginType(stored.access.login_type))
+    if stored.expires_at is None or margin is None:
+        return True  # the platform says when it is invalid
+    return stored.expires_at - now > margin
 
 
 def _read(account_id: str) -> StoredTokens:
@@ -173,7 +170,7 @@ def _read(account_id: str) -> StoredTokens:
         token=account.access_token,
         platform_user_id=account.platform_user_id,
         username=account.username,
-        login_type=account.login_type,
+        login_type=account.login_type.value,
         scopes=frozenset(account.scopes),
     )
     return StoredTokens(access, account.refresh_token, account.expires_at, account.platform)

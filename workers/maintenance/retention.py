@@ -6,13 +6,12 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.config import Config
+from app.config import current_config
 from app.database.transaction import transaction
 from app.limits.ledger import BATCH as PRUNED_AT_ONCE
 from app.limits.ledger import prune_ledger
@@ -106,7 +105,7 @@ def _in_batches(some: Callable[[Session], int], size: int = BATCH) -> None:
 
 
 def _prune_renditions(now: datetime) -> None:
-    prune_renditions(now - timedelta(days=_config().rendition_days))
+    prune_renditions(now - timedelta(days=current_config().rendition_days))
 
 
 def _trim_runs(now: datetime) -> None:
@@ -118,12 +117,7 @@ def _prune_partials(now: datetime) -> None:
 
 
 def _before(now: datetime) -> datetime:
-    return now - timedelta(days=_config().retention_days)
-
-
-def _config() -> Config:
-    config: Config = current_app.config["SETTINGS"]
-    return config
+    return now - timedelta(days=current_config().retention_days)
 
 
 _PARTS: dict[str, Callable[[datetime], None]] = {

@@ -7,20 +7,20 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 
 from app.clock import utcnow
-from app.metrics.rolling import count_on, is_anything_to_count
+from app.metrics.rollup import needs_roll_up, roll_up
 
-#: Tallies are updated at most this often, and stay `app.metrics.rolling.BEHIND` the clock.
+#: Tallies are updated at most this often, and stay `app.metrics.rollup.LAG` behind the clock.
 ADD_UP_EVERY = timedelta(seconds=60)
 
 
 def add_up() -> None:
     """Add the jobs ended since the last time to the tallies; a run's function, safe at any time."""
     try:
-        count_on(utcnow())
+        roll_up(utcnow())
     except IntegrityError:
         pass  # another run created the first tallies at the same moment
 
 
 def is_any_to_add_up(now: datetime) -> bool:
     """Tell whether a job ended that the tallies lack by more than `ADD_UP_EVERY`."""
-    return is_anything_to_count(now - ADD_UP_EVERY)
+    return needs_roll_up(now - ADD_UP_EVERY)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from flask import current_app
-
 from app.clock import utcnow
-from app.config import Config
+from app.config import current_config
 from app.database.engine import AWAY, is_database_away
 from app.extensions import running_app
 from app.renditions import outcomes
@@ -42,7 +40,7 @@ def transcode_due() -> None:
 
 def tidy() -> None:
     """Remove what crashed transcodes left on this machine's disk."""
-    sweep(_config().encode_dir)
+    sweep(current_config().encode_dir)
 
 
 def _process(claim: RenditionClaim) -> None:
@@ -83,7 +81,9 @@ def _transcode(claim: RenditionClaim, lease: RenditionLease) -> None:
             _show_progress(claim, percent)
 
     started_at = utcnow()
-    stored, facts = transcode(claim, current_storage(), _config(), check=lease.check, progress=show)
+    stored, facts = transcode(
+        claim, current_storage(), current_config(), check=lease.check, progress=show
+    )
     try:
         outcomes.ready(claim, stored, facts, utcnow())
     except Superseded:
@@ -132,8 +132,3 @@ def _fail_internal(claim: RenditionClaim, bug: Exception) -> None:
         outcomes.fail(claim, internal(bug), utcnow())
     except Superseded:
         logger.warning("rendition superseded", extra={"renditionId": claim.rendition_id})
-
-
-def _config() -> Config:
-    config: Config = current_app.config["SETTINGS"]
-    return config

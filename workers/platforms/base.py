@@ -23,6 +23,7 @@ from workers.platforms.budget import Budget, Unlimited
 from workers.platforms.connecting import Connecting
 from workers.platforms.counting import Counting, Reader
 from workers.platforms.results import Incomplete, Processing, Published, Ready
+from workers.transport import BodyStream
 
 UploadT = TypeVar("UploadT", bound="Upload")
 
@@ -86,15 +87,12 @@ class Draft:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Stream(Protocol):
-    """One open range of a video's bytes."""
+class Stream(BodyStream, Protocol):
+    """One open range of a video's bytes.
 
-    def read(self, size: int, /) -> bytes | memoryview:
-        """Return up to `size` bytes, empty only at the range's end; raises `Transient` when the
-        store breaks off and `VideoRefused` when the object is gone or has changed."""
-
-    def is_ready(self, seconds: float) -> bool:
-        """Wait that long at most, and say whether it is of use to read now."""
+    `read` raises `Transient` when the store breaks off, and `VideoRefused` when the object is gone
+    or has changed.
+    """
 
     def close(self) -> None:
         """Let the store's connection go."""

@@ -32,6 +32,8 @@ class RunJournal:
         self._claim = claim
         self._keeper = keeper
         self._file: SourceFile | None = None
+        self._received_bytes = 0
+        self._reached_bytes = 0
         self._shown = 0
         self._shown_at = time.monotonic()
         self.upload = upload
@@ -49,9 +51,19 @@ class RunJournal:
             begin_steps(self._claim, steps, utcnow())
             self.step = steps[-1]
 
-    def begin_sending(self, file: SourceFile) -> None:
-        """Note the file that is being sent: uploads saved from now on are of this very version."""
+    def begin_upload(self, file: SourceFile, received_bytes: int) -> None:
+        """Begin to send a file, of which the platform already has `received_bytes`.
+
+        Uploads saved from now on name this version of it.
+        """
         self._file = file
+        self._received_bytes = self._reached_bytes = received_bytes
+
+    @property
+    def sent_bytes(self) -> int | None:
+        """How many bytes were sent since `begin_upload`; None for none, as when the platform
+        fetches the video by a link."""
+        return max(self._reached_bytes - self._received_bytes, 0) or None
 
     def save(self, upload: Upload) -> None:
         # Stored even by a worker that must stop: the platform may never repeat it, and the next
@@ -65,6 +77,7 @@ class RunJournal:
         self.has_committed = True
 
     def sent(self, total_bytes: int) -> None:
+        self._reached_bytes = total_bytes
         self._keeper.check()
         if time.monotonic() - self._shown_at < PROGRESS_SECONDS or self._file is None:
             return

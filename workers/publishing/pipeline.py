@@ -43,7 +43,7 @@ from workers.publishing.retry import (
     decide,
     is_service_refused,
 )
-from workers.publishing.steps import Result, UploadNeeded, publish_once
+from workers.publishing.steps import Result, Uploaded, UploadNeeded, publish_once
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,8 @@ def _record_result(claim: Claim, result: Result, budget: RunBudget) -> None:
     if isinstance(result, Processing):
         due_at = now + timedelta(seconds=budget.stretch(result.again_seconds))
         progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
-        outcomes.poll_again(claim, due_at, now, progress=progress)
+        sent_bytes = result.sent_bytes if isinstance(result, Uploaded) else None
+        outcomes.poll_again(claim, due_at, now, progress=progress, sent_bytes=sent_bytes)
         return
     outcomes.complete(
         claim,

@@ -7,7 +7,7 @@ the platform says that bytes are missing.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.clock import utcnow
@@ -42,13 +42,23 @@ from workers.publishing.optimize_step import (
 from workers.publishing.source import SourceFile
 from workers.publishing.video_step import checked_video
 
-Result = Published | Processing | Transcoding
 #: A token refused this soon after a refresh means the account is dead; an older one has just
 #: expired: an upload may take many hours, and a YouTube token lives one.
 NEW_TOKEN_SECONDS = 120.0
 #: How long last bytes that do not get through are sent again at once. After that, each further
 #: failure costs an attempt, as with any other bytes.
 RESEND_LIMIT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Uploaded(Processing):
+    """The platform has just got the whole video, `sent_bytes` of it from this run; None where it
+    fetches the video by itself."""
+
+    sent_bytes: int | None = None
+
+
+Result = Published | Processing | Transcoding
 
 
 class UploadNeeded(RunStopped):
@@ -99,6 +109,7 @@ def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
 def _advance(
     claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
 ) -> Result:
+    received_bytes = 0
     if journal.upload is not None:
         to_poll = budget.for_purpose(Purpose.POLL)
         context = working_context(claim, known_file(claim), access, journal, to_poll)
@@ -110,19 +121,20 @@ def _advance(
             raise _unfinished(claim.unanswered)
         if claim.is_at_platform:
             raise UploadNeeded(claim.job_id)
+        received_bytes = found.received_bytes
     file = _fit_file(claim, journal)
     if isinstance(file, Transcoding):
         return file
     purpose = Purpose.NEW_POST if journal.upload is None else Purpose.FINISH
     context = working_context(claim, file, access, journal, budget.for_purpose(purpose))
     journal.move_to(Step.OPTIMIZE, Step.UPLOAD)
-    journal.begin_sending(file)
+    journal.begin_upload(file, received_bytes)
     if journal.upload is None:
         journal.save(handler.open(context))
     assert journal.upload is not None
     journal.save(handler.send(context, journal.upload))
     # Not polled in this run: no platform is done at once.
-    return Processing(handler.api.poll_seconds)
+    return Uploaded(handler.api.poll_seconds, sent_bytes=journal.sent_bytes)
 
 
 def _has_failed_for_long(claim: Claim) -> bool:

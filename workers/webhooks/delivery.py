@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
-from app.config import Config
+from app.config import current_config
 from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.models import Notification
@@ -42,7 +41,7 @@ def deliver() -> None:
     All workers avoid a receiver that does not respond for a while, as each attempt may block one
     for half a minute.
     """
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     if not config.webhook_url:
         return
     connection = current_redis()
@@ -62,7 +61,7 @@ def deliver() -> None:
 
 def is_any_to_deliver(now: datetime) -> bool:
     """Tell whether a notification is due and a receiver is configured."""
-    config: Config = current_app.config["SETTINGS"]
+    config = current_config()
     if not config.webhook_url:
         return False  # undelivered notifications stay due for ever
     due = exists().where(

@@ -15,8 +15,8 @@ export interface paths {
         get: operations["listJobs"];
         put?: never;
         /**
-         * Publish a video, now or at a time
-         * @description Answers once the job is in the database. Every fault of the body is told at once.
+         * Publish a video, now or at a scheduled time
+         * @description Answers once the job is in the database. All faults of the body are reported at once.
          */
         post: operations["publishVideo"];
         delete?: never;
@@ -34,7 +34,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say what publishing would be refused for, and what would not go as wished */
+        /** Check a post without publishing it: what would be refused, and what would differ */
         post: operations["validatePost"];
         delete?: never;
         options?: never;
@@ -68,7 +68,7 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Say where a job is */
+        /** Show a job's status */
         get: operations["getJobStatus"];
         put?: never;
         post?: never;
@@ -87,7 +87,7 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Say where a job is, with its timeline: every attempt, step and wait */
+        /** Show a job's status and its timeline: every attempt, step and wait */
         get: operations["getJob"];
         put?: never;
         post?: never;
@@ -96,7 +96,7 @@ export interface paths {
         head?: never;
         /**
          * Change a post that is delayed or waiting
-         * @description `scheduledTime: null` publishes it at once. Of two changes at the same moment one is refused.
+         * @description `scheduledTime: null` publishes it at once. Of two concurrent changes one is refused.
          */
         patch: operations["editJob"];
         trace?: never;
@@ -111,12 +111,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Listen to a job's status until it ends
-         * @description The status comes at once, then again with every change, each time whole, as an event `status`
-         *     whose data is what `GET …/status` answers. Changes that follow each other within half a second
-         *     come as one. After a state that is an end the stream ends. With `Last-Event-ID`, nothing that
-         *     is known is sent again; after the last event the answer is 204, which makes an `EventSource`
-         *     stop. Lines that begin with a colon keep the connection alive.
+         * Stream a job's status until it ends
+         * @description The current status is sent at once and again after every change, always in full, as an event
+         *     `status` whose data is the response of `GET …/status`. Changes within half a second are sent as
+         *     one. The stream closes after a final state. With `Last-Event-ID`, an event that the client has
+         *     is not sent again; after the last event the response is 204, which makes an `EventSource` stop.
+         *     Lines that begin with a colon keep the connection alive.
          */
         get: operations["listenToJob"];
         put?: never;
@@ -138,7 +138,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel a job: at once, or, when it is active, before the platform would publish it */
+        /** Cancel a job: at once or, while it is active, before the platform would publish it */
         post: operations["cancelJob"];
         delete?: never;
         options?: never;
@@ -158,9 +158,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Run a failed job again from where it stopped, with fresh attempts
-         * @description 409, too, while its account has to be connected again, or where its video was deleted: it
-         *     could only fail once more. The answer says what to do first.
+         * Retry a failed job from its checkpoint, with fresh attempts
+         * @description Also answers 409 while its account must be reconnected, or where its video was deleted, since
+         *     it could only fail again. The response says what to do first.
          */
         post: operations["retryJob"];
         delete?: never;
@@ -180,7 +180,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take a person's word on whether a job with an unknown outcome is live */
+        /** Record a person's decision on whether a job with an unknown outcome is live */
         post: operations["resolveJob"];
         delete?: never;
         options?: never;
@@ -197,17 +197,16 @@ export interface paths {
         };
         /**
          * List the user's videos, newest first
-         * @description Those that are still `uploading` are looked for in the store, as far as that takes no time
-         *     to speak of.
+         * @description Those that are still `uploading` are looked up in the store, for a few seconds at most.
          */
         get: operations["listVideos"];
         put?: never;
         /**
          * Register an object that is in the store
-         * @description It is looked into at once: duration, size and codecs come from the object itself. The same
-         *     object, unchanged, is the same video, and takes the new title.
+         * @description It is probed at once: duration, size and codecs come from the object itself. Registering the
+         *     same unchanged object again returns the same video, with the new title.
          *
-         *     For the back end: the first to name an object has it, so only a service key may. Keys under
+         *     An object belongs to the first user who names it, so only a service key may. Keys under
          *     `renditions/`, and those under `uploads/` that are not the user's own, are refused.
          */
         post: operations["registerVideo"];
@@ -228,15 +227,15 @@ export interface paths {
         };
         /**
          * Show one video
-         * @description One that is still `uploading` is looked for in the store, and examined when it is there.
+         * @description One that is still `uploading` is looked up in the store, and probed if it is there.
          */
         get: operations["getVideo"];
         put?: never;
         post?: never;
         /**
          * Delete a video
-         * @description An object that came by a direct upload is deleted from the store as well; a registered one
-         *     is left alone. Posts made from the video stay. 409 while a job that has not ended needs it.
+         * @description An object that was uploaded directly is deleted from the store as well; a registered one is
+         *     left alone. Posts made from the video stay. Answers 409 while an unfinished job needs it.
          */
         delete: operations["deleteVideo"];
         options?: never;
@@ -255,8 +254,8 @@ export interface paths {
         };
         /**
          * Show a picture of a video, or nine on one sheet
-         * @description What `at` shows is what a cover chosen at that time will show. 409 where there is none: the
-         *     video is not ready, ends before, or cannot be read.
+         * @description A cover chosen at the time `at` will show the same picture. Answers 409 where there is none: the
+         *     video is not ready, ends earlier, or cannot be read.
          */
         get: operations["getVideoPreview"];
         put?: never;
@@ -277,9 +276,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Get a signed link to send a file by
-         * @description The file goes straight to the store, or to this service where the store is a folder. Ask for
-         *     the video afterwards to see what it is.
+         * Get a signed link for a direct upload
+         * @description The file goes straight to the store, or to this service where the store is a folder. Read the
+         *     video afterwards to see what was found in it.
          */
         post: operations["openUpload"];
         delete?: never;
@@ -299,8 +298,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Send a file by its signed link
-         * @description Only where the store is a folder. The link is the permission: no other credentials.
+         * Upload a file by its signed link
+         * @description Only where the store is a folder. The link needs no other credentials.
          */
         put: operations["receiveUpload"];
         post?: never;
@@ -321,9 +320,9 @@ export interface paths {
         };
         get?: never;
         /**
-         * Connect an account, or connect it again
-         * @description An account is known by its `platformUserId`. Connecting it again replaces its tokens and
-         *     makes it `active`; its id stays.
+         * Connect an account, or reconnect it
+         * @description An account is identified by its `platformUserId`. Reconnecting it replaces its tokens and makes
+         *     it `active`; its id stays the same.
          */
         put: operations["connectAccount"];
         post?: never;
@@ -364,8 +363,8 @@ export interface paths {
         post?: never;
         /**
          * Disconnect an account
-         * @description Its tokens are wiped. Jobs still to run on it fail with an `account` error, unless it is
-         *     connected again before.
+         * @description Its tokens are deleted. Jobs that have yet to run on it fail with an `account` error, unless it
+         *     is reconnected first.
          */
         delete: operations["disconnectAccount"];
         options?: never;
@@ -383,10 +382,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get the address of a platform's consent page for this user
-         * @description Send the user's browser there. It comes back to `redirect`, with `status=connected`,
-         *     `platform` and `accountId` in the query, or with `status=failed`, `platform`, `error` and
-         *     `message`. The address is good for one consent, and for a quarter of an hour.
+         * Get the URL of a platform's consent page for this user
+         * @description Send the user's browser there. It returns to `redirect` with `status=connected`, `platform` and
+         *     `accountId` in the query, or with `status=failed`, `platform`, `error` and `message`. The URL
+         *     is valid for one consent and for 15 minutes.
          */
         get: operations["askConsent"];
         put?: never;
@@ -407,9 +406,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Take a browser back from a platform's consent page
-         * @description Platforms send browsers here; its address is to be registered with each of them. A `state` is
-         *     good for one answer.
+         * Handle the redirect from a platform's consent page
+         * @description Platforms redirect browsers here; register this URL with each of them. A `state` is valid for
+         *     one answer.
          */
         get: operations["takeConsent"];
         put?: never;
@@ -465,7 +464,7 @@ export interface paths {
         };
         /**
          * Show each platform's rules, the limits used, and when they reset
-         * @description Counted are the posts that are live; YouTube's day is shared by all users of the service.
+         * @description YouTube's daily limits are shared by all users of the service.
          */
         get: operations["listPlatforms"];
         put?: never;
@@ -483,7 +482,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the notifications of all users, newest first; `state=dead`: those given up */
+        /** List the notifications of all users, newest first; `state=dead` lists those given up */
         get: operations["listNotifications"];
         put?: never;
         post?: never;
@@ -502,7 +501,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Send every dead notification again, such as after an outage of the receiver */
+        /** Redeliver every dead notification, for instance after an outage of the receiver */
         post: operations["redeliverDeadNotifications"];
         delete?: never;
         options?: never;
@@ -521,7 +520,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Send a dead or delivered notification again, with the same webhook-id */
+        /** Redeliver a dead or delivered notification, with the same webhook-id */
         post: operations["redeliverNotification"];
         delete?: never;
         options?: never;
@@ -536,7 +535,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell that this process is up; asks nothing else */
+        /** Check that this process is up, and nothing else */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -553,7 +552,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell whether posts can go out: database, Redis, workers of each platform, scheduler */
+        /** Check whether posts can go out: database, Redis, workers of each platform, scheduler */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -571,8 +570,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show what ended within a window, what waits, and who is at work
-         * @description For a service key, without a user. Quantiles are estimated from buckets. A failed job that is
+         * Show what ended within a window, what is waiting, and which processes are alive
+         * @description Needs a service key and no user. Quantiles are estimated from buckets. A failed job that is
          *     retried is counted again when it ends again.
          */
         get: operations["getMetrics"];
@@ -592,9 +591,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show the metrics to Prometheus
-         * @description Of the whole service, whichever process is asked. Counters are a minute or two behind, and
-         *     never fall.
+         * Export the metrics to Prometheus
+         * @description Any process answers for the whole service. Counters lag a minute or two behind and never fall.
          */
         get: operations["getPrometheusMetrics"];
         put?: never;
@@ -636,7 +634,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * Hear how a post ended, or that somebody has to act
+         * Receive how a post ended, or that someone must act
          * @description Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: at least once, in order per job, and again for three days until the answer is a 2xx.
          */
         post: operations["receiveEvent"];
@@ -701,13 +699,13 @@ export interface components {
             message: string;
             platformPostId: string | null;
             url: string | null;
-            /** @description Of `publish.failed` and `publish.at_risk`. */
+            /** @description Only for `publish.failed` and `publish.at_risk`. */
             error: components["schemas"]["EventError"] | null;
-            /** @description Of `publish.completed`: what is not as wished. */
+            /** @description For `publish.completed`: what differs from the request. */
             warnings?: string[];
             /**
              * Format: date-time
-             * @description Of `publish.at_risk`: when the post is due.
+             * @description For `publish.at_risk`: when the post is due.
              */
             scheduledTime?: string | null;
         };
@@ -753,7 +751,7 @@ export interface components {
             /** @default 3 */
             attempts?: number;
             backoff?: components["schemas"]["Backoff"];
-            /** @description Milliseconds from now; not together with scheduledTime. */
+            /** @description Milliseconds from now; cannot be combined with scheduledTime. */
             delay?: number;
             /**
              * @description true removes the run, false keeps it among the last 100, N keeps it among the last N, up to 100.
@@ -776,7 +774,7 @@ export interface components {
             privacyLevel?: "public" | "private" | "unlisted";
             /** @description Instagram only; default true. */
             shareToFeed?: boolean;
-            /** @description Only options of the platform that is published to. */
+            /** @description Only options of the target platform. */
             platformOptions?: {
                 /** @description Instagram */
                 audioName?: string;
@@ -842,7 +840,7 @@ export interface components {
             videoId: string;
             /** @enum {string} */
             platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
-            /** @description May be empty where the platform needs no text. */
+            /** @description May be empty where the platform requires no text. */
             caption: string;
             /** @description Needed only with several accounts on the platform. */
             accountId?: string;
@@ -862,7 +860,7 @@ export interface components {
             message: "Publishing in progress" | "Post scheduled";
             /**
              * Format: date-time
-             * @description Only of a scheduled post.
+             * @description Only for a scheduled post.
              */
             scheduledTime?: string;
             links: components["schemas"]["Links"];
@@ -873,7 +871,7 @@ export interface components {
             errors: {
                 [key: string]: string[];
             };
-            /** @description What works, but not as wished: field path → messages. */
+            /** @description What would be published differently or later: field path → messages. */
             warnings: {
                 [key: string]: string[];
             };
@@ -881,13 +879,13 @@ export interface components {
         Batch: {
             posts: components["schemas"]["Publish"][];
             /**
-             * @description 0 publishes all at once, one video to several platforms.
+             * @description 0 publishes all at once, such as one video to several platforms.
              * @default 0
              */
             intervalMinutes?: number;
             /**
              * Format: date-time
-             * @description When the first post is due; now where it is left out.
+             * @description When the first post is due; by default now.
              * @default null
              */
             startTime?: string | null;
@@ -932,13 +930,13 @@ export interface components {
             };
             /**
              * Format: date-time
-             * @description Only of a scheduled post.
+             * @description Only for a scheduled post.
              */
             scheduledTime?: string;
             options: components["schemas"]["RequestOptions"];
         };
         Result: {
-            /** @description null while the platform does not tell it. */
+            /** @description null until the platform reports it. */
             platformPostId: string | null;
             url: string | null;
             /** @enum {string} */
@@ -951,7 +949,7 @@ export interface components {
             message: string;
             /** @description What the user can do about it, or empty. */
             hint: string;
-            /** @description Whether trying again can help. */
+            /** @description Whether another attempt can succeed. */
             retryable: boolean;
         };
         Status: {
@@ -968,11 +966,11 @@ export interface components {
             failedReason: string | null;
             error: components["schemas"]["Error"] | null;
             attemptsMade: number;
-            /** @description How many attempts there are at most. */
+            /** @description The maximum number of attempts. */
             attempts: number;
             /**
              * Format: date-time
-             * @description When a delayed job goes on.
+             * @description When a delayed job continues.
              */
             nextAttemptAt: string | null;
             /** Format: date-time */
@@ -1023,11 +1021,11 @@ export interface components {
             failedReason: string | null;
             error: components["schemas"]["Error"] | null;
             attemptsMade: number;
-            /** @description How many attempts there are at most. */
+            /** @description The maximum number of attempts. */
             attempts: number;
             /**
              * Format: date-time
-             * @description When a delayed job goes on.
+             * @description When a delayed job continues.
              */
             nextAttemptAt: string | null;
             /** Format: date-time */
@@ -1039,7 +1037,7 @@ export interface components {
             startedAt: string | null;
             /** Format: date-time */
             finishedAt: string | null;
-            /** @description The wait that goes on now, and why; null when there is none. */
+            /** @description The current wait, and why; null when there is none. */
             waiting: components["schemas"]["Entry"] | null;
             timeline: components["schemas"]["Entry"][];
         };
@@ -1056,7 +1054,7 @@ export interface components {
             privacyLevel?: "public" | "private" | "unlisted";
             /** @description Instagram only; default true. */
             shareToFeed?: boolean;
-            /** @description Only options of the platform that is published to. */
+            /** @description Only options of the target platform. */
             platformOptions?: {
                 /** @description Instagram */
                 audioName?: string;
@@ -1133,7 +1131,7 @@ export interface components {
             url?: string | null;
         };
         RegisterVideo: {
-            /** @description The object's key, or its path below the folder of videos. */
+            /** @description The object's key, or its path below the video folder. */
             r2Key: string;
             title: string;
         };
@@ -1152,13 +1150,13 @@ export interface components {
             platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
             possible: boolean;
             /**
-             * @description `nothing`: the very bytes; `remux`: rewritten without loss; `audio`, `video`: only that is encoded anew; `encode`: both are.
+             * @description `nothing`: the original bytes; `remux`: repackaged without loss; `audio`, `video`: only that track is transcoded; `encode`: both are.
              * @enum {string}
              */
             work: "nothing" | "remux" | "audio" | "video" | "encode";
-            /** @description Why that is done. */
+            /** @description Why this is done. */
             reasons: components["schemas"]["BrokenRule"][];
-            /** @description Why the platform cannot get it, whatever is done. */
+            /** @description Why the platform cannot accept it in any form. */
             refusals: components["schemas"]["BrokenRule"][];
         };
         Video: {
@@ -1166,7 +1164,7 @@ export interface components {
             r2Key: string;
             title: string;
             /**
-             * @description Why it is `invalid` is in `stateReason`.
+             * @description `stateReason` says why it is `invalid`.
              * @enum {string}
              */
             state: "uploading" | "ready" | "invalid";
@@ -1179,7 +1177,7 @@ export interface components {
             /** @description As in `1080x1920`. */
             resolution: string | null;
             codecs: components["schemas"]["Codecs"] | null;
-            /** @description What each platform gets of it; empty until it is probed. */
+            /** @description What each platform is sent of it; empty until it is probed. */
             plans: components["schemas"]["Plan"][];
             /** Format: date-time */
             createdAt: string;
@@ -1190,11 +1188,11 @@ export interface components {
             videos: components["schemas"]["Video"][];
         };
         NewUpload: {
-            /** @description Gives the video its title; it does not become its key. */
+            /** @description Becomes the title of the video, not its key. */
             filename: string;
             /** @enum {string} */
             contentType: "video/mp4" | "video/quicktime" | "video/webm" | "video/3gpp" | "video/mpeg" | "video/x-flv" | "video/x-ms-wmv" | "video/x-msvideo";
-            /** @description Bytes. Exactly that many have to be sent. */
+            /** @description Bytes. Exactly this many must be sent. */
             fileSize: number;
         };
         Upload: {
@@ -1211,13 +1209,13 @@ export interface components {
         Connect: {
             accessToken: string;
             /**
-             * @description Left out when connecting again, the known one is kept.
+             * @description If left out when reconnecting, the known one is kept.
              * @default null
              */
             refreshToken?: string | null;
             /**
              * Format: date-time
-             * @description When the access token ends; left out where it has no end.
+             * @description When the access token expires; left out where it does not.
              * @default null
              */
             expiresAt?: string | null;
@@ -1225,12 +1223,12 @@ export interface components {
             /** @default null */
             username?: string | null;
             /**
-             * @description What the user allowed: a list, or the platform's own text with commas or spaces. When given, it is checked for what publishing needs.
+             * @description What the user granted: a list, or the platform's own string, separated by commas or spaces. If given, it is checked for the scopes that publishing needs.
              * @default null
              */
             scopes?: string[] | string | null;
             /**
-             * @description Instagram only, and needed there: which login was used.
+             * @description Instagram only, and required there: the login that was used.
              * @default null
              * @enum {string|null}
              */
@@ -1242,7 +1240,7 @@ export interface components {
             platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
             platformUserId: string;
             username: string;
-            /** @description null but for Instagram. */
+            /** @description null except for Instagram. */
             readonly loginType: string | null;
             scopes: string[];
             /** Format: date-time */
@@ -1273,23 +1271,23 @@ export interface components {
             videoId: string;
             /** @enum {string} */
             platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
-            /** @description null while the platform does not tell it. */
+            /** @description null until the platform reports it. */
             platformPostId: string | null;
             url: string | null;
             caption: string;
             /** Format: date-time */
             publishedAt: string;
-            /** @description null: the platform does not say. */
+            /** @description null: the platform does not report it. */
             views: number | null;
-            /** @description null: the platform does not say. */
+            /** @description null: the platform does not report it. */
             likes: number | null;
-            /** @description null: the platform does not say. */
+            /** @description null: the platform does not report it. */
             comments: number | null;
-            /** @description null: the platform does not say. */
+            /** @description null: the platform does not report it. */
             shares: number | null;
             /**
              * Format: date-time
-             * @description When the platform last told these numbers; null: not yet.
+             * @description When the platform last reported these numbers; null: not yet.
              */
             countedAt: string | null;
         };
@@ -1310,10 +1308,10 @@ export interface components {
         };
         OptionRule: {
             kind: string;
-            /** @description Of a number, of a text's length, or of a list's entries. */
+            /** @description Of a number, a string's length or a list's entries. */
             max: number | null;
             choices: string[];
-            /** @description The option this is another name for. */
+            /** @description The option for which this is another name. */
             sameAs: string | null;
         };
         Bounds: {
@@ -1336,9 +1334,9 @@ export interface components {
             };
         };
         Limit: {
-            /** @description What is counted: `posts` and `uploads` decide whether one may begin; `inits`, `creator_reads`, `status_reads`, `calls`, `containers`, `units` and `inserts` whether a request may be made. */
+            /** @description What is counted: `posts` and `uploads` decide whether one may start; `inits`, `creator_reads`, `status_reads`, `calls`, `containers`, `units` and `inserts` whether a request may be made. */
             counts: string;
-            /** @description For whom: each `account`, the `application`, the `platform`. */
+            /** @description Whose use: each `account`, the `application` or the `platform`. */
             scope: string;
             /** @description `rolling`: the last `windowSeconds`; `pacific_day`: since midnight in Los Angeles; `at_once`: at the same time. */
             window: string;
@@ -1348,7 +1346,7 @@ export interface components {
             left: number | null;
             /**
              * Format: date-time
-             * @description When the next post leaves the window.
+             * @description When the next use leaves the window.
              */
             resetsAt: string | null;
         };
@@ -1374,7 +1372,7 @@ export interface components {
             name: string;
             /**
              * Format: date-time
-             * @description Since when the operator lets no post begin; null: posts go out.
+             * @description Since when the operator has paused it; null: not paused.
              */
             pausedAt: string | null;
             caption: components["schemas"]["CaptionRules"];
@@ -1391,24 +1389,24 @@ export interface components {
             platforms: components["schemas"]["Platform"][];
         };
         Notification: {
-            /** @description The `webhook-id` of each delivery. */
+            /** @description The `webhook-id` of every delivery. */
             id: string;
             userId: string;
             type: string;
             /** @enum {unknown} */
             state: "pending" | "delivered" | "dead";
-            /** @description Deliveries begun since it was due. */
+            /** @description Deliveries attempted since it was due. */
             deliveries: number;
             /** Format: date-time */
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it is delivered next, while it is pending.
+             * @description While it is pending, when it is delivered next.
              */
             dueAt: string;
             /**
              * Format: date-time
-             * @description From when on a failure makes it `dead`.
+             * @description A delivery that fails after this time makes it `dead`.
              */
             giveUpAt: string;
             /** Format: date-time */
@@ -1468,12 +1466,12 @@ export interface components {
             cancelled: number;
             completedPerHour: number;
             failedPerHour: number;
-            /** @description Of those that ended, how many were live after one attempt, 0–1. */
+            /** @description Share of finished jobs that were live after one attempt, 0–1. */
             firstAttemptShare: number | null;
-            /** @description Of those that ended, how many are live, 0–1. */
+            /** @description Share of finished jobs that went live, 0–1. */
             successShare: number | null;
             retriesPerJob: number | null;
-            /** @description Of videos sent in one go. */
+            /** @description Sent by workers; a video fetched by its link adds nothing. */
             uploadedBytes: number;
             dueToStartSeconds: components["schemas"]["Quantiles"];
             startToLiveSeconds: components["schemas"]["Quantiles"];
@@ -1484,11 +1482,11 @@ export interface components {
         AccountPeak: {
             counts: string;
             windowSeconds: number;
-            /** @description The most that one account has used. */
+            /** @description The highest use of any account. */
             mostUsed: number;
-            /** @description The greatest share of its own limit that one has used, 0–1. */
+            /** @description The highest share of its own limit that any account has used, 0–1. */
             share: number;
-            /** @description Accounts that have used 90 % of theirs or more. */
+            /** @description Accounts that have used 90 % of their limit or more. */
             accountsNear: number;
         };
         PlatformMetrics: {
@@ -1497,12 +1495,12 @@ export interface components {
             cancelled: number;
             completedPerHour: number;
             failedPerHour: number;
-            /** @description Of those that ended, how many were live after one attempt, 0–1. */
+            /** @description Share of finished jobs that were live after one attempt, 0–1. */
             firstAttemptShare: number | null;
-            /** @description Of those that ended, how many are live, 0–1. */
+            /** @description Share of finished jobs that went live, 0–1. */
             successShare: number | null;
             retriesPerJob: number | null;
-            /** @description Of videos sent in one go. */
+            /** @description Sent by workers; a video fetched by its link adds nothing. */
             uploadedBytes: number;
             dueToStartSeconds: components["schemas"]["Quantiles"];
             startToLiveSeconds: components["schemas"]["Quantiles"];
@@ -1511,13 +1509,13 @@ export interface components {
             errors: components["schemas"]["ErrorCount"][];
             /** @enum {string} */
             platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
-            /** @description More than 10000 are told as so many. */
+            /** @description Capped at 10000. */
             waiting: number;
-            /** @description More than 10000 are told as so many. */
+            /** @description Capped at 10000. */
             delayed: number;
-            /** @description More than 10000 are told as so many. */
+            /** @description Capped at 10000. */
             active: number;
-            /** @description For how long the longest due job has waited for a worker. */
+            /** @description How long ago the earliest job that waits for a worker was due. */
             lateSeconds: number;
             limits: components["schemas"]["Limit"][];
             accountPeaks: components["schemas"]["AccountPeak"][];
@@ -1541,20 +1539,20 @@ export interface components {
         Processes: {
             /** @description null while Redis does not answer. */
             queues: components["schemas"]["Queue"][] | null;
-            /** @description Workers alive, by platform. */
+            /** @description Living workers by platform. */
             workers: {
                 [key: string]: number;
             };
             schedulerLeads: boolean;
         };
         Troubles: {
-            /** @description More than 10000 are told as so many. */
+            /** @description Capped at 10000. */
             pendingNotifications: number;
-            /** @description More than 10000 are told as so many. */
+            /** @description Capped at 10000. */
             deadNotifications: number;
-            /** @description More than 10000 are told as so many. */
+            /** @description Capped at 10000. */
             accountsToReconnect: number;
-            /** @description Jobs that wait for `…/resolve`. More than 10000 are told as so many. */
+            /** @description Jobs that need `…/resolve`. Capped at 10000. */
             ambiguousJobs: number;
         };
         Metrics: {
@@ -1562,7 +1560,7 @@ export interface components {
             window: "1h" | "24h" | "7d";
             /**
              * Format: date-time
-             * @description On the five minutes before the window.
+             * @description Rounded down to five minutes.
              */
             start: string;
             /** Format: date-time */
@@ -1694,9 +1692,9 @@ export interface operations {
     listJobs: {
         parameters: {
             query?: {
-                /** @description How many to answer at most. */
+                /** @description The maximum number of entries to return. */
                 limit?: number;
-                /** @description `nextCursor` of the page before this one. */
+                /** @description `nextCursor` of the previous page. */
                 cursor?: string;
                 state?: "delayed" | "waiting" | "active" | "completed" | "failed" | "cancelled";
                 platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
@@ -1727,7 +1725,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key and body within 24 hours answers the same job. */
+                /** @description The same key and body within 24 hours return the same job. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -1793,7 +1791,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key and body within 24 hours answers the same job. */
+                /** @description The same key and body within 24 hours return the same job. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -1944,13 +1942,13 @@ export interface operations {
                         event?: "status";
                         /** @description For `Last-Event-ID`. */
                         id?: string;
-                        /** @description Milliseconds until coming back. */
+                        /** @description Milliseconds to wait before reconnecting. */
                         retry?: number;
                         data?: string;
                     };
                 };
             };
-            /** @description `Last-Event-ID` is the last event there will be: do not come back. */
+            /** @description `Last-Event-ID` is the last event of the job: do not reconnect. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -2055,9 +2053,9 @@ export interface operations {
     listVideos: {
         parameters: {
             query?: {
-                /** @description How many to answer at most. */
+                /** @description The maximum number of entries to return. */
                 limit?: number;
-                /** @description `nextCursor` of the page before this one. */
+                /** @description `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -2175,9 +2173,9 @@ export interface operations {
     getVideoPreview: {
         parameters: {
             query?: {
-                /** @description Milliseconds; as `coverTimestampMs` has them. */
+                /** @description Milliseconds, as in `coverTimestampMs`. */
                 at?: number;
-                /** @description Nine pictures from the whole video. */
+                /** @description Nine frames from the whole video. */
                 sheet?: boolean;
             };
             header?: never;
@@ -2197,7 +2195,7 @@ export interface operations {
                     "image/jpeg": string;
                 };
             };
-            /** @description The caller has this very picture. */
+            /** @description The caller already has this picture. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -2314,9 +2312,9 @@ export interface operations {
     listAccounts: {
         parameters: {
             query?: {
-                /** @description How many to answer at most. */
+                /** @description The maximum number of entries to return. */
                 limit?: number;
-                /** @description `nextCursor` of the page before this one. */
+                /** @description `nextCursor` of the previous page. */
                 cursor?: string;
                 platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
             };
@@ -2368,9 +2366,9 @@ export interface operations {
     askConsent: {
         parameters: {
             query?: {
-                /** @description One of the addresses in `CONNECT_RETURN_URLS`, or below one. Left out, the user is shown a page of this service. */
+                /** @description One of `CONNECT_RETURN_URLS`, or a URL below one. If left out, the user is shown a page of this service. */
                 redirect?: string;
-                /** @description Instagram only: which login; else the first that is set up. */
+                /** @description Instagram only; by default the first login that is set up. */
                 loginType?: "facebook" | "instagram";
             };
             header?: never;
@@ -2429,7 +2427,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description On to the back end's page, with the result. */
+            /** @description Redirect to the back end's page, with the result. */
             303: {
                 headers: {
                     [name: string]: unknown;
@@ -2452,9 +2450,9 @@ export interface operations {
     listPosts: {
         parameters: {
             query?: {
-                /** @description How many to answer at most. */
+                /** @description The maximum number of entries to return. */
                 limit?: number;
-                /** @description `nextCursor` of the page before this one. */
+                /** @description `nextCursor` of the previous page. */
                 cursor?: string;
                 platform?: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
                 videoId?: string;
@@ -2532,9 +2530,9 @@ export interface operations {
     listNotifications: {
         parameters: {
             query?: {
-                /** @description How many to answer at most. */
+                /** @description The maximum number of entries to return. */
                 limit?: number;
-                /** @description `nextCursor` of the page before this one. */
+                /** @description `nextCursor` of the previous page. */
                 cursor?: string;
                 state?: "pending" | "delivered" | "dead";
             };
@@ -2884,7 +2882,7 @@ export interface operations {
                 "webhook-id": string;
                 /** @description Seconds since 1970. */
                 "webhook-timestamp": string;
-                /** @description `v1,` and an HMAC-SHA256 in base64; several, with spaces between them. */
+                /** @description `v1,` and an HMAC-SHA256 in base64; several are separated by spaces. */
                 "webhook-signature": string;
             };
             path?: never;
@@ -2896,7 +2894,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Received; any other answer brings it again. */
+            /** @description Received; after any other response it is redelivered. */
             "2XX": {
                 headers: {
                     [name: string]: unknown;

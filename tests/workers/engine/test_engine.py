@@ -14,7 +14,7 @@ from redis import Redis
 
 from app.clock import utcnow
 from app.config import Config
-from app.queries.health import workers_alive
+from app.queries.processes import count_workers
 from app.queues import (
     BACKGROUND_QUEUE,
     CONNECT_QUEUE,
@@ -49,7 +49,7 @@ def config(config: Config) -> Config:
 def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
     """A running worker; no scheduler, so that nothing else recovers lost runs."""
     with Process("workers.worker", config, tmp_path / "worker.log") as process:
-        wait_until(lambda: workers_alive()["TIKTOK"], "a worker")
+        wait_until(lambda: count_workers(utcnow())["TIKTOK"], "a worker")
         yield process
 
 
@@ -138,7 +138,7 @@ def test_dead_worker_of_other_queues_is_cleared_away_too(
     other = PUBLISH_QUEUES["YOUTUBE"]
     youtube, tiktok = ({"WORKER_PLATFORMS": name} for name in ("YOUTUBE", "TIKTOK"))
     with Process("workers.worker", config, tmp_path / "other.log", **youtube) as dead:
-        wait_until(lambda: workers_alive()["YOUTUBE"] == 2, "the other worker")
+        wait_until(lambda: count_workers(utcnow())["YOUTUBE"] == 2, "the other worker")
         put(redis, SLEEP, 60, queue=other)
         wait_until(lambda: started(redis, other) == 1, "its work")
         dead.kill()

@@ -1,4 +1,4 @@
-"""What ended is counted once, whenever and however often it is counted."""
+"""Every end is counted exactly once, whenever and however often the roll-up runs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.failures import Category, Failure
-from app.metrics.rolling import BEHIND, count_on, is_anything_to_count
+from app.metrics.rollup import LAG, needs_roll_up, roll_up
 from app.models import PublishJob
 from app.publishing import claims, holding, outcomes, steer
 from app.publishing.claims import Claim
-from app.queries.metrics import read_ever, read_window
+from app.queries.metrics import read_totals, read_window
 from app.states import Step
-from tests.factories import make_account, make_job, make_video
+from tests.factories import make_account, make_job
 
 TIMEOUT = Failure("read_timeout", Category.NETWORK, "no answer")
 REFUSED = Failure("caption_too_long", Category.REQUEST, "too long")
@@ -59,11 +59,11 @@ def test_ends_are_counted_once(context: None, now: datetime) -> None:
     complete(now)
     fail(now)
     later = now + timedelta(minutes=5)
-    assert is_anything_to_count(later)
+    assert needs_roll_up(later)
     for _ in range(3):
-        count_on(later)
-    assert not is_anything_to_count(later)
-    ever = read_ever()["TIKTOK"]
+        roll_up(later)
+    assert not needs_roll_up(later)
+    ever = read_totals()["TIKTOK"]
     assert (ever.completed, ever.failed, ever.attempts, ever.first_try) == (1, 1, 2, 1)
     assert ever.errors == {"request": {"caption_too_long": 1}}
 
@@ -71,13 +71,13 @@ def test_ends_are_counted_once(context: None, now: datetime) -> None:
 def test_counters_never_fall(context: None, now: datetime) -> None:
     """A failed job that is retried has no end any more; what was counted stays."""
     job = fail(now)
-    count_on(now + timedelta(minutes=5))
+    roll_up(now + timedelta(minutes=5))
     steer.retry(job.id, now + timedelta(minutes=6))
     claim = claims.claim_next("TIKTOK", now + timedelta(minutes=6))
     assert claim is not None
     outcomes.complete(claim, now + timedelta(minutes=7), platform_post_id="1", url=None)
-    count_on(now + timedelta(minutes=10))
-    ever = read_ever()["TIKTOK"]
+    roll_up(now + timedelta(minutes=10))
+    ever = read_totals()["TIKTOK"]
     assert (ever.completed, ever.failed) == (1, 1)
 
 
@@ -88,7 +88,7 @@ def test_failure_that_is_retried_at_once_is_counted(
     """It was told to its user: it is not to vanish from the figures because of what came next."""
     if not is_first:
         complete(now - timedelta(hours=2))
-        count_on(now)
+        roll_up(now)
     job = fail(now)
     steer.retry(job.id, now + timedelta(seconds=10))
     pending = read_window("1h", now + timedelta(seconds=20)).total
@@ -97,18 +97,18 @@ def test_failure_that_is_retried_at_once_is_counted(
     assert claim is not None
     outcomes.complete(claim, now + timedelta(seconds=30), platform_post_id="1", url=None)
     for later in (timedelta(minutes=1), timedelta(minutes=10)):
-        count_on(now + later)
+        roll_up(now + later)
         window = read_window("1h", now + later).total
         assert (window.completed, window.failed, window.attempts) == (1, 1, 2)
-    assert read_ever()["TIKTOK"].failed == 1
+    assert read_totals()["TIKTOK"].failed == 1
 
 
 def test_failure_that_is_retried_later_is_counted_once(context: None, now: datetime) -> None:
     job = fail(now)
-    count_on(now + timedelta(minutes=5))
+    roll_up(now + timedelta(minutes=5))
     steer.retry(job.id, now + timedelta(minutes=6))
-    count_on(now + timedelta(minutes=10))
-    assert read_ever()["TIKTOK"].failed == 1
+    roll_up(now + timedelta(minutes=10))
+    assert read_totals()["TIKTOK"].failed == 1
 
 
 def test_unknown_outcome_that_is_resolved_at_once_stays_a_failure(
@@ -117,17 +117,17 @@ def test_unknown_outcome_that_is_resolved_at_once_stays_a_failure(
     claim = begin(now)
     outcomes.fail(claim, Failure("publish_outcome_unknown", Category.AMBIGUOUS, "lost"), now)
     steer.resolve(claim.job_id, now + timedelta(seconds=10), is_live=True)
-    count_on(now + timedelta(minutes=5))
-    ever = read_ever()["TIKTOK"]
+    roll_up(now + timedelta(minutes=5))
+    ever = read_totals()["TIKTOK"]
     assert (ever.completed, ever.failed) == (1, 1)
 
 
 def test_what_ended_a_moment_ago_is_left_for_later(context: None, now: datetime) -> None:
     complete(now)
-    assert count_on(now + BEHIND) == 0
-    assert read_ever() == {}
+    assert roll_up(now + LAG) == 0
+    assert read_totals() == {}
     # The window has it all the same.
-    window = read_window("1h", now + BEHIND)
+    window = read_window("1h", now + LAG)
     assert window.total.completed == 1
 
 
@@ -138,7 +138,7 @@ def test_windows_hold_what_ended_within_them(context: None, now: datetime, count
         complete(now - age, "YOUTUBE")
     complete(now - timedelta(days=9), "YOUTUBE")
     if counted:
-        count_on(now)
+        roll_up(now)
     found = {name: read_window(name, now).platforms["YOUTUBE"].completed for name in WINDOWS}
     assert found == {"1h": 1, "24h": 3, "7d": 4}
     for name, count in found.items():
@@ -154,7 +154,7 @@ WINDOWS = ("1h", "24h", "7d")
 
 def test_times_from_due_to_start_and_from_start_to_live(context: None, now: datetime) -> None:
     complete(now, late=0.3, seconds=40)
-    count_on(now + timedelta(minutes=5))
+    roll_up(now + timedelta(minutes=5))
     figures = read_window("1h", now + timedelta(minutes=5)).total
     assert figures.lateness.total == pytest.approx(0.3, abs=0.01)
     assert figures.live.total == pytest.approx(40, abs=0.01)
@@ -166,35 +166,37 @@ def test_failed_attempts_are_errors_though_the_job_completes(context: None, now:
     again = claims.claim_next("TIKTOK", now + timedelta(seconds=5))
     assert again is not None
     outcomes.complete(again, now + timedelta(seconds=9), platform_post_id="1", url=None)
-    count_on(now + timedelta(minutes=5))
-    ever = read_ever()["TIKTOK"]
+    roll_up(now + timedelta(minutes=5))
+    ever = read_totals()["TIKTOK"]
     assert (ever.completed, ever.first_try, ever.attempts) == (1, 0, 2)
     assert ever.errors == {"network": {"read_timeout": 1}}
 
 
-def test_uploads_tell_their_speed_unless_they_were_resumed(context: None, now: datetime) -> None:
-    account = make_account("YOUTUBE")
-    video = make_video(account.user_id, file_size=50_000_000)
-    for resumed in (False, True):
-        make_job("YOUTUBE", now=now, account=account, video=video)
-        claim = claims.claim_next("YOUTUBE", now)
-        assert claim is not None
-        if resumed:
-            holding.begin_steps(claim, [Step.UPLOAD], now)
-            outcomes.hand_back(claim, now + timedelta(seconds=1))
-            claim = claims.claim_next("YOUTUBE", now + timedelta(seconds=1))
-            assert claim is not None
-        holding.begin_steps(claim, [Step.UPLOAD], now + timedelta(seconds=1))
-        holding.begin_steps(claim, [Step.PROCESS], now + timedelta(seconds=11))
-        outcomes.complete(claim, now + timedelta(seconds=20), platform_post_id="1", url=None)
-    count_on(now + timedelta(minutes=5))
-    ever = read_ever()["YOUTUBE"]
-    assert ever.uploaded_bytes == 50_000_000
-    assert (ever.throughput.count, ever.throughput.total) == (1, pytest.approx(5_000_000))
+@pytest.mark.parametrize("sent_bytes", [50_000_000, None])
+def test_uploads_count_what_their_workers_sent(
+    context: None, now: datetime, sent_bytes: int | None
+) -> None:
+    """Of an upload that was resumed, what its last run sent; of one by link, nothing."""
+    claim = begin(now, "YOUTUBE", account=make_account("YOUTUBE"))
+    holding.begin_steps(claim, [Step.UPLOAD], now)
+    outcomes.hand_back(claim, now + timedelta(seconds=1))
+    resumed = claims.claim_next("YOUTUBE", now + timedelta(seconds=1))
+    assert resumed is not None
+    holding.begin_steps(resumed, [Step.UPLOAD], now + timedelta(seconds=1))
+    sent_at = now + timedelta(seconds=11)
+    outcomes.ask_again(resumed, sent_at, sent_at, progress=80, sent_bytes=sent_bytes)
+    polled = claims.claim_polled(resumed.job_id, sent_at)
+    assert polled is not None
+    outcomes.complete(polled, now + timedelta(seconds=20), platform_post_id="1", url=None)
+    roll_up(now + timedelta(minutes=5))
+    ever = read_totals()["YOUTUBE"]
+    assert ever.uploaded_bytes == (sent_bytes or 0)
+    assert ever.throughput.count == (sent_bytes is not None)
+    assert ever.throughput.total == pytest.approx((sent_bytes or 0) / 10)
 
 
 def test_short_spans_are_forgotten_and_the_sum_is_not(context: None, now: datetime) -> None:
     complete(now - timedelta(days=30))
-    count_on(now)
+    roll_up(now)
     assert read_window("7d", now).total.completed == 0
-    assert read_ever()["TIKTOK"].completed == 1
+    assert read_totals()["TIKTOK"].completed == 1

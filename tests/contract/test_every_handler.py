@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -17,6 +18,7 @@ from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_o
 from workers.errors import (
     AccountRefused,
     Ambiguous,
+    OutcomeUnknown,
     PublishError,
     RateLimited,
     TokenExpired,
@@ -39,6 +41,16 @@ CALLS: dict[str, tuple[str, ...]] = {
     ),
     "YOUTUBE": ("youtube.session", "youtube.upload", "youtube.videos"),
 }
+#: The calls that change nothing on a platform.
+READS = frozenset(
+    {
+        "tiktok.status",
+        "instagram.container_status",
+        "instagram.media",
+        "youtube.status_query",
+        "youtube.videos",
+    }
+)
 PLATFORM_CALLS = [(platform, call) for platform, calls in CALLS.items() for call in calls]
 #: What may happen to any call.
 FAULTS: dict[str, tuple[str, dict[str, object]]] = {
@@ -150,6 +162,23 @@ def test_connection_cut_amid_the_bytes_is_resumed(
     check_live_once(control, video)
     uploads = control.calls(_upload(platform))
     assert sum(call["bytes"] for call in uploads) == len(video)
+
+
+@pytest.mark.parametrize("platform", CALLS)
+def test_poll_only_reads(platform: str, control: Sandbox, video: bytes) -> None:
+    job = job_on(platform, control, video)
+    job.draft = replace(job.draft, options={"coverTimestampMs": 1500})
+    job.cover = lambda at_ms: b"\xff\xd8\xff\xe0 a picture"
+    control.fault(platform, _upload(platform), "lost_answer")
+    with pytest.raises((Transient, OutcomeUnknown)):
+        job.run()
+    made = len(control.call_names())
+    for _ in range(3):
+        assert job.journal.upload is not None
+        job.handler.poll(job.context, job.journal.upload)
+        control.advance(60)
+    polled = control.call_names()[made:]
+    assert polled and set(polled) <= READS
 
 
 @pytest.mark.parametrize(("platform", "call", "code"), list(codes()))

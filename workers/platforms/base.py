@@ -4,10 +4,10 @@ The pipeline owns the row, the attempts and the clock; a handler owns one platfo
 In between stand the frozen values of this file, so that a handler can be driven by a test with
 nothing but the sandbox behind it. The order of calls for one job:
 
-    open → send → poll* → (publish → poll*) → recorded → follow_up*
+    open → send → (after_upload → poll)* → publish → poll* → recorded → follow_up*
 
-Whatever fails or dies in between, the next run of a job that holds an `Upload` starts with
-`poll`, which only reads.
+`publish` is called only if `poll` returned `Ready`. After any failure or crash, the next run of
+a job that has an `Upload` starts with `after_upload` and `poll`, neither of which can publish.
 """
 
 from __future__ import annotations
@@ -217,6 +217,15 @@ class Handler(Connecting, Counting):
         """Send the bytes that the platform does not have yet, from where a read says it is.
 
         Return the upload to store. Called again after a failure.
+        """
+
+    def after_upload(self, context: Context, upload: Upload) -> None:
+        """Finish what belongs to a post besides its bytes, such as its cover. Idempotent.
+
+        Called after `send` and before every `poll`; does nothing before the platform has the
+        whole video, and nothing once it is done, which it stores through `context.journal`.
+        Publishes nothing. A failure must not fail the post: it becomes one of the post's
+        warnings. Only `TokenExpired` is raised, so that the call is repeated with a fresh token.
         """
 
     @abstractmethod

@@ -103,6 +103,7 @@ def _go_on(
     if journal.upload is not None:
         context = working_context(claim, known_file(claim), access, journal, budget)
         budget.keep_share = KEEP_TO_ASK
+        handler.after_upload(context, journal.upload)
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
             budget.keep_share = 0.0
@@ -122,6 +123,7 @@ def _go_on(
         journal.save(handler.open(context))
     assert journal.upload is not None
     journal.save(handler.send(context, journal.upload))
+    handler.after_upload(context, journal.upload)
     # What was just sent is not looked at yet: no platform is done at once.
     return Processing(handler.api.poll_seconds)
 

@@ -214,12 +214,14 @@ class Job:
         """Do one run: an existing upload is first asked about, then sent, then made public."""
         found: Incomplete | Processing | Ready | Published = Incomplete()
         if self.journal.upload is not None:
+            self.handler.after_upload(self.context, self.journal.upload)
             found = self.handler.poll(self.context, self.journal.upload)
         if isinstance(found, Incomplete):
             if self.journal.upload is None:
                 self.journal.save(self.handler.open(self.context))
             assert self.journal.upload is not None
             self.journal.save(self.handler.send(self.context, self.journal.upload))
+            self.handler.after_upload(self.context, self.journal.upload)
             return Processing(self.handler.api.poll_seconds)
         if isinstance(found, Ready):
             assert self.journal.upload is not None

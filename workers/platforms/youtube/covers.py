@@ -16,18 +16,18 @@ from workers.platforms.youtube.upload import COVER_SET, YouTubeUpload
 COVER_UNITS = 50
 
 
-def covered(client: Client, context: Context, upload: YouTubeUpload) -> YouTubeUpload:
-    """Give the video its cover, once, and return the upload to go on with.
+def set_cover(client: Client, context: Context, upload: YouTubeUpload) -> None:
+    """Set the video's thumbnail if one was chosen and has not been tried; store the outcome.
 
-    Done twice it does no harm, so that a lost answer costs nothing. What goes wrong is kept as
-    a sentence for the owner; only a token that has expired is raised, to be renewed.
+    Setting it twice does no harm, so a lost response or a crash before the outcome is stored
+    costs only quota. A failure is stored as a sentence for the owner; only `TokenExpired` is
+    raised.
     """
     at_ms = context.draft.options.get("coverTimestampMs")
     if upload.video_id is None or upload.cover or at_ms is None:
-        return upload
-    upload = replace(upload, cover=_set(client, context, upload.video_id, at_ms))
-    context.journal.save(upload)
-    return upload
+        return
+    outcome = _set(client, context, upload.video_id, at_ms)
+    context.journal.save(replace(upload, cover=outcome))
 
 
 def _set(client: Client, context: Context, video_id: str, at_ms: int) -> str:

@@ -63,7 +63,11 @@ class Handler(base.Handler):
     def send(self, context: Context, upload: Upload) -> YouTubeUpload:
         """Send the missing bytes; the last request is written down before it is made."""
         client = Client(self.api, context)
-        return covers.covered(client, context, sending.send_rest(client, context, _ours(upload)))
+        return sending.send_rest(client, context, _ours(upload))
+
+    def after_upload(self, context: Context, upload: Upload) -> None:
+        """Set the chosen cover; see `covers.set_cover`."""
+        covers.set_cover(Client(self.api, context), context, _ours(upload))
 
     def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
         """Read the session until there is a video, then the video until it is processed.
@@ -73,7 +77,7 @@ class Handler(base.Handler):
         """
         client, upload = Client(self.api, context), _ours(upload)
         if upload.video_id is not None:
-            return self._fate(client, context, covers.covered(client, context, upload))
+            return self._fate(client, context, upload)
         try:
             state = session.query(client, upload)
         except SessionLost:

@@ -10,7 +10,7 @@ from flask import current_app
 
 from app.config import Config
 from app.platforms import PLATFORMS
-from workers.platforms.base import Api, Handler
+from workers.platforms.base import Api, Handler, Upload
 
 #: What each platform's handler needs of the settings.
 APIS: dict[str, Callable[[Config], Api]] = {
@@ -43,10 +43,10 @@ APIS: dict[str, Callable[[Config], Api]] = {
 }
 
 
-def load_handler(platform: str) -> Handler:
+def load_handler(platform: str) -> Handler[Upload]:
     """Return the handler that `app.platforms` names for a platform, for the running app."""
     _, _, name = PLATFORMS[platform].handler.partition(":")
-    handler_class: type[Handler] = getattr(handler_module(platform), name)
+    handler_class: type[Handler[Upload]] = getattr(handler_module(platform), name)
     config: Config = current_app.config["SETTINGS"]
     return handler_class(APIS[platform](config))
 

@@ -24,8 +24,8 @@ from workers.errors import (
     TokenExpired,
     Transient,
 )
-from workers.platforms.base import Api, Draft, Handler
-from workers.platforms.counting import Reader
+from workers.platforms.base import Api, Draft, Handler, Upload
+from workers.platforms.counting import ReadContext
 from workers.platforms.results import Published
 
 #: The calls by which each platform is published to, in their order.
@@ -75,7 +75,7 @@ def codes() -> Iterator[tuple[str, str, str]]:
                     yield platform, call, code
 
 
-def handler_of(platform: str, url: str) -> Handler:
+def handler_of(platform: str, url: str) -> Handler[Upload]:
     """Return a platform's handler, with the sandbox for its hosts."""
     module, _, name = PLATFORMS[platform].handler.partition(":")
     hosts = {
@@ -84,7 +84,7 @@ def handler_of(platform: str, url: str) -> Handler:
         "YOUTUBE": (f"{url}/youtube", f"{url}/google"),
     }
     api_url, oauth_url = hosts[platform]
-    handler: Handler = getattr(import_module(module), name)(
+    handler: Handler[Upload] = getattr(import_module(module), name)(
         Api(
             url=api_url,
             oauth_url=oauth_url,
@@ -203,9 +203,9 @@ def _upload(platform: str) -> str:
     return next(call for call in CALLS[platform] if call.endswith(".upload"))
 
 
-def reader_of(control: Sandbox, account: Mapping[str, object]) -> Reader:
+def read_context_of(control: Sandbox, account: Mapping[str, object]) -> ReadContext:
     """Return what a read needs of an account of the sandbox's."""
-    return Reader(access_of(account), control.now)
+    return ReadContext(access_of(account), control.now)
 
 
 @pytest.mark.parametrize("platform", CALLS)
@@ -213,11 +213,11 @@ def test_check_of_an_account_is_one_read_and_tells_what_became_of_its_token(
     platform: str, control: Sandbox
 ) -> None:
     handler, account = handler_of(platform, control.url), control.account(platform)
-    handler.check_access(reader_of(control, account))
+    handler.check_access(read_context_of(control, account))
     assert len(control.call_names()) == 1
     control.post(f"/accounts/{account['platformUserId']}/revoke")
     with pytest.raises((TokenExpired, AccountRefused)):
-        handler.check_access(reader_of(control, account))
+        handler.check_access(read_context_of(control, account))
     assert control.posts() == []
 
 
@@ -230,4 +230,4 @@ def test_fault_of_such_a_check_says_nothing_of_the_account(
     account = control.account(platform)
     control.fault(platform, None, kind, **fields)
     with pytest.raises((Transient, RateLimited)):
-        handler_of(platform, control.url).check_access(reader_of(control, account))
+        handler_of(platform, control.url).check_access(read_context_of(control, account))

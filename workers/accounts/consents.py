@@ -20,7 +20,7 @@ from app.config import Config
 from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.maintenance.asking import Asking
-from workers.platforms.connecting import Grant, Opened
+from workers.platforms.connecting import ConnectedAccount, Grant
 from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def _settle(exchange: Exchange) -> None:
         connected(exchange, [_connection(exchange, one) for one in opened], utcnow())
 
 
-def _open(exchange: Exchange) -> Sequence[Opened]:
+def _open(exchange: Exchange) -> Sequence[ConnectedAccount]:
     config: Config = current_app.config["SETTINGS"]
     grant = Grant(
         code=exchange.code,
@@ -71,14 +71,14 @@ def _open(exchange: Exchange) -> Sequence[Opened]:
     return load_handler(exchange.platform).connect(grant)
 
 
-def _fault(exchange: Exchange, opened: Sequence[Opened]) -> str:
+def _fault(exchange: Exchange, opened: Sequence[ConnectedAccount]) -> str:
     """Return what publishing would miss; users may untick boxes on the platform's page."""
     values = {"login_type": exchange.login_type or None, "scopes": opened[0].scopes}
     faults = connection_faults(exchange.platform, values, utcnow())
     return " ".join(message for messages in faults.values() for message in messages)
 
 
-def _connection(exchange: Exchange, opened: Opened) -> Connection:
+def _connection(exchange: Exchange, opened: ConnectedAccount) -> Connection:
     return Connection(
         user_id=exchange.user_id,
         platform=exchange.platform,

@@ -28,7 +28,7 @@ from workers.errors import (
     RateLimited,
     TokenExpired,
 )
-from workers.platforms.base import Access, Handler, Tokens
+from workers.platforms.base import Access, Handler, Tokens, Upload
 
 logger = logging.getLogger(__name__)
 #: A token that lives this long is still good for a run whose refresh ahead of time failed.
@@ -54,7 +54,7 @@ class Held:
     platform: str
 
 
-def access_for(handler: Handler, account_id: str) -> Access:
+def access_for(handler: Handler[Upload], account_id: str) -> Access:
     """Return a token that is good for the next minutes, refreshing it first where need be.
 
     Raises `AccountRefused` when the account is gone or must be connected again, `KeyMissing` when
@@ -76,7 +76,7 @@ def access_for(handler: Handler, account_id: str) -> Access:
         return held.access
 
 
-def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
+def refresh(handler: Handler[Upload], account_id: str, *, stale_token: str) -> Access:
     """Replace a token that is, or is about to be, worthless; returns at once when another
     worker has already replaced it. The new tokens are stored before they are used.
     """
@@ -97,7 +97,7 @@ def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
         _end_turn(account_id, turn)
 
 
-def renew(handler: Handler, account_id: str) -> None:
+def renew(handler: Handler[Upload], account_id: str) -> None:
     """Replace a token that is still good, by the calendar. Raises as `access_for`."""
     refresh(handler, account_id, stale_token=_read(account_id).access.token)
 

@@ -14,9 +14,9 @@ from app.limits import gates
 from workers.accounts import tokens
 from workers.errors import AccountRefused, RateLimited, TokenExpired
 from workers.handlers import load_handler
-from workers.platforms.base import Access, Handler
+from workers.platforms.base import Access, Handler, Upload
 from workers.platforms.budget import Budget
-from workers.platforms.counting import Reader
+from workers.platforms.counting import ReadContext
 from workers.publishing.budget import RunBudget
 
 
@@ -45,10 +45,10 @@ def _heed_gates(platform: str, account_id: str, now: datetime) -> None:
                 raise RateLimited(why.code, why.message, retry_at=until, calls=True, hint=why.hint)
 
 
-def _ask(handler: Handler, account_id: str, access: Access, budget: Budget) -> None:
+def _ask(handler: Handler[Upload], account_id: str, access: Access, budget: Budget) -> None:
     try:
         try:
-            handler.check_access(Reader(access, utcnow, budget))
+            handler.check_access(ReadContext(access, utcnow, budget))
         except TokenExpired:
             access = tokens.refresh(handler, account_id, stale_token=access.token)
             _ask_with_fresh(handler, access, budget)
@@ -57,9 +57,9 @@ def _ask(handler: Handler, account_id: str, access: Access, budget: Budget) -> N
         raise
 
 
-def _ask_with_fresh(handler: Handler, access: Access, budget: Budget) -> None:
+def _ask_with_fresh(handler: Handler[Upload], access: Access, budget: Budget) -> None:
     """Ask once more: whoever refuses a token that was just renewed means the account."""
     try:
-        handler.check_access(Reader(access, utcnow, budget))
+        handler.check_access(ReadContext(access, utcnow, budget))
     except TokenExpired as error:
         raise tokens.refused_young(error) from error

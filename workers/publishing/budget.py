@@ -70,12 +70,12 @@ class RunBudget:
         self._used_share = max(self._used_share, taken.used_share)
         self._spent[counts] += amount
 
-    def hear_usage(self, account_percent: float, application_percent: float) -> None:
+    def report_usage(self, account_percent: float, application_percent: float) -> None:
         """Take in what the platform says is used of its limits on calls, in percent."""
         self.account_percent = max(self.account_percent, account_percent)
         self.application_percent = max(self.application_percent, application_percent)
 
-    def hear_posts_max(self, maximum: int) -> None:
+    def report_posts_max(self, maximum: int) -> None:
         """Take in how many posts a day the platform says the account may have."""
         self.posts_max = maximum
 

@@ -45,7 +45,7 @@ class RunJournal:
             self.step = steps[-1]
 
     def expect(self, size_bytes: int) -> None:
-        """Say how many bytes the upload has, so that `sent` can show a share of it."""
+        """Say how many bytes the upload has, so that `report_sent` can show a share of it."""
         self._size_bytes = size_bytes
 
     def save(self, upload: Upload) -> None:
@@ -59,7 +59,7 @@ class RunJournal:
         self._store(upload, commits=True)
         self.has_committed = True
 
-    def sent(self, total_bytes: int) -> None:
+    def report_sent(self, total_bytes: int) -> None:
         self._keeper.check()
         if time.monotonic() - self._shown_at < PROGRESS_SECONDS or not self._size_bytes:
             return

@@ -141,7 +141,7 @@ def _settle(claim: Claim, result: Result, budget: RunBudget) -> None:
         wake_waiting(result.rendition_id, utcnow())  # it may have been done just before
         return
     if isinstance(result, Processing):
-        due_at = now + timedelta(seconds=budget.stretch(result.again_seconds))
+        due_at = now + timedelta(seconds=budget.stretch(result.next_poll_seconds))
         progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
         outcomes.ask_again(claim, due_at, now, progress=progress)
         return

@@ -59,7 +59,9 @@ class UploadNeeded(RunStopped):
     """
 
 
-def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: RunBudget) -> Result:
+def publish_once(
+    claim: Claim, handler: Handler[Upload], keeper: LeaseKeeper, budget: RunBudget
+) -> Result:
     """Take the job as far as it goes without waiting; a refused token is renewed.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
@@ -85,7 +87,7 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
         raise
 
 
-def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
+def _known_upload(claim: Claim, handler: Handler[Upload]) -> Upload | None:
     """Return what the platform gave before, if anything; raises `KeyMissing`."""
     if not claim.is_readable:
         # What it gave is not known here: to begin anew could post the video twice.
@@ -98,7 +100,7 @@ def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
 
 
 def _go_on(
-    claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
+    claim: Claim, handler: Handler[Upload], journal: RunJournal, access: Access, budget: RunBudget
 ) -> Result:
     if journal.upload is not None:
         context = working_context(claim, known_file(claim), access, journal, budget)
@@ -159,7 +161,10 @@ def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Converting:
 
 
 def _process(
-    handler: Handler, context: Context, journal: RunJournal, found: Processing | Ready | Published
+    handler: Handler[Upload],
+    context: Context,
+    journal: RunJournal,
+    found: Processing | Ready | Published,
 ) -> Published | Processing:
     """Publish what is ready; that the step is `process` or `record` is written with its end."""
     if not isinstance(found, Ready):

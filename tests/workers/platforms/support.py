@@ -155,7 +155,7 @@ class MemoryJournal:
             raise Stopped
         self._keep("commit", upload)
 
-    def sent(self, total_bytes: int) -> None:
+    def report_sent(self, total_bytes: int) -> None:
         self.sent_bytes.append(total_bytes)
         if self.stop_at_bytes is not None and total_bytes >= self.stop_at_bytes:
             raise Stopped
@@ -188,7 +188,7 @@ def access_of(account: Mapping[str, Any]) -> Access:
 class Job:
     """One job driven as the pipeline drives it, one run after another."""
 
-    handler: Handler
+    handler: Handler[Any]
     sandbox: Sandbox
     access: Access
     source: MemorySource
@@ -247,5 +247,5 @@ class Job:
             else:
                 if isinstance(found, Published):
                     return found
-                self.sandbox.advance(found.again_seconds)
+                self.sandbox.advance(found.next_poll_seconds)
         raise AssertionError(f"not published after {runs} runs: {self.errors}")

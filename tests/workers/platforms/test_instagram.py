@@ -250,8 +250,8 @@ def test_polls_spread_out_while_instagram_works(control: Sandbox, video: bytes) 
     pauses = []
     found = job.run()
     while isinstance(found, Processing):
-        pauses.append(found.again_seconds)
-        control.advance(found.again_seconds)
+        pauses.append(found.next_poll_seconds)
+        control.advance(found.next_poll_seconds)
         found = job.run()
     assert pauses[0] == pytest.approx(1.0) and pauses == sorted(pauses) and pauses[-1] == 60.0
     assert isinstance(found, Published)

@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.instagram import InstagramHandler, codes
 from workers.platforms.instagram.fields import moment, sentence
-from workers.platforms.instagram.refusals import failure, recalled, remembered
+from workers.platforms.instagram.refusals import api_error, dump_refusal, load_refusal
 from workers.transport import Answer
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -84,7 +84,7 @@ def expected(code: str, login_type: str) -> type[PublishError]:
 
 def read(given: Answer, *, login_type: str = "facebook", acts: bool = False) -> PublishError:
     """Return the error of an answer that is none of success."""
-    error = failure(given, now=NOW, login_type=login_type, acts=acts)
+    error = api_error(given, NOW, login_type=login_type, acts=acts)
     assert error is not None
     return error
 
@@ -128,10 +128,10 @@ def test_a_refusal_that_is_remembered_is_the_same_later(
     if code is None and status == 400:
         return  # says nothing at all
     error = read(given, login_type=login_type)
-    kept = remembered(error)
+    kept = dump_refusal(error)
     assert (kept is None) == (not isinstance(error, (AccountRefused, RequestRefused, VideoRefused)))
     if kept is not None:
-        again = recalled(json.loads(json.dumps(kept)))
+        again = load_refusal(json.loads(json.dumps(kept)))
         assert type(again) is type(error) and vars(again) == vars(error)
 
 

@@ -136,8 +136,8 @@ def test_a_publish_that_never_arrived_is_repeated_only_once_it_has_settled(
     job = make_job(control, video)
     assert isinstance(publish_with_fault(job, "cut"), OutcomeUnknown)
     found = job.run()
-    assert isinstance(found, Processing) and 50 < found.again_seconds <= 60
-    control.advance(found.again_seconds - 5)
+    assert isinstance(found, Processing) and 50 < found.next_poll_seconds <= 60
+    control.advance(found.next_poll_seconds - 5)
     assert isinstance(job.run(), Processing)
     control.advance(6)
     published = job.run()
@@ -155,7 +155,7 @@ def test_a_worker_lost_in_the_middle_of_a_publish_waits_for_its_answer_too(
     # The row as it was when the request went out.
     committed = [fields for kind, fields in job.journal.saved if kind == "commit"][-1]
     found = job.handler.poll(job.context, type(checkpoint(job)).load(committed))
-    assert isinstance(found, Processing) and 150 < found.again_seconds <= 180
+    assert isinstance(found, Processing) and 150 < found.next_poll_seconds <= 180
 
 
 def test_further_publishes_wait_longer(control: Sandbox, video: bytes) -> None:
@@ -164,8 +164,8 @@ def test_further_publishes_wait_longer(control: Sandbox, video: bytes) -> None:
     waits = []
     found = job.run()
     while isinstance(found, Processing):
-        waits.append(round(found.again_seconds, -1))
-        control.advance(found.again_seconds)
+        waits.append(round(found.next_poll_seconds, -1))
+        control.advance(found.next_poll_seconds)
         try:
             found = job.run()
         except OutcomeUnknown:
@@ -189,8 +189,8 @@ def refused(job: Job, code: str) -> PublishError:
     until_ready(job)
     job.sandbox.fault("INSTAGRAM", PUBLISH, "error", code=code)
     found = job.run()
-    assert isinstance(found, Processing) and 30 <= found.again_seconds <= 60
-    job.sandbox.advance(found.again_seconds + 1)
+    assert isinstance(found, Processing) and 30 <= found.next_poll_seconds <= 60
+    job.sandbox.advance(found.next_poll_seconds + 1)
     with pytest.raises(PublishError) as caught:
         job.run()
     return caught.value
@@ -216,7 +216,7 @@ def test_a_refusal_that_is_not_true_is_found_out_though_the_first_read_is_too_ea
     control.fault("INSTAGRAM", PUBLISH, "error", code="4/2207051", after_work=True)
     found = job.run()
     assert isinstance(found, Processing)
-    control.advance(found.again_seconds + 1)
+    control.advance(found.next_poll_seconds + 1)
     assert isinstance(job.run(), Published)
     assert len(control.posts()) == len(control.calls(PUBLISH)) == 1
 
@@ -228,7 +228,7 @@ def test_a_duplicate_refused_is_looked_for_in_the_list(control: Sandbox, video: 
     found = job.run()
     assert isinstance(found, Processing)
     assert control.call_names()[-2:] == [STATUS, LIST]
-    control.advance(found.again_seconds + 1)
+    control.advance(found.next_poll_seconds + 1)
     with pytest.raises(RequestRefused):
         job.run()
 

@@ -36,8 +36,8 @@ class PausedJournal(MemoryJournal):
         if self.pause_at_bytes is None:
             self._pause()
 
-    def sent(self, total_bytes: int) -> None:
-        super().sent(total_bytes)
+    def report_sent(self, total_bytes: int) -> None:
+        super().report_sent(total_bytes)
         if self.pause_at_bytes is not None and total_bytes >= self.pause_at_bytes:
             self._pause()
 

@@ -267,7 +267,7 @@ def test_poll_is_one_read_whose_pause_grows_to_half_a_minute(
         found = job.run()
         assert isinstance(found, Processing)
         assert control.call_names()[before:] == [STATUS]
-        pauses.append(round(found.again_seconds))
+        pauses.append(round(found.next_poll_seconds))
     assert pauses == [1, 5, 15, 30]
     assert [kind for kind, _ in job.journal.saved] == ["save", "commit", "save"]
 

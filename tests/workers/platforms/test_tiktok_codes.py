@@ -30,7 +30,7 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.tiktok import codes
-from workers.platforms.tiktok.refusals import oauth_refusal, refusal
+from workers.platforms.tiktok.refusals import api_error, oauth_error
 from workers.platforms.verdicts import Verdict
 from workers.transport import Answer
 
@@ -141,7 +141,9 @@ def test_refused_read_before_the_last_byte_is_what_its_code_says(
     job = opened(make_job(control, video))
     control.fault("TIKTOK", call, "error", code=code)
     error = error_of_run(job)
-    assert type(error) is (UploadGone if code == codes.FORGOTTEN else codes.ERRORS[code].error)
+    assert type(error) is (
+        UploadGone if code == codes.UNKNOWN_PUBLISH_ID else codes.ERRORS[code].error
+    )
     # The last byte was never sent, so another upload may be opened.
     assert error.upload_is_dead == isinstance(error, (RequestRefused, UploadGone))
 
@@ -210,7 +212,7 @@ def test_unknown_code_goes_by_the_status_and_is_kept(
     status: int, code: str, wanted: type[PublishError], named: str
 ) -> None:
     body = f'{{"data": {{}}, "error": {{"code": "{code}", "message": "internal"}}}}'
-    error = refusal(Answer(status, {}, body.encode()), NOW)
+    error = api_error(Answer(status, {}, body.encode()), NOW)
     assert (type(error), error.code) == (wanted, named)
 
 
@@ -230,13 +232,13 @@ def test_unknown_code_goes_by_the_status_and_is_kept(
 def test_unknown_oauth_error_goes_by_the_status(
     status: int, body: dict[str, object], wanted: type[PublishError], named: str
 ) -> None:
-    error = oauth_refusal(Answer(status, {}, b""), body, NOW)
+    error = oauth_error(Answer(status, {}, b""), body, NOW)
     assert (type(error), error.code) == (wanted, named)
 
 
 def test_retry_after_wins_over_our_own_pause() -> None:
     body = b'{"error": {"code": "spam_risk_too_many_posts"}}'
-    error = refusal(Answer(403, {"Retry-After": "30"}, body), NOW)
+    error = api_error(Answer(403, {"Retry-After": "30"}, body), NOW)
     assert isinstance(error, RateLimited)
     assert error.retry_at == NOW + timedelta(seconds=30)
 

@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.results import Processing
 from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
-from workers.platforms.tiktok.sending import DETOURS_MAX
+from workers.platforms.tiktok.sending import REWINDS_MAX
 from workers.platforms.tiktok.upload import CHUNK_BYTES, SETTLE_SECONDS
 
 #: What it is where the upload's end was never sent.
@@ -47,7 +47,7 @@ def test_answers_that_name_no_place_do_not_stop_an_upload_that_goes_forward(
     control: Sandbox, video: bytes
 ) -> None:
     data = lengthened(video, LONG_BYTES)
-    times = DETOURS_MAX + 2
+    times = REWINDS_MAX + 2
     control.fault("TIKTOK", UPLOAD, "error", status=206, body="", after_work=True, times=times)
     job = make_job(control, data)
     job.carry_through()
@@ -72,7 +72,7 @@ def test_places_that_lead_nowhere_before_the_end_may_be_tried_again(
     control: Sandbox, video: bytes
 ) -> None:
     data = lengthened(video, LONG_BYTES)
-    control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range", times=DETOURS_MAX + 1)
+    control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range", times=REWINDS_MAX + 1)
     job = make_job(control, data)
     error = error_of_run(job)
     assert (type(error), error.code) == (Transient, "upload_stalled")

@@ -196,7 +196,7 @@ def test_pause_grows_while_youtube_processes(control: Sandbox, video: bytes) -> 
         control.advance(seconds)
         found = job.run()
         assert isinstance(found, Processing)
-        pauses.append(round(found.again_seconds))
+        pauses.append(round(found.next_poll_seconds))
         assert found.percent == 50
     assert pauses == [1, 25, 120]
 

@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.results import Processing, Published
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.refusals import quota_is_back_at, refusal
+from workers.platforms.youtube.refusals import api_error, quota_resets_at
 from workers.platforms.youtube.session import SessionLost
 from workers.transport import Answer
 
@@ -121,14 +121,14 @@ def test_table_holds_every_reason_and_no_other() -> None:
 @pytest.mark.parametrize("reason", MEANT)
 def test_reason_decides_whatever_the_status(reason: str) -> None:
     for status in (400, 401, 403, 404, 429, 500, 503):
-        error = refusal(answer_of(status, reason), NOW)
+        error = api_error(answer_of(status, reason), NOW)
         assert (type(error), error.code) == (MEANT[reason], reason)
         assert error.hint == ("" if MEANT[reason] is RateLimited else codes.REASONS[reason].hint)
 
 
 @pytest.mark.parametrize("reason", MEANT)
 def test_trouble_after_a_request_that_acts_leaves_the_outcome_unknown(reason: str) -> None:
-    error = refusal(answer_of(500, reason), NOW, acts=True)
+    error = api_error(answer_of(500, reason), NOW, acts=True)
     wanted = OutcomeUnknown if MEANT[reason] is Transient else MEANT[reason]
     assert type(error) is wanted
 
@@ -153,7 +153,7 @@ def test_trouble_after_a_request_that_acts_leaves_the_outcome_unknown(reason: st
 def test_unknown_reason_is_judged_by_status_and_kept(
     status: int, reason: str, google_status: str, error: type[PublishError], code: str
 ) -> None:
-    found = refusal(answer_of(status, reason, google_status), NOW)
+    found = api_error(answer_of(status, reason, google_status), NOW)
     assert (type(found), found.code) == (error, code)
 
 
@@ -166,9 +166,9 @@ def test_quota_of_a_day_is_told_from_one_of_a_minute(limit: str, is_daily: bool)
         "errors": [{"reason": "rateLimitExceeded", "domain": "global"}],
         "status": "RESOURCE_EXHAUSTED",
     }
-    found = refusal(Answer(429, {}, json.dumps({"error": error}).encode()), NOW)
+    found = api_error(Answer(429, {}, json.dumps({"error": error}).encode()), NOW)
     assert isinstance(found, RateLimited) and found.everyone is is_daily
-    wanted = quota_is_back_at(NOW) if is_daily else NOW + timedelta(seconds=60)
+    wanted = quota_resets_at(NOW) if is_daily else NOW + timedelta(seconds=60)
     assert found.retry_at == wanted
 
 
@@ -193,9 +193,9 @@ def test_answer_that_is_not_youtubes_proves_nothing(
     acting_error: type[PublishError],
 ) -> None:
     answer = Answer(status, {}, body)
-    assert type(refusal(answer, NOW)) is error
-    assert type(refusal(answer, NOW, acts=True)) is acting_error
-    assert refusal(answer, NOW).code == f"http_{status}"
+    assert type(api_error(answer, NOW)) is error
+    assert type(api_error(answer, NOW, acts=True)) is acting_error
+    assert api_error(answer, NOW).code == f"http_{status}"
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,8 @@ def test_answer_that_is_not_youtubes_proves_nothing(
         ("2026-11-01T08:30:00+00:00", "2026-11-02T08:00:00+00:00"),  # the clocks go back
     ],
 )
-def test_daily_quota_is_back_at_midnight_pacific(now: str, back_at: str) -> None:
-    found = quota_is_back_at(datetime.fromisoformat(now))
+def test_daily_quota_resets_at_midnight_pacific(now: str, back_at: str) -> None:
+    found = quota_resets_at(datetime.fromisoformat(now))
     assert found == datetime.fromisoformat(back_at)
     assert found.utcoffset() == timedelta(0)
 
@@ -235,7 +235,7 @@ def test_daily_quota_is_back_at_midnight_pacific(now: str, back_at: str) -> None
 def test_wait_is_the_one_named_or_the_tables(reason: str, retry_after: str, seconds: int) -> None:
     answer = answer_of(429, reason)
     headers = {"Retry-After": retry_after} if retry_after else {}
-    error = refusal(Answer(429, headers, answer.body), NOW)
+    error = api_error(Answer(429, headers, answer.body), NOW)
     assert isinstance(error, RateLimited)
     assert error.retry_at == NOW + timedelta(seconds=seconds)
     assert error.everyone == (reason == "quotaExceeded")
@@ -304,7 +304,7 @@ def expected(call: str, code: str) -> type[Any]:
 def test_failure_of_youtube_s_is_left_alone_for_as_long_as_it_asks(body: bytes, acts: bool) -> None:
     headers = {"Retry-After": "120"}
     before = datetime.now(timezone.utc)
-    error = refusal(Answer(503, headers, body), before, acts=acts)
+    error = api_error(Answer(503, headers, body), before, acts=acts)
     assert isinstance(error, OutcomeUnknown if acts else Transient)
     assert error.not_before is not None
     assert 119 <= (error.not_before - before).total_seconds() <= 180

@@ -42,7 +42,7 @@ def test_cover_of_a_run_that_died_is_set_by_the_next(control: Sandbox, video: by
 
 @pytest.mark.parametrize(
     ("account", "image", "word"),
-    [({"phone_verified": False}, JPEG, "forbidden"), ({}, None, "no picture")],
+    [({"phone_verified": False}, JPEG, "forbidden"), ({}, None, "no frame")],
 )
 def test_trouble_with_the_cover_is_a_warning(
     control: Sandbox, video: bytes, account: dict[str, bool], image: bytes | None, word: str

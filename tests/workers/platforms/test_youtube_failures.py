@@ -38,7 +38,7 @@ from workers.errors import (
 )
 from workers.platforms.results import Incomplete, Processing
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.refusals import quota_is_back_at
+from workers.platforms.youtube.refusals import quota_resets_at
 from workers.platforms.youtube.upload import CHUNK_BYTES, SESSION_LIMIT_SECONDS
 
 
@@ -208,7 +208,7 @@ def test_daily_quota_holds_everyone_until_midnight_pacific(
     error = error_of_run(make_job(control, video))
     assert isinstance(error, RateLimited)
     assert error.everyone
-    assert abs(error.retry_at - quota_is_back_at(control.now())) < timedelta(minutes=1)
+    assert abs(error.retry_at - quota_resets_at(control.now())) < timedelta(minutes=1)
 
 
 def test_used_up_uploads_of_the_day_are_waited_for(control: Sandbox, video: bytes) -> None:

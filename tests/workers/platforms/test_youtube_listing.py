@@ -21,7 +21,8 @@ from tests.workers.platforms.youtube import (
 )
 from workers.errors import Ambiguous, OutcomeUnknown, RateLimited, TokenExpired, Transient
 from workers.platforms.results import Processing
-from workers.platforms.youtube.listing import DETAILS_LIMIT_SECONDS, PAGE_VIDEOS
+from workers.platforms.youtube.fate import DETAILS_LIMIT_SECONDS
+from workers.platforms.youtube.listing import PAGE_VIDEOS
 
 
 @pytest.fixture
@@ -104,8 +105,8 @@ def test_video_that_is_not_listed_is_looked_for_twice(control: Sandbox, job: Job
     assert job.run() == Processing(300.0)
     control.advance(100)
     again = job.run()
-    assert isinstance(again, Processing) and 190 < again.again_seconds <= 200
-    control.advance(again.again_seconds + 1)
+    assert isinstance(again, Processing) and 190 < again.next_poll_seconds <= 200
+    control.advance(again.next_poll_seconds + 1)
     assert_ambiguous(job)
 
 

@@ -1,5 +1,6 @@
-"""A video's own thumbnail: the picture that the owner chose. A post never fails for it.
+"""The custom thumbnail of a YouTube video: the frame that the owner chose.
 
+Trouble with it never fails the post.
 https://developers.google.com/youtube/v3/docs/thumbnails/set
 """
 
@@ -26,27 +27,27 @@ def set_cover(client: Client, context: Context, upload: YouTubeUpload) -> None:
     at_ms = context.draft.options.get("coverTimestampMs")
     if upload.video_id is None or upload.cover or at_ms is None:
         return
-    outcome = _set(client, context, upload.video_id, at_ms)
+    outcome = _upload_cover(client, context, upload.video_id, at_ms)
     context.journal.save(replace(upload, cover=outcome))
 
 
-def _set(client: Client, context: Context, video_id: str, at_ms: int) -> str:
+def _upload_cover(client: Client, context: Context, video_id: str, at_ms: int) -> str:
     try:
         image = context.cover(at_ms)
         if image is None:
-            return "the cover was not set: no picture can be taken out of the video there"
+            return "the cover was not set: the video has no frame at that position"
         client.spend_units(COVER_UNITS)
-        answer = client.send(
+        response = client.request(
             "POST",
             f"{client.api.url}/upload/youtube/v3/thumbnails/set",
             params={"videoId": video_id},
             headers={"Content-Type": "image/jpeg"},
             data=image,
         )
-        if answer.status != 200:
-            raise client.refused(answer)
+        if response.status != 200:
+            raise client.api_error(response)
     except TokenExpired:
         raise
     except PublishError as error:
-        return f"YouTube did not take the cover ({error.code}): {error.detail}"
+        return f"YouTube did not accept the cover ({error.code}): {error.detail}"
     return COVER_SET

@@ -1,6 +1,6 @@
-"""What every platform's handler must do, whatever the platform: one suite for all of them.
+"""The contract of every platform's handler: one suite for all of them.
 
-A fourth platform joins by its entry in `CALLS`. The judge is the sandbox's list of live posts.
+A fourth platform joins by an entry in `CALLS`. The sandbox's list of live posts is the judge.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from workers.platforms.base import Api, Draft, Handler, Upload
 from workers.platforms.counting import ReadContext
 from workers.platforms.results import Published
 
-#: The calls by which each platform is published to, in their order.
+#: The calls that publish a video on each platform, in order.
 CALLS: dict[str, tuple[str, ...]] = {
     "TIKTOK": ("tiktok.creator_info", "tiktok.init", "tiktok.upload", "tiktok.status"),
     "INSTAGRAM": (
@@ -52,7 +52,7 @@ READS = frozenset(
     }
 )
 PLATFORM_CALLS = [(platform, call) for platform, calls in CALLS.items() for call in calls]
-#: What may happen to any call.
+#: The faults that any call may meet.
 FAULTS: dict[str, tuple[str, dict[str, object]]] = {
     "cut before it is read": ("cut", {}),
     "answer lost": ("lost_answer", {}),
@@ -65,7 +65,7 @@ FAULTS: dict[str, tuple[str, dict[str, object]]] = {
 
 
 def codes() -> Iterator[tuple[str, str, str]]:
-    """Give every error that a platform may answer, with one call that it answers to."""
+    """Yield every error code of each platform, with each call that may return it."""
     for platform, calls in CALLS.items():
         errors: dict[str, ErrorSpec]
         errors = import_module(f"sandbox.{platform.lower()}.errors").ERRORS
@@ -76,7 +76,7 @@ def codes() -> Iterator[tuple[str, str, str]]:
 
 
 def handler_of(platform: str, url: str) -> Handler[Upload]:
-    """Return a platform's handler, with the sandbox for its hosts."""
+    """Return a platform's handler with the sandbox as its hosts."""
     module, _, name = PLATFORMS[platform].handler.partition(":")
     hosts = {
         "TIKTOK": (f"{url}/tiktok", ""),
@@ -98,7 +98,7 @@ def handler_of(platform: str, url: str) -> Handler[Upload]:
 
 
 def job_on(platform: str, control: Sandbox, data: bytes) -> Job:
-    """Return a job for a fresh account."""
+    """Return a job for a new account."""
     return Job(
         handler=handler_of(platform, control.url),
         sandbox=control,
@@ -115,12 +115,12 @@ def job_on(platform: str, control: Sandbox, data: bytes) -> Job:
 
 
 def check_live_once(control: Sandbox, data: bytes) -> None:
-    """Check that the video is live, whole, and only once."""
+    """Assert that exactly one whole video is live."""
     assert [post["sha256"] for post in control.posts()] == [hashlib.sha256(data).hexdigest()]
 
 
 def outcome(job: Job) -> Published | PublishError:
-    """Carry a job through as far as it goes by itself."""
+    """Run a job as far as it goes by itself; return its post or its error."""
     try:
         return job.carry_through()
     except PublishError as error:
@@ -204,12 +204,12 @@ def _upload(platform: str) -> str:
 
 
 def read_context_of(control: Sandbox, account: Mapping[str, object]) -> ReadContext:
-    """Return what a read needs of an account of the sandbox's."""
+    """Return the context for reads with a sandbox account."""
     return ReadContext(access_of(account), control.now)
 
 
 @pytest.mark.parametrize("platform", CALLS)
-def test_check_of_an_account_is_one_read_and_tells_what_became_of_its_token(
+def test_access_check_is_one_read_and_detects_a_revoked_token(
     platform: str, control: Sandbox
 ) -> None:
     handler, account = handler_of(platform, control.url), control.account(platform)
@@ -223,7 +223,7 @@ def test_check_of_an_account_is_one_read_and_tells_what_became_of_its_token(
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("platform", CALLS)
-def test_fault_of_such_a_check_says_nothing_of_the_account(
+def test_failed_access_check_proves_nothing_about_the_account(
     platform: str, fault: str, control: Sandbox
 ) -> None:
     kind, fields = FAULTS[fault]

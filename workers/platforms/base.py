@@ -4,10 +4,10 @@ The pipeline owns the row, the attempts and the clock; a handler owns one platfo
 They exchange the frozen values of this module, so a test can drive a handler with nothing but
 the sandbox behind it. The order of calls for one job:
 
-    open → send → (after_upload → poll)* → publish → poll* → recorded → follow_up*
+    open → send → poll* → (publish → poll*) → recorded → follow_up*
 
-`publish` is called only if `poll` returned `Ready`. After any failure or crash, the next run of
-a job that has an `Upload` starts with `after_upload` and `poll`, neither of which can publish.
+`after_upload` is called after `send` and before every `poll`. After any failure or crash, the
+next run of a job that has an `Upload` starts with these two, neither of which can publish.
 """
 
 from __future__ import annotations

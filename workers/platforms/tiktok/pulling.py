@@ -2,7 +2,7 @@
 
 The init request itself publishes here. If its response is lost, there is no id by which to ask
 what became of it: only the account's list can show the post, provided it is readable and the
-post is public; otherwise a person has to look. The request is never repeated.
+post is public; otherwise a person has to look. The request is never repeated after that.
 https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 """
 

@@ -102,7 +102,7 @@ GOOGLE_STATUSES: Mapping[str, Verdict] = {
 }
 
 #: Part of Google's message for a daily quota. Neither reason nor status reliably tells a daily
-#: quota from one per minute, so this is the one place where a message is looked at.
+#: quota from one per minute, so here alone the message decides.
 DAILY_QUOTA = "per day"
 
 #: The HTTP status, for an error body that names nothing we know.

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from app.config import Config, current_config
 from app.platforms import PLATFORMS
-from workers.platforms.base import Api, Handler
+from workers.platforms.base import Api, Handler, Upload
 
 #: Platform → its handler's part of the settings.
 APIS: dict[str, Callable[[Config], Api]] = {
@@ -41,10 +41,10 @@ APIS: dict[str, Callable[[Config], Api]] = {
 }
 
 
-def load_handler(platform: str) -> Handler:
+def load_handler(platform: str) -> Handler[Upload]:
     """Return a platform's handler, as `app.platforms` names it, for the current app."""
     _, _, name = PLATFORMS[platform].handler.partition(":")
-    handler_class: type[Handler] = getattr(handler_module(platform), name)
+    handler_class: type[Handler[Upload]] = getattr(handler_module(platform), name)
     config = current_config()
     return handler_class(APIS[platform](config))
 

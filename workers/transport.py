@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from json import dumps, loads
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote, urlencode
 
 from urllib3 import Timeout
@@ -24,59 +24,16 @@ from urllib3.util import make_headers, parse_url
 
 from app.connections import Deadline, Pools, transfer_seconds
 from workers.errors import AnswerLost, NetworkFailure, OutcomeUnknown, PublishError, Transient
+from workers.request_body import Body
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 ANSWER_MAX_BYTES = 4 * 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
-#: Bodies are sent in pieces: large enough for a small overhead, small enough that a cancellation,
-#: which is checked between two, does not wait long.
-PIECE_BYTES = 512 * 1024
-#: How often a cancellation is checked while a body waits for its next bytes.
-CANCEL_CHECK_SECONDS = 1.0
 # What no database stores, as JSON escapes it: a NUL, and half of a surrogate pair.
 _UNFIT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _pools = Pools()
 _threads = threading.local()
-
-
-class BodyStream(Protocol):
-    """The stream that a request body is read from."""
-
-    def read(self, size: int, /) -> bytes | memoryview:
-        """Return up to `size` bytes, empty at the end."""
-
-    def is_ready(self, seconds: float) -> bool:
-        """Wait up to `seconds`; tell whether a read would return at once."""
-
-
-class Body:
-    """A request body of a known length, read from a stream piece by piece and counted.
-
-    `on_read` is called with the number of bytes read so far after every piece, and repeatedly
-    while the stream stalls; it may raise to abort the request. A stream that ends early raises
-    `Transient`, so that a short body is never taken for a whole one.
-    """
-
-    def __init__(self, stream: BodyStream, length: int, on_read: Callable[[int], None]) -> None:
-        self._stream = stream
-        self._on_read = on_read
-        self.length = length
-
-    def __iter__(self) -> Iterator[bytes | memoryview]:
-        """Yield the pieces in order."""
-        read_bytes = 0
-        while read_bytes < self.length:
-            while not self._stream.is_ready(CANCEL_CHECK_SECONDS):
-                self._on_read(read_bytes)
-            piece = self._stream.read(min(PIECE_BYTES, self.length - read_bytes))
-            if not piece:
-                raise Transient(
-                    "source_ended_early", "the video store sent fewer bytes than promised"
-                )
-            read_bytes += len(piece)
-            self._on_read(read_bytes)
-            yield piece
 
 
 @dataclass(frozen=True)

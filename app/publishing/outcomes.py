@@ -30,10 +30,7 @@ from app.runs import CancelRequested
 from app.states import JobState, Step
 
 #: Added to the hint of a job that failed when the platform may already have published it.
-MAYBE_LIVE = (
-    ". It may be live already: retry this job, which looks first; a new one would not."
-    " Where it cannot look, say with …/resolve whether it is live"
-)
+MAYBE_LIVE = ". It may be live already: retry this job, which looks first, or use …/resolve"
 
 
 @retry_while_away

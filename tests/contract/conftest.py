@@ -1,4 +1,4 @@
-"""The handlers' surroundings, shared with the tests of each one."""
+"""Fixtures of the contract tests, shared with the tests of each handler."""
 
 from tests.workers.conftest import film, sandbox
 from tests.workers.platforms.conftest import control, long_video, video

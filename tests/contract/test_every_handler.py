@@ -1,12 +1,13 @@
-"""What every platform's handler must do, whatever the platform: one suite for all of them.
+"""The contract of every platform's handler: one suite for all of them.
 
-A fourth platform joins by its entry in `CALLS`. The judge is the sandbox's list of live posts.
+A fourth platform joins by an entry in `CALLS`. The sandbox's list of live posts is the judge.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -17,16 +18,17 @@ from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_o
 from workers.errors import (
     AccountRefused,
     Ambiguous,
+    OutcomeUnknown,
     PublishError,
     RateLimited,
     TokenExpired,
     Transient,
 )
-from workers.platforms.base import Api, Draft, Handler
-from workers.platforms.counting import Reader
+from workers.platforms.base import Api, Draft, Handler, Upload
+from workers.platforms.counting import ReadContext
 from workers.platforms.results import Published
 
-#: The calls by which each platform is published to, in their order.
+#: The calls that publish a video on each platform, in order.
 CALLS: dict[str, tuple[str, ...]] = {
     "TIKTOK": ("tiktok.creator_info", "tiktok.init", "tiktok.upload", "tiktok.status"),
     "INSTAGRAM": (
@@ -39,8 +41,18 @@ CALLS: dict[str, tuple[str, ...]] = {
     ),
     "YOUTUBE": ("youtube.session", "youtube.upload", "youtube.videos"),
 }
+#: The calls that change nothing on a platform.
+READS = frozenset(
+    {
+        "tiktok.status",
+        "instagram.container_status",
+        "instagram.media",
+        "youtube.status_query",
+        "youtube.videos",
+    }
+)
 PLATFORM_CALLS = [(platform, call) for platform, calls in CALLS.items() for call in calls]
-#: What may happen to any call.
+#: The faults that any call may meet.
 FAULTS: dict[str, tuple[str, dict[str, object]]] = {
     "cut before it is read": ("cut", {}),
     "answer lost": ("lost_answer", {}),
@@ -53,7 +65,7 @@ FAULTS: dict[str, tuple[str, dict[str, object]]] = {
 
 
 def codes() -> Iterator[tuple[str, str, str]]:
-    """Give every error that a platform may answer, with one call that it answers to."""
+    """Yield every error code of each platform, with each call that may return it."""
     for platform, calls in CALLS.items():
         errors: dict[str, ErrorSpec]
         errors = import_module(f"sandbox.{platform.lower()}.errors").ERRORS
@@ -63,8 +75,8 @@ def codes() -> Iterator[tuple[str, str, str]]:
                     yield platform, call, code
 
 
-def handler_of(platform: str, url: str) -> Handler:
-    """Return a platform's handler, with the sandbox for its hosts."""
+def handler_of(platform: str, url: str) -> Handler[Upload]:
+    """Return a platform's handler with the sandbox as its hosts."""
     module, _, name = PLATFORMS[platform].handler.partition(":")
     hosts = {
         "TIKTOK": (f"{url}/tiktok", ""),
@@ -72,7 +84,7 @@ def handler_of(platform: str, url: str) -> Handler:
         "YOUTUBE": (f"{url}/youtube", f"{url}/google"),
     }
     api_url, oauth_url = hosts[platform]
-    handler: Handler = getattr(import_module(module), name)(
+    handler: Handler[Upload] = getattr(import_module(module), name)(
         Api(
             url=api_url,
             oauth_url=oauth_url,
@@ -86,7 +98,7 @@ def handler_of(platform: str, url: str) -> Handler:
 
 
 def job_on(platform: str, control: Sandbox, data: bytes) -> Job:
-    """Return a job for a fresh account."""
+    """Return a job for a new account."""
     return Job(
         handler=handler_of(platform, control.url),
         sandbox=control,
@@ -103,12 +115,12 @@ def job_on(platform: str, control: Sandbox, data: bytes) -> Job:
 
 
 def check_live_once(control: Sandbox, data: bytes) -> None:
-    """Check that the video is live, whole, and only once."""
+    """Assert that exactly one whole video is live."""
     assert [post["sha256"] for post in control.posts()] == [hashlib.sha256(data).hexdigest()]
 
 
 def outcome(job: Job) -> Published | PublishError:
-    """Carry a job through as far as it goes by itself."""
+    """Run a job as far as it goes by itself; return its post or its error."""
     try:
         return job.carry_through()
     except PublishError as error:
@@ -152,6 +164,23 @@ def test_connection_cut_amid_the_bytes_is_resumed(
     assert sum(call["bytes"] for call in uploads) == len(video)
 
 
+@pytest.mark.parametrize("platform", CALLS)
+def test_poll_only_reads(platform: str, control: Sandbox, video: bytes) -> None:
+    job = job_on(platform, control, video)
+    job.draft = replace(job.draft, options={"coverTimestampMs": 1500})
+    job.cover = lambda at_ms: b"\xff\xd8\xff\xe0 a picture"
+    control.fault(platform, _upload(platform), "lost_answer")
+    with pytest.raises((Transient, OutcomeUnknown)):
+        job.run()
+    made = len(control.call_names())
+    for _ in range(3):
+        assert job.journal.upload is not None
+        job.handler.poll(job.context, job.journal.upload)
+        control.advance(60)
+    polled = control.call_names()[made:]
+    assert polled and set(polled) <= READS
+
+
 @pytest.mark.parametrize(("platform", "call", "code"), list(codes()))
 def test_listed_error_is_classified_and_never_doubles_a_post(
     platform: str, call: str, code: str, control: Sandbox, video: bytes
@@ -174,31 +203,31 @@ def _upload(platform: str) -> str:
     return next(call for call in CALLS[platform] if call.endswith(".upload"))
 
 
-def reader_of(control: Sandbox, account: Mapping[str, object]) -> Reader:
-    """Return what a read needs of an account of the sandbox's."""
-    return Reader(access_of(account), control.now)
+def read_context_of(control: Sandbox, account: Mapping[str, object]) -> ReadContext:
+    """Return the context for reads with a sandbox account."""
+    return ReadContext(access_of(account), control.now)
 
 
 @pytest.mark.parametrize("platform", CALLS)
-def test_check_of_an_account_is_one_read_and_tells_what_became_of_its_token(
+def test_access_check_is_one_read_and_detects_a_revoked_token(
     platform: str, control: Sandbox
 ) -> None:
     handler, account = handler_of(platform, control.url), control.account(platform)
-    handler.check_access(reader_of(control, account))
+    handler.check_access(read_context_of(control, account))
     assert len(control.call_names()) == 1
     control.post(f"/accounts/{account['platformUserId']}/revoke")
     with pytest.raises((TokenExpired, AccountRefused)):
-        handler.check_access(reader_of(control, account))
+        handler.check_access(read_context_of(control, account))
     assert control.posts() == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("platform", CALLS)
-def test_fault_of_such_a_check_says_nothing_of_the_account(
+def test_failed_access_check_proves_nothing_about_the_account(
     platform: str, fault: str, control: Sandbox
 ) -> None:
     kind, fields = FAULTS[fault]
     account = control.account(platform)
     control.fault(platform, None, kind, **fields)
     with pytest.raises((Transient, RateLimited)):
-        handler_of(platform, control.url).check_access(reader_of(control, account))
+        handler_of(platform, control.url).check_access(read_context_of(control, account))

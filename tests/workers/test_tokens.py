@@ -21,15 +21,15 @@ from tests.factories import make_account
 from workers.accounts import tokens
 from workers.errors import AccountRefused, NetworkFailure, PublishError
 from workers.platforms.base import Access, Api, Context, Handler, Tokens, Upload
-from workers.platforms.connecting import Grant, Opened
-from workers.platforms.counting import Counts, Reader
+from workers.platforms.connecting import ConnectedAccount, Grant
+from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.results import Processing, Published
 from workers.stopping import stop_requested
 
 pytestmark = pytest.mark.usefixtures("context")
 
 
-class OAuthOnly(Handler):
+class OAuthOnly(Handler[Upload]):
     """A platform that can only refresh tokens, and counts the refreshes."""
 
     upload_type = Upload
@@ -50,7 +50,7 @@ class OAuthOnly(Handler):
         count = len(self.asked)
         return Tokens(f"fresh-{count}", utcnow() + timedelta(hours=1), f"rotated-{count}")
 
-    def check_access(self, reader: Reader) -> None:
+    def check_access(self, reader: ReadContext) -> None:
         raise AssertionError("not asked for here")
 
     def open(self, context: Context) -> Upload:
@@ -65,10 +65,10 @@ class OAuthOnly(Handler):
     def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
         raise AssertionError("not asked for here")
 
-    def connect(self, grant: Grant) -> Sequence[Opened]:
+    def connect(self, grant: Grant) -> Sequence[ConnectedAccount]:
         raise AssertionError("not asked for here")
 
-    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+    def count(self, reader: ReadContext, post_ids: Sequence[str]) -> Mapping[str, Counts]:
         raise AssertionError("not asked for here")
 
 

@@ -13,7 +13,8 @@ from tests.workers.pieces import LIMIT_SECONDS, Pieces
 from workers import transport
 from workers.errors import AnswerLost, NetworkFailure, Transient
 from workers.publishing.read_ahead import ReadAhead
-from workers.transport import Body, CallOutcome, Response, call
+from workers.request_body import Body
+from workers.transport import CallOutcome, Response, call
 
 
 class Stopped(Exception):

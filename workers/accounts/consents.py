@@ -22,7 +22,7 @@ from app.models import Consent
 from app.states import ConsentState
 from workers.errors import PublishError
 from workers.handlers import load_handler
-from workers.platforms.connecting import Grant, Opened
+from workers.platforms.connecting import ConnectedAccount, Grant
 from workers.stopping import stop_requested
 from workers.unresponsive import UnresponsivePlatforms
 
@@ -70,7 +70,7 @@ def _exchange(exchange: Exchange) -> None:
         record_connected(exchange, [_connection(exchange, one) for one in opened], utcnow())
 
 
-def _open(exchange: Exchange) -> Sequence[Opened]:
+def _open(exchange: Exchange) -> Sequence[ConnectedAccount]:
     config = current_config()
     grant = Grant(
         code=exchange.code,
@@ -81,14 +81,14 @@ def _open(exchange: Exchange) -> Sequence[Opened]:
     return load_handler(exchange.platform).connect(grant)
 
 
-def _fault(exchange: Exchange, opened: Sequence[Opened]) -> str:
+def _fault(exchange: Exchange, opened: Sequence[ConnectedAccount]) -> str:
     """Return which permissions publishing would lack: users may untick some on the page."""
     values = {"login_type": exchange.login_type or None, "scopes": opened[0].scopes}
     faults = connection_faults(exchange.platform, values, utcnow())
     return " ".join(message for messages in faults.values() for message in messages)
 
 
-def _connection(exchange: Exchange, opened: Opened) -> Connection:
+def _connection(exchange: Exchange, opened: ConnectedAccount) -> Connection:
     return Connection(
         user_id=exchange.user_id,
         platform=exchange.platform,

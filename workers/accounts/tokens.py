@@ -28,7 +28,7 @@ from workers.errors import (
     RateLimited,
     TokenExpired,
 )
-from workers.platforms.base import Access, Handler, Tokens
+from workers.platforms.base import Access, Handler, Tokens, Upload
 from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class StoredTokens:
     platform: str
 
 
-def access_for(handler: Handler, account_id: str) -> Access:
+def access_for(handler: Handler[Upload], account_id: str) -> Access:
     """Return a token that is valid for the next minutes, refreshing it first if needed.
 
     Raises `AccountRefused` if the account is gone or must be connected again, `KeyMissing` if its
@@ -77,7 +77,7 @@ def access_for(handler: Handler, account_id: str) -> Access:
         return stored.access
 
 
-def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
+def refresh(handler: Handler[Upload], account_id: str, *, stale_token: str) -> Access:
     """Replace an invalid or expiring token, and return the new one.
 
     If another worker has already replaced it, returns that one's at once. New tokens are stored
@@ -101,7 +101,7 @@ def refresh(handler: Handler, account_id: str, *, stale_token: str) -> Access:
         refresh_lease.end(account_id, lease_until)
 
 
-def renew(handler: Handler, account_id: str) -> None:
+def renew(handler: Handler[Upload], account_id: str) -> None:
     """Replace a token that is still valid, on schedule. Raises as `access_for`."""
     refresh(handler, account_id, stale_token=_read(account_id).access.token)
 

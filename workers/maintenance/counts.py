@@ -22,8 +22,8 @@ from app.platforms import PLATFORMS
 from workers.accounts import tokens
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.handlers import load_handler
-from workers.platforms.base import Handler
-from workers.platforms.counting import Counts, Reader
+from workers.platforms.base import Handler, Upload
+from workers.platforms.counting import Counts, ReadContext
 from workers.publishing.budget import RunBudget
 from workers.stopping import stop_requested
 from workers.unresponsive import UnresponsivePlatforms
@@ -78,7 +78,9 @@ def next_count(published_at: datetime, now: datetime) -> datetime | None:
     return now + min(max(age * PAUSE_SHARE, PAUSE_MIN), PAUSE_MAX)
 
 
-def _count_platform(platform: str, handler: Handler, unresponsive: UnresponsivePlatforms) -> None:
+def _count_platform(
+    platform: str, handler: Handler[Upload], unresponsive: UnresponsivePlatforms
+) -> None:
     read: set[str] = set()
     accounts_max = PLATFORMS[platform].counted_accounts
     while len(read) < accounts_max and not stop_requested.is_set():
@@ -135,13 +137,13 @@ def _due_posts(
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def _read(handler: Handler, batch: Batch) -> Mapping[str, Counts]:
+def _read(handler: Handler[Upload], batch: Batch) -> Mapping[str, Counts]:
     if not batch.post_ids:
         return {}
     access = tokens.access_for(handler, batch.account_id)
     budget = RunBudget(batch.platform, batch.account_id)
     try:
-        return handler.count(Reader(access, utcnow, budget), list(batch.post_ids))
+        return handler.count(ReadContext(access, utcnow, budget), list(batch.post_ids))
     except AccountRefused as error:
         tokens.record_refusal(batch.account_id, access.token, error)
         raise

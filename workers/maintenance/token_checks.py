@@ -14,9 +14,9 @@ from app.limits import gates
 from workers.accounts import tokens
 from workers.errors import AccountRefused, RateLimited, TokenExpired
 from workers.handlers import load_handler
-from workers.platforms.base import Access, Handler
+from workers.platforms.base import Access, Handler, Upload
 from workers.platforms.budget import Budget
-from workers.platforms.counting import Reader
+from workers.platforms.counting import ReadContext
 from workers.publishing.budget import RunBudget
 
 
@@ -48,10 +48,10 @@ def _check_gates(platform: str, account_id: str, now: datetime) -> None:
                 )
 
 
-def _read(handler: Handler, account_id: str, access: Access, budget: Budget) -> None:
+def _read(handler: Handler[Upload], account_id: str, access: Access, budget: Budget) -> None:
     try:
         try:
-            handler.check_access(Reader(access, utcnow, budget))
+            handler.check_access(ReadContext(access, utcnow, budget))
         except TokenExpired:
             access = tokens.refresh(handler, account_id, stale_token=access.token)
             _read_with_new_token(handler, access, budget)
@@ -60,9 +60,9 @@ def _read(handler: Handler, account_id: str, access: Access, budget: Budget) -> 
         raise
 
 
-def _read_with_new_token(handler: Handler, access: Access, budget: Budget) -> None:
+def _read_with_new_token(handler: Handler[Upload], access: Access, budget: Budget) -> None:
     """Read again: a token refused right after its refresh means the account is dead."""
     try:
-        handler.check_access(Reader(access, utcnow, budget))
+        handler.check_access(ReadContext(access, utcnow, budget))
     except TokenExpired as error:
         raise tokens.refused_after_refresh(error) from error

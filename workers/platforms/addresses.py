@@ -1,4 +1,4 @@
-"""Where a token or a video may be sent: not to any address that an answer happens to name."""
+"""Guard against sending a token or a video to whatever address a response names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def may_send_to(url: str, asked_url: str, *, domain: str = "") -> bool:
-    """Say whether `url` is encrypted and below `domain`, or at the very host that was asked."""
+    """Return whether `url` is https below `domain`, or has the same origin as `asked_url`."""
     try:
         target, asked = urlsplit(url), urlsplit(asked_url)
         host = target.hostname or ""

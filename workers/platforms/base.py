@@ -1,13 +1,13 @@
 """The contract between the pipeline and a platform's handler.
 
 The pipeline owns the row, the attempts and the clock; a handler owns one platform's protocol.
-In between stand the frozen values of this file, so that a handler can be driven by a test with
-nothing but the sandbox behind it. The order of calls for one job:
+They exchange the frozen values of this module, so a test can drive a handler with nothing but
+the sandbox behind it. The order of calls for one job:
 
     open → send → poll* → (publish → poll*) → recorded → follow_up*
 
-Whatever fails or dies in between, the next run of a job that holds an `Upload` starts with
-`poll`, which only reads.
+`after_upload` is called after `send` and before every `poll`. After any failure or crash, the
+next run of a job that has an `Upload` starts with these two, neither of which can publish.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from workers.platforms.budget import Budget, Unlimited
 from workers.platforms.connecting import Connecting
-from workers.platforms.counting import Counting, Reader
+from workers.platforms.counting import Counting, ReadContext
 from workers.platforms.results import Incomplete, Processing, Published, Ready
-from workers.transport import BodyStream
 
 UploadT = TypeVar("UploadT", bound="Upload")
 
 
 @dataclass(frozen=True)
 class Api:
-    """Where a platform's API lives and who we are to it; what a platform lacks stays empty.
+    """A platform's hosts and our client credentials; fields a platform does not use stay empty.
 
-    `fetches`: whether it may fetch videos by a signed link, where the store has public ones.
+    `fetches` is True if the platform may fetch videos by a signed link, where the store has
+    public ones.
     """
 
     url: str
@@ -40,7 +40,7 @@ class Api:
     version: str = ""
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
-    #: of Instagram Login, which is another client with a token host of its own
+    #: Instagram Login is a separate client with its own token host.
     login_client_id: str = ""
     login_client_secret: str = field(default="", repr=False)
     login_token_url: str = ""
@@ -50,7 +50,7 @@ class Api:
 
 @dataclass(frozen=True)
 class Access:
-    """One account's key to the platform, valid when the run began."""
+    """One account's access token, valid when the run started."""
 
     token: str = field(repr=False)
     platform_user_id: str
@@ -61,7 +61,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What an OAuth refresh gave. `refresh_token` None: keep the old one. Times aware UTC."""
+    """The result of a token request. `refresh_token` None: keep the old one. Times: aware UTC."""
 
     access_token: str = field(repr=False)
     expires_at: datetime | None
@@ -71,11 +71,11 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Draft:
-    """What to publish, composed and checked against the platform's rules.
+    """The content to publish, composed and checked against the platform's rules.
 
-    `text` is the whole caption with its hashtags (YouTube: the description); `title` is empty
-    but for YouTube. `privacy` is `public`, `private` or `unlisted`. `options` are the post's
-    `platformOptions` by their names in the API. `marker` is unique to the job.
+    `text` is the whole caption including hashtags (YouTube: the description); `title` is empty
+    except for YouTube. `privacy` is `public`, `private` or `unlisted`. `options` are the post's
+    `platformOptions` by their names in our API. `marker` is unique to the job.
     """
 
     text: str
@@ -87,69 +87,75 @@ class Draft:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Stream(BodyStream, Protocol):
-    """One open range of a video's bytes.
+class Stream(Protocol):
+    """An open byte range of a video."""
 
-    `read` raises `Transient` when the store breaks off, and `VideoRefused` when the object is gone
-    or has changed.
-    """
+    def read(self, size: int, /) -> bytes | memoryview:
+        """Return up to `size` bytes; empty only at the end of the range.
+
+        Raises `Transient` if the store breaks off, `VideoRefused` if the object is gone or has
+        changed.
+        """
+
+    def is_ready(self, seconds: float) -> bool:
+        """Wait up to `seconds` for data; return whether `read` would make progress."""
 
     def close(self) -> None:
-        """Let the store's connection go."""
+        """Release the connection to the store."""
 
 
 class Source(Protocol):
-    """A video in the store, read by range; never whole in memory."""
+    """A video in the store, read by range and never held in memory as a whole."""
 
     @property
     def size_bytes(self) -> int:
-        """The object's whole length."""
+        """The size of the whole object."""
 
     @property
     def content_type(self) -> str:
-        """`video/mp4`, `video/quicktime` or `video/webm`, by what the file is."""
+        """`video/mp4`, `video/quicktime` or `video/webm`, by the file's actual format."""
 
     @property
     def filename(self) -> str:
-        """A name for platforms that keep one."""
+        """A file name, for platforms that store one."""
 
     @property
     def public_url(self) -> str | None:
-        """A signed https link a platform can fetch by itself; None where the store has none."""
+        """A signed https link that a platform can fetch; None if the store has none."""
 
     def open(self, first: int, length: int) -> Stream:
-        """Open `length` bytes from offset `first`."""
+        """Open `length` bytes starting at offset `first`."""
 
 
 class Journal(Protocol):
-    """How a handler writes down what the platform has given, while it works."""
+    """How a handler stores checkpoints and reports progress while it works."""
 
     def save(self, upload: Upload) -> None:
         """Store the upload durably. Call it before the next request that builds on it.
 
-        Raises a control-flow exception, not a `PublishError`, when this run may not go on;
-        a handler lets it pass.
+        Raises a control-flow exception, not a `PublishError`, if this run must stop; a handler
+        does not catch it.
         """
 
     def commit_to_publish(self, upload: Upload) -> None:
-        """As `save`, and the last point at which a cancellation is honoured.
+        """Store the upload as `save` does; the last point at which a cancellation is honoured.
 
-        Call it right before the request by which the platform may make the video public.
+        Call it right before the request that may make the video public.
         """
 
-    def sent(self, total_bytes: int) -> None:
+    def report_sent(self, total_bytes: int) -> None:
         """Report how many bytes the platform should have by now. Cheap: call it per piece.
 
-        Raises as `save` when this run may not go on.
+        Raises as `save` does if this run must stop.
         """
 
     def learn_limit(self, video_max_seconds: int) -> None:
-        """Keep how long a video this account may post, as the platform has just said."""
+        """Store the maximum video duration that the platform reports for this account."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """All a handler's call may use."""
+    """Everything a handler may use during one call for a job."""
 
     access: Access
     draft: Draft
@@ -157,78 +163,89 @@ class Context:
     journal: Journal
     now: Callable[[], datetime]
     is_known_post: Callable[[str], bool]
-    """Whether another job already owns this platform post id: such a post is never ours."""
+    """Whether another job already owns a platform post id; such a post is never this job's."""
     cover: Callable[[int], bytes | None]
-    """Returns the picture at a millisecond as JPEG, or None where there is none. Raises what
-    reading the source does."""
+    """Returns the frame at a position in milliseconds as JPEG, None if there is none. Raises what
+    reading the source raises."""
     budget: Budget = field(default_factory=Unlimited)
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What the platform has given us so far: the job's checkpoint. Secret (it holds upload links).
+    """The job's checkpoint: what the platform has given us so far. Secret: it holds upload URLs.
 
-    Subclasses add plain JSON fields only: str, int, float, bool, None; times as epoch seconds.
+    Subclasses add JSON fields only: str, int, float, bool, None; times are epoch seconds.
     `file_version` names the file whose bytes the platform has; the pipeline sets it.
     """
 
     file_version: str = field(default="", kw_only=True)
 
     def dump(self) -> dict[str, Any]:
-        """Return the fields as a JSON object, for the row."""
+        """Return the fields as a JSON object, for the job's row."""
         return dataclasses.asdict(self)
 
     @classmethod
     def load(cls: type[UploadT], fields: Mapping[str, Any]) -> UploadT:
-        """Return the upload that `dump` wrote, also one by a later version with more fields."""
+        """Return the upload that `dump` serialized; fields of a later version are ignored."""
         known = {one.name for one in dataclasses.fields(cls)}
         return cls(**{name: value for name, value in fields.items() if name in known})
 
 
-class Handler(Connecting, Counting):
-    """Speaks one platform's API. Holds no state of a job, never sleeps, never retries.
+class Handler(Connecting, Counting, Generic[UploadT]):
+    """One platform's API. Keeps no state of a job, never sleeps, never retries.
 
-    Every method may raise any `PublishError` of `workers.errors` and nothing else on purpose.
-    Once the platform may have made the video public, `poll` never answers `Ready` or
-    `Incomplete` and never raises `UploadGone`, unless a read proved that it did not.
+    Methods raise `PublishError`s of `workers.errors` and nothing else on purpose. Once the
+    platform may have made the video public, `poll` never returns `Ready` or `Incomplete` and
+    never raises `UploadGone`, unless a read proved that nothing was published.
     """
 
-    upload_type: ClassVar[type[Upload]]
+    upload_type: type[UploadT]
 
     def __init__(self, api: Api) -> None:
         self.api = api
 
     @abstractmethod
     def refresh(self, access: Access, refresh_token: str | None) -> Tokens:
-        """Get a fresh access token. A refused one raises `AccountRefused(reconnect=True)`."""
+        """Get a fresh access token. Raises `AccountRefused(reconnect=True)` if refused."""
 
     @abstractmethod
-    def check_access(self, reader: Reader) -> None:
-        """Ask with one cheap read whether the platform still takes the account's token.
+    def check_access(self, context: ReadContext) -> None:
+        """Check with one cheap read that the platform still accepts the account's token.
 
-        Returns where it does, or where this token may not read what would tell. Raises any
-        `PublishError`, and `AccountRefused` for what only the account's owner can mend.
+        Also returns if the token's scopes do not allow that read. Raises any `PublishError`, and
+        `AccountRefused` for what only the account's owner can fix.
         """
 
     @abstractmethod
-    def open(self, context: Context) -> Upload:
-        """Ask for an upload. Publishes nothing, so a lost answer costs nothing."""
+    def open(self, context: Context) -> UploadT:
+        """Open an upload. Publishes nothing, so a lost response does no harm."""
 
     @abstractmethod
-    def send(self, context: Context, upload: Upload) -> Upload:
-        """Send the bytes that the platform does not have yet, from where a read says it is.
+    def send(self, context: Context, upload: UploadT) -> UploadT:
+        """Send the bytes that the platform lacks, resuming at the offset it reports.
 
-        Return the upload to store. Called again after a failure.
+        Returns the upload to store. Safe to call again after a failure.
+        """
+
+    def after_upload(self, context: Context, upload: UploadT) -> None:
+        """Finish what belongs to a post besides its bytes, such as its cover. Idempotent.
+
+        Called after `send` and before every `poll`; does nothing before the platform has the
+        whole video, and nothing once it is done, which it stores through `context.journal`.
+        Publishes nothing. A failure must not fail the post: it becomes one of the post's
+        warnings. Only `TokenExpired` is raised, so that the call is repeated with a fresh token.
         """
 
     @abstractmethod
-    def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
-        """Ask once how the upload is doing. Only reads."""
+    def poll(
+        self, context: Context, upload: UploadT
+    ) -> Incomplete | Processing | Ready | Published:
+        """Ask the platform once for the state of the upload. Only reads."""
 
-    def publish(self, context: Context, upload: Upload) -> Published | Processing:
-        """Make a `Ready` upload public. Not called where the platform does it by itself."""
-        raise NotImplementedError(f"{type(self).__name__} never answers Ready")
+    def publish(self, context: Context, upload: UploadT) -> Published | Processing:
+        """Make a `Ready` upload public. Never called where the platform publishes by itself."""
+        raise NotImplementedError(f"{type(self).__name__} never returns Ready")
 
     @abstractmethod
-    def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
-        """Read a live post's id, link and fate once more. Only reads; never fails the job."""
+    def follow_up(self, context: Context, upload: UploadT, post_id: str | None) -> Published:
+        """Read a live post's id, link and state again. Only reads; never fails the job."""

@@ -1,4 +1,4 @@
-"""How a handler asks before it calls, and tells what the platform says about its limits."""
+"""The budget that a handler spends from before each call, and reports the platform's usage to."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from typing import Protocol
 
 
 class Budget(Protocol):
-    """What a handler may ask of its platform, and what the platform says about that."""
+    """Our own limits on calls to a platform."""
 
     def spend(self, counts: str, amount: int = 1) -> None:
-        """Count what the next request uses, by the names of `app.platforms`.
+        """Reserve what the next request uses, under the names in `app.platforms`.
 
-        Raises `RateLimited` where our own limits leave no room: the request is not to be made.
+        Raises `RateLimited` when our limits leave no room; the request must not be made then.
         """
 
-    def hear_usage(self, account_percent: float, application_percent: float) -> None:
-        """Report what the platform says is used of its limits on calls, in percent."""
+    def report_usage(self, account_percent: float, application_percent: float) -> None:
+        """Report how much of its call limits the platform says is used, in percent."""
 
-    def hear_posts_max(self, maximum: int) -> None:
-        """Report how many posts a day the platform says the account may have."""
+    def report_posts_max(self, maximum: int) -> None:
+        """Report how many posts per day the platform says the account may publish."""
 
 
 class Unlimited:
-    """The budget of who counts nothing: tools that look at one thing once."""
+    """A budget that counts nothing."""
 
     def spend(self, counts: str, amount: int = 1) -> None:
-        """Allow it."""
+        """Allow the request."""
 
-    def hear_usage(self, account_percent: float, application_percent: float) -> None:
-        """Let it pass."""
+    def report_usage(self, account_percent: float, application_percent: float) -> None:
+        """Ignore the report."""
 
-    def hear_posts_max(self, maximum: int) -> None:
-        """Let it pass."""
+    def report_posts_max(self, maximum: int) -> None:
+        """Ignore the report."""

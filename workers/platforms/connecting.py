@@ -1,4 +1,4 @@
-"""The part of a handler that turns a user's consent into tokens."""
+"""The part of the handler contract that turns a user's consent into tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Grant:
-    """What the platform's consent page answered. `verifier` is PKCE's, where there is one."""
+    """An authorization code from the platform's consent page.
+
+    `verifier` is the PKCE code verifier, None where the platform's flow uses no PKCE.
+    """
 
     code: str = field(repr=False)
     redirect_uri: str
@@ -19,8 +22,8 @@ class Grant:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """An account that a consent opened."""
+class ConnectedAccount:
+    """An account that a consent gave access to. `expires_at` is aware UTC; None: no expiry."""
 
     access_token: str = field(repr=False)
     platform_user_id: str
@@ -31,12 +34,12 @@ class Opened:
 
 
 class Connecting(ABC):
-    """Exchanges a consent's code."""
+    """Exchanges authorization codes for accounts."""
 
     @abstractmethod
-    def connect(self, grant: Grant) -> Sequence[Opened]:
-        """Return the accounts that the consent opened, one at least.
+    def connect(self, grant: Grant) -> Sequence[ConnectedAccount]:
+        """Exchange an authorization code; return at least one account.
 
-        A code is good once: called again with the same one, it raises `RequestRefused`. Raises
-        any `PublishError`, and `AccountRefused` where the consent opened no account.
+        A code works once: called again with the same one, this raises `RequestRefused`. Raises
+        any `PublishError`, and `AccountRefused` if the consent gave access to no account.
         """

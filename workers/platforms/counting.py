@@ -1,4 +1,4 @@
-"""The part of a handler that reads how live posts are doing."""
+"""The part of the handler contract that reads the statistics of live posts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Counts:
-    """How a post is doing; None: the platform does not say."""
+    """Statistics of one post; None where the platform does not report the number."""
 
     views: int | None = None
     likes: int | None = None
@@ -25,8 +25,8 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Who reads, and by which clock: all that a call needs which belongs to no job."""
+class ReadContext:
+    """What a call needs that belongs to no job: the account, a clock (aware UTC), a budget."""
 
     access: Access
     now: Callable[[], datetime]
@@ -34,14 +34,14 @@ class Reader:
 
 
 class Counting(ABC):
-    """Reads the counts of an account's posts."""
+    """Reads statistics of an account's posts."""
 
-    #: How many posts of one account are asked for at once.
+    #: The maximum number of posts of one account per call of `count`.
     posts_at_once: ClassVar[int]
 
     @abstractmethod
-    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
-        """Return the counts of those posts, at most `posts_at_once`, that the platform shows.
+    def count(self, context: ReadContext, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+        """Return statistics by post id, for those of at most `posts_at_once` posts it can read.
 
-        Only reads. Raises any `PublishError`; lacking the permission to look is none.
+        Only reads. Raises any `PublishError`; a missing read permission is not an error.
         """

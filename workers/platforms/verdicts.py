@@ -1,4 +1,4 @@
-"""How a platform's error table is written: what each of its codes means to us."""
+"""The entry type of the platforms' error tables: what a code means to us."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from workers.errors import AccountRefused, PublishError, RateLimited, RequestRef
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of a platform's error table: what a code means to us.
+    """What one error code of a platform means to us.
 
-    `error` is the class to raise; `hint` what the user can do; `wait_seconds` for `RateLimited`
-    where the platform names no time; the flags go to the error of the same name.
+    `error` is the class to raise and `hint` what the user can do. `wait_seconds` is the delay of
+    a `RateLimited` for which the platform names no time. The other fields are passed to the
+    attribute of the same name on the error.
     """
 
     error: type[PublishError]
@@ -27,7 +28,7 @@ class Verdict:
     def error_for(
         self, code: str, detail: str, *, retry_at: datetime | None = None
     ) -> PublishError:
-        """Return the error to raise. A `RateLimited` one needs `retry_at`."""
+        """Return the error to raise. `RateLimited` requires `retry_at` (aware UTC)."""
         if issubclass(self.error, RateLimited):
             assert retry_at is not None
             return self.error(

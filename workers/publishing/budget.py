@@ -83,12 +83,12 @@ class RunBudget:
         self._used_share = max(self._used_share, taken.used_share)
         self._spent[counts] += amount
 
-    def hear_usage(self, account_percent: float, application_percent: float) -> None:
+    def report_usage(self, account_percent: float, application_percent: float) -> None:
         """Note the used share of the limits on calls that the platform reports, in percent."""
         self.account_percent = max(self.account_percent, account_percent)
         self.application_percent = max(self.application_percent, application_percent)
 
-    def hear_posts_max(self, maximum: int) -> None:
+    def report_posts_max(self, maximum: int) -> None:
         """Note how many posts a day the platform allows the account."""
         self.posts_max = maximum
 
@@ -145,8 +145,8 @@ class _PurposeBudget:
     def __init__(self, run: RunBudget, purpose: Purpose) -> None:
         self._run = run
         self._purpose = purpose
-        self.hear_usage = run.hear_usage
-        self.hear_posts_max = run.hear_posts_max
+        self.report_usage = run.report_usage
+        self.report_posts_max = run.report_posts_max
 
     def spend(self, counts: str, amount: int = 1) -> None:
         self._run.spend(counts, amount, self._purpose)

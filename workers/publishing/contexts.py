@@ -95,5 +95,5 @@ class _NoJournal:
     def learn_limit(self, video_max_seconds: int) -> NoReturn:
         raise AssertionError("a follow-up only reads")
 
-    def sent(self, total_bytes: int) -> NoReturn:
+    def report_sent(self, total_bytes: int) -> NoReturn:
         raise AssertionError("a follow-up only reads")

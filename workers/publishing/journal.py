@@ -76,7 +76,7 @@ class RunJournal:
         self._store(upload, commits=True)
         self.has_committed = True
 
-    def sent(self, total_bytes: int) -> None:
+    def report_sent(self, total_bytes: int) -> None:
         self._reached_bytes = total_bytes
         self._keeper.check()
         if time.monotonic() - self._shown_at < PROGRESS_SECONDS or self._file is None:

@@ -131,7 +131,7 @@ def _record_result(claim: Claim, result: Result, budget: RunBudget) -> None:
         wake_waiting(result.rendition_id, utcnow())  # it may have ended just before
         return
     if isinstance(result, Processing):
-        due_at = now + timedelta(seconds=budget.stretch(result.again_seconds))
+        due_at = now + timedelta(seconds=budget.stretch(result.next_poll_seconds))
         progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
         sent_bytes = result.sent_bytes if isinstance(result, Uploaded) else None
         outcomes.poll_again(claim, due_at, now, progress=progress, sent_bytes=sent_bytes)

@@ -68,7 +68,9 @@ class UploadNeeded(RunStopped):
     """
 
 
-def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: RunBudget) -> Result:
+def publish_once(
+    claim: Claim, handler: Handler[Upload], keeper: LeaseKeeper, budget: RunBudget
+) -> Result:
     """Take the job as far as it goes without waiting, refreshing a token that is refused.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
@@ -94,7 +96,7 @@ def publish_once(claim: Claim, handler: Handler, keeper: LeaseKeeper, budget: Ru
         raise
 
 
-def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
+def _known_upload(claim: Claim, handler: Handler[Upload]) -> Upload | None:
     """Return the upload that the checkpoint holds, if any; raises `KeyMissing`."""
     if not claim.is_readable:
         # The upload in the checkpoint may be live: another one could post the video twice.
@@ -107,12 +109,13 @@ def _known_upload(claim: Claim, handler: Handler) -> Upload | None:
 
 
 def _advance(
-    claim: Claim, handler: Handler, journal: RunJournal, access: Access, budget: RunBudget
+    claim: Claim, handler: Handler[Upload], journal: RunJournal, access: Access, budget: RunBudget
 ) -> Result:
     received_bytes = 0
     if journal.upload is not None:
         to_poll = budget.for_purpose(Purpose.POLL)
         context = working_context(claim, known_file(claim), access, journal, to_poll)
+        handler.after_upload(context, journal.upload)
         found = handler.poll(context, journal.upload)
         if not isinstance(found, Incomplete):
             context = replace(context, budget=budget.for_purpose(Purpose.FINISH))
@@ -133,6 +136,7 @@ def _advance(
         journal.save(handler.open(context))
     assert journal.upload is not None
     journal.save(handler.send(context, journal.upload))
+    handler.after_upload(context, journal.upload)
     # Not polled in this run: no platform is done at once.
     return Uploaded(handler.api.poll_seconds, sent_bytes=journal.sent_bytes)
 
@@ -167,7 +171,10 @@ def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Transcoding:
 
 
 def _process(
-    handler: Handler, context: Context, journal: RunJournal, found: Processing | Ready | Published
+    handler: Handler[Upload],
+    context: Context,
+    journal: RunJournal,
+    found: Processing | Ready | Published,
 ) -> Published | Processing:
     """Publish an upload that is ready. Only that moves the job on to `process` here: otherwise the
     step is recorded together with the result."""

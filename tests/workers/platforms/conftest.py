@@ -1,4 +1,4 @@
-"""Fixtures of the handlers' tests: the sandbox's control, and videos of several chunks."""
+"""Fixtures of the handlers' tests: the sandbox's control API, and videos of several chunks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONG_VIDEO_BYTES = 20_000_003
 
 @pytest.fixture
 def control(sandbox: SandboxServer) -> Iterator[Sandbox]:
-    """The sandbox's control API, with nothing live and no faults."""
+    """The sandbox's control API, without live posts or faults."""
     with loopback_session() as session:
         control = Sandbox(sandbox.url, session)
         control.post("/reset")
@@ -33,7 +33,7 @@ def video(film: Path) -> bytes:
 
 @pytest.fixture(scope="session")
 def long_video(video: bytes) -> bytes:
-    """The same video with noise in a box that players skip: several chunks, none like another."""
+    """The same video padded with noise in a box that players skip: several distinct chunks."""
     size = LONG_VIDEO_BYTES - len(video)
     noise = random.Random(1).randbytes(size - 8)
     return video + struct.pack(">I4s", size, b"free") + noise

@@ -1,4 +1,4 @@
-"""What the tests of the Instagram handler share: jobs, and the names of the sandbox's calls."""
+"""What the Instagram handler's tests share: jobs, and the names of the sandbox's calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MEDIA, LIST, COMMENTS = "instagram.media", "instagram.media_list", "instagram.co
 TOKEN = "instagram.token"
 READS = {STATUS, MEDIA, LIST}
 DRAFT = Draft(text="A reel #fun", privacy="public", duration_seconds=4.0, marker="01JOB")
-#: Several pieces of a socket's buffer, and below 25 Mbit/s for the film's 4 seconds.
+#: More than fits into a socket's buffer, and below 25 Mbit/s for the film's 4 seconds.
 LARGE_BYTES = 8_000_003
 
 
@@ -53,19 +53,19 @@ def make_job(
 
 
 def large(video: bytes) -> bytes:
-    """Return the video with noise in a box that players skip."""
+    """Return the video padded with noise in a box that players skip."""
     size = LARGE_BYTES - len(video)
     return video + struct.pack(">I4s", size, b"free") + random.Random(1).randbytes(size - 8)
 
 
 def checkpoint(job: Job) -> InstagramUpload:
-    """Return what the job's row holds."""
+    """Return the job's stored upload."""
     assert isinstance(job.journal.upload, InstagramUpload)
     return job.journal.upload
 
 
 def until_ready(job: Job) -> None:
-    """Take a job so far that its next run publishes it."""
+    """Advance a job until its next run publishes it."""
     job.run()
     job.sandbox.advance(5)
 

@@ -1,6 +1,6 @@
-"""What tests of handlers share: a video and a journal in memory, a clock, a job carried through.
+"""What the handlers' tests share: an in-memory video and journal, a clock, a job driver.
 
-Knows no platform. The platforms answer from a real sandbox over real HTTP.
+Independent of any platform. The platforms are a real sandbox over real HTTP.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 
 class Stopped(Exception):
-    """What the journal raises when the run may not go on: no `PublishError`."""
+    """Raised by the journal if the run must stop; not a `PublishError`."""
 
 
 class Sandbox:
@@ -72,18 +72,18 @@ class Sandbox:
 
 
 class MemoryStream:
-    """One open range."""
+    """An open range."""
 
     def __init__(self, source: MemorySource, first: int, length: int) -> None:
         self._source = source
         end = first + length if source.ends_at is None else min(first + length, source.ends_at)
-        self._place, self._end = first, end
+        self._offset, self._end = first, end
         self.is_open = True
 
     def read(self, size: int, /) -> bytes:
         assert self.is_open
-        piece = self._source.data[self._place : min(self._place + size, self._end)]
-        self._place += len(piece)
+        piece = self._source.data[self._offset : min(self._offset + size, self._end)]
+        self._offset += len(piece)
         self._source.largest_read = max(self._source.largest_read, size)
         return piece
 
@@ -95,7 +95,7 @@ class MemoryStream:
 
 
 class MemorySource:
-    """A video in memory that remembers what was opened. A store that breaks off `ends_at` there."""
+    """A video in memory that records what was opened; its ranges end early at `ends_at`."""
 
     def __init__(self, data: bytes, content_type: str = "video/mp4") -> None:
         self.data = data
@@ -135,9 +135,9 @@ class MemorySource:
 
 @dataclass
 class MemoryJournal:
-    """Keeps what was saved as JSON fields, in order, with what was reported as sent.
+    """Records what was saved, as JSON fields and in order, and what was reported as sent.
 
-    `stop_at_bytes` and `stop_at_commit` end the run there, as a cancellation does.
+    `stop_at_bytes` and `stop_at_commit` stop the run there, as a cancellation does.
     """
 
     upload: Upload | None = None
@@ -155,7 +155,7 @@ class MemoryJournal:
             raise Stopped
         self._keep("commit", upload)
 
-    def sent(self, total_bytes: int) -> None:
+    def report_sent(self, total_bytes: int) -> None:
         self.sent_bytes.append(total_bytes)
         if self.stop_at_bytes is not None and total_bytes >= self.stop_at_bytes:
             raise Stopped
@@ -164,7 +164,7 @@ class MemoryJournal:
         self.limits.append(video_max_seconds)
 
     def _keep(self, kind: str, upload: Upload) -> None:
-        # Through JSON fields and back, as the row keeps it.
+        # A JSON round trip, as through the row.
         self.upload = type(upload).load(upload.dump())
         self.saved.append((kind, upload.dump()))
 
@@ -174,7 +174,7 @@ class MemoryJournal:
 
 
 def access_of(account: Mapping[str, Any]) -> Access:
-    """Return the key that a sandbox account's connection gives."""
+    """Return the access of a connected sandbox account."""
     return Access(
         token=account["accessToken"],
         platform_user_id=account["platformUserId"],
@@ -186,9 +186,9 @@ def access_of(account: Mapping[str, Any]) -> Access:
 
 @dataclass
 class Job:
-    """One job driven as the pipeline drives it, one run after another."""
+    """A job, driven run by run as the pipeline does."""
 
-    handler: Handler
+    handler: Handler[Any]
     sandbox: Sandbox
     access: Access
     source: MemorySource
@@ -211,15 +211,17 @@ class Job:
         )
 
     def run(self) -> Processing | Published:
-        """Do one run: an existing upload is first asked about, then sent, then made public."""
+        """Do one run: poll an existing upload, else open it; then send or publish."""
         found: Incomplete | Processing | Ready | Published = Incomplete()
         if self.journal.upload is not None:
+            self.handler.after_upload(self.context, self.journal.upload)
             found = self.handler.poll(self.context, self.journal.upload)
         if isinstance(found, Incomplete):
             if self.journal.upload is None:
                 self.journal.save(self.handler.open(self.context))
             assert self.journal.upload is not None
             self.journal.save(self.handler.send(self.context, self.journal.upload))
+            self.handler.after_upload(self.context, self.journal.upload)
             return Processing(self.handler.api.poll_seconds)
         if isinstance(found, Ready):
             assert self.journal.upload is not None
@@ -227,9 +229,9 @@ class Job:
         return found
 
     def carry_through(self, runs: int = 20) -> Published:
-        """Run until it is published, moving the clocks instead of waiting.
+        """Run until it is published, advancing the clocks instead of waiting.
 
-        What a retry cures is remembered in `errors`; everything else is raised.
+        Errors that a retry may fix are kept in `errors`; all others are raised.
         """
         for _ in range(runs):
             try:
@@ -245,5 +247,5 @@ class Job:
             else:
                 if isinstance(found, Published):
                     return found
-                self.sandbox.advance(found.again_seconds)
+                self.sandbox.advance(found.next_poll_seconds)
         raise AssertionError(f"not published after {runs} runs: {self.errors}")

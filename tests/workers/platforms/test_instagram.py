@@ -1,4 +1,4 @@
-"""The Instagram handler against the sandbox: a reel's way, its options, its token."""
+"""The Instagram handler against the sandbox: publishing, options, tokens."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ DAY_SECONDS = 86_400
 
 
 class ShortSource(MemorySource):
-    """A store whose ranges end too early."""
+    """A store whose ranges end early."""
 
     def open(self, first: int, length: int) -> MemoryStream:
         return super().open(first, length // 2)
@@ -55,9 +55,9 @@ class ShortSource(MemorySource):
 
 @contextmanager
 def file_server(data: bytes) -> Iterator[str]:
-    """Serve one video on loopback, as a store with public links does."""
+    """Serve one video on loopback, like a store with public links."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Response(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "video/mp4")
@@ -68,7 +68,7 @@ def file_server(data: bytes) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Response) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
@@ -188,7 +188,7 @@ def test_settings_may_ask_for_bytes_where_a_link_would_do(control: Sandbox, vide
     assert [call["bytes"] for call in control.calls(UPLOAD)] == [len(video)]
 
 
-def test_instagram_login_takes_links_whatever_the_settings_say(
+def test_instagram_login_uses_links_whatever_the_settings_say(
     control: Sandbox, video: bytes
 ) -> None:
     account = control.account("INSTAGRAM", login_type="instagram")
@@ -219,7 +219,7 @@ def test_instagram_login_without_a_public_link_is_refused(control: Sandbox, vide
         ({"options": {"collaborators": list("abcd")}}, RequestRefused, "too_many_collaborators"),
     ],
 )
-def test_what_instagram_cannot_post_is_refused_before_any_call(
+def test_drafts_instagram_cannot_post_are_refused_before_any_call(
     control: Sandbox, video: bytes, changes: dict[str, object], error: type[PublishError], code: str
 ) -> None:
     job = make_job(control, video, **changes)  # type: ignore[arg-type]
@@ -229,7 +229,9 @@ def test_what_instagram_cannot_post_is_refused_before_any_call(
     assert control.calls() == []
 
 
-def test_a_used_up_quota_waits_before_anything_is_made(control: Sandbox, video: bytes) -> None:
+def test_a_used_up_quota_waits_before_a_container_is_created(
+    control: Sandbox, video: bytes
+) -> None:
     control.settings(instagram_posts_per_day=1)
     account = control.account("INSTAGRAM")
     make_job(control, video, account=account).carry_through()
@@ -243,21 +245,21 @@ def test_a_used_up_quota_waits_before_anything_is_made(control: Sandbox, video: 
     assert len(control.posts()) == 2
 
 
-def test_polls_spread_out_while_instagram_works(control: Sandbox, video: bytes) -> None:
+def test_poll_interval_grows_while_instagram_processes(control: Sandbox, video: bytes) -> None:
     control.settings(processing_seconds=900)
     job = make_job(control, video)
     job.run()
     pauses = []
     found = job.run()
     while isinstance(found, Processing):
-        pauses.append(found.again_seconds)
-        control.advance(found.again_seconds)
+        pauses.append(found.next_poll_seconds)
+        control.advance(found.next_poll_seconds)
         found = job.run()
     assert pauses[0] == pytest.approx(1.0) and pauses == sorted(pauses) and pauses[-1] == 60.0
     assert isinstance(found, Published)
 
 
-def test_polls_slow_down_when_the_call_limit_is_near(control: Sandbox, video: bytes) -> None:
+def test_poll_interval_grows_near_the_call_limit(control: Sandbox, video: bytes) -> None:
     control.settings(instagram_calls_per_hour=4, processing_seconds=900)
     job = make_job(control, video)
     job.run()
@@ -298,7 +300,7 @@ def test_an_interrupted_upload_goes_on_at_the_very_byte(control: Sandbox, video:
     assert len(control.calls(CONTAINER)) == 1
 
 
-def test_a_run_that_must_stop_leaves_the_upload_where_it_is(control: Sandbox, video: bytes) -> None:
+def test_a_run_that_must_stop_leaves_the_upload_resumable(control: Sandbox, video: bytes) -> None:
     data = large(video)
     job = make_job(control, data)
     job.journal.stop_at_bytes = 2_000_000
@@ -312,7 +314,7 @@ def test_a_run_that_must_stop_leaves_the_upload_where_it_is(control: Sandbox, vi
     assert len(control.calls(CONTAINER)) == 1
 
 
-def test_a_short_store_sends_no_short_video(control: Sandbox, video: bytes) -> None:
+def test_a_store_that_ends_early_sends_no_truncated_video(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     job.source = ShortSource(video)
     with pytest.raises(Transient) as caught:
@@ -378,14 +380,14 @@ def test_facebook_login_has_no_refresh(control: Sandbox) -> None:
     assert caught.value.reconnect and control.calls() == []
 
 
-def test_a_token_too_young_to_refresh_costs_no_account(control: Sandbox) -> None:
+def test_a_token_too_young_to_refresh_does_not_disconnect_the_account(control: Sandbox) -> None:
     account = control.account("INSTAGRAM", login_type="instagram")
     with pytest.raises(RequestRefused):
         InstagramHandler(api_of(control)).refresh(access_of(account), None)
 
 
 @pytest.mark.parametrize("kind", ["garbage", "empty", "lost_answer", "error"])
-def test_refresh_survives_a_platform_in_trouble(control: Sandbox, kind: str) -> None:
+def test_refresh_during_an_outage_may_be_retried(control: Sandbox, kind: str) -> None:
     control.fault("INSTAGRAM", TOKEN, kind)
     account = control.account(
         "INSTAGRAM", login_type="instagram", token_age_seconds=2 * DAY_SECONDS
@@ -419,7 +421,7 @@ def test_a_live_post_without_an_id_is_followed_up(control: Sandbox, video: bytes
     assert found == Published(post["id"], post["url"])
 
 
-def test_poll_answers_ready_only_when_all_is_there(control: Sandbox, video: bytes) -> None:
+def test_poll_returns_ready_only_after_processing(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     job.journal.save(job.handler.open(job.context))
     assert job.handler.poll(job.context, checkpoint(job)) == Incomplete(0)
@@ -429,7 +431,7 @@ def test_poll_answers_ready_only_when_all_is_there(control: Sandbox, video: byte
     assert job.handler.poll(job.context, checkpoint(job)) == Ready()
 
 
-def test_secrets_do_not_show(control: Sandbox, video: bytes) -> None:
+def test_repr_shows_no_secrets(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     job.run()
     assert checkpoint(job).upload_url not in repr(checkpoint(job))

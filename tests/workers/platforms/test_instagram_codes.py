@@ -1,4 +1,4 @@
-"""Every error code of Instagram's: the class it becomes, alone and in the sandbox's answers."""
+"""Instagram's error codes: the error each becomes, alone and in the sandbox's responses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.instagram import InstagramHandler, codes
 from workers.platforms.instagram.fields import moment, sentence
-from workers.platforms.instagram.refusals import failure, recalled, remembered
+from workers.platforms.instagram.refusals import api_error, dump_refusal, load_refusal
 from workers.transport import Response
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -62,14 +62,14 @@ GRAPH_CODES = [code for code in ERRORS if not code.startswith("rupload_")]
 
 
 def answer(status: int, error: object = None, **headers: str) -> Response:
-    """Return an answer of the Graph API, with an error where one is given."""
+    """Return a Graph API response, with an error if one is given."""
     body = {"id": "1"} if error is None else {"error": error}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status, CaseInsensitiveDict(named), json.dumps(body).encode())
 
 
 def graph_error(code: str) -> dict[str, object]:
-    """Return the error object of a code."""
+    """Return the error object for a code."""
     number, _, subcode = code.partition("/")
     if not number.lstrip("-").isdecimal():
         return {"code": 2 if number == "internal" else number, "message": "no"}
@@ -77,14 +77,14 @@ def graph_error(code: str) -> dict[str, object]:
 
 
 def expected(code: str, login_type: str) -> type[PublishError]:
-    """Return the class of a code for a login flavour: Facebook Login has no refresh."""
+    """Return the error class of a code for a login type: Facebook Login has no refresh."""
     is_token = EXPECTED[code] is TokenExpired
     return AccountRefused if is_token and login_type == "facebook" else EXPECTED[code]
 
 
 def read(given: Response, *, login_type: str = "facebook", acts: bool = False) -> PublishError:
-    """Return the error of an answer that is none of success."""
-    error = failure(given, now=NOW, login_type=login_type, acts=acts)
+    """Return the error of a response that is not a success."""
+    error = api_error(given, NOW, login_type=login_type, acts=acts)
     assert error is not None
     return error
 
@@ -121,17 +121,17 @@ def test_a_publish_is_refused_only_by_a_clear_refusal(code: str) -> None:
 @pytest.mark.parametrize("login_type", ["facebook", "instagram"])
 @pytest.mark.parametrize("status", [400, 401, 403])
 @pytest.mark.parametrize("code", [*EXPECTED, "999", "ODD", "-1/5", None])
-def test_a_refusal_that_is_remembered_is_the_same_later(
+def test_a_refusal_survives_a_json_round_trip(
     code: str | None, status: int, login_type: str
 ) -> None:
     given = answer(status, *([] if code is None else [graph_error(code)]))
     if code is None and status == 400:
         return  # says nothing at all
     error = read(given, login_type=login_type)
-    kept = remembered(error)
+    kept = dump_refusal(error)
     assert (kept is None) == (not isinstance(error, (AccountRefused, RequestRefused, VideoRefused)))
     if kept is not None:
-        again = recalled(json.loads(json.dumps(kept)))
+        again = load_refusal(json.loads(json.dumps(kept)))
         assert type(again) is type(error) and vars(again) == vars(error)
 
 
@@ -225,19 +225,19 @@ def test_an_unknown_code_goes_by_its_status(status: int, error: type[PublishErro
     assert type(found) is error and found.code == "987654/12"
 
 
-def test_an_unknown_code_that_calls_itself_transient_is_tried_again() -> None:
+def test_an_unknown_transient_code_is_retried() -> None:
     found = read(answer(400, {"code": 987654, "is_transient": True}))
     assert type(found) is Transient
 
 
 @pytest.mark.parametrize("code", ["4", "341"])
-def test_limits_of_the_application_hold_everyone(code: str) -> None:
+def test_application_limits_pause_everyone(code: str) -> None:
     found = read(answer(400, graph_error(code)))
     assert isinstance(found, RateLimited) and found.application_wide
 
 
 @pytest.mark.parametrize("code", ["17", "32", "613", "80001", "80002", "9/2207042"])
-def test_limits_of_an_account_hold_that_account(code: str) -> None:
+def test_account_limits_pause_that_account_only(code: str) -> None:
     found = read(answer(400, graph_error(code)))
     assert isinstance(found, RateLimited) and not found.application_wide
 
@@ -262,7 +262,7 @@ def usage(minutes: object) -> str:
         ({}, timedelta(minutes=5)),
     ],
 )
-def test_a_limit_ends_when_the_headers_say(headers: dict[str, str], wait: timedelta) -> None:
+def test_a_limit_lasts_as_long_as_the_headers_say(headers: dict[str, str], wait: timedelta) -> None:
     found = read(answer(400, graph_error("80002"), **headers))
     assert isinstance(found, RateLimited) and found.retry_at == NOW + wait
 
@@ -276,14 +276,14 @@ def test_a_code_written_as_text_is_read() -> None:
     assert read(answer(400, {"code": "80002"})).code == "80002"
 
 
-def test_the_owners_wording_is_shown_without_links_and_tokens() -> None:
+def test_the_user_message_is_shown_without_links_and_tokens() -> None:
     words = f"See https://example.com/a?access_token=EAA{'b' * 60} with IG{'c' * 60} now"
     found = read(answer(400, {"code": 100, "message": "x", "error_user_msg": words}))
     assert found.detail == "See … with … now"
     assert len(sentence("long " * 500)) <= 300
 
 
-def test_errors_that_only_the_owner_can_cure_say_how() -> None:
+def test_errors_that_only_the_owner_can_fix_have_a_hint() -> None:
     verdicts = [
         *(verdict for _, verdict in codes.SUBCODES.values()),
         *codes.PAIRS.values(),
@@ -304,5 +304,5 @@ def test_errors_that_only_the_owner_can_cure_say_how() -> None:
         (7, False),
     ],
 )
-def test_times_are_read_in_every_spelling(written: object, is_time: bool) -> None:
+def test_times_are_parsed_in_every_format(written: object, is_time: bool) -> None:
     assert moment({"timestamp": written}, "timestamp") == (NOW if is_time else None)

@@ -1,4 +1,4 @@
-"""The Instagram handler when answers are lost or strange: a read first, and one post at most."""
+"""The Instagram handler with lost or malformed responses: reads first, at most one post."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ NONSENSE: tuple[object, ...] = (
 
 
 def publish_with_fault(job: Job, kind: str, **fields: object) -> PublishError:
-    """Take a job to its publish, which meets a fault, and return what was raised."""
+    """Run a job up to its publish with a fault there; return what that raises."""
     until_ready(job)
     job.sandbox.fault("INSTAGRAM", PUBLISH, kind, **fields)
     with pytest.raises(PublishError) as caught:
@@ -136,8 +136,8 @@ def test_a_publish_that_never_arrived_is_repeated_only_once_it_has_settled(
     job = make_job(control, video)
     assert isinstance(publish_with_fault(job, "cut"), OutcomeUnknown)
     found = job.run()
-    assert isinstance(found, Processing) and 50 < found.again_seconds <= 60
-    control.advance(found.again_seconds - 5)
+    assert isinstance(found, Processing) and 50 < found.next_poll_seconds <= 60
+    control.advance(found.next_poll_seconds - 5)
     assert isinstance(job.run(), Processing)
     control.advance(6)
     published = job.run()
@@ -155,7 +155,7 @@ def test_a_worker_lost_in_the_middle_of_a_publish_waits_for_its_answer_too(
     # The row as it was when the request went out.
     committed = [fields for kind, fields in job.journal.saved if kind == "commit"][-1]
     found = job.handler.poll(job.context, type(checkpoint(job)).load(committed))
-    assert isinstance(found, Processing) and 150 < found.again_seconds <= 180
+    assert isinstance(found, Processing) and 150 < found.next_poll_seconds <= 180
 
 
 def test_further_publishes_wait_longer(control: Sandbox, video: bytes) -> None:
@@ -164,8 +164,8 @@ def test_further_publishes_wait_longer(control: Sandbox, video: bytes) -> None:
     waits = []
     found = job.run()
     while isinstance(found, Processing):
-        waits.append(round(found.again_seconds, -1))
-        control.advance(found.again_seconds)
+        waits.append(round(found.next_poll_seconds, -1))
+        control.advance(found.next_poll_seconds)
         try:
             found = job.run()
         except OutcomeUnknown:
@@ -185,18 +185,18 @@ def test_a_refusal_is_believed_only_after_a_read(control: Sandbox, video: bytes)
 
 
 def refused(job: Job, code: str) -> PublishError:
-    """Have a publish refused, wait until that is believed, and return what is raised then."""
+    """Have a publish refused, wait until that is confirmed, and return what is raised then."""
     until_ready(job)
     job.sandbox.fault("INSTAGRAM", PUBLISH, "error", code=code)
     found = job.run()
-    assert isinstance(found, Processing) and 30 <= found.again_seconds <= 60
-    job.sandbox.advance(found.again_seconds + 1)
+    assert isinstance(found, Processing) and 30 <= found.next_poll_seconds <= 60
+    job.sandbox.advance(found.next_poll_seconds + 1)
     with pytest.raises(PublishError) as caught:
         job.run()
     return caught.value
 
 
-def test_a_true_refusal_is_raised_and_a_retry_uses_the_same_container(
+def test_a_confirmed_refusal_is_raised_and_a_retry_uses_the_same_container(
     control: Sandbox, video: bytes
 ) -> None:
     job = make_job(control, video)
@@ -216,24 +216,26 @@ def test_a_refusal_that_is_not_true_is_found_out_though_the_first_read_is_too_ea
     control.fault("INSTAGRAM", PUBLISH, "error", code="4/2207051", after_work=True)
     found = job.run()
     assert isinstance(found, Processing)
-    control.advance(found.again_seconds + 1)
+    control.advance(found.next_poll_seconds + 1)
     assert isinstance(job.run(), Published)
     assert len(control.posts()) == len(control.calls(PUBLISH)) == 1
 
 
-def test_a_duplicate_refused_is_looked_for_in_the_list(control: Sandbox, video: bytes) -> None:
+def test_a_post_refused_as_duplicate_is_searched_for_in_the_list(
+    control: Sandbox, video: bytes
+) -> None:
     job = make_job(control, video)
     until_ready(job)
     control.fault("INSTAGRAM", PUBLISH, "error", code="506")
     found = job.run()
     assert isinstance(found, Processing)
     assert control.call_names()[-2:] == [STATUS, LIST]
-    control.advance(found.again_seconds + 1)
+    control.advance(found.next_poll_seconds + 1)
     with pytest.raises(RequestRefused):
         job.run()
 
 
-def test_a_daily_limit_at_publishing_waits_and_goes_on_with_the_same_container(
+def test_a_daily_limit_at_publishing_waits_and_reuses_the_container(
     control: Sandbox, video: bytes
 ) -> None:
     job = make_job(control, video)
@@ -276,7 +278,7 @@ def test_a_lost_publish_is_found_a_day_later(control: Sandbox, video: bytes) -> 
     assert len(control.posts()) == 1
 
 
-def test_a_container_gone_after_a_lost_publish_is_looked_for_in_the_list(
+def test_a_container_gone_after_a_lost_publish_is_searched_for_in_the_list(
     control: Sandbox, video: bytes, sandbox: SandboxServer
 ) -> None:
     for kind in ("lost_answer", "cut"):
@@ -294,7 +296,7 @@ def test_a_container_gone_after_a_lost_publish_is_looked_for_in_the_list(
 
 
 def break_container(sandbox: SandboxServer) -> None:
-    """Let the one container there is call itself ERROR, whatever became of its publish."""
+    """Put the only container into ERROR, whatever became of its publish."""
     [container] = sandbox.world.part(InstagramState).containers.values()
     assert container.processing is not None
     container.post = None
@@ -328,9 +330,7 @@ def test_a_container_broken_after_a_lost_publish_is_live_when_its_post_shows(
     assert len(control.calls(CONTAINER)) == 1
 
 
-def test_a_read_that_is_refused_after_publishing_settles_nothing(
-    control: Sandbox, video: bytes
-) -> None:
+def test_a_refused_read_after_publishing_proves_nothing(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     publish_with_fault(job, "lost_answer")
     control.fault("INSTAGRAM", STATUS, "error", code="100")
@@ -361,9 +361,7 @@ def test_a_post_that_another_job_owns_is_never_taken(control: Sandbox, video: by
     assert isinstance(found, Published) and found.post_id not in (None, earlier.post_id)
 
 
-def test_posts_of_before_or_with_another_caption_are_not_taken(
-    control: Sandbox, video: bytes
-) -> None:
+def test_older_posts_and_other_captions_do_not_match(control: Sandbox, video: bytes) -> None:
     account = control.account("INSTAGRAM")
     make_job(control, video, account=account).carry_through()
     control.advance(600)
@@ -381,7 +379,7 @@ def test_a_post_without_a_caption_is_found(control: Sandbox, video: bytes) -> No
     assert job.run() == Published(control.posts()[0]["id"], control.posts()[0]["url"])
 
 
-def test_a_caption_that_the_platform_trimmed_is_known_again(
+def test_a_caption_trimmed_by_the_platform_still_matches(
     control: Sandbox, video: bytes, sandbox: SandboxServer
 ) -> None:
     job = make_job(control, video, text="Cafe\u0301  au lait\r\n\n#fun \n")
@@ -415,9 +413,7 @@ def test_an_expired_container_that_never_reached_publishing_is_replaced(
     assert caught.value.upload_is_dead and control.calls(LIST) == []
 
 
-def test_processing_that_never_ends_is_given_up_after_half_an_hour(
-    control: Sandbox, video: bytes
-) -> None:
+def test_endless_processing_is_abandoned_after_half_an_hour(control: Sandbox, video: bytes) -> None:
     control.fault("INSTAGRAM", None, "stuck_processing")
     job = make_job(control, video)
     job.run()
@@ -429,14 +425,14 @@ def test_processing_that_never_ends_is_given_up_after_half_an_hour(
     assert caught.value.code == "processing_timeout"
 
 
-def test_a_container_not_yet_known_everywhere_is_waited_for(control: Sandbox, video: bytes) -> None:
+def test_a_container_not_yet_visible_is_polled_again(control: Sandbox, video: bytes) -> None:
     control.fault("INSTAGRAM", STATUS, "error", code="100/33", times=5)
     job = make_job(control, video)
     job.carry_through()
     assert job.errors == [] and len(control.calls(CONTAINER)) == 1
 
 
-def test_a_container_unknown_for_good_is_replaced(control: Sandbox, video: bytes) -> None:
+def test_a_container_that_stays_unknown_is_replaced(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     job.run()
     control.advance(180)
@@ -483,7 +479,7 @@ def test_a_video_that_fails_in_processing_is_the_end_of_its_container(
         ("rupload_throttled", RateLimited),
     ],
 )
-def test_the_upload_host_speaks_another_language(
+def test_upload_host_errors_are_translated(
     control: Sandbox, video: bytes, code: str, error: type[PublishError]
 ) -> None:
     control.fault("INSTAGRAM", UPLOAD, "error", code=code)
@@ -504,10 +500,10 @@ def test_a_failure_with_status_200_is_a_failure(control: Sandbox, video: bytes) 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("number", range(len(NONSENSE)))
-def test_nonsense_never_crashes_the_handler(
+def test_malformed_responses_never_crash_the_handler(
     control: Sandbox, video: bytes, call: str, number: int
 ) -> None:
-    # Every nonsense meets every call and every status, though not every pair of them.
+    # Every body meets every call and every status, but not every combination of the two.
     status = (200, 400, 500)[(number + CALLS.index(call)) % 3]
     control.fault("INSTAGRAM", call, "error", status=status, body=NONSENSE[number])
     job = make_job(control, video)
@@ -522,7 +518,7 @@ def test_nonsense_never_crashes_the_handler(
     assert len(control.posts()) == 1
 
 
-def test_the_video_goes_on_from_a_second_cut(control: Sandbox, video: bytes) -> None:
+def test_the_upload_resumes_after_a_second_cut(control: Sandbox, video: bytes) -> None:
     data = large(video)
     control.fault("INSTAGRAM", UPLOAD, "cut", after_bytes=2_000_000, times=3)
     job = make_job(control, data)

@@ -1,4 +1,4 @@
-"""A worker that stands still past its lease, and wakes up beside the one that took its job over."""
+"""A worker that pauses past its lease and resumes beside the one that took its job over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import pytest
 
-from tests.workers.platforms import instagram_job, tiktok_job, youtube
+from tests.workers.platforms import instagram_job, tiktok_job, youtube_job
 from tests.workers.platforms.support import Job, MemoryJournal, Sandbox, Stopped
 from workers.errors import PublishError
 from workers.platforms.base import Upload
@@ -17,8 +17,8 @@ from workers.platforms.base import Upload
 
 @dataclass
 class PausedJournal(MemoryJournal):
-    """Stands still once, right after the commit or amid the bytes that follow it; then the lease
-    is lost, so nothing can be saved any more."""
+    """Pauses once, right after the commit or during the bytes that follow; afterwards the lease is
+    lost, so nothing can be saved any more."""
 
     pause_at_bytes: int | None = None
     is_paused: threading.Event = field(default_factory=threading.Event)
@@ -36,8 +36,8 @@ class PausedJournal(MemoryJournal):
         if self.pause_at_bytes is None:
             self._pause()
 
-    def sent(self, total_bytes: int) -> None:
-        super().sent(total_bytes)
+    def report_sent(self, total_bytes: int) -> None:
+        super().report_sent(total_bytes)
         if self.pause_at_bytes is not None and total_bytes >= self.pause_at_bytes:
             self._pause()
 
@@ -48,7 +48,7 @@ class PausedJournal(MemoryJournal):
 
 
 def run_until_it_ends(job: Job) -> None:
-    """Run as the paused worker does; it may be told to stop, or be refused by the platform."""
+    """Run as the paused worker does; it may be stopped, or be refused by the platform."""
     try:
         while True:
             job.run()
@@ -61,8 +61,8 @@ def run_until_it_ends(job: Job) -> None:
     [
         (tiktok_job.make_job, None),
         (tiktok_job.make_job, 5_000_000),
-        (youtube.make_job, None),
-        (youtube.make_job, 5_000_000),
+        (youtube_job.make_job, None),
+        (youtube_job.make_job, 5_000_000),
         (instagram_job.make_job, None),  # its bytes alone publish nothing
     ],
 )

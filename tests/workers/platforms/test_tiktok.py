@@ -1,4 +1,4 @@
-"""The TikTok handler against the sandbox: what goes well, and what is sent for it."""
+"""The TikTok handler against the sandbox: successful runs, and what they send."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from workers.platforms.tiktok.upload import (
 
 
 def only_publish(sandbox: SandboxServer) -> Publish:
-    """Return what the platform remembers of the one publish that was begun."""
+    """Return the sandbox's record of the only publish."""
     [publish] = sandbox.world.part(TikTokState).publishes.values()
     return publish
 
@@ -145,7 +145,7 @@ def test_options_reach_the_post(control: Sandbox, sandbox: SandboxServer, video:
     }
 
 
-def test_creators_own_limit_is_kept(control: Sandbox, video: bytes) -> None:
+def test_creators_duration_limit_is_stored(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     opened(job)
     assert job.journal.limits == [600]
@@ -192,7 +192,7 @@ def test_private_post_is_published_without_an_id_to_come(control: Sandbox, video
         ({"banned": True}, {}, AccountRefused, "spam_risk_user_banned_from_posting"),
     ],
 )
-def test_what_the_creator_may_not_post_is_refused_before_the_upload(
+def test_drafts_the_creator_may_not_post_are_refused_before_the_upload(
     control: Sandbox,
     video: bytes,
     account: dict[str, Any],
@@ -212,7 +212,7 @@ def test_empty_file_is_refused(control: Sandbox) -> None:
     assert control.calls() == []
 
 
-def test_unaudited_app_is_told_what_it_may_do(control: Sandbox, video: bytes) -> None:
+def test_refusal_of_an_unaudited_app_has_a_hint(control: Sandbox, video: bytes) -> None:
     error = error_of_run(make_job(control, video, account=control.account("TIKTOK", audited=False)))
     assert error.code == "unaudited_client_can_only_post_to_private_accounts"
     assert isinstance(error, RequestRefused) and "private" in error.hint
@@ -242,7 +242,7 @@ def test_cancellation_before_the_last_chunk_leaves_nothing_live(
     assert len(control.calls(UPLOAD)) == 5
 
 
-def test_stop_amid_the_upload_is_obeyed_and_resumed(control: Sandbox, video: bytes) -> None:
+def test_upload_stopped_midway_is_resumed(control: Sandbox, video: bytes) -> None:
     job = make_job(control, lengthened(video, 8_000_003))
     job.journal.stop_at_bytes = 4_000_000
     with pytest.raises(Stopped):
@@ -254,9 +254,7 @@ def test_stop_amid_the_upload_is_obeyed_and_resumed(control: Sandbox, video: byt
     assert received_bytes(control) == len(job.source.data)
 
 
-def test_poll_is_one_read_whose_pause_grows_to_half_a_minute(
-    control: Sandbox, video: bytes
-) -> None:
+def test_poll_is_one_read_at_intervals_up_to_half_a_minute(control: Sandbox, video: bytes) -> None:
     control.settings(processing_seconds=3600)
     job = make_job(control, video)
     job.run()
@@ -267,7 +265,7 @@ def test_poll_is_one_read_whose_pause_grows_to_half_a_minute(
         found = job.run()
         assert isinstance(found, Processing)
         assert control.call_names()[before:] == [STATUS]
-        pauses.append(round(found.again_seconds))
+        pauses.append(round(found.next_poll_seconds))
     assert pauses == [1, 5, 15, 30]
     assert [kind for kind, _ in job.journal.saved] == ["save", "commit", "save"]
 
@@ -277,7 +275,7 @@ def test_poll_of_an_upload_without_bytes_is_incomplete(control: Sandbox, video: 
     assert job.handler.poll(job.context, checkpoint(job)) == Incomplete(0)
 
 
-def test_upload_that_was_never_finished_in_time_is_gone(control: Sandbox, video: bytes) -> None:
+def test_upload_not_completed_in_time_is_gone(control: Sandbox, video: bytes) -> None:
     job = opened(make_job(control, video))
     control.advance(3601)
     with pytest.raises(UploadGone):
@@ -302,7 +300,7 @@ def test_late_id_is_followed_up_for_a_day(control: Sandbox, video: bytes) -> Non
     assert followed == Published(post["id"], post["url"])
 
 
-def test_id_that_never_comes_is_not_asked_for_after_a_day(control: Sandbox, video: bytes) -> None:
+def test_missing_id_is_not_followed_up_after_a_day(control: Sandbox, video: bytes) -> None:
     control.fault("TIKTOK", None, "late_post_id")
     job = make_job(control, video)
     job.carry_through()
@@ -310,7 +308,7 @@ def test_id_that_never_comes_is_not_asked_for_after_a_day(control: Sandbox, vide
     assert job.handler.follow_up(job.context, checkpoint(job), None) == Published(None)
 
 
-def test_follow_up_of_a_known_post_asks_nothing(control: Sandbox, video: bytes) -> None:
+def test_follow_up_of_a_known_post_makes_no_call(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     job.carry_through()
     before = len(control.calls())
@@ -329,7 +327,7 @@ def test_follow_up_that_is_refused_leaves_the_post_as_it_is(
     assert job.handler.follow_up(job.context, checkpoint(job), None) == Published(None)
 
 
-def test_checkpoint_is_plain_json_and_comes_back_whole(control: Sandbox, video: bytes) -> None:
+def test_checkpoint_survives_a_json_round_trip(control: Sandbox, video: bytes) -> None:
     upload = checkpoint(opened(make_job(control, video)))
     assert TikTokUpload.load(upload.dump()) == upload
     assert all(

@@ -1,4 +1,4 @@
-"""Every code that TikTok can answer becomes the error its table names."""
+"""TikTok's error codes: each becomes the error that its table names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.tiktok import codes
-from workers.platforms.tiktok.refusals import oauth_refusal, refusal
+from workers.platforms.tiktok.refusals import api_error, oauth_error
 from workers.platforms.verdicts import Verdict
 from workers.transport import Response
 
@@ -89,7 +89,7 @@ WANTED_OAUTH: dict[str, type[PublishError]] = {
 
 
 def answers_of(*calls: str) -> list[tuple[str, str]]:
-    """Return every pair of one of these calls and a code that it may answer."""
+    """Return every pair of one of these calls and a code it may return."""
     return [(call, code) for call in calls for code, spec in ERRORS.items() if call in spec.calls]
 
 
@@ -119,7 +119,7 @@ def test_tables_know_all_that_the_sandbox_answers() -> None:
 
 
 @pytest.mark.parametrize(("call", "code"), answers_of(CREATOR, INIT))
-def test_refusal_to_open_is_what_its_code_says(
+def test_refusal_to_open_is_classified_by_its_code(
     control: Sandbox, video: bytes, call: str, code: str
 ) -> None:
     control.fault("TIKTOK", call, "error", code=code)
@@ -135,19 +135,21 @@ def test_refusal_to_open_is_what_its_code_says(
 
 
 @pytest.mark.parametrize(("call", "code"), answers_of(STATUS))
-def test_refused_read_before_the_last_byte_is_what_its_code_says(
+def test_refused_read_before_the_last_byte_is_classified_by_its_code(
     control: Sandbox, video: bytes, call: str, code: str
 ) -> None:
     job = opened(make_job(control, video))
     control.fault("TIKTOK", call, "error", code=code)
     error = error_of_run(job)
-    assert type(error) is (UploadGone if code == codes.FORGOTTEN else codes.ERRORS[code].error)
+    assert type(error) is (
+        UploadGone if code == codes.UNKNOWN_PUBLISH_ID else codes.ERRORS[code].error
+    )
     # The last byte was never sent, so another upload may be opened.
     assert error.upload_is_dead == isinstance(error, (RequestRefused, UploadGone))
 
 
 @pytest.mark.parametrize(("call", "code"), answers_of(STATUS))
-def test_refused_read_after_the_last_byte_never_opens_anew(
+def test_refused_read_after_the_last_byte_never_opens_another_upload(
     control: Sandbox, video: bytes, call: str, code: str
 ) -> None:
     job = make_job(control, video, privacy="private")
@@ -160,7 +162,7 @@ def test_refused_read_after_the_last_byte_never_opens_anew(
 
 
 @pytest.mark.parametrize("reason", FAIL_REASONS)
-def test_failed_publish_is_what_its_reason_says(
+def test_failed_publish_is_classified_by_its_reason(
     control: Sandbox, video: bytes, reason: str
 ) -> None:
     control.fault("TIKTOK", None, "fail_processing", reason=reason)
@@ -175,7 +177,7 @@ def test_failed_publish_is_what_its_reason_says(
 
 
 @pytest.mark.parametrize(("call", "code"), answers_of(TOKEN))
-def test_refused_refresh_is_what_its_code_says(
+def test_refused_refresh_is_classified_by_its_code(
     control: Sandbox, video: bytes, call: str, code: str
 ) -> None:
     job = make_job(control, video)
@@ -206,11 +208,11 @@ def test_refused_refresh_is_what_its_code_says(
         (400, "x" * 5000, RequestRefused, "x" * 100),
     ],
 )
-def test_unknown_code_goes_by_the_status_and_is_kept(
+def test_unknown_code_is_classified_by_status_and_reported(
     status: int, code: str, wanted: type[PublishError], named: str
 ) -> None:
     body = f'{{"data": {{}}, "error": {{"code": "{code}", "message": "internal"}}}}'
-    error = refusal(Response(status, {}, body.encode()), NOW)
+    error = api_error(Response(status, {}, body.encode()), NOW)
     assert (type(error), error.code) == (wanted, named)
 
 
@@ -230,18 +232,18 @@ def test_unknown_code_goes_by_the_status_and_is_kept(
 def test_unknown_oauth_error_goes_by_the_status(
     status: int, body: dict[str, object], wanted: type[PublishError], named: str
 ) -> None:
-    error = oauth_refusal(Response(status, {}, b""), body, NOW)
+    error = oauth_error(Response(status, {}, b""), body, NOW)
     assert (type(error), error.code) == (wanted, named)
 
 
-def test_retry_after_wins_over_our_own_pause() -> None:
+def test_retry_after_wins_over_our_own_wait() -> None:
     body = b'{"error": {"code": "spam_risk_too_many_posts"}}'
-    error = refusal(Response(403, {"Retry-After": "30"}, body), NOW)
+    error = api_error(Response(403, {"Retry-After": "30"}, body), NOW)
     assert isinstance(error, RateLimited)
     assert error.retry_at == NOW + timedelta(seconds=30)
 
 
-def test_message_holds_no_address_and_no_token(control: Sandbox, video: bytes) -> None:
+def test_message_contains_no_url_and_no_token(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     control.fault("TIKTOK", STATUS, "error", code="internal_error")
     job.run()

@@ -1,4 +1,4 @@
-"""Where an upload to TikTok can lead nowhere: every wait has an end, and no end opens it twice."""
+"""TikTok uploads that cannot be completed: every wait ends, and none opens a second upload."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.results import Processing
 from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
-from workers.platforms.tiktok.sending import DETOURS_MAX
+from workers.platforms.tiktok.sending import REWINDS_MAX
 from workers.platforms.tiktok.upload import CHUNK_BYTES, SETTLE_SECONDS
 
 #: What it is where the upload's end was never sent.
@@ -43,11 +43,11 @@ WITHHELD: dict[str, type[PublishError]] = {
 }
 
 
-def test_answers_that_name_no_place_do_not_stop_an_upload_that_goes_forward(
+def test_responses_without_an_offset_do_not_stop_an_upload_that_advances(
     control: Sandbox, video: bytes
 ) -> None:
     data = lengthened(video, LONG_BYTES)
-    times = DETOURS_MAX + 2
+    times = REWINDS_MAX + 2
     control.fault("TIKTOK", UPLOAD, "error", status=206, body="", after_work=True, times=times)
     job = make_job(control, data)
     job.carry_through()
@@ -57,7 +57,9 @@ def test_answers_that_name_no_place_do_not_stop_an_upload_that_goes_forward(
     assert_live_once(control, data)
 
 
-def test_refused_place_amid_a_chunk_is_left_for_its_start(control: Sandbox, video: bytes) -> None:
+def test_refused_offset_within_a_chunk_is_resent_from_its_start(
+    control: Sandbox, video: bytes
+) -> None:
     data = lengthened(video, LONG_BYTES)
     control.fault("TIKTOK", UPLOAD, "cut", skip=1, after_bytes=3_000_001)
     control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range")
@@ -68,11 +70,9 @@ def test_refused_place_amid_a_chunk_is_left_for_its_start(control: Sandbox, vide
     assert_live_once(control, data)
 
 
-def test_places_that_lead_nowhere_before_the_end_may_be_tried_again(
-    control: Sandbox, video: bytes
-) -> None:
+def test_upload_stalled_before_the_last_byte_may_be_retried(control: Sandbox, video: bytes) -> None:
     data = lengthened(video, LONG_BYTES)
-    control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range", times=DETOURS_MAX + 1)
+    control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range", times=REWINDS_MAX + 1)
     job = make_job(control, data)
     error = error_of_run(job)
     assert (type(error), error.code) == (Transient, "upload_stalled")
@@ -80,7 +80,7 @@ def test_places_that_lead_nowhere_before_the_end_may_be_tried_again(
     assert_live_once(control, data)
 
 
-def test_refused_form_is_the_end_of_an_upload_whose_end_was_never_sent(
+def test_refused_headers_end_an_upload_whose_last_byte_was_never_sent(
     control: Sandbox, video: bytes
 ) -> None:
     control.fault("TIKTOK", UPLOAD, "error", code="upload_bad_request")
@@ -88,7 +88,7 @@ def test_refused_form_is_the_end_of_an_upload_whose_end_was_never_sent(
     assert type(error) is RequestRefused and error.upload_is_dead
 
 
-def test_refused_form_after_an_earlier_end_waits_until_the_url_expires(
+def test_refused_headers_after_an_earlier_last_byte_wait_until_the_url_expires(
     control: Sandbox, video: bytes
 ) -> None:
     data = lengthened(video, 8_000_003)
@@ -105,7 +105,7 @@ def test_refused_form_after_an_earlier_end_waits_until_the_url_expires(
 
 
 @pytest.mark.parametrize("code", WITHHELD)
-def test_withheld_status_of_an_upload_whose_end_was_never_sent_proves_it_dead(
+def test_refused_status_before_the_last_byte_proves_the_upload_dead(
     control: Sandbox, video: bytes, code: str
 ) -> None:
     job = opened(make_job(control, video))
@@ -118,7 +118,7 @@ def test_withheld_status_of_an_upload_whose_end_was_never_sent_proves_it_dead(
 
 
 @pytest.mark.parametrize("code", WITHHELD)
-def test_status_withheld_while_sending_follows_the_same_rule(
+def test_refused_status_while_sending_follows_the_same_rule(
     control: Sandbox, video: bytes, code: str
 ) -> None:
     job = opened(make_job(control, video))
@@ -135,7 +135,7 @@ def test_status_withheld_while_sending_follows_the_same_rule(
 
 
 @pytest.mark.parametrize("was_complete", [False, True])
-def test_replaced_video_ends_only_an_upload_whose_end_was_never_sent(
+def test_replaced_video_ends_only_an_upload_whose_last_byte_was_never_sent(
     control: Sandbox, video: bytes, was_complete: bool
 ) -> None:
     upload = checkpoint(opened(job := make_job(control, video)))
@@ -155,7 +155,7 @@ def test_replaced_video_ends_only_an_upload_whose_end_was_never_sent(
         {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 10**12},
     ],
 )
-def test_status_that_never_helps_is_left_to_a_person_in_the_end(
+def test_inconclusive_status_is_left_to_a_person_in_the_end(
     control: Sandbox, video: bytes, data: dict[str, object]
 ) -> None:
     job = opened(make_job(control, video))

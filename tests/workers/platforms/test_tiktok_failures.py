@@ -153,7 +153,7 @@ def test_send_called_again_sends_nothing_that_is_there(control: Sandbox, video: 
 @pytest.mark.parametrize("kind", ["garbage", "empty"])
 @pytest.mark.parametrize("after_work", [False, True])
 @pytest.mark.parametrize("call", [CREATOR, INIT, UPLOAD, STATUS])
-def test_worthless_answer_publishes_once_in_the_end(
+def test_useless_response_publishes_once_in_the_end(
     control: Sandbox, video: bytes, call: str, kind: str, after_work: bool
 ) -> None:
     job = make_job(control, video)
@@ -166,7 +166,7 @@ def test_worthless_answer_publishes_once_in_the_end(
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("after_work", [False, True])
 @pytest.mark.parametrize("call", [CREATOR, INIT, UPLOAD, STATUS])
-def test_server_error_is_overcome(
+def test_server_error_is_recovered_from(
     control: Sandbox, video: bytes, call: str, after_work: bool, status: int
 ) -> None:
     control.fault(
@@ -218,7 +218,7 @@ def test_rate_limit_without_a_time_waits_a_minute_and_a_bit(control: Sandbox, vi
 
 
 @pytest.mark.parametrize("code", ["upload_url_expired", "upload_not_found"])
-def test_refused_url_of_an_incomplete_upload_is_read_and_opened_anew(
+def test_refused_url_of_an_incomplete_upload_is_checked_and_replaced(
     control: Sandbox, video: bytes, code: str
 ) -> None:
     control.fault("TIKTOK", UPLOAD, "error", code=code)
@@ -261,7 +261,7 @@ def test_refused_url_after_an_earlier_end_waits_until_the_url_expires(
     assert_live_once(control, data)
 
 
-def test_wrong_place_is_read_and_gone_on_with(control: Sandbox, video: bytes) -> None:
+def test_wrong_offset_is_read_and_corrected(control: Sandbox, video: bytes) -> None:
     data = lengthened(video, LONG_BYTES)
     control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range", skip=2)
     job = make_job(control, data)
@@ -273,7 +273,7 @@ def test_wrong_place_is_read_and_gone_on_with(control: Sandbox, video: bytes) ->
     assert_live_once(control, data)
 
 
-def test_places_that_lead_nowhere_end_the_run(control: Sandbox, video: bytes) -> None:
+def test_stalled_upload_ends_the_run(control: Sandbox, video: bytes) -> None:
     control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range", times=4)
     job = make_job(control, video)
     error = error_of_run(job)
@@ -282,7 +282,7 @@ def test_places_that_lead_nowhere_end_the_run(control: Sandbox, video: bytes) ->
     assert_live_once(control, video)
 
 
-def test_refused_part_of_a_chunk_is_sent_from_its_start(control: Sandbox, video: bytes) -> None:
+def test_refused_part_of_a_chunk_is_resent_from_its_start(control: Sandbox, video: bytes) -> None:
     data = lengthened(video, 8_000_003)
     control.fault("TIKTOK", UPLOAD, "cut", after_bytes=1_000_000)
     control.fault("TIKTOK", UPLOAD, "error", code="upload_bad_request")
@@ -301,7 +301,7 @@ def test_refused_chunk_is_final(control: Sandbox, video: bytes) -> None:
     assert control.posts() == []
 
 
-def test_answer_that_miscounts_is_read_again(control: Sandbox, video: bytes) -> None:
+def test_response_with_a_wrong_count_is_checked_by_a_read(control: Sandbox, video: bytes) -> None:
     data = lengthened(video, LONG_BYTES)
     # The chunk is taken, and the answer does not say how far the upload is.
     control.fault("TIKTOK", UPLOAD, "error", status=206, body="", after_work=True)
@@ -312,9 +312,7 @@ def test_answer_that_miscounts_is_read_again(control: Sandbox, video: bytes) -> 
     assert_live_once(control, data)
 
 
-def test_video_that_was_replaced_is_never_mixed_with_the_first(
-    control: Sandbox, video: bytes
-) -> None:
+def test_replaced_video_is_never_mixed_with_the_first(control: Sandbox, video: bytes) -> None:
     job = opened(make_job(control, video))
     job.source.data = video + b"more"
     error = error_of_run(job)
@@ -334,7 +332,7 @@ def test_failure_that_may_pass_opens_a_new_upload(
     assert_live_once(control, video)
 
 
-def test_daily_cap_met_while_processing_is_waited_for_and_then_opened_anew(
+def test_daily_cap_met_while_processing_is_waited_for_before_another_upload(
     control: Sandbox, video: bytes
 ) -> None:
     control.fault("TIKTOK", None, "fail_processing", reason="spam_risk_too_many_posts")

@@ -1,4 +1,4 @@
-"""Finding a post in the account's list, where its publish id does not tell any more."""
+"""Searching for a post in the account's list once its publish id no longer answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LONG_TEXT = "A caption that is longer than what the list of videos shows, " * 5
 
 @pytest.fixture
 def account(control: Sandbox) -> dict[str, Any]:
-    """An account whose token outlives every clock."""
+    """An account whose token outlasts every test."""
     return control.account("TIKTOK", token_seconds=1_000_000)
 
 
 def sent(control: Sandbox, job: Job) -> Job:
-    """Return the job with its video live, and with a status that TikTok withholds from now on."""
+    """Return the job with its video live and its status refused from now on."""
     job.run()
     control.advance(5)
     control.fault("TIKTOK", STATUS, "error", code="invalid_publish_id", times=3)
@@ -42,7 +42,7 @@ def test_post_that_fits_is_found(
 
 
 @pytest.mark.parametrize("text", ["A caption", "A caption #fun and more"])
-def test_post_with_another_caption_is_not_ours(
+def test_post_with_another_caption_does_not_match(
     control: Sandbox, video: bytes, account: dict[str, Any], text: str
 ) -> None:
     job = sent(control, make_job(control, video, account=account, text=text))
@@ -53,7 +53,7 @@ def test_post_with_another_caption_is_not_ours(
     assert raised.value.code == "invalid_publish_id" and raised.value.hint
 
 
-def test_post_of_another_length_is_not_ours(
+def test_post_of_another_duration_does_not_match(
     control: Sandbox, video: bytes, account: dict[str, Any]
 ) -> None:
     job = sent(control, make_job(control, video, account=account, duration_seconds=9.0))
@@ -61,7 +61,7 @@ def test_post_of_another_length_is_not_ours(
         job.run()
 
 
-def test_post_of_another_job_is_not_ours(
+def test_post_of_another_job_does_not_match(
     control: Sandbox, video: bytes, account: dict[str, Any]
 ) -> None:
     job = sent(control, make_job(control, video, account=account))
@@ -70,7 +70,7 @@ def test_post_of_another_job_is_not_ours(
         job.run()
 
 
-def test_two_posts_that_fit_leave_the_doubt(
+def test_two_matching_posts_prove_nothing(
     control: Sandbox, video: bytes, account: dict[str, Any]
 ) -> None:
     first = make_job(control, video, account=account)
@@ -80,7 +80,7 @@ def test_two_posts_that_fit_leave_the_doubt(
         job.run()
 
 
-def test_older_post_with_the_same_caption_is_not_ours(
+def test_older_post_with_the_same_caption_does_not_match(
     control: Sandbox, video: bytes, account: dict[str, Any]
 ) -> None:
     make_job(control, video, account=account).carry_through()
@@ -125,7 +125,7 @@ def test_list_that_cannot_tell_is_not_read(
     assert control.calls(LIST) == []
 
 
-def test_list_that_is_refused_leaves_the_doubt(
+def test_refused_list_proves_nothing(
     control: Sandbox, video: bytes, account: dict[str, Any]
 ) -> None:
     job = sent(control, make_job(control, video, account=account))
@@ -134,7 +134,7 @@ def test_list_that_is_refused_leaves_the_doubt(
         job.run()
 
 
-def test_list_whose_answer_is_lost_is_read_again(
+def test_list_whose_response_is_lost_is_read_again(
     control: Sandbox, video: bytes, account: dict[str, Any]
 ) -> None:
     job = sent(control, make_job(control, video, account=account))
@@ -147,7 +147,7 @@ def test_list_whose_answer_is_lost_is_read_again(
 @pytest.mark.parametrize(
     "videos", [None, 7, [None], [{}], [{"id": 7, "create_time": "x"}], [{"duration": []}]]
 )
-def test_list_of_nonsense_leaves_the_doubt(
+def test_malformed_list_proves_nothing(
     control: Sandbox, video: bytes, account: dict[str, Any], videos: Any
 ) -> None:
     job = sent(control, make_job(control, video, account=account))

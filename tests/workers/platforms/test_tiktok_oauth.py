@@ -1,4 +1,4 @@
-"""Refreshing TikTok's tokens: rotation, scopes, and what a refresh may fail with."""
+"""Refreshing TikTok's tokens: rotation, scopes, and failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refresh(control: Sandbox, account: dict[str, Any], token: str | None) -> Tok
     return TikTokHandler(api_of(control.url)).refresh(access_of(account), token)
 
 
-def test_refresh_gives_both_tokens_anew(control: Sandbox, account: dict[str, Any]) -> None:
+def test_refresh_returns_both_tokens(control: Sandbox, account: dict[str, Any]) -> None:
     tokens = refresh(control, account, account["refreshToken"])
     assert tokens.access_token not in ("", account["accessToken"])
     assert tokens.refresh_token not in (None, "", account["refreshToken"])
@@ -64,7 +64,7 @@ def test_revoked_account_must_be_connected_again(control: Sandbox, account: dict
     assert raised.value.reconnect
 
 
-def test_wrong_client_is_the_operators_and_no_accounts_fault(
+def test_wrong_client_is_the_operators_fault_and_no_accounts(
     control: Sandbox, account: dict[str, Any]
 ) -> None:
     api = replace(api_of(control.url), client_secret="another")
@@ -74,15 +74,13 @@ def test_wrong_client_is_the_operators_and_no_accounts_fault(
 
 
 @pytest.mark.parametrize("kind", ["garbage", "empty"])
-def test_worthless_answer_is_tried_again(
-    control: Sandbox, account: dict[str, Any], kind: str
-) -> None:
+def test_useless_response_is_retried(control: Sandbox, account: dict[str, Any], kind: str) -> None:
     control.fault("TIKTOK", TOKEN, kind)
     with pytest.raises(Transient):
         refresh(control, account, account["refreshToken"])
 
 
-def test_lost_answer_is_a_network_failure(control: Sandbox, account: dict[str, Any]) -> None:
+def test_lost_response_is_a_network_failure(control: Sandbox, account: dict[str, Any]) -> None:
     control.fault("TIKTOK", TOKEN, "lost_answer")
     with pytest.raises(NetworkFailure):
         refresh(control, account, account["refreshToken"])
@@ -102,7 +100,7 @@ def test_lost_answer_is_a_network_failure(control: Sandbox, account: dict[str, A
         ),
     ],
 )
-def test_fields_that_are_missing_or_strange_read_as_absent(
+def test_malformed_fields_count_as_absent(
     control: Sandbox, account: dict[str, Any], body: dict[str, Any], wanted: Tokens
 ) -> None:
     control.fault("TIKTOK", TOKEN, "error", status=200, body=body)
@@ -112,7 +110,7 @@ def test_fields_that_are_missing_or_strange_read_as_absent(
 
 
 @pytest.mark.parametrize("body", [{"access_token": 7}, {"access_token": ""}, ["x"], "null"])
-def test_answer_without_a_token_is_tried_again(
+def test_response_without_a_token_is_retried(
     control: Sandbox, account: dict[str, Any], body: Any
 ) -> None:
     control.fault("TIKTOK", TOKEN, "error", status=200, body=body)

@@ -1,4 +1,4 @@
-"""TikTok fetches the video by a link: nothing passes through us, and nothing is asked for twice."""
+"""TikTok fetches the video by a link: no bytes pass through us, and no request is repeated."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from workers.platforms.tiktok import TikTokHandler
 
 @pytest.fixture
 def link(video: bytes) -> Iterator[str]:
-    """The video's link, as a store signs it."""
+    """A link to the video, like one that a store signs."""
 
     class Store(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -48,7 +48,7 @@ def link(video: bytes) -> Iterator[str]:
             self.wfile.write(video)
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Store) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -64,9 +64,7 @@ def pulled(control: Sandbox, data: bytes, link: str | None, **changes: Any) -> J
     return job
 
 
-def test_video_arrives_and_no_byte_passes_through_us(
-    control: Sandbox, video: bytes, link: str
-) -> None:
+def test_video_arrives_without_a_byte_through_us(control: Sandbox, video: bytes, link: str) -> None:
     job = pulled(control, video, link)
     published = job.carry_through()
     [post] = control.posts()
@@ -78,7 +76,9 @@ def test_video_arrives_and_no_byte_passes_through_us(
     assert UPLOAD not in control.call_names()
 
 
-def test_what_may_publish_is_written_down_before(control: Sandbox, video: bytes, link: str) -> None:
+def test_request_that_may_publish_is_stored_before(
+    control: Sandbox, video: bytes, link: str
+) -> None:
     job = pulled(control, video, link)
     job.run()
     kinds = [(kind, fields["publish_id"] != "") for kind, fields in job.journal.saved]
@@ -87,7 +87,7 @@ def test_what_may_publish_is_written_down_before(control: Sandbox, video: bytes,
     job.carry_through()
 
 
-def test_store_without_links_has_its_bytes_sent(control: Sandbox, video: bytes) -> None:
+def test_bytes_are_sent_if_the_store_has_no_links(control: Sandbox, video: bytes) -> None:
     job = pulled(control, video, None)
     job.carry_through()
     assert UPLOAD in control.call_names()
@@ -106,7 +106,7 @@ def test_lost_answer_is_settled_by_the_list(control: Sandbox, video: bytes, link
 
 
 @pytest.mark.parametrize("kind", ["garbage", "empty", "cut"])
-def test_answer_that_says_nothing_is_a_lost_one(
+def test_empty_response_counts_as_lost(
     control: Sandbox, video: bytes, link: str, kind: str
 ) -> None:
     control.fault("TIKTOK", INIT, kind)
@@ -116,7 +116,7 @@ def test_answer_that_says_nothing_is_a_lost_one(
     assert control.call_names().count(INIT) == 1
 
 
-def test_lost_answer_that_no_list_can_settle_is_left_to_a_person(
+def test_lost_response_that_no_list_can_settle_is_left_to_a_person(
     control: Sandbox, video: bytes, link: str
 ) -> None:
     control.fault("TIKTOK", INIT, "lost_answer")
@@ -138,7 +138,7 @@ def test_post_that_is_on_no_list_is_given_up_after_hours(
     assert control.call_names().count(INIT) == 1
 
 
-def test_refusal_is_no_publish_and_may_be_asked_again(
+def test_refused_request_published_nothing_and_may_be_repeated(
     control: Sandbox, video: bytes, link: str
 ) -> None:
     control.fault("TIKTOK", INIT, "error", code="spam_risk_too_many_posts")
@@ -150,7 +150,7 @@ def test_refusal_is_no_publish_and_may_be_asked_again(
     assert control.call_names().count(INIT) == 2
 
 
-def test_request_that_was_never_sent_leaves_no_doubt(
+def test_request_that_was_never_sent_may_be_repeated(
     control: Sandbox, video: bytes, link: str
 ) -> None:
     body = b'{"data":{"privacy_level_options":["PUBLIC_TO_EVERYONE"]},"error":{"code":"ok"}}'
@@ -171,7 +171,7 @@ def test_request_that_was_never_sent_leaves_no_doubt(
     assert checkpoint(job).final_started_at is None
 
 
-def test_video_that_could_not_be_fetched_is_asked_for_anew(
+def test_video_that_could_not_be_fetched_is_requested_again(
     control: Sandbox, video: bytes, link: str
 ) -> None:
     control.settings(tiktok_status_per_minute=1_000_000)
@@ -179,7 +179,7 @@ def test_video_that_could_not_be_fetched_is_asked_for_anew(
     job.run()
 
     def end() -> PublishError | None:
-        """Look once; the fetch that fails takes its time on a busy machine."""
+        """Poll once; on a busy machine the failing fetch takes a while."""
         try:
             assert isinstance(job.run(), Processing)
         except PublishError as raised:

@@ -1,4 +1,4 @@
-"""The YouTube handler against the sandbox: what goes well, and what is sent for it."""
+"""The YouTube handler against the sandbox: successful runs, and what they send."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from tests.workers.platforms.support import Sandbox, Stopped
-from tests.workers.platforms.youtube import (
+from tests.workers.platforms.youtube_job import (
     DRAFT,
     SESSION,
     UPLOAD,
@@ -106,7 +106,7 @@ def test_cancellation_before_the_last_chunk_leaves_nothing_live(
     assert len(control.calls(UPLOAD)) == 2
 
 
-def test_stop_amid_a_chunk_is_obeyed_and_resumed(control: Sandbox, long_video: bytes) -> None:
+def test_upload_stopped_within_a_chunk_is_resumed(control: Sandbox, long_video: bytes) -> None:
     job = make_job(control, long_video)
     job.journal.stop_at_bytes = CHUNK_BYTES + 1_000_000
     with pytest.raises(Stopped):
@@ -146,7 +146,7 @@ def test_options_reach_the_video(control: Sandbox, video: bytes) -> None:
     assert recorded == {"recordingDate": "2026-01-31T00:00:00Z"}
 
 
-def test_made_for_kids_is_always_declared(control: Sandbox, video: bytes) -> None:
+def test_made_for_kids_is_always_set(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     video_id = job.carry_through().post_id or ""
     assert read_video(control, job, video_id, "status")["selfDeclaredMadeForKids"] is False
@@ -187,7 +187,7 @@ def test_missing_permission_to_read_does_not_fail_a_live_video(
     assert "insufficientPermissions" in published.warnings[0]
 
 
-def test_pause_grows_while_youtube_processes(control: Sandbox, video: bytes) -> None:
+def test_poll_interval_grows_while_youtube_processes(control: Sandbox, video: bytes) -> None:
     control.fault("YOUTUBE", None, "stuck_processing", seconds=7200)
     job = make_job(control, video)
     job.run()
@@ -196,7 +196,7 @@ def test_pause_grows_while_youtube_processes(control: Sandbox, video: bytes) -> 
         control.advance(seconds)
         found = job.run()
         assert isinstance(found, Processing)
-        pauses.append(round(found.again_seconds))
+        pauses.append(round(found.next_poll_seconds))
         assert found.percent == 50
     assert pauses == [1, 25, 120]
 
@@ -214,7 +214,7 @@ def test_endless_processing_ends_as_published_and_is_followed_up(
     assert published.warnings == ("YouTube is still processing the video",)
 
 
-def test_video_not_shown_yet_is_waited_for_and_then_left_to_a_person(
+def test_video_not_shown_yet_is_polled_and_then_left_to_a_person(
     control: Sandbox, video: bytes
 ) -> None:
     job = make_job(control, video)
@@ -226,7 +226,7 @@ def test_video_not_shown_yet_is_waited_for_and_then_left_to_a_person(
         job.run()
 
 
-def test_follow_up_tells_what_happened_to_a_live_video(control: Sandbox, video: bytes) -> None:
+def test_follow_up_reports_what_happened_to_a_live_video(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     published = job.carry_through()
     again = job.handler.follow_up(job.context, checkpoint(job), published.post_id)

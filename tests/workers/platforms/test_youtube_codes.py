@@ -1,4 +1,4 @@
-"""YouTube's error tables, and that every error the sandbox knows is taken for what it means."""
+"""YouTube's error codes: each becomes the error that its table names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.youtube.errors import ERRORS
 from tests.workers.platforms.support import Sandbox
-from tests.workers.platforms.youtube import (
+from tests.workers.platforms.youtube_job import (
     CHANNELS,
     LIST,
     QUERY,
@@ -33,7 +33,7 @@ from workers.errors import (
 )
 from workers.platforms.results import Processing, Published
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.refusals import quota_is_back_at, refusal
+from workers.platforms.youtube.refusals import api_error, quota_resets_at
 from workers.platforms.youtube.session import SessionLost
 from workers.transport import Response
 
@@ -104,7 +104,7 @@ MEANT_BY_STATUS: dict[str, type[PublishError]] = {
 
 
 def answer_of(status: int, reason: str = "", google_status: str = "") -> Response:
-    """Return a refusal as YouTube words it."""
+    """Return an error response in YouTube's format."""
     parts = []
     if reason:
         parts.append(f'"errors": [{{"domain": "youtube.api", "reason": "{reason}"}}]')
@@ -114,21 +114,21 @@ def answer_of(status: int, reason: str = "", google_status: str = "") -> Respons
     return Response(status, {}, body.encode())
 
 
-def test_table_holds_every_reason_and_no_other() -> None:
+def test_table_has_every_reason_and_no_other() -> None:
     assert {reason: verdict.error for reason, verdict in codes.REASONS.items()} == MEANT
 
 
 @pytest.mark.parametrize("reason", MEANT)
 def test_reason_decides_whatever_the_status(reason: str) -> None:
     for status in (400, 401, 403, 404, 429, 500, 503):
-        error = refusal(answer_of(status, reason), NOW)
+        error = api_error(answer_of(status, reason), NOW)
         assert (type(error), error.code) == (MEANT[reason], reason)
         assert error.hint == ("" if MEANT[reason] is RateLimited else codes.REASONS[reason].hint)
 
 
 @pytest.mark.parametrize("reason", MEANT)
-def test_trouble_after_a_request_that_acts_leaves_the_outcome_unknown(reason: str) -> None:
-    error = refusal(answer_of(500, reason), NOW, acts=True)
+def test_server_error_after_a_request_that_acts_leaves_the_outcome_unknown(reason: str) -> None:
+    error = api_error(answer_of(500, reason), NOW, acts=True)
     wanted = OutcomeUnknown if MEANT[reason] is Transient else MEANT[reason]
     assert type(error) is wanted
 
@@ -150,15 +150,15 @@ def test_trouble_after_a_request_that_acts_leaves_the_outcome_unknown(reason: st
         (503, "", "UNAVAILABLE", Transient, "UNAVAILABLE"),
     ],
 )
-def test_unknown_reason_is_judged_by_status_and_kept(
+def test_unknown_reason_is_classified_by_status_and_reported(
     status: int, reason: str, google_status: str, error: type[PublishError], code: str
 ) -> None:
-    found = refusal(answer_of(status, reason, google_status), NOW)
+    found = api_error(answer_of(status, reason, google_status), NOW)
     assert (type(found), found.code) == (error, code)
 
 
 @pytest.mark.parametrize(("limit", "is_daily"), [("per day", True), ("per minute", False)])
-def test_quota_of_a_day_is_told_from_one_of_a_minute(limit: str, is_daily: bool) -> None:
+def test_daily_quota_is_distinguished_from_one_per_minute(limit: str, is_daily: bool) -> None:
     """Google gives both the same reason and the same status."""
     error = {
         "code": 429,
@@ -166,9 +166,9 @@ def test_quota_of_a_day_is_told_from_one_of_a_minute(limit: str, is_daily: bool)
         "errors": [{"reason": "rateLimitExceeded", "domain": "global"}],
         "status": "RESOURCE_EXHAUSTED",
     }
-    found = refusal(Response(429, {}, json.dumps({"error": error}).encode()), NOW)
+    found = api_error(Response(429, {}, json.dumps({"error": error}).encode()), NOW)
     assert isinstance(found, RateLimited) and found.application_wide is is_daily
-    wanted = quota_is_back_at(NOW) if is_daily else NOW + timedelta(seconds=60)
+    wanted = quota_resets_at(NOW) if is_daily else NOW + timedelta(seconds=60)
     assert found.retry_at == wanted
 
 
@@ -186,16 +186,16 @@ def test_quota_of_a_day_is_told_from_one_of_a_minute(limit: str, is_daily: bool)
         (502, Transient, OutcomeUnknown),
     ],
 )
-def test_answer_that_is_not_youtubes_proves_nothing(
+def test_response_that_is_not_youtubes_proves_nothing(
     body: bytes,
     status: int,
     error: type[PublishError],
     acting_error: type[PublishError],
 ) -> None:
     answer = Response(status, {}, body)
-    assert type(refusal(answer, NOW)) is error
-    assert type(refusal(answer, NOW, acts=True)) is acting_error
-    assert refusal(answer, NOW).code == f"http_{status}"
+    assert type(api_error(answer, NOW)) is error
+    assert type(api_error(answer, NOW, acts=True)) is acting_error
+    assert api_error(answer, NOW).code == f"http_{status}"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_answer_that_is_not_youtubes_proves_nothing(
     [
         ("2026-11-23T12:00:00+00:00", "2026-11-24T08:00:00+00:00"),
         ("2026-11-24T07:59:59+00:00", "2026-11-24T08:00:00+00:00"),
-        # Yesterday's still, by one of two clocks.
+        # Still yesterday's quota, by one of two clocks.
         ("2026-11-24T08:00:00+00:00", "2026-11-24T08:05:00+00:00"),
         ("2026-11-24T08:29:59+00:00", "2026-11-24T08:34:59+00:00"),
         ("2026-11-24T08:30:00+00:00", "2026-11-25T08:00:00+00:00"),
@@ -212,8 +212,8 @@ def test_answer_that_is_not_youtubes_proves_nothing(
         ("2026-11-01T08:30:00+00:00", "2026-11-02T08:00:00+00:00"),  # the clocks go back
     ],
 )
-def test_daily_quota_is_back_at_midnight_pacific(now: str, back_at: str) -> None:
-    found = quota_is_back_at(datetime.fromisoformat(now))
+def test_daily_quota_resets_at_midnight_pacific(now: str, back_at: str) -> None:
+    found = quota_resets_at(datetime.fromisoformat(now))
     assert found == datetime.fromisoformat(back_at)
     assert found.utcoffset() == timedelta(0)
 
@@ -232,10 +232,12 @@ def test_daily_quota_is_back_at_midnight_pacific(now: str, back_at: str) -> None
         ("rateLimitExceeded", "nonsense", 60),
     ],
 )
-def test_wait_is_the_one_named_or_the_tables(reason: str, retry_after: str, seconds: int) -> None:
+def test_wait_is_the_one_named_or_else_the_tables(
+    reason: str, retry_after: str, seconds: int
+) -> None:
     answer = answer_of(429, reason)
     headers = {"Retry-After": retry_after} if retry_after else {}
-    error = refusal(Response(429, headers, answer.body), NOW)
+    error = api_error(Response(429, headers, answer.body), NOW)
     assert isinstance(error, RateLimited)
     assert error.retry_at == NOW + timedelta(seconds=seconds)
     assert error.application_wide == (reason == "quotaExceeded")
@@ -244,7 +246,7 @@ def test_wait_is_the_one_named_or_the_tables(reason: str, retry_after: str, seco
 @pytest.mark.parametrize(
     "table", [codes.FAILURES, codes.PROCESSING_FAILURES, codes.REJECTIONS], ids=["f", "p", "r"]
 )
-def test_fates_are_final_and_explained(table: dict[str, Any]) -> None:
+def test_failures_are_final_and_have_a_hint(table: dict[str, Any]) -> None:
     for verdict in table.values():
         assert verdict.error in (VideoRefused, RequestRefused, AccountRefused)
         assert verdict.hint
@@ -259,9 +261,7 @@ WALK = [
 
 
 @pytest.mark.parametrize(("call", "code"), WALK)
-def test_every_error_of_the_sandbox_is_taken_for_what_it_means(
-    control: Sandbox, call: str, code: str
-) -> None:
+def test_every_error_of_the_sandbox_is_classified(control: Sandbox, call: str, code: str) -> None:
     job = make_job(control, b"not much of a video")
     if call == QUERY:
         job.journal.save(job.handler.open(job.context))
@@ -283,7 +283,7 @@ def test_every_error_of_the_sandbox_is_taken_for_what_it_means(
 
 
 def expected(call: str, code: str) -> type[Any]:
-    """Return what a run ends with when `call` is refused with `code`."""
+    """Return what a run ends with if `call` is refused with `code`."""
     meant = MEANT.get(code) or MEANT_BY_STATUS[code]
     is_refusal = meant in (AccountRefused, RequestRefused)
     if call == UPLOAD and meant is Transient:
@@ -301,10 +301,10 @@ def expected(call: str, code: str) -> type[Any]:
 
 @pytest.mark.parametrize("body", [b"", b'{"error": {"code": 503, "errors": [], "message": "no"}}'])
 @pytest.mark.parametrize("acts", [False, True])
-def test_failure_of_youtube_s_is_left_alone_for_as_long_as_it_asks(body: bytes, acts: bool) -> None:
+def test_retry_after_of_a_server_error_is_obeyed(body: bytes, acts: bool) -> None:
     headers = {"Retry-After": "120"}
     before = datetime.now(timezone.utc)
-    error = refusal(Response(503, headers, body), before, acts=acts)
+    error = api_error(Response(503, headers, body), before, acts=acts)
     assert isinstance(error, OutcomeUnknown if acts else Transient)
     assert error.not_before is not None
     assert 119 <= (error.not_before - before).total_seconds() <= 180

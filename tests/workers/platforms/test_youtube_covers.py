@@ -1,4 +1,4 @@
-"""The cover that a post's owner chose, and how long a video the channel may have."""
+"""The cover chosen by the owner, and the channel's maximum duration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.workers.platforms.support import Sandbox
-from tests.workers.platforms.youtube import CHANNELS, DRAFT, SESSION, checkpoint, make_job
+from tests.workers.platforms.youtube_job import CHANNELS, DRAFT, SESSION, checkpoint, make_job
 from workers.errors import VideoRefused
 
 THUMBNAIL = "youtube.thumbnail"
@@ -42,7 +42,7 @@ def test_cover_of_a_run_that_died_is_set_by_the_next(control: Sandbox, video: by
 
 @pytest.mark.parametrize(
     ("account", "image", "word"),
-    [({"phone_verified": False}, JPEG, "forbidden"), ({}, None, "no picture")],
+    [({"phone_verified": False}, JPEG, "forbidden"), ({}, None, "no frame")],
 )
 def test_trouble_with_the_cover_is_a_warning(
     control: Sandbox, video: bytes, account: dict[str, bool], image: bytes | None, word: str

@@ -1,4 +1,4 @@
-"""The YouTube handler when things break: resumption to the byte, lost answers, nothing twice."""
+"""The YouTube handler under faults: exact resumption, lost responses, no second video."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.youtube.errors import FAIL_REASONS, FAILURES, REJECTIONS
 from tests.workers.platforms.support import Job, Sandbox
-from tests.workers.platforms.youtube import (
+from tests.workers.platforms.youtube_job import (
     CHANNELS,
     LIST,
     QUERY,
@@ -38,7 +38,7 @@ from workers.errors import (
 )
 from workers.platforms.results import Incomplete, Processing
 from workers.platforms.youtube import codes
-from workers.platforms.youtube.refusals import quota_is_back_at
+from workers.platforms.youtube.refusals import quota_resets_at
 from workers.platforms.youtube.upload import CHUNK_BYTES, SESSION_LIMIT_SECONDS
 
 
@@ -136,7 +136,7 @@ def test_id_that_was_not_stored_is_read_again(control: Sandbox, video: bytes) ->
 @pytest.mark.parametrize("kind", ["garbage", "empty"])
 @pytest.mark.parametrize("after_work", [False, True])
 @pytest.mark.parametrize("call", [SESSION, UPLOAD, QUERY, VIDEOS])
-def test_worthless_answer_publishes_once_in_the_end(
+def test_useless_response_publishes_once_in_the_end(
     control: Sandbox, video: bytes, call: str, kind: str, after_work: bool
 ) -> None:
     job = make_job(control, video)
@@ -151,7 +151,9 @@ def test_worthless_answer_publishes_once_in_the_end(
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("call", [SESSION, UPLOAD, VIDEOS])
-def test_server_error_is_overcome(control: Sandbox, video: bytes, call: str, status: int) -> None:
+def test_server_error_is_recovered_from(
+    control: Sandbox, video: bytes, call: str, status: int
+) -> None:
     control.fault("YOUTUBE", call, "error", status=status, body="upstream error", times=2)
     job = make_job(control, video)
     job.carry_through()
@@ -159,7 +161,7 @@ def test_server_error_is_overcome(control: Sandbox, video: bytes, call: str, sta
     assert_live_once(control, video)
 
 
-def test_already_exists_at_the_opening_is_tried_again(control: Sandbox, video: bytes) -> None:
+def test_already_exists_at_the_opening_is_retried(control: Sandbox, video: bytes) -> None:
     control.fault("YOUTUBE", SESSION, "error", code="ALREADY_EXISTS")
     job = make_job(control, video)
     job.carry_through()
@@ -167,7 +169,7 @@ def test_already_exists_at_the_opening_is_tried_again(control: Sandbox, video: b
     assert_live_once(control, video)
 
 
-def test_expired_token_amid_the_upload_keeps_the_session(
+def test_expired_token_during_the_upload_keeps_the_session(
     control: Sandbox, long_video: bytes
 ) -> None:
     account = control.account("YOUTUBE")
@@ -201,17 +203,17 @@ def test_rate_limit_obeys_retry_after(control: Sandbox, video: bytes, call: str)
 
 
 @pytest.mark.parametrize("code", ["quotaExceeded", "dailyLimitExceeded", "RESOURCE_EXHAUSTED"])
-def test_daily_quota_holds_everyone_until_midnight_pacific(
+def test_daily_quota_pauses_everyone_until_midnight_pacific(
     control: Sandbox, video: bytes, code: str
 ) -> None:
     control.fault("YOUTUBE", SESSION, "error", code=code)
     error = error_of_run(make_job(control, video))
     assert isinstance(error, RateLimited)
     assert error.application_wide
-    assert abs(error.retry_at - quota_is_back_at(control.now())) < timedelta(minutes=1)
+    assert abs(error.retry_at - quota_resets_at(control.now())) < timedelta(minutes=1)
 
 
-def test_used_up_uploads_of_the_day_are_waited_for(control: Sandbox, video: bytes) -> None:
+def test_used_up_daily_uploads_are_waited_for(control: Sandbox, video: bytes) -> None:
     control.settings(youtube_uploads_per_day=1)
     make_job(control, video).carry_through()
     job = make_job(control, video, account=control.account("YOUTUBE", token_seconds=200_000))
@@ -220,9 +222,7 @@ def test_used_up_uploads_of_the_day_are_waited_for(control: Sandbox, video: byte
     assert len(control.posts()) == 2
 
 
-def test_channel_cap_is_waited_for_a_day_by_this_account_alone(
-    control: Sandbox, video: bytes
-) -> None:
+def test_channel_cap_pauses_this_account_alone_for_a_day(control: Sandbox, video: bytes) -> None:
     control.fault("YOUTUBE", SESSION, "error", code="uploadLimitExceeded")
     error = error_of_run(make_job(control, video))
     assert isinstance(error, RateLimited) and not error.application_wide
@@ -241,9 +241,7 @@ def test_session_that_died_unfinished_is_opened_anew(
     assert_live_once(control, long_video)
 
 
-def test_unfinished_session_of_another_day_is_opened_anew(
-    control: Sandbox, long_video: bytes
-) -> None:
+def test_unfinished_session_of_another_day_is_replaced(control: Sandbox, long_video: bytes) -> None:
     job = make_job(control, long_video, account=control.account("YOUTUBE", token_seconds=200_000))
     control.fault("YOUTUBE", UPLOAD, "cut", skip=1)
     error_of_run(job)
@@ -278,8 +276,10 @@ def test_refused_bytes_are_read_once_and_then_final(
     assert control.posts() == []
 
 
-def test_bytes_refused_after_an_earlier_end_prove_nothing(control: Sandbox, video: bytes) -> None:
-    """The worker that sent that end may only be paused, and its bytes still be on their way."""
+def test_bytes_refused_after_an_earlier_final_request_prove_nothing(
+    control: Sandbox, video: bytes
+) -> None:
+    """The worker that sent them may only be paused, and its bytes still in flight."""
     control.fault("YOUTUBE", UPLOAD, "cut", after_bytes=1000)
     control.fault("YOUTUBE", UPLOAD, "error", code="sessionTooLarge")
     job = make_job(control, video)
@@ -292,7 +292,7 @@ def test_bytes_refused_after_an_earlier_end_prove_nothing(control: Sandbox, vide
     assert_live_once(control, video)
 
 
-def test_refused_bytes_that_had_landed_after_all_are_published(
+def test_refused_bytes_that_had_arrived_after_all_are_published(
     control: Sandbox, video: bytes
 ) -> None:
     control.fault("YOUTUBE", UPLOAD, "error", code="sessionRange", after_work=True)
@@ -302,7 +302,7 @@ def test_refused_bytes_that_had_landed_after_all_are_published(
     assert_live_once(control, video)
 
 
-def test_other_file_is_never_mixed_into_an_upload(control: Sandbox, long_video: bytes) -> None:
+def test_replaced_file_is_never_mixed_into_an_upload(control: Sandbox, long_video: bytes) -> None:
     job = make_job(control, long_video)
     control.fault("YOUTUBE", UPLOAD, "cut", skip=1)
     error_of_run(job)
@@ -314,7 +314,7 @@ def test_other_file_is_never_mixed_into_an_upload(control: Sandbox, long_video: 
     assert_live_once(control, job.source.data)
 
 
-def test_other_file_after_the_final_request_is_refused(control: Sandbox, video: bytes) -> None:
+def test_replaced_file_after_the_final_request_is_refused(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     control.fault("YOUTUBE", UPLOAD, "cut", after_bytes=1000)
     error_of_run(job)
@@ -324,7 +324,7 @@ def test_other_file_after_the_final_request_is_refused(control: Sandbox, video: 
 
 
 @pytest.mark.parametrize("reason", FAIL_REASONS)
-def test_processing_that_fails_is_told_by_its_reason(
+def test_failed_processing_is_classified_by_its_reason(
     control: Sandbox, video: bytes, reason: str
 ) -> None:
     job = make_job(control, video)
@@ -358,10 +358,8 @@ WRONG_TYPES: list[Any] = [
 
 @pytest.mark.parametrize("number", range(len(WRONG_TYPES)))
 @pytest.mark.parametrize("call", CALLS)
-def test_wrongly_typed_answer_is_one_of_our_errors(
-    control: Sandbox, call: str, number: int
-) -> None:
-    # Every body meets every call and every status, though not every pair of them.
+def test_malformed_response_is_one_of_our_errors(control: Sandbox, call: str, number: int) -> None:
+    # Every body meets every call and every status, but not every combination of the two.
     body = WRONG_TYPES[number]
     status = (200, 400, 403, 404, 429, 500)[(number + CALLS.index(call)) % 6]
     job = make_job(control, b"not much of a video")

@@ -1,4 +1,4 @@
-"""The YouTube handler when the session died after its final request: what the channel lists."""
+"""Searching for a video in the channel's list once its session is lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.workers.platforms.support import Job, Sandbox
-from tests.workers.platforms.youtube import (
+from tests.workers.platforms.youtube_job import (
     CHANNELS,
     DRAFT,
     LIST,
@@ -21,7 +21,8 @@ from tests.workers.platforms.youtube import (
 )
 from workers.errors import Ambiguous, OutcomeUnknown, RateLimited, TokenExpired, Transient
 from workers.platforms.results import Processing
-from workers.platforms.youtube.listing import DETAILS_LIMIT_SECONDS, PAGE_VIDEOS
+from workers.platforms.youtube.fate import DETAILS_LIMIT_SECONDS
+from workers.platforms.youtube.listing import PAGE_VIDEOS
 
 
 @pytest.fixture
@@ -32,14 +33,14 @@ def account(control: Sandbox) -> dict[str, Any]:
 
 @pytest.fixture
 def job(control: Sandbox, video: bytes, account: dict[str, Any]) -> Job:
-    """A job whose answer to its final request was lost, and then its session."""
+    """A job that lost the response to its final request, and then its session."""
     job = make_job(control, video, account=account)
     lose_session(control, job)
     return job
 
 
 def lose_session(control: Sandbox, job: Job) -> None:
-    """Publish without learning it, and let the session be gone whenever it is asked."""
+    """Publish without the handler learning it, and drop the session."""
     control.fault("YOUTUBE", UPLOAD, "lost_answer", account=job.access.platform_user_id)
     with pytest.raises(OutcomeUnknown):
         job.run()
@@ -49,7 +50,7 @@ def lose_session(control: Sandbox, job: Job) -> None:
 
 
 def show(control: Sandbox, *videos: dict[str, Any], times: int = 1) -> None:
-    """Let YouTube describe the listed videos so."""
+    """Have YouTube describe the listed videos like this."""
     control.fault("YOUTUBE", VIDEOS, "error", status=200, body={"items": videos}, times=times)
 
 
@@ -59,14 +60,14 @@ def described(video_id: str, *, title: str = "A title", **details: Any) -> dict[
 
 
 def live_id(control: Sandbox) -> str:
-    """Return the id of the one live post."""
+    """Return the id of the only live post."""
     [post] = control.posts()
     found: str = post["id"]
     return found
 
 
 def assert_ambiguous(job: Job) -> None:
-    """Check that the run leaves it to a person."""
+    """Assert that the run leaves the outcome to a person."""
     with pytest.raises(Ambiguous) as raised:
         job.run()
     assert raised.value.hint
@@ -79,7 +80,7 @@ def test_video_is_found_by_its_file_name(control: Sandbox, job: Job) -> None:
     assert control.call_names()[-5:] == [QUERY, CHANNELS, LIST, VIDEOS, VIDEOS]
 
 
-def test_same_video_of_another_job_is_not_taken_for_ours(
+def test_same_video_of_another_job_does_not_match(
     control: Sandbox, job: Job, account: dict[str, Any]
 ) -> None:
     ours = live_id(control)
@@ -104,8 +105,8 @@ def test_video_that_is_not_listed_is_looked_for_twice(control: Sandbox, job: Job
     assert job.run() == Processing(300.0)
     control.advance(100)
     again = job.run()
-    assert isinstance(again, Processing) and 190 < again.again_seconds <= 200
-    control.advance(again.again_seconds + 1)
+    assert isinstance(again, Processing) and 190 < again.next_poll_seconds <= 200
+    control.advance(again.next_poll_seconds + 1)
     assert_ambiguous(job)
 
 
@@ -121,7 +122,7 @@ def test_channel_without_any_list_counts_as_not_listed(control: Sandbox, job: Jo
     assert job.run() == Processing(300.0)
 
 
-def test_post_that_another_job_owns_is_never_ours(control: Sandbox, job: Job) -> None:
+def test_post_owned_by_another_job_never_matches(control: Sandbox, job: Job) -> None:
     job.is_known_post = {live_id(control)}.__contains__
     assert job.run() == Processing(300.0)
     control.advance(301)
@@ -129,7 +130,7 @@ def test_post_that_another_job_owns_is_never_ours(control: Sandbox, job: Job) ->
     assert VIDEOS not in control.call_names()
 
 
-def test_video_from_before_the_upload_is_never_ours(control: Sandbox, job: Job) -> None:
+def test_older_video_never_matches(control: Sandbox, job: Job) -> None:
     upload = checkpoint(job)
     job.journal.save(replace(upload, opened_at=upload.opened_at + 3600))
     assert job.run() == Processing(300.0)
@@ -146,7 +147,7 @@ def test_nameless_video_is_found_by_title_and_size(control: Sandbox, job: Job) -
 @pytest.mark.parametrize(
     "details", [{"fileSize": "1"}, {"fileSize": 1}, {"fileName": "other.mp4", "fileSize": "1"}]
 )
-def test_nameless_video_of_another_size_is_not_ours(
+def test_nameless_video_of_another_size_does_not_match(
     control: Sandbox, job: Job, details: dict[str, Any]
 ) -> None:
     show(control, described(live_id(control), **details))
@@ -154,7 +155,7 @@ def test_nameless_video_of_another_size_is_not_ours(
     assert checkpoint(job).video_id is None
 
 
-def test_two_alike_are_left_to_a_person(
+def test_two_matching_videos_are_left_to_a_person(
     control: Sandbox, job: Job, account: dict[str, Any]
 ) -> None:
     make_job(control, job.source.data, account=account).run()
@@ -165,9 +166,7 @@ def test_two_alike_are_left_to_a_person(
     assert_ambiguous(job)
 
 
-def test_video_without_details_yet_is_waited_for_but_not_for_ever(
-    control: Sandbox, job: Job
-) -> None:
+def test_video_without_details_is_waited_for_but_not_forever(control: Sandbox, job: Job) -> None:
     show(control, described(live_id(control)), times=2)
     assert job.run() == Processing(300.0)
     control.advance(DETAILS_LIMIT_SECONDS)
@@ -189,7 +188,7 @@ def test_list_is_read_page_by_page_back_to_the_upload(
 
 @pytest.mark.parametrize("call", [CHANNELS, LIST, VIDEOS])
 @pytest.mark.parametrize("code", ["insufficientPermissions", "forbidden", "badRequest"])
-def test_refused_look_leaves_it_to_a_person(
+def test_refused_search_leaves_it_to_a_person(
     control: Sandbox, job: Job, call: str, code: str
 ) -> None:
     control.fault("YOUTUBE", call, "error", code=code)
@@ -210,7 +209,7 @@ def test_channel_that_is_gone_leaves_it_to_a_person(control: Sandbox, job: Job) 
         ("backendError", Transient),
     ],
 )
-def test_hindered_look_is_taken_again(
+def test_refused_search_that_may_pass_is_repeated(
     control: Sandbox, job: Job, call: str, code: str, error: type[Exception]
 ) -> None:
     control.fault("YOUTUBE", call, "error", code=code)
@@ -221,16 +220,14 @@ def test_hindered_look_is_taken_again(
 
 @pytest.mark.parametrize("kind", ["lost_answer", "garbage", "empty"])
 @pytest.mark.parametrize("call", [CHANNELS, LIST, VIDEOS])
-def test_lost_or_worthless_look_is_taken_again(
-    control: Sandbox, job: Job, call: str, kind: str
-) -> None:
+def test_failed_search_is_repeated(control: Sandbox, job: Job, call: str, kind: str) -> None:
     control.fault("YOUTUBE", call, kind)
     assert job.carry_through().post_id == live_id(control)
     assert len(job.errors) == 1
 
 
 @pytest.mark.parametrize("code", ["badRequest", "sessionRange", "sessionNotFound"])
-def test_session_that_refuses_to_tell_is_looked_past(
+def test_session_that_refuses_its_status_is_reconciled(
     control: Sandbox, video: bytes, account: dict[str, Any], code: str
 ) -> None:
     job = make_job(control, video, account=account)

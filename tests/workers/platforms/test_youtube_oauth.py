@@ -1,4 +1,4 @@
-"""Refreshing Google tokens: what is stored, and whose fault a refusal is."""
+"""Refreshing Google tokens: results, and who has to act on a refusal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.youtube.errors import ERRORS
 from tests.workers.platforms.support import Sandbox, access_of
-from tests.workers.platforms.youtube import handler_of
+from tests.workers.platforms.youtube_job import handler_of
 from workers.errors import (
     AccountRefused,
     NetworkFailure,
@@ -38,7 +38,7 @@ MEANT: dict[str, tuple[type[PublishError], bool]] = {
 
 
 def refresh(control: Sandbox, refresh_token: str | None = "", **options: Any) -> Tokens:
-    """Refresh the token of a new account, by its own refresh token unless another is given."""
+    """Refresh a new account's token, with its own refresh token unless another is given."""
     account = control.account("YOUTUBE", **options)
     own = account["refreshToken"]
     handler = handler_of(control.url)
@@ -75,7 +75,7 @@ def test_unreadable_lifetime_counts_as_an_hour(control: Sandbox, expires_in: Any
 
 
 @pytest.mark.parametrize("refresh_token", [None, "1//unknown"])
-def test_worthless_refresh_token_asks_to_connect_again(
+def test_refused_refresh_token_asks_to_connect_again(
     control: Sandbox, refresh_token: str | None
 ) -> None:
     with pytest.raises(AccountRefused) as raised:
@@ -94,7 +94,7 @@ def test_wrong_client_is_the_operators_fault(control: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("code", [spec.code for spec in ERRORS.values() if TOKEN in spec.calls])
-def test_every_error_of_the_sandbox_is_taken_for_what_it_means(control: Sandbox, code: str) -> None:
+def test_every_error_of_the_sandbox_is_classified(control: Sandbox, code: str) -> None:
     control.fault("YOUTUBE", TOKEN, "error", code=code)
     with pytest.raises(PublishError) as raised:
         refresh(control)
@@ -121,7 +121,7 @@ def test_every_error_of_the_sandbox_is_taken_for_what_it_means(control: Sandbox,
         (403, "<html>", Transient),
     ],
 )
-def test_odd_answer_is_one_of_our_errors(
+def test_malformed_token_response_is_one_of_our_errors(
     control: Sandbox, status: int, body: Any, error: type[PublishError]
 ) -> None:
     control.fault("YOUTUBE", TOKEN, "error", status=status, body=body)
@@ -135,7 +135,7 @@ def test_odd_answer_is_one_of_our_errors(
     ("kind", "error"),
     [("garbage", Transient), ("empty", Transient), ("lost_answer", NetworkFailure)],
 )
-def test_failed_refresh_can_be_done_again(
+def test_failed_refresh_can_be_repeated(
     control: Sandbox, kind: str, error: type[PublishError]
 ) -> None:
     control.fault("YOUTUBE", TOKEN, kind)
@@ -146,7 +146,7 @@ def test_failed_refresh_can_be_done_again(
     assert handler.refresh(access_of(account), account["refreshToken"]).access_token
 
 
-def test_tokens_are_in_no_message(control: Sandbox) -> None:
+def test_messages_contain_no_tokens(control: Sandbox) -> None:
     with pytest.raises(PublishError) as raised:
         refresh(control, "1//a-secret")
     assert "a-secret" not in f"{raised.value!r} {raised.value.detail} {raised.value.hint}"

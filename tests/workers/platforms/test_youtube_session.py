@@ -1,4 +1,4 @@
-"""The YouTube session against a server that answers what no sandbox would."""
+"""The YouTube session against a server with responses that the sandbox does not give."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.workers.platforms.support import Job, Sandbox
-from tests.workers.platforms.youtube import checkpoint, make_job
+from tests.workers.platforms.youtube_job import checkpoint, make_job
 from workers.errors import PublishError, Transient, UploadGone
 from workers.platforms.results import Incomplete, Processing
 from workers.platforms.youtube.upload import CHUNK_UNIT_BYTES, SESSION_LIMIT_SECONDS, YouTubeUpload
@@ -20,7 +20,7 @@ SIZE_BYTES = 3 * CHUNK_UNIT_BYTES
 
 @dataclass
 class Script:
-    """A server that gives the answers it was told, in turn, and keeps what it was asked."""
+    """A server that returns scripted responses in turn, and records its requests."""
 
     url: str
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -29,13 +29,13 @@ class Script:
 
 @pytest.fixture
 def script() -> Iterator[Script]:
-    """A running server without answers."""
+    """A running server without scripted responses."""
 
-    class Answering(BaseHTTPRequestHandler):
+    class ScriptHandler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"] or 0))
-            told.requests.append((self.path, dict(self.headers)))
-            status, headers = told.answers.pop(0)
+            script.requests.append((self.path, dict(self.headers)))
+            status, headers = script.answers.pop(0)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -45,13 +45,13 @@ def script() -> Iterator[Script]:
         do_GET = do_POST = do_PUT
 
         def log_message(self, format: str, *args: object) -> None:
-            """Write nothing."""
+            """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    told = Script(f"http://127.0.0.1:{server.server_port}")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ScriptHandler)
+    script = Script(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield told
+    yield script
     server.shutdown()
     thread.join()
     server.server_close()
@@ -59,7 +59,7 @@ def script() -> Iterator[Script]:
 
 @pytest.fixture
 def job(control: Sandbox, script: Script) -> Job:
-    """A job whose platform is the script, with its session open."""
+    """A job whose platform is the scripted server, with its session open."""
     job = make_job(control, bytes(SIZE_BYTES), url=script.url)
     uri = f"{script.url}/youtube/upload?upload_id=secret"
     opened_at = control.now().timestamp()
@@ -68,7 +68,7 @@ def job(control: Sandbox, script: Script) -> Job:
 
 
 def error_of_poll(job: Job) -> PublishError:
-    """Return what asking once raises."""
+    """Return what a poll raises."""
     with pytest.raises(PublishError) as raised:
         job.handler.poll(job.context, checkpoint(job))
     return raised.value
@@ -103,7 +103,7 @@ def test_session_is_opened_with_the_size_the_type_and_our_file_name(
         "file:///etc/passwd",
     ],
 )
-def test_token_follows_no_address_that_is_not_the_platforms(
+def test_token_is_not_sent_to_a_foreign_host(
     control: Sandbox, script: Script, location: str
 ) -> None:
     job = make_job(control, bytes(SIZE_BYTES), url=script.url)
@@ -114,7 +114,7 @@ def test_token_follows_no_address_that_is_not_the_platforms(
     assert location not in str(raised.value)
 
 
-def test_google_may_answer_with_another_of_its_hosts(control: Sandbox, script: Script) -> None:
+def test_session_may_be_on_another_of_googles_hosts(control: Sandbox, script: Script) -> None:
     job = make_job(control, bytes(SIZE_BYTES), url=script.url)
     uri = "https://youtube.googleapis.com/upload/youtube/v3/videos?upload_id=1"
     script.answers = [(200, {"Location": uri})]
@@ -122,7 +122,7 @@ def test_google_may_answer_with_another_of_its_hosts(control: Sandbox, script: S
     assert isinstance(upload, YouTubeUpload) and upload.session_uri == uri
 
 
-def test_session_without_an_address_is_no_session(control: Sandbox, script: Script) -> None:
+def test_response_without_a_session_uri_opens_nothing(control: Sandbox, script: Script) -> None:
     job = make_job(control, bytes(SIZE_BYTES), url=script.url)
     script.answers = [(200, {})]
     with pytest.raises(Transient):
@@ -158,7 +158,7 @@ def test_impossible_range_is_not_trusted(job: Job, script: Script, received: str
         ({"Range": f"bytes=0-{SIZE_BYTES - 1}"}, Processing(1.0)),
     ],
 )
-def test_range_tells_what_the_session_has(
+def test_range_header_names_the_received_bytes(
     job: Job, script: Script, headers: dict[str, str], found: Incomplete | Processing
 ) -> None:
     script.answers = [(308, headers)]
@@ -168,13 +168,13 @@ def test_range_tells_what_the_session_has(
     assert asked["Content-Range"] == f"bytes */{SIZE_BYTES}"
 
 
-def test_session_with_every_byte_is_sent_no_more(job: Job, script: Script) -> None:
+def test_session_with_every_byte_is_sent_nothing(job: Job, script: Script) -> None:
     script.answers = [(308, {"Range": f"bytes=0-{SIZE_BYTES - 1}"})]
     assert job.handler.send(job.context, checkpoint(job)) == checkpoint(job)
     assert job.source.ranges == []
 
 
-def test_session_with_every_byte_is_not_waited_for_for_ever(
+def test_session_with_every_byte_is_not_polled_forever(
     control: Sandbox, job: Job, script: Script
 ) -> None:
     ended_at = control.now().timestamp() - SESSION_LIMIT_SECONDS
@@ -188,7 +188,7 @@ def test_session_with_every_byte_is_not_waited_for_for_ever(
     assert script.requests[-1][0].startswith("/youtube/youtube/v3/channels")
 
 
-def test_session_that_keeps_nothing_ends_the_run(job: Job, script: Script) -> None:
+def test_session_that_stores_nothing_ends_the_run(job: Job, script: Script) -> None:
     script.answers = [(308, {"Range": "bytes=0-99"}), (308, {"Range": "bytes=0-99"})]
     with pytest.raises(Transient) as raised:
         job.handler.send(job.context, checkpoint(job))
@@ -196,7 +196,7 @@ def test_session_that_keeps_nothing_ends_the_run(job: Job, script: Script) -> No
     assert job.source.open_streams == 0
 
 
-def test_bytes_kept_in_part_are_gone_on_from(job: Job, script: Script) -> None:
+def test_partly_stored_chunk_is_continued(job: Job, script: Script) -> None:
     held = [(308, {"Range": "bytes=0-99"}), (308, {"Range": "bytes=0-300000"})]
     script.answers = [*held, (201, {})]
     with pytest.raises(PublishError):  # the last answer has no body, so no id
@@ -210,14 +210,14 @@ def test_redirect_is_not_followed(job: Job, script: Script) -> None:
     assert len(script.requests) == 1
 
 
-def test_moved_session_is_not_followed_to_a_stranger(job: Job, script: Script) -> None:
+def test_moved_session_is_not_followed_to_a_foreign_host(job: Job, script: Script) -> None:
     before = checkpoint(job)
     script.answers = [(308, {"Location": "https://evil.example/"})]
     assert error_of_poll(job).code == "bad_location"
     assert checkpoint(job) == before
 
 
-def test_fresh_session_of_another_day_is_asked_before_it_is_used(
+def test_fresh_session_of_another_day_is_queried_before_use(
     control: Sandbox, job: Job, script: Script
 ) -> None:
     opened_at = control.now().timestamp() - SESSION_LIMIT_SECONDS - 1

@@ -1,4 +1,4 @@
-"""What the tests of the TikTok handler share: jobs, and the names of the sandbox's calls."""
+"""What the TikTok handler's tests share: jobs, and the names of the sandbox's calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workers.platforms.tiktok.upload import TikTokUpload
 CREATOR, INIT, UPLOAD = "tiktok.creator_info", "tiktok.init", "tiktok.upload"
 STATUS, LIST, TOKEN = "tiktok.status", "tiktok.video_list", "tiktok.token"
 DRAFT = Draft(text="A caption #fun", privacy="public", duration_seconds=4.0, marker="01JOB")
-#: Six chunks, the last of which has half a chunk more.
+#: Six chunks, the last of which is half a chunk longer.
 LONG_BYTES = 65_000_003
 
 
@@ -54,19 +54,19 @@ def make_job(
 
 
 def lengthened(video: bytes, size: int) -> bytes:
-    """Return the video with noise in a box that players skip."""
+    """Return the video padded with noise in a box that players skip."""
     rest = size - len(video)
     return video + struct.pack(">I4s", rest, b"free") + random.Random(1).randbytes(rest - 8)
 
 
 def checkpoint(job: Job) -> TikTokUpload:
-    """Return what the job's row holds."""
+    """Return the job's stored upload."""
     assert isinstance(job.journal.upload, TikTokUpload)
     return job.journal.upload
 
 
 def opened(job: Job) -> Job:
-    """Return the job with its upload opened and no byte sent."""
+    """Return the job with its upload opened and no bytes sent."""
     job.journal.save(job.handler.open(job.context))
     return job
 
@@ -79,16 +79,16 @@ def error_of_run(job: Job) -> PublishError:
 
 
 def received_bytes(control: Sandbox) -> int:
-    """Return how many bytes all the requests together have brought to the platform."""
+    """Return how many bytes the platform received in all requests."""
     return sum(call["bytes"] for call in control.calls(UPLOAD))
 
 
 def ranges(control: Sandbox) -> list[str]:
-    """Return the ranges of the requests that brought bytes."""
+    """Return the ranges of the upload requests."""
     return [call["details"].get("range", "") for call in control.calls(UPLOAD)]
 
 
 def assert_live_once(control: Sandbox, data: bytes) -> None:
-    """Check that one whole video is live."""
+    """Assert that exactly one whole video is live."""
     [post] = control.posts()
     assert post["sha256"] == sha256(data).hexdigest()

@@ -1,5 +1,5 @@
-"""Instagram: Reels through the Graph API, for both of its login flavours."""
+"""Instagram: Reels through the Graph API, for both of its login types."""
 
-from workers.platforms.instagram.handler import Handler as InstagramHandler
+from workers.platforms.instagram.handler import InstagramHandler
 
 __all__ = ["InstagramHandler"]

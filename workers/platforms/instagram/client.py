@@ -1,16 +1,14 @@
-"""Calls to the Graph API in the name of one account."""
+"""Client for the Graph API, bound to one account's token for one handler call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from workers.platforms.base import Access, Api, Context
-from workers.platforms.budget import Budget
-from workers.platforms.counting import Reader
+from workers.platforms.counting import ReadContext
 from workers.platforms.fields import Fields
-from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, failure
+from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, api_error
 from workers.platforms.instagram.usage import BUSY_PERCENT, used_percents
 from workers.transport import READ_SECONDS, call
 
@@ -18,56 +16,56 @@ INSTAGRAM_LOGIN = "instagram"
 
 
 def login_type_of(access: Access) -> str:
-    """Return the account's login flavour; accounts that name none came through Facebook."""
+    """Return the account's login type; Facebook Login if the account names none."""
     return access.login_type or FACEBOOK_LOGIN
 
 
-class Graph:
-    """One account's side of the Graph API, for the length of one handler call.
+class Client:
+    """Sends authorized requests, spends quota before each, and translates error responses.
 
-    Both hosts take the token as a Bearer header, which keeps it out of logs of URLs.
-    `is_busy` is True once an answer said that most of a call limit is used up.
+    Both hosts accept the token as a Bearer header, which keeps it out of URL logs. `is_busy`
+    becomes True once a response reports that most of a call limit is used.
     """
 
-    def __init__(
-        self, api: Api, access: Access, now: Callable[[], datetime], budget: Budget
-    ) -> None:
-        self.login_type = login_type_of(access)
+    def __init__(self, api: Api, context: Context | ReadContext) -> None:
+        self.api = api
+        self.login_type = login_type_of(context.access)
         host = api.oauth_url if self.login_type == INSTAGRAM_LOGIN else api.url
         self._base = f"{host}/{api.version}"
-        self._headers = {"Authorization": f"Bearer {access.token}"}
-        self._now = now
-        self._budget = budget
+        self._headers = {"Authorization": f"Bearer {context.access.token}"}
+        self._now = context.now
+        self._budget = context.budget
         self.is_busy = False
 
-    @classmethod
-    def of(cls, api: Api, context: Context | Reader) -> Graph:
-        """Return the graph for a handler's call."""
-        return cls(api, context.access, context.now, context.budget)
+    def spend_call(self) -> None:
+        """Spend one of the account's calls; raises `RateLimited` if none is left.
 
-    def count_call(self) -> None:
-        """Count a call ahead, which is then made with `is_counted`; raises `RateLimited` where
-        there is no room for it."""
+        `get` and `post` do it themselves, except for a `post` that `is_spent`.
+        """
         self._budget.spend("calls")
 
     def get(self, path: str, **params: str | int) -> Fields:
-        """Read an object; raises whatever its error stands for."""
-        self.count_call()
+        """Read an object; raises any `PublishError`."""
+        self.spend_call()
         return self._call("GET", path, params=params)
 
     def post(
         self,
         path: str,
-        fields: Mapping[str, str],
+        form: Mapping[str, str],
         *,
         acts: bool = False,
         read_seconds: float = READ_SECONDS,
-        is_counted: bool = False,
+        is_spent: bool = False,
     ) -> Fields:
-        """Send a form; raises whatever its error stands for."""
-        if not is_counted:
-            self.count_call()
-        return self._call("POST", path, acts=acts, read_seconds=read_seconds, data=dict(fields))
+        """Send a form; raises any `PublishError`.
+
+        `acts` marks the one call that may publish; what is not a clear refusal raises
+        `OutcomeUnknown` then.
+        """
+        if not is_spent:
+            self.spend_call()
+        return self._call("POST", path, acts=acts, read_seconds=read_seconds, data=dict(form))
 
     def _call(
         self,
@@ -78,7 +76,7 @@ class Graph:
         read_seconds: float = READ_SECONDS,
         **kwargs: Any,
     ) -> Fields:
-        answer = call(
+        response = call(
             method,
             f"{self._base}/{path}",
             acts=acts,
@@ -86,10 +84,10 @@ class Graph:
             headers=self._headers,
             **kwargs,
         )
-        account_percent, application_percent = used_percents(answer)
-        self._budget.hear_usage(account_percent, application_percent)
+        account_percent, application_percent = used_percents(response)
+        self._budget.report_usage(account_percent, application_percent)
         self.is_busy |= max(account_percent, application_percent) >= BUSY_PERCENT
-        error = failure(answer, now=self._now(), login_type=self.login_type, acts=acts)
+        error = api_error(response, self._now(), login_type=self.login_type, acts=acts)
         if error is not None:
             raise error
-        return answer.json_object()
+        return response.json_object()

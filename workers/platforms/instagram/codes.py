@@ -1,7 +1,9 @@
-"""Instagram's error codes and what they mean to us. Pure data.
+"""Instagram's error codes as data: what each means to us. Codes are compared exactly.
 
-A verdict of `UploadGone` stands for "another container would help"; it is raised as such only
-where the container itself is known to be dead.
+A verdict of `UploadGone` means that another container may succeed; it is raised as such only if
+the container is known to be dead.
+https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/error-codes
+https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 
 from __future__ import annotations
@@ -17,23 +19,23 @@ from workers.errors import (
 )
 from workers.platforms.verdicts import Verdict
 
-#: Throttled calls count within an hour; the answers seldom say for how long to stay away.
+#: Calls are counted per hour; the responses seldom say how long to wait.
 #: https://developers.facebook.com/docs/graph-api/overview/rate-limiting/
 THROTTLED_WAIT_SECONDS = 300
-#: The publishing limit is a moving window of 24 h: places get free all the time.
+#: The publishing limit is a moving window of 24 h, so capacity frees up continuously.
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing
 QUOTA_WAIT_SECONDS = 3600
-#: An account whose posting was blocked is left alone for a day: each further try may prolong it.
+#: After a block on posting, the account is paused for a day: further tries may prolong the block.
 #: https://developers.facebook.com/docs/graph-api/guides/error-handling
 BLOCKED_PAUSE_SECONDS = 86400
 
 RECONNECT_HINT = "Connect the Instagram account again"
 PERMISSION_HINT = "Connect the account again and allow it to publish; it needs a role on its Page"
-COVER_HINT = "Use a JPEG of at most 8 MB in a usual shape as the cover"
+COVER_HINT = "Use a JPEG of at most 8 MB with a common aspect ratio as the cover"
 VIDEO_HINT = "Export the video again as MP4 with H.264 and AAC"
-OPERATOR_HINT = "The operator must check this service's Meta app"
+OPERATOR_HINT = "Ask the operator of this service to check its Meta app"
 
-_ANOTHER = Verdict(UploadGone)
+_NEW_CONTAINER = Verdict(UploadGone)
 _REQUEST = Verdict(RequestRefused)
 _COVER = Verdict(RequestRefused, hint=COVER_HINT)
 _PERMISSION = Verdict(AccountRefused, hint=PERMISSION_HINT)
@@ -42,24 +44,24 @@ _APP_THROTTLED = Verdict(
     RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, application_wide=True, blocks_reads=True
 )
 
-#: Publishing subcodes, each with the code it comes under; a container in ERROR names only the
-#: subcode. None: seen in the field, not documented.
+#: Publishing subcodes, each with the code it comes with; a container in ERROR names only the
+#: subcode. None: undocumented, seen in the field.
 #: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/error-codes
 SUBCODES: dict[int, tuple[int | None, Verdict]] = {
     2207001: (-1, Verdict(Transient)),
-    2207003: (-2, _ANOTHER),
+    2207003: (-2, _NEW_CONTAINER),
     2207004: (36000, _COVER),
     2207005: (36001, _COVER),
-    2207006: (24, _ANOTHER),
+    2207006: (24, _NEW_CONTAINER),
     2207008: (24, Verdict(Transient)),
     2207009: (36003, _COVER),
     2207010: (36004, Verdict(RequestRefused, hint="Shorten the caption")),
-    2207020: (-2, _ANOTHER),
+    2207020: (-2, _NEW_CONTAINER),
     2207023: (100, _REQUEST),
     2207026: (352, Verdict(VideoRefused, hint=VIDEO_HINT)),
     2207027: (9007, Verdict(Transient)),
     2207028: (100, _REQUEST),
-    2207032: (-1, _ANOTHER),
+    2207032: (-1, _NEW_CONTAINER),
     2207035: (100, _REQUEST),
     2207036: (100, _REQUEST),
     2207037: (100, _REQUEST),
@@ -73,21 +75,21 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
         4,
         Verdict(
             AccountRefused,
-            hint="Instagram took this for spam: look whether the post is live, and pause for a day",
+            hint="Instagram considers this spam: check whether the post is live, and wait a day",
             pause_seconds=BLOCKED_PAUSE_SECONDS,
         ),
     ),
-    2207052: (9004, _ANOTHER),
-    2207053: (-1, _ANOTHER),
+    2207052: (9004, _NEW_CONTAINER),
+    2207053: (-1, _NEW_CONTAINER),
     2207057: (1, Verdict(RequestRefused, hint="Choose a thumbOffsetMs within the video")),
-    2207076: (None, _ANOTHER),
-    2207077: (None, _ANOTHER),
+    2207076: (None, _NEW_CONTAINER),
+    2207077: (None, _NEW_CONTAINER),
     2207081: (None, _REQUEST),
-    2207082: (None, _ANOTHER),
+    2207082: (None, _NEW_CONTAINER),
     2207085: (None, Verdict(VideoRefused, hint=VIDEO_HINT)),
 }
 
-#: What a subcode changes about a general code.
+#: General codes whose subcode changes their meaning.
 #: https://developers.facebook.com/docs/graph-api/guides/error-handling
 PAIRS: dict[tuple[int, int], Verdict] = {
     (100, 33): Verdict(AccountRefused, hint=PERMISSION_HINT),
@@ -115,7 +117,7 @@ PAIRS: dict[tuple[int, int], Verdict] = {
 #: https://developers.facebook.com/docs/graph-api/overview/rate-limiting/
 CODES: dict[int | str, Verdict] = {
     **{code: _PERMISSION for code in range(200, 300)},
-    1: Verdict(Transient, hint=OPERATOR_HINT),  # a wrong app secret looks like this too
+    1: Verdict(Transient, hint=OPERATOR_HINT),  # also what a wrong app secret looks like
     2: Verdict(Transient),
     3: _PERMISSION,
     4: _APP_THROTTLED,
@@ -128,14 +130,14 @@ CODES: dict[int | str, Verdict] = {
     341: _APP_THROTTLED,
     368: Verdict(
         AccountRefused,
-        hint="Instagram blocked this account's posting for now: see its app",
+        hint="Instagram has blocked this account from posting for now: see its app",
         pause_seconds=BLOCKED_PAUSE_SECONDS,
     ),
     506: Verdict(
-        RequestRefused, hint="Instagram saw the same post a moment ago: look at the profile"
+        RequestRefused, hint="Instagram has just received the same post: look at the profile"
     ),
     613: _THROTTLED,
-    2635: Verdict(RequestRefused, hint=OPERATOR_HINT),  # the configured version is gone
+    2635: Verdict(RequestRefused, hint=OPERATOR_HINT),  # the configured version was removed
     80001: _THROTTLED,
     80002: _THROTTLED,
     "INSTAGRAM_PLATFORM_API__INVALID_LOCATION_ID": Verdict(
@@ -143,15 +145,15 @@ CODES: dict[int | str, Verdict] = {
     ),
 }
 
-#: Answers that no table knows, by HTTP status; a status that is missing here goes by its class.
-STATUSES: dict[int, Verdict] = {
+#: The HTTP status, for an unknown or missing code. Any other goes by its class, 4xx or 5xx.
+HTTP_STATUSES: dict[int, Verdict] = {
     401: Verdict(TokenExpired),
     403: _PERMISSION,
     408: Verdict(Transient),
     429: _THROTTLED,
 }
 
-#: `debug_info.type` of the upload host where it refuses the token: it has no Graph codes.
+#: `debug_info.type` with which the upload host, which has no Graph codes, refuses a token.
 UPLOAD_TOKEN_TYPES = frozenset({"OAuthException", "NotAuthorizedError"})
 
 MISSING_OBJECT = "100/33"

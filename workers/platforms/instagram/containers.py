@@ -1,4 +1,4 @@
-"""A container's state, and its error in our words.
+"""The state of an Instagram container, and the errors it stands for.
 
 https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-container
 """
@@ -20,28 +20,28 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.fields import child, text, whole
-from workers.platforms.instagram.client import Graph
+from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.codes import MISSING_OBJECT, SUBCODES
 from workers.platforms.instagram.fields import sentence
 from workers.platforms.instagram.upload import InstagramUpload
 
 IN_PROGRESS, FINISHED, PUBLISHED = "IN_PROGRESS", "FINISHED", "PUBLISHED"
 ERROR, EXPIRED = "ERROR", "EXPIRED"
-#: A container's life, whatever becomes of it.
+#: A container's lifetime, whatever its state.
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing
-LIFE_SECONDS = 24 * 3600
+LIFETIME_SECONDS = 24 * 3600
 _FIELDS = "id,status_code,status"
-#: Where the bytes come from us; documented with the upload of bytes, not with links.
+#: For containers that we send the bytes of: `video_status` is documented only for these.
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
 _UPLOAD_FIELDS = f"{_FIELDS},video_status"
-#: `status` is prose for people that holds the publishing subcode somewhere.
+#: `status` is prose for people that contains the publishing subcode somewhere.
 _SUBCODE = re.compile(r"(?<!\d)22070\d\d(?!\d)")
 _UPLOADED = "complete"
 
 
 @dataclass(frozen=True)
 class Container:
-    """What a read of a container said; `received_bytes` None where it says nothing of bytes."""
+    """One read of a container. `received_bytes` is None if the response does not state it."""
 
     status_code: str
     status: str
@@ -50,14 +50,14 @@ class Container:
 
     @property
     def is_dead(self) -> bool:
-        """Tell whether it can never be published any more."""
+        """Return whether it can never be published any more."""
         return self.status_code in (ERROR, EXPIRED)
 
 
-def read_container(graph: Graph, upload: InstagramUpload) -> Container | None:
-    """Read a container; None where the platform does not know it, or not yet."""
+def read_container(client: Client, upload: InstagramUpload) -> Container | None:
+    """Read the upload's container; None if the platform does not know it, or not yet."""
     try:
-        fields = graph.get(
+        fields = client.get(
             upload.container_id, fields=_UPLOAD_FIELDS if upload.upload_url else _FIELDS
         )
     except PublishError as error:
@@ -66,7 +66,7 @@ def read_container(graph: Graph, upload: InstagramUpload) -> Container | None:
         raise
     status_code = text(fields, "status_code")
     if not status_code:
-        raise Transient("bad_answer", "Instagram did not say how the video is doing")
+        raise Transient("bad_answer", "Instagram did not state the status of the upload")
     uploading = child(child(fields, "video_status"), "uploading_phase")
     return Container(
         status_code=status_code,
@@ -78,9 +78,9 @@ def read_container(graph: Graph, upload: InstagramUpload) -> Container | None:
 
 @contextmanager
 def while_maybe_live(upload: InstagramUpload) -> Iterator[None]:
-    """Let no read end the job as if nothing were live, once it was to be published.
+    """Turn a refused read into `Transient` once the container may have been published.
 
-    A read that the platform refuses settles nothing, so it is to be tried again.
+    A refused read proves nothing, so it must not end the job as if nothing were live.
     """
     try:
         yield
@@ -90,23 +90,23 @@ def while_maybe_live(upload: InstagramUpload) -> Iterator[None]:
         raise Transient(error.code, error.detail, hint=error.hint) from error
 
 
-def death_of(container: Container) -> PublishError:
+def error_of(container: Container) -> PublishError:
     """Return the error for a container in ERROR or EXPIRED that has published nothing.
 
-    What another container may cure, and what no table knows, is `UploadGone`.
+    It is `UploadGone` if another container may succeed, and for an unknown subcode.
     """
     found = _SUBCODE.search(container.status)
     if container.status_code == EXPIRED or found is None or int(found[0]) not in SUBCODES:
         code = found[0] if found else f"container_{container.status_code.lower()}"
-        return UploadGone(code, _words(container)).for_dead_upload()
+        return UploadGone(code, _detail(container)).for_dead_upload()
     number, verdict = SUBCODES[int(found[0])]
     code = found[0] if number is None else f"{number}/{found[0]}"
     if issubclass(verdict.error, (Transient, UploadGone, RateLimited, TokenExpired)):
-        return UploadGone(code, _words(container)).for_dead_upload()
-    return verdict.error_for(code, _words(container)).for_dead_upload()
+        return UploadGone(code, _detail(container)).for_dead_upload()
+    return verdict.error_for(code, _detail(container)).for_dead_upload()
 
 
-def _words(container: Container) -> str:
+def _detail(container: Container) -> str:
     if container.status_code == EXPIRED:
         return "Instagram let the upload expire"
     return sentence(container.status) or "Instagram could not process the video"

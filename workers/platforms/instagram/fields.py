@@ -1,4 +1,4 @@
-"""Reads what only Instagram's answers hold; the rest is in `workers.platforms.fields`."""
+"""Field types found only in Instagram's responses; the rest is in `workers.platforms.fields`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIME_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
 def identifier(fields: Fields, name: str) -> str | None:
-    """Return a field that is an id of the platform, fit to be put into a path."""
+    """Return the platform id in a field, safe for use in a path; None if absent."""
     value = fields.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -23,7 +23,7 @@ def identifier(fields: Fields, name: str) -> str | None:
 
 
 def moment(fields: Fields, name: str) -> datetime | None:
-    """Return a field that is a time with an offset; Instagram writes `+0000`."""
+    """Return the time with an offset in a field; None if absent. Instagram writes `+0000`."""
     for pattern in _TIME_FORMATS:
         try:
             return datetime.strptime(text(fields, name), pattern)
@@ -33,6 +33,6 @@ def moment(fields: Fields, name: str) -> datetime | None:
 
 
 def sentence(words: str) -> str:
-    """Return the platform's own wording, short, without links and without what may be a token."""
+    """Return the platform's own wording, truncated, without URLs or anything like a token."""
     cleaned = _TOKEN.sub("…", _URL.sub("…", words))
     return " ".join(cleaned.split())[:DETAIL_MAX_CHARACTERS]

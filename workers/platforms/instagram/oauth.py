@@ -1,5 +1,6 @@
-"""Renewing an account's token. Instagram Login only: Facebook Login has no refresh.
+"""Instagram access tokens: refresh, and a check of the app's credentials.
 
+Only Instagram Login tokens can be refreshed; Facebook Login has no refresh.
 https://developers.facebook.com/docs/instagram-platform/reference/refresh_access_token
 https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
 """
@@ -13,17 +14,18 @@ from workers.platforms.base import Access, Api, Tokens
 from workers.platforms.fields import Fields, text, whole
 from workers.platforms.instagram.client import INSTAGRAM_LOGIN, login_type_of
 from workers.platforms.instagram.codes import RECONNECT_HINT
-from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, failure
+from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, api_error
 from workers.transport import call
 
-LIFE_MAX_SECONDS = 366 * 86400
+#: A stated lifetime beyond this is not believed.
+TOKEN_MAX_SECONDS = 366 * 86_400
 
 
 def refresh(api: Api, access: Access) -> Tokens:
-    """Exchange a token that is at least a day old and not expired for one of 60 days.
+    """Exchange a token that is at least a day old and unexpired for one that lives 60 days.
 
-    The token is its own refresh token, and what is answered replaces it. Raises `AccountRefused`
-    with `reconnect` for a dead one: it can never be renewed again.
+    The token is its own refresh token, and the returned one replaces it. Raises
+    `AccountRefused(reconnect=True)` for an expired token, which can never be refreshed again.
     """
     if login_type_of(access) != INSTAGRAM_LOGIN:
         raise AccountRefused(
@@ -32,27 +34,27 @@ def refresh(api: Api, access: Access) -> Tokens:
             hint=RECONNECT_HINT,
             reconnect=True,
         )
-    answer = call(
+    response = call(
         "GET",
         f"{api.oauth_url}/refresh_access_token",
         params={"grant_type": "ig_refresh_token", "access_token": access.token},
     )
     now = datetime.now(timezone.utc)
-    error = failure(answer, now=now, login_type=INSTAGRAM_LOGIN)
+    error = api_error(response, now, login_type=INSTAGRAM_LOGIN)
     if isinstance(error, TokenExpired):
         raise AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
     if error is not None:
         raise error
-    return tokens_of(answer.json_object(), now)
+    return tokens_of(response.json_object(), now)
 
 
 def check_client(api: Api) -> None:
-    """Ask for a token of the application's own; raises `PublishError` where it is not known.
+    """Request an app access token; raises `PublishError` if Meta does not know the app.
 
-    Facebook Login's application only: Instagram Login has no such token.
+    For Facebook Login's app only: Instagram Login has no such token.
     https://developers.facebook.com/docs/facebook-login/guides/access-tokens#apptokens
     """
-    answer = call(
+    response = call(
         "GET",
         f"{api.url}/{api.version}/oauth/access_token",
         params={
@@ -61,18 +63,18 @@ def check_client(api: Api) -> None:
             "client_secret": api.client_secret,
         },
     )
-    error = failure(answer, now=datetime.now(timezone.utc), login_type=FACEBOOK_LOGIN)
+    error = api_error(response, datetime.now(timezone.utc), login_type=FACEBOOK_LOGIN)
     if error is not None:
         raise error
 
 
 def tokens_of(fields: Fields, now: datetime) -> Tokens:
-    """Return the token of an answer, and when it ends; raises `Transient` where there is none."""
+    """Return the token in a response and its expiry; raises `Transient` if there is none."""
     token = text(fields, "access_token")
     if not token:
         raise Transient("bad_answer", "Instagram gave no token")
     seconds = whole(fields, "expires_in")
     expires_at = None
-    if seconds is not None and 0 < seconds <= LIFE_MAX_SECONDS:
+    if seconds is not None and 0 < seconds <= TOKEN_MAX_SECONDS:
         expires_at = now + timedelta(seconds=seconds)
     return Tokens(access_token=token, expires_at=expires_at)

@@ -1,4 +1,4 @@
-"""Asking for a container: what is refused before, the publishing quota, and its parameters.
+"""Opening an Instagram upload: draft and quota checks, then a container.
 
 https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/media
 """
@@ -9,7 +9,6 @@ import json
 from datetime import timedelta
 
 from workers.errors import (
-    PublishError,
     RateLimited,
     RequestRefused,
     Transient,
@@ -18,7 +17,7 @@ from workers.errors import (
 from workers.platforms.addresses import may_send_to
 from workers.platforms.base import Api, Context, Draft
 from workers.platforms.fields import Fields, child, children, text, whole
-from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Graph
+from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
 from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS
 from workers.platforms.instagram.fields import identifier
 from workers.platforms.instagram.upload import InstagramUpload
@@ -30,33 +29,33 @@ _RESUMABLE = "resumable"
 _META = ".facebook.com"
 
 
-def open_container(graph: Graph, api: Api, context: Context) -> InstagramUpload:
-    """Make a container for the draft. Publishes nothing; a container left behind is invisible.
+def open_upload(client: Client, context: Context) -> InstagramUpload:
+    """Create a container for the draft. Publishes nothing; an orphaned container is invisible.
 
-    Raises `RequestRefused` or `VideoRefused` for what Instagram has no way to post, `RateLimited`
-    when the account's quota is used up.
+    Raises `RequestRefused` or `VideoRefused` for what Instagram cannot post, `RateLimited` if the
+    account's publishing quota is used up.
     """
-    _refuse_unfit(context.draft)
-    link = _video_link(context, graph.login_type, fetches=api.fetches)
-    _refuse_over_quota(graph, context)
+    _check_draft(context.draft)
+    link = _video_link(client, context)
+    _check_quota(client, context)
     video = {"video_url": link} if link else {"upload_type": _RESUMABLE}
     user_id = context.access.platform_user_id
     context.budget.spend("containers")
-    answer = graph.post(f"{user_id}/media", {**_parameters(context.draft), **video})
-    container_id = identifier(answer, "id")
+    response = client.post(f"{user_id}/media", {**_parameters(context.draft), **video})
+    container_id = identifier(response, "id")
     if container_id is None:
         raise Transient("bad_answer", "Instagram did not say where to put the video")
     now = context.now().timestamp()
     return InstagramUpload(
         container_id=container_id,
-        upload_url="" if link else _upload_url(answer, api),
+        upload_url="" if link else _upload_url(client.api, response),
         created_at=now,
         moved_at=now,
         caption=context.draft.text,
     )
 
 
-def _refuse_unfit(draft: Draft) -> None:
+def _check_draft(draft: Draft) -> None:
     if draft.privacy != "public":
         raise RequestRefused(
             "privacy_unsupported",
@@ -64,45 +63,38 @@ def _refuse_unfit(draft: Draft) -> None:
             hint="Choose the privacy level public",
         )
     length = draft.duration_seconds
-    # 0: the length is not known, so the platform decides.
+    # 0 means that the duration is unknown; the platform decides then.
     if length and not DURATION_MIN_SECONDS <= length <= DURATION_MAX_SECONDS:
         raise VideoRefused(
             "duration_unsupported",
-            f"Instagram takes reels of 3 seconds to 15 minutes, this one has {length:.1f} seconds",
+            f"Instagram accepts Reels of 3 seconds to 15 minutes, this one has {length:.1f} s",
             hint="Cut the video to fit",
         )
-    for error in _unfit_options(draft):
-        raise error
+    _check_options(draft)
 
 
-def _unfit_options(draft: Draft) -> list[PublishError]:
-    errors: list[PublishError] = []
+def _check_options(draft: Draft) -> None:
     offset = draft.options.get("thumbOffsetMs")
     if offset is not None and draft.duration_seconds and offset >= draft.duration_seconds * 1000:
-        errors.append(
-            RequestRefused(
-                "thumb_offset_out_of_range",
-                "the cover frame lies behind the end of the video",
-                hint="Choose a thumbOffsetMs within the video",
-            )
+        raise RequestRefused(
+            "thumb_offset_out_of_range",
+            "the cover frame lies beyond the end of the video",
+            hint="Choose a thumbOffsetMs within the video",
         )
     if len(draft.options.get("collaborators") or ()) > COLLABORATORS_MAX:
-        errors.append(
-            RequestRefused("too_many_collaborators", "Instagram takes at most 3 collaborators")
-        )
-    return errors
+        raise RequestRefused("too_many_collaborators", "Instagram takes at most 3 collaborators")
 
 
-def _video_link(context: Context, login_type: str, *, fetches: bool) -> str | None:
-    """Return the link Instagram can fetch the video by; None where we send the bytes.
+def _video_link(client: Client, context: Context) -> str | None:
+    """Return the link by which Instagram is to fetch the video; None if we send the bytes.
 
-    Only Facebook Login is documented to take bytes, so the other flavour fetches always:
+    Byte uploads are documented for Facebook Login only, so Instagram Login always fetches.
     https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
     """
-    if login_type != INSTAGRAM_LOGIN and not fetches:
+    if client.login_type != INSTAGRAM_LOGIN and not client.api.fetches:
         return None
     link = context.source.public_url
-    if link is None and login_type == INSTAGRAM_LOGIN:
+    if link is None and client.login_type == INSTAGRAM_LOGIN:
         raise VideoRefused(
             "video_url_required",
             "accounts connected through Instagram Login can only post videos by a public link",
@@ -112,27 +104,27 @@ def _video_link(context: Context, login_type: str, *, fetches: bool) -> str | No
     return link
 
 
-def read_quota(graph: Graph, user_id: str) -> tuple[int | None, int | None]:
-    """Return how many posts of 24 hours the account has made and may make; None: it is not said.
+def read_quota(client: Client, user_id: str) -> tuple[int | None, int | None]:
+    """Return how many posts the account has made and may make in 24 hours; None if not stated.
 
     https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/content_publishing_limit
     """
     path = f"{user_id}/content_publishing_limit"
-    data = children(graph.get(path, fields="quota_usage,config"), "data")
+    data = children(client.get(path, fields="quota_usage,config"), "data")
     if not data:
         return None, None
     return whole(data[0], "quota_usage"), whole(child(data[0], "config"), "quota_total")
 
 
-def _refuse_over_quota(graph: Graph, context: Context) -> None:
-    """Read how many posts the account may still make today; the platform checks it only at last."""
-    used, total = read_quota(graph, context.access.platform_user_id)
+def _check_quota(client: Client, context: Context) -> None:
+    """Refuse early if the quota is used up; the platform itself checks it only at the end."""
+    used, total = read_quota(client, context.access.platform_user_id)
     if total is not None:
-        context.budget.hear_posts_max(total)
+        context.budget.report_posts_max(total)
     if used is not None and total is not None and used >= total:
         raise RateLimited(
             "publishing_quota",
-            f"the account has made the {total} posts that Instagram takes in 24 hours",
+            f"the account has made the {total} posts that Instagram accepts in 24 hours",
             retry_at=context.now() + timedelta(seconds=QUOTA_WAIT_SECONDS),
         )
 
@@ -159,9 +151,9 @@ def _flag(value: object) -> str:
     return "true" if value else "false"
 
 
-def _upload_url(answer: Fields, api: Api) -> str:
-    """Return where the bytes go; only Meta, or the very host we asked, may see the token."""
-    url = text(answer, "uri")
+def _upload_url(api: Api, response: Fields) -> str:
+    """Return the upload URL; only Meta's hosts, or the host we called, may see the token."""
+    url = text(response, "uri")
     if not may_send_to(url, api.url, domain=_META):
         raise Transient("bad_answer", "Instagram did not say where to put the video")
     return url

@@ -1,4 +1,4 @@
-"""A live post: its link, and what can only be set once it is live.
+"""A live Instagram post: its link, and what can only be set once it is live.
 
 https://developers.facebook.com/docs/instagram-platform/reference/instagram-media
 """
@@ -10,8 +10,8 @@ import logging
 from workers.errors import PublishError
 from workers.platforms.base import Context, Draft
 from workers.platforms.fields import text
-from workers.platforms.instagram.client import Graph
-from workers.platforms.instagram.listing import link_of
+from workers.platforms.instagram.client import Client
+from workers.platforms.instagram.listing import post_url
 from workers.platforms.results import Published
 
 logger = logging.getLogger(__name__)
@@ -21,22 +21,22 @@ _OPTION = "commentEnabled"
 
 
 def published(media_id: str, url: str | None, *, warnings: tuple[str, ...] = ()) -> Published:
-    """Return a live post; one without a link is worth another look."""
+    """Return a live post; without a link it is followed up."""
     return Published(media_id, url, follow_up=url is None, warnings=warnings)
 
 
-def look_at(graph: Graph, media_id: str, *, warnings: tuple[str, ...] = ()) -> Published:
-    """Read a live post's link. Never fails: a post just made may not be readable yet."""
-    return published(media_id, _read_link(graph, media_id), warnings=warnings)
+def read_post(client: Client, media_id: str, *, warnings: tuple[str, ...] = ()) -> Published:
+    """Read a live post's link. Never fails: a new post may not be readable yet."""
+    return published(media_id, _read_url(client, media_id), warnings=warnings)
 
 
-def set_comments(graph: Graph, context: Context, media_id: str) -> tuple[str, ...]:
-    """Turn comments on or off as asked; a failure is a warning, since the post is live."""
+def set_comments(client: Client, context: Context, media_id: str) -> tuple[str, ...]:
+    """Turn comments on or off as chosen; return warnings. Never fails, as the post is live."""
     wanted = context.draft.options.get(_OPTION)
     if wanted is None:
         return ()
     try:
-        graph.post(media_id, {"comment_enabled": "true" if wanted else "false"})
+        client.post(media_id, {"comment_enabled": "true" if wanted else "false"})
     except PublishError as error:
         logger.info("comments not set: %s", error.code)
         return comments_warning(context.draft)
@@ -44,7 +44,7 @@ def set_comments(graph: Graph, context: Context, media_id: str) -> tuple[str, ..
 
 
 def comments_warning(draft: Draft) -> tuple[str, ...]:
-    """Return the warning for a post whose comments may not be as asked."""
+    """Return the warning for a post whose comments may not be as chosen."""
     wanted = draft.options.get(_OPTION)
     if wanted is None:
         return ()
@@ -52,13 +52,13 @@ def comments_warning(draft: Draft) -> tuple[str, ...]:
     return (f"Comments may not have been turned {state}: check in the Instagram app",)
 
 
-def _read_link(graph: Graph, media_id: str) -> str | None:
+def _read_url(client: Client, media_id: str) -> str | None:
     try:
-        fields = graph.get(media_id, fields=_FIELDS)
+        fields = client.get(media_id, fields=_FIELDS)
     except PublishError as error:
         logger.info("the post's link was not read: %s", error.code)
         return None
     shortcode = text(fields, "shortcode")
-    if link_of(fields) is None and shortcode.replace("-", "").replace("_", "").isalnum():
+    if post_url(fields) is None and shortcode.replace("-", "").replace("_", "").isalnum():
         return REEL_LINK.format(shortcode=shortcode)
-    return link_of(fields)
+    return post_url(fields)

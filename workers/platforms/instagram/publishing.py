@@ -1,4 +1,4 @@
-"""The one request that makes a reel public, and what follows when it does not say yes.
+"""The one request that makes a Reel public, and what follows if it is not confirmed.
 
 https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/media_publish
 """
@@ -9,108 +9,108 @@ from dataclasses import replace
 
 from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.base import Context
-from workers.platforms.instagram.client import Graph
+from workers.platforms.instagram import fate
+from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.codes import DUPLICATE_POST
 from workers.platforms.instagram.containers import FINISHED, read_container, while_maybe_live
-from workers.platforms.instagram.fate import Judge
 from workers.platforms.instagram.fields import identifier
-from workers.platforms.instagram.posts import look_at, set_comments
-from workers.platforms.instagram.refusals import recalled, remembered
+from workers.platforms.instagram.posts import read_post, set_comments
+from workers.platforms.instagram.refusals import dump_refusal, load_refusal
 from workers.platforms.instagram.upload import InstagramUpload
 from workers.platforms.results import Processing, Published
 
-#: Publishing takes the platform long at times; a lost answer costs more than a wait.
-ANSWER_SECONDS = 120.0
-#: How long a container must go on being FINISHED after a publish, before that is believed to
-#: have done nothing; doubled with each further publish up to the maximum.
+#: The platform sometimes takes long to publish; a lost response costs more than the wait.
+RESPONSE_SECONDS = 120.0
+#: How long a container must stay FINISHED after a publish before that publish counts as without
+#: effect; doubled with each further publish, up to the maximum.
 SETTLE_SECONDS = 60.0
 SETTLE_MAX_SECONDS = 1800.0
 
 
 def publish_container(
-    graph: Graph, context: Context, upload: InstagramUpload, poll_seconds: float
+    client: Client, context: Context, upload: InstagramUpload
 ) -> Published | Processing:
     """Publish a FINISHED container.
 
-    The container's own state outranks whatever is answered: the platform has answered with an
-    error while the post was live (https://github.com/gitroomhq/postiz-app/issues/1681). So an
-    answer that is lost raises `OutcomeUnknown`, and a refusal is believed only after reads: the
-    first of them may be too early.
+    The container's state outranks the response: the platform has answered with an error while
+    the post was live (https://github.com/gitroomhq/postiz-app/issues/1681). So a lost response
+    raises `OutcomeUnknown`, and a refusal is believed only after reads, the first of which may
+    be too early.
     """
-    graph.count_call()  # before it is written down that the post may be live: it may have to wait
+    client.spend_call()  # may have to wait, so do it before storing that the post may be live
     now = context.now().timestamp()
-    begun = replace(
+    started = replace(
         upload,
         publishing_at=upload.publishing_at or now,
         publish_calls=upload.publish_calls + 1,
-        settled_at=now + ANSWER_SECONDS + _settle_seconds(upload),
+        settled_at=now + RESPONSE_SECONDS + _settle_seconds(upload),
         may_be_live=True,
     )
-    context.journal.commit_to_publish(begun)
+    context.journal.commit_to_publish(started)
     try:
-        media_id = _media_publish(graph, context, begun)
+        media_id = _media_publish(client, context, started)
     except PublishError as error:
         settled_at = context.now().timestamp() + _settle_seconds(upload)
-        ended = replace(begun, settled_at=settled_at, refusal=remembered(error))
+        ended = replace(started, settled_at=settled_at, refusal=dump_refusal(error))
         context.journal.save(ended)
         if isinstance(error, (OutcomeUnknown, Transient)):
             raise
-        return _after_refusal(graph, context, ended, refusal=error, poll_seconds=poll_seconds)
-    context.journal.save(replace(begun, media_id=media_id))
-    warnings = set_comments(graph, context, media_id)
-    return look_at(graph, media_id, warnings=warnings)
+        return _after_refusal(client, context, ended, error)
+    context.journal.save(replace(started, media_id=media_id))
+    warnings = set_comments(client, context, media_id)
+    return read_post(client, media_id, warnings=warnings)
 
 
-def _media_publish(graph: Graph, context: Context, upload: InstagramUpload) -> str:
-    answer = graph.post(
+def confirmed_refusal(context: Context, upload: InstagramUpload) -> PublishError:
+    """Return the refusal of a publish that has proved to be without effect, and forget it.
+
+    A person's retry then publishes the same container again.
+    """
+    assert upload.refusal is not None
+    context.journal.save(replace(upload, refusal=None, may_be_live=False))
+    return load_refusal(upload.refusal)
+
+
+def _media_publish(client: Client, context: Context, upload: InstagramUpload) -> str:
+    response = client.post(
         f"{context.access.platform_user_id}/media_publish",
         {"creation_id": upload.container_id},
         acts=True,
-        read_seconds=ANSWER_SECONDS,
-        is_counted=True,
+        read_seconds=RESPONSE_SECONDS,
+        is_spent=True,
     )
-    media_id = identifier(answer, "id")
+    media_id = identifier(response, "id")
     if media_id is None:
         raise OutcomeUnknown("bad_answer", "Instagram did not say which post was made")
     return media_id
 
 
 def _after_refusal(
-    graph: Graph,
-    context: Context,
-    upload: InstagramUpload,
-    *,
-    refusal: PublishError,
-    poll_seconds: float,
+    client: Client, context: Context, upload: InstagramUpload, refusal: PublishError
 ) -> Published | Processing:
-    """Read the container. What calls itself FINISHED still has not shown yet that nothing came of
-    the request, so that a refusal of the post is kept until it has; one for now only is raised."""
+    """Read the container to learn whether a refused publish took effect all the same.
+
+    While it is FINISHED, that is not proved yet: a refusal of the post itself stays stored until
+    it is. A refusal that concerns only the moment, such as a rate limit, is raised at once.
+    """
     with while_maybe_live(upload):
-        container = read_container(graph, upload)
+        container = read_container(client, upload)
     if container is None:
         raise OutcomeUnknown(refusal.code, refusal.detail) from refusal
     if container.status_code == FINISHED:
         found = None
         if refusal.code == DUPLICATE_POST:
-            found = Judge(graph, context, upload, poll_seconds).listed()
+            found = fate.find_post(client, context, upload)
         if found is not None:
             return found
         if upload.refusal is None:
             context.journal.save(replace(upload, may_be_live=False))
             raise refusal
         return Processing(max(upload.settled_at - context.now().timestamp(), 1.0))
-    judged = Judge(graph, context, upload, poll_seconds).judge(container)
+    judged = fate.judge(client, context, upload, container)
     if isinstance(judged, (Published, Processing)):
         return judged
     raise refusal
-
-
-def believed(context: Context, upload: InstagramUpload) -> PublishError:
-    """Return the refusal of a publish that has proven to have done nothing; a person's retry is
-    another publish of the same container."""
-    assert upload.refusal is not None
-    context.journal.save(replace(upload, refusal=None, may_be_live=False))
-    return recalled(upload.refusal)
 
 
 def _settle_seconds(upload: InstagramUpload) -> float:

@@ -1,4 +1,7 @@
-"""From an answer of Instagram that is no success to the error to raise."""
+"""Translation of Instagram's error responses into `PublishError`s.
+
+https://developers.facebook.com/docs/graph-api/guides/error-handling
+"""
 
 from __future__ import annotations
 
@@ -22,19 +25,21 @@ from workers.errors import (
 from workers.platforms.fields import Fields, child, number, text, whole
 from workers.platforms.instagram.codes import (
     CODES,
+    HTTP_STATUSES,
     PAIRS,
     RECONNECT_HINT,
-    STATUSES,
     SUBCODES,
     THROTTLED_WAIT_SECONDS,
+    UPLOAD_TOKEN_TYPES,
 )
 from workers.platforms.instagram.fields import sentence
-from workers.platforms.instagram.usage import free_again_at
+from workers.platforms.instagram.usage import calls_possible_at
 from workers.platforms.verdicts import Verdict
 from workers.transport import Response, unexpected
 
 logger = logging.getLogger(__name__)
 FACEBOOK_LOGIN = "facebook"
+#: The refusals of a post itself that a checkpoint can hold, by category.
 _REFUSALS: dict[str, type[PublishError]] = {
     kind.category.value: kind for kind in (AccountRefused, VideoRefused, RequestRefused)
 }
@@ -42,22 +47,81 @@ _REFUSALS: dict[str, type[PublishError]] = {
 
 @dataclass(frozen=True)
 class GraphError:
-    """The `error` object of the Graph API, read with care."""
+    """The `error` object of a Graph API response."""
 
     code: int | str | None
     subcode: int | None
-    words: str
+    detail: str
     is_transient: bool
 
     @property
     def name(self) -> str:
-        """Return the code as it is stored: `code/subcode`, `code`, or nothing."""
+        """Return the code as we store it: `code/subcode`, `code`, or nothing."""
         parts = [str(part) for part in (self.code, self.subcode) if part is not None]
         return "/".join(parts)[:100]
 
 
-def read_error(fields: Fields) -> GraphError | None:
-    """Return the error that a body holds, if it holds one."""
+def api_error(
+    response: Response, now: datetime, *, login_type: str, acts: bool = False
+) -> PublishError | None:
+    """Return the error that a Graph API response stands for; None for a success.
+
+    A success has a 2xx status and a JSON object without `error`. `acts` marks the response to a
+    request that may have published; what is not a clear refusal is `OutcomeUnknown` then.
+    """
+    error = _graph_error(response.json_object())
+    if error is None:
+        return _error_without_body(response, now, login_type, acts=acts)
+    found = _error(_verdict(error, response.status), error, response, now)
+    if isinstance(found, (Transient, UploadGone)):
+        kind: type[PublishError] = OutcomeUnknown if acts else Transient
+        return kind(found.code, found.detail, hint=found.hint)
+    return _for_login_type(found, login_type)
+
+
+def upload_error(response: Response, now: datetime, *, login_type: str) -> PublishError | None:
+    """Return the error that a response of the upload host stands for; None for a success.
+
+    Failures may come with status 200, so only `success` counts.
+    https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
+    """
+    fields = response.json_object()
+    if fields.get("success") is True:
+        return None
+    debug = child(fields, "debug_info")
+    if not debug:
+        error = api_error(response, now, login_type=login_type)
+        return error or Transient("bad_answer", "Instagram did not confirm the upload")
+    code = text(debug, "type") or f"http_{response.status}"
+    detail = sentence(text(debug, "message")) or "Instagram refused the upload"
+    if response.status == 401 or code in UPLOAD_TOKEN_TYPES:
+        return _for_login_type(TokenExpired(code, detail), login_type)
+    if response.status == 429:
+        return RateLimited(code, detail, retry_at=_retry_at(response, now, THROTTLED_WAIT_SECONDS))
+    if debug.get("retriable") is False and response.status < 500:
+        return UploadGone(code, detail).for_dead_upload()
+    return Transient(code, detail)
+
+
+def dump_refusal(error: PublishError) -> dict[str, Any] | None:
+    """Return a refusal of the post itself as JSON fields for a checkpoint; None for others."""
+    if not isinstance(error, tuple(_REFUSALS.values())):
+        return None
+    fields = {"kind": error.category.value, "code": error.code, "detail": error.detail}
+    flags = ("hint", "reconnect", "pause_seconds", "application_wide")
+    return {**fields, **{name: getattr(error, name) for name in flags if hasattr(error, name)}}
+
+
+def load_refusal(fields: Mapping[str, Any]) -> PublishError:
+    """Return the refusal that `dump_refusal` serialized."""
+    kind = _REFUSALS[fields["kind"]]
+    flags = {
+        name: value for name, value in fields.items() if name not in ("kind", "code", "detail")
+    }
+    return kind(fields["code"], fields["detail"], **flags)
+
+
+def _graph_error(fields: Fields) -> GraphError | None:
     if "error" not in fields:
         return None
     error = child(fields, "error")
@@ -65,61 +129,25 @@ def read_error(fields: Fields) -> GraphError | None:
         "instagram answered with an error",
         extra={"fbtrace_id": text(error, "fbtrace_id"), "code": error.get("code")},
     )
-    # 0 is how the platform writes "no subcode".
     return GraphError(
         code=_code(error),
-        subcode=whole(error, "error_subcode") or None,
-        words=sentence(text(error, "error_user_msg") or text(error, "message")),
+        subcode=whole(error, "error_subcode") or None,  # 0 stands for no subcode
+        detail=sentence(text(error, "error_user_msg") or text(error, "message")),
         is_transient=error.get("is_transient") is True,
     )
 
 
-def failure(
-    answer: Response, *, now: datetime, login_type: str, acts: bool = False
-) -> PublishError | None:
-    """Return the error that an answer stands for, or None for a success.
-
-    A success has status 2xx and a JSON object without `error`. With `acts`, whatever is not a
-    clear refusal becomes `OutcomeUnknown`.
-    """
-    error = read_error(answer.json_object())
-    if error is None:
-        return _without_error(answer, now, login_type, acts=acts)
-    found = _raised(verdict_of(error, answer.status), error, answer, now)
-    if isinstance(found, (Transient, UploadGone)):
-        kind: type[PublishError] = OutcomeUnknown if acts else Transient
-        return kind(found.code, found.detail, hint=found.hint)
-    return for_flavour(found, login_type)
+def _code(error: Fields) -> int | str | None:
+    # Some errors have a word in place of the number, or beside one that says less.
+    for word in (text(error, "code"), text(child(error, "error_data"), "error_code")):
+        if word in CODES:
+            return word
+    code = number(error.get("code"))
+    return code if code is not None else sentence(text(error, "code")) or None
 
 
-def remembered(error: PublishError) -> dict[str, Any] | None:
-    """Return a refusal as an upload keeps it; None for what is no refusal of the post itself."""
-    if not isinstance(error, tuple(_REFUSALS.values())):
-        return None
-    kept = {"kind": error.category.value, "code": error.code, "detail": error.detail}
-    flags = ("hint", "reconnect", "pause_seconds", "application_wide")
-    return {**kept, **{name: getattr(error, name) for name in flags if hasattr(error, name)}}
-
-
-def recalled(kept: Mapping[str, Any]) -> PublishError:
-    """Return once more the refusal that `remembered` has kept."""
-    kind = _REFUSALS[kept["kind"]]
-    flags = {name: value for name, value in kept.items() if name not in ("kind", "code", "detail")}
-    return kind(kept["code"], kept["detail"], **flags)
-
-
-def for_flavour(error: PublishError, login_type: str) -> PublishError:
-    """Return the error as it stands for a login flavour: Facebook Login has no refresh.
-
-    https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
-    """
-    if isinstance(error, TokenExpired) and login_type == FACEBOOK_LOGIN:
-        return AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
-    return error
-
-
-def verdict_of(error: GraphError, status: int) -> Verdict:
-    """Return what an error means: by its subcode, by both codes, by its code, by the status."""
+def _verdict(error: GraphError, status: int) -> Verdict:
+    """Return what an error means: by subcode, by code and subcode, by code, or by HTTP status."""
     if error.subcode in SUBCODES:
         return SUBCODES[error.subcode][1]
     if isinstance(error.code, int) and error.subcode is not None:
@@ -130,47 +158,41 @@ def verdict_of(error: GraphError, status: int) -> Verdict:
         return CODES[error.code]
     if error.is_transient:
         return Verdict(Transient)
-    return _by_status(status)
-
-
-def throttled(code: str, words: str, answer: Response, now: datetime) -> RateLimited:
-    """Return the error for a limit that names no time but perhaps in its headers."""
-    retry_at = free_again_at(answer, now) or now + timedelta(seconds=THROTTLED_WAIT_SECONDS)
-    return RateLimited(code, words, retry_at=retry_at)
-
-
-def _without_error(
-    answer: Response, now: datetime, login_type: str, *, acts: bool
-) -> PublishError | None:
-    if 200 <= answer.status < 300:
-        if answer.json_object():
-            return None
-        kind: type[PublishError] = OutcomeUnknown if acts else Transient
-        return kind("bad_answer", "Instagram answered with something unreadable")
-    verdict = STATUSES.get(answer.status)
-    if verdict is None or verdict.error is Transient:
-        return unexpected(answer, acts=acts)
-    silent = GraphError(f"http_{answer.status}", None, "", False)
-    return for_flavour(_raised(verdict, silent, answer, now), login_type)
-
-
-def _by_status(status: int) -> Verdict:
-    if status in STATUSES:
-        return STATUSES[status]
+    if status in HTTP_STATUSES:
+        return HTTP_STATUSES[status]
     return Verdict(RequestRefused if 400 <= status < 500 else Transient)
 
 
-def _raised(verdict: Verdict, error: GraphError, answer: Response, now: datetime) -> PublishError:
-    code = error.name or f"http_{answer.status}"
-    words = error.words or f"Instagram answered {code}"
-    retry_at = free_again_at(answer, now) or now + timedelta(seconds=verdict.wait_seconds)
-    return verdict.error_for(code, words, retry_at=retry_at)
+def _error_without_body(
+    response: Response, now: datetime, login_type: str, *, acts: bool
+) -> PublishError | None:
+    if 200 <= response.status < 300:
+        if response.json_object():
+            return None
+        kind: type[PublishError] = OutcomeUnknown if acts else Transient
+        return kind("bad_answer", "Instagram answered with something unreadable")
+    verdict = HTTP_STATUSES.get(response.status)
+    if verdict is None or verdict.error is Transient:
+        return unexpected(response, acts=acts)
+    silent = GraphError(f"http_{response.status}", None, "", False)
+    return _for_login_type(_error(verdict, silent, response, now), login_type)
 
 
-def _code(error: Fields) -> int | str | None:
-    # Some refusals are words, in place of a number or beside one that says less.
-    for word in (text(error, "code"), text(child(error, "error_data"), "error_code")):
-        if word in CODES:
-            return word
-    code = number(error.get("code"))
-    return code if code is not None else sentence(text(error, "code")) or None
+def _error(verdict: Verdict, error: GraphError, response: Response, now: datetime) -> PublishError:
+    code = error.name or f"http_{response.status}"
+    detail = error.detail or f"Instagram answered {code}"
+    return verdict.error_for(code, detail, retry_at=_retry_at(response, now, verdict.wait_seconds))
+
+
+def _retry_at(response: Response, now: datetime, wait_seconds: int) -> datetime:
+    return calls_possible_at(response, now) or now + timedelta(seconds=wait_seconds)
+
+
+def _for_login_type(error: PublishError, login_type: str) -> PublishError:
+    """Return the error as it applies to a login type: Facebook Login has no refresh.
+
+    https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
+    """
+    if isinstance(error, TokenExpired) and login_type == FACEBOOK_LOGIN:
+        return AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
+    return error

@@ -1,4 +1,4 @@
-"""What is remembered of one container between two calls."""
+"""The checkpoint of an Instagram upload."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from workers.platforms.base import Upload
 
 @dataclass(frozen=True)
 class InstagramUpload(Upload):
-    """One container. Times are epoch seconds.
+    """The checkpoint of one job: its container. Times are epoch seconds.
 
-    `upload_url` is empty where Instagram fetches the video by itself. `moved_at` is when we last
-    brought it forward: opened, began to send, sent. `caption` is what the container was made
-    with, by which its post is known again. `publishing_at` is when its first `media_publish` was
-    about to go out; from then on no other container may be opened without proof that this one
-    is dead and published nothing. `settled_at` is when a container that still calls itself
-    FINISHED has shown that the last `media_publish` did nothing. `refusal` is what that was
-    answered with, where it is to be believed then. `may_be_live` is False again once a refused
-    `media_publish` was seen to have done nothing.
+    - `upload_url` is empty if Instagram fetches the video itself.
+    - `moved_at` is when we last advanced the upload: opened it, began to send, finished sending.
+    - `caption` is the container's, by which its post is recognized in the account's list.
+    - `has_begun` and `is_sent` tell whether bytes may have been sent, and whether all were.
+    - `publishing_at` is when the first `media_publish` was about to be sent. From then on,
+      another container may be opened only with proof that this one is dead and unpublished.
+    - `publish_calls` is the number of `media_publish` calls.
+    - `settled_at` is when a container that is still FINISHED proves that the last
+      `media_publish` had no effect.
+    - `refusal` is the response to that call, if it is to be raised once proved.
+    - `may_be_live` is reset once a refused `media_publish` has proved to be without effect.
+    - `media_id` is the post's id, once known.
     """
 
     container_id: str

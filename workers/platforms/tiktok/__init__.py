@@ -1,5 +1,5 @@
-"""Publishing on TikTok."""
+"""TikTok: direct posts through the Content Posting API."""
 
-from workers.platforms.tiktok.handler import Handler as TikTokHandler
+from workers.platforms.tiktok.handler import TikTokHandler
 
 __all__ = ["TikTokHandler"]

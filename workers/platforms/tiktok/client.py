@@ -1,4 +1,4 @@
-"""Calls to TikTok's API with one account's token; what is refused is raised in our words."""
+"""Client for TikTok's API, bound to one account's token for one handler call."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from workers import transport
 from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.base import Api, Context
-from workers.platforms.counting import Reader
+from workers.platforms.counting import ReadContext
 from workers.platforms.fields import child, text
-from workers.platforms.tiktok.refusals import OK, refusal
+from workers.platforms.tiktok import refusals
 from workers.transport import Response
 
 logger = logging.getLogger(__name__)
-#: Calls whose number a minute is limited, by the names of `app.platforms`.
+#: Calls with a per-minute limit, with the names of these limits in `app.platforms`.
 #: https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit
 COUNTED = {
     "post/publish/creator_info/query/": "creator_reads",
@@ -26,15 +26,15 @@ COUNTED = {
 
 
 class Client:
-    """One account's way to the API, for the length of one call of the handler."""
+    """Sends authorized requests, spends quota before each, and translates error responses."""
 
-    def __init__(self, api: Api, context: Context | Reader) -> None:
+    def __init__(self, api: Api, context: Context | ReadContext) -> None:
         self.api = api
         self._token = context.access.token
         self._budget = context.budget
         self._now = context.now
 
-    def ask(
+    def post(
         self,
         path: str,
         body: Mapping[str, Any] | None = None,
@@ -42,15 +42,15 @@ class Client:
         fields: str = "",
         acts: bool = False,
     ) -> Mapping[str, Any]:
-        """Return `data` of the answer to `POST /v2/{path}`; raises any `PublishError`.
+        """Return `data` of the response to `POST /v2/{path}`; raises any `PublishError`.
 
-        Success is `error.code` "ok" and nothing else: some refusals come with HTTP 200. With
-        `acts`, for the one call that may publish, what is no clear refusal is `OutcomeUnknown`.
+        Only `error.code` "ok" is a success: some refusals come with HTTP 200. `acts` marks the
+        one call that may publish; what is not a clear refusal raises `OutcomeUnknown` then.
         https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
         """
         if path in COUNTED:
             self._budget.spend(COUNTED[path])
-        answer = transport.call(
+        response = transport.call(
             "POST",
             f"{self.api.url}/v2/{path}",
             headers={
@@ -61,28 +61,26 @@ class Client:
             json=body,
             acts=acts,
         )
-        envelope = answer.json_object()
+        envelope = response.json_object()
         data = child(envelope, "data")
-        is_ok = text(child(envelope, "error"), "code") == OK
-        if answer.status != 200 or not is_ok or not data:
-            error = self._refused(answer)
-            raise OutcomeUnknown(error.code, error.detail) if acts and _is_vague(error) else error
+        is_ok = text(child(envelope, "error"), "code") == refusals.OK
+        if response.status != 200 or not is_ok or not data:
+            error = self.api_error(response)
+            # A transient error does not rule out that the call was carried out.
+            is_unknown = acts and isinstance(error, Transient)
+            raise OutcomeUnknown(error.code, error.detail) if is_unknown else error
         return data
 
-    def now(self) -> datetime:
-        """Return the time, aware UTC."""
-        return self._now()
-
-    def _refused(self, answer: Response) -> PublishError:
-        error = refusal(answer, self.now())
-        log_id = text(child(answer.json_object(), "error"), "log_id")
+    def api_error(self, response: Response) -> PublishError:
+        """Return the error that a response stands for, and log its code and `log_id`."""
+        error = refusals.api_error(response, self.now())
+        log_id = text(child(response.json_object(), "error"), "log_id")
         logger.info(
             "tiktok refused",
-            extra={"status": answer.status, "code": error.code, "logId": log_id},
+            extra={"status": response.status, "code": error.code, "logId": log_id},
         )
         return error
 
-
-def _is_vague(error: PublishError) -> bool:
-    """Tell whether the call may have been carried out all the same."""
-    return isinstance(error, Transient)
+    def now(self) -> datetime:
+        """Return the current time, aware UTC."""
+        return self._now()

@@ -1,4 +1,4 @@
-"""TikTok's error codes as data: what each one means to us. Compared exactly, never by substring.
+"""TikTok's error codes as data: what each means to us. Codes are compared exactly.
 
 https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info
@@ -23,41 +23,42 @@ from workers.errors import (
 )
 from workers.platforms.verdicts import Verdict
 
-#: The limits per minute are sliding windows, and no Retry-After is documented.
+#: The per-minute limits are sliding windows; no Retry-After is documented.
 #: https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit
 MINUTE_SECONDS = 60
-#: The daily caps roll over 24 hours and TikTok does not say when the next post fits: ask again
-#: after a while, which costs no post. https://developers.tiktok.com/doc/content-sharing-guidelines
+#: The daily caps are rolling 24-hour windows, and TikTok does not say when the next post fits: we
+#: probe at this interval, which costs no post.
+#: https://developers.tiktok.com/doc/content-sharing-guidelines
 DAILY_CAP_PROBE_SECONDS = 2 * 3600
 DAY_SECONDS = 86_400
 
-_CONNECT_AGAIN = "Connect the TikTok account again"
-_GRANT_ALL = "Connect the TikTok account again and leave every permission ticked"
-_ASK_OPERATOR = "Ask the operator of this service to check its TikTok app settings"
-_BANNED = "Look in the TikTok app why the account may not post"
-_OTHER_FILE = "Export the video again, as MP4 with H.264, and upload that file"
-_OTHER_POST = "Check the video and the caption against TikTok's community guidelines"
-_CHECK_OPTIONS = "Check the caption, the privacy and the options"
-_DRAFTS = "Finish or delete the drafts that wait in the TikTok app"
-_WAIT_TO_POST = "TikTok takes only so many posts a day from an account"
+_RECONNECT_HINT = "Connect the TikTok account again"
+_GRANT_ALL_HINT = "Connect the TikTok account again and leave every permission ticked"
+_OPERATOR_HINT = "Ask the operator of this service to check its TikTok app settings"
+_BANNED_HINT = "Look in the TikTok app why the account may not post"
+_VIDEO_HINT = "Export the video again, as MP4 with H.264, and upload that file"
+_REJECTED_HINT = "Check the video and the caption against TikTok's community guidelines"
+_OPTIONS_HINT = "Check the caption, the privacy and the options"
+_DRAFTS_HINT = "Finish or delete the drafts waiting in the TikTok app"
+_DAILY_CAP_HINT = "TikTok accepts only a limited number of posts a day from an account"
 
-#: A publish id that TikTok does not know, or not any more.
-FORGOTTEN = "invalid_publish_id"
+#: The code for a publish id that TikTok does not know, or no longer knows.
+UNKNOWN_PUBLISH_ID = "invalid_publish_id"
 
-#: `error.code` of every call but those of OAuth.
+#: `error.code` of every call except the OAuth ones.
 ERRORS: Mapping[str, Verdict] = {
     "access_token_invalid": Verdict(TokenExpired),
-    "scope_not_authorized": Verdict(AccountRefused, _GRANT_ALL, reconnect=True),
-    "scope_permission_missed": Verdict(RequestRefused, _ASK_OPERATOR),
+    "scope_not_authorized": Verdict(AccountRefused, _GRANT_ALL_HINT, reconnect=True),
+    "scope_permission_missed": Verdict(RequestRefused, _OPERATOR_HINT),
     "rate_limit_exceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True),
     "spam_risk_too_many_posts": Verdict(
-        RateLimited, _WAIT_TO_POST, wait_seconds=DAILY_CAP_PROBE_SECONDS
+        RateLimited, _DAILY_CAP_HINT, wait_seconds=DAILY_CAP_PROBE_SECONDS
     ),
     "spam_risk_too_many_pending_share": Verdict(
-        RateLimited, _DRAFTS, wait_seconds=DAILY_CAP_PROBE_SECONDS
+        RateLimited, _DRAFTS_HINT, wait_seconds=DAILY_CAP_PROBE_SECONDS
     ),
-    "spam_risk_user_banned_from_posting": Verdict(AccountRefused, _BANNED),
-    "spam_risk": Verdict(RequestRefused, _OTHER_POST),
+    "spam_risk_user_banned_from_posting": Verdict(AccountRefused, _BANNED_HINT),
+    "spam_risk": Verdict(RequestRefused, _REJECTED_HINT),
     "reached_active_user_cap": Verdict(
         RateLimited, wait_seconds=DAILY_CAP_PROBE_SECONDS, application_wide=True
     ),
@@ -65,73 +66,76 @@ ERRORS: Mapping[str, Verdict] = {
         RequestRefused,
         "TikTok has not audited this app yet: set the TikTok account to private and post privately",
     ),
-    "url_ownership_unverified": Verdict(RequestRefused, _ASK_OPERATOR),
+    "url_ownership_unverified": Verdict(RequestRefused, _OPERATOR_HINT),
     "privacy_level_option_mismatch": Verdict(
         RequestRefused, "Choose a privacy that the account allows: a private one posts privately"
     ),
-    "invalid_param": Verdict(RequestRefused, _CHECK_OPTIONS),
-    "invalid_params": Verdict(RequestRefused, _CHECK_OPTIONS),
-    "invalid_file_upload": Verdict(VideoRefused, _OTHER_FILE),
-    FORGOTTEN: Verdict(RequestRefused, "Look in the TikTok app whether it was posted"),
+    "invalid_param": Verdict(RequestRefused, _OPTIONS_HINT),
+    "invalid_params": Verdict(RequestRefused, _OPTIONS_HINT),
+    "invalid_file_upload": Verdict(VideoRefused, _VIDEO_HINT),
+    UNKNOWN_PUBLISH_ID: Verdict(RequestRefused, "Look in the TikTok app whether it was posted"),
     "token_not_authorized_for_specified_publish_id": Verdict(
-        RequestRefused, "Connect the TikTok account that the post was begun with"
+        RequestRefused, "Connect the TikTok account with which the post was started"
     ),
     "publish_not_cancellable": Verdict(RequestRefused),
     "app_version_check_failed": Verdict(AccountRefused, "Update the TikTok app on the phone"),
     "internal_error": Verdict(Transient),
 }
 
-#: The HTTP status, where the body is TikTok's and its code is unknown, or where only the status
-#: can be trusted. Any 5xx is `Transient`.
+#: The HTTP status, for an unknown or missing code. Any 5xx is `Transient`.
 HTTP_STATUSES: Mapping[int, Verdict] = {
     401: Verdict(TokenExpired),
     408: Verdict(Transient),
     429: Verdict(RateLimited, wait_seconds=MINUTE_SECONDS),
 }
 
-#: Any other refusal with a code in its body.
-UNKNOWN_REFUSAL = Verdict(RequestRefused)
+#: Any other error with a code in its body.
+UNKNOWN_ERROR = Verdict(RequestRefused)
 
-#: `fail_reason` of a publish whose status is FAILED: nothing was posted.
+#: `fail_reason` of status FAILED: nothing was posted.
 FAILURES: Mapping[str, Verdict] = {
-    "file_format_check_failed": Verdict(VideoRefused, _OTHER_FILE),
+    "file_format_check_failed": Verdict(VideoRefused, _VIDEO_HINT),
     "duration_check_failed": Verdict(VideoRefused, "Cut the video to the length TikTok allows"),
-    "frame_rate_check_failed": Verdict(VideoRefused, "Export it with 23 to 60 frames a second"),
+    "frame_rate_check_failed": Verdict(
+        VideoRefused, "Export the video with 23 to 60 frames a second"
+    ),
     "picture_size_check_failed": Verdict(
         VideoRefused, "Export the video with sides of 360 to 4096 pixels"
     ),
-    "video_bitrate_check_failed": Verdict(VideoRefused, "Export the video with another bit rate"),
+    "video_bitrate_check_failed": Verdict(VideoRefused, "Export the video with another bitrate"),
     "internal": Verdict(UploadGone),
     "video_pull_failed": Verdict(UploadGone),
     "photo_pull_failed": Verdict(UploadGone),
-    "publish_cancelled": Verdict(RequestRefused, "Publish it again if that was not meant"),
-    # Of the consent at that time: whether there is one now, the next call with a token tells.
-    "auth_removed": Verdict(AccountRefused, _CONNECT_AGAIN),
-    "spam_risk_too_many_posts": Verdict(RateLimited, _WAIT_TO_POST, wait_seconds=DAY_SECONDS),
-    "spam_risk_user_banned_from_posting": Verdict(AccountRefused, _BANNED),
-    "spam_risk_text": Verdict(RequestRefused, "Change the caption: TikTok takes it for spam"),
-    "spam_risk": Verdict(RequestRefused, _OTHER_POST),
+    "publish_cancelled": Verdict(RequestRefused, "Publish it again if that was not intended"),
+    # This concerns the consent at that time; the next call with a token shows the current one.
+    "auth_removed": Verdict(AccountRefused, _RECONNECT_HINT),
+    "spam_risk_too_many_posts": Verdict(RateLimited, _DAILY_CAP_HINT, wait_seconds=DAY_SECONDS),
+    "spam_risk_user_banned_from_posting": Verdict(AccountRefused, _BANNED_HINT),
+    "spam_risk_text": Verdict(RequestRefused, "Change the caption: TikTok considers it spam"),
+    "spam_risk": Verdict(RequestRefused, _REJECTED_HINT),
 }
-UNKNOWN_FAILURE = Verdict(RequestRefused, _OTHER_POST)
+UNKNOWN_FAILURE = Verdict(RequestRefused, _REJECTED_HINT)
 
-#: Our own configuration: no account is to blame, and no other will fare better meanwhile.
-_OUR_FAULT = Verdict(RequestRefused, _ASK_OPERATOR, application_wide=True)
+#: Our OAuth client is misconfigured: every account fails alike.
+_CLIENT_REFUSED = Verdict(RequestRefused, _OPERATOR_HINT, application_wide=True)
 
-#: `error` of the token endpoint, which answers HTTP 200 with it.
+#: `error` of the token endpoint, which comes with HTTP 200.
 OAUTH_ERRORS: Mapping[str, Verdict] = {
-    "access_denied": Verdict(AccountRefused, _CONNECT_AGAIN, reconnect=True),
-    "invalid_grant": Verdict(AccountRefused, _CONNECT_AGAIN, reconnect=True),
-    "invalid_client": _OUR_FAULT,
-    "invalid_request": _OUR_FAULT,
-    "invalid_scope": _OUR_FAULT,
-    "unauthorized_client": _OUR_FAULT,
-    "unsupported_grant_type": _OUR_FAULT,
-    "unsupported_response_type": _OUR_FAULT,
+    "access_denied": Verdict(AccountRefused, _RECONNECT_HINT, reconnect=True),
+    "invalid_grant": Verdict(AccountRefused, _RECONNECT_HINT, reconnect=True),
+    "invalid_client": _CLIENT_REFUSED,
+    "invalid_request": _CLIENT_REFUSED,
+    "invalid_scope": _CLIENT_REFUSED,
+    "unauthorized_client": _CLIENT_REFUSED,
+    "unsupported_grant_type": _CLIENT_REFUSED,
+    "unsupported_response_type": _CLIENT_REFUSED,
     "server_error": Verdict(Transient),
     "temporarily_unavailable": Verdict(Transient),
     "rate_limit_exceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS),
 }
-UNKNOWN_OAUTH_ERROR = Verdict(RequestRefused, _ASK_OPERATOR)
+UNKNOWN_OAUTH_ERROR = Verdict(RequestRefused, _OPERATOR_HINT)
+NOT_CONNECTED = OAUTH_ERRORS["invalid_grant"]
+PUBLISH_SCOPE_MISSING = ERRORS["scope_not_authorized"]
 
 PUBLISH_SCOPE = "video.publish"
 LIST_SCOPE = "video.list"

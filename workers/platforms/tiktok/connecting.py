@@ -1,4 +1,7 @@
-"""Connects TikTok accounts. https://developers.tiktok.com/doc/oauth-user-access-token-management"""
+"""Connecting TikTok accounts by OAuth consent.
+
+https://developers.tiktok.com/doc/oauth-user-access-token-management
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 from workers import transport
 from workers.errors import PublishError, Transient
 from workers.platforms.base import Api
-from workers.platforms.connecting import Grant, Opened
+from workers.platforms.connecting import ConnectedAccount, Grant
 from workers.platforms.fields import child, text
 from workers.platforms.tiktok import oauth
 
@@ -16,9 +19,9 @@ logger = logging.getLogger(__name__)
 PROFILE_SCOPE = "user.info.profile"
 
 
-def connect(api: Api, grant: Grant) -> Sequence[Opened]:
-    """Exchange a code for the tokens of the account that consented."""
-    tokens, body = oauth.ask(
+def connect(api: Api, grant: Grant) -> Sequence[ConnectedAccount]:
+    """Exchange an authorization code for the tokens of the user's account."""
+    tokens, body = oauth.request_tokens(
         api,
         {
             "grant_type": "authorization_code",
@@ -30,7 +33,7 @@ def connect(api: Api, grant: Grant) -> Sequence[Opened]:
     if not open_id:
         raise Transient("bad_answer", "TikTok did not say whose account it is")
     scopes = tokens.scopes or frozenset()
-    opened = Opened(
+    account = ConnectedAccount(
         access_token=tokens.access_token,
         platform_user_id=open_id,
         username=_username(api, tokens.access_token, scopes),
@@ -38,14 +41,14 @@ def connect(api: Api, grant: Grant) -> Sequence[Opened]:
         expires_at=tokens.expires_at,
         refresh_token=tokens.refresh_token,
     )
-    return [opened]
+    return [account]
 
 
 def _username(api: Api, token: str, scopes: frozenset[str]) -> str:
-    """Return the account's name; empty where TikTok does not tell: it is only shown."""
+    """Return the account's name, for display only; empty if it cannot be read."""
     field = "username" if PROFILE_SCOPE in scopes else "display_name"
     try:
-        answer = transport.call(
+        response = transport.call(
             "GET",
             f"{api.url}/v2/user/info/",
             params={"fields": field},
@@ -54,4 +57,4 @@ def _username(api: Api, token: str, scopes: frozenset[str]) -> str:
     except PublishError as error:
         logger.info("name of a new account not read: %s", error.code)
         return ""
-    return text(child(child(answer.json_object(), "data"), "user"), field)[:255]
+    return text(child(child(response.json_object(), "data"), "user"), field)[:255]

@@ -1,4 +1,4 @@
-"""What becomes of an upload: bytes missing, processing, live, failed, or beyond knowing.
+"""The verdict on a TikTok upload: bytes missing, processing, live, failed, or unknown.
 
 https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status
 """
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from workers.errors import Ambiguous, PublishError, RateLimited, RequestRefused, UploadGone
 from workers.platforms.base import Context
-from workers.platforms.pauses import pause_seconds
+from workers.platforms.polling import poll_interval_seconds
 from workers.platforms.results import Incomplete, Processing, Published
 from workers.platforms.tiktok import codes, listing, status
 from workers.platforms.tiktok.client import Client
@@ -19,21 +19,22 @@ from workers.platforms.tiktok.status import Status
 from workers.platforms.tiktok.upload import TikTokUpload
 from workers.platforms.verdicts import Verdict
 
-#: TikTok allows 30 reads a minute and token.
+#: TikTok allows 30 status reads per minute and token.
+#: https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status
 POLL_MAX_SECONDS = 30.0
-#: TikTok names no longest time; 4 GB take minutes. Whoever waits longer than this has to look.
+#: TikTok documents no upper bound; 4 GB take minutes. After this a person has to look.
 PROCESSING_LIMIT_SECONDS = 2 * 3600
-#: Moderation, before which a public post has no id, may take hours.
+#: A public post has no id before moderation, which may take hours.
 POST_ID_LIMIT_SECONDS = 24 * 3600
-LOOK = "Look in the TikTok app whether it was posted"
+LOOK_HINT = "Look in the TikTok app whether it was posted"
 
 
 def judge(
     client: Client, context: Context, upload: TikTokUpload, found: Status
 ) -> Incomplete | Processing | Published:
-    """Return what a status means for an upload, or raise why TikTok failed it.
+    """Return what a status means for an upload; raise why TikTok failed it.
 
-    Raises `UploadGone` where a new upload may be opened, `Ambiguous` where a person must look.
+    Raises `UploadGone` if a new upload may be opened, `Ambiguous` if a person must look.
     """
     now = context.now().timestamp()
     if found.state == status.PUBLISH_COMPLETE:
@@ -41,57 +42,62 @@ def judge(
     if found.state == status.FAILED:
         raise _failure(upload, found.fail_reason, now).for_dead_upload()
     if found.state == status.SEND_TO_USER_INBOX:
-        raise Ambiguous("sent_to_inbox", "TikTok sent the video to the account's inbox", hint=LOOK)
-    if found.missing_from(upload) is not None:
-        return unfinished(client, upload, found.missing_from(upload) or 0, now)
+        raise Ambiguous(
+            "sent_to_inbox", "TikTok sent the video to the account's inbox", hint=LOOK_HINT
+        )
+    missing_from = found.missing_from(upload)
+    if missing_from is not None:
+        return judge_incomplete(client, upload, missing_from, now)
     if upload.waited_seconds(now) >= PROCESSING_LIMIT_SECONDS:
         unsettled = Ambiguous(
-            "processing_too_long", "TikTok has been at the video for hours", hint=LOOK
+            "processing_too_long", "TikTok has been processing the video for hours", hint=LOOK_HINT
         )
         return reconcile(client, context, upload, unsettled)
-    return ask_again(client, upload, now)
+    return poll_again(client, upload, now)
 
 
-def unfinished(
+def judge_incomplete(
     client: Client, upload: TikTokUpload, received_bytes: int, now: float
 ) -> Incomplete | Processing:
-    """Return what to do about an upload that lacks bytes; raises `UploadGone` when it is dead.
+    """Return what to do about an upload that lacks bytes.
 
-    It is dead when its URL has expired, so that nobody can complete it.
+    Raises `UploadGone` once its URL has expired, so that nobody can complete it.
     """
     if now < upload.expires_at:
         return Incomplete(received_bytes)
     if upload.is_settled(now):
-        raise UploadGone("upload_url_expired", "TikTok's upload address expired before the end")
-    return ask_again(client, upload, now)
+        raise UploadGone("upload_url_expired", "TikTok's upload URL expired before the last byte")
+    return poll_again(client, upload, now)
 
 
 def reconcile(
     client: Client, context: Context, upload: TikTokUpload, unsettled: Ambiguous
 ) -> Published:
-    """Return the post that the account's list shows for this upload, or raise `unsettled`."""
+    """Return the post that the account's list shows for this upload; else raise `unsettled`."""
     post_id = listing.find_post(client, context, upload)
     if post_id is None:
         raise unsettled
     return Published(post_id, post_url(upload, post_id), warnings=_warnings(upload))
 
 
-def never_finished(error: RequestRefused) -> PublishError:
-    """Return the error for an upload that TikTok does not tell of: its end was never sent, so that
-    it has published nothing. One that is forgotten is begun anew."""
-    if error.code == codes.FORGOTTEN:
+def never_completed(error: RequestRefused) -> PublishError:
+    """Return the error for an upload whose status TikTok refuses and whose end was never sent.
+
+    It has published nothing. If TikTok has forgotten it, a new one may be opened.
+    """
+    if error.code == codes.UNKNOWN_PUBLISH_ID:
         return UploadGone(error.code, error.detail).for_dead_upload()
     return error.for_dead_upload()
 
 
-def unreadable(upload: TikTokUpload, error: RequestRefused) -> Ambiguous:
-    """Return the error for an upload whose end was sent and whose status TikTok withholds."""
-    detail = f"TikTok does not tell what became of the video ({error.code})"
-    return Ambiguous(error.code, detail, hint=LOOK)
+def unreadable(error: RequestRefused) -> Ambiguous:
+    """Return the error for an upload whose status TikTok refuses and whose end was sent."""
+    detail = f"TikTok does not say what became of the video ({error.code})"
+    return Ambiguous(error.code, detail, hint=LOOK_HINT)
 
 
 def published(upload: TikTokUpload, found: Status, now: float) -> Published:
-    """Return a post that is live; its id comes late, and never for a private one."""
+    """Return a live post; its id appears late, and never for a private post."""
     post_id = found.post_ids[0] if found.post_ids else None
     is_awaited = upload.is_public and upload.waited_seconds(now) < POST_ID_LIMIT_SECONDS
     return Published(
@@ -103,32 +109,32 @@ def published(upload: TikTokUpload, found: Status, now: float) -> Published:
 
 
 def post_url(upload: TikTokUpload, post_id: str | None) -> str | None:
-    """Return the page of a post, which the API does not name."""
+    """Return a post's page, which the status API does not provide; None if unknown."""
     if post_id is None or not upload.username:
         return None
     return f"https://www.tiktok.com/@{quote(upload.username)}/video/{post_id}"
 
 
-def ask_again(client: Client, upload: TikTokUpload, now: float) -> Processing:
-    """Return when to look again: soon at first, and less and less often."""
+def poll_again(client: Client, upload: TikTokUpload, now: float) -> Processing:
+    """Return when to poll next: at intervals that grow with the time waited."""
     first, waited = client.api.poll_seconds, upload.waited_seconds(now)
-    return Processing(pause_seconds(first, waited, longest_seconds=POLL_MAX_SECONDS))
+    return Processing(poll_interval_seconds(first, waited, longest_seconds=POLL_MAX_SECONDS))
 
 
 def _failure(upload: TikTokUpload, reason: str, now: float) -> PublishError:
-    """Return why nothing was posted, so that a new upload does no harm."""
+    """Return the error for status FAILED. Nothing was posted, so a new upload is safe."""
     verdict = codes.FAILURES.get(reason) or _unknown_failure(upload, reason)
     code, detail = reason[:CODE_MAX_CHARS] or "failed", "TikTok did not publish the video"
     ended_at = upload.final_started_at or now
     retry_at = datetime.fromtimestamp(ended_at + verdict.wait_seconds, timezone.utc)
     if verdict.error is RateLimited and now >= retry_at.timestamp():
-        return UploadGone(code, detail)  # the wait is over, and this upload stays failed
+        return UploadGone(code, detail)  # the wait is over, but this upload stays failed
     return verdict.error_for(code, detail, retry_at=retry_at)
 
 
 def _unknown_failure(upload: TikTokUpload, reason: str) -> Verdict:
     if not reason and upload.final_started_at is None:
-        return Verdict(UploadGone)  # it was never complete: there is nothing to hold against it
+        return Verdict(UploadGone)  # it was never complete: the content is not to blame
     return codes.UNKNOWN_FAILURE
 
 

@@ -1,4 +1,4 @@
-"""Reads what only TikTok's answers hold; the rest is in `workers.platforms.fields`."""
+"""Field types found only in TikTok's responses; the rest is in `workers.platforms.fields`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from workers.platforms.fields import Fields, elements, number
 
 
 def texts(parent: Fields, name: str) -> tuple[str, ...]:
-    """Return the strings of the list in a field."""
+    """Return the strings in the list in a field."""
     return tuple(element for element in elements(parent, name) if isinstance(element, str))
 
 
 def flag(parent: Fields, name: str) -> bool:
-    """Say whether a field is true."""
+    """Return whether a field is true."""
     return parent.get(name) is True
 
 
-def numbers(parent: Fields, name: str) -> tuple[str, ...]:
-    """Return the ids of the list in a field as text: they do not fit a JavaScript number."""
+def ids(parent: Fields, name: str) -> tuple[str, ...]:
+    """Return the ids in the list in a field, as text: they exceed JavaScript's safe integers."""
     found = (number(element) for element in elements(parent, name))
     return tuple(str(one) for one in found if one is not None and one > 0)

@@ -1,8 +1,8 @@
-"""TikTok: the Content Posting API's direct post, with the file uploaded by us, or fetched by link.
+"""The TikTok handler: direct posts, with the file uploaded by us or fetched by TikTok.
 
-That all bytes have arrived is what publishes a video that we upload: there is no call for it.
-Until then nothing can go live; from then on the publish id tells, whenever it is asked, what
-became of it. For one that TikTok fetches, see `pulling`.
+An uploaded video is published by the arrival of its last byte; there is no separate publish
+call. Nothing can go live before that, and from then on the publish id reports at any time what
+became of the video. For videos that TikTok fetches, see `pulling`.
 https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 """
 
@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workers.errors import AccountRefused, RequestRefused
-from workers.platforms import base
-from workers.platforms.base import Access, Context, Tokens, Upload
-from workers.platforms.connecting import Grant, Opened
-from workers.platforms.counting import Counts, Reader
+from workers.platforms.base import Access, Context, Handler, Tokens
+from workers.platforms.connecting import ConnectedAccount, Grant
+from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.results import Incomplete, Processing, Published, Ready
 from workers.platforms.tiktok import (
-    codes,
     connecting,
     counts,
     fate,
@@ -31,8 +29,8 @@ from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.upload import TikTokUpload
 
 
-class Handler(base.Handler):
-    """Publishes on TikTok. The order of calls is that of `workers.platforms.base`."""
+class TikTokHandler(Handler[TikTokUpload]):
+    """Publishes on TikTok. `workers.platforms.base` defines the order of calls."""
 
     upload_type = TikTokUpload
     posts_at_once = counts.POSTS_AT_ONCE
@@ -41,57 +39,49 @@ class Handler(base.Handler):
         """Get a fresh access token; see `oauth.refresh`."""
         return oauth.refresh(self.api, refresh_token)
 
-    def check_access(self, reader: Reader) -> None:
-        """Read what the account may post, as before each post.
-
-        https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info
-        """
-        opening.read_creator(Client(self.api, reader))
+    def check_access(self, context: ReadContext) -> None:
+        """Read the creator's info; see `opening.read_creator`."""
+        opening.read_creator(Client(self.api, context))
 
     def open(self, context: Context) -> TikTokUpload:
-        """Ask what the account may post, check the draft against it, and get an upload URL.
+        """Open an upload; see `opening.open_upload`.
 
-        For a video that TikTok is to fetch, `send` does so."""
-        scopes = context.access.scopes
-        if scopes and codes.PUBLISH_SCOPE not in scopes:
-            raise AccountRefused(
-                "scope_not_authorized",
-                "the account was connected without the permission to post",
-                hint=codes.ERRORS["scope_not_authorized"].hint,
-                reconnect=True,
-            )
+        For a video that TikTok is to fetch, only plan it: the request for it publishes.
+        """
+        opening.check_scope(context.access)
         client = Client(self.api, context)
         if pulling.may_pull(client, context):
-            return pulling.plan_to_pull(context)
+            return pulling.plan_pull(context)
         return opening.open_upload(client, context)
 
-    def send(self, context: Context, upload: Upload) -> TikTokUpload:
-        """Send the missing bytes, or have them fetched; what publishes is written down before."""
-        client, upload = Client(self.api, context), _ours(upload)
+    def send(self, context: Context, upload: TikTokUpload) -> TikTokUpload:
+        """Send the missing bytes, or have TikTok fetch the video."""
+        client = Client(self.api, context)
         if upload.is_pulled:
-            return pulling.ask_to_pull(client, context, upload)
-        return sending.send_rest(client, context, upload)
+            return pulling.request_pull(client, context, upload)
+        return sending.send_missing(client, context, upload)
 
-    def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
-        """Read the publish's status once.
+    def poll(
+        self, context: Context, upload: TikTokUpload
+    ) -> Incomplete | Processing | Ready | Published:
+        """Read the publish status once.
 
-        Raises `Ambiguous` when the last byte was sent and TikTok does not tell, or not in time,
-        what became of it, and the account's list does not show the post either.
+        Raises `Ambiguous` if the last byte was sent, TikTok does not say in time what became of
+        it, and the account's list does not show the post.
         """
-        client, upload = Client(self.api, context), _ours(upload)
+        client = Client(self.api, context)
         if upload.is_pulled and not upload.publish_id:
-            return pulling.look_for(client, context, upload)
+            return pulling.judge_lost_request(client, context, upload)
         try:
             found = status.read_status(client, upload)
         except RequestRefused as error:
             if upload.final_started_at is None:
-                raise fate.never_finished(error) from error
-            return fate.reconcile(client, context, upload, fate.unreadable(upload, error))
+                raise fate.never_completed(error) from error
+            return fate.reconcile(client, context, upload, fate.unreadable(error))
         return fate.judge(client, context, upload, found)
 
-    def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
-        """Read once more the id that a public post gets when it has passed moderation."""
-        upload = _ours(upload)
+    def follow_up(self, context: Context, upload: TikTokUpload, post_id: str | None) -> Published:
+        """Read again for the id that a public post gets once it has passed moderation."""
         if post_id is not None:
             return Published(post_id, fate.post_url(upload, post_id))
         try:
@@ -100,15 +90,10 @@ class Handler(base.Handler):
             return Published(None)
         return fate.published(upload, found, context.now().timestamp())
 
-    def connect(self, grant: Grant) -> Sequence[Opened]:
-        """Exchange a consent's code; see `connecting.connect`."""
+    def connect(self, grant: Grant) -> Sequence[ConnectedAccount]:
+        """Exchange an authorization code; see `connecting.connect`."""
         return connecting.connect(self.api, grant)
 
-    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
-        """Read how videos are doing; see `counts.read_counts`."""
-        return counts.read_counts(self.api, reader, post_ids)
-
-
-def _ours(upload: Upload) -> TikTokUpload:
-    assert isinstance(upload, TikTokUpload)
-    return upload
+    def count(self, context: ReadContext, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+        """Read statistics of videos; see `counts.read_counts`."""
+        return counts.read_counts(self.api, context, post_ids)

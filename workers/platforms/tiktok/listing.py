@@ -1,7 +1,7 @@
-"""Looks for a post in the account's list, where its publish id does not tell any more.
+"""Search for a TikTok post in the account's list, once its publish id no longer answers.
 
-The list holds public posts only, with captions cut to 150 characters. A post that fits in every
-way and that no other job owns is ours; that none fits proves nothing.
+The list shows public posts only, with captions cut to 150 characters. A single post that matches
+in every respect and that no other job owns is ours; finding none proves nothing.
 https://developers.tiktok.com/doc/tiktok-api-v2-video-list
 https://developers.tiktok.com/docs/en/tiktok-api-v2-video-object
 """
@@ -22,41 +22,41 @@ from workers.platforms.tiktok.upload import TikTokUpload
 FIELDS = "id,create_time,video_description,duration"
 PAGE_VIDEOS = 20
 PAGES_MAX = 10
-CUT_CHARS = 150
-#: TikTok's clock and ours may differ by this much.
-CLOCK_SECONDS = 60
-#: The list has whole seconds, and containers round too.
-DURATION_SECONDS = 1.5
+CAPTION_CUT_CHARS = 150
+#: The tolerated difference between TikTok's clock and ours.
+CLOCK_SKEW_SECONDS = 60
+#: The list rounds durations to whole seconds, and containers round too.
+DURATION_TOLERANCE_SECONDS = 1.5
 
 
 def find_post(client: Client, context: Context, upload: TikTokUpload) -> str | None:
-    """Return the id of the one post that can only be this upload's; None when in doubt."""
-    if not may_find(context, upload):
+    """Return the id of the only post that can be this upload's; None if there is any doubt."""
+    if not can_find(context, upload):
         return None
-    since = (upload.final_started_at or context.now().timestamp()) - CLOCK_SECONDS
+    since = (upload.final_started_at or context.now().timestamp()) - CLOCK_SKEW_SECONDS
     try:
         found = [
             text(video, "id")
             for video in _videos_since(client, since)
-            if _fits(context, video) and not context.is_known_post(text(video, "id"))
+            if _matches(context, video) and not context.is_known_post(text(video, "id"))
         ]
     except (AccountRefused, RequestRefused):
-        return None  # nobody may look: that leaves the doubt as it was
+        return None  # the list may not be read, which proves nothing either
     return found[0] if len(found) == 1 else None
 
 
-def may_find(context: Context, upload: TikTokUpload) -> bool:
-    """Tell whether the list may be read, and would show the post so that it can be known."""
+def can_find(context: Context, upload: TikTokUpload) -> bool:
+    """Return whether the list may be read and would show the post recognizably."""
     may_list = LIST_SCOPE in context.access.scopes
     return may_list and upload.is_public and bool(context.draft.text)
 
 
 def _videos_since(client: Client, since: float) -> Iterator[Mapping[str, Any]]:
-    """Yield the videos that were made since then, newest first."""
+    """Yield the videos created since then (epoch seconds), newest first."""
     cursor: int | None = None
     for _ in range(PAGES_MAX):
         body = {"max_count": PAGE_VIDEOS} | ({} if cursor is None else {"cursor": cursor})
-        data = client.ask("video/list/", body, fields=FIELDS)
+        data = client.post("video/list/", body, fields=FIELDS)
         for video in children(data, "videos"):
             if (whole(video, "create_time") or 0) < since:
                 return
@@ -66,17 +66,18 @@ def _videos_since(client: Client, since: float) -> Iterator[Mapping[str, Any]]:
             return
 
 
-def _fits(context: Context, video: Mapping[str, Any]) -> bool:
+def _matches(context: Context, video: Mapping[str, Any]) -> bool:
     duration = whole(video, "duration")
+    has_id = bool(text(video, "id"))
     is_as_long = (
-        duration is not None and abs(duration - context.draft.duration_seconds) <= DURATION_SECONDS
+        duration is not None
+        and abs(duration - context.draft.duration_seconds) <= DURATION_TOLERANCE_SECONDS
     )
-    is_named = bool(text(video, "id"))
-    return is_named and is_as_long and _is_cut_of(text(video, "video_description"), context)
+    return has_id and is_as_long and _is_caption(text(video, "video_description"), context)
 
 
-def _is_cut_of(shown: str, context: Context) -> bool:
-    """Say whether a shown text is the caption, or as much of it as the list has room for."""
+def _is_caption(shown: str, context: Context) -> bool:
+    """Return whether a description is the caption, or the caption cut to the list's limit."""
     caption = context.draft.text
-    has_no_room = len(shown.encode("utf-16-le")) // 2 >= CUT_CHARS - 1
-    return shown == caption or (has_no_room and caption.startswith(shown))
+    is_cut = len(shown.encode("utf-16-le")) // 2 >= CAPTION_CUT_CHARS - 1
+    return shown == caption or (is_cut and caption.startswith(shown))

@@ -1,4 +1,4 @@
-"""Asks for an upload: what the creator may post now, then the publish id and the upload URL.
+"""Opening a TikTok upload: creator and draft checks, then a publish id and an upload URL.
 
 https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info
 https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
@@ -12,24 +12,24 @@ from typing import Any
 
 from workers.errors import RequestRefused, Transient, VideoRefused
 from workers.platforms.addresses import may_send_to
-from workers.platforms.base import Api, Context, Draft
+from workers.platforms.base import Access, Api, Context, Draft
 from workers.platforms.fields import text, whole
+from workers.platforms.tiktok import codes
 from workers.platforms.tiktok.client import Client
-from workers.platforms.tiktok.codes import ERRORS
 from workers.platforms.tiktok.fields import flag, texts
 from workers.platforms.tiktok.upload import UPLOAD_URL_SECONDS, ChunkPlan, TikTokUpload
 
 INIT = "post/publish/video/init/"
-#: The other levels of TikTok choose an audience by who follows whom; none is "by link only".
+#: TikTok's other levels restrict the audience to followers or friends; none is link-only.
 PRIVACY_LEVELS: Mapping[str, str] = {"public": "PUBLIC_TO_EVERYONE", "private": "SELF_ONLY"}
-#: Options that go as they are, by TikTok's names for them.
-FIELDS: Mapping[str, str] = {
+#: Our options that are passed on unchanged, with TikTok's field names.
+OPTION_FIELDS: Mapping[str, str] = {
     "coverTimestampMs": "video_cover_timestamp_ms",
     "brandContentToggle": "brand_content_toggle",
     "brandOrganicToggle": "brand_organic_toggle",
     "isAigc": "is_aigc",
 }
-#: Option, TikTok's name for it, the creator's own setting, and what a person calls it.
+#: Our option, TikTok's field, the creator's own setting, and the word for people.
 INTERACTIONS = (
     ("disableComment", "disable_comment", "comment_disabled", "comments"),
     ("disableDuet", "disable_duet", "duet_disabled", "duets"),
@@ -39,7 +39,7 @@ INTERACTIONS = (
 
 @dataclass(frozen=True)
 class Creator:
-    """What the account may do now. `max_seconds` None: TikTok did not say."""
+    """What the account may post now. `max_seconds` is None if TikTok names no limit."""
 
     username: str
     privacy_levels: tuple[str, ...]
@@ -47,14 +47,22 @@ class Creator:
     disabled: frozenset[str]
 
 
-def open_upload(client: Client, context: Context) -> TikTokUpload:
-    """Ask for an upload that TikTok takes, or raise why it would not.
+def check_scope(access: Access) -> None:
+    """Raise `AccountRefused` if the account's scopes do not allow posts."""
+    if access.scopes and codes.PUBLISH_SCOPE not in access.scopes:
+        raise codes.PUBLISH_SCOPE_MISSING.error_for(
+            "scope_not_authorized", "the account was connected without the permission to post"
+        )
 
-    Without bytes nothing can be published, so an answer that is lost costs nothing.
+
+def open_upload(client: Client, context: Context) -> TikTokUpload:
+    """Open an upload; raise why TikTok would not accept the post.
+
+    Without bytes nothing can be published, so a lost response does no harm.
     """
     upload, post_info = prepare(client, context)
     plan = upload.plan
-    data = client.ask(
+    data = client.post(
         INIT,
         {
             "post_info": post_info,
@@ -70,9 +78,10 @@ def open_upload(client: Client, context: Context) -> TikTokUpload:
 
 
 def prepare(client: Client, context: Context) -> tuple[TikTokUpload, dict[str, Any]]:
-    """Check the draft against what the account may post now; return what to ask for.
+    """Check the draft against what the account may post now; return what to request.
 
-    The upload has no id yet. Raises why TikTok would not take the post.
+    Returns an upload that has no id yet, and the `post_info` of the init request. Raises why
+    TikTok would not accept the post.
     """
     draft, size_bytes = context.draft, context.source.size_bytes
     if size_bytes <= 0:
@@ -81,7 +90,7 @@ def prepare(client: Client, context: Context) -> tuple[TikTokUpload, dict[str, A
     creator = read_creator(client)
     if creator.max_seconds:
         context.journal.learn_limit(creator.max_seconds)
-    _check(draft, creator, privacy_level)
+    _check_draft(draft, creator, privacy_level)
     upload = TikTokUpload(
         publish_id="",
         upload_url="",
@@ -100,18 +109,20 @@ def _privacy_level(draft: Draft) -> str:
     if level is None:
         raise RequestRefused(
             "privacy_not_offered",
-            f"TikTok has no privacy like {draft.privacy}",
+            f"TikTok has no privacy level like {draft.privacy}",
             hint="Choose public or private",
         )
     return level
 
 
 def read_creator(client: Client) -> Creator:
-    """Read what TikTok asks apps to read before each post; it refuses where a cap is reached.
+    """Read what the account may post now, as TikTok requires before each post.
 
+    It refuses when a cap is reached.
     https://developers.tiktok.com/doc/content-sharing-guidelines
+    https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info
     """
-    data = client.ask("post/publish/creator_info/query/")
+    data = client.post("post/publish/creator_info/query/")
     levels = texts(data, "privacy_level_options")
     if not levels:
         raise Transient("bad_answer", "TikTok did not say what the account may post")
@@ -123,12 +134,12 @@ def read_creator(client: Client) -> Creator:
     )
 
 
-def _check(draft: Draft, creator: Creator, privacy_level: str) -> None:
+def _check_draft(draft: Draft, creator: Creator, privacy_level: str) -> None:
     if privacy_level not in creator.privacy_levels:
         raise RequestRefused(
             "privacy_level_option_mismatch",
             f"the TikTok account does not allow {draft.privacy} posts",
-            hint=ERRORS["privacy_level_option_mismatch"].hint,
+            hint=codes.ERRORS["privacy_level_option_mismatch"].hint,
         )
     if creator.max_seconds and draft.duration_seconds > creator.max_seconds:
         raise VideoRefused(
@@ -140,7 +151,7 @@ def _check(draft: Draft, creator: Creator, privacy_level: str) -> None:
     if draft.options.get("brandContentToggle") and privacy_level == "SELF_ONLY":
         raise RequestRefused(
             "branded_content_private",
-            "TikTok takes no private posts with a paid partnership",
+            "TikTok accepts no private posts with a paid partnership",
             hint="Post publicly, or without the paid partnership",
         )
 
@@ -149,7 +160,7 @@ def _post_info(draft: Draft, creator: Creator, privacy_level: str) -> dict[str, 
     info: dict[str, Any] = {"privacy_level": privacy_level}
     if draft.text:
         info["title"] = draft.text
-    for option, name in FIELDS.items():
+    for option, name in OPTION_FIELDS.items():
         if draft.options.get(option) is not None:
             info[name] = draft.options[option]
     for option, name, setting, _ in INTERACTIONS:
@@ -169,7 +180,7 @@ def _overridden(draft: Draft, creator: Creator) -> str:
 
 
 def publish_id_of(data: Mapping[str, Any]) -> str:
-    """Return the id of an answer; raises `Transient` where there is none."""
+    """Return the publish id in a response; raises `Transient` if there is none."""
     publish_id = text(data, "publish_id")
     if not publish_id:
         raise Transient("bad_answer", "TikTok gave no publish id")
@@ -177,8 +188,8 @@ def publish_id_of(data: Mapping[str, Any]) -> str:
 
 
 def _upload_url(api: Api, data: Mapping[str, Any]) -> str:
-    """Return the address for the bytes, on whatever host TikTok names, but never in the clear."""
+    """Return the upload URL, on whatever host TikTok names, but only over https."""
     url = text(data, "upload_url")
     if not may_send_to(url, api.url):
-        raise Transient("bad_upload_url", "TikTok named no usable upload address")
+        raise Transient("bad_upload_url", "TikTok named no usable upload URL")
     return url

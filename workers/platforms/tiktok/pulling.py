@@ -1,8 +1,8 @@
-"""Lets TikTok fetch the video by a signed link, so that no byte passes through a worker.
+"""Publishing a video that TikTok fetches by a signed link, so that no worker handles its bytes.
 
-The request that asks for the publish id publishes, too. When its answer is lost, no id leads to
-what became of it: only the account's list can show the post, where that may be read and the post
-is public. Else a person has to look; it is never asked for twice.
+The init request itself publishes here. If its response is lost, there is no id by which to ask
+what became of it: only the account's list can show the post, provided it is readable and the
+post is public; otherwise a person has to look. The request is never repeated after that.
 https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 """
 
@@ -20,12 +20,12 @@ from workers.platforms.tiktok.upload import UPLOAD_URL_SECONDS, TikTokUpload
 
 
 def may_pull(client: Client, context: Context) -> bool:
-    """Tell whether TikTok is to fetch the video, and there is a link by which it can."""
+    """Return whether TikTok is to fetch the video and the store has a link for it."""
     return client.api.fetches and context.source.public_url is not None
 
 
-def plan_to_pull(context: Context) -> TikTokUpload:
-    """Return an upload for which nothing was asked yet: asking is publishing."""
+def plan_pull(context: Context) -> TikTokUpload:
+    """Return an upload for which nothing was requested yet, since the request publishes."""
     return TikTokUpload(
         publish_id="",
         upload_url="",
@@ -37,51 +37,55 @@ def plan_to_pull(context: Context) -> TikTokUpload:
     )
 
 
-def ask_to_pull(client: Client, context: Context, upload: TikTokUpload) -> TikTokUpload:
-    """Have TikTok fetch and publish the video, unless it was asked before.
+def request_pull(client: Client, context: Context, upload: TikTokUpload) -> TikTokUpload:
+    """Have TikTok fetch and publish the video; does nothing if that was requested before.
 
-    Raises `OutcomeUnknown` where the answer is missing, and any refusal, after which it may be
-    asked again.
+    Raises `OutcomeUnknown` if the response was lost. Any other error is a refusal, after which
+    the request may be made again.
     """
     if upload.final_started_at is not None:
         return upload
     link = context.source.public_url
     if link is None:
-        raise UploadGone("no_link", "the store gives no link any more").for_dead_upload()
+        raise UploadGone("no_link", "the video store no longer provides a link").for_dead_upload()
     prepared, post_info = prepare(client, context)
     now = context.now().timestamp()
-    asked = replace(prepared, is_pulled=True, is_fresh=False, final_started_at=now)
-    context.journal.commit_to_publish(asked)
+    requested = replace(prepared, is_pulled=True, is_fresh=False, final_started_at=now)
+    context.journal.commit_to_publish(requested)
     source_info = {"source": "PULL_FROM_URL", "video_url": link}
     try:
-        data = client.ask(INIT, {"post_info": post_info, "source_info": source_info}, acts=True)
+        data = client.post(INIT, {"post_info": post_info, "source_info": source_info}, acts=True)
     except OutcomeUnknown:
         raise
     except PublishError as error:  # refused, or never sent
-        context.journal.save(replace(asked, final_started_at=None))
+        context.journal.save(replace(requested, final_started_at=None))
         raise error.for_dead_upload()
     try:
         publish_id = publish_id_of(data)
-    except Transient as error:  # taken, without an id
+    except Transient as error:  # accepted, but without an id
         raise OutcomeUnknown(error.code, error.detail) from error
-    return replace(asked, publish_id=publish_id, delivered_at=context.now().timestamp())
+    return replace(requested, publish_id=publish_id, delivered_at=context.now().timestamp())
 
 
-def look_for(
+def judge_lost_request(
     client: Client, context: Context, upload: TikTokUpload
 ) -> Incomplete | Processing | Published:
-    """Return what became of a request whose answer is missing; raises `Ambiguous` in the end."""
+    """Return what became of a request whose response was lost, by the account's list.
+
+    Raises `Ambiguous` if the list cannot show the post, or has not in `PROCESSING_LIMIT_SECONDS`.
+    """
     if upload.final_started_at is None:
         return Incomplete(0)
+    now = context.now().timestamp()
     unsettled = Ambiguous(
         "publish_outcome_unknown",
-        "TikTok's answer was lost, and nothing tells whether the video was posted",
-        hint=fate.LOOK,
+        "TikTok's answer was lost, and nothing shows whether the video was posted",
+        hint=fate.LOOK_HINT,
     )
-    is_over = upload.waited_seconds(context.now().timestamp()) >= fate.PROCESSING_LIMIT_SECONDS
-    if is_over or not listing.may_find(context, upload):
-        return fate.reconcile(client, context, upload, unsettled)
     try:
         return fate.reconcile(client, context, upload, unsettled)
     except Ambiguous:
-        return fate.ask_again(client, upload, context.now().timestamp())
+        is_over = upload.waited_seconds(now) >= fate.PROCESSING_LIMIT_SECONDS
+        if is_over or not listing.can_find(context, upload):
+            raise
+        return fate.poll_again(client, upload, now)

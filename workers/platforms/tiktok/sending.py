@@ -1,7 +1,7 @@
-"""Sends the bytes that TikTok lacks, chunk by chunk; the last one is what publishes the video.
+"""Sending the bytes that TikTok lacks, chunk by chunk; the last one publishes the video.
 
-The upload URL has no way to ask it. After every answer that is not plain success the publish's
-status is read, and it decides.
+The upload URL itself cannot be queried: after every response other than a plain success, the
+publish status decides how to go on.
 https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 """
 
@@ -24,30 +24,31 @@ from workers.platforms.base import Context
 from workers.platforms.chunks import ChunkReader
 from workers.platforms.results import Incomplete
 from workers.platforms.tiktok.client import Client
-from workers.platforms.tiktok.fate import never_finished, unfinished
-from workers.platforms.tiktok.refusals import host_refusal
+from workers.platforms.tiktok.fate import judge_incomplete, never_completed
+from workers.platforms.tiktok.refusals import upload_error
 from workers.platforms.tiktok.status import read_status
 from workers.platforms.tiktok.upload import TikTokUpload
-from workers.transport import Body, Response
+from workers.request_body import Body
+from workers.transport import Response
 
 ALL_STORED, CHUNK_STORED = 201, 206
-WRONG_HEADERS, WRONG_PLACE = 400, 416
-REFUSES_URL = frozenset({403, 404})
-EXPLAINED = REFUSES_URL | {ALL_STORED, CHUNK_STORED, WRONG_HEADERS, WRONG_PLACE}
-#: How often in one go we let TikTok send us to places in the file where we have been.
-DETOURS_MAX = 3
+BAD_HEADERS, BAD_RANGE = 400, 416
+URL_REFUSED = frozenset({403, 404})
+DOCUMENTED = URL_REFUSED | {ALL_STORED, CHUNK_STORED, BAD_HEADERS, BAD_RANGE}
+#: How often in one run TikTok may send us back to an offset that was already sent.
+REWINDS_MAX = 3
 _UPLOADED = re.compile(r"bytes 0-([0-9]{1,18})/[0-9]{1,18}", re.ASCII)
 
 
-def send_rest(client: Client, context: Context, upload: TikTokUpload) -> TikTokUpload:
-    """Send what is missing and return the upload to store.
+def send_missing(client: Client, context: Context, upload: TikTokUpload) -> TikTokUpload:
+    """Send the missing bytes and return the upload to store.
 
-    Raises `UploadGone` when the upload URL is refused and the status proves the file incomplete.
+    Raises `UploadGone` if the upload URL is refused and the status proves the file incomplete.
     """
     if upload.delivered_at is not None:
         return upload
     if context.source.size_bytes != upload.size_bytes:
-        raise _replaced_video(upload)
+        raise _video_replaced(upload)
     with closing(ChunkReader(context.source)) as reader:
         return _send_from(client, context, reader, upload)
 
@@ -55,40 +56,40 @@ def send_rest(client: Client, context: Context, upload: TikTokUpload) -> TikTokU
 def _send_from(
     client: Client, context: Context, reader: ChunkReader, upload: TikTokUpload
 ) -> TikTokUpload:
-    began, furthest, detours = upload, -1, 0
+    before, furthest, rewinds = upload, -1, 0
     offset = 0 if upload.is_fresh else _read_offset(client, upload)
     while offset is not None and _is_open(client, context, upload, offset):
-        detours = 0 if offset > furthest else detours + 1
-        if detours > DETOURS_MAX:
+        rewinds = 0 if offset > furthest else rewinds + 1
+        if rewinds > REWINDS_MAX:
             raise _stalled(upload)
         furthest = max(furthest, offset)
-        upload, answer = _put_chunk(context, reader, upload, offset)
+        upload, response = _put_chunk(context, reader, upload, offset)
         end = upload.plan.end(offset)
-        if end == upload.size_bytes and answer.status == ALL_STORED:
+        if end == upload.size_bytes and response.status == ALL_STORED:
             return replace(upload, delivered_at=context.now().timestamp())
-        if end < upload.size_bytes and _has_stored(answer, end):
+        if end < upload.size_bytes and _is_stored(response, end):
             offset = end
         else:
-            offset = _ask_the_way(client, context, began, (upload, answer, offset))
+            offset = _next_offset(client, context, before, (upload, response, offset))
     return upload
 
 
 def _is_open(client: Client, context: Context, upload: TikTokUpload, offset: int) -> bool:
     now = context.now().timestamp()
-    return isinstance(unfinished(client, upload, offset, now), Incomplete)
+    return isinstance(judge_incomplete(client, upload, offset, now), Incomplete)
 
 
 def _read_offset(client: Client, upload: TikTokUpload) -> int | None:
-    """Return where TikTok wants to be gone on with; None when it lacks nothing."""
+    """Return the offset from which TikTok lacks bytes; None if it lacks none."""
     try:
         return read_status(client, upload).missing_from(upload)
     except RequestRefused as error:
         if upload.final_started_at is None:
-            raise never_finished(error) from error
+            raise never_completed(error) from error
         raise OutcomeUnknown(error.code, error.detail) from error
 
 
-def _replaced_video(upload: TikTokUpload) -> VideoRefused:
+def _video_replaced(upload: TikTokUpload) -> VideoRefused:
     error = VideoRefused("video_changed", "the video was replaced while it was being published")
     return error.for_dead_upload() if upload.final_started_at is None else error
 
@@ -96,12 +97,12 @@ def _replaced_video(upload: TikTokUpload) -> VideoRefused:
 def _put_chunk(
     context: Context, reader: ChunkReader, upload: TikTokUpload, first: int
 ) -> tuple[TikTokUpload, Response]:
-    """Send the rest of the chunk at `first`; what may follow from it is written down before."""
+    """Send the rest of the chunk at `first`; store beforehand what it may bring about."""
     end = upload.plan.end(first)
     is_final = end == upload.size_bytes
     reader.begin(first, end - first)
-    upload = _note_start(context, upload, is_final=is_final)
-    answer = transport.call(
+    upload = _store_start(context, upload, is_final=is_final)
+    response = transport.call(
         "PUT",
         upload.upload_url,
         acts=is_final,
@@ -109,12 +110,12 @@ def _put_chunk(
             "Content-Type": context.source.content_type,
             "Content-Range": f"bytes {first}-{end - 1}/{upload.size_bytes}",
         },
-        data=Body(reader, end - first, lambda count: context.journal.sent(first + count)),
+        data=Body(reader, end - first, lambda count: context.journal.report_sent(first + count)),
     )
-    return upload, answer
+    return upload, response
 
 
-def _note_start(context: Context, upload: TikTokUpload, *, is_final: bool) -> TikTokUpload:
+def _store_start(context: Context, upload: TikTokUpload, *, is_final: bool) -> TikTokUpload:
     if is_final:
         now = context.now().timestamp()
         upload = replace(upload, is_fresh=False, final_started_at=now)
@@ -125,60 +126,60 @@ def _note_start(context: Context, upload: TikTokUpload, *, is_final: bool) -> Ti
     return upload
 
 
-def _has_stored(answer: Response, end: int) -> bool:
-    """Say whether TikTok has a chunk whole, and nothing after it.
+def _is_stored(response: Response, end: int) -> bool:
+    """Return whether TikTok has exactly the bytes up to `end`.
 
-    Whether it names the count of bytes or the last one's index is not documented.
+    It is not documented whether the header has the number of bytes or the last one's index.
     """
-    match = _UPLOADED.fullmatch(answer.headers.get("Content-Range", "").strip())
-    return answer.status == CHUNK_STORED and match is not None and int(match[1]) in (end - 1, end)
+    match = _UPLOADED.fullmatch(response.headers.get("Content-Range", "").strip())
+    return response.status == CHUNK_STORED and match is not None and int(match[1]) in (end - 1, end)
 
 
-def _ask_the_way(
+def _next_offset(
     client: Client,
     context: Context,
-    began: TikTokUpload,
+    before: TikTokUpload,
     put: tuple[TikTokUpload, Response, int],
 ) -> int | None:
-    """Return where to go on after an answer that was no plain success; None when all is there.
+    """Return where to go on after a response other than a plain success; None if all is there.
 
-    `began` is the upload as it was before this run sent anything.
+    `before` is the upload as it was before this run sent anything.
     """
-    upload, answer, first = put
-    if answer.status not in EXPLAINED:
+    upload, response, first = put
+    if response.status not in DOCUMENTED:
         is_final = upload.plan.end(first) == upload.size_bytes
-        raise host_refusal(answer, context.now(), acts=is_final)
+        raise upload_error(response, context.now(), acts=is_final)
     missing = _read_offset(client, upload)
     if missing is None:
         return None
-    if answer.status in REFUSES_URL:
-        raise _refused_url(began)
+    if response.status in URL_REFUSED:
+        raise _url_refused(before)
     start = upload.plan.start(missing)
-    if answer.status == WRONG_HEADERS and first == start:
-        raise _refused_form(began)
-    # Where part of a chunk was refused, it goes again from a place that was declared.
-    is_stuck = answer.status == WRONG_HEADERS or (answer.status == WRONG_PLACE and missing == first)
+    if response.status == BAD_HEADERS and first == start:
+        raise _headers_refused(before)
+    # A refused part of a chunk is sent again from the chunk's start, an offset we declared.
+    is_stuck = response.status == BAD_HEADERS or (response.status == BAD_RANGE and missing == first)
     return start if is_stuck else missing
 
 
-def _refused_url(began: TikTokUpload) -> PublishError:
-    code, detail = "upload_url_refused", "TikTok does not take bytes for this upload any more"
-    if began.final_started_at is None:
+def _url_refused(before: TikTokUpload) -> PublishError:
+    code, detail = "upload_url_refused", "TikTok no longer accepts bytes for this upload"
+    if before.final_started_at is None:
         return UploadGone(code, detail)
-    # An earlier request has sent the end of the file: it may have been taken and not be counted
-    # yet, which would be why the URL is closed. Only its expiry proves the opposite.
+    # An earlier run has sent the end of the file. TikTok may have accepted it without counting it
+    # yet, and have closed the URL for that reason; only the URL's expiry proves otherwise.
     return OutcomeUnknown(code, detail)
 
 
-def _refused_form(began: TikTokUpload) -> PublishError:
+def _headers_refused(before: TikTokUpload) -> PublishError:
     code, detail = "upload_bad_request", "TikTok refused the form of the upload"
-    if began.final_started_at is None:
+    if before.final_started_at is None:
         return RequestRefused(code, detail).for_dead_upload()
     return OutcomeUnknown(code, detail)  # as for a refused URL
 
 
 def _stalled(upload: TikTokUpload) -> PublishError:
-    code, detail = "upload_stalled", "TikTok asks for the same bytes again and again"
+    code, detail = "upload_stalled", "TikTok keeps asking for the same bytes"
     if upload.final_started_at is None:
         return Transient(code, detail)
     return OutcomeUnknown(code, detail)

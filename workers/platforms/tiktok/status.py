@@ -1,4 +1,4 @@
-"""Reads how a publish is doing: the one read that settles every doubt.
+"""The publish status of a TikTok upload: the read that settles every doubt.
 
 https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from workers.errors import Transient
 from workers.platforms.fields import text, whole
 from workers.platforms.tiktok.client import Client
-from workers.platforms.tiktok.fields import numbers
+from workers.platforms.tiktok.fields import ids
 from workers.platforms.tiktok.upload import TikTokUpload
 
 PROCESSING_UPLOAD = "PROCESSING_UPLOAD"
@@ -21,7 +21,7 @@ FAILED = "FAILED"
 
 @dataclass(frozen=True)
 class Status:
-    """One answer. `uploaded_bytes` None: TikTok did not say, or not sensibly."""
+    """One status response. `uploaded_bytes` is None if absent or not a count."""
 
     state: str
     fail_reason: str
@@ -33,22 +33,22 @@ class Status:
         if self.state != PROCESSING_UPLOAD or upload.delivered_at is not None:
             return None
         if self.uploaded_bytes is None:
-            # Bytes that were never sent are missing, whatever TikTok says or does not say.
+            # Bytes that were never sent are missing, whatever TikTok reports.
             return 0 if upload.final_started_at is None else None
         return self.uploaded_bytes if self.uploaded_bytes < upload.size_bytes else None
 
 
 def read_status(client: Client, upload: TikTokUpload) -> Status:
-    """Return the status; raises any `PublishError`."""
-    data = client.ask("post/publish/status/fetch/", {"publish_id": upload.publish_id})
+    """Read the publish status; raises any `PublishError`."""
+    data = client.post("post/publish/status/fetch/", {"publish_id": upload.publish_id})
     state = text(data, "status")
     if not state:
-        raise Transient("bad_answer", "TikTok's answer names no status")
+        raise Transient("bad_answer", "TikTok's response has no status")
     return Status(
         state=state,
         fail_reason=text(data, "fail_reason"),
-        # The first spelling is TikTok's own.
-        post_ids=numbers(data, "publicaly_available_post_id")
-        or numbers(data, "publicly_available_post_id"),
+        # The misspelling is TikTok's documented field name.
+        post_ids=ids(data, "publicaly_available_post_id")
+        or ids(data, "publicly_available_post_id"),
         uploaded_bytes=whole(data, "uploaded_bytes"),
     )

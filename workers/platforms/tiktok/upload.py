@@ -1,4 +1,4 @@
-"""What TikTok has given us for one job, how the file is cut, and the limits that go with it."""
+"""The checkpoint of a TikTok upload, and how the file is split into chunks."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from dataclasses import dataclass
 
 from workers.platforms.base import Upload
 
-#: TikTok does not say whether its MB are 10^6 or 2^20 bytes; these fit both. Chunks have 5 to 64
-#: MB, the last one takes the remainder, and a file up to 64 MB may go as one chunk: so none
-#: falls between one and two chunks, which cannot be declared.
+#: Chunks have 5 to 64 MB, the last one takes the remainder, and a file up to 64 MB may be a single
+#: chunk. A file between one and two chunks cannot be declared; these sizes avoid that. TikTok does
+#: not say whether its MB are 10^6 or 2^20 bytes; they satisfy both.
 #: https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 SINGLE_CHUNK_MAX_BYTES = 64_000_000
 CHUNK_BYTES = 10_000_000
-#: Each chunk costs a round trip, so long files have some 16; with the remainder, the last one
-#: stays below 64 MB.
+#: Each chunk costs a round trip, so long files have about 16. Even with the remainder, the last
+#: one stays below 64 MB.
 CHUNK_MAX_BYTES = 32_000_000
 CHUNKS = 16
+#: The lifetime of an upload URL.
 #: https://developers.tiktok.com/doc/content-posting-api-reference-direct-post
 UPLOAD_URL_SECONDS = 3600
-#: A last chunk that was begun before its URL expired may still be on its way to be counted.
+#: A final chunk that was started before its URL expired may be counted this much later.
 SETTLE_SECONDS = 900
 
 
 @dataclass(frozen=True)
 class ChunkPlan:
-    """How a file is cut: equal chunks, and the remainder on the last."""
+    """How a file is split: equal chunks, the last of which takes the remainder."""
 
     size_bytes: int
     chunk_bytes: int
@@ -42,11 +43,11 @@ class ChunkPlan:
         return self.size_bytes // self.chunk_bytes
 
     def start(self, offset: int) -> int:
-        """Return where the chunk that holds byte `offset` starts."""
+        """Return the start of the chunk that contains byte `offset`."""
         return min(offset // self.chunk_bytes, self.count - 1) * self.chunk_bytes
 
     def end(self, offset: int) -> int:
-        """Return where the chunk that holds byte `offset` ends (exclusive)."""
+        """Return the end (exclusive) of the chunk that contains byte `offset`."""
         start = self.start(offset)
         is_last = start == (self.count - 1) * self.chunk_bytes
         return self.size_bytes if is_last else start + self.chunk_bytes
@@ -56,12 +57,15 @@ class ChunkPlan:
 class TikTokUpload(Upload):
     """The checkpoint of one job. Times are epoch seconds.
 
-    `upload_url` works without a token for whoever holds it, until `expires_at`. `privacy_level`,
-    `username` and `overridden` (interactions the owner wanted and the account's settings forbid)
-    are as they were when the post was begun. `is_fresh` is True until the first byte may have
-    been sent; `final_started_at` is set right before the request that completes the file, by
-    which TikTok publishes it; `delivered_at` when TikTok said that it has all of it, or will
-    fetch it: `is_pulled`. Such an upload has no id before that request was answered.
+    - `upload_url` is a secret: it accepts bytes without a token, until `expires_at`.
+    - `privacy_level`, `username` and `overridden` (the interactions that the owner asked for and
+      the account's settings forbid) are as of when the upload was opened.
+    - `is_fresh` is True until the first byte may have been sent.
+    - `final_started_at` is set right before the request that completes the file, upon which
+      TikTok publishes it; for a pull, before the request for it.
+    - `delivered_at` is when TikTok confirmed that it has the whole file, or accepted a pull.
+    - `is_pulled` is True if TikTok fetches the video. Such an upload has no `publish_id` until
+      the request for it is answered.
     """
 
     publish_id: str
@@ -79,20 +83,20 @@ class TikTokUpload(Upload):
 
     @property
     def plan(self) -> ChunkPlan:
-        """Return how the file was declared to be cut."""
+        """Return how the file was declared to be split."""
         return ChunkPlan(self.size_bytes, self.chunk_bytes)
 
     @property
     def is_public(self) -> bool:
-        """Say whether everybody may see the post, so that it gets an id and a link."""
+        """Return whether the post is visible to everyone, so that it gets an id and a link."""
         return self.privacy_level == "PUBLIC_TO_EVERYONE"
 
     def waited_seconds(self, now: float) -> float:
-        """Return for how long TikTok may have had the whole file, or the post at all."""
+        """Return for how long TikTok may have had the whole file, or else the upload was open."""
         return now - (self.final_started_at or self.expires_at - UPLOAD_URL_SECONDS)
 
     def is_settled(self, now: float) -> bool:
-        """Say whether no byte can be added any more, nor be on its way to be counted."""
+        """Return whether no more bytes can be accepted or still be counted."""
         if self.final_started_at is None:
             return now >= self.expires_at
         return now >= max(self.expires_at, self.final_started_at) + SETTLE_SECONDS

@@ -1,5 +1,5 @@
-"""Publishing on YouTube."""
+"""YouTube: resumable uploads through the Data API."""
 
-from workers.platforms.youtube.handler import Handler as YouTubeHandler
+from workers.platforms.youtube.handler import YouTubeHandler
 
 __all__ = ["YouTubeHandler"]

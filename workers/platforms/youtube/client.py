@@ -1,4 +1,4 @@
-"""Calls to YouTube with one account's token; what is refused is raised in our words."""
+"""Client for YouTube's Data API, bound to one account's token for one handler call."""
 
 from __future__ import annotations
 
@@ -10,33 +10,36 @@ from typing import Any
 from workers import transport
 from workers.errors import PublishError
 from workers.platforms.base import Api, Context
-from workers.platforms.counting import Reader
-from workers.platforms.youtube.refusals import refusal
+from workers.platforms.counting import ReadContext
+from workers.platforms.youtube import refusals
 from workers.transport import Response
 
 logger = logging.getLogger(__name__)
 
 
 class Client:
-    """One account's way to the Data API, for the length of one call of the handler."""
+    """Sends authorized requests, spends quota before each, and translates error responses."""
 
-    def __init__(self, api: Api, context: Context | Reader) -> None:
+    def __init__(self, api: Api, context: Context | ReadContext) -> None:
         self.api = api
         self._token = context.access.token
         self._budget = context.budget
         self._now = context.now
 
-    def read(self, resource: str, **query: str) -> dict[str, Any]:
-        """Return what `GET /youtube/v3/{resource}` answers; raises any `PublishError`."""
+    def get(self, resource: str, **query: str) -> dict[str, Any]:
+        """Return the response to `GET /youtube/v3/{resource}`, a list of `items`, for one unit.
+
+        Raises any `PublishError`.
+        """
         url = f"{self.api.url}/youtube/v3/{resource}"
-        self.spend_units(1)  # as every list
-        answer = self.send("GET", url, params=query)
-        body = answer.json_object()
-        if answer.status != 200 or not isinstance(body.get("items"), list):
-            raise self.refused(answer)
+        self.spend_units(1)
+        response = self.request("GET", url, params=query)
+        body = response.json_object()
+        if response.status != 200 or not isinstance(body.get("items"), list):
+            raise self.api_error(response)
         return body
 
-    def send(
+    def request(
         self,
         method: str,
         url: str,
@@ -45,27 +48,30 @@ class Client:
         headers: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> Response:
-        """Send a request with the account's token and return the answer, of any status."""
-        signed = {"Authorization": f"Bearer {self._token}", **(headers or {})}
-        return transport.call(method, url, acts=acts, headers=signed, **kwargs)
+        """Send a request with the account's token; return the response, whatever its status."""
+        authorized = {"Authorization": f"Bearer {self._token}", **(headers or {})}
+        return transport.call(method, url, acts=acts, headers=authorized, **kwargs)
 
-    def refused(self, answer: Response, *, acts: bool = False) -> PublishError:
-        """Return the error that an answer means, and log its code."""
-        error = refusal(answer, self.now(), acts=acts)
-        logger.info("youtube refused", extra={"status": answer.status, "code": error.code})
+    def api_error(self, response: Response, *, acts: bool = False) -> PublishError:
+        """Return the error that a response stands for, and log its code."""
+        error = refusals.api_error(response, self.now(), acts=acts)
+        logger.info("youtube refused", extra={"status": response.status, "code": error.code})
         return error
 
     def spend_units(self, amount: int) -> None:
-        """Count what a call that is about to be made uses of the day's units; raises `RateLimited`.
+        """Spend units of the daily quota before a call; raises `RateLimited`.
 
         https://developers.google.com/youtube/v3/determine_quota_cost
         """
         self._budget.spend("units", amount)
 
     def spend_insert(self) -> None:
-        """Count a session that is about to be opened: one of the application's daily uploads."""
+        """Spend one of the application's daily uploads before a `videos.insert` call.
+
+        https://developers.google.com/youtube/v3/determine_quota_cost
+        """
         self._budget.spend("inserts")
 
     def now(self) -> datetime:
-        """Return the time, aware UTC."""
+        """Return the current time, aware UTC."""
         return self._now()

@@ -1,4 +1,7 @@
-"""Connects YouTube channels. https://developers.google.com/identity/protocols/oauth2/web-server"""
+"""Connecting YouTube channels by OAuth consent.
+
+https://developers.google.com/identity/protocols/oauth2/web-server
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,26 @@ from datetime import datetime, timezone
 
 from workers.errors import AccountRefused
 from workers.platforms.base import Access, Api
-from workers.platforms.connecting import Grant, Opened
-from workers.platforms.counting import Reader
+from workers.platforms.connecting import ConnectedAccount, Grant
+from workers.platforms.counting import ReadContext
 from workers.platforms.fields import Fields, child, children, text
 from workers.platforms.youtube import codes, oauth
 from workers.platforms.youtube.client import Client
 
-#: The reason by which a call is refused that none of the token's scopes allows.
+#: The reason given for a call that none of the token's scopes allows.
 READ_NOT_ALLOWED = "insufficientPermissions"
 
 
-def connect(api: Api, grant: Grant) -> Sequence[Opened]:
-    """Exchange a code for the tokens of the channel that consented."""
-    fields = {
+def connect(api: Api, grant: Grant) -> Sequence[ConnectedAccount]:
+    """Exchange an authorization code for the tokens of the user's channel."""
+    form = {
         "grant_type": "authorization_code",
         "code": grant.code,
         "redirect_uri": grant.redirect_uri,
     }
     if grant.verifier is not None:
-        fields["code_verifier"] = grant.verifier
-    tokens = oauth.ask(api, fields)
+        form["code_verifier"] = grant.verifier
+    tokens = oauth.request_tokens(api, form)
     scopes = tokens.scopes or frozenset()
     if scopes.isdisjoint(codes.READ_SCOPES):
         raise AccountRefused(
@@ -34,9 +37,9 @@ def connect(api: Api, grant: Grant) -> Sequence[Opened]:
             "The user did not allow youtube.readonly.",
             hint="Connect again, and leave all boxes ticked",
         )
-    reader = Reader(Access(tokens.access_token, ""), lambda: datetime.now(timezone.utc))
-    channel = _read_channel(Client(api, reader))
-    opened = Opened(
+    context = ReadContext(Access(tokens.access_token, ""), lambda: datetime.now(timezone.utc))
+    channel = _read_channel(Client(api, context))
+    account = ConnectedAccount(
         access_token=tokens.access_token,
         platform_user_id=text(channel, "id"),
         username=text(child(channel, "snippet"), "title")[:255],
@@ -44,11 +47,11 @@ def connect(api: Api, grant: Grant) -> Sequence[Opened]:
         expires_at=tokens.expires_at,
         refresh_token=tokens.refresh_token,
     )
-    return [opened]
+    return [account]
 
 
 def check_access(client: Client, scopes: Collection[str]) -> None:
-    """Read the account's channel, for one unit; not where it may only be uploaded to.
+    """Read the account's channel, for one unit; skipped if no scope allows reading.
 
     https://developers.google.com/youtube/v3/docs/channels/list
     """
@@ -57,14 +60,14 @@ def check_access(client: Client, scopes: Collection[str]) -> None:
     try:
         _read_channel(client)
     except AccountRefused as error:
-        # Where the scopes are not known, that is how one learns that there is none for reading.
+        # If the scopes are unknown, this refusal only shows that none of them allows reading.
         if error.code != READ_NOT_ALLOWED:
             raise
 
 
 def _read_channel(client: Client) -> Fields:
-    answer = client.read("channels", part="id,snippet", mine="true")
-    channels = [one for one in children(answer, "items") if text(one, "id")]
+    response = client.get("channels", part="id,snippet", mine="true")
+    channels = [channel for channel in children(response, "items") if text(channel, "id")]
     if not channels:
         raise codes.NO_CHANNEL.error_for("no_channel", "the Google account has no channel")
     return channels[0]

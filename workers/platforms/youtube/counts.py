@@ -1,6 +1,6 @@
-"""Reads how videos are doing: one unit of the quota for up to fifty of them.
+"""Statistics of YouTube videos: one quota unit per request of up to 50 videos.
 
-https://developers.google.com/youtube/v3/docs/videos#statistics. Shares are not in the Data API.
+The Data API reports no shares. https://developers.google.com/youtube/v3/docs/videos#statistics
 """
 
 from __future__ import annotations
@@ -8,26 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workers.platforms.base import Api
-from workers.platforms.counting import Counts, Reader
+from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.fields import child, children, text, whole
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.codes import READ_SCOPES
 
-#: As many ids as YouTube takes.
+#: YouTube's maximum of ids per request.
 POSTS_AT_ONCE = 50
 
 
-def read_counts(api: Api, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
-    """Return the counts of those videos that are there; hidden ones are unknown."""
-    scopes = reader.access.scopes
+def read_counts(api: Api, context: ReadContext, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+    """Return statistics of the videos that exist; a hidden number is None."""
+    scopes = context.access.scopes
     if scopes and scopes.isdisjoint(READ_SCOPES):
         return {}
-    answer = Client(api, reader).read("videos", part="statistics", id=",".join(post_ids))
+    response = Client(api, context).get("videos", part="statistics", id=",".join(post_ids))
     return {
         text(video, "id"): Counts(
             views=whole(child(video, "statistics"), "viewCount"),
             likes=whole(child(video, "statistics"), "likeCount"),
             comments=whole(child(video, "statistics"), "commentCount"),
         )
-        for video in children(answer, "items")
+        for video in children(response, "items")
     }

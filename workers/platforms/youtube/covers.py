@@ -1,5 +1,6 @@
-"""A video's own thumbnail: the picture that the owner chose. A post never fails for it.
+"""The custom thumbnail of a YouTube video: the frame that the owner chose.
 
+Trouble with it never fails the post.
 https://developers.google.com/youtube/v3/docs/thumbnails/set
 """
 
@@ -16,37 +17,37 @@ from workers.platforms.youtube.upload import COVER_SET, YouTubeUpload
 COVER_UNITS = 50
 
 
-def covered(client: Client, context: Context, upload: YouTubeUpload) -> YouTubeUpload:
-    """Give the video its cover, once, and return the upload to go on with.
+def set_cover(client: Client, context: Context, upload: YouTubeUpload) -> None:
+    """Set the video's thumbnail if one was chosen and has not been tried; store the outcome.
 
-    Done twice it does no harm, so that a lost answer costs nothing. What goes wrong is kept as
-    a sentence for the owner; only a token that has expired is raised, to be renewed.
+    Setting it twice does no harm, so a lost response or a crash before the outcome is stored
+    costs only quota. A failure is stored as a sentence for the owner; only `TokenExpired` is
+    raised.
     """
     at_ms = context.draft.options.get("coverTimestampMs")
     if upload.video_id is None or upload.cover or at_ms is None:
-        return upload
-    upload = replace(upload, cover=_set(client, context, upload.video_id, at_ms))
-    context.journal.save(upload)
-    return upload
+        return
+    outcome = _upload_cover(client, context, upload.video_id, at_ms)
+    context.journal.save(replace(upload, cover=outcome))
 
 
-def _set(client: Client, context: Context, video_id: str, at_ms: int) -> str:
+def _upload_cover(client: Client, context: Context, video_id: str, at_ms: int) -> str:
     try:
         image = context.cover(at_ms)
         if image is None:
-            return "the cover was not set: no picture can be taken out of the video there"
+            return "the cover was not set: the video has no frame at that position"
         client.spend_units(COVER_UNITS)
-        answer = client.send(
+        response = client.request(
             "POST",
             f"{client.api.url}/upload/youtube/v3/thumbnails/set",
             params={"videoId": video_id},
             headers={"Content-Type": "image/jpeg"},
             data=image,
         )
-        if answer.status != 200:
-            raise client.refused(answer)
+        if response.status != 200:
+            raise client.api_error(response)
     except TokenExpired:
         raise
     except PublishError as error:
-        return f"YouTube did not take the cover ({error.code}): {error.detail}"
+        return f"YouTube did not accept the cover ({error.code}): {error.detail}"
     return COVER_SET

@@ -1,41 +1,37 @@
-"""YouTube: the Data API's videos.insert with a resumable upload.
+"""The YouTube handler: videos.insert with a resumable upload.
 
-A video exists from the moment its last byte was taken; there is no call that publishes. The
-session tells, whenever it is asked, how far it is and which video it has become, so the same
-session is asked and continued after every failure.
+A video exists as soon as its last byte is accepted; there is no separate publish call. The
+session reports at any time how many bytes it has, or which video it has become, so after every
+failure the same session is queried and resumed.
 https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from workers.errors import UploadGone
-from workers.platforms import base
-from workers.platforms.base import Access, Context, Tokens, Upload
-from workers.platforms.connecting import Grant, Opened
-from workers.platforms.counting import Counts, Reader
+from workers.platforms.base import Access, Context, Handler, Tokens
+from workers.platforms.connecting import ConnectedAccount, Grant
+from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.results import Incomplete, Processing, Published, Ready
 from workers.platforms.youtube import (
-    codes,
     connecting,
     counts,
     covers,
     fate,
-    lengths,
-    listing,
     oauth,
+    opening,
     sending,
     session,
 )
 from workers.platforms.youtube.client import Client
-from workers.platforms.youtube.session import Complete, Held, SessionLost
-from workers.platforms.youtube.upload import COVER_SET, SESSION_LIMIT_SECONDS, YouTubeUpload
+from workers.platforms.youtube.session import SessionComplete, SessionLost, SessionOpen
+from workers.platforms.youtube.upload import SESSION_LIMIT_SECONDS, YouTubeUpload
 
 
-class Handler(base.Handler):
-    """Publishes on YouTube. The order of calls is that of `workers.platforms.base`."""
+class YouTubeHandler(Handler[YouTubeUpload]):
+    """Publishes on YouTube. `workers.platforms.base` defines the order of calls."""
 
     upload_type = YouTubeUpload
     posts_at_once = counts.POSTS_AT_ONCE
@@ -44,67 +40,58 @@ class Handler(base.Handler):
         """Get a fresh access token; see `oauth.refresh`."""
         return oauth.refresh(self.api, refresh_token)
 
-    def check_access(self, reader: Reader) -> None:
+    def check_access(self, context: ReadContext) -> None:
         """Read the account's channel; see `connecting.check_access`."""
-        connecting.check_access(Client(self.api, reader), reader.access.scopes)
+        connecting.check_access(Client(self.api, context), context.access.scopes)
 
     def open(self, context: Context) -> YouTubeUpload:
-        """Open a session: one of the application's daily uploads, and no video yet."""
-        scopes = context.access.scopes
-        if scopes and scopes.isdisjoint(codes.UPLOAD_SCOPES):
-            raise codes.UPLOAD_SCOPE_MISSING.error_for(
-                "upload_scope_missing",
-                "the account was connected without the permission to upload",
-            )
-        client = Client(self.api, context)
-        lengths.refuse_too_long(client, context)
-        return session.open_session(client, context)
+        """Open an upload session; see `opening.open_upload`."""
+        opening.check_scope(context.access)
+        return opening.open_upload(Client(self.api, context), context)
 
-    def send(self, context: Context, upload: Upload) -> YouTubeUpload:
-        """Send the missing bytes; the last request is written down before it is made."""
-        client = Client(self.api, context)
-        return covers.covered(client, context, sending.send_rest(client, context, _ours(upload)))
+    def send(self, context: Context, upload: YouTubeUpload) -> YouTubeUpload:
+        """Send the missing bytes; see `sending.send_missing`."""
+        return sending.send_missing(Client(self.api, context), context, upload)
 
-    def poll(self, context: Context, upload: Upload) -> Incomplete | Processing | Ready | Published:
+    def after_upload(self, context: Context, upload: YouTubeUpload) -> None:
+        """Set the chosen cover; see `covers.set_cover`."""
+        covers.set_cover(Client(self.api, context), context, upload)
+
+    def poll(
+        self, context: Context, upload: YouTubeUpload
+    ) -> Incomplete | Processing | Ready | Published:
         """Read the session until there is a video, then the video until it is processed.
 
-        Raises `Ambiguous` when the session is lost after its final request was started and the
+        Raises `Ambiguous` if the session was lost after its final request was started and the
         channel's list does not show the video.
         """
-        client, upload = Client(self.api, context), _ours(upload)
+        client = Client(self.api, context)
         if upload.video_id is not None:
-            return self._fate(client, context, covers.covered(client, context, upload))
+            return fate.judge(client, context, upload)
         try:
-            state = session.query(client, upload)
+            state = session.read_session(client, upload)
         except SessionLost:
-            return listing.look_for(client, context, upload)
-        if isinstance(state, Complete):
-            sending.completed(context, upload, state)
+            return fate.reconcile(client, context, upload)
+        if isinstance(state, SessionComplete):
+            sending.store_completion(context, upload, state)
             return Processing(self.api.poll_seconds)
-        return self._unfinished(client, context, sending.moved(context, upload, state), state)
+        upload = sending.store_session_uri(context, upload, state)
+        return self._unfinished(client, context, upload, state)
 
-    def follow_up(self, context: Context, upload: Upload, post_id: str | None) -> Published:
-        """Read a live video's processing and privacy once more."""
-        return fate.follow(Client(self.api, context), context, _ours(upload), post_id)
+    def follow_up(self, context: Context, upload: YouTubeUpload, post_id: str | None) -> Published:
+        """Read a live video's processing state and privacy once more."""
+        return fate.follow_up(Client(self.api, context), context, upload, post_id)
 
-    def connect(self, grant: Grant) -> Sequence[Opened]:
-        """Exchange a consent's code; see `connecting.connect`."""
+    def connect(self, grant: Grant) -> Sequence[ConnectedAccount]:
+        """Exchange an authorization code; see `connecting.connect`."""
         return connecting.connect(self.api, grant)
 
-    def count(self, reader: Reader, post_ids: Sequence[str]) -> Mapping[str, Counts]:
-        """Read how videos are doing; see `counts.read_counts`."""
-        return counts.read_counts(self.api, reader, post_ids)
-
-    def _fate(
-        self, client: Client, context: Context, upload: YouTubeUpload
-    ) -> Processing | Published:
-        found = fate.ask(client, context, upload)
-        if isinstance(found, Published) and upload.cover not in ("", COVER_SET):
-            return replace(found, warnings=(*found.warnings, upload.cover))
-        return found
+    def count(self, context: ReadContext, post_ids: Sequence[str]) -> Mapping[str, Counts]:
+        """Read statistics of videos; see `counts.read_counts`."""
+        return counts.read_counts(self.api, context, post_ids)
 
     def _unfinished(
-        self, client: Client, context: Context, upload: YouTubeUpload, state: Held
+        self, client: Client, context: Context, upload: YouTubeUpload, state: SessionOpen
     ) -> Incomplete | Processing:
         now = context.now().timestamp()
         if upload.final_started_at is None and now - upload.opened_at > SESSION_LIMIT_SECONDS:
@@ -112,10 +99,6 @@ class Handler(base.Handler):
         if state.received_bytes < upload.size_bytes:
             return Incomplete(state.received_bytes)
         if now - (upload.final_started_at or now) > SESSION_LIMIT_SECONDS:
-            return listing.look_for(client, context, upload)  # it will not tell any more
+            # The session has every byte but no outcome, and will not report one any more.
+            return fate.reconcile(client, context, upload)
         return Processing(self.api.poll_seconds)
-
-
-def _ours(upload: Upload) -> YouTubeUpload:
-    assert isinstance(upload, YouTubeUpload)
-    return upload

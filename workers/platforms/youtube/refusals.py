@@ -1,4 +1,7 @@
-"""Turns a refusal of the Data API into the error that it means."""
+"""Translation of YouTube's and Google's error responses into `PublishError`s.
+
+https://developers.google.com/youtube/v3/docs/core_errors
+"""
 
 from __future__ import annotations
 
@@ -16,41 +19,58 @@ from workers.transport import Response, unexpected
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 CODE_MAX_CHARS = 100
-#: Right after midnight a quota that is used up may be yesterday's still, by Google's clock or ours:
-#: so soon after it, the next look is in minutes, and not tomorrow.
-MIDNIGHT_LASTS = timedelta(minutes=30)
-MIDNIGHT_PAUSE = timedelta(minutes=5)
+#: Clocks differ, so a daily quota refused this soon after midnight may still be yesterday's: the
+#: next try is minutes away then, not a day.
+MIDNIGHT_GRACE = timedelta(minutes=30)
+MIDNIGHT_RETRY = timedelta(minutes=5)
 
 
-def refusal(answer: Response, now: datetime, *, acts: bool = False) -> PublishError:
-    """Return the error for an answer that is not the success hoped for.
+def api_error(response: Response, now: datetime, *, acts: bool = False) -> PublishError:
+    """Return the error for a Data API response that is not a success.
 
-    `acts` marks the answer to a request that may have published: then only a refusal that the
-    platform wrote itself says that it did not.
-    https://developers.google.com/youtube/v3/docs/core_errors
+    `acts` marks the response to a request that may have published; then only a refusal written
+    by the platform itself proves that it did not.
     """
-    error = child(answer.json_object(), "error")
-    code, verdict = _judge(error, answer.status)
+    error = child(response.json_object(), "error")
+    code, verdict = _verdict(error, response.status)
     if verdict is None:
-        return unexpected(answer, acts=acts)
-    kind = (
-        replace(verdict, error=OutcomeUnknown) if verdict.error is Transient and acts else verdict
+        return unexpected(response, acts=acts)
+    is_unknown = acts and verdict.error is Transient
+    raised = (replace(verdict, error=OutcomeUnknown) if is_unknown else verdict).error_for(
+        code,
+        # Google's own message may contain markup and links.
+        f"YouTube refused the request (HTTP {response.status})",
+        retry_at=_retry_at(verdict, response, now),
     )
-    refused = kind.error_for(code, _detail(answer), retry_at=_retry_at(verdict, answer, now))
-    if answer.status >= 500:
-        refused.not_before = answer.retry_after(now)
-    return refused
+    if response.status >= 500:
+        raised.not_before = response.retry_after(now)
+    return raised
 
 
-def quota_is_back_at(now: datetime) -> datetime:
-    """Return when to try again what a daily quota of Google's has refused: at the next midnight in
-    California; UTC.
+def oauth_error(response: Response, body: Mapping[str, Any], now: datetime) -> PublishError:
+    """Return the error for a token endpoint response that contains no token.
+
+    https://developers.google.com/identity/protocols/oauth2/web-server
+    """
+    error, subtype = text(body, "error"), text(body, "error_subtype")
+    code = subtype if subtype in codes.OAUTH_ERRORS else error
+    verdict = codes.OAUTH_ERRORS.get(code) or _oauth_verdict_by_status(response, code)
+    if verdict is None:
+        return unexpected(response)
+    code = (code or f"http_{response.status}")[:CODE_MAX_CHARS]
+    detail = f"Google refused to give access (HTTP {response.status})"
+    retry_at = response.retry_after(now) or now + timedelta(seconds=verdict.wait_seconds)
+    return verdict.error_for(code, detail, retry_at=retry_at)
+
+
+def quota_resets_at(now: datetime) -> datetime:
+    """Return when to retry after a daily quota was refused: the next midnight Pacific, in UTC.
 
     https://developers.google.com/youtube/v3/determine_quota_cost
     """
     today = now.astimezone(PACIFIC).date()
-    if now - _midnight(today) < MIDNIGHT_LASTS:
-        return now + MIDNIGHT_PAUSE
+    if now - _midnight(today) < MIDNIGHT_GRACE:
+        return now + MIDNIGHT_RETRY
     return _midnight(today + timedelta(days=1))
 
 
@@ -58,32 +78,36 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=PACIFIC).astimezone(timezone.utc)
 
 
-def _judge(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
-    """Return the raw code and its verdict; no verdict where nothing but the status speaks."""
-    reason = next((text(one, "reason") for one in children(error, "errors")), "")
+def _verdict(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
+    """Return the raw code and its verdict; None if only the HTTP status says anything."""
+    reason = next((text(entry, "reason") for entry in children(error, "errors")), "")
     google_status = text(error, "status")
     code = (reason or google_status or f"http_{status}")[:CODE_MAX_CHARS]
     if status == 429 and codes.DAILY_QUOTA in text(error, "message").lower():
-        return code, codes.STATUSES["RESOURCE_EXHAUSTED"]
+        return code, codes.GOOGLE_STATUSES["RESOURCE_EXHAUSTED"]
     if reason in codes.REASONS:
         return code, codes.REASONS[reason]
-    if google_status in codes.STATUSES:
-        return code, codes.STATUSES[google_status]
-    if status in codes.HTTP_STATUSES and (error or status in codes.STATUS_SAYS_IT):
+    if google_status in codes.GOOGLE_STATUSES:
+        return code, codes.GOOGLE_STATUSES[google_status]
+    if status in codes.HTTP_STATUSES and (error or status in codes.UNAMBIGUOUS_HTTP_STATUSES):
         return code, codes.HTTP_STATUSES[status]
     if not error or status < 400:
-        return code, None  # not the platform's own words: a proxy's page, or cut short
-    return code, codes.UNKNOWN_REFUSAL if status < 500 else codes.UNKNOWN_TROUBLE
+        return code, None  # not the platform's own body: a proxy's page, or truncated
+    return code, codes.UNKNOWN_ERROR if status < 500 else codes.UNKNOWN_SERVER_ERROR
 
 
-def _retry_at(verdict: Verdict, answer: Response, now: datetime) -> datetime:
-    named = answer.retry_after(now)
+def _oauth_verdict_by_status(response: Response, code: str) -> Verdict | None:
+    """Return the verdict for an unknown code; None if the body has no code at all."""
+    if response.status == 429:
+        return codes.HTTP_STATUSES[429]
+    if not code:
+        return None
+    return Verdict(Transient) if response.status >= 500 else codes.UNKNOWN_OAUTH_ERROR
+
+
+def _retry_at(verdict: Verdict, response: Response, now: datetime) -> datetime:
+    named = response.retry_after(now)
     if not verdict.wait_seconds:
-        back_at = quota_is_back_at(now)
-        return max(named, back_at) if named else back_at
+        resets_at = quota_resets_at(now)
+        return max(named, resets_at) if named else resets_at
     return named or now + timedelta(seconds=verdict.wait_seconds)
-
-
-def _detail(answer: Response) -> str:
-    # Google's own message may hold markup and links.
-    return f"YouTube refused the request (HTTP {answer.status})"

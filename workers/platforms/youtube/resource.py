@@ -1,4 +1,4 @@
-"""The video resource that a new upload begins with.
+"""The video resource and query of a `videos.insert` call.
 
 https://developers.google.com/youtube/v3/docs/videos
 """
@@ -16,27 +16,29 @@ _FILE_ENDINGS = {"video/mp4": ".mp4", "video/quicktime": ".mov", "video/webm": "
 
 
 def video_resource(draft: Draft) -> dict[str, dict[str, Any]]:
-    """Return the resource by its parts; made for kids is always declared, as YouTube asks."""
+    """Return the resource by part; `selfDeclaredMadeForKids` is always set, as YouTube asks."""
     options = draft.options
     snippet: dict[str, Any] = {
         "title": draft.title,
         "description": draft.text,
         "categoryId": options.get("categoryId", DEFAULT_CATEGORY),
-        **_given(options, "tags", "defaultLanguage"),
+        **_chosen(options, "tags", "defaultLanguage"),
     }
     status: dict[str, Any] = {
         "privacyStatus": draft.privacy,
         "selfDeclaredMadeForKids": options.get("madeForKids", False),
-        **_given(options, "containsSyntheticMedia", "license", "embeddable", "publicStatsViewable"),
+        **_chosen(
+            options, "containsSyntheticMedia", "license", "embeddable", "publicStatsViewable"
+        ),
     }
     resource = {"snippet": snippet, "status": status}
     if "recordingDate" in options:
-        resource["recordingDetails"] = {"recordingDate": _moment(options["recordingDate"])}
+        resource["recordingDetails"] = {"recordingDate": _date_time(options["recordingDate"])}
     return resource
 
 
 def insert_query(draft: Draft, parts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the query of `videos.insert`.
+    """Return the query parameters of the call; `parts` has the keys of the resource.
 
     https://developers.google.com/youtube/v3/docs/videos/insert
     """
@@ -47,14 +49,14 @@ def insert_query(draft: Draft, parts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def file_name(draft: Draft, content_type: str) -> str:
-    """Return a name that only this job's file has; the channel's owner alone can see it."""
+    """Return a file name unique to the job; only the channel's owner can see it."""
     return draft.marker + _FILE_ENDINGS.get(content_type, "")
 
 
-def _given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def _chosen(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: options[name] for name in names if options.get(name) is not None}
 
 
-def _moment(date: str) -> str:
-    """Return a bare date as the date and time that YouTube wants."""
+def _date_time(date: str) -> str:
+    """Return a bare date as the date-time that YouTube requires."""
     return f"{date}T00:00:00Z" if len(date) == DATE_CHARS else date

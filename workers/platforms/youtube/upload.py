@@ -1,4 +1,4 @@
-"""What YouTube has given us for one job, and the limits that go with it."""
+"""The checkpoint of a YouTube upload, and how the file is split into chunks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from workers.platforms.base import Upload
 
-#: Chunks are equal multiples of 256 KiB. A cancellation is honoured until the last one begins,
-#: and each costs a round trip: so there are some 16, of 8 MiB at least and of 64 MiB at most.
+#: Chunks are equal multiples of 256 KiB. A cancellation is honoured until the last one starts,
+#: and each costs a round trip; hence about 16 of them, of 8 MiB to 64 MiB.
 #: https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 CHUNK_UNIT_BYTES = 262_144
 CHUNK_BYTES = 32 * CHUNK_UNIT_BYTES
 CHUNK_MAX_BYTES = 256 * CHUNK_UNIT_BYTES
 CHUNKS = 16
-#: A session's life is "finite" and not stated there; we begin a new one after a day.
+#: The same page calls a session's lifetime "finite" without a number; we give up after a day.
 SESSION_LIMIT_SECONDS = 86_400
 COVER_SET = "set"
 
@@ -22,12 +22,13 @@ COVER_SET = "set"
 class YouTubeUpload(Upload):
     """The checkpoint of one job. Times are epoch seconds.
 
-    `session_uri` works without a token for whoever holds it. `is_fresh` is True until the first
-    byte may have been sent; `final_started_at` is set right before the request that completes
-    the file, by which the video comes into being. `video_id`, `completed_at` and `privacy` are
-    the platform's answer to it. `not_listed_at` is when the video was first looked for in the
-    channel's list, in vain. `cover` is empty until a chosen one was tried, then `COVER_SET` or
-    what went wrong.
+    - `session_uri` is a secret: it accepts bytes without a token.
+    - `is_fresh` is True until the first byte may have been sent.
+    - `final_started_at` is set right before the request that completes the file, which creates
+      the video.
+    - `video_id`, `completed_at` and `privacy` come from the response to it.
+    - `not_listed_at` is when the channel's list was first searched for the video in vain.
+    - `cover` is empty until a chosen cover was tried, then `COVER_SET` or what went wrong.
     """
 
     session_uri: str
@@ -44,6 +45,6 @@ class YouTubeUpload(Upload):
 
     @property
     def chunk_bytes(self) -> int:
-        """Return how long each chunk but the last one is."""
+        """Return the size of every chunk but the last."""
         share = -(-self.size_bytes // (CHUNKS * CHUNK_UNIT_BYTES)) * CHUNK_UNIT_BYTES
         return min(max(share, CHUNK_BYTES), CHUNK_MAX_BYTES)

@@ -1,4 +1,4 @@
-"""What the tests of the YouTube handler share."""
+"""What the YouTube handler's tests share: jobs, and the names of the sandbox's calls."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ def make_job(
 
 
 def checkpoint(job: Job) -> YouTubeUpload:
-    """Return what the job's row holds."""
+    """Return the job's stored upload."""
     assert isinstance(job.journal.upload, YouTubeUpload)
     return job.journal.upload
 
 
 def received_bytes(control: Sandbox) -> int:
-    """Return how many bytes all the requests together have brought to the platform."""
+    """Return how many bytes the platform received in all requests."""
     return sum(call["bytes"] for call in control.calls(UPLOAD))
 
 
 def ranges(control: Sandbox) -> list[str]:
-    """Return the ranges of the requests that brought bytes."""
+    """Return the ranges of the upload requests."""
     return [call["details"]["range"] for call in control.calls(UPLOAD)]
 
 
 def read_video(control: Sandbox, job: Job, video_id: str, part: str) -> dict[str, Any]:
-    """Return one part of a video as its owner sees it."""
+    """Return one part of a video resource, as its owner sees it."""
     answer = control.session.get(
         f"{control.url}/youtube/youtube/v3/videos",
         params={"part": part, "id": video_id},

@@ -1,4 +1,4 @@
-"""Answers of TikTok that say little, or nothing that makes sense."""
+"""The TikTok handler with sparse or malformed responses."""
 
 from __future__ import annotations
 
@@ -39,14 +39,16 @@ NONSENSE: tuple[Any, ...] = (
 )
 
 
-def status_answer(**data: Any) -> dict[str, Any]:
-    """Return a status as TikTok's envelope holds it."""
+def status_response(**data: Any) -> dict[str, Any]:
+    """Return a status in TikTok's envelope."""
     return {"data": data, "error": {"code": "ok", "message": "", "log_id": "1"}}
 
 
 @pytest.mark.parametrize("body", NONSENSE)
 @pytest.mark.parametrize("call", [CREATOR, INIT, STATUS])
-def test_nonsense_is_overcome(control: Sandbox, video: bytes, call: str, body: Any) -> None:
+def test_malformed_response_is_recovered_from(
+    control: Sandbox, video: bytes, call: str, body: Any
+) -> None:
     control.fault("TIKTOK", call, "error", status=200, body=body)
     job = make_job(control, video)
     job.carry_through()
@@ -71,14 +73,14 @@ def test_bytes_that_were_never_sent_are_missing(
     control: Sandbox, video: bytes, data: dict[str, Any], wanted: Incomplete
 ) -> None:
     job = opened(make_job(control, video))
-    body = status_answer(status="PROCESSING_UPLOAD", **data)
+    body = status_response(status="PROCESSING_UPLOAD", **data)
     control.fault("TIKTOK", STATUS, "error", status=200, body=body)
     assert job.handler.poll(job.context, checkpoint(job)) == wanted
 
 
 @pytest.mark.parametrize("data", [{}, {"uploaded_bytes": "many"}, {"uploaded_bytes": 3}])
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_bytes_that_were_sent_are_missing_only_when_tiktok_says_so(
+def test_bytes_that_were_sent_are_missing_only_if_tiktok_reports_it(
     control: Sandbox, video: bytes, data: dict[str, Any], is_answered: bool
 ) -> None:
     job = make_job(control, video)
@@ -87,7 +89,7 @@ def test_bytes_that_were_sent_are_missing_only_when_tiktok_says_so(
         error_of_run(job)
     else:
         job.run()
-    body = status_answer(status="PROCESSING_UPLOAD", **data)
+    body = status_response(status="PROCESSING_UPLOAD", **data)
     control.fault("TIKTOK", STATUS, "error", status=200, body=body)
     found = job.handler.poll(job.context, checkpoint(job))
     if data == {"uploaded_bytes": 3} and not is_answered:
@@ -115,7 +117,7 @@ def test_post_id_is_read_whole_under_either_spelling(
 ) -> None:
     job = make_job(control, video)
     job.run()
-    body = status_answer(status="PUBLISH_COMPLETE", **data)
+    body = status_response(status="PUBLISH_COMPLETE", **data)
     control.fault("TIKTOK", STATUS, "error", status=200, body=body)
     found = job.run()
     url = f"https://www.tiktok.com/@{job.access.username}/video/{post_id}" if post_id else None
@@ -123,17 +125,17 @@ def test_post_id_is_read_whole_under_either_spelling(
 
 
 @pytest.mark.parametrize("state", ["PROCESSING_DOWNLOAD", "A_NEW_STATE"])
-def test_other_states_are_waited_out(control: Sandbox, video: bytes, state: str) -> None:
+def test_other_states_are_polled_again(control: Sandbox, video: bytes, state: str) -> None:
     job = make_job(control, video)
     job.run()
-    control.fault("TIKTOK", STATUS, "error", status=200, body=status_answer(status=state))
+    control.fault("TIKTOK", STATUS, "error", status=200, body=status_response(status=state))
     assert isinstance(job.run(), Processing)
 
 
 def test_video_in_the_inbox_is_left_to_its_owner(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     job.run()
-    body = status_answer(status="SEND_TO_USER_INBOX")
+    body = status_response(status="SEND_TO_USER_INBOX")
     control.fault("TIKTOK", STATUS, "error", status=200, body=body)
     assert isinstance(error_of_run(job), Ambiguous)
 
@@ -142,15 +144,15 @@ def test_video_in_the_inbox_is_left_to_its_owner(control: Sandbox, video: bytes)
     ("reason", "code"), [("a_new_reason", "a_new_reason"), ("", "failed"), (None, "failed")]
 )
 @pytest.mark.parametrize("was_complete", [True, False])
-def test_unknown_reason_to_fail_is_kept(
+def test_unknown_fail_reason_is_reported(
     control: Sandbox, video: bytes, reason: str | None, code: str, was_complete: bool
 ) -> None:
     job = opened(make_job(control, video))
     if was_complete:
         job.run()
-    body = status_answer(status="FAILED", fail_reason=reason)
+    body = status_response(status="FAILED", fail_reason=reason)
     control.fault("TIKTOK", STATUS, "error", status=200, body=body)
     error: PublishError = error_of_run(job)
-    # What was never whole, and failed for no reason, is simply sent anew.
+    # An upload that was never complete, and failed without a reason, is simply repeated.
     assert type(error) is (RequestRefused if was_complete or reason else UploadGone)
     assert error.code == code and error.upload_is_dead

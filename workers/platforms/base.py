@@ -23,6 +23,7 @@ from workers.platforms.budget import Budget, Unlimited
 from workers.platforms.connecting import Connecting
 from workers.platforms.counting import Counting, ReadContext
 from workers.platforms.results import Incomplete, Processing, Published, Ready
+from workers.request_body import BodyStream
 
 UploadT = TypeVar("UploadT", bound="Upload")
 
@@ -87,18 +88,12 @@ class Draft:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Stream(Protocol):
-    """An open byte range of a video."""
+class Stream(BodyStream, Protocol):
+    """An open byte range of a video.
 
-    def read(self, size: int, /) -> bytes | memoryview:
-        """Return up to `size` bytes; empty only at the end of the range.
-
-        Raises `Transient` if the store breaks off, `VideoRefused` if the object is gone or has
-        changed.
-        """
-
-    def is_ready(self, seconds: float) -> bool:
-        """Wait up to `seconds` for data; return whether `read` would make progress."""
+    `read` raises `Transient` if the store breaks off, `VideoRefused` if the object is gone or has
+    changed.
+    """
 
     def close(self) -> None:
         """Release the connection to the store."""

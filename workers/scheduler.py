@@ -66,7 +66,7 @@ class SchedulerProcess:
         signal.signal(signal.SIGINT, self._stop)
         threads = [
             threading.Thread(target=work, name=work.__name__, daemon=True)
-            for work in (self._renew_leadership, self._do_chores)
+            for work in (self._renew_leadership, self._do_chores, self._prune_regularly)
         ]
         for thread in threads:
             thread.start()
@@ -90,6 +90,7 @@ class SchedulerProcess:
             # every queue is checked again.
             self._bell.close()
             self._next_due.clear()
+            self._sweeper.invalidate()
             logger.warning("Redis does not answer: %s", type(exc).__name__)
             time.sleep(REDIS_AWAY_SECONDS)
 
@@ -131,16 +132,20 @@ class SchedulerProcess:
             self._stopping.wait(RENEW_SECONDS)
 
     def _do_chores(self) -> None:
-        prune_at = time.monotonic() + random.uniform(0, 60)
         while not self._stopping.is_set():
             self._leads.wait()
             self._do("sweep", self._sweeper.sweep)
             self._do("periodic", queue_periodic)
-            if time.monotonic() >= prune_at:
-                self._do("prune", prune)
-                prune_at = time.monotonic() + PRUNE_SECONDS
             # With jitter, so that processes do not fall into step.
             self._stopping.wait(SWEEP_SECONDS * random.uniform(0.8, 1.2))
+
+    def _prune_regularly(self) -> None:
+        """Prune in a thread of its own: a slow video store must not delay the sweep."""
+        self._stopping.wait(random.uniform(0, 60))
+        while not self._stopping.is_set():
+            self._leads.wait()
+            self._do("prune", prune)
+            self._stopping.wait(PRUNE_SECONDS)
 
     def _do(self, name: str, chore: Callable[[datetime], None]) -> None:
         if not self._leads.is_set():

@@ -84,7 +84,7 @@ def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Non
     job.due_at = hold.until
     job.is_leased = False
     job.wake_number += 1
-    job.set_error(hold.failure)
+    job.set_error(hold.failure, now)
     if job.state is JobState.WAITING:
         timeline.end(session, job, ("wait",), "done", now)
         until = None if hold.is_pause else hold.until

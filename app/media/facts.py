@@ -68,5 +68,6 @@ class Probe:
 
     @classmethod
     def load(cls, fields: Mapping[str, Any]) -> Probe:
-        """Return the facts from what `dump` returned."""
-        return cls(**fields)
+        """Return the facts from what `dump` returned; fields of a later version are ignored."""
+        known = {one.name for one in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in fields.items() if name in known})

@@ -43,7 +43,7 @@ MAY_BE_LIVE = text(
 #: scheduled, not yet checked ahead of its time, and neither put off nor attempted
 UNCHECKED = text("state = 'waiting' AND due_at = scheduled_time AND checked_at IS NULL")
 #: Why a job failed, or why it waits.
-ERROR_COLUMNS = ("error_code", "error_category", "error_message", "error_hint")
+ERROR_COLUMNS = ("error_code", "error_category", "error_message", "error_hint", "error_since")
 
 
 def _partial(name: str, *columns: str, where: TextClause) -> Index:
@@ -146,6 +146,8 @@ class PublishJob(Base):
     error_category: Mapped[str | None] = mapped_column(String(16))
     error_message: Mapped[str | None] = mapped_column(String(1000))
     error_hint: Mapped[str | None] = mapped_column(String(500))
+    #: since when `error_code` has been this one
+    error_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -176,8 +178,10 @@ class PublishJob(Base):
             self.error_code or "", category, self.error_message or "", self.error_hint or ""
         )
 
-    def set_error(self, failure: Failure) -> None:
+    def set_error(self, failure: Failure, now: datetime) -> None:
         """Say why the job failed, or why it waits."""
+        if self.error_code != failure.code[:100]:
+            self.error_since = now
         self.error_code = failure.code[:100]
         self.error_category = failure.category.value
         self.error_message = failure.message[:1000]

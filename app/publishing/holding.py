@@ -41,6 +41,8 @@ _STANDING = select(
     _JOBS.c.committed_at,
     _JOBS.c.unanswered_since,
     _JOBS.c.started_at,
+    _JOBS.c.error_code,
+    _JOBS.c.error_since,
 ).where(*_OURS)
 _RENEW = update(_JOBS).where(*_OURS).values(due_at=bindparam("until"))
 _UNLESS_CANCELLED = update(_JOBS).where(
@@ -77,6 +79,8 @@ class Standing:
     committed_at: datetime | None
     unanswered_since: datetime | None
     started_at: datetime | None
+    error_code: str | None
+    error_since: datetime | None
 
 
 def renew(claim: Claim, now: datetime) -> bool:

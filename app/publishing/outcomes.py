@@ -83,7 +83,7 @@ def poll_unanswered(claim: Claim, failure: Failure, due_at: datetime, now: datet
     with held(claim) as (session, job):
         job.is_at_platform = True
         job.unanswered_since = job.unanswered_since or now
-        job.set_error(failure)
+        job.set_error(failure, now)
         _release_lease(session, job, due_at)
     _wake(job, now)
 
@@ -180,7 +180,7 @@ def fail(
         quota_freed = ledger.settle_quota(
             session, job.platform, job.id, now, has_upload=job.is_committed
         )
-        job.set_error(failure)
+        job.set_error(failure, now)
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)
         outbox.notify_failed(session, job, failure, now)
@@ -225,7 +225,7 @@ def _wait(
 ) -> None:
     job.state = JobState.WAITING
     job.step = None
-    job.set_error(failure)
+    job.set_error(failure, now)
     _release_lease(session, job, due_at)
     timeline.begin(session, job, "wait", reason, now, until=due_at, failure=failure)
 

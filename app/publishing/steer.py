@@ -133,6 +133,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         job.step = None
         job.attempts_made = job.lost_runs = job.reopened = 0
         job.finished_at = None
+        job.error_since = now  # the time that it may wait for the same cause begins again
         job.cancel_requested = False
         job.is_at_platform = job.is_committed  # what may be live is polled first, at once
         job.wake_number += 1

@@ -372,6 +372,7 @@ def upgrade() -> None:
         sa.Column("error_category", sa.String(length=16), nullable=True),
         sa.Column("error_message", sa.String(length=1000), nullable=True),
         sa.Column("error_hint", sa.String(length=500), nullable=True),
+        sa.Column("error_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),

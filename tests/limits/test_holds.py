@@ -323,6 +323,8 @@ def test_status_says_why_a_post_waits_and_until_when(
     assert claim_next("TIKTOK", now) is None
     said = client.get(f"/api/publish/{jobs[2].id}", headers=auth()).get_json()
     assert (said["state"], said["attemptsMade"]) == ("delayed", 0)
-    assert said["error"]["category"] == "rate_limit" and "TikTok takes" in said["error"]["message"]
+    assert (
+        said["error"]["category"] == "rate_limit" and "TikTok accepts" in said["error"]["message"]
+    )
     assert said["nextAttemptAt"] == said["waiting"]["until"]
     assert said["waiting"]["name"] == "limit"

@@ -22,8 +22,9 @@ from app.extensions import db
 from app.failures import Category, Failure
 from app.ids import new_id
 from app.models import Notification
-from app.publishing import outcomes
+from app.publishing import outcomes, steer
 from app.publishing.claims import claim_next
+from app.publishing.outbox import AT_RISK
 from app.queues import current_redis
 from app.states import NotificationState
 from tests.factories import make_job
@@ -165,6 +166,20 @@ def test_later_notification_of_a_subject_waits_for_the_earlier(receiver: Receive
     deliver()
     ids = [headers["webhook-id"] for headers, _ in receiver.deliveries]
     assert ids == [first.id, first.id, stored()[1].id]
+
+
+@pytest.mark.usefixtures("context")
+def test_warning_that_is_refused_holds_up_no_end(receiver: Receiver) -> None:
+    receiver.statuses = [400]
+    job = make_job()
+    columns = {"subject_id": job.id, "user_id": "alice", "type": AT_RISK, "body": "{}"}
+    db.session.add(Notification(**columns))
+    db.session.commit()
+    deliver()
+    steer.cancel(job.id, utcnow())
+    deliver()
+    warning, end = stored()
+    assert (warning.state, end.state) == (NotificationState.PENDING, NotificationState.DELIVERED)
 
 
 @pytest.mark.usefixtures("context")

@@ -395,6 +395,8 @@ def test_job_whose_key_is_gone_waits_for_it(
     if has_begun:
         run_once(job)
     cipher = lose_key(app)
+    # It began long ago: it was held for a day by a limit, say.
+    make_due(job.id, started_at=utcnow() - 2 * OUTAGE_LIMIT)
     wait_until(lambda: is_held(job), "the wait")
     held = row(job.id)
     assert (held.error_code, held.attempts_made) == (code, 0)
@@ -413,11 +415,14 @@ def test_job_whose_key_stays_away_fails_and_can_be_retried_with_it(
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     run_once(job)
     cipher = lose_key(app)
-    make_due(job.id, started_at=utcnow() - OUTAGE_LIMIT - timedelta(minutes=1))
+    wait_until(lambda: is_held(job), "the wait")
+    make_due(job.id, error_since=utcnow() - OUTAGE_LIMIT - timedelta(minutes=1))
     wait_until(lambda: run_once(job).state is JobState.FAILED, "the failure")
     assert row(job.id).error_code == "checkpoint_unreadable"
-    app.extensions["cipher"] = cipher
     steer.retry(job.id, utcnow())
+    wait_until(lambda: is_held(job), "the wait for another day")
+    app.extensions["cipher"] = cipher
+    make_due(job.id)
     assert run_to_end(job).state is JobState.COMPLETED
     assert len(platforms.posts()) == 1
 

@@ -121,7 +121,7 @@ def test_rate_limit_never_ends_a_job(attempt: int) -> None:
 
 
 @pytest.mark.parametrize("committed", [None, NOW - timedelta(hours=1)])
-def test_missing_key_uses_no_attempt_until_the_post_is_a_day_old(
+def test_missing_key_uses_no_attempt_for_a_day(
     committed: datetime | None,
 ) -> None:
     error, last = KeyMissing("x"), Backoff("fixed", 5000, attempts=1)
@@ -129,7 +129,8 @@ def test_missing_key_uses_no_attempt_until_the_post_is_a_day_old(
         (OUTAGE_LIMIT, Action.HOLD_BACK, NOW + KEY_MISSING_PAUSE),
         (OUTAGE_LIMIT + timedelta(seconds=1), Action.FAIL, NOW),
     ):
-        where = Situation(1, last, 0, committed, started_at=NOW - age)
+        held = replace(Situation(1, last, 0, committed), same_error_since=NOW - age)
+        where = replace(held, started_at=NOW - 2 * OUTAGE_LIMIT)
         assert decide(error, where, NOW) == Decision(action, at)
 
 

@@ -25,7 +25,7 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.workers.conftest import Store, connect
-from workers.media.encode import encode_due
+from workers.media.renditions import transcode_due
 from workers.publishing.pipeline import advance
 
 
@@ -127,7 +127,7 @@ def test_rendition_counts_its_own_bytes(
     video = stored(short_clip)
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     advance(job.platform, job.id)
-    encode_due()
+    transcode_due()
     figures = publish(job)
     [post] = platforms.posts()
     assert figures.uploaded_bytes == post["size_bytes"] != video.file_size

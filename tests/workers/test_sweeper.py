@@ -131,6 +131,22 @@ def test_post_accepted_while_redis_was_away_is_found(
     assert queued(redis) == 1
 
 
+def test_rows_that_redis_refused_are_put_into_it_later(redis: Redis) -> None:
+    make_job(due_at=utcnow() + HORIZON / 2)
+    sweeper = Sweeper()
+    sweeper.sweep(utcnow())
+    redis.delete(PostScheduler(QUEUE, redis).scheduled_jobs_key)
+    redis.config_set("maxmemory", 1)  # as when it is full, or no longer the primary
+    try:
+        sweeper.invalidate()
+        sweeper.sweep(utcnow())
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert delayed(redis) == 0
+    sweeper.sweep(utcnow())
+    assert delayed(redis) == 1
+
+
 def test_undelivered_notifications_wake_a_worker(redis: Redis) -> None:
     make_job()
     claim = claim_next("TIKTOK", utcnow())

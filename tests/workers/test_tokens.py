@@ -13,7 +13,7 @@ from flask import Flask
 from app.accounts.disconnect import disconnect_account
 from app.clock import utcnow
 from app.extensions import db
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.models import Account
 from app.publishing.reconnecting import require_reconnect
 from app.states import AccountState
@@ -255,7 +255,7 @@ def test_account_refused_by_its_old_token_meanwhile_is_active_again() -> None:
     account = make_account(expires_at=soon())
 
     def refused_elsewhere() -> None:
-        failure = Failure("invalid_grant", "account", "the token is over")
+        failure = Failure("invalid_grant", Category.ACCOUNT, "the token is over")
         require_reconnect(account.id, failure, utcnow(), refused_token=account.access_token or "")
 
     tokens.access_for(OAuthOnly(meanwhile=refused_elsewhere), account.id)

@@ -114,9 +114,21 @@ def fork_horse(app: Flask, lifeline: tuple[int, int], close_inherited: Callable[
 def _watch_for_stop(lifeline: tuple[int, int]) -> None:
     stop_requested.clear()
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop_requested.set())
+    _on_stop(_request_stop)
     threading.Thread(target=_stop_with_parent, args=lifeline, name="lifeline", daemon=True).start()
+
+
+def _on_stop(handler: Callable[..., None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _request_stop(*_: object) -> None:
+    stop_requested.set()
+
+
+def _end(*_: object) -> None:
+    raise EOFError
 
 
 def _stop_with_parent(reading: int, writing: int) -> None:
@@ -131,12 +143,15 @@ def _serve(app: Flask, pipe: Connection) -> None:
     app.extensions["parent_process"] = parent
     before = _peak_bytes()
     while True:
+        _on_stop(_end)  # idle, it has nothing to hand back
         order = pipe.recv()
+        _on_stop(_request_stop)
         with app.app_context():
             error = _execute(order)
-        has_grown = _peak_bytes() - before > GROWTH_BYTES
-        parent.tell(Done(error, is_leaving=has_grown))
-        if has_grown:
+        # Also if this child alone was told to stop: it would do nothing for any further order.
+        is_leaving = _peak_bytes() - before > GROWTH_BYTES or stop_requested.is_set()
+        parent.tell(Done(error, is_leaving=is_leaving))
+        if is_leaving:
             return
 
 

@@ -44,6 +44,7 @@ class Horses:
         #: listener → its file descriptor
         self._watched: dict[Listener, int] = {}
         self._not_before = 0.0
+        self._is_stopping = False
         #: a pipe that nobody writes to: children see it close when this process dies, however
         self._lifeline = os.pipe()
         self._signals = os.pipe()
@@ -116,6 +117,7 @@ class Horses:
 
     def stop(self, seconds: float, waits: Waits) -> Iterator[Settled]:
         """Tell every child to hand its job back and end; kill those left after `seconds`."""
+        self._is_stopping = True
         for horse in self._horses:
             os.kill(horse.pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
@@ -155,6 +157,9 @@ class Horses:
         self._remove(horse)
         _, status = os.waitpid(horse.pid, 0)
         if horse.order is None:
+            return
+        if status == 0 and not self._is_stopping:
+            self.give(horse.lane, horse.order)  # it was told to stop before it read the order
             return
         logger.warning("a child died while it executed a run (status %s)", status)
         self._settled.append((horse.lane, horse.order, f"the process ended with status {status}"))

@@ -172,7 +172,7 @@ def _record_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
         logger.error("%s refuses this service's own client: %s", claim.platform, error.code)
     logger.info("attempt ended by an error", extra={"code": error.code})
     try:
-        _apply_decision(claim, error, decide(error, _situation(claim, circuit), now), now)
+        _apply_decision(claim, error, decide(error, _situation(claim, error, circuit), now), now)
     except RunStopped as stopped:
         _record_stop(claim, stopped)
 
@@ -202,7 +202,7 @@ def _proof_of(error: PublishError) -> Proof:
     return Proof.UNFINISHED if isinstance(error, Unfinished) else Proof.NOTHING
 
 
-def _situation(claim: Claim, circuit: Circuit) -> Situation:
+def _situation(claim: Claim, error: PublishError, circuit: Circuit) -> Situation:
     current = standing(claim)
     return Situation(
         attempt=claim.attempt,
@@ -213,6 +213,7 @@ def _situation(claim: Claim, circuit: Circuit) -> Situation:
         circuit_until=circuit.open_until,
         circuit_opened_at=circuit.opened_at,
         started_at=current.started_at,
+        same_error_since=current.error_since if current.error_code == error.code else None,
     )
 
 

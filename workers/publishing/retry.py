@@ -83,6 +83,8 @@ class Situation:
     #: since when it is open, and since when the job has tried
     circuit_opened_at: datetime | None = None
     started_at: datetime | None = None
+    #: since when this same error has been holding the job up; None: it is the first of its kind
+    same_error_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _held_until(error: PublishError, situation: Situation, now: datetime) -> dat
     """Return until when an error that is not the job's fault holds it back; None: it does not."""
     if isinstance(error, RateLimited):
         return max(error.retry_at, now + HOLD_BACK_MIN)
-    if _is_out_too_long(situation, now):
+    if now - (situation.same_error_since or now) > OUTAGE_LIMIT:
         return None
     if isinstance(error, KeyMissing):
         return now + KEY_MISSING_PAUSE

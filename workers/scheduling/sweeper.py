@@ -62,6 +62,7 @@ class Sweeper:
         self._memory_check_seconds = memory_check_seconds
         self._page = page
         self._fetched_until: datetime | None = None
+        self._is_invalid = False
         self._memory_checked_at = -memory_check_seconds
 
     def sweep(self, now: datetime) -> None:
@@ -78,16 +79,21 @@ class Sweeper:
                 logger.warning("%s wake-ups of %s were missing", missing, platform)
         self._fetch_upcoming(connection, now)
 
+    def invalidate(self) -> None:
+        """Schedule the upcoming jobs again: Redis was away, perhaps also for who accepted them."""
+        self._is_invalid = True
+
     def _fetch_upcoming(self, connection: Redis, now: datetime) -> None:
-        if not self._has_memory(connection, now):
+        if self._is_invalid or not self._has_memory(connection, now):
+            self._is_invalid = False
             self._fetched_until = None
         until = now + HORIZON
         done = self._fetched_until
         if done is not None and until - done < FETCH_EVERY:
             return
         since = now if done is None else done - CLOCK_SKEW
-        _wake_between(since, until, now, self._page)
-        self._fetched_until = until
+        if _wake_between(since, until, now, self._page):
+            self._fetched_until = until
 
     def _has_memory(self, connection: Redis, now: datetime) -> bool:
         """Tell whether Redis still has what was put into it; True unchecked if nothing was."""
@@ -112,8 +118,11 @@ def _is_any_upcoming(now: datetime) -> bool:
         return bool(session.scalar(select(upcoming)))
 
 
-def _wake_between(since: datetime, until: datetime, now: datetime, page: int) -> None:
-    """Schedule a run for every waiting job due in a span; one already scheduled is unchanged."""
+def _wake_between(since: datetime, until: datetime, now: datetime, page: int) -> bool:
+    """Schedule a run for every waiting job due in a span; one already scheduled is unchanged.
+
+    Returns False where Redis did not take them.
+    """
     last_due, last_id = since, ""
     while True:
         query = (
@@ -128,7 +137,9 @@ def _wake_between(since: datetime, until: datetime, now: datetime, page: int) ->
         )
         with transaction() as session:
             rows = session.execute(query).all()
-        wake([Wake(row.id, row.platform, row.due_at or now, row.wake_number) for row in rows], now)
+        wakes = [Wake(row.id, row.platform, row.due_at or now, row.wake_number) for row in rows]
+        if not wake(wakes, now):
+            return False
         if len(rows) < page:
-            return
+            return True
         last_due, last_id = rows[-1].due_at or until, rows[-1].id

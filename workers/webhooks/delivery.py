@@ -13,6 +13,7 @@ from app.config import current_config
 from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.models import Notification
+from app.publishing.outbox import AT_RISK
 from app.queues import current_redis
 from app.states import NotificationState
 from workers.errors import PublishError
@@ -52,11 +53,11 @@ def deliver() -> None:
         try:
             status = send_webhook(config, notification.id, notification.body)
         except PublishError as error:
+            _record(notification, error.code, utcnow())
             connection.set(UNRESPONSIVE_KEY, "1", ex=UNRESPONSIVE_SECONDS)
-            problem: str | None = error.code
         else:
             problem = None if 200 <= status < 300 else f"http_{status}"
-        _record(notification, problem, utcnow())
+            _record(notification, problem, utcnow())
 
 
 def is_any_to_deliver(now: datetime) -> bool:
@@ -72,12 +73,16 @@ def is_any_to_deliver(now: datetime) -> bool:
 
 
 def _take_one(now: datetime) -> Notification | None:
-    """Claim the oldest due notification whose subject has no earlier one pending."""
+    """Claim the oldest due notification whose subject has no earlier one pending.
+
+    A warning blocks none: a receiver that refuses it for days still learns how the post ended.
+    """
     earlier = aliased(Notification)
     is_blocked = exists().where(
         earlier.subject_id == Notification.subject_id,
         earlier.id < Notification.id,
         earlier.state == NotificationState.PENDING,
+        earlier.type != AT_RISK,
     )
     query = (
         select(Notification)

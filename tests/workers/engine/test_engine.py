@@ -227,6 +227,22 @@ def test_few_commands_carry_out_a_run(app: Flask, redis: Redis, worker: Process)
     assert sum(sent.values()) <= 15 * count, sent
 
 
+def test_child_that_is_told_to_stop_alone_is_replaced(redis: Redis, worker: Process) -> None:
+    """By its pid, by whoever took it for the one that hangs: it must swallow no run."""
+    busy = put(redis, SLEEP, 3)
+    wait_until(lambda: started(redis) == 1, "one at work")
+    for child in psutil.Process(worker.pid).children():
+        child.terminate()
+    runs = [busy, *(put(redis, SLEEP, 0) for _ in range(5))]
+    wait_until(lambda: nothing_left(redis), "all runs")
+    assert not RunQueue(QUEUE, redis).failed_job_registry.get_job_ids(), runs
+    alive = psutil.Process(worker.pid).children()
+    for child in alive:
+        child.terminate()
+    psutil.wait_procs(alive, timeout=30)
+    wait_until(lambda: psutil.Process(worker.pid).children(), "another child")
+
+
 def test_worker_ends_also_where_an_idle_child_cannot(worker: Process) -> None:
     """Whatever blocks the exit of an idle child must not block a deploy."""
     children = psutil.Process(worker.pid).children()

@@ -44,9 +44,11 @@ from workers.publishing.retry import (
     is_service_refused,
 )
 from workers.publishing.steps import Result, Uploaded, UploadNeeded, publish_once
+from workers.publishing.trusted_clock import TrustedClock
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
+_clock = TrustedClock()
 #: Workers that one attempt may lose; beyond that, the job itself is what kills them.
 LOST_RUNS_MAX = 5
 #: How soon a live post whose id or link is still missing is checked again.
@@ -63,9 +65,10 @@ def advance(platform: str, due_job_id: str) -> None:
     """
     if stop_requested.is_set():
         return  # the row stays due: the sweeper or another worker queues a run for it
-    claim = claim_next(platform, utcnow())
+    now = _clock.now()
+    claim = claim_next(platform, now)
     if claim is None:
-        wake_again_if_early(due_job_id, utcnow())
+        wake_again_if_early(due_job_id, now)
         return
     _execute(claim)
 
@@ -74,9 +77,10 @@ def poll(platform: str, job_id: str) -> None:
     """Poll the platform once for a job's upload, if the job is due for it."""
     if stop_requested.is_set():
         return
-    claim = claim_polled(job_id, utcnow())
+    now = _clock.now()
+    claim = claim_polled(job_id, now)
     if claim is None:
-        wake_again_if_early(job_id, utcnow())
+        wake_again_if_early(job_id, now)
         return
     _execute(claim)
 

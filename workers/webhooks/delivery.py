@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import Select, exists, select, update
 from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
@@ -73,27 +73,8 @@ def is_any_to_deliver(now: datetime) -> bool:
 
 
 def _take_one(now: datetime) -> Notification | None:
-    """Claim the oldest due notification whose subject has no earlier one pending.
-
-    A warning blocks none: a receiver that refuses it for days still learns how the post ended.
-    """
-    earlier = aliased(Notification)
-    is_blocked = exists().where(
-        earlier.subject_id == Notification.subject_id,
-        earlier.id < Notification.id,
-        earlier.state == NotificationState.PENDING,
-        earlier.type != AT_RISK,
-    )
-    query = (
-        select(Notification)
-        .where(
-            Notification.state == NotificationState.PENDING,
-            Notification.due_at <= now,
-            ~is_blocked,
-        )
-        .order_by(Notification.due_at)
-        .limit(1)
-    )
+    """Claim the oldest due notification that no other of its subject blocks."""
+    query = _due(now)
     while True:
         with transaction() as session:
             found = session.scalars(query).first()
@@ -114,6 +95,30 @@ def _take_one(now: datetime) -> Notification | None:
             if rows_changed(taken) == 1:
                 session.refresh(found)
                 return found
+
+
+def _due(now: datetime) -> Select[tuple[Notification]]:
+    """Return the query for what may be delivered now: per subject, in the order of the events.
+
+    A warning blocks nothing: a receiver that refuses it for days still learns how the post ended.
+    """
+    earlier = aliased(Notification)
+    is_blocked = exists().where(
+        earlier.subject_id == Notification.subject_id,
+        earlier.id < Notification.id,
+        earlier.state == NotificationState.PENDING,
+        earlier.type != AT_RISK,
+    )
+    return (
+        select(Notification)
+        .where(
+            Notification.state == NotificationState.PENDING,
+            Notification.due_at <= now,
+            ~is_blocked,
+        )
+        .order_by(Notification.due_at)
+        .limit(1)
+    )
 
 
 def _record(notification: Notification, problem: str | None, now: datetime) -> None:

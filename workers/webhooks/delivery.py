@@ -97,7 +97,7 @@ def _take_one(now: datetime) -> Notification | None:
                 return found
 
 
-def _due(now: datetime) -> Select[tuple[Notification]]:
+def _due(now: datetime) -> Select[Notification]:
     """Return the query for what may be delivered now: per subject, in the order of the events.
 
     A warning blocks nothing: a receiver that refuses it for days still learns how the post ended.

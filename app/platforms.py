@@ -42,7 +42,7 @@ class Limit:
         return self.counts.replace("_", " ")
 
     @property
-    def is_told_by_platform(self) -> bool:
+    def is_reported_by_platform(self) -> bool:
         """Whether the platform may report this limit per account: posts in 24 hours."""
         is_daily = self.window == "rolling" and self.window_seconds == 86400
         return is_daily and (self.scope, self.counts) == ("account", "posts")

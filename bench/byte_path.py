@@ -80,7 +80,7 @@ def _paced(bench: Bench, folder: Path) -> Iterator[Figure]:
 def _far_away(bench: Bench, folder: Path) -> Iterator[Figure]:
     """Yield the cost of the round trips between a platform's chunks."""
     with (
-        sink(answer_seconds=FAR_SECONDS) as platform,
+        sink(response_seconds=FAR_SECONDS) as platform,
         store(folder) as bucket,
         _service(bench, folder, "s3", bucket, platform) as service,
     ):

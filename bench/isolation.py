@@ -32,7 +32,7 @@ ALONE = "alone"
 POSTS, ACCOUNTS, HANGING = 12, 3, 12
 SLOTS = 5
 LIMIT_SECONDS = 600.0
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
@@ -123,7 +123,7 @@ def _await(job_ids: Sequence[str]) -> None:
         with transaction() as session:
             if session.scalar(query) == len(job_ids):
                 return
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     raise RuntimeError(f"not live within {LIMIT_SECONDS:.0f} s")
 
 

@@ -72,7 +72,7 @@ class Connection(socketserver.BaseRequestHandler):
         named = "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())
         if "Content_Length" not in headers:
             named += f"Content-Length: {len(body)}\r\n"
-        time.sleep(self.server.answer_seconds)
+        time.sleep(self.server.response_seconds)
         self.request.sendall(f"HTTP/1.1 {status}\r\n{named}\r\n".encode() + body)
 
     def _head(self) -> bytes:
@@ -146,12 +146,12 @@ class SinkConnection(Connection):
 
 
 class LoopbackServer(socketserver.ThreadingTCPServer):
-    """A thread per connection, at one rate; responses are delayed by `answer_seconds`."""
+    """A thread per connection, at one rate; responses are delayed by `response_seconds`."""
 
     daemon_threads = True
     request_queue_size = 128
     bytes_per_second = 0
-    answer_seconds = 0.0
+    response_seconds = 0.0
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore clients that hang up."""
@@ -177,12 +177,12 @@ def store(folder: Path, *, bytes_per_second: int = 0) -> Iterator[str]:
 
 
 @contextmanager
-def sink(*, bytes_per_second: int = 0, answer_seconds: float = 0.0) -> Iterator[str]:
+def sink(*, bytes_per_second: int = 0, response_seconds: float = 0.0) -> Iterator[str]:
     """Accept uploads and drop them; yields the URL."""
 
     def server() -> LoopbackServer:
         serving = LoopbackServer(("127.0.0.1", 0), SinkConnection)
-        serving.bytes_per_second, serving.answer_seconds = bytes_per_second, answer_seconds
+        serving.bytes_per_second, serving.response_seconds = bytes_per_second, response_seconds
         return serving
 
     with _running(server) as url:

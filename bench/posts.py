@@ -27,7 +27,7 @@ PLATFORM = "YOUTUBE"
 #: An account uploads one post at a time; enough of them that none waits for another.
 ACCOUNTS = 20
 #: Each poll takes CPU time from the work; with many posts, it may be late.
-LOOK_SECONDS, LATE_LOOK_SECONDS = 0.005, 0.1
+POLL_SECONDS, LATE_POLL_SECONDS = 0.005, 0.1
 PUBLISH_SECONDS = 600.0
 
 
@@ -169,7 +169,7 @@ def write_padded(video: Path, target: Path, size_bytes: int) -> None:
 
 def pause_for(count: int) -> float:
     """Return how long to wait between two polls for this many posts."""
-    return LOOK_SECONDS if count == 1 else LATE_LOOK_SECONDS
+    return POLL_SECONDS if count == 1 else LATE_POLL_SECONDS
 
 
 def published_seconds(account_id: str, video_id: str) -> float:

@@ -17,7 +17,7 @@ import psutil
 
 AnyTree = TypeVar("AnyTree", bound="Tree")
 ROOT = Path(__file__).resolve().parent.parent
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 STOP_SECONDS = 30.0
 
 
@@ -130,7 +130,7 @@ class PeakMemory:
         return self.peak_bytes - self._first_bytes
 
     def _watch(self) -> None:
-        while not self._done.wait(LOOK_SECONDS):
+        while not self._done.wait(POLL_SECONDS):
             self.look()
 
     def look(self) -> None:

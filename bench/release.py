@@ -18,7 +18,7 @@ BATCH = 1000
 #: Extra time on top of `ahead_seconds` to insert all posts before they are due.
 ADDED_PER_SECOND = 4000.0
 SLOWNESSES = (1, 2, 4, 8, 16)
-LOOK_SECONDS = 0.001
+POLL_SECONDS = 0.001
 RELEASE_SECONDS = 300.0
 #: From this many posts on, the goal is BullMQ's own time.
 MANY = 10_000
@@ -94,5 +94,5 @@ def _released(
     while released() < count:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{count} posts were not released within {RELEASE_SECONDS:.0f} s")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     return time.time() - due_at.timestamp()

@@ -79,7 +79,7 @@ class OutcomeUnknown(PublishError):
     category = Category.PLATFORM
 
 
-class AnswerLost(OutcomeUnknown):
+class ResponseLost(OutcomeUnknown):
     """Raised when the connection broke after a request that may have acted."""
 
     category = Category.NETWORK

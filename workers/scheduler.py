@@ -38,7 +38,7 @@ NO_TERM_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0
 REDIS_AWAY_SECONDS = 1.0
-ANSWER_SECONDS = 10.0
+RESPONSE_SECONDS = 10.0
 
 
 class _Stopped(BaseException):
@@ -169,7 +169,7 @@ def main() -> None:
     """Run the scheduler until it is told to stop."""
     config = process_config()
     app = create_base(config)
-    connection = connect_redis(config.redis_url, answer_seconds=ANSWER_SECONDS)
+    connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS)
     SchedulerProcess(app, connection).run()
 
 

@@ -23,12 +23,12 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from urllib3.util import make_headers, parse_url
 
 from app.connections import Deadline, Pools, transfer_seconds
-from workers.errors import AnswerLost, NetworkFailure, OutcomeUnknown, PublishError, Transient
+from workers.errors import NetworkFailure, OutcomeUnknown, PublishError, ResponseLost, Transient
 from workers.request_body import Body
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
-ANSWER_MAX_BYTES = 4 * 1024 * 1024
+RESPONSE_MAX_BYTES = 4 * 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
 # What no database stores, as JSON escapes it: a NUL, and half of a surrogate pair.
 _UNFIT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -105,10 +105,10 @@ def call(
 ) -> Response:
     """Send one request and return the response, whatever its status.
 
-    `acts` marks a request that may make a video public: when its response is lost, `AnswerLost` is
-    raised instead of `NetworkFailure`, because a repetition could post the video twice. A mapping
-    as `data` is sent as a form. `read_seconds` limits each wait for the platform; the whole call
-    is limited to the time for connecting, for sending at the minimum rate, and `read_seconds`.
+    `acts` marks a request that may make a video public: if its response is lost, it raises
+    `ResponseLost` instead of `NetworkFailure`, as a repetition could post twice. A mapping as
+    `data` is sent as a form. `read_seconds` limits each wait for the platform; the whole call may
+    take the time for connecting, for sending at the minimum rate, and `read_seconds`.
     Exceptions raised by a `Body` pass through.
     """
     body, described = _body_of(json, data)
@@ -166,7 +166,7 @@ def unexpected(response: Response, *, acts: bool = False) -> PublishError:
 
 
 def _lost(acts: bool) -> type[PublishError]:
-    return AnswerLost if acts else NetworkFailure
+    return ResponseLost if acts else NetworkFailure
 
 
 def _body_of(
@@ -213,7 +213,7 @@ def _exchange(
         preload_content=False,
     )
     try:
-        content = response.read(ANSWER_MAX_BYTES, decode_content=True)
+        content = response.read(RESPONSE_MAX_BYTES, decode_content=True)
         return Response(response.status, response.headers, content)
     finally:
         response.close()

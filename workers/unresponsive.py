@@ -18,7 +18,7 @@ from workers import transport
 
 logger = logging.getLogger(__name__)
 #: Consecutive failed blocks after which a platform is avoided.
-UNANSWERED_MAX = 2
+UNRESPONSIVE_MAX = 2
 
 
 class UnresponsivePlatforms:
@@ -30,7 +30,7 @@ class UnresponsivePlatforms:
     @property
     def found_here(self) -> set[str]:
         """The platforms that this run itself has found unresponsive."""
-        return {name for name, count in self._unanswered.items() if count >= UNANSWERED_MAX}
+        return {name for name, count in self._unanswered.items() if count >= UNRESPONSIVE_MAX}
 
     def to_avoid(self) -> set[str]:
         """Return the platforms not to call now, as far as this and all other runs know."""

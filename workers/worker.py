@@ -24,8 +24,8 @@ from workers.accounts import consents
 from workers.engine import heartbeat
 from workers.engine.orders import Call
 from workers.engine.slots import Slots
-from workers.engine.waits import POLL_LANE
-from workers.engine.worker import ANSWER_SECONDS, PublishWorker
+from workers.engine.waits import POLL_POOL
+from workers.engine.worker import RESPONSE_SECONDS, PublishWorker
 from workers.handlers import handler_module
 from workers.maintenance import at_risk, counts, follow_ups, renewals, tallies
 from workers.media import renditions
@@ -55,9 +55,9 @@ BACKGROUND_RUNS = 2
 def build_worker(app: Flask, config: Config) -> PublishWorker:
     """Return the worker for the platforms and the concurrency of the settings."""
     # No retries: the client would repeat a command that took effect, and pop a second run.
-    connection = connect_redis(config.redis_url, answer_seconds=ANSWER_SECONDS, retries=0)
+    connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS, retries=0)
     names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
-    others = {POLL_LANE.format(platform): 1 for platform in config.worker_platforms}
+    others = {POLL_POOL.format(platform): 1 for platform in config.worker_platforms}
     others |= {
         MAINTENANCE_QUEUE: 1,
         BACKGROUND_QUEUE: BACKGROUND_RUNS,

@@ -15,7 +15,7 @@ from app.states import ConsentState, LoginType
 
 
 @dataclass(frozen=True)
-class Exchange:
+class CodeExchange:
     """A consent claimed by a worker."""
 
     consent_id: str
@@ -26,7 +26,7 @@ class Exchange:
     verifier: str | None = field(repr=False)
 
 
-def next_exchange(now: datetime, *, without: Collection[str] = ()) -> Exchange | None:
+def next_exchange(now: datetime, *, without: Collection[str] = ()) -> CodeExchange | None:
     """Claim the next consent to exchange; None if there is none.
 
     `without` are platforms to skip.
@@ -46,7 +46,7 @@ def next_exchange(now: datetime, *, without: Collection[str] = ()) -> Exchange |
         consent = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
         if consent is None:
             return None
-        exchange = Exchange(
+        exchange = CodeExchange(
             consent.id,
             consent.user_id,
             consent.platform,
@@ -59,7 +59,9 @@ def next_exchange(now: datetime, *, without: Collection[str] = ()) -> Exchange |
     return exchange
 
 
-def record_connected(exchange: Exchange, connections: Sequence[Connection], now: datetime) -> None:
+def record_connected(
+    exchange: CodeExchange, connections: Sequence[Connection], now: datetime
+) -> None:
     """Store the accounts that the consent connected; the browser gets the first one's id."""
     accounts = [connect_account(connection, now)[0] for connection in connections]
     with transaction() as session:
@@ -68,7 +70,7 @@ def record_connected(exchange: Exchange, connections: Sequence[Connection], now:
         consent.account_id = accounts[0].id
 
 
-def record_failure(exchange: Exchange, code: str, message: str) -> None:
+def record_failure(exchange: CodeExchange, code: str, message: str) -> None:
     """Store why the exchange failed."""
     with transaction() as session:
         consent = session.get_one(Consent, exchange.consent_id, with_for_update=True)

@@ -11,18 +11,18 @@ from app.api.blueprint import Blueprint
 from app.api.description import ProblemSchema
 from app.api.errors import Unavailable, problem
 from app.queries.health import check_parts
-from app.schemas.base import AnswerSchema
+from app.schemas.base import ResponseSchema
 
 blueprint = Blueprint("health", __name__, description="Health")
 
 
-class HealthSchema(AnswerSchema):
+class HealthSchema(ResponseSchema):
     """The process answers."""
 
     status = fields.String()
 
 
-class CheckSchema(AnswerSchema):
+class CheckSchema(ResponseSchema):
     """One part of the service."""
 
     name = fields.String()
@@ -30,7 +30,7 @@ class CheckSchema(AnswerSchema):
     detail = fields.String()
 
 
-class ReadinessSchema(AnswerSchema):
+class ReadinessSchema(ResponseSchema):
     """All parts of the service."""
 
     status = fields.String()

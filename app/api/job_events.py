@@ -23,7 +23,7 @@ from app.clock import utcnow
 from app.live.hub import Change, Event, Hub
 from app.queries.jobs import JobView, find_jobs
 from app.queries.marks import changed_jobs
-from app.schemas.publish_answers import StatusSchema
+from app.schemas.publish_responses import StatusSchema
 from app.states import FINAL_STATES
 
 #: How long a client waits before it reconnects, spread so that not all do so at once.

@@ -15,7 +15,7 @@ from app.limits import pauses
 from app.models import PublishedPost, PublishJob, TimelineEntry
 from app.platforms import PLATFORMS
 from app.queries.jobs import JobView, find_job
-from app.schemas.publish_answers import without_missing
+from app.schemas.publish_responses import without_missing
 from app.states import JobState
 
 #: Categories in which another attempt may succeed, by itself or after the account is reconnected.

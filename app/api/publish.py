@@ -22,7 +22,7 @@ from app.publishing.create import create_jobs, earlier_jobs
 from app.queries.jobs import JobFilter, list_jobs
 from app.schemas.examples import batch_examples, publish_examples
 from app.schemas.publish import BatchSchema, KeyHeader, PublishSchema
-from app.schemas.publish_answers import (
+from app.schemas.publish_responses import (
     AcceptedSchema,
     BatchAcceptedSchema,
     JobSchema,

@@ -12,7 +12,7 @@ from app.clock import utcnow
 from app.publishing import steer
 from app.schemas.examples import edit_examples, resolve_examples
 from app.schemas.publish import EditSchema, ResolveSchema
-from app.schemas.publish_answers import StatusSchema
+from app.schemas.publish_responses import StatusSchema
 
 blueprint = Blueprint(
     "management",

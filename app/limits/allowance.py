@@ -124,7 +124,7 @@ def read_allowance(
 def maximum_for(limit: Limit, gate: Gate | None) -> int:
     """Return a limit's maximum: as the platform reports it for the account, else as configured."""
     configured = maximum_of(limit)
-    if not limit.is_told_by_platform or gate is None or gate.posts_max is None:
+    if not limit.is_reported_by_platform or gate is None or gate.posts_max is None:
         return configured
     # A maximum that the operator has configured holds even where the platform allows more.
     return gate.posts_max if configured == limit.default else min(configured, gate.posts_max)

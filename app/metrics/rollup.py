@@ -49,7 +49,7 @@ def roll_up(now: datetime) -> int:
     return slots
 
 
-def count_before_reopening(session: Session, job: PublishJob) -> None:
+def count_before_retry(session: Session, job: PublishJob) -> None:
     """Count the end of a job that is about to be reopened, unless the tallies have it already.
 
     Runs within the caller's transaction. Afterwards only the tallies still know of that end.

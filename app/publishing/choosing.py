@@ -25,7 +25,7 @@ from app.models import Gate, Lane, PublishJob
 from app.models.publish_job import AT_PLATFORM, LEASED
 
 #: Polls put off by a closed gate are spread over this long after it opens.
-READS_SPREAD_SECONDS = 10.0
+POLLS_SPREAD_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def choose(session: Session, platform: str, now: datetime) -> Choice:
     return _upload(session, gate, slots, now)
 
 
-def choose_polled(session: Session, job_id: str, now: datetime) -> Choice:
+def choose_poll(session: Session, job_id: str, now: datetime) -> Choice:
     """Choose a given row for its poll, where that is due and allowed."""
     job = session.scalar(_POLL_OF_JOB, {"job_id": job_id, "now": now}, execution_options=_FRESH)
     return NOTHING if job is None else _poll(session, job, now)
@@ -159,7 +159,7 @@ def _put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Ch
 
 
 def _spread(until: datetime) -> datetime:
-    return until + timedelta(seconds=random.uniform(0, READS_SPREAD_SECONDS))
+    return until + timedelta(seconds=random.uniform(0, POLLS_SPREAD_SECONDS))
 
 
 def _first_lost(session: Session, slots: UploadSlots, now: datetime) -> PublishJob | None:

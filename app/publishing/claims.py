@@ -21,7 +21,7 @@ from app.database.transaction import transaction
 from app.failures import Failure
 from app.limits import circuits, lanes, ledger
 from app.models import PublishJob
-from app.publishing.choosing import Choice, choose, choose_polled
+from app.publishing.choosing import Choice, choose, choose_poll
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import record_cancelled
 from app.publishing.waiters import wake_waiters
@@ -96,13 +96,13 @@ def claim_next(platform: str, now: datetime) -> Claim | None:
     return None
 
 
-def claim_polled(job_id: str, now: datetime) -> Claim | None:
+def claim_poll(job_id: str, now: datetime) -> Claim | None:
     """Claim a given row for its poll; None: that is not due, or not allowed now.
 
     A row that may not be polled now is put off.
     """
     with transaction() as session:
-        choice = choose_polled(session, job_id, now)
+        choice = choose_poll(session, job_id, now)
         claimed = None if choice.job is None else _take(session, choice.job, now, choice.is_probe)
     wake(_wakes_of(choice, now), now)
     if claimed is None and choice.job is not None:

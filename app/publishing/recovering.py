@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from app.models import Gate
 from app.models.publish_job import UNAVAILABLE
-from app.publishing.choosing import READS_SPREAD_SECONDS
+from app.publishing.choosing import POLLS_SPREAD_SECONDS
 from app.publishing.releasing import (
     BATCH,
     Backlog,
@@ -46,7 +46,7 @@ def release_probe(platform: str, now: datetime) -> None:
 
 def _new_due_at(post: HeldPost, now: datetime, remaining: int) -> datetime:
     if post.is_at_platform:
-        return now + timedelta(seconds=random.uniform(0, READS_SPREAD_SECONDS))
+        return now + timedelta(seconds=random.uniform(0, POLLS_SPREAD_SECONDS))
     return now - TICK * remaining
 
 

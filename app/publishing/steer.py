@@ -16,7 +16,7 @@ from app import timeline
 from app.database.transaction import transaction
 from app.failures import Category
 from app.limits import lanes
-from app.metrics.rollup import count_before_reopening
+from app.metrics.rollup import count_before_retry
 from app.models import Account, PublishJob, Video
 from app.publishing.errors import WrongState
 from app.publishing.holding import Proof, apply_proof
@@ -127,7 +127,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         if job.error_category == Category.AMBIGUOUS:
             raise WrongState("It may be live: say with …/resolve whether it is, then retry")
         _refuse_futile_retry(session, job)
-        count_before_reopening(session, job)
+        count_before_retry(session, job)
         job.state = JobState.WAITING
         job.due_at = now
         job.step = None
@@ -177,7 +177,7 @@ def resolve(
         if not job.may_be_live:
             raise WrongState("Only a job with an unknown outcome can be resolved")
         if is_live:
-            count_before_reopening(session, job)
+            count_before_retry(session, job)
             timeline.note(session, job, "resolved_live", now)
             record_completed(session, job, now, platform_post_id=platform_post_id, url=url)
         else:

@@ -59,7 +59,7 @@ def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
     share = case((maximum > 0, used.c.used * 1.0 / maximum), else_=1.0)
     near = case((share >= NEAR_PERCENT / 100, 1), else_=0)
     query = select(func.max(used.c.used), func.max(share), func.sum(near)).select_from(used)
-    if limit.is_told_by_platform:
+    if limit.is_reported_by_platform:
         query = query.outerjoin(Gate, Gate.key == used.c.account_id)
     most_used, highest, accounts_near = session.execute(query).one()
     return Peak(int(most_used or 0), float(highest or 0), int(accounts_near or 0))
@@ -68,7 +68,7 @@ def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
 def _maximum(limit: Limit) -> ColumnElement[int]:
     """Return `app.limits.allowance.maximum_for` of an account as an SQL expression."""
     configured = maximum_of(limit)
-    if not limit.is_told_by_platform:
+    if not limit.is_reported_by_platform:
         return literal(configured)
     told = func.coalesce(Gate.posts_max, configured)
     if configured == limit.default:

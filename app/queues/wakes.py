@@ -42,7 +42,7 @@ from app.queues.scheduler import PostScheduler
 logger = logging.getLogger(__name__)
 #: How long an API request may wait for Redis before it relies on the row alone.
 CONNECT_SECONDS = 2.0
-ANSWER_SECONDS = 5.0
+RESPONSE_SECONDS = 5.0
 #: What is due later than this is not put into Redis yet.
 HORIZON = timedelta(minutes=30)
 
@@ -71,7 +71,7 @@ class Wake:
 class ParentProcess(Protocol):
     """A worker's parent process, as its children see it."""
 
-    def hold(self, job_id: str, run_number: int) -> None:
+    def report_claim(self, job_id: str, run_number: int) -> None:
         """Note which job the child has claimed, in case the child dies."""
 
     def keep(self, wake: Wake) -> bool:
@@ -87,14 +87,16 @@ def parent_process() -> ParentProcess | None:
     return parent
 
 
-def connect_redis(url: str, *, answer_seconds: float = ANSWER_SECONDS, retries: int = 1) -> Redis:
+def connect_redis(
+    url: str, *, response_seconds: float = RESPONSE_SECONDS, retries: int = 1
+) -> Redis:
     """Return a client with short timeouts: the API must respond even when Redis does not."""
     # Keepalive detects a server that vanished silently, even while the connection is idle.
     keepalive = {} if url.startswith("unix://") else {"socket_keepalive": True}
     return Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=answer_seconds,
+        socket_timeout=response_seconds,
         retry=Retry(NoBackoff(), retries),
         **keepalive,
     )

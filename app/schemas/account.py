@@ -11,11 +11,11 @@ from marshmallow.validate import Length, OneOf, Regexp
 from app.platforms import PLATFORMS
 from app.schemas.base import (
     NO_CONTROLS,
-    AnswerSchema,
     BaseSchema,
     Moment,
     PageQuery,
     PageSchema,
+    ResponseSchema,
     one_of,
 )
 from app.states import AccountState, LoginType
@@ -92,7 +92,7 @@ class AccountsQuery(PageQuery):
     platform = fields.String(load_default=None, validate=OneOf(PLATFORMS))
 
 
-class AccountSchema(AnswerSchema):
+class AccountSchema(ResponseSchema):
     """A connected account. There is no field for a token."""
 
     id = fields.String()

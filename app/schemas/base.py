@@ -52,7 +52,7 @@ class BaseSchema(Schema):
             raise ValidationError(faults)
 
 
-class AnswerSchema(BaseSchema):
+class ResponseSchema(BaseSchema):
     """A response: described as always having every field except those in `may_lack`.
 
     So types generated from the OpenAPI document need no checks for `undefined`.
@@ -219,7 +219,7 @@ class PageQuery(BaseSchema):
     )
 
 
-class PageSchema(AnswerSchema):
+class PageSchema(ResponseSchema):
     """What every list response contains besides the list."""
 
     next_cursor = Cursor(allow_none=True, metadata={"description": "null on the last page."})

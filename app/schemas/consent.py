@@ -7,7 +7,7 @@ from marshmallow.validate import Length, OneOf
 
 from app.accounts.return_urls import REDIRECT_MAX
 from app.schemas.account import LOGIN_TYPES
-from app.schemas.base import AnswerSchema, BaseSchema, Moment
+from app.schemas.base import BaseSchema, Moment, ResponseSchema
 
 
 class AuthorizeQuery(BaseSchema):
@@ -28,7 +28,7 @@ class AuthorizeQuery(BaseSchema):
     )
 
 
-class AuthorizeSchema(AnswerSchema):
+class AuthorizeSchema(ResponseSchema):
     """The consent page to open."""
 
     url = fields.String(metadata={"description": "The platform's page."})

@@ -8,7 +8,7 @@ from marshmallow.validate import OneOf
 from app.platforms import PLATFORMS
 from app.queries.depths import COUNT_MAX
 from app.queries.peaks import NEAR_PERCENT
-from app.schemas.base import AnswerSchema, BaseSchema, Moment
+from app.schemas.base import BaseSchema, Moment, ResponseSchema
 from app.schemas.platform import LimitSchema
 
 CAPPED = f"Capped at {COUNT_MAX}."
@@ -21,7 +21,7 @@ class MetricsQuery(BaseSchema):
     window = fields.String(load_default="24h", validate=OneOf(WINDOW_NAMES))
 
 
-class QuantilesSchema(AnswerSchema):
+class QuantilesSchema(ResponseSchema):
     """The median and the 95th and 99th percentile; null without values."""
 
     p50 = fields.Float(allow_none=True)
@@ -29,7 +29,7 @@ class QuantilesSchema(AnswerSchema):
     p99 = fields.Float(allow_none=True)
 
 
-class ErrorCountSchema(AnswerSchema):
+class ErrorCountSchema(ResponseSchema):
     """An error, and the number of attempts that ended with it."""
 
     category = fields.String()
@@ -37,7 +37,7 @@ class ErrorCountSchema(AnswerSchema):
     count = fields.Integer()
 
 
-class EndedSchema(AnswerSchema):
+class EndedSchema(ResponseSchema):
     """What ended within the window."""
 
     completed = fields.Integer()
@@ -64,7 +64,7 @@ class EndedSchema(AnswerSchema):
     )
 
 
-class AccountPeakSchema(AnswerSchema):
+class AccountPeakSchema(ResponseSchema):
     """A per-account limit, aggregated over all accounts."""
 
     counts = fields.String(attribute="limit.counts")
@@ -97,7 +97,7 @@ class PlatformMetricsSchema(EndedSchema):
     account_peaks = fields.List(fields.Nested(AccountPeakSchema))
 
 
-class PointSchema(AnswerSchema):
+class PointSchema(ResponseSchema):
     """One of the window's equal spans."""
 
     start = Moment()
@@ -106,14 +106,14 @@ class PointSchema(AnswerSchema):
     failed = fields.Integer()
 
 
-class SeriesSchema(AnswerSchema):
+class SeriesSchema(ResponseSchema):
     """The window span by span, oldest first; platforms with nothing in a span are left out."""
 
     seconds = fields.Integer()
     points = fields.List(fields.Nested(PointSchema))
 
 
-class QueueSchema(AnswerSchema):
+class QueueSchema(ResponseSchema):
     """An RQ queue."""
 
     queue = fields.String()
@@ -121,7 +121,7 @@ class QueueSchema(AnswerSchema):
     scheduled = fields.Integer()
 
 
-class ProcessesSchema(AnswerSchema):
+class ProcessesSchema(ResponseSchema):
     """The living processes, and the depths of the queues."""
 
     queues = fields.List(
@@ -137,7 +137,7 @@ class ProcessesSchema(AnswerSchema):
     scheduler_leads = fields.Boolean()
 
 
-class TroublesSchema(AnswerSchema):
+class TroublesSchema(ResponseSchema):
     """What may need the operator."""
 
     pending_notifications = fields.Integer(metadata={"description": CAPPED})
@@ -148,7 +148,7 @@ class TroublesSchema(AnswerSchema):
     )
 
 
-class MetricsSchema(AnswerSchema):
+class MetricsSchema(ResponseSchema):
     """The service within a window."""
 
     window = fields.String(validate=OneOf(WINDOW_NAMES))

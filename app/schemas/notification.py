@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import fields
 
 from app.models import Notification
-from app.schemas.base import AnswerSchema, Moment, PageQuery, PageSchema
+from app.schemas.base import Moment, PageQuery, PageSchema, ResponseSchema
 from app.states import NotificationState
 
 
@@ -18,7 +18,7 @@ class NotificationsQuery(PageQuery):
     state = fields.Enum(NotificationState, by_value=True, load_default=None)
 
 
-class NotificationSchema(AnswerSchema):
+class NotificationSchema(ResponseSchema):
     """One webhook: its content and the state of its delivery."""
 
     id = fields.String(metadata={"description": "The `webhook-id` of every delivery."})
@@ -46,7 +46,7 @@ class NotificationsSchema(PageSchema):
     notifications = fields.List(fields.Nested(NotificationSchema), attribute="rows")
 
 
-class RedeliveredSchema(AnswerSchema):
+class RedeliveredSchema(ResponseSchema):
     """The number of notifications that are redelivered."""
 
     redelivered = fields.Integer()

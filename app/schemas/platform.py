@@ -5,11 +5,11 @@ from __future__ import annotations
 from marshmallow import fields
 
 from app.platforms import PLATFORMS
-from app.schemas.base import AnswerSchema, Moment, one_of
+from app.schemas.base import Moment, ResponseSchema, one_of
 from app.states import AccountState
 
 
-class CaptionRulesSchema(AnswerSchema):
+class CaptionRulesSchema(ResponseSchema):
     """The rules for a post's text with its hashtags; null: no such rule."""
 
     unit = fields.String(
@@ -26,7 +26,7 @@ class CaptionRulesSchema(AnswerSchema):
     forbidden_characters = fields.String(attribute="forbidden")
 
 
-class OptionRuleSchema(AnswerSchema):
+class OptionRuleSchema(ResponseSchema):
     """One of the platform's options."""
 
     kind = fields.String()
@@ -40,14 +40,14 @@ class OptionRuleSchema(AnswerSchema):
     )
 
 
-class BoundsSchema(AnswerSchema):
+class BoundsSchema(ResponseSchema):
     """From `min` to `max`, inclusive; null: unbounded on that side."""
 
     min = fields.Float(attribute="low", allow_none=True)
     max = fields.Float(attribute="high", allow_none=True)
 
 
-class VideoRulesSchema(AnswerSchema):
+class VideoRulesSchema(ResponseSchema):
     """What files the platform accepts; outside the `advised` ones it accepts but discourages."""
 
     ranges = fields.Dict(
@@ -63,7 +63,7 @@ class VideoRulesSchema(AnswerSchema):
     advised_choices = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
 
 
-class LimitSchema(AnswerSchema):
+class LimitSchema(ResponseSchema):
     """One limit. `used`, `left` and `resetsAt` are null where the use is not counted here."""
 
     counts = fields.String(
@@ -97,7 +97,7 @@ class LimitSchema(AnswerSchema):
     )
 
 
-class NextPostSchema(AnswerSchema):
+class NextPostSchema(ResponseSchema):
     """When a post created now would start, and what delays it, if anything does."""
 
     may_lack = frozenset({"reason"})
@@ -108,7 +108,7 @@ class NextPostSchema(AnswerSchema):
     reason = fields.String(attribute="hold.failure.message")
 
 
-class AccountLimitsSchema(AnswerSchema):
+class AccountLimitsSchema(ResponseSchema):
     """A connected account and its limits."""
 
     account_id = fields.String(attribute="account.id")
@@ -118,7 +118,7 @@ class AccountLimitsSchema(AnswerSchema):
     next_post = fields.Nested(NextPostSchema)
 
 
-class PlatformSchema(AnswerSchema):
+class PlatformSchema(ResponseSchema):
     """A platform, its rules and its limits."""
 
     platform = one_of(PLATFORMS)
@@ -138,7 +138,7 @@ class PlatformSchema(AnswerSchema):
     accounts = fields.List(fields.Nested(AccountLimitsSchema))
 
 
-class PlatformsSchema(AnswerSchema):
+class PlatformsSchema(ResponseSchema):
     """All platforms."""
 
     platforms = fields.List(fields.Nested(PlatformSchema))

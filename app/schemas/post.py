@@ -8,7 +8,7 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
-from app.schemas.base import AnswerSchema, Moment, PageQuery, PageSchema, one_of
+from app.schemas.base import Moment, PageQuery, PageSchema, ResponseSchema, one_of
 
 
 class PostsQuery(PageQuery):
@@ -24,7 +24,7 @@ def _count() -> fields.Field[Any]:
     )
 
 
-class PostSchema(AnswerSchema):
+class PostSchema(ResponseSchema):
     """A post that is live on a platform."""
 
     id = fields.String()

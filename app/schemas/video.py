@@ -9,10 +9,10 @@ from app.media.plan import Work
 from app.platforms import INT32_MAX, PLATFORMS
 from app.schemas.base import (
     NO_CONTROLS,
-    AnswerSchema,
     BaseSchema,
     Moment,
     PageSchema,
+    ResponseSchema,
     Whole,
     one_of,
 )
@@ -52,7 +52,7 @@ class NewUploadSchema(BaseSchema):
     )
 
 
-class UploadSchema(AnswerSchema):
+class UploadSchema(ResponseSchema):
     """How to upload the file: one request, exactly as described, before `expiresAt`."""
 
     video_id = fields.String()
@@ -62,7 +62,7 @@ class UploadSchema(AnswerSchema):
     expires_at = Moment()
 
 
-class CodecsSchema(AnswerSchema):
+class CodecsSchema(ResponseSchema):
     """The codecs of the video and audio tracks."""
 
     video = fields.String(attribute="video_codec")
@@ -82,7 +82,7 @@ class PreviewQuery(BaseSchema):
     )
 
 
-class BrokenRuleSchema(AnswerSchema):
+class BrokenRuleSchema(ResponseSchema):
     """A rule of the platform that the original file breaks."""
 
     rule = fields.String()
@@ -91,7 +91,7 @@ class BrokenRuleSchema(AnswerSchema):
     message = fields.String()
 
 
-class PlanSchema(AnswerSchema):
+class PlanSchema(ResponseSchema):
     """What a platform is sent of this video."""
 
     platform = one_of(PLATFORMS)
@@ -116,7 +116,7 @@ class PlanSchema(AnswerSchema):
     )
 
 
-class VideoSchema(AnswerSchema):
+class VideoSchema(ResponseSchema):
     """A video; what the probe finds is null until then."""
 
     id = fields.String()

@@ -8,8 +8,8 @@ from marshmallow import fields
 
 from app.platforms import PLATFORMS
 from app.publishing import outbox
-from app.schemas.base import AnswerSchema, Moment, one_of
-from app.schemas.publish_answers import CATEGORIES
+from app.schemas.base import Moment, ResponseSchema, one_of
+from app.schemas.publish_responses import CATEGORIES
 
 _HEADERS = {
     "webhook-id": "The same on every delivery of this event.",
@@ -18,7 +18,7 @@ _HEADERS = {
 }
 
 
-class EventErrorSchema(AnswerSchema):
+class EventErrorSchema(ResponseSchema):
     """What went wrong, or is likely to."""
 
     code = fields.String()
@@ -27,7 +27,7 @@ class EventErrorSchema(AnswerSchema):
     hint = fields.String(metadata={"description": "What the user can do about it, or empty."})
 
 
-class JobEventDataSchema(AnswerSchema):
+class JobEventDataSchema(ResponseSchema):
     """The data of a job's event."""
 
     may_lack = frozenset({"warnings", "scheduled_time"})
@@ -56,7 +56,7 @@ class JobEventDataSchema(AnswerSchema):
     )
 
 
-class JobEventSchema(AnswerSchema):
+class JobEventSchema(ResponseSchema):
     """A job has ended, or is at risk of not going out in time."""
 
     type = one_of((outbox.COMPLETED, outbox.FAILED, outbox.CANCELLED, outbox.AT_RISK))
@@ -64,7 +64,7 @@ class JobEventSchema(AnswerSchema):
     data = fields.Nested(JobEventDataSchema)
 
 
-class AccountEventDataSchema(AnswerSchema):
+class AccountEventDataSchema(ResponseSchema):
     """The data of an account's event."""
 
     account_id = fields.String()
@@ -76,7 +76,7 @@ class AccountEventDataSchema(AnswerSchema):
     error = fields.Nested(EventErrorSchema)
 
 
-class AccountEventSchema(AnswerSchema):
+class AccountEventSchema(ResponseSchema):
     """An account must be reconnected."""
 
     type = one_of((outbox.RECONNECT_REQUIRED,))

@@ -20,7 +20,7 @@ from tests.crash.verdict import Verdict, audit
 #: call was cut off is left alone for three minutes, as it may still go live; then come a lease and
 #: a sweep on a busy machine.
 SETTLE_SECONDS = 300.0
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _let_end(stage: Stage, injector: Injector) -> None:
     injector.wake_paused(all_of_them=True)
     least, deadline = unfinished(), time.monotonic() + SETTLE_SECONDS
     while least and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
         _look(injector)
         left = unfinished()
         if left < least:

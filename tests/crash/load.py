@@ -52,8 +52,8 @@ UNFIT_WAITING = 10
 SCHEDULED_SHARE = 0.25
 SCHEDULED_PRIORITY = 9
 STEERED_SHARE = 0.2
-ANSWER_SECONDS = 30.0
-LOOK_SECONDS = 0.05
+RESPONSE_SECONDS = 30.0
+POLL_SECONDS = 0.05
 #: Responses that refuse an order for good.
 REFUSED = range(400, 500)
 
@@ -151,7 +151,7 @@ class Load:
                     if _waiting_posts() < self._plan.waiting:
                         self._order(session)
                     else:
-                        time.sleep(LOOK_SECONDS)
+                        time.sleep(POLL_SECONDS)
                     if self.orders and self._chance.random() < STEERED_SHARE:
                         self._steer(session)
         except BaseException as error:
@@ -237,7 +237,7 @@ class Load:
                     f"{self._url}/api/publish{path}",
                     json=body,
                     headers=headers,
-                    timeout=ANSWER_SECONDS,
+                    timeout=RESPONSE_SECONDS,
                 )
                 if found.status_code < 500:
                     return Answer(found.status_code, found.json(), is_sure)
@@ -246,7 +246,7 @@ class Load:
                 pass
             is_sure = False
             self.repeated += 1
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
 def _is_short(number: int, platform: str) -> bool:

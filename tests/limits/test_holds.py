@@ -20,7 +20,7 @@ from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes, steer
-from app.publishing.claims import Claim, claim_next, claim_polled
+from app.publishing.claims import Claim, claim_next, claim_poll
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
@@ -122,7 +122,7 @@ def test_youtube_post_counts_on_the_day_it_began_however_long_it_is_processed() 
         outcomes.poll_again(claim, after, before, progress=80)
         begun.append(claim.job_id)
     for job_id in begun:
-        polled = claim_polled(job_id, after)
+        polled = claim_poll(job_id, after)
         assert polled is not None
         outcomes.complete(polled, after, platform_post_id=job_id, url=None)
     for _ in range(3):

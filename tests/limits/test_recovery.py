@@ -15,7 +15,7 @@ from app.limits import circuits
 from app.limits.circuits import PROBE_SECONDS, Evidence
 from app.models import Gate, PublishJob, TimelineEntry, Video
 from app.publishing import outcomes, recovering, steer
-from app.publishing.choosing import READS_SPREAD_SECONDS
+from app.publishing.choosing import POLLS_SPREAD_SECONDS
 from app.publishing.claims import Claim, claim_next
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import JobState
@@ -129,7 +129,7 @@ def test_released_polls_are_spread_over_some_seconds(redis: Redis) -> None:
     assert recovering.release("TIKTOK", now) == 1
     due_at = row(other).due_at
     assert due_at is not None and now <= due_at
-    assert due_at <= now + timedelta(seconds=READS_SPREAD_SECONDS)
+    assert due_at <= now + timedelta(seconds=POLLS_SPREAD_SECONDS)
     followed = claim_next("TIKTOK", due_at)
     assert followed is not None and followed.is_at_platform
 

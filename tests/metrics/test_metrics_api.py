@@ -180,7 +180,7 @@ def test_limits_of_accounts_that_were_set_are_those_that_count(app: Flask, conte
         ledger.record(session, "TIKTOK", "a", {"posts": 1}, now)
     for platform, share in (("INSTAGRAM", 0.9), ("TIKTOK", 1)):
         peaks = account_peaks(platform, now)
-        [peak] = [peaks[limit] for limit in peaks if limit.is_told_by_platform]
+        [peak] = [peaks[limit] for limit in peaks if limit.is_reported_by_platform]
         assert (peak.share, peak.accounts_near) == (pytest.approx(share), 1)
 
 
@@ -205,7 +205,7 @@ def test_peaks_are_read_from_the_index_alone(context: None) -> None:
         peaks = account_peaks("TIKTOK", utcnow())
     finally:
         event.remove(db.engine, "before_cursor_execute", listen)
-    [daily] = [peaks[limit] for limit in peaks if limit.is_told_by_platform]
+    [daily] = [peaks[limit] for limit in peaks if limit.is_reported_by_platform]
     assert daily.most_used > 0
     with db.engine.connect() as connection:
         for statement, given in said:

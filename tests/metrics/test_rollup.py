@@ -185,7 +185,7 @@ def test_uploads_count_what_their_workers_sent(
     holding.begin_steps(resumed, [Step.UPLOAD], now + timedelta(seconds=1))
     sent_at = now + timedelta(seconds=11)
     outcomes.poll_again(resumed, sent_at, sent_at, progress=80, sent_bytes=sent_bytes)
-    polled = claims.claim_polled(resumed.job_id, sent_at)
+    polled = claims.claim_poll(resumed.job_id, sent_at)
     assert polled is not None
     outcomes.complete(polled, now + timedelta(seconds=20), platform_post_id="1", url=None)
     roll_up(now + timedelta(minutes=5))

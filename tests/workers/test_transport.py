@@ -11,7 +11,7 @@ from app.connections import Deadline
 from tests.hosts import Host, answering, host
 from tests.workers.pieces import LIMIT_SECONDS, Pieces
 from workers import transport
-from workers.errors import AnswerLost, NetworkFailure, Transient
+from workers.errors import NetworkFailure, ResponseLost, Transient
 from workers.publishing.read_ahead import ReadAhead
 from workers.request_body import Body
 from workers.transport import CallOutcome, Response, call
@@ -26,7 +26,7 @@ def trickling(host: Host, connection: socket.socket) -> None:
     host.trickle(connection, b"HTTP/1.1 200 OK\r\nX-Endless: ")
 
 
-@pytest.mark.parametrize(("acts", "error"), [(False, NetworkFailure), (True, AnswerLost)])
+@pytest.mark.parametrize(("acts", "error"), [(False, NetworkFailure), (True, ResponseLost)])
 def test_answer_that_trickles_is_a_lost_one(acts: bool, error: type[Exception]) -> None:
     with host(trickling) as server, pytest.raises(error), Deadline(0.3):
         call("POST", server.url, acts=acts, json={})

@@ -26,7 +26,7 @@ from workers import transport
 from workers.errors import NetworkFailure
 from workers.maintenance.at_risk import CHECK_LEASE, check_ahead, is_any_to_check
 from workers.maintenance.counts import count_due
-from workers.unresponsive import UNANSWERED_MAX, UnresponsivePlatforms
+from workers.unresponsive import UNRESPONSIVE_MAX, UnresponsivePlatforms
 
 # One database is enough: other tests cover the queries on both.
 pytestmark = ON_SQLITE
@@ -75,10 +75,10 @@ def test_counting_stops_asking_a_platform_that_does_not_answer(
         counted(connect(platforms, "TIKTOK"), stored_film)
     counted(connect(platforms, "YOUTUBE"), stored_film)
     count_due()
-    assert platforms.struck() == UNANSWERED_MAX
+    assert platforms.struck() == UNRESPONSIVE_MAX
     assert len(platforms.journal("youtube.videos")) == 1
     count_due()  # no other run goes on either
-    assert platforms.struck() == UNANSWERED_MAX
+    assert platforms.struck() == UNRESPONSIVE_MAX
     assert silent() == {"TIKTOK"}
 
 
@@ -104,7 +104,7 @@ def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
     jobs = [ending_soon(platforms, stored_film) for _ in range(4)]
     other = scheduled(connect(platforms, "YOUTUBE"), stored_film)
     check_ahead()
-    assert platforms.struck() == UNANSWERED_MAX
+    assert platforms.struck() == UNRESPONSIVE_MAX
     assert not any(checked(job) for job in jobs) and checked(other)
     assert not is_any_to_check(utcnow())  # so no worker is woken in vain
     platforms.clear_faults()

@@ -13,7 +13,7 @@ from sqlalchemy import exists, select
 
 from app.accounts import Connection
 from app.accounts.consent_pages import callback_url
-from app.accounts.exchange import Exchange, next_exchange, record_connected, record_failure
+from app.accounts.exchange import CodeExchange, next_exchange, record_connected, record_failure
 from app.accounts.requirements import connection_faults
 from app.clock import utcnow
 from app.config import current_config
@@ -52,7 +52,7 @@ def is_any_to_exchange(now: datetime) -> bool:
         return bool(session.scalar(select(waiting)))
 
 
-def _exchange(exchange: Exchange) -> None:
+def _exchange(exchange: CodeExchange) -> None:
     try:
         opened = _open(exchange)
     except PublishError as error:
@@ -70,7 +70,7 @@ def _exchange(exchange: Exchange) -> None:
         record_connected(exchange, [_connection(exchange, one) for one in opened], utcnow())
 
 
-def _open(exchange: Exchange) -> Sequence[ConnectedAccount]:
+def _open(exchange: CodeExchange) -> Sequence[ConnectedAccount]:
     config = current_config()
     grant = Grant(
         code=exchange.code,
@@ -81,14 +81,14 @@ def _open(exchange: Exchange) -> Sequence[ConnectedAccount]:
     return load_handler(exchange.platform).connect(grant)
 
 
-def _fault(exchange: Exchange, opened: Sequence[ConnectedAccount]) -> str:
+def _fault(exchange: CodeExchange, opened: Sequence[ConnectedAccount]) -> str:
     """Return which permissions publishing would lack: users may untick some on the page."""
     values = {"login_type": exchange.login_type or None, "scopes": opened[0].scopes}
     faults = connection_faults(exchange.platform, values, utcnow())
     return " ".join(message for messages in faults.values() for message in messages)
 
 
-def _connection(exchange: Exchange, opened: ConnectedAccount) -> Connection:
+def _connection(exchange: CodeExchange, opened: ConnectedAccount) -> Connection:
     return Connection(
         user_id=exchange.user_id,
         platform=exchange.platform,

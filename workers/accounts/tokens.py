@@ -41,7 +41,7 @@ WAIT_SECONDS = 5.0
 BUSY_PAUSE = timedelta(seconds=5)
 #: How long a process that was told to stop keeps trying to store new tokens, which end with it.
 LAST_STORE_SECONDS = 20.0
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 _ACCOUNT = select(Account).where(Account.id == bindparam("account_id"))
 
 
@@ -137,7 +137,7 @@ def _wait_for_lease(account_id: str, stale_token: str) -> datetime | None:
                 "the account's token is being refreshed",
                 retry_at=utcnow() + BUSY_PAUSE,
             )
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     return None
 
 
@@ -202,7 +202,7 @@ def _store_patiently(account_id: str, tokens: Tokens, old: Access) -> Access:
                 deadline = min(deadline, time.monotonic() + LAST_STORE_SECONDS)
             if time.monotonic() > deadline:
                 raise
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
 def _store(account_id: str, tokens: Tokens, old: Access) -> Access:

@@ -31,13 +31,13 @@ RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 class Horse:
-    """A child, as its parent sees it. `lane` and `order` are what it executes now."""
+    """A child, as its parent sees it. `pool` and `order` are what it executes now."""
 
     def __init__(self, pid: int, pipe: Connection) -> None:
         self.pid = pid
         self.pipe = pipe
         self.born_at = self.idle_since = time.monotonic()
-        self.lane = ""
+        self.pool = ""
         self.order: Execute | Call | None = None
         self.holding: Holding | None = None
 
@@ -45,14 +45,14 @@ class Horse:
         """Return the pipe's file descriptor, for a selector."""
         return self.pipe.fileno()
 
-    def give(self, lane: str, order: Execute | Call) -> None:
+    def dispatch(self, pool: str, order: Execute | Call) -> None:
         """Dispatch an order to the child. Raises `OSError` if the child has died."""
-        self.lane, self.order = lane, order
+        self.pool, self.order = pool, order
         self.pipe.send(order)
 
-    def rest(self) -> None:
+    def mark_idle(self) -> None:
         """Note that the child is idle again."""
-        self.lane, self.order, self.holding = "", None, None
+        self.pool, self.order, self.holding = "", None, None
         self.idle_since = time.monotonic()
 
 
@@ -63,28 +63,28 @@ class Parent:
         self._pipe = pipe
         self._lock = threading.Lock()
 
-    def tell(self, message: ToParent) -> None:
+    def send(self, message: ToParent) -> None:
         """Send a message. Raises `OSError` if the parent has died."""
         with self._lock:
             self._pipe.send(message)
 
-    def hold(self, job_id: str, run_number: int) -> None:
+    def report_claim(self, job_id: str, run_number: int) -> None:
         """Tell the parent which job this child has claimed."""
-        self.tell(Holding(job_id, run_number))
+        self.send(Holding(job_id, run_number))
 
     def keep(self, wake: Wake) -> bool:
         """Have the parent wake for a poll that is due soon; False for any other wake-up."""
         is_short = wake.due_at.timestamp() - time.time() < SHORT_WAIT_SECONDS
         if not wake.is_poll or not is_short or stop_requested.is_set():
             return False
-        self.tell(Keep(wake))
+        self.send(Keep(wake))
         return True
 
     def keep_maintenance(self, function: str) -> bool:
         """Have the parent call a maintenance function; False while the process stops."""
         if stop_requested.is_set():
             return False
-        self.tell(KeepMaintenance(function))
+        self.send(KeepMaintenance(function))
         return True
 
 
@@ -150,7 +150,7 @@ def _serve(app: Flask, pipe: Connection) -> None:
             error = _execute(order)
         # Also if this child alone was told to stop: it would do nothing for any further order.
         is_leaving = _peak_bytes() - before > GROWTH_BYTES or stop_requested.is_set()
-        parent.tell(Done(error, is_leaving=is_leaving))
+        parent.send(Done(error, is_leaving=is_leaving))
         if is_leaving:
             return
 

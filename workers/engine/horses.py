@@ -18,7 +18,7 @@ from app.queues.names import RELEASE
 from workers.engine.horse import Horse, fork_horse
 from workers.engine.listener import Listener
 from workers.engine.orders import Call, Done, Execute, Holding, Keep, ToParent
-from workers.engine.waits import MAINTENANCE_LANE, Wait, Waits
+from workers.engine.waits import MAINTENANCE_POOL, Wait, Waits
 
 logger = logging.getLogger(__name__)
 #: Idle children beyond the first end after this.
@@ -28,7 +28,7 @@ IDLE_SECONDS = 30.0
 EARLY_DEATH_SECONDS = 2.0
 EARLY_DEATH_PAUSE_SECONDS = 2.0
 
-#: A lane, the order that ended there, and the traceback if it failed.
+#: A pool, the order that ended there, and the traceback if it failed.
 Settled: TypeAlias = tuple[str, Execute | Call, str | None]
 
 
@@ -57,13 +57,13 @@ class Horses:
         gc.collect()
         gc.freeze()  # else a collection in a child would write to, and so copy, every page
 
-    def give(self, lane: str, order: Execute | Call) -> None:
+    def dispatch(self, pool: str, order: Execute | Call) -> None:
         """Dispatch an order to an idle child, or to a new one."""
         while True:
             horse = next((one for one in reversed(self._horses) if one.order is None), None)
             horse = horse or self._fork()
             try:
-                horse.give(lane, order)
+                horse.dispatch(pool, order)
                 return
             except OSError:
                 horse.order = None
@@ -103,7 +103,7 @@ class Horses:
                 self._selector.register(descriptor, selectors.EVENT_READ, listener)
                 self._watched[listener] = descriptor
 
-    def at_work(self) -> set[str]:
+    def running_run_ids(self) -> set[str]:
         """Return the ids of the runs that children execute now."""
         orders = [horse.order for horse in self._horses]
         return {order.run_id for order in orders if isinstance(order, Execute)}
@@ -141,8 +141,8 @@ class Horses:
     def _handle(self, horse: Horse, message: ToParent, waits: Waits) -> None:
         if isinstance(message, Done):
             assert horse.order is not None
-            self._settled.append((horse.lane, horse.order, message.traceback))
-            horse.rest()
+            self._settled.append((horse.pool, horse.order, message.traceback))
+            horse.mark_idle()
             if message.is_leaving:
                 self._kill(horse)
         elif isinstance(message, Holding):
@@ -159,13 +159,13 @@ class Horses:
         if horse.order is None:
             return
         if status == 0 and not self._is_stopping:
-            self.give(horse.lane, horse.order)  # it was told to stop before it read the order
+            self.dispatch(horse.pool, horse.order)  # it was told to stop before it read the order
             return
         logger.warning("a child died while it executed a run (status %s)", status)
-        self._settled.append((horse.lane, horse.order, f"the process ended with status {status}"))
+        self._settled.append((horse.pool, horse.order, f"the process ended with status {status}"))
         if horse.holding is not None and waits is not None:
             call = Call(RELEASE, (horse.holding.job_id, horse.holding.run_number))
-            waits.add(Wait(MAINTENANCE_LANE, call))
+            waits.add(Wait(MAINTENANCE_POOL, call))
         if time.monotonic() - horse.born_at < EARLY_DEATH_SECONDS:
             self._not_before = time.monotonic() + EARLY_DEATH_PAUSE_SECONDS
 

@@ -25,19 +25,19 @@ def in_flight_key(queue: RunQueue, worker_name: str) -> str:
 
 
 class Registration:
-    """One worker's entry in RQ's lists. `at_work` returns the ids of the runs it executes."""
+    """One worker's entry in RQ's lists. `running_run_ids` returns the runs that it executes."""
 
     def __init__(
         self,
         worker: BaseWorker,
         queues: Sequence[RunQueue],
-        at_work: Callable[[], Collection[str]],
+        running_run_ids: Callable[[], Collection[str]],
     ) -> None:
         self._worker = worker
         self._connection: Redis = worker.connection
         self._queues = queues
         self._all_queues = [RunQueue(name, self._connection) for name in QUEUE_NAMES]
-        self._at_work = at_work
+        self._running_run_ids = running_run_ids
         self._next_heartbeat_at = 0.0
         self._is_known = False
         worker.worker_ttl = FORGET_SECONDS
@@ -58,7 +58,7 @@ class Registration:
         if not self._is_known or not self._send_heartbeat():
             self._connection.delete(self._worker.key)
             self._worker.register_birth()
-            self._put_back(self._worker.name, self._at_work(), self._queues)
+            self._put_back(self._worker.name, self._running_run_ids(), self._queues)
             self._is_known = True
             # Once more after all queues are listened to: until then, Redis may restart empty
             # unnoticed, because the pool silently reopens a closed connection.
@@ -89,7 +89,9 @@ class Registration:
         is_alive = pipeline.execute()
         return [key.removeprefix(prefix) for key, alive in zip(keys, is_alive) if not alive]
 
-    def _put_back(self, name: str, at_work: Collection[str], queues: Sequence[RunQueue]) -> None:
+    def _put_back(
+        self, name: str, running_run_ids: Collection[str], queues: Sequence[RunQueue]
+    ) -> None:
         """Move the runs that a worker has popped and no longer executes back to their queues.
 
         Safe to call twice: a run that finds nothing to do does nothing.
@@ -100,7 +102,7 @@ class Registration:
             for member in self._connection.zrange(queue.started_key, 0, -1):
                 entry = as_text(member)  # type: ignore[arg-type]
                 run_id, _, owner = entry.partition(":")
-                if owner == name and run_id not in at_work:
+                if owner == name and run_id not in running_run_ids:
                     pipeline: Pipeline = self._connection.pipeline()
                     pipeline.zrem(queue.started_key, entry)
                     pipeline.lpush(queue.key, run_id)

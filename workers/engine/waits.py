@@ -13,18 +13,18 @@ from app.queues import MAINTENANCE_QUEUE, Wake
 from app.queues.names import POLL
 from workers.engine.orders import Call
 
-#: The lane of one platform's polls.
-POLL_LANE = "poll-{}"
-MAINTENANCE_LANE = MAINTENANCE_QUEUE
+#: The pool of one platform's polls.
+POLL_POOL = "poll-{}"
+MAINTENANCE_POOL = MAINTENANCE_QUEUE
 #: Margin for the drift between the two clocks: a poll that comes early finds nothing to do.
 NEVER_EARLY_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
 class Wait:
-    """A call and its lane; `wake` is the wake-up that it stands for, if any."""
+    """A call and its pool; `wake` is the wake-up that it stands for, if any."""
 
-    lane: str
+    pool: str
     call: Call
     wake: Wake | None = None
 
@@ -35,7 +35,7 @@ class Waits:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Wait]] = []
         self._order = itertools.count()
-        #: due calls whose lane has no free slot yet
+        #: due calls whose pool has no free slot yet
         self._due: deque[Wait] = deque()
 
     def __iter__(self) -> Iterator[Wait]:
@@ -50,7 +50,7 @@ class Waits:
     def add_wake(self, wake: Wake) -> None:
         """Add the poll of a job that the platform processes."""
         call = Call(POLL, (wake.platform, wake.job_id))
-        wait = Wait(POLL_LANE.format(wake.platform), call, wake)
+        wait = Wait(POLL_POOL.format(wake.platform), call, wake)
         self.add(wait, wake.due_at.timestamp() - time.time() + NEVER_EARLY_SECONDS)
 
     def add_once(self, wait: Wait) -> None:
@@ -59,12 +59,12 @@ class Waits:
             self.add(wait)
 
     def take_due(self, is_free: Callable[[str], bool]) -> Iterator[Wait]:
-        """Take the due calls whose lanes are free, one by one, as each may fill its lane."""
+        """Take the due calls whose pools are free, one by one, as each may fill its pool."""
         now = time.monotonic()
         while self._heap and self._heap[0][0] <= now:
             self._due.append(heapq.heappop(self._heap)[2])
-        for wait in [one for one in self._due if is_free(one.lane)]:
-            if is_free(wait.lane):
+        for wait in [one for one in self._due if is_free(one.pool)]:
+            if is_free(wait.pool):
                 self._due.remove(wait)
                 yield wait
 

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 #: Heroku and Render kill a process 30 s after SIGTERM.
 GRACE_SECONDS = 25.0
 #: How long a Redis command may take, and the pause after a Redis error.
-ANSWER_SECONDS = 10
+RESPONSE_SECONDS = 10
 REDIS_AWAY_SECONDS = 1.0
 #: The longest sleep, for checks that no event triggers.
 TICK_SECONDS = 30.0
@@ -69,7 +69,7 @@ class PublishWorker(BaseWorker):
             for queue in queues
         }
         self._horses = Horses(app, self._listeners.values())
-        self._registration = Registration(self, queues, self._horses.at_work)
+        self._registration = Registration(self, queues, self._horses.running_run_ids)
         self._waits = Waits()
         #: runs that have ended and are not settled in Redis yet
         self._finished: list[FinishedRun] = []
@@ -77,12 +77,12 @@ class PublishWorker(BaseWorker):
         self._popped: list[tuple[str, str]] = []
         self._rotation = [queue.name for queue in queues]
         self._away_until = 0.0
-        self._told_to_stop = False
+        self._stop_requested = False
 
     @property
     def connection_timeout(self) -> int:
         """Seconds a command may take; RQ's own value allows for a blocking pop."""
-        return ANSWER_SECONDS
+        return RESPONSE_SECONDS
 
     def work(self, *_: Any, **__: Any) -> bool:
         """Work until SIGTERM or SIGINT, then let the children hand their jobs back."""
@@ -91,7 +91,7 @@ class PublishWorker(BaseWorker):
             signal.signal(number, self.request_stop)
         for call, seconds in self._periodic.items():
             self._waits.add(Wait(call.function, call))
-        while not self._told_to_stop:
+        while not self._stop_requested:
             self._run_once()
         self._stop()
         return True
@@ -99,7 +99,7 @@ class PublishWorker(BaseWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Take no more runs. A second signal, such as a terminal's beside the supervisor's, has no
         effect: it must not interrupt children that hand their jobs back."""
-        self._told_to_stop = True
+        self._stop_requested = True
 
     def _run_once(self) -> None:
         """Wait for an event and handle it."""
@@ -110,8 +110,8 @@ class PublishWorker(BaseWorker):
         for source in self._horses.wait(listeners, self._pause()):
             if isinstance(source, Listener):
                 self._with_redis(partial(self._read, source))
-        for lane, order, traceback in self._horses.settled(self._waits):
-            self._settle(lane, order, traceback)
+        for pool, order, traceback in self._horses.settled(self._waits):
+            self._settle(pool, order, traceback)
 
     def _pause(self) -> float:
         until_back = max(self._away_until - time.monotonic(), 0.0)
@@ -120,22 +120,22 @@ class PublishWorker(BaseWorker):
             pauses[-1] = until_back
         return max(min(pauses), 0.0)
 
-    def _settle(self, lane: str, order: Execute | Call, traceback: str | None) -> None:
-        self._slots.give_back(lane)
+    def _settle(self, pool: str, order: Execute | Call, traceback: str | None) -> None:
+        self._slots.release(pool)
         if isinstance(order, Execute):
-            self._finished.append(FinishedRun(lane, order.run_id, order.fields, traceback))
+            self._finished.append(FinishedRun(pool, order.run_id, order.fields, traceback))
         elif traceback is not None:
             logger.warning("%s failed: %s", order.function, traceback.splitlines()[-1])
         if isinstance(order, Call) and order in self._periodic:
-            self._waits.add(Wait(lane, order), self._periodic[order])
+            self._waits.add(Wait(pool, order), self._periodic[order])
 
     def _serve_waits(self) -> None:
         for wait in self._waits.take_due(self._slots.is_free):
-            self._give(wait.lane, wait.call)
+            self._dispatch(wait.pool, wait.call)
 
-    def _give(self, lane: str, order: Execute | Call) -> None:
-        self._slots.take(lane)
-        self._horses.give(lane, order)
+    def _dispatch(self, pool: str, order: Execute | Call) -> None:
+        self._slots.take(pool)
+        self._horses.dispatch(pool, order)
 
     # Everything below talks to Redis.
 
@@ -190,11 +190,11 @@ class PublishWorker(BaseWorker):
             started = self._exchange.send()
         finally:
             for name in reserved:
-                self._slots.give_back(name)
+                self._slots.release(name)
         self._finished, self._popped = [], []
         self._rotation.append(self._rotation.pop(0))
         for one in started:
-            self._give(one.queue, Execute(one.run_id, one.fields))
+            self._dispatch(one.queue, Execute(one.run_id, one.fields))
 
     def _offers(self) -> Iterator[tuple[str, ...]]:
         """Yield, for each run settled in one exchange, the queues to take a next run from.
@@ -212,8 +212,8 @@ class PublishWorker(BaseWorker):
         """Shut down: pop nothing more, have every child hand its job back, settle what ended, and
         schedule the waits in Redis."""
         self._stop_listening()
-        for lane, order, traceback in self._horses.stop(GRACE_SECONDS, self._waits):
-            self._settle(lane, order, traceback)
+        for pool, order, traceback in self._horses.stop(GRACE_SECONDS, self._waits):
+            self._settle(pool, order, traceback)
         with self._app.app_context():
             wake([wait.wake for wait in self._waits if wait.wake is not None])
         self._away_until = 0.0

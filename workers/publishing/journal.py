@@ -13,7 +13,7 @@ from app.publishing.claims import Claim
 from app.publishing.holding import begin_steps, save_checkpoint, show_progress
 from app.states import Step, step_progress
 from workers.platforms.base import Upload
-from workers.publishing.lease import LeaseKeeper
+from workers.publishing.lease import JobLease
 from workers.publishing.source import SourceFile
 
 logger = logging.getLogger(__name__)
@@ -28,9 +28,9 @@ class RunJournal:
     it; `step` is the job's current step.
     """
 
-    def __init__(self, claim: Claim, keeper: LeaseKeeper, upload: Upload | None) -> None:
+    def __init__(self, claim: Claim, lease: JobLease, upload: Upload | None) -> None:
         self._claim = claim
-        self._keeper = keeper
+        self._lease = lease
         self._file: SourceFile | None = None
         self._received_bytes = 0
         self._reached_bytes = 0
@@ -69,16 +69,16 @@ class RunJournal:
         # Stored even by a worker that must stop: the platform may never repeat it, and the next
         # run needs it.
         self._store(upload, commits=False)
-        self._keeper.check()
+        self._lease.check()
 
     def commit_to_publish(self, upload: Upload) -> None:
-        self._keeper.check()
+        self._lease.check()
         self._store(upload, commits=True)
         self.has_committed = True
 
     def report_sent(self, total_bytes: int) -> None:
         self._reached_bytes = total_bytes
-        self._keeper.check()
+        self._lease.check()
         if time.monotonic() - self._shown_at < PROGRESS_SECONDS or self._file is None:
             return
         self._shown_at = time.monotonic()

@@ -18,7 +18,7 @@ from workers.stopping import Stopping, stop_requested
 logger = logging.getLogger(__name__)
 
 
-class LeaseKeeper:
+class JobLease:
     """Renews a claim's lease in the background while the block runs.
 
     In a thread, because the run itself may wait on a socket for a minute.
@@ -30,7 +30,7 @@ class LeaseKeeper:
         self._lost = False
         self._renewals = PeriodicThread("lease", RENEW_SECONDS, self._renew)
 
-    def __enter__(self) -> LeaseKeeper:
+    def __enter__(self) -> JobLease:
         self._renewals.__enter__()
         return self
 

@@ -18,7 +18,7 @@ from app.failures import Failure
 from app.limits.circuits import Circuit
 from app.limits.gates import Closing
 from app.publishing import outcomes
-from app.publishing.claims import Claim, claim_next, claim_polled, end_lease
+from app.publishing.claims import Claim, claim_next, claim_poll, end_lease
 from app.publishing.early import wake_again_if_early
 from app.publishing.holding import Proof, forget_upload, standing
 from app.queues import parent_process
@@ -32,7 +32,7 @@ from workers.platforms.results import Processing
 from workers.publishing.budget import RunBudget
 from workers.publishing.failures import failure_of, internal, outcome_unknown, workers_lost
 from workers.publishing.kept_runs import keep_completed, keep_failed
-from workers.publishing.lease import LeaseKeeper
+from workers.publishing.lease import JobLease
 from workers.publishing.optimize_step import Transcoding
 from workers.publishing.platform_state import closing_of, end_probe, record_call
 from workers.publishing.retry import (
@@ -78,7 +78,7 @@ def poll(platform: str, job_id: str) -> None:
     if stop_requested.is_set():
         return
     now = _clock.now()
-    claim = claim_polled(job_id, now)
+    claim = claim_poll(job_id, now)
     if claim is None:
         wake_again_if_early(job_id, now)
         return
@@ -95,7 +95,7 @@ def _execute(claim: Claim) -> None:
     parent = parent_process()
     with logs.about(jobId=claim.job_id, userId=claim.user_id, platform=claim.platform):
         if parent is not None:
-            parent.hold(claim.job_id, claim.run)
+            parent.report_claim(claim.job_id, claim.run)
         if claim.lost_runs > LOST_RUNS_MAX:
             _fail(claim, workers_lost(LOST_RUNS_MAX + 1))
             end_probe(claim)
@@ -114,8 +114,8 @@ def _run_steps(claim: Claim) -> None:
     budget = RunBudget(claim.platform, claim.account_id)
     with transport.observe() as observation:
         try:
-            with LeaseKeeper(running_app(), claim) as keeper:
-                result = publish_once(claim, load_handler(claim.platform), keeper, budget)
+            with JobLease(running_app(), claim) as lease:
+                result = publish_once(claim, load_handler(claim.platform), lease, budget)
             record_call(claim, budget, observation.last)
             _record_result(claim, result, budget)
         except RunStopped as stopped:

@@ -29,7 +29,7 @@ from workers.platforms.results import Incomplete, Processing, Published, Ready
 from workers.publishing.budget import Purpose, RunBudget
 from workers.publishing.contexts import working_context
 from workers.publishing.journal import RunJournal
-from workers.publishing.lease import LeaseKeeper
+from workers.publishing.lease import JobLease
 from workers.publishing.optimize_step import (
     Transcoding,
     begun_file,
@@ -69,13 +69,13 @@ class UploadNeeded(RunStopped):
 
 
 def publish_once(
-    claim: Claim, handler: Handler[Upload], keeper: LeaseKeeper, budget: RunBudget
+    claim: Claim, handler: Handler[Upload], lease: JobLease, budget: RunBudget
 ) -> Result:
     """Take the job as far as it goes without waiting, refreshing a token that is refused.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
-    journal = RunJournal(claim, keeper, _known_upload(claim, handler))
+    journal = RunJournal(claim, lease, _known_upload(claim, handler))
     if claim.step is Step.OPTIMIZE and (transcoding := pending_transcode(claim)):
         return transcoding
     access = tokens.access_for(handler, claim.account_id)

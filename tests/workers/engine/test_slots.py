@@ -17,11 +17,11 @@ def many() -> Slots:
     return Slots(["a", "b", "c"], uploads=5, others={})
 
 
-def fill(slots: Slots, lane: str) -> int:
-    """Start as many orders of a lane as may start; return how many."""
+def fill(slots: Slots, pool: str) -> int:
+    """Start as many orders of a pool as may start; return how many."""
     count = 0
-    while slots.is_free(lane):
-        slots.take(lane)
+    while slots.is_free(pool):
+        slots.take(pool)
         count += 1
     return count
 
@@ -52,31 +52,31 @@ def test_platform_that_hangs_on_all_slots_leaves_the_others_theirs(many: Slots) 
 
 
 def test_platform_that_comes_last_is_left_as_much(many: Slots) -> None:
-    assert [fill(many, lane) for lane in "bca"] == [5, 2, 1]
+    assert [fill(many, pool) for pool in "bca"] == [5, 2, 1]
 
 
 def test_what_ends_is_followed_by_no_more_than_the_slots_there_are(many: Slots) -> None:
     fill(many, "a"), fill(many, "b"), fill(many, "c")
-    many.give_back("a")
+    many.release("a")
     assert not many.is_free("a")
-    many.give_back("a")
-    many.give_back("a")
+    many.release("a")
+    many.release("a")
     assert not many.is_free("a")  # two, and three of the others
-    many.give_back("a")
+    many.release("a")
     assert many.is_free("a")
 
 
 def test_slot_that_was_given_back_is_free(slots: Slots) -> None:
     slots.take("a")
     slots.take("a")
-    slots.give_back("a")
+    slots.release("a")
     assert slots.is_free("a")
     assert slots.room("a") == 1
 
 
 def test_looks_and_maintenance_wait_for_no_upload(slots: Slots) -> None:
-    for lane in ("a", "a", "b", "c"):
-        slots.take(lane)
+    for pool in ("a", "a", "b", "c"):
+        slots.take(pool)
     assert slots.is_free("poll-a") and slots.is_free("maintenance")
     slots.take("maintenance")
     assert not slots.is_free("maintenance") and slots.is_free("poll-a")

@@ -23,10 +23,10 @@ from tests.workers.platforms.tiktok_job import (
 )
 from workers.errors import (
     Ambiguous,
-    AnswerLost,
     OutcomeUnknown,
     PublishError,
     RequestRefused,
+    ResponseLost,
     Transient,
     UploadGone,
     VideoRefused,
@@ -95,7 +95,7 @@ def test_refused_headers_after_an_earlier_last_byte_wait_until_the_url_expires(
     control.fault("TIKTOK", UPLOAD, "cut", after_bytes=1_000_000)
     control.fault("TIKTOK", UPLOAD, "error", code="upload_bad_request", times=2)
     job = make_job(control, data)
-    assert type(error_of_run(job)) is AnswerLost
+    assert type(error_of_run(job)) is ResponseLost
     error = error_of_run(job)
     assert (type(error), error.code) == (OutcomeUnknown, "upload_bad_request")
     control.advance(3600 + SETTLE_SECONDS)

@@ -25,11 +25,11 @@ from tests.workers.platforms.tiktok_job import (
 )
 from workers.errors import (
     Ambiguous,
-    AnswerLost,
     NetworkFailure,
     OutcomeUnknown,
     RateLimited,
     RequestRefused,
+    ResponseLost,
     TokenExpired,
     Transient,
     UploadGone,
@@ -58,7 +58,7 @@ def test_cut_final_chunk_is_read_and_then_resumed(control: Sandbox, video: bytes
     data = lengthened(video, 8_000_003)
     control.fault("TIKTOK", UPLOAD, "cut", after_bytes=5_000_001)
     job = make_job(control, data)
-    assert type(error_of_run(job)) is AnswerLost
+    assert type(error_of_run(job)) is ResponseLost
     assert checkpoint(job).final_started_at is not None
     before = len(control.calls())
     job.carry_through()
@@ -111,7 +111,7 @@ def test_lost_answer_to_a_chunk_is_not_sent_again(
 def test_lost_final_answer_is_settled_by_reads_alone(control: Sandbox, video: bytes) -> None:
     control.fault("TIKTOK", UPLOAD, "lost_answer")
     job = make_job(control, video)
-    assert type(error_of_run(job)) is AnswerLost
+    assert type(error_of_run(job)) is ResponseLost
     job.carry_through()
     assert set(control.call_names()[3:]) == {STATUS}
     assert_live_once(control, video)
@@ -249,7 +249,7 @@ def test_refused_url_after_an_earlier_end_waits_until_the_url_expires(
     control.fault("TIKTOK", UPLOAD, "cut", after_bytes=1_000_000)
     control.fault("TIKTOK", UPLOAD, "error", code="upload_not_found")
     job = make_job(control, data)
-    assert type(error_of_run(job)) is AnswerLost
+    assert type(error_of_run(job)) is ResponseLost
     error = error_of_run(job)
     assert (type(error), error.code) == (OutcomeUnknown, "upload_url_refused")
     control.advance(3600)
@@ -288,7 +288,7 @@ def test_refused_part_of_a_chunk_is_resent_from_its_start(control: Sandbox, vide
     control.fault("TIKTOK", UPLOAD, "error", code="upload_bad_request")
     job = make_job(control, data)
     job.carry_through()
-    assert [type(error) for error in job.errors] == [AnswerLost]
+    assert [type(error) for error in job.errors] == [ResponseLost]
     assert ranges(control)[-1] == f"bytes 0-{len(data) - 1}/{len(data)}"
     assert_live_once(control, data)
 

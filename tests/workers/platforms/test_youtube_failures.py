@@ -25,12 +25,12 @@ from tests.workers.platforms.youtube_job import (
     received_bytes,
 )
 from workers.errors import (
-    AnswerLost,
     NetworkFailure,
     OutcomeUnknown,
     PublishError,
     RateLimited,
     RequestRefused,
+    ResponseLost,
     TokenExpired,
     Transient,
     UploadGone,
@@ -72,7 +72,7 @@ def test_cut_chunk_is_resumed_at_the_exact_byte(control: Sandbox, long_video: by
 def test_cut_final_chunk_is_read_and_then_resumed(control: Sandbox, long_video: bytes) -> None:
     control.fault("YOUTUBE", UPLOAD, "cut", skip=2, after_bytes=1000)
     job = make_job(control, long_video)
-    assert type(error_of_run(job)) is AnswerLost
+    assert type(error_of_run(job)) is ResponseLost
     assert checkpoint(job).final_started_at is not None
     before = len(control.calls())
     job.carry_through()
@@ -117,7 +117,7 @@ def test_lost_answer_is_followed_by_a_read_and_publishes_once(
 def test_lost_final_answer_is_repeated_by_the_session(control: Sandbox, video: bytes) -> None:
     control.fault("YOUTUBE", UPLOAD, "lost_answer")
     job = make_job(control, video)
-    assert type(error_of_run(job)) is AnswerLost
+    assert type(error_of_run(job)) is ResponseLost
     found = job.run()
     assert isinstance(found, Processing)
     assert checkpoint(job).video_id == control.posts()[0]["id"]
@@ -283,7 +283,7 @@ def test_bytes_refused_after_an_earlier_final_request_prove_nothing(
     control.fault("YOUTUBE", UPLOAD, "cut", after_bytes=1000)
     control.fault("YOUTUBE", UPLOAD, "error", code="sessionTooLarge")
     job = make_job(control, video)
-    assert type(error_of_run(job)) is AnswerLost
+    assert type(error_of_run(job)) is ResponseLost
     error = error_of_run(job)
     assert (type(error), error.code) == (OutcomeUnknown, "http_413")
     assert not error.upload_is_dead

@@ -26,7 +26,7 @@ POLL_MAX_SECONDS = 30.0
 PROCESSING_LIMIT_SECONDS = 2 * 3600
 #: A public post has no id before moderation, which may take hours.
 POST_ID_LIMIT_SECONDS = 24 * 3600
-LOOK_HINT = "Look in the TikTok app whether it was posted"
+CHECK_HINT = "Look in the TikTok app whether it was posted"
 
 
 def judge(
@@ -43,14 +43,14 @@ def judge(
         raise _failure(upload, found.fail_reason, now).for_dead_upload()
     if found.state == status.SEND_TO_USER_INBOX:
         raise Ambiguous(
-            "sent_to_inbox", "TikTok sent the video to the account's inbox", hint=LOOK_HINT
+            "sent_to_inbox", "TikTok sent the video to the account's inbox", hint=CHECK_HINT
         )
     missing_from = found.missing_from(upload)
     if missing_from is not None:
         return judge_incomplete(client, upload, missing_from, now)
     if upload.waited_seconds(now) >= PROCESSING_LIMIT_SECONDS:
         unsettled = Ambiguous(
-            "processing_too_long", "TikTok has been processing the video for hours", hint=LOOK_HINT
+            "processing_too_long", "TikTok has been processing the video for hours", hint=CHECK_HINT
         )
         return reconcile(client, context, upload, unsettled)
     return poll_again(client, upload, now)
@@ -93,7 +93,7 @@ def never_completed(error: RequestRefused) -> PublishError:
 def unreadable(error: RequestRefused) -> Ambiguous:
     """Return the error for an upload whose status TikTok refuses and whose end was sent."""
     detail = f"TikTok does not say what became of the video ({error.code})"
-    return Ambiguous(error.code, detail, hint=LOOK_HINT)
+    return Ambiguous(error.code, detail, hint=CHECK_HINT)
 
 
 def published(upload: TikTokUpload, found: Status, now: float) -> Published:

@@ -80,7 +80,7 @@ def judge_lost_request(
     unsettled = Ambiguous(
         "publish_outcome_unknown",
         "TikTok's answer was lost, and nothing shows whether the video was posted",
-        hint=fate.LOOK_HINT,
+        hint=fate.CHECK_HINT,
     )
     try:
         return fate.reconcile(client, context, upload, unsettled)

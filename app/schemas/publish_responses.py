@@ -10,7 +10,7 @@ from marshmallow.validate import OneOf
 from app.failures import Category
 from app.platforms import PLATFORMS
 from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
-from app.schemas.base import AnswerSchema, Json, Moment, PageQuery, PageSchema, one_of
+from app.schemas.base import Json, Moment, PageQuery, PageSchema, ResponseSchema, one_of
 from app.schemas.publish import BACKOFF_TYPES, PRIVACY_LEVELS, Keep
 from app.states import JobState, Step
 
@@ -26,14 +26,14 @@ def _messages(description: str) -> fields.Dict:
     )
 
 
-class LinksSchema(AnswerSchema):
+class LinksSchema(ResponseSchema):
     """Where to follow the job."""
 
     self = fields.Url()
     status = fields.Url()
 
 
-class AcceptedSchema(AnswerSchema):
+class AcceptedSchema(ResponseSchema):
     """An accepted post: it is stored in the database."""
 
     may_lack = frozenset({"scheduled_time"})
@@ -45,21 +45,21 @@ class AcceptedSchema(AnswerSchema):
     links = fields.Nested(LinksSchema)
 
 
-class BatchJobSchema(AnswerSchema):
+class BatchJobSchema(ResponseSchema):
     """One job of a batch."""
 
     job_id = fields.String()
     scheduled_time = Moment()
 
 
-class BatchAcceptedSchema(AnswerSchema):
+class BatchAcceptedSchema(ResponseSchema):
     """An accepted batch."""
 
     batch_id = fields.String()
     jobs = fields.List(fields.Nested(BatchJobSchema))
 
 
-class ValidationSchema(AnswerSchema):
+class ValidationSchema(ResponseSchema):
     """How `POST /api/publish` would respond to a body."""
 
     valid = fields.Boolean()
@@ -67,14 +67,14 @@ class ValidationSchema(AnswerSchema):
     warnings = _messages("What would be published differently or later: field path → messages.")
 
 
-class RequestBackoffSchema(AnswerSchema):
+class RequestBackoffSchema(ResponseSchema):
     """How long a job waits between attempts."""
 
     type = one_of(BACKOFF_TYPES)
     delay = fields.Integer(metadata={"description": "Milliseconds."})
 
 
-class RequestOptionsSchema(AnswerSchema):
+class RequestOptionsSchema(ResponseSchema):
     """How the queue treats a job."""
 
     priority = fields.Integer()
@@ -84,7 +84,7 @@ class RequestOptionsSchema(AnswerSchema):
     remove_on_fail = Keep(KEEP_FAILED)
 
 
-class RequestSchema(AnswerSchema):
+class RequestSchema(ResponseSchema):
     """The request of a job, with defaults filled in."""
 
     may_lack = frozenset({"share_to_feed", "scheduled_time"})
@@ -101,7 +101,7 @@ class RequestSchema(AnswerSchema):
     options = fields.Nested(RequestOptionsSchema)
 
 
-class ResultSchema(AnswerSchema):
+class ResultSchema(ResponseSchema):
     """What is live."""
 
     platform_post_id = fields.String(
@@ -111,7 +111,7 @@ class ResultSchema(AnswerSchema):
     platform = one_of(PLATFORMS)
 
 
-class ErrorSchema(AnswerSchema):
+class ErrorSchema(ResponseSchema):
     """Why a job failed, or why it waits."""
 
     code = fields.String()
@@ -121,7 +121,7 @@ class ErrorSchema(AnswerSchema):
     retryable = fields.Boolean(metadata={"description": "Whether another attempt can succeed."})
 
 
-class StatusSchema(AnswerSchema):
+class StatusSchema(ResponseSchema):
     """The status of a job."""
 
     id = fields.String()
@@ -146,7 +146,7 @@ class StatusSchema(AnswerSchema):
     finished_at = Moment(allow_none=True)
 
 
-class EntryErrorSchema(AnswerSchema):
+class EntryErrorSchema(ResponseSchema):
     """Why an attempt or step ended, or why a wait began."""
 
     code = fields.String(allow_none=True)
@@ -154,7 +154,7 @@ class EntryErrorSchema(AnswerSchema):
     message = fields.String()
 
 
-class EntrySchema(AnswerSchema):
+class EntrySchema(ResponseSchema):
     """One span or moment of a job's life; `endedAt` is null while it lasts."""
 
     kind = one_of(("attempt", "step", "wait", "change"))

@@ -23,6 +23,7 @@ from app.states import JobState, Step, shown_state
 # for a query with the very same text.
 OPEN = text("state IN ('waiting', 'active')")
 ACTIVE = text("state = 'active'")
+WAITING = text("state = 'waiting'")
 #: the platform has every byte: it is only polled
 AT_PLATFORM = text("state IN ('waiting', 'active') AND is_at_platform")
 #: an upload to begin or resume, and not claimed
@@ -60,8 +61,9 @@ class PublishJob(Base):
             name="open_has_due_time",
         ),
         _partial("ix_publish_jobs_due", "platform", "due_at", where=OPEN),
-        # What the scheduler loads into Redis ahead of time, whatever the platform.
-        _partial("ix_publish_jobs_upcoming", "due_at", "id", where=OPEN),
+        # What the scheduler loads into Redis ahead of time, whatever the platform. Not `OPEN`: no
+        # query of one lane may take this index, which would lead through all that is due.
+        _partial("ix_publish_jobs_upcoming", "due_at", "id", where=WAITING),
         _partial("ix_publish_jobs_active", "platform", where=ACTIVE),
         _partial("ix_publish_jobs_at_platform", "platform", "due_at", where=AT_PLATFORM),
         _partial("ix_publish_jobs_lane", "account_id", "priority", "due_at", where=TO_BEGIN),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.database.transaction import transaction
 from app.models import PublishedPost, PublishJob, TimelineEntry
-from app.models.publish_job import ACTIVE, COMPLETED, OPEN, UNSUCCESSFUL
+from app.models.publish_job import ACTIVE, COMPLETED, OPEN, UNSUCCESSFUL, WAITING
 from app.queries.pages import Page, read_page
 from app.states import JobState
 
@@ -86,9 +86,9 @@ def in_state(state: JobState, now: datetime) -> list[Condition]:
     """
     match state:
         case JobState.DELAYED:
-            return [OPEN, PublishJob.state == JobState.WAITING, PublishJob.due_at > now]
+            return [OPEN, WAITING, PublishJob.due_at > now]
         case JobState.WAITING:
-            return [OPEN, PublishJob.state == JobState.WAITING, PublishJob.due_at <= now]
+            return [OPEN, WAITING, PublishJob.due_at <= now]
         case JobState.ACTIVE:
             return [OPEN, ACTIVE]
         case JobState.COMPLETED:

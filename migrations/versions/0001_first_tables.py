@@ -476,8 +476,8 @@ def upgrade() -> None:
             "ix_publish_jobs_upcoming",
             ["due_at", "id"],
             unique=False,
-            postgresql_where=sa.text("state IN ('waiting', 'active')"),
-            sqlite_where=sa.text("state IN ('waiting', 'active')"),
+            postgresql_where=sa.text("state = 'waiting'"),
+            sqlite_where=sa.text("state = 'waiting'"),
         )
         batch_op.create_index("ix_publish_jobs_user_id_id", ["user_id", "id"], unique=False)
         batch_op.create_index("ix_publish_jobs_video_id", ["video_id"], unique=False)
@@ -709,8 +709,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_publish_jobs_rendition_id")
         batch_op.drop_index(
             "ix_publish_jobs_upcoming",
-            postgresql_where=sa.text("state IN ('waiting', 'active')"),
-            sqlite_where=sa.text("state IN ('waiting', 'active')"),
+            postgresql_where=sa.text("state = 'waiting'"),
+            sqlite_where=sa.text("state = 'waiting'"),
         )
         batch_op.drop_index("ix_publish_jobs_finished_at")
         batch_op.drop_index(

@@ -19,6 +19,7 @@ from sqlalchemy import exists, select, tuple_
 
 from app.database.transaction import transaction
 from app.models import PublishJob
+from app.models.publish_job import WAITING
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.pausing import release_resumed
 from app.publishing.recovering import release_recovered
@@ -31,7 +32,6 @@ from app.queues import (
     current_redis,
     wake,
 )
-from app.states import OPEN_STATES, JobState
 
 logger = logging.getLogger(__name__)
 #: Upcoming jobs are scheduled in Redis in pages of this size.
@@ -42,8 +42,6 @@ GRACE = timedelta(seconds=1)
 MEMORY_KEY = f"{RQ_KEY_PREFIX}:publish:memory"
 #: How often that key is checked while there is anything to lose.
 MEMORY_CHECK_SECONDS = 20.0
-#: Waiting rows; the second condition matches their partial index.
-_WAITING = (PublishJob.state == JobState.WAITING, PublishJob.state.in_(OPEN_STATES))
 #: The longest time between two fetches of upcoming rows: well within the horizon.
 FETCH_EVERY = HORIZON / 6
 #: Tolerated clock skew: each fetch overlaps by this what clients schedule themselves.
@@ -113,7 +111,7 @@ class Sweeper:
 def _is_any_upcoming(now: datetime) -> bool:
     with transaction() as session:
         upcoming = exists().where(
-            *_WAITING, PublishJob.due_at > now, PublishJob.due_at <= now + HORIZON
+            WAITING, PublishJob.due_at > now, PublishJob.due_at <= now + HORIZON
         )
         return bool(session.scalar(select(upcoming)))
 
@@ -128,7 +126,7 @@ def _wake_between(since: datetime, until: datetime, now: datetime, page: int) ->
         query = (
             select(PublishJob.id, PublishJob.platform, PublishJob.due_at, PublishJob.wake_number)
             .where(
-                *_WAITING,
+                WAITING,
                 tuple_(PublishJob.due_at, PublishJob.id) > tuple_(last_due, last_id),
                 PublishJob.due_at <= until,
             )

@@ -62,7 +62,7 @@ class Response:
     def json_object(self) -> dict[str, Any]:
         """Return the body as a JSON object that can be stored; empty when it is anything else."""
         try:
-            value = loads(self.body)
+            value = loads(self.body.decode("utf-8-sig", "replace"))
             # A platform that cuts off a text may leave half of an emoji.
             if _UNFIT_ESCAPE.search(self.body):
                 value = _fit_to_store(value)

@@ -14,7 +14,7 @@ from app.ids import is_id
 from app.publishing.redeliver import redeliver, redeliver_dead
 from app.queries.accounts import list_to_reconnect
 from app.queries.notifications import list_notifications
-from app.queries.search import list_maybe_live
+from app.queries.search import list_ambiguous
 from app.schemas.base import BaseSchema, Cursor
 from app.states import NotificationState
 
@@ -42,7 +42,7 @@ def attention() -> str:
     cursors = read_values(AttentionQuery, request.args)
     return render_template(
         "admin/attention.html",
-        ambiguous=list_maybe_live(limit=PER_PAGE, cursor=cursors["ambiguous"]),
+        ambiguous=list_ambiguous(limit=PER_PAGE, cursor=cursors["ambiguous"]),
         accounts=list_to_reconnect(limit=PER_PAGE, cursor=cursors["accounts"]),
         dead=list_notifications(
             state=NotificationState.DEAD, limit=PER_PAGE, cursor=cursors["dead"]

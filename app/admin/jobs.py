@@ -10,7 +10,6 @@ from werkzeug.exceptions import NotFound
 from app.admin.blueprint import blueprint, read_values
 from app.admin.timeline_chart import lay_out
 from app.admin.words import now
-from app.failures import Category
 from app.ids import is_id
 from app.models import PublishJob
 from app.platforms import PLATFORMS
@@ -75,8 +74,8 @@ def _allowed(job: PublishJob) -> set[str]:
     """Return the actions that the job's state allows; the functions behind them check again."""
     is_failed = job.state is JobState.FAILED
     allowed = {
-        "resolve": job.may_be_live,
-        "retry": is_failed and job.error_category != Category.AMBIGUOUS,
+        "resolve": job.is_ambiguous or (is_failed and job.is_committed),
+        "retry": is_failed and not job.is_ambiguous,
         "cancel": job.state not in FINAL_STATES and not job.is_committed,
     }
     return {name for name, is_allowed in allowed.items() if is_allowed}

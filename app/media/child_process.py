@@ -24,8 +24,8 @@ from app.storage.errors import StoreUnavailable
 # What a dynamic loader may need; the child gets nothing else of the environment.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 _REQUEST_MAX_BYTES = 16 * 1024 * 1024
-# No file ends the child with these: a deploy does, or a system that is short of memory.
-_EXTERNAL_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
+# No file ends the child with these, but a deploy does.
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,25 @@ def run_child(
     """Run a child on a file and return its result; empty when it died or timed out.
 
     Serves its reads meanwhile, up to the bound of `window`, beyond which `VideoInvalid` is raised.
-    Also raises any `StorageError`, and `StoreUnavailable` where the system ended the child.
+    Also raises any `StorageError`, and `StoreUnavailable` where a deploy stopped the child.
     """
+    result, status = _run(child, window, bounds, result_max_bytes, arguments)
+    if status == -signal.SIGKILL:
+        # The system is short of memory. If that happens again, this file is the reason.
+        result, status = _run(child, window, bounds, result_max_bytes, arguments)
+    if -status in _STOP_SIGNALS:
+        raise StoreUnavailable("The inspection of the video was interrupted.")
+    return result
+
+
+def _run(
+    child: Path,
+    window: Window,
+    bounds: ProbeBounds,
+    result_max_bytes: int,
+    arguments: Sequence[str],
+) -> tuple[bytes, int]:
+    """Return the child's result, and its exit status if it ended before its time was up."""
     store_seconds = 0.0
     started_at = time.monotonic()
     with _running(child, window.size_bytes, bounds, arguments) as process:
@@ -53,7 +70,7 @@ def run_child(
         while header := _read_exactly(process.stdout, 12):
             offset, length = struct.unpack(">QI", header)
             if length == 0:
-                return _read_exactly(process.stdout, min(offset, result_max_bytes))
+                return _read_exactly(process.stdout, min(offset, result_max_bytes)), 0
             requested_at = time.monotonic()
             piece = window.read_at(offset, min(length, _REQUEST_MAX_BYTES))
             store_seconds += time.monotonic() - requested_at
@@ -63,9 +80,7 @@ def run_child(
     timed_out = time.monotonic() - started_at >= bounds.wall_seconds
     if timed_out and store_seconds > bounds.wall_seconds / 2:
         raise StoreUnavailable("The video store is too slow to inspect the video.")
-    if not timed_out and -status in _EXTERNAL_SIGNALS:
-        raise StoreUnavailable("The inspection of the video was interrupted.")
-    return b""
+    return b"", 0 if timed_out else status
 
 
 @contextmanager

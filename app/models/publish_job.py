@@ -38,9 +38,7 @@ UNAVAILABLE = text(
 #: the operator's lists: published, ended otherwise, outcome unknown
 COMPLETED = text("state = 'completed'")
 UNSUCCESSFUL = text("state IN ('failed', 'cancelled')")
-MAY_BE_LIVE = text(
-    "state = 'failed' AND (error_category = 'ambiguous' OR committed_at IS NOT NULL)"
-)
+AMBIGUOUS = text("state = 'failed' AND error_category = 'ambiguous'")
 #: scheduled, not yet checked ahead of its time, and neither put off nor attempted
 UNCHECKED = text("state = 'waiting' AND due_at = scheduled_time AND checked_at IS NULL")
 #: Why a job failed, or why it waits.
@@ -73,7 +71,7 @@ class PublishJob(Base):
         _partial("ix_publish_jobs_unavailable", "platform", "due_at", where=UNAVAILABLE),
         _partial("ix_publish_jobs_completed", "id", where=COMPLETED),
         _partial("ix_publish_jobs_unsuccessful", "id", where=UNSUCCESSFUL),
-        _partial("ix_publish_jobs_may_be_live", "id", where=MAY_BE_LIVE),
+        _partial("ix_publish_jobs_ambiguous", "id", where=AMBIGUOUS),
         Index("ix_publish_jobs_user_id_id", "user_id", "id"),
         Index("ix_publish_jobs_batch_id", "batch_id"),
         Index("ix_publish_jobs_video_id", "video_id"),
@@ -161,10 +159,9 @@ class PublishJob(Base):
         return self.committed_at is not None
 
     @property
-    def may_be_live(self) -> bool:
-        """Whether it failed and only the platform, or a person, can tell if it is live."""
-        is_ambiguous = self.error_category == Category.AMBIGUOUS
-        return self.state is JobState.FAILED and (is_ambiguous or self.is_committed)
+    def is_ambiguous(self) -> bool:
+        """Whether it failed and no read of the platform can tell if it is live."""
+        return self.state is JobState.FAILED and self.error_category == Category.AMBIGUOUS
 
     def state_at(self, now: datetime) -> JobState:
         """Return the state of the contract, which tells `delayed` from `waiting`."""

@@ -124,7 +124,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         job = _locked(session, job_id)
         if job.state is not JobState.FAILED:
             raise WrongState(f"Only a failed job can be retried; this one is {job.state.value}")
-        if job.error_category == Category.AMBIGUOUS:
+        if job.is_ambiguous:
             raise WrongState("It may be live: say with …/resolve whether it is, then retry")
         _refuse_futile_retry(session, job)
         count_before_retry(session, job)
@@ -168,14 +168,18 @@ def resolve(
     platform_post_id: str | None = None,
     url: str | None = None,
 ) -> PublishJob:
-    """Settle a failed job that may be live by a person's word: completed, or free to retry.
+    """Settle an ambiguous job by a person's word: completed, or free to retry.
 
-    Raises `WrongState` for any other job.
+    Also records as live what failed after the platform had all of it. That it is not live is no
+    reason for another upload then, as it may still be processed: a retry polls it. Raises
+    `WrongState` for any other job.
     """
     with transaction() as session:
         job = _locked(session, job_id)
-        if not job.may_be_live:
+        if not job.is_ambiguous and not (job.state is JobState.FAILED and job.is_committed):
             raise WrongState("Only a job with an unknown outcome can be resolved")
+        if not job.is_ambiguous and not is_live:
+            raise WrongState("It may still go live: retry it, which polls the platform first")
         if is_live:
             count_before_retry(session, job)
             timeline.note(session, job, "resolved_live", now)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.database.transaction import transaction
 from app.models import Account, Notification, PublishJob
 from app.models.account import TO_RECONNECT
-from app.models.publish_job import ACTIVE, MAY_BE_LIVE, OPEN
+from app.models.publish_job import ACTIVE, AMBIGUOUS, OPEN
 from app.platforms import PLATFORMS
 from app.queues import QUEUE_NAMES, RunQueue, current_redis
 from app.states import JobState
@@ -112,7 +112,7 @@ def read_troubles() -> Troubles:
         select(Notification.id).where(_PENDING),
         select(Notification.id).where(_DEAD),
         select(Account.id).where(TO_RECONNECT),
-        select(PublishJob.id).where(MAY_BE_LIVE),
+        select(PublishJob.id).where(AMBIGUOUS),
     )
     with transaction() as session:
         return Troubles(*(_count(session, query) for query in queries))

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.database.transaction import transaction
 from app.ids import is_id
 from app.models import Account, Notification, PublishedPost, PublishJob, TimelineEntry, Video
-from app.models.publish_job import MAY_BE_LIVE
+from app.models.publish_job import AMBIGUOUS
 from app.platforms import PLATFORMS
 from app.queries.accounts import WITHOUT_TOKENS, has_username
 from app.queries.jobs import Condition, JobView, find_jobs, in_state, posts_of, timeline_of
@@ -71,9 +71,9 @@ def search_jobs(search: Search, now: datetime, *, limit: int, cursor: str | None
     return Page([views[job_id] for job_id in shown if job_id in views], next_cursor)
 
 
-def list_maybe_live(*, limit: int, cursor: str | None) -> Page[PublishJob]:
-    """Return one page of the failed jobs of which a person must say whether they are live."""
-    query = select(PublishJob).where(MAY_BE_LIVE)
+def list_ambiguous(*, limit: int, cursor: str | None) -> Page[PublishJob]:
+    """Return one page of the jobs whose outcome a person must resolve."""
+    query = select(PublishJob).where(AMBIGUOUS)
     with transaction() as session:
         return read_page(session, query, PublishJob.id, limit=limit, cursor=cursor)
 

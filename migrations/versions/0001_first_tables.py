@@ -21,7 +21,7 @@ UNAVAILABLE = (
 )
 COMPLETED = "state = 'completed'"
 UNSUCCESSFUL = "state IN ('failed', 'cancelled')"
-MAY_BE_LIVE = "state = 'failed' AND (error_category = 'ambiguous' OR committed_at IS NOT NULL)"
+AMBIGUOUS = "state = 'failed' AND error_category = 'ambiguous'"
 
 
 def upgrade() -> None:
@@ -464,11 +464,11 @@ def upgrade() -> None:
             sqlite_where=sa.text(UNSUCCESSFUL),
         )
         batch_op.create_index(
-            "ix_publish_jobs_may_be_live",
+            "ix_publish_jobs_ambiguous",
             ["id"],
             unique=False,
-            postgresql_where=sa.text(MAY_BE_LIVE),
-            sqlite_where=sa.text(MAY_BE_LIVE),
+            postgresql_where=sa.text(AMBIGUOUS),
+            sqlite_where=sa.text(AMBIGUOUS),
         )
         batch_op.create_index("ix_publish_jobs_finished_at", ["finished_at"], unique=False)
         batch_op.create_index("ix_publish_jobs_rendition_id", ["rendition_id"], unique=False)

@@ -13,7 +13,7 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
 from app.queries.depths import read_depths
-from app.queries.search import Search, find_story, list_maybe_live, search_jobs
+from app.queries.search import Search, find_story, list_ambiguous, search_jobs
 from tests.databases import ON_POSTGRES
 from tests.factories import make_account, make_video
 from tests.rows_read import rows_read
@@ -64,7 +64,7 @@ def test_a_look_reads_little_of_a_large_table() -> None:
         for cursor in (None, middle):
             read = rows_read(lambda: _search(search, now, cursor))
             assert read <= READ_MAX, (search, cursor)
-    assert rows_read(lambda: list_maybe_live(limit=20, cursor=None)) <= READ_MAX
+    assert rows_read(lambda: list_ambiguous(limit=20, cursor=None)) <= READ_MAX
     assert rows_read(lambda: find_story(newest)) <= READ_MAX
     assert rows_read(lambda: read_depths(now, 10)) <= READ_MAX
     assert [depth.delayed for depth in read_depths(now, 10)] == [10, 10, 10]

@@ -280,7 +280,7 @@ class Publishing(RuleBasedStateMachine):
     def resolve(self, pick: int, is_live: bool) -> None:
         failed = [job for job in self.rows if job.state is JobState.FAILED]
         job = failed[pick % len(failed)]
-        if job.error_category != "ambiguous" and not job.is_committed:
+        if not job.is_ambiguous and not (job.is_committed and is_live):
             with self.refused(WrongState):
                 steer.resolve(job.id, self.now, is_live=is_live)
             return

@@ -180,6 +180,9 @@ def test_warning_that_is_refused_holds_up_no_end(receiver: Receiver) -> None:
     deliver()
     warning, end = stored()
     assert (warning.state, end.state) == (NotificationState.PENDING, NotificationState.DELIVERED)
+    make_due()
+    deliver()  # nobody wants to be warned any more
+    assert (stored()[0].state, len(receiver.deliveries)) == (NotificationState.DEAD, 2)
 
 
 @pytest.mark.usefixtures("context")

@@ -36,6 +36,7 @@ def test_text_that_was_cut_within_an_emoji_can_be_stored() -> None:
     body = rb'{"cut\ud83d": ["so happy \ud83d", "nul \u0000", "whole \ud83d\ude00"]}'
     response = Response(200, {}, body).json_object()
     assert response == {"cut?": ["so happy ?", "nul ", "whole \U0001f600"]}
+    assert Response(200, {}, b'{"raw": "\xed\xa0\xbd"}').json_object()["raw"].encode()
 
 
 def test_body_is_sent_whole_with_its_length() -> None:

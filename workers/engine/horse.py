@@ -144,6 +144,8 @@ def _serve(app: Flask, pipe: Connection) -> None:
     before = _peak_bytes()
     while True:
         _on_stop(_end)  # idle, it has nothing to hand back
+        if stop_requested.is_set():
+            return
         order = pipe.recv()
         _on_stop(_request_stop)
         with app.app_context():

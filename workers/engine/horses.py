@@ -158,15 +158,19 @@ class Horses:
         _, status = os.waitpid(horse.pid, 0)
         if horse.order is None:
             return
-        if status == 0 and not self._is_stopping:
-            self.dispatch(horse.pool, horse.order)  # it was told to stop before it read the order
+        age = time.monotonic() - horse.born_at
+        if status == 0 and self._is_stopping:
+            self._settled.append((horse.pool, horse.order, None))  # not read: the row stays due
+            return
+        if status == 0 and age >= EARLY_DEATH_SECONDS:
+            self.dispatch(horse.pool, horse.order)  # it was stopped before it read the order
             return
         logger.warning("a child died while it executed a run (status %s)", status)
         self._settled.append((horse.pool, horse.order, f"the process ended with status {status}"))
         if horse.holding is not None and waits is not None:
             call = Call(RELEASE, (horse.holding.job_id, horse.holding.run_number))
             waits.add(Wait(MAINTENANCE_POOL, call))
-        if time.monotonic() - horse.born_at < EARLY_DEATH_SECONDS:
+        if age < EARLY_DEATH_SECONDS:
             self._not_before = time.monotonic() + EARLY_DEATH_PAUSE_SECONDS
 
     def _kill(self, horse: Horse) -> None:

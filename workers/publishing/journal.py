@@ -34,6 +34,7 @@ class RunJournal:
         self._file: SourceFile | None = None
         self._received_bytes = 0
         self._reached_bytes = 0
+        self._sent_before = 0
         self._shown = 0
         self._shown_at = time.monotonic()
         self.upload = upload
@@ -57,13 +58,14 @@ class RunJournal:
         Uploads saved from now on name this version of it.
         """
         self._file = file
+        self._sent_before = self.sent_bytes or 0
         self._received_bytes = self._reached_bytes = received_bytes
 
     @property
     def sent_bytes(self) -> int | None:
-        """How many bytes were sent since `begin_upload`; None for none, as when the platform
-        fetches the video by a link."""
-        return max(self._reached_bytes - self._received_bytes, 0) or None
+        """How many bytes this run has sent; None for none, as when the platform fetches the video
+        by a link."""
+        return self._sent_before + max(self._reached_bytes - self._received_bytes, 0) or None
 
     def save(self, upload: Upload) -> None:
         # Stored even by a worker that must stop: the platform may never repeat it, and the next

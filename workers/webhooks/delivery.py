@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, exists, select, update
@@ -50,6 +51,9 @@ def deliver() -> None:
         notification = _take_one(utcnow())
         if notification is None:
             return
+        if notification.type == AT_RISK and _is_outdated(notification):
+            _update(notification, {"state": NotificationState.DEAD, "last_error": "outdated"})
+            continue
         try:
             status = send_webhook(config, notification.id, notification.body)
         except PublishError as error:
@@ -97,6 +101,17 @@ def _take_one(now: datetime) -> Notification | None:
                 return found
 
 
+def _is_outdated(warning: Notification) -> bool:
+    """Tell whether the end of the post that a warning concerns has been stored since."""
+    later = exists().where(
+        Notification.subject_id == warning.subject_id,
+        Notification.id > warning.id,
+        Notification.type != AT_RISK,
+    )
+    with transaction() as session:
+        return bool(session.scalar(select(later)))
+
+
 def _due(now: datetime) -> Select[Notification]:
     """Return the query for what may be delivered now: per subject, in the order of the events.
 
@@ -123,7 +138,7 @@ def _due(now: datetime) -> Select[Notification]:
 
 def _record(notification: Notification, problem: str | None, now: datetime) -> None:
     """Record the delivery, unless the lease was lost to another worker."""
-    values: dict[str, object]
+    values: Mapping[str, object]
     if problem is None:
         values = {"state": NotificationState.DELIVERED, "delivered_at": now, "last_error": None}
     elif now > notification.give_up_at:
@@ -133,6 +148,10 @@ def _record(notification: Notification, problem: str | None, now: datetime) -> N
         values = {"due_at": now + pause, "last_error": problem}
     if problem is not None:
         logger.warning("webhook %s not delivered: %s", notification.id, problem)
+    _update(notification, values)
+
+
+def _update(notification: Notification, values: Mapping[str, object]) -> None:
     with transaction() as session:
         session.execute(
             update(Notification)

@@ -20,7 +20,8 @@ from app.media import isolation
 from app.media.child_process import ProbeBounds
 from app.media.facts import VideoInvalid
 from app.media.probe import probe
-from app.storage import Storage, Stream
+from app.media.window import Window
+from app.storage import Storage
 from app.storage.errors import StoreUnavailable
 
 Made = Callable[[str], Path]
@@ -144,24 +145,39 @@ def test_a_child_past_its_deadline_is_killed(store: Storage, made: Made) -> None
     assert refusal(store, raw, ProbeBounds(wall_seconds=0.001)).code == "video_unreadable"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_child_ended_by_the_system_does_not_condemn_the_file(
-    store: Storage, made: Made, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
-) -> None:
-    """A deploy ends every process of a container, and so does one that is short of memory."""
-    raw = made("plain.mp4").read_bytes()
-    stored = store.write("videos/ended.mp4", io.BytesIO(raw), len(raw))
-    original = type(store).open
+def kill_on_read(monkeypatch: pytest.MonkeyPatch, *numbers: signal.Signals) -> None:
+    """Have each of the next probes ended by a signal as soon as it reads."""
+    original, left = Window.read_at, list(numbers)
 
-    def kill_and_open(*args: Any) -> Stream:
+    def kill_and_read(*args: Any) -> bytes:
         for child in psutil.Process().children():
-            if any(part.endswith("probe_child.py") for part in child.cmdline()):
-                child.send_signal(number)
+            if left and any(part.endswith("probe_child.py") for part in child.cmdline()):
+                child.send_signal(left.pop(0))
         return original(*args)
 
-    monkeypatch.setattr(type(store), "open", kill_and_open)
+    monkeypatch.setattr(Window, "read_at", kill_and_read)
+
+
+def test_child_stopped_by_a_deploy_does_not_condemn_the_file(
+    store: Storage, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = made("plain.mp4").read_bytes()
+    stored = store.write("videos/ended.mp4", io.BytesIO(raw), len(raw))
+    kill_on_read(monkeypatch, signal.SIGTERM)
     with pytest.raises(StoreUnavailable):
         probe(store, "videos/ended.mp4", stored)
+
+
+def test_child_killed_by_a_system_short_of_memory_is_run_once_more(
+    store: Storage, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = made("plain.mp4").read_bytes()
+    stored = store.write("videos/killed.mp4", io.BytesIO(raw), len(raw))
+    kill_on_read(monkeypatch, signal.SIGKILL)
+    assert probe(store, "videos/killed.mp4", stored).video_codec == "h264"
+    kill_on_read(monkeypatch, signal.SIGKILL, signal.SIGKILL)
+    with pytest.raises(VideoInvalid):
+        probe(store, "videos/killed.mp4", stored)
 
 
 def test_reads_of_a_file_are_bounded(store: Storage, made: Made) -> None:

@@ -29,6 +29,7 @@ from app.queues import (
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
+from workers.engine.horses import EARLY_DEATH_SECONDS
 from workers.worker import BACKGROUND_RUNS
 
 # One database: real processes take time, and what they do to rows has its own tests.
@@ -229,6 +230,7 @@ def test_few_commands_carry_out_a_run(app: Flask, redis: Redis, worker: Process)
 
 def test_child_that_is_told_to_stop_alone_is_replaced(redis: Redis, worker: Process) -> None:
     """By its pid, by whoever took it for the one that hangs: it must swallow no run."""
+    time.sleep(EARLY_DEATH_SECONDS)
     busy = put(redis, SLEEP, 3)
     wait_until(lambda: started(redis) == 1, "one at work")
     for child in psutil.Process(worker.pid).children():

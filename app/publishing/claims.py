@@ -191,8 +191,8 @@ def _lease(session: Session, job: PublishJob, now: datetime) -> None:
 def _read_checkpoint(session: Session, job: PublishJob) -> tuple[dict[str, Any] | None, bool]:
     """Return the checkpoint, and whether it can be decrypted.
 
-    A row where it cannot must be claimed all the same: otherwise it would stay the first due row for ever,
-    and starve the others of its platform.
+    A row where it cannot must be claimed all the same: otherwise it would stay the first due row
+    for ever, and starve the others of its platform.
     """
     if job.run_number == 0:
         return None, True  # never claimed before

@@ -1,4 +1,4 @@
-"""The time by which posts begin: never far from the database's, whatever this machine's clock says.
+"""The time by which posts begin: this machine's clock, corrected by the database's.
 
 All machines share the database, so a worker whose clock is wrong neither starts posts early nor
 leaves them to others for hours.

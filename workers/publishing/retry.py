@@ -20,7 +20,7 @@ from workers.errors import (
 #: Times one attempt may replace a dead upload; after that, another one fails the attempt.
 REOPEN_MAX = 2
 #: Once the platform may have published, only reads follow. These say how far apart they are while
-#: the platform does not answer, and when to give up and leave it to a person.
+#: the platform does not respond, and when to give up and leave it to a person.
 POLL_AGAIN_MIN_SECONDS = 5.0
 POLL_AGAIN_MAX_SECONDS = 300.0
 POLL_AGAIN_SHARE = 0.25

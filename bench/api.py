@@ -47,7 +47,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
             runs[BULLMQ].append(_theirs(bench, bench.bullmq))
 
     def of(part: str) -> dict[str, list[float]]:
-        return {side: [getattr(one, part) for one in told] for side, told in runs.items()}
+        return {side: [getattr(one, part) for one in results] for side, results in runs.items()}
 
     name = f"POST /api/publish, {CONNECTIONS} connections, one web process"
     goals = (Goal(300, at_least=True),)
@@ -106,10 +106,10 @@ def _under_load(bench: Bench, url: str, requests: list[dict[str, Any]]) -> Answe
         request["headers"] = {"Content-Type": "application/json", **request["headers"]}
     asked = {"requests": requests, "status": 202}
     _load(url, asked, min(WARM_SECONDS, bench.size.api_seconds))
-    told = _load(url, asked, bench.size.api_seconds)
-    took_ms: list[float] = told["tookMs"]
+    results = _load(url, asked, bench.size.api_seconds)
+    took_ms: list[float] = results["tookMs"]
     return Answered(
-        len(took_ms) / told["seconds"], percentile(took_ms, 0.5), percentile(took_ms, 0.99)
+        len(took_ms) / results["seconds"], percentile(took_ms, 0.5), percentile(took_ms, 0.99)
     )
 
 
@@ -124,5 +124,5 @@ def _load(url: str, asked: dict[str, Any], seconds: float) -> dict[str, Any]:
     )
     if ended.returncode != 0:
         raise RuntimeError(f"the load ended: {ended.stderr[-2000:]}")
-    told: dict[str, Any] = json.loads(ended.stdout)
-    return told
+    results: dict[str, Any] = json.loads(ended.stdout)
+    return results

@@ -55,28 +55,28 @@ def _measure(port: int, tree: Tree, job_ids: list[str]) -> Iterator[Figure]:
         after = tree.memory_bytes()
     many = f"{len(job_ids):,} listeners"
 
-    def told(name: str, unit: str, *values: float, goals: tuple[Goal, ...] = ()) -> Figure:
+    def figure(name: str, unit: str, *values: float, goals: tuple[Goal, ...] = ()) -> Figure:
         return Figure(f"{many}: {name}", unit, {OURS: values}, goals)
 
-    yield told("memory of one web process", "MB", (listening - before) / MB)
-    yield told(f"memory growth after {ROUNDS} changes each", "MB", (after - listening) / MB)
-    yield told("a change arrives after, p50", "s", percentile(late, 0.5))
-    yield told("a change arrives after, p99", "s", percentile(late, 0.99), goals=(Goal(1),))
-    yield told("all change at once, the last event arrives after", "s", *rounds)
+    yield figure("memory of one web process", "MB", (listening - before) / MB)
+    yield figure(f"memory growth after {ROUNDS} changes each", "MB", (after - listening) / MB)
+    yield figure("a change arrives after, p50", "s", percentile(late, 0.5))
+    yield figure("a change arrives after, p99", "s", percentile(late, 0.99), goals=(Goal(1),))
+    yield figure("all change at once, the last event arrives after", "s", *rounds)
 
 
 def _single_changes(crowd: _Crowd, job_ids: list[str]) -> list[float]:
     late = []
     for job_id in random.Random(1).sample(job_ids, SINGLE_CHANGES):
         changed_at = _change([job_id], 40)
-        late.append(crowd.told_at(job_id, changed_at) - changed_at)
+        late.append(crowd.received_at(job_id, changed_at) - changed_at)
         time.sleep(random.uniform(0, SINGLE_PAUSE_SECONDS))
     return late
 
 
 def _change_all(crowd: _Crowd, job_ids: list[str], number: int) -> float:
     changed_at = _change(job_ids, 50 + number)
-    return max(crowd.told_at(job_id, changed_at) for job_id in job_ids) - changed_at
+    return max(crowd.received_at(job_id, changed_at) for job_id in job_ids) - changed_at
 
 
 def _change(job_ids: list[str], progress: int) -> float:
@@ -93,7 +93,7 @@ class _Crowd:
     """A listener per job; a thread records when each last received an event."""
 
     def __init__(self, port: int, job_ids: list[str]) -> None:
-        self._told: dict[str, float] = {}
+        self._received: dict[str, float] = {}
         self._changed = threading.Condition()
         self._selector = selectors.DefaultSelector()
         self._done = threading.Event()
@@ -116,17 +116,17 @@ class _Crowd:
 
     def wait_for(self, count: int) -> None:
         """Wait until `count` listeners have received an event."""
-        self._until(lambda: len(self._told) >= count)
+        self._until(lambda: len(self._received) >= count)
 
-    def told_at(self, job_id: str, after: float) -> float:
+    def received_at(self, job_id: str, after: float) -> float:
         """Wait for a job's next event after a time; return when it arrived."""
-        self._until(lambda: self._told[job_id] > after)
-        return self._told[job_id]
+        self._until(lambda: self._received[job_id] > after)
+        return self._received[job_id]
 
     def _until(self, is_so: Callable[[], bool]) -> None:
         with self._changed:
             if not self._changed.wait_for(is_so, PATIENCE_SECONDS):
-                raise RuntimeError("the listeners were not told in time")
+                raise RuntimeError("the listeners got no event in time")
 
     def _read(self) -> None:
         while not self._done.is_set():
@@ -136,7 +136,7 @@ class _Crowd:
                     raise RuntimeError("a listener was hung up on")
                 if b"event: status" in words:
                     with self._changed:
-                        self._told[key.data] = time.monotonic()
+                        self._received[key.data] = time.monotonic()
                         self._changed.notify_all()
 
     def close(self) -> None:

@@ -80,9 +80,9 @@ def write_report(
     Families that were not measured now keep their earlier figures.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    told = _merged(folder / "benchmarks.json", families, conditions)
-    figures = [Figure.from_json(one) for family in told.values() for one in family["figures"]]
-    lines = [*_conditions(told), "", HEAD, *map(line_of, figures)]
+    results = _merged(folder / "benchmarks.json", families, conditions)
+    figures = [Figure.from_json(one) for family in results.values() for one in family["figures"]]
+    lines = [*_conditions(results), "", HEAD, *map(line_of, figures)]
     page = folder / "benchmarks.md"
     text = page.read_text() if page.exists() else f"{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
@@ -95,18 +95,18 @@ def write_report(
 def _merged(
     path: Path, families: Mapping[str, Sequence[Figure]], conditions: Conditions
 ) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for name, figures in families.items():
         measured = [figure.to_json() for figure in figures]
-        told[name] = {"conditions": asdict(conditions), "figures": measured}
-    path.write_text(json.dumps(told, indent=1) + "\n")
-    return told
+        results[name] = {"conditions": asdict(conditions), "figures": measured}
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    return results
 
 
-def _conditions(told: Mapping[str, Any]) -> Iterator[str]:
+def _conditions(results: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line per environment, with the families measured in it."""
     alike: dict[str, list[str]] = {}
-    for name, family in told.items():
+    for name, family in results.items():
         alike.setdefault(str(Conditions(**family["conditions"])), []).append(name)
     for text, names in alike.items():
         yield f"- {', '.join(names)}: {text}."

@@ -166,7 +166,7 @@ class Process:
         _STARTED.discard(self)
         return status
 
-    def told(self) -> str:
+    def report(self) -> str:
         """Return what a test should report about it on a timeout."""
         assert self._process is not None
         now = "is there" if self._process.is_alive() else f"ended with {self._process.exitcode}"
@@ -200,5 +200,5 @@ def wait_until(look: Callable[[], T | None], what: str, seconds: float = PATIENC
         if found:
             return found
         time.sleep(0.02)
-    told = [process.told() for process in _STARTED]
-    raise AssertionError("\n".join([f"not in {seconds:.0f} s: {what}", *told]))
+    reports = [process.report() for process in _STARTED]
+    raise AssertionError("\n".join([f"not in {seconds:.0f} s: {what}", *reports]))

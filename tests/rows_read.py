@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
@@ -10,8 +11,9 @@ from sqlalchemy import event
 from app.extensions import db
 
 
-def rows_read(look: Callable[[], Any]) -> int:
-    """Return how many rows the statements of a call read; PostgreSQL only."""
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """Collect the statements that the block executes, each with its parameters."""
     said: list[tuple[str, Any]] = []
 
     def listen(connection: Any, cursor: Any, statement: str, given: Any, *rest: Any) -> None:
@@ -19,9 +21,15 @@ def rows_read(look: Callable[[], Any]) -> int:
 
     event.listen(db.engine, "before_cursor_execute", listen)
     try:
-        look()
+        yield said
     finally:
         event.remove(db.engine, "before_cursor_execute", listen)
+
+
+def rows_read(look: Callable[[], Any]) -> int:
+    """Return how many rows the statements of a call read; PostgreSQL only."""
+    with statements() as said:
+        look()
     assert said
     with db.engine.connect() as connection:
         plans = [

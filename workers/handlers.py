@@ -42,7 +42,7 @@ APIS: dict[str, Callable[[Config], Api]] = {
 
 
 def load_handler(platform: str) -> Handler[Upload]:
-    """Return a platform's handler, as `app.platforms` names it, for the current app."""
+    """Return a platform's handler, registered in `app.platforms`, for the current app."""
     _, _, name = PLATFORMS[platform].handler.partition(":")
     handler_class: type[Handler[Upload]] = getattr(handler_module(platform), name)
     config = current_config()

@@ -7,8 +7,10 @@ from typing import Protocol
 
 from workers.errors import Transient
 
-#: Bodies are sent in pieces: large enough for a small overhead, small enough that a cancellation,
-#: which is checked between two, does not wait long.
+#: Bodies are read and sent in pieces: large enough for a small overhead, small enough that a
+#: cancellation, which is checked between two, does not wait long. Between 256 KiB and 1 MiB, the
+#: time for 1 GB differs by less than the noise; smaller pieces cost processor time, larger ones
+#: memory.
 PIECE_BYTES = 512 * 1024
 #: How often a cancellation is checked while a body waits for its next bytes.
 CANCEL_CHECK_SECONDS = 1.0

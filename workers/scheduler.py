@@ -91,7 +91,7 @@ class SchedulerProcess:
             self._bell.close()
             self._next_due.clear()
             self._sweeper.invalidate()
-            logger.warning("Redis does not answer: %s", type(exc).__name__)
+            logger.warning("Redis does not respond: %s", type(exc).__name__)
             time.sleep(REDIS_AWAY_SECONDS)
 
     def _release_due(self) -> None:
@@ -166,7 +166,7 @@ class SchedulerProcess:
 
 
 def main() -> None:
-    """Run the scheduler until it is told to stop."""
+    """Run the scheduler until SIGTERM or SIGINT."""
     config = process_config()
     app = create_base(config)
     connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS)

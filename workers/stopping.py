@@ -1,4 +1,4 @@
-"""Whether this process was told to stop, for every run in it to check."""
+"""The stop flag of this process, which every run checks."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ stop_requested = StopFlag()
 
 
 class Stopping(RunStopped):
-    """Raised at a safe point after the process was told to stop."""
+    """Raised at a safe point after a stop was requested."""

@@ -30,12 +30,12 @@ from workers.handlers import handler_module
 from workers.maintenance import at_risk, counts, follow_ups, renewals, tallies
 from workers.media import renditions
 from workers.publishing import pipeline
-from workers.webhooks import delivery as notify
+from workers.webhooks import delivery
 
 #: The modules that runs call, loaded before the fork so that children share their memory.
 PRELOADED = (
     pipeline,
-    notify,
+    delivery,
     follow_ups,
     at_risk,
     renewals,
@@ -81,7 +81,7 @@ def build_worker(app: Flask, config: Config) -> PublishWorker:
 
 
 def main() -> None:
-    """Run the worker until it is told to stop."""
+    """Run the worker until SIGTERM or SIGINT."""
     config = process_config()
     app = create_base(config)
     with app.app_context():

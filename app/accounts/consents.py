@@ -1,4 +1,4 @@
-"""OAuth consents: requested by a user, answered by the platform, exchanged by a worker.
+"""OAuth consents: requested by a user, completed on the platform, exchanged by a worker.
 
 OAuth's `state` is the signed id of the consent: it identifies the user who started it, is valid for
 one response, and expires after minutes. As with every platform call, a worker exchanges the code
@@ -99,7 +99,7 @@ def start_consent(
 def accept_code(consent_id: str, platform: str, code: str, now: datetime) -> None:
     """Store the authorization code, once, and have a worker exchange it.
 
-    Raises `ConsentRefused` for a consent that was already answered or has expired.
+    Raises `ConsentRefused` for a consent that was already completed or has expired.
     """
     values = {"code": code, "state": ConsentState.GRANTED, "expires_at": now + EXCHANGE_LIFETIME}
     _record_response(consent_id, platform, values, now)

@@ -80,8 +80,8 @@ def show_refusal(error: PublishingError) -> Response:
 
 
 def show_database_error(error: Exception) -> Response:
-    """Show that the database does not answer."""
-    return _error_page(503, "The database does not answer; try again in a moment")
+    """Show that the database does not respond."""
+    return _error_page(503, "The database does not respond; try again in a moment")
 
 
 for kind in AWAY:

@@ -72,13 +72,13 @@ def check_form() -> None:
 
 
 @blueprint.after_request
-def set_policy(answer: Response) -> Response:
+def set_policy(response: Response) -> Response:
     """Set the content security policy and caching of our pages."""
-    answer.headers["Content-Security-Policy"] = POLICY
-    answer.headers["Referrer-Policy"] = "same-origin"
-    if request.endpoint == FILES and answer.status_code < 400:
-        answer.headers["Cache-Control"] = STATIC_CACHE
-    return answer
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint == FILES and response.status_code < 400:
+        response.headers["Cache-Control"] = STATIC_CACHE
+    return response
 
 
 def _secrets(keys: Sequence[str]) -> list[str | bytes]:

@@ -80,10 +80,10 @@ def _is_same_origin(config: Config) -> bool:
     return bool(host) and host in (request.host, urlsplit(config.public_url).netloc)
 
 
-def _keep_private(answer: Response) -> Response:
+def _keep_private(response: Response) -> Response:
     if _is_admin_path():
         if request.endpoint != FILES:
-            answer.headers["Cache-Control"] = "no-store"
-        answer.headers["X-Frame-Options"] = "DENY"
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-    return answer
+            response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

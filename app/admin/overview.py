@@ -94,7 +94,7 @@ def _cards() -> list[PlatformCard]:
 
 
 def _queues() -> list[QueueDepth] | None:
-    """Return the depths of RQ's queues; None while Redis does not answer."""
+    """Return the depths of RQ's queues; None while Redis does not respond."""
     try:
         return read_queues()
     except RedisError:

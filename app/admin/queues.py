@@ -118,4 +118,4 @@ def _answer_not_failed(error: InvalidJobOperation) -> Response:
 
 
 def _answer_redis_error(error: RedisError) -> Response:
-    return problem(503, "Redis does not answer; try again", headers=Unavailable.headers)
+    return problem(503, "Redis does not respond; try again", headers=Unavailable.headers)

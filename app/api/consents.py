@@ -107,14 +107,14 @@ def callback(query: dict[str, Any], platform: str) -> Response:
     """Handle the redirect from a platform's consent page
 
     Platforms redirect browsers here; register this URL with each of them. A `state` is valid for
-    one answer.
+    one response.
     """
     if platform not in PLATFORMS:
         raise NotFound("Platform not found")
     try:
         consent_id = _signer().read(query["state"])
         consent = read_consent(consent_id, platform)
-        _take_answer(query, consent)
+        _store_response(query, consent)
     except ConsentRefused as refusal:
         return _page(400, "This did not work", str(refusal))
     return _outcome(_awaited(consent), query["state"])
@@ -145,18 +145,18 @@ def _login_of(config: Config, platform: str, requested: str | None) -> LoginType
     return (usable or logins)[0]
 
 
-def _take_answer(query: dict[str, Any], consent: Consent) -> None:
-    """Store the platform's answer; reloads of the waiting page carry none."""
+def _store_response(query: dict[str, Any], consent: Consent) -> None:
+    """Store the platform's response; reloads of the waiting page carry none."""
     now = utcnow()
     if query["error"]:
         words = _line(query["error_description"]) or "The platform or its user refused"
         record_refusal(consent.id, consent.platform, _line(query["error"]), words, now)
     elif len(query["code"]) > CODE_MAX:
-        raise ConsentRefused("The platform's answer is too long to be valid.")
+        raise ConsentRefused("The platform's response is too long to be valid.")
     elif query["code"]:
         accept_code(consent.id, consent.platform, query["code"], now)
     elif consent.state is ConsentState.ASKED:
-        raise ConsentRefused("The platform's answer is missing. Please begin again.")
+        raise ConsentRefused("The platform's response is missing. Please begin again.")
 
 
 def _line(words: str) -> str:
@@ -196,15 +196,15 @@ def _outcome(consent: Consent, state: str) -> Response:
 def _onward(consent: Consent, status: int, result: dict[str, str], title: str) -> Response:
     if not consent.redirect:
         return _page(status, title, result.get("message") or "You may close this page.")
-    answer = make_response(redirect(with_result(consent.redirect, result), 303))
-    answer.headers.update(_PAGE_HEADERS)
-    return answer
+    response = make_response(redirect(with_result(consent.redirect, result), 303))
+    response.headers.update(_PAGE_HEADERS)
+    return response
 
 
 def _page(status: int, title: str, words: str) -> Response:
-    answer = make_response(render_template("consent.html", title=title, words=words), status)
-    answer.headers.update(_PAGE_HEADERS)
-    return answer
+    response = make_response(render_template("consent.html", title=title, words=words), status)
+    response.headers.update(_PAGE_HEADERS)
+    return response
 
 
 def _signer() -> StateSigner:

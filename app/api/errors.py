@@ -83,7 +83,7 @@ class UnsupportedBody(ApiError):
 
 
 class Unavailable(ApiError):
-    """Raised when a part of the service that this needs does not answer."""
+    """Raised when a part of the service that this needs does not respond."""
 
     status = 503
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
@@ -116,9 +116,9 @@ def problem(
     }
     if faults:
         body["errors"] = faults
-    answer = Response(json.dumps(body), status, content_type=PROBLEM_TYPE)
-    answer.headers.update(headers or {})
-    return answer
+    response = Response(json.dumps(body), status, content_type=PROBLEM_TYPE)
+    response.headers.update(headers or {})
+    return response
 
 
 def answer_http_error(error: HTTPException) -> Any:
@@ -155,7 +155,7 @@ def _answer_publishing_error(error: PublishingError) -> Response:
 
 def _answer_database_error(error: Exception) -> Response:
     logger.error("the database did not answer: %s", type(error).__name__)
-    return problem(503, "The database does not answer; try again", headers=Unavailable.headers)
+    return problem(503, "The database does not respond; try again", headers=Unavailable.headers)
 
 
 def _answer_store_error(error: StoreUnavailable) -> Response:

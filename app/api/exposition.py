@@ -207,7 +207,7 @@ def _processes(now: datetime) -> Iterator[Metric]:
 
 
 def _queues() -> Iterator[Metric]:
-    up = GaugeMetricFamily("publishing_redis_up", "Whether Redis answers")
+    up = GaugeMetricFamily("publishing_redis_up", "Whether Redis responds")
     runs = _gauge("publishing_queue_runs", "Runs on RQ's queues", "queue", "state")
     try:
         depths = read_queues()

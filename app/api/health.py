@@ -65,6 +65,6 @@ def readyz() -> Any:
 
 
 def _not_ready(missing: str, checks: Any) -> Response:
-    answer = problem(503, missing, headers=Unavailable.headers)
-    answer.set_data(json.dumps({**json.loads(answer.get_data()), "checks": checks}))
-    return answer
+    response = problem(503, missing, headers=Unavailable.headers)
+    response.set_data(json.dumps({**json.loads(response.get_data()), "checks": checks}))
+    return response

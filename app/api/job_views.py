@@ -61,14 +61,14 @@ def story_of(view: JobView, now: datetime) -> dict[str, Any]:
 def accepted_of(job: PublishJob, now: datetime) -> dict[str, Any]:
     """Return a newly accepted job as `AcceptedSchema` dumps it."""
     is_scheduled = job.scheduled_time is not None
-    answer = {
+    response = {
         "job_id": job.id,
         "state": job.state_at(now).value,
         "message": "Post scheduled" if is_scheduled else "Publishing in progress",
         "scheduled_time": job.scheduled_time,
         "links": {"self": link_to(job.id), "status": f"{link_to(job.id)}/status"},
     }
-    return without_missing(answer)
+    return without_missing(response)
 
 
 def batch_of(jobs: Sequence[PublishJob]) -> dict[str, Any]:

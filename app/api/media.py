@@ -85,23 +85,23 @@ def _requested_span(stored: StoredObject) -> Span | None:
 
 def _answer(stored: StoredObject, span: Span | None, stream: Stream | None) -> Response:
     first, end = span or (0, stored.size_bytes)
-    answer = Response(
+    response = Response(
         _pieces(stream) if stream else b"",
         206 if span else 200,
         content_type=stored.content_type,
     )
     if span:
         content_range = ContentRange("bytes", first, end, stored.size_bytes)
-        answer.headers["Content-Range"] = content_range.to_header()
-    answer.headers["Content-Length"] = str(end - first)
-    answer.headers["Accept-Ranges"] = "bytes"
-    answer.headers["ETag"] = stored.etag
-    answer.headers["Cache-Control"] = "private, no-store"
+        response.headers["Content-Range"] = content_range.to_header()
+    response.headers["Content-Length"] = str(end - first)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["ETag"] = stored.etag
+    response.headers["Cache-Control"] = "private, no-store"
     # Whatever was uploaded as a video, a browser must not take it for a page.
-    answer.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Content-Type-Options"] = "nosniff"
     if stream is not None:
-        answer.call_on_close(stream.close)  # the client may leave before the first chunk is read
-    return answer
+        response.call_on_close(stream.close)  # the client may leave before the first chunk is read
+    return response
 
 
 def _pieces(stream: Stream) -> Iterator[bytes]:

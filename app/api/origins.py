@@ -13,7 +13,7 @@ from app.config import current_config
 
 ANY = "*"
 _ALLOWED = {"Access-Control-Expose-Headers": "Location, Retry-After"}
-#: The answer to a preflight request; the actual request is checked when it comes.
+#: The response to a preflight request; the actual request is checked when it comes.
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
@@ -26,16 +26,16 @@ def register_origins(app: Flask) -> None:
     app.after_request(_allow_origins)
 
 
-def _allow_origins(answer: Response) -> Response:
+def _allow_origins(response: Response) -> Response:
     if not request.path.startswith("/api/"):
-        return answer
+        return response
     config = current_config()
     origin = ANY if ANY in config.cors_origins else request.headers.get("Origin", "")
     if origin != ANY:
-        answer.vary.add("Origin")  # a response cached for one origin is not valid for another
+        response.vary.add("Origin")  # a response cached for one origin is not valid for another
     if origin == ANY or origin.lower() in config.cors_origins:
-        answer.headers["Access-Control-Allow-Origin"] = origin
-        answer.headers.update(_ALLOWED)
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers.update(_ALLOWED)
         if request.method == "OPTIONS":
-            answer.headers.update(_PREFLIGHT)
-    return answer
+            response.headers.update(_PREFLIGHT)
+    return response

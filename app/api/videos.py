@@ -120,14 +120,14 @@ def show_preview(query: dict[str, Any], video_id: str) -> Response:
     if video is None:
         raise NotFound(NOT_FOUND)
     at_ms, is_sheet = query["at"], query["sheet"]
-    answer = Response(content_type="image/jpeg")
-    answer.set_etag(preview_tag(video, at_ms, is_sheet=is_sheet))
-    answer.headers["Cache-Control"] = "private, max-age=86400"
-    if request.if_none_match.contains(answer.get_etag()[0] or ""):
-        answer.status_code = 304
-        return answer
-    answer.set_data(preview(video, at_ms, is_sheet=is_sheet))
-    return answer
+    response = Response(content_type="image/jpeg")
+    response.set_etag(preview_tag(video, at_ms, is_sheet=is_sheet))
+    response.headers["Cache-Control"] = "private, max-age=86400"
+    if request.if_none_match.contains(response.get_etag()[0] or ""):
+        response.status_code = 304
+        return response
+    response.set_data(preview(video, at_ms, is_sheet=is_sheet))
+    return response
 
 
 @blueprint.route("/<video_id>", methods=["DELETE"], operation="deleteVideo")

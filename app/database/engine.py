@@ -28,7 +28,7 @@ STATEMENT_SECONDS = 30
 LOCK_SECONDS = 15
 #: The server rolls back a transaction that has been idle for this long. Otherwise it would keep
 #: the locks of a worker that froze, or lost power, for hours; shorter than `LOCK_SECONDS`, so that
-#: whoever waits for such a lock still gets it.
+#: a transaction that waits for such a lock still gets it.
 IDLE_TRANSACTION_SECONDS = 10
 
 #: https://www.postgresql.org/docs/current/errcodes-appendix.html: read_only_sql_transaction
@@ -67,7 +67,7 @@ def engine_options(database_url: str) -> dict[str, Any]:
         # Values of a failed statement must not get into logs or RQ's failed registry.
         "hide_parameters": True,
         # Eight per process, fewer than its threads: small plans allow twenty in all, and
-        # statements are short. Who finds none free waits.
+        # statements are short. A thread that finds none free waits.
         "pool_size": 5,
         "max_overflow": 3,
         "pool_timeout": 10,

@@ -10,5 +10,5 @@ Limits are of two kinds, each decided where it can be decided exactly:
   its data.
 
 Rows that may not begin for a while get a due time and a reason (`holds`). Rows that only wait for
-an upload slot stay due, and whoever frees one wakes the next (`app.publishing.waiters`).
+an upload slot stay due, and the job that frees one wakes the next (`app.publishing.waiters`).
 """

@@ -1,7 +1,7 @@
 """The circuit breaker of each platform, which opens when the platform fails job after job.
 
 While it is open, nothing is sent to the platform but one probe after each pause. The first probe
-that is answered closes it. All workers share it. Inside the caller's transaction.
+that gets a response closes it. All workers share it. Inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROBE_SECONDS = 150.0
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run's last call to a platform showed: whether it answered, and whether it hung."""
+    """What a run's last call to a platform showed: whether it responded, and whether it hung."""
 
     succeeded: bool
     timed_out: bool = False

@@ -93,10 +93,10 @@ class Counters:
             return Taken(True, 0.0)
         name = new_id()
         while True:
-            answer = self._run_script(limits, amount, now, name, keep_share)
-            if answer[0] != 2:
-                return self._taken(limits, answer, now)
-            self._restore(session, limits[answer[1] - 1], now)
+            reply = self._run_script(limits, amount, now, name, keep_share)
+            if reply[0] != 2:
+                return self._taken(limits, reply, now)
+            self._restore(session, limits[reply[1] - 1], now)
 
     def forget(self, counts: str, now: datetime) -> None:
         """Drop the counters of `counts`, to be restored from the ledger. Raises `RedisError`."""
@@ -118,15 +118,15 @@ class Counters:
         keys = [self._key(limit, now) for limit in limits]
         return [int(float(part)) for part in self._take(keys=keys, args=args)]
 
-    def _taken(self, limits: Sequence[Limit], answer: list[int], now: datetime) -> Taken:
-        if answer[0] == 0:
+    def _taken(self, limits: Sequence[Limit], reply: list[int], now: datetime) -> Taken:
+        if reply[0] == 0:
             shares = [
                 used / max(maximum_of(limit), 1)
-                for limit, used in zip(limits, answer[1:], strict=True)
+                for limit, used in zip(limits, reply[1:], strict=True)
             ]
             return Taken(True, max(shares))
-        limit = limits[answer[1] - 1]
-        return Taken(False, 1.0, limit, _room_at(limit, answer[3], now))
+        limit = limits[reply[1] - 1]
+        return Taken(False, 1.0, limit, _room_at(limit, reply[3], now))
 
     def _restore(self, session: Session, limit: Limit, now: datetime) -> None:
         """Restore a counter from the ledger; idempotent, so that two workers may do it at once."""

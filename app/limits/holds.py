@@ -46,7 +46,7 @@ def hold_lane(
     """Put off the due posts of a lane that may not begin; return them.
 
     `head` is the lane's first post, and `hold` what holds it. The head is put off in any case:
-    left due, it would be chosen again and again, and no other account would get its turn. Of the
+    left due, it would be chosen again and again, and other accounts would starve. Of the
     others, those that have reserved quota are left until they are the head.
     """
     now = allowance.now

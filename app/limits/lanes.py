@@ -117,7 +117,7 @@ def refresh_lane(
     *,
     served_at: datetime | None = None,
 ) -> None:
-    """Read a lane's head, and update when the lane's turn is."""
+    """Read a lane's head, and update the lane's `turn_at`."""
     session.flush()
     lane = _locked(session, account_id, priority, platform)
     lane.head_due_at = session.scalar(_HEAD, {"account_id": account_id, "priority": priority})

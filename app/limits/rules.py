@@ -32,7 +32,7 @@ def at_once(platform: str, scope: str) -> int:
     for limit in PLATFORMS[platform].limits:
         if (limit.window, limit.scope) == ("at_once", scope):
             return maximum_of(limit)
-    raise LookupError(f"{platform} has no ceiling per {scope}")
+    raise LookupError(f"{platform} has no concurrency limit per {scope}")
 
 
 def code_of(limit: Limit) -> str:

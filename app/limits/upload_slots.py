@@ -32,14 +32,14 @@ class UploadSlots:
 
     @property
     def free(self) -> int:
-        """How many more uploads the platform's ceiling allows."""
+        """How many more uploads the platform's concurrency limit allows."""
         return max(at_once(self.platform, "platform") - self.in_use, 0)
 
     @property
     def full_accounts(self) -> list[str]:
-        """The accounts at their ceiling."""
-        ceiling = at_once(self.platform, "account")
-        return [account for account, count in self.in_use_by_account.items() if count >= ceiling]
+        """The accounts at their concurrency limit."""
+        limit = at_once(self.platform, "account")
+        return [account for account, count in self.in_use_by_account.items() if count >= limit]
 
     @property
     def resumable(self) -> int:

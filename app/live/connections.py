@@ -1,8 +1,8 @@
 """Detaches a connection from gunicorn, so that it outlives the request's thread.
 
 gunicorn passes every request its socket (`gunicorn.socket`). A duplicate of it goes to the
-listener. gunicorn's own file descriptor is replaced with a socket whose peer is closed: whatever
-gunicorn does at the end of the request reaches nobody, and looks like a client that has left.
+listener. gunicorn's own file descriptor is replaced with a socket whose peer is closed, so that
+gunicorn ends the request as for a client that has left.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Join = Callable[[socket.socket, bytes], None]
 
 
 class EventStream(Response):
-    """An open-ended response, written by whoever `join` hands its connection to.
+    """An open-ended response, whose connection `join` takes over.
 
     The end of the connection ends its body, as HTTP/1.1 allows (RFC 9112 §6.3), so no other
     request can follow on the connection.

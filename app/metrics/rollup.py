@@ -20,15 +20,15 @@ from app.models import PublishJob, Tally, TallyWatermark
 
 #: Longer than it may take to commit the end of a job, even while the database is away.
 LAG = timedelta(seconds=1.5 * DEADLINE_SECONDS)
-SLOT_SECONDS = 300
+BUCKET_SECONDS = 300
 HOUR_SECONDS = 3600
 #: The length that marks a platform's all-time tally.
 ALL_TIME_SECONDS = 0
 ALL_TIME_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 #: How long tallies are kept: somewhat longer than the longest window that starts with them.
-RETENTION = {SLOT_SECONDS: timedelta(days=8), HOUR_SECONDS: timedelta(days=400)}
-#: Slots per pass; after a long gap, later passes do the rest.
-SLOTS_PER_PASS = 500
+RETENTION = {BUCKET_SECONDS: timedelta(days=8), HOUR_SECONDS: timedelta(days=400)}
+#: Buckets per pass; after a long gap, later passes do the rest.
+BUCKETS_PER_PASS = 500
 _MARK = 1
 
 
@@ -41,12 +41,12 @@ def needs_roll_up(now: datetime) -> bool:
 
 
 def roll_up(now: datetime) -> int:
-    """Add what ended since the last pass; return how many slots had something to count."""
-    slots = 0
-    while slots < SLOTS_PER_PASS and _roll_up_slot(now):
-        slots += 1
+    """Add what ended since the last pass; return how many buckets had something to count."""
+    buckets = 0
+    while buckets < BUCKETS_PER_PASS and _roll_up_bucket(now):
+        buckets += 1
     _prune(now)
-    return slots
+    return buckets
 
 
 def count_before_retry(session: Session, job: PublishJob) -> None:
@@ -57,8 +57,8 @@ def count_before_retry(session: Session, job: PublishJob) -> None:
     assert job.finished_at is not None
     mark = _locked_mark(session) or _first_mark(session)
     if job.finished_at >= mark.counted_until:
-        slot_start = slot_of(job.finished_at, SLOT_SECONDS)
-        _add(session, slot_start, count_job(session, job.id), hours_only=False)
+        bucket = bucket_start(job.finished_at, BUCKET_SECONDS)
+        _add(session, bucket, count_job(session, job.id), hours_only=False)
 
 
 def counted_until(session: Session) -> datetime | None:
@@ -67,27 +67,27 @@ def counted_until(session: Session) -> datetime | None:
     return mark.counted_until if mark else None
 
 
-def slot_of(moment: datetime, seconds: int) -> datetime:
-    """Return the start of the `seconds` long slot that contains `moment`."""
+def bucket_start(moment: datetime, seconds: int) -> datetime:
+    """Return the start of the `seconds` long bucket that contains `moment`."""
     return datetime.fromtimestamp(moment.timestamp() // seconds * seconds, timezone.utc)
 
 
-def _roll_up_slot(now: datetime) -> bool:
-    """Count the first slot that has something to count; return False when there is none."""
+def _roll_up_bucket(now: datetime) -> bool:
+    """Count the first bucket that has something to count; return False when there is none."""
     until = now - LAG
     with transaction() as session:
         mark = _locked_mark(session)
         first = first_end(session, mark.counted_until if mark else None)
         if first is None or first >= until:
             return False
-        # No window reads slots that old any more, so they are counted by the hour only.
-        is_old = first < now - RETENTION[SLOT_SECONDS]
-        seconds = HOUR_SECONDS if is_old else SLOT_SECONDS
-        slot_start = slot_of(first, seconds)
-        start_at = max(slot_start, mark.counted_until) if mark else slot_start
-        end_at = min(slot_start + timedelta(seconds=seconds), until)
+        # No window reads buckets that old any more, so they are counted by the hour only.
+        is_old = first < now - RETENTION[BUCKET_SECONDS]
+        seconds = HOUR_SECONDS if is_old else BUCKET_SECONDS
+        bucket = bucket_start(first, seconds)
+        start_at = max(bucket, mark.counted_until) if mark else bucket
+        end_at = min(bucket + timedelta(seconds=seconds), until)
         counted = count_span(session, Span(start_at, end_at))
-        _add(session, slot_start, counted, hours_only=is_old)
+        _add(session, bucket, counted, hours_only=is_old)
         if mark is None:
             session.add(TallyWatermark(id=_MARK, counted_until=end_at))
         else:
@@ -103,7 +103,7 @@ def _locked_mark(session: Session) -> TallyWatermark | None:
 
 def _first_mark(session: Session) -> TallyWatermark:
     """Create the watermark ahead of the first tally, and lock it, so that only one pass starts."""
-    first = slot_of(first_end(session, None) or ALL_TIME_START, SLOT_SECONDS)
+    first = bucket_start(first_end(session, None) or ALL_TIME_START, BUCKET_SECONDS)
     insert_missing(session, TallyWatermark, id=_MARK, counted_until=first)
     mark = _locked_mark(session)
     assert mark is not None
@@ -111,11 +111,11 @@ def _first_mark(session: Session) -> TallyWatermark:
 
 
 def _add(
-    session: Session, slot_start: datetime, counted: Mapping[str, Figures], *, hours_only: bool
+    session: Session, bucket: datetime, counted: Mapping[str, Figures], *, hours_only: bool
 ) -> None:
-    starts = {HOUR_SECONDS: slot_of(slot_start, HOUR_SECONDS), ALL_TIME_SECONDS: ALL_TIME_START}
+    starts = {HOUR_SECONDS: bucket_start(bucket, HOUR_SECONDS), ALL_TIME_SECONDS: ALL_TIME_START}
     if not hours_only:
-        starts[SLOT_SECONDS] = slot_start
+        starts[BUCKET_SECONDS] = bucket
     for platform, figures in counted.items():
         for seconds, start_at in starts.items():
             key = (seconds, start_at, platform)

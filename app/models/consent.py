@@ -14,9 +14,9 @@ from app.states import ConsentState, LoginType
 
 
 class Consent(Base):
-    """Requested through the API, answered by the platform, exchanged for tokens by a worker.
+    """Requested through the API, completed on the platform, exchanged for tokens by a worker.
 
-    Its id, signed, is the OAuth `state`: valid for one answer and for a few minutes.
+    Its id, signed, is the OAuth `state`: valid for one response and for a few minutes.
     """
 
     __tablename__ = "consents"

@@ -14,7 +14,7 @@ class Gate(Base):
     """The gate of a platform (`key` is its name) or an account (its id); without a row, open.
 
     A claim locks its platform's gate, which serializes the claims of a platform: no two of them
-    can exceed a ceiling together.
+    can exceed a limit together.
     """
 
     __tablename__ = "gates"
@@ -50,5 +50,5 @@ class Gate(Base):
     #: closed again, and some posts that it put off are not released yet
     is_recovering: Mapped[bool] = mapped_column(default=False)
 
-    #: until when background work leaves the platform alone, after it did not answer
+    #: until when background work avoids the platform, which did not respond
     silent_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,4 +1,4 @@
-"""Requests already answered, by their `Idempotency-Key`."""
+"""Requests already accepted, by their `Idempotency-Key`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.clock import utcnow
 from app.models.base import Base, UtcDateTime
 
-#: How long a key stands for what it created.
+#: Lifetime of a key.
 KEY_LIFETIME = timedelta(hours=24)
 
 

@@ -14,7 +14,8 @@ from app.states import NotificationState
 
 #: How long delivery is retried.
 GIVE_UP_AFTER = timedelta(days=3)
-_PENDING = text("state = 'pending'")
+#: Literal text, not a bound value: only so can the database use its partial index.
+PENDING = text("state = 'pending'")
 
 
 class Notification(Base):
@@ -22,7 +23,7 @@ class Notification(Base):
 
     __tablename__ = "notifications"
     __table_args__ = (
-        Index("ix_notifications_due", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
+        Index("ix_notifications_due", "due_at", postgresql_where=PENDING, sqlite_where=PENDING),
         Index("ix_notifications_state_id", "state", "id"),
         Index("ix_notifications_subject_id_id", "subject_id", "id"),
         Index("ix_notifications_created_at", "created_at"),

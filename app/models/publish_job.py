@@ -118,7 +118,7 @@ class PublishJob(Base):
     rendition_id: Mapped[str | None] = mapped_column(ForeignKey("renditions.id"))
 
     # Who holds it.
-    #: fencing token: raised by each claim; writes with another number are refused
+    #: fencing token: incremented by each claim; writes with another number are refused
     run_number: Mapped[int] = mapped_column(default=0)
     is_leased: Mapped[bool] = mapped_column(default=False)
     #: counts the wake-ups sent to RQ, so that each run's id is unique

@@ -14,7 +14,7 @@ class SchedulerTerm(Base):
     """The leadership lease among the scheduler processes: one row, named `leader`.
 
     In the database rather than Redis: a heartbeat every few seconds costs nothing here, and there
-    it would be most of an idle service's bill. `number` is the fencing token, raised with each
+    it would be most of an idle service's bill. `number` is the fencing token, incremented with each
     change of leader. `renewals` counts the heartbeats within a term; followers time them with
     clocks of their own.
     """

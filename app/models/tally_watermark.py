@@ -1,4 +1,4 @@
-"""How far the tallies have got."""
+"""The watermark of the tallies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.models.base import Base, UtcDateTime
 
 
 class TallyWatermark(Base):
-    """The time up to which everything is counted: one row, locked by whoever counts on."""
+    """The time up to which everything is counted: one row, locked by each roll-up."""
 
     __tablename__ = "tally_marks"
 

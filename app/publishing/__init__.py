@@ -1,4 +1,4 @@
-"""Everything that may be done to a publish job: creating, claiming, advancing and ending it.
+"""The life of a publish job: creation, claims, progress and end.
 
 `create` and `steer` serve the API; `claims`, `holding` and `outcomes` serve the workers. Each
 change writes the row, its timeline and the notifications it causes in one transaction, and sends

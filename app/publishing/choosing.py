@@ -1,8 +1,8 @@
 """Which row a worker claims next, inside the claim's transaction.
 
 First polls, which need no upload slot; then uploads whose worker was lost; then the next lane
-(`app.limits.lanes`). Rows that may not begin now are put off on the way, so that no claim looks
-at them before their time.
+(`app.limits.lanes`). Rows that may not begin now are put off on the way, so that no claim reads
+them before they are due.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ NOTHING = Choice(is_final=True)
 
 
 def _first_due(*conditions: ColumnElement[bool] | TextClause) -> Select[PublishJob]:
-    """Lock the row of a kind that has been due the longest and is not locked."""
+    """Lock the unlocked row, among those that match, that has been due longest."""
     return (
         select(PublishJob)
         .where(
@@ -111,7 +111,7 @@ def _poll(session: Session, job: PublishJob, now: datetime) -> Choice:
     platform_gate = known.get(job.platform)
     if platform_gate is None or platform_gate.probe_at is None:
         return Choice(job)
-    # Last: a row put off for another reason would make no probe.
+    # Checked last: a row that is put off for another reason cannot be the probe.
     return _begin_or_put_off(session, gates.lock(session, job.platform), job, now)
 
 
@@ -136,7 +136,7 @@ def _upload(session: Session, gate: Gate, slots: UploadSlots, now: datetime) -> 
 
 
 def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice | None:
-    """Choose the first post of a lane, or put its posts off; None: nothing of it is due."""
+    """Choose the first post of a lane, or put its posts off; None: it has no due post."""
     due = due_jobs(session, lane, now, 1)
     if not due:
         refresh_lane(session, lane.account_id, lane.priority, lane.platform)

@@ -30,8 +30,8 @@ from app.states import JobState, Step, step_progress
 
 #: A lost worker is noticed within this; see also `holding.RENEW_SECONDS`.
 LEASE_SECONDS = 20.0
-#: The system still sends what a dead process has written. A worker that asks sooner than this how
-#: far an upload got may be told too little, and overlap it.
+#: The system still flushes what a dead process has written. A worker that asks the platform sooner
+#: than this may get too low an offset, and send overlapping bytes.
 DRAIN = timedelta(seconds=3)
 #: Choices per run, each of which may put off many rows; the rest is left to another run.
 ROUNDS = 20
@@ -45,8 +45,8 @@ class Claim:
     `is_at_platform`: the platform has every byte, so this run polls and uploads nothing.
     `is_probe`: this run is the circuit breaker's probe of its platform.
     `is_readable` is False where no key decrypts the checkpoint: such a job must not be acted on.
-    `unanswered`: the last failure since the platform may have published, and `unanswered_since`
-    since when no answer has settled whether it did.
+    `unanswered`: the last failure since the platform may have published; `unanswered_since`: since
+    when no response has settled whether it did.
     """
 
     job_id: str
@@ -193,8 +193,8 @@ def _lease(session: Session, job: PublishJob, now: datetime) -> None:
 def _read_checkpoint(session: Session, job: PublishJob) -> tuple[dict[str, Any] | None, bool]:
     """Return the checkpoint, and whether it can be decrypted.
 
-    A row whose checkpoint cannot must be claimed all the same: left as it is, it would be the
-    first due row for ever, and starve the others of its platform.
+    A row where it cannot must be claimed all the same: otherwise it would stay the first due row
+    for ever, and starve the others of its platform.
     """
     if job.run_number == 0:
         return None, True  # never claimed before

@@ -16,7 +16,7 @@ CLOCK_SKEW_SECONDS = 5.0
 
 
 def wake_again_if_early(job_id: str, now: datetime) -> None:
-    """Queue another wake-up for a row that is due in a moment."""
+    """Queue another wake-up for a row that is due within `CLOCK_SKEW_SECONDS`."""
     with transaction() as session:
         query = select(PublishJob).where(
             PublishJob.id == job_id,

@@ -62,7 +62,7 @@ _MOVE = _SHOW.values(step=bindparam("to_step"))
 
 
 class Proof(Enum):
-    """What is known for certain about an upload that failed."""
+    """What has been proven about a failed upload."""
 
     NOTHING = "nothing"
     #: the platform said that it lacks bytes: the upload is to be resumed
@@ -73,7 +73,7 @@ class Proof(Enum):
 
 @dataclass(frozen=True)
 class Standing:
-    """What the row says of a job now, besides what its claim says."""
+    """The columns of a job that may have changed since its claim."""
 
     reopened: int
     committed_at: datetime | None
@@ -118,7 +118,7 @@ def standing(claim: Claim) -> Standing:
 def save_checkpoint(
     claim: Claim, checkpoint: dict[str, Any], now: datetime, *, commits: bool = False
 ) -> None:
-    """Store what the platform has given. Durable when it returns.
+    """Store the checkpoint; it is durable when this returns.
 
     With `commits`, the next request may publish the video: a cancellation requested before is
     honoured here (`CancelRequested`), and none is accepted afterwards.
@@ -139,7 +139,7 @@ def forget_upload(claim: Claim) -> None:
 
 
 def apply_proof(job: PublishJob, proof: Proof) -> None:
-    """Correct, on a locked row, what it says of an upload that failed.
+    """Update a locked row with what is proven about its failed upload.
 
     A dead upload leaves a job that may be cancelled and edited, as if it had never had one. An
     unfinished one stays committed: bytes of a broken request can still arrive.

@@ -1,8 +1,8 @@
-"""Queueing the wake-ups that are missing, so that a worker comes for everything startable.
+"""Queueing missing wake-ups, so that every startable job finds a worker.
 
-A wake-up that finds every upload slot taken is used up, while the row stays due. So whoever frees
-a slot asks here, after its commit, whether anything is startable that no queued wake-up will
-find; the sweeper asks for every platform, for processes that died in between. Changes no row.
+A wake-up that finds every upload slot in use is spent, while the row stays due. So a run that
+frees a slot calls this after its commit, to queue a wake-up for anything startable that has none;
+the sweeper does so for every platform, in case a process died in between. Changes no row.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _DUE_POLLS = select(func.count()).select_from(
 def queue_missing_wakes(platform: str, now: datetime, *, polls: bool = False) -> int:
     """Queue wake-ups for what is startable and has none; return how many.
 
-    Not for every due row: one that waits for a slot is woken by whoever frees it. `polls` counts
-    the due polls as well, which otherwise the worker that uploaded sees to.
+    Not for every due row: one that waits for a slot is woken when one is freed. With `polls`, due
+    polls are counted too; otherwise the worker that uploaded polls by itself.
     """
     with transaction() as session:
         wanted = count_startable(session, platform, now, polls=polls)

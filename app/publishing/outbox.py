@@ -48,7 +48,7 @@ def notify_cancelled(session: Session, job: PublishJob, now: datetime) -> None:
 
 
 def notify_at_risk(session: Session, job: PublishJob, risk: Failure, now: datetime) -> None:
-    """Store `publish.at_risk`: as things are, a scheduled post will not go out in time."""
+    """Store `publish.at_risk`: a scheduled post will probably not go out in time."""
     message = f"Your post to {_platform_name(job.platform)} is at risk: {risk.message}"
     data = _job_data(session, job, "Publishing At Risk", message)
     data["error"] = _error_data(risk)

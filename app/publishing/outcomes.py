@@ -1,8 +1,8 @@
-"""How a run of a job ends: with another poll, a delay, a handover, or the end of the job.
+"""How a run of a job ends: with another poll, a delay, a hand-back, or the end of the job.
 
 Every function needs the claim's lease and raises `Superseded` without it. Those after which the
-job goes on raise `CancelRequested` where its user has cancelled it meanwhile; otherwise the job
-would wait for its next turn, a day where a limit holds it, only to be cancelled then.
+job continues raise `CancelRequested` if its user has cancelled it meanwhile; otherwise it would
+stay open until it is next due, up to a day under a limit, only to be cancelled then.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from app.runs import CancelRequested
 from app.states import JobState, Step
 
 #: Added to the hint of a job that failed when the platform may already have published it.
-MAYBE_LIVE = ". It may be live already: retry this job, which looks first, or use …/resolve"
+MAYBE_LIVE = ". It may be live already: retry this job, which checks first, or use …/resolve"
 
 
 @retry_while_away
@@ -79,7 +79,7 @@ def wait_for_rendition(claim: Claim, due_at: datetime, now: datetime, *, progres
 
 @retry_while_away
 def poll_unanswered(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
-    """Wait for the next poll, within the same attempt: this one was not answered."""
+    """Wait for the next poll, within the same attempt: this one got no response."""
     with held(claim) as (session, job):
         job.is_at_platform = True
         job.unanswered_since = job.unanswered_since or now
@@ -115,10 +115,10 @@ def hold_back(
     closing: Closing | None = None,
     proof: Proof = Proof.NOTHING,
 ) -> None:
-    """Wait, and give the attempt back: what holds the job up costs it no attempt.
+    """Wait, and give the attempt back: the cause of the wait costs no attempt.
 
     `closing` closes the gate for the other jobs that are held up as well, so that they need not
-    find out one by one.
+    fail one by one.
     """
     with held(claim) as (session, job):
         apply_proof(job, proof)
@@ -135,7 +135,7 @@ def hold_back(
 
 @retry_while_away
 def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
-    """Hand the job over to another worker at once, within the same attempt.
+    """Hand the job back, so that another worker can take it at once, within the same attempt.
 
     Not `has_bytes`: the platform lacks some, so the job needs an upload slot.
     """

@@ -22,7 +22,7 @@ from app.publishing.releasing import (
 
 
 def pause(platform: str, now: datetime) -> None:
-    """Stop attempts from beginning on a platform; those in flight run to their end.
+    """Stop attempts from beginning on a platform; running ones are finished.
 
     Changes nothing where it is paused already.
     """
@@ -33,7 +33,7 @@ def pause(platform: str, now: datetime) -> None:
 
 
 def resume(platform: str, now: datetime) -> None:
-    """Let attempts begin again, what was held first; does nothing where it is not paused."""
+    """Let attempts begin again, held posts first; does nothing where it is not paused."""
     with transaction() as session:
         gate = gates.lock(session, platform)
         if gate.paused_at is not None:

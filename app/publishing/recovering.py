@@ -1,7 +1,6 @@
-"""Releasing what an open circuit has put off, once the platform answers again.
+"""Releasing what an open circuit has put off, once the platform responds again.
 
-Left alone, those posts would wait for the time of a probe that is over, and later posts would go
-first.
+Otherwise those posts would wait for the next probe's time, and later posts would overtake them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Redelivering notifications that were given up, or that the receiver has lost."""
+"""Redelivering notifications that are dead, or that the receiver has lost."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Releasing the posts that a pause or an outage held up, in batches, once it is over.
 
-A flag on the platform's gate says that some are still held: where a process dies on the way, the
-scheduler does the rest.
+A flag on the platform's gate says that some are still held: if a process dies midway, the
+scheduler releases the rest.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _release_batch(
     backlog: Backlog, platform: str, now: datetime, batch: int, remaining: int
 ) -> int:
     with transaction() as session:
-        # Under the lock that claims take, so that none of them runs in between.
+        # Under the lock that claims take, so that no claim runs in between.
         gate = gates.lock(session, platform)
         if not getattr(gate, backlog.flag.key):
             return 0

@@ -1,4 +1,4 @@
-"""What a caller may do to a job: cancel, edit, reschedule, retry, resolve.
+"""Actions of a caller on a job: cancel, edit, reschedule, retry, resolve.
 
 Each locks the row first, so that it cannot race a worker's claim.
 """

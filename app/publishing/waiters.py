@@ -1,7 +1,7 @@
 """Waking what waits for an upload slot or for post quota.
 
-Called when a job ends or is put off. Freeing a slot of the daily quota makes the first post
-waiting for one due.
+Called when a job ends or is put off. When daily quota is freed, the first post that waits for it
+becomes due.
 """
 
 from __future__ import annotations

@@ -13,13 +13,12 @@ from sqlalchemy.orm import Session
 from app.database.transaction import transaction
 from app.models import Account, Notification, PublishJob
 from app.models.account import TO_RECONNECT
+from app.models.notification import PENDING
 from app.models.publish_job import ACTIVE, AMBIGUOUS, OPEN
 from app.platforms import PLATFORMS
 from app.queues import QUEUE_NAMES, RunQueue, current_redis
 from app.states import JobState
 
-# Literal text, not bound values: only so can the database use its partial indexes.
-_PENDING = text("state = 'pending'")
 _DEAD = text("state = 'dead'")
 #: Counting stops here; larger counts are reported as this number.
 COUNT_MAX = 10_000
@@ -109,7 +108,7 @@ def read_queues() -> list[QueueDepth]:
 def read_troubles() -> Troubles:
     """Return what needs a person, counting at most `COUNT_MAX` of each kind."""
     queries = (
-        select(Notification.id).where(_PENDING),
+        select(Notification.id).where(PENDING),
         select(Notification.id).where(_DEAD),
         select(Account.id).where(TO_RECONNECT),
         select(PublishJob.id).where(AMBIGUOUS),

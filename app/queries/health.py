@@ -29,7 +29,7 @@ def check_parts() -> list[Check]:
     try:
         workers, leads = count_workers(now), leading_scheduler(now) is not None
     except SQLAlchemyError as exc:
-        database = Check("database", False, f"does not answer ({type(exc).__name__})")
+        database = Check("database", False, f"does not respond ({type(exc).__name__})")
         workers, leads = Counter[str](), False
     else:
         database = Check("database", True, "answers")
@@ -40,7 +40,7 @@ def _check_redis() -> Check:
     try:
         current_redis().ping()
     except RedisError as exc:
-        return Check("redis", False, f"does not answer ({type(exc).__name__})")
+        return Check("redis", False, f"does not respond ({type(exc).__name__})")
     return Check("redis", True, "answers")
 
 

@@ -19,10 +19,10 @@ from app.metrics.counting import Span, count_span
 from app.metrics.figures import Figures
 from app.metrics.rollup import (
     ALL_TIME_SECONDS,
+    BUCKET_SECONDS,
     HOUR_SECONDS,
-    SLOT_SECONDS,
+    bucket_start,
     counted_until,
-    slot_of,
 )
 from app.models import Tally
 from app.platforms import PLATFORMS
@@ -78,8 +78,8 @@ class _Spans:
 
 def read_window(name: str, now: datetime) -> WindowView:
     """Return one of `WINDOWS`, up to `now`; its start is rounded down to five minutes."""
-    start_at = slot_of(now - WINDOWS[name], SLOT_SECONDS)
-    point_seconds = SLOT_SECONDS if name == "1h" else HOUR_SECONDS
+    start_at = bucket_start(now - WINDOWS[name], BUCKET_SECONDS)
+    point_seconds = BUCKET_SECONDS if name == "1h" else HOUR_SECONDS
     read = _read(start_at, now)
     platforms: dict[str, Figures] = {platform: Figures() for platform in PLATFORMS}
     total = Figures()
@@ -88,8 +88,8 @@ def read_window(name: str, now: datetime) -> WindowView:
         for platform, figures in of_span.items():
             total.merge(figures)
             platforms.setdefault(platform, Figures()).merge(figures)
-            by_point[slot_of(span_start, point_seconds)][platform].merge(figures)
-    starts = _starts(slot_of(start_at, point_seconds), now, point_seconds)
+            by_point[bucket_start(span_start, point_seconds)][platform].merge(figures)
+    starts = _starts(bucket_start(start_at, point_seconds), now, point_seconds)
     points = [Point(start, by_point.get(start, {})) for start in starts]
     return WindowView(start_at, now, platforms, total, point_seconds, points)
 
@@ -119,22 +119,22 @@ def _read(start_at: datetime, now: datetime) -> _Spans:
         # Another host's clock may be a little ahead of ours.
         tail = Span(tail_start, now + timedelta(seconds=5))
         for platform, figures in count_span(session, tail).items():
-            read.add(slot_of(now, SLOT_SECONDS), platform, figures)
+            read.add(bucket_start(now, BUCKET_SECONDS), platform, figures)
     return read
 
 
 def _read_tallies(session: Session, start_at: datetime, now: datetime) -> _Spans:
     read = _Spans(counted_until(session))
-    first_hour = slot_of(start_at + timedelta(seconds=HOUR_SECONDS - 1), HOUR_SECONDS)
-    last_hour = slot_of(now, HOUR_SECONDS)
-    slot, hour = Tally.seconds == SLOT_SECONDS, Tally.seconds == HOUR_SECONDS
+    first_hour = bucket_start(start_at + timedelta(seconds=HOUR_SECONDS - 1), HOUR_SECONDS)
+    last_hour = bucket_start(now, HOUR_SECONDS)
+    bucket, hour = Tally.seconds == BUCKET_SECONDS, Tally.seconds == HOUR_SECONDS
     if first_hour >= last_hour:
-        wanted = and_(slot, Tally.start_at >= start_at)
+        wanted = and_(bucket, Tally.start_at >= start_at)
     else:
         wanted = or_(
-            and_(slot, Tally.start_at >= start_at, Tally.start_at < first_hour),
+            and_(bucket, Tally.start_at >= start_at, Tally.start_at < first_hour),
             and_(hour, Tally.start_at >= first_hour, Tally.start_at < last_hour),
-            and_(slot, Tally.start_at >= last_hour),
+            and_(bucket, Tally.start_at >= last_hour),
         )
     query = select(Tally.start_at, Tally.platform, Tally.figures).where(wanted)
     for span_start, platform, figures in session.execute(query):

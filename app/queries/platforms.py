@@ -1,4 +1,4 @@
-"""Reads the platforms as one user sees them: rules, accounts, limits, and the next free slot."""
+"""Reads the platforms as a user sees them: rules, accounts, limits, next possible start."""
 
 from __future__ import annotations
 

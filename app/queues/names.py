@@ -32,12 +32,12 @@ CHECK_AHEAD = "workers.maintenance.at_risk.check_ahead"
 RENEW = "workers.maintenance.renewals.renew_due"
 TRANSCODE = "workers.media.renditions.transcode_due"
 COUNT_POSTS = "workers.maintenance.counts.count_due"
-ADD_UP = "workers.maintenance.tallies.add_up"
+ROLL_UP = "workers.maintenance.tallies.roll_up_due"
 CONNECT = "workers.accounts.consents.exchange_granted"
 #: Function → its queue, for functions that find their own rows to work on.
 QUEUE_OF: dict[str, str] = {
     DELIVER: MAINTENANCE_QUEUE,
-    ADD_UP: MAINTENANCE_QUEUE,
+    ROLL_UP: MAINTENANCE_QUEUE,
     FOLLOW_UP: BACKGROUND_QUEUE,
     CHECK_AHEAD: BACKGROUND_QUEUE,
     RENEW: BACKGROUND_QUEUE,

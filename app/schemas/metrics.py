@@ -127,7 +127,7 @@ class ProcessesSchema(ResponseSchema):
     queues = fields.List(
         fields.Nested(QueueSchema),
         allow_none=True,
-        metadata={"description": "null while Redis does not answer."},
+        metadata={"description": "null while Redis does not respond."},
     )
     workers = fields.Dict(
         keys=fields.String(),

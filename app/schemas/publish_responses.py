@@ -192,6 +192,6 @@ class JobsQuery(PageQuery):
     batch_id = fields.String(load_default=None)
 
 
-def without_missing(answer: dict[str, Any]) -> dict[str, Any]:
+def without_missing(response: dict[str, Any]) -> dict[str, Any]:
     """Return a response without the fields that are None."""
-    return {name: value for name, value in answer.items() if value is not None}
+    return {name: value for name, value in response.items() if value is not None}

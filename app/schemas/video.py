@@ -17,10 +17,9 @@ from app.schemas.base import (
     one_of,
 )
 from app.states import VideoState
-from app.videos import UPLOAD_MAX_BYTES, UPLOAD_TYPES
+from app.videos import TITLE_MAX, UPLOAD_MAX_BYTES, UPLOAD_TYPES
 
 KEY_MAX = 1024
-TITLE_MAX = 500
 FILENAME_MAX = 255
 
 

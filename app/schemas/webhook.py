@@ -101,7 +101,7 @@ def described_webhooks() -> dict[str, Any]:
         "operationId": "receiveEvent",
         "summary": "Receive how a post ended, or that someone must act",
         "description": "Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: "
-        "at least once, in order per job, and again for three days until the answer is a 2xx.",
+        "at least once, in order per job, and again for three days until the response is a 2xx.",
         "security": [],
         "parameters": headers,
         "requestBody": {

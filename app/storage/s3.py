@@ -158,7 +158,7 @@ class S3Storage(Storage):
         return SignedUpload(url, "PUT", {"Content-Type": content_type}, expires_at)
 
     def _require_bucket(self) -> None:
-        """Raise `StoreUnavailable` where the bucket is missing: of an object, S3 answers the same.
+        """Raise `StoreUnavailable` where the bucket is missing: S3 reports a missing object alike.
 
         A process with a wrong setting would call every video missing, and fail its posts.
         """
@@ -168,7 +168,7 @@ class S3Storage(Storage):
         except ObjectMissing as exc:
             raise StoreUnavailable("The video store has no bucket of that name.") from exc
         except AccessDenied:
-            return  # a key for objects alone: what it was told of the object is all it can know
+            return  # a key limited to objects: the 404 of the object is all it can know
 
     def _new_client(self) -> S3Client:
         # Not boto3's default session, which is not thread-safe.

@@ -18,6 +18,7 @@ from app.videos.preview import preview, preview_tag
 from app.videos.register import register_video
 from app.videos.settle import settle_upload, settle_uploads
 from app.videos.uploads import (
+    TITLE_MAX,
     UPLOAD_MAX_BYTES,
     UPLOAD_TYPES,
     check_link,
@@ -26,6 +27,7 @@ from app.videos.uploads import (
 )
 
 __all__ = [
+    "TITLE_MAX",
     "UPLOAD_MAX_BYTES",
     "UPLOAD_TYPES",
     "LinkRefused",

@@ -15,7 +15,7 @@ from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
 from app.metrics.figures import Figures
-from app.metrics.rollup import HOUR_SECONDS, slot_of
+from app.metrics.rollup import HOUR_SECONDS, bucket_start
 from app.models import Gate, Notification, PublishJob, Tally
 from app.queues import Run, RunQueue
 from app.schemas.examples import VIDEO_ID
@@ -58,7 +58,7 @@ def config(config: Config) -> Config:
 @pytest.fixture
 def ambiguous(context: Flask) -> str:
     """A day with posts and failures, a job that waits, and one that needs a person."""
-    hour = slot_of(utcnow() - timedelta(hours=3), HOUR_SECONDS)
+    hour = bucket_start(utcnow() - timedelta(hours=3), HOUR_SECONDS)
     with transaction() as session:
         for platform in ("TIKTOK", "INSTAGRAM", "YOUTUBE"):
             figures = Figures(completed=12, failed=2)

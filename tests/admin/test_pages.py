@@ -137,7 +137,7 @@ def test_the_overview_shows_an_open_circuit_and_a_pause(operator: Operator) -> N
 def test_without_redis_the_overview_still_shows(config: Config, redis: Redis) -> None:
     app = create_app(replace(config, redis_url="redis://127.0.0.1:9"))
     page = app.test_client().get("/admin", headers=basic())
-    assert page.status_code == 200 and "Redis does not answer" in page.text
+    assert page.status_code == 200 and "Redis does not respond" in page.text
     with app.app_context():
         db.engine.dispose()
     app.extensions["redis"].close()

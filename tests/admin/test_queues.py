@@ -303,7 +303,7 @@ def test_without_redis_it_says_so(config: Config) -> None:
     app = create_app(replace(config, redis_url="redis://127.0.0.1:9"))
     answer: Any = app.test_client().get("/admin/queues/0/data/queues.json", headers=basic())
     assert answer.status_code == 503
-    assert json.loads(answer.data)["error"].startswith("Redis does not answer")
+    assert json.loads(answer.data)["error"].startswith("Redis does not respond")
     with app.app_context():
         db.engine.dispose()
     app.extensions["redis"].close()

@@ -104,5 +104,5 @@ def test_readyz_without_anything(nothing_there: Flask) -> None:
     assert "Retry-After" in answer.headers
     body = answer.get_json()
     assert [check["ok"] for check in body["checks"]] == [False] * 6
-    assert "database: does not answer" in body["error"]
+    assert "database: does not respond" in body["error"]
     assert "nobody" not in answer.get_data(as_text=True)

@@ -48,7 +48,7 @@ def video_goes(alice: Caller) -> None:
     assert alice.client.delete(path, headers=alice.headers).status_code == 204
 
 
-def failures_told() -> int:
+def failure_notifications() -> int:
     with transaction() as session:
         return session.query(Notification).filter_by(type="publish.failed").count()
 
@@ -68,7 +68,7 @@ def test_retry_that_could_only_fail_is_refused(
     assert answer.content_type == "application/problem+json"
     assert answer.json is not None and answer.json["error"] == sentence
     assert alice.get(f"/{job_id}").json == before
-    assert failures_told() == 1
+    assert failure_notifications() == 1
 
 
 def test_retry_is_taken_on_once_the_account_is_connected_again(alice: Caller) -> None:
@@ -87,7 +87,7 @@ def test_retry_needs_no_video_that_the_platform_has(alice: Caller, where: Json) 
     assert alice.post(f"/{job_id}/retry").status_code == 202
 
 
-def test_upload_that_is_dead_needs_the_video_anew(alice: Caller) -> None:
+def test_upload_that_is_dead_needs_the_video_again(alice: Caller) -> None:
     job_id = fail_one(alice, at_platform=True)
     with transaction() as session:
         session.get_one(PublishJob, job_id).checkpoint = None

@@ -15,7 +15,7 @@ from app.platforms import PLATFORMS
 
 #: Longer than it takes to notice a process at a gate, and to kill it.
 ASLEEP_SECONDS = 4.0
-#: A worker's writes while it publishes, in order. At `told`, the platform has responded to the
+#: A worker's writes while it publishes, in order. At `responded`, the platform has responded to the
 #: publishing call, and the response is about to be stored.
 WORKER_GATES = (
     "claim",
@@ -23,8 +23,8 @@ WORKER_GATES = (
     "upload",
     "open",
     "commit",
-    "told",
-    "let_go",
+    "responded",
+    "released",
     "completed",
 )
 #: The writes of the API.
@@ -48,10 +48,10 @@ BEGIN
       passed := passed || 'commit'::text;
     END IF;
     IF OLD.committed_at IS NOT NULL AND NEW.checkpoint IS DISTINCT FROM OLD.checkpoint THEN
-      passed := passed || 'told'::text;
+      passed := passed || 'responded'::text;
     END IF;
     IF OLD.is_leased AND NOT NEW.is_leased AND NEW.state IN ('waiting', 'active') THEN
-      passed := passed || 'let_go'::text;
+      passed := passed || 'released'::text;
     END IF;
     IF NEW.state <> OLD.state THEN passed := passed || NEW.state::text; END IF;
     IF NEW.caption <> OLD.caption THEN passed := passed || 'edit'::text; END IF;

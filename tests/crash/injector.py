@@ -283,7 +283,7 @@ class Injector:
         self._stage.redis.start()
 
     def _stall(self) -> None:
-        """Stall Redis: it is there, but does not answer."""
+        """Stall Redis: it is there, but does not respond."""
         _signal(self._stage.redis.pid, signal.SIGSTOP)
         time.sleep(STALL_SECONDS)
         _signal(self._stage.redis.pid, signal.SIGCONT)

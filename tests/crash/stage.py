@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from sandbox.development.postgres_server import PostgresServer
 from sandbox.development.redis_server import RedisServer
 from sandbox.development.sample_videos import make_sample_video
 from sandbox.server import SandboxServer
+from tests.app.web import free_port
 from tests.conftest import migrate_database
 from tests.crash.gates import Gates
 from tests.crash.plan import Plan
@@ -139,7 +139,7 @@ class Stage:
         return url.replace("postgresql://", "postgresql+psycopg://")
 
     def _config(self, database_url: str) -> Config:
-        platforms, port = self.sandbox.url, _free_port()
+        platforms, port = self.sandbox.url, free_port()
         return Config(
             database_url=database_url,
             redis_url=self.redis.url,
@@ -166,10 +166,3 @@ class Stage:
             youtube_poll_seconds=POLL_SECONDS,
             log_level="WARNING",
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -39,9 +39,9 @@ UPLOADS = {
 @pytest.fixture
 def config(config: Config) -> Config:
     """Two upload slots per platform, one per account, and no other limit."""
-    ceilings = {f"LIMIT_{platform}_CONCURRENT_UPLOADS": 2 for platform in UPLOADS}
+    at_once = {f"LIMIT_{platform}_CONCURRENT_UPLOADS": 2 for platform in UPLOADS}
     accounts = {f"LIMIT_{platform}_CONCURRENT_PER_ACCOUNT": 1 for platform in UPLOADS}
-    limits = without_limits(**ceilings, **accounts)
+    limits = without_limits(**at_once, **accounts)
     return replace(config, limits=limits, worker_concurrency=2)
 
 
@@ -95,7 +95,7 @@ def most_at_once(found: list[tuple[datetime, datetime, str]]) -> int:
     return most
 
 
-def test_four_workers_together_never_exceed_a_ceiling(
+def test_four_workers_together_never_exceed_a_limit(
     platforms: Platforms, stored_film: Video, start: Callable[..., None], redis: Redis
 ) -> None:
     jobs: list[str] = []

@@ -1,4 +1,4 @@
-"""Whose turn it is: fair between accounts, strict between priorities, never above a ceiling."""
+"""Whose turn it is: fair between accounts, strict between priorities, never above a limit."""
 
 from __future__ import annotations
 
@@ -30,14 +30,17 @@ from tests.limits import without_limits
 from tests.rows import row
 
 pytestmark = pytest.mark.usefixtures("context")
-CEILING, PER_ACCOUNT = "LIMIT_TIKTOK_CONCURRENT_UPLOADS", "LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT"
+PLATFORM_LIMIT, PER_ACCOUNT = (
+    "LIMIT_TIKTOK_CONCURRENT_UPLOADS",
+    "LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT",
+)
 A_LOT = 1000
 
 
 @pytest.fixture
 def config(config: Config) -> Config:
     """No limits but the upload slots."""
-    return replace(config, limits=without_limits(**{CEILING: 3, PER_ACCOUNT: 1}))
+    return replace(config, limits=without_limits(**{PLATFORM_LIMIT: 3, PER_ACCOUNT: 1}))
 
 
 def post_many(account: Account, video: Video, count: int, **fields: Any) -> list[PublishJob]:
@@ -134,7 +137,7 @@ def test_an_account_has_one_upload_at_a_time() -> None:
     assert claim_next("TIKTOK", utcnow()) is not None
 
 
-def test_a_platform_has_no_more_uploads_than_its_ceiling() -> None:
+def test_a_platform_has_no_more_uploads_than_its_limit() -> None:
     video = make_video()
     for _ in range(5):
         make_job(video=video)
@@ -166,7 +169,7 @@ def test_slot_of_a_lost_worker_is_free_when_its_lease_expires() -> None:
     assert claim_next("TIKTOK", later) is None
 
 
-def test_concurrent_workers_never_exceed_a_ceiling() -> None:
+def test_concurrent_workers_never_exceed_a_limit() -> None:
     posts, now = 20, utcnow()
     for _ in range(5):
         post_many(make_account(), make_video(), posts // 5, due_at=now)

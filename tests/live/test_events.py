@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from app.publishing import claims, holding, outcomes, steer
 from app.publishing.claims import Claim
 from app.states import Step
 from sandbox.loopback import loopback_session
+from tests.app.web import free_port
 from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.factories import make_job
 from tests.live.streams import Stream
@@ -31,13 +31,6 @@ from tests.processes import WEB, Process, wait_until
 
 LISTENERS = 100
 KEY = {"Authorization": "Bearer test-key", "X_User_Id": "alice"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

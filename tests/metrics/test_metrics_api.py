@@ -16,7 +16,6 @@ import yaml
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import event
 
 from app import create_app
 from app.clock import utcnow
@@ -34,6 +33,7 @@ from app.queries.depths import read_depths
 from app.queries.peaks import account_peaks
 from tests.databases import ON_POSTGRES
 from tests.factories import make_account, make_job, make_video
+from tests.rows_read import statements
 
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
 KEY = {"Authorization": "Bearer test-key"}
@@ -195,16 +195,8 @@ def test_peaks_are_read_from_the_index_alone(context: None) -> None:
             " now() - (i %% 40) * interval '1 hour' FROM generate_series(1, 50000) i"
         )
         connection.exec_driver_sql("VACUUM ANALYZE limit_uses")
-    said: list[tuple[str, Any]] = []
-
-    def listen(connection: Any, cursor: Any, statement: str, given: Any, *rest: Any) -> None:
-        said.append((statement, given))
-
-    event.listen(db.engine, "before_cursor_execute", listen)
-    try:
+    with statements() as said:
         peaks = account_peaks("TIKTOK", utcnow())
-    finally:
-        event.remove(db.engine, "before_cursor_execute", listen)
     [daily] = [peaks[limit] for limit in peaks if limit.is_reported_by_platform]
     assert daily.most_used > 0
     with db.engine.connect() as connection:

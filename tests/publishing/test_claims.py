@@ -185,7 +185,7 @@ def test_failed_attempts_count_and_polls_do_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "let_go",
+    "release",
     [
         lambda claim, at: outcomes.poll_again(claim, at, utcnow(), progress=85),
         lambda claim, at: outcomes.try_again(claim, FAILURE, at, utcnow()),
@@ -194,13 +194,13 @@ def test_failed_attempts_count_and_polls_do_not() -> None:
     ],
 )
 def test_cancellation_of_a_running_job_does_not_wait_for_its_next_turn(
-    let_go: Callable[[Claim, datetime], None],
+    release: Callable[[Claim, datetime], None],
 ) -> None:
     job = make_job()
     claim = claimed(job)
     steer.cancel(job.id, utcnow())
     with pytest.raises(CancelRequested):
-        let_go(claim, utcnow() + timedelta(days=1))
+        release(claim, utcnow() + timedelta(days=1))
     outcomes.cancel(claim, utcnow())
     assert row(job.id).state is JobState.CANCELLED
 

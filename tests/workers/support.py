@@ -1,14 +1,18 @@
-"""What tests of real worker processes share: large films, and waiting for a job's end."""
+"""What tests of workers share: large films, waiting for a job's end, reading what is stored."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
+from sqlalchemy.orm import undefer
 
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.extensions import db
-from app.models import PublishJob, Video
+from app.models import Notification, PublishJob, Video
 from app.queues import Wake, wake
 from app.states import FINAL_STATES
 from app.storage import Storage
@@ -29,6 +33,20 @@ def ended(job: PublishJob) -> PublishJob:
         return found if found.state in FINAL_STATES else None
 
     return wait_until(look, f"the end of {job.id}")
+
+
+def checkpoint_of(job: PublishJob) -> dict[str, Any]:
+    """Read a job's checkpoint."""
+    whole = [undefer(PublishJob.checkpoint)]
+    found = db.session.get_one(PublishJob, job.id, options=whole, populate_existing=True)
+    db.session.commit()
+    return found.checkpoint or {}
+
+
+def outbox_events() -> list[dict[str, Any]]:
+    """Return what the outbox holds."""
+    with transaction() as session:
+        return [json.loads(one.body) for one in session.query(Notification)]
 
 
 def bytes_received(platforms: Platforms, call: str) -> int:

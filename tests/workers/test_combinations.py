@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy.orm import undefer
 
 from app.accounts import disconnect_account
 from app.clock import utcnow
@@ -35,7 +34,7 @@ from tests.platforms import Platforms
 from tests.processes import wait_until as until
 from tests.rows import row
 from tests.workers.conftest import connect
-from tests.workers.support import MB, big_film
+from tests.workers.support import MB, big_film, checkpoint_of
 from workers.publishing import steps
 from workers.publishing.budget import Purpose, RunBudget
 from workers.publishing.pipeline import advance, poll
@@ -50,7 +49,7 @@ def config(config: Config) -> Config:
 
 
 @pytest.fixture(autouse=True)
-def many_looks(platforms: Platforms) -> None:
+def without_poll_limit(platforms: Platforms) -> None:
     """Allow as many polls of TikTok as these tests need."""
     platforms.settings(tiktok_status_per_minute=1_000_000)
 
@@ -70,18 +69,10 @@ def is_done(job: PublishJob) -> bool:
     return run_at(job).state is JobState.COMPLETED
 
 
-def let_go(key: str) -> None:
+def open_gate(key: str) -> None:
     """Open a gate before its time."""
     db.session.get_one(Gate, key, populate_existing=True).begins_closed_until = utcnow()
     db.session.commit()
-
-
-def checkpoint_of(job: PublishJob) -> dict[str, Any]:
-    """Read a job's checkpoint."""
-    whole = [undefer(PublishJob.checkpoint)]
-    found = db.session.get_one(PublishJob, job.id, options=whole, populate_existing=True)
-    db.session.commit()
-    return found.checkpoint or {}
 
 
 def keep_checkpoint(job: PublishJob, fields: dict[str, Any]) -> None:
@@ -165,7 +156,7 @@ def test_post_whose_upload_has_proven_dead_goes_out_by_another(
     platforms.fault("TIKTOK", "fail_processing", reason="spam_risk_too_many_posts")
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     until(lambda: run_at(job).error_code is not None, "TikTok's refusal")
-    let_go(job.account_id)  # the day is over
+    open_gate(job.account_id)  # the day is over
     until(partial(is_done, job), "the post's end")
     assert len(platforms.posts()) == 1
     assert len(platforms.journal("tiktok.init")) == 2
@@ -273,7 +264,7 @@ def test_our_own_client_refused_stops_the_platform_and_fails_no_post(
         assert (waits.state_at(utcnow()), waits.attempts_made) == (JobState.DELAYED, 0)
         assert waits.error_code == "invalid_client"
     assert len(platforms.journal("tiktok.token")) == 1  # one finds out for all
-    let_go("TIKTOK")
+    open_gate("TIKTOK")
     for job in jobs:
         until(partial(is_done, job), "the post's end")
 
@@ -333,7 +324,7 @@ def test_post_that_a_limit_holds_amid_its_attempt_is_shown_as_held(
     shown = client.get(f"/api/publish/{job.id}/status", headers=auth()).get_json()
     assert (shown["state"], shown["attemptsMade"]) == ("delayed", 0)
     assert shown["error"]["code"] == "spam_risk_too_many_posts" and shown["nextAttemptAt"]
-    let_go(account.id)
+    open_gate(account.id)
     until(partial(is_done, job), "the post's end")
     assert row(job).attempts_made == 1
 

@@ -89,7 +89,7 @@ def objects(app: Flask) -> list[str]:
     return [path.name for path in (root / "renditions").glob("*")]
 
 
-def test_unfit_video_is_made_anew_and_goes_live(
+def test_unfit_video_is_converted_and_goes_live(
     app: Flask, platforms: Platforms, stored: Store, short_clip: Path
 ) -> None:
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(short_clip))
@@ -298,7 +298,7 @@ def test_retry_of_a_person_tries_even_what_was_put_down_to_the_video(
     assert run_to_end(job).state is JobState.COMPLETED
 
 
-def test_conversion_waits_for_the_room_of_another(
+def test_conversion_waits_for_disk_space_of_another(
     app: Flask, config: Config, platforms: Platforms, stored: Store, short_clip: Path
 ) -> None:
     allowed = config.encode_disk_mb * 10**6

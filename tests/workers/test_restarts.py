@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy.orm import undefer
 
 from app.clock import utcnow
 from app.config import Config
@@ -27,7 +26,14 @@ from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.rows import row
 from tests.workers.conftest import Store, connect
-from tests.workers.support import MB, big_film, bytes_received, end_lease, ended
+from tests.workers.support import (
+    MB,
+    big_film,
+    bytes_received,
+    checkpoint_of,
+    end_lease,
+    ended,
+)
 
 pytestmark = pytest.mark.usefixtures("context")
 AWAY_SECONDS = 3.0
@@ -64,14 +70,6 @@ def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
             yield process
 
 
-def checkpoint(job: PublishJob) -> dict[str, object]:
-    """Read a job's checkpoint."""
-    whole = [undefer(PublishJob.checkpoint)]
-    found = db.session.get_one(PublishJob, job.id, options=whole, populate_existing=True)
-    db.session.commit()
-    return found.checkpoint or {}
-
-
 def outcomes_of(job: PublishJob) -> list[str | None]:
     """Return how the entries of a job's timeline ended."""
     return [entry.outcome for entry in db.session.query(TimelineEntry).filter_by(job_id=job.id)]
@@ -86,7 +84,7 @@ def test_post_id_that_arrives_while_the_worker_stops_is_kept(
     wait_until(lambda: row(job.id).is_committed, "the publish")
     assert worker.terminate() == 0
     [post] = platforms.posts()
-    assert checkpoint(job)["media_id"] == post["id"]
+    assert checkpoint_of(job)["media_id"] == post["id"]
     worker.start()
     assert ended(job).state is JobState.COMPLETED
 
@@ -99,7 +97,7 @@ def test_upload_opened_while_the_worker_stops_is_kept(
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
     wait_until(lambda: row(job.id).step == "upload", "the session's request")
     assert worker.terminate() == 0
-    assert checkpoint(job)["session_uri"]
+    assert checkpoint_of(job)["session_uri"]
     worker.start()
     done = ended(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)

@@ -78,10 +78,10 @@ UNFINISHED = Unfinished("x", "the connection broke", hint="", category=Category.
         (Transient("x"), situation(3), Action.FAIL, 0),
         (NetworkFailure("x"), situation(2, FIXED), Action.TRY_AGAIN, 5),
         (OutcomeUnknown("x"), situation(1), Action.TRY_AGAIN, 5),
-        (ResponseLost("x"), situation(1, committed_seconds_ago=1), Action.READ_AGAIN, 5),
-        (Transient("x"), situation(3, committed_seconds_ago=90_000), Action.READ_AGAIN, 5),
-        (Transient("x"), unanswered(100), Action.READ_AGAIN, 25),
-        (Transient("x"), unanswered(9000), Action.READ_AGAIN, 300),
+        (ResponseLost("x"), situation(1, committed_seconds_ago=1), Action.POLL_AGAIN, 5),
+        (Transient("x"), situation(3, committed_seconds_ago=90_000), Action.POLL_AGAIN, 5),
+        (Transient("x"), unanswered(100), Action.POLL_AGAIN, 25),
+        (Transient("x"), unanswered(9000), Action.POLL_AGAIN, 300),
         (Transient("x"), unanswered(90_000), Action.GIVE_UP_UNKNOWN, 0),
         (UploadGone("x"), situation(1), Action.REOPEN, 0),
         (UploadGone("x"), situation(1, committed_seconds_ago=9), Action.REOPEN, 0),
@@ -93,7 +93,7 @@ UNFINISHED = Unfinished("x", "the connection broke", hint="", category=Category.
         (
             asked(ResponseLost("x"), 60),
             situation(1, committed_seconds_ago=1),
-            Action.READ_AGAIN,
+            Action.POLL_AGAIN,
             60,
         ),
         (

@@ -216,7 +216,7 @@ def test_told_to_stop_while_redis_is_away_it_ends_in_order(
 ) -> None:
     redis_server.kill()
     try:
-        wait_until(lambda: "does not answer" in scheduler.log.read_text(), "the outage")
+        wait_until(lambda: "does not respond" in scheduler.log.read_text(), "the outage")
         assert scheduler.terminate() == 0
     finally:
         redis_server.start()

@@ -117,7 +117,7 @@ def test_workers_at_once_refresh_once(app: Flask) -> None:
     assert len(handler.asked) == 1
 
 
-def test_turn_of_a_dead_worker_ends() -> None:
+def test_lease_of_a_dead_worker_expires() -> None:
     handler = OAuthOnly()
     account = make_account(expires_at=soon(), refreshing_until=utcnow() - timedelta(seconds=1))
     assert tokens.access_for(handler, account.id).token == "fresh-1"
@@ -199,7 +199,7 @@ def test_account_disconnected_during_a_refresh_stays_without_tokens() -> None:
     assert (stored(account).access_token, stored(account).refresh_token) == (None, None)
 
 
-def test_turn_that_took_too_long_does_not_end_the_next_ones() -> None:
+def test_expired_lease_does_not_end_the_next_ones() -> None:
     account = make_account(expires_at=soon())
     theirs = utcnow() + timedelta(seconds=77)
 

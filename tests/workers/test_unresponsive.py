@@ -82,9 +82,7 @@ def test_counting_stops_asking_a_platform_that_does_not_answer(
     assert silent() == {"TIKTOK"}
 
 
-def test_an_answer_in_between_begins_the_count_anew(
-    platforms: Platforms, stored_film: Video
-) -> None:
+def test_an_answer_in_between_resets_the_count(platforms: Platforms, stored_film: Video) -> None:
     unresponsive = UnresponsivePlatforms()
     for fails in (True, False, True):
         if fails:

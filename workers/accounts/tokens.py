@@ -37,9 +37,9 @@ USABLE_LIFETIME = timedelta(minutes=2)
 #: Lease of the worker that refreshes, and how long others wait for it.
 REFRESH_LEASE = timedelta(seconds=90)
 WAIT_SECONDS = 5.0
-#: Pause of a post whose wait was in vain; it costs no attempt.
+#: Pause of a post that could not get the refresh lease; it costs no attempt.
 BUSY_PAUSE = timedelta(seconds=5)
-#: How long a process that was told to stop keeps trying to store new tokens, which end with it.
+#: How long a stopping process keeps trying to store new tokens, which would be lost with it.
 LAST_STORE_SECONDS = 20.0
 POLL_SECONDS = 0.25
 _ACCOUNT = select(Account).where(Account.id == bindparam("account_id"))
@@ -215,7 +215,8 @@ def _store(account_id: str, tokens: Tokens, old: Access) -> Access:
             # Reconnected meanwhile: the owner's tokens are newer than ours.
             return replace(old, token=account.access_token or "", scopes=frozenset(account.scopes))
         if account.state is AccountState.RECONNECT_REQUIRED:
-            # While these waited for the database, another worker was refused with the old ones.
+            # While these waited for the database, the platform refused the old ones to another
+            # worker.
             account.state, account.state_reason = AccountState.ACTIVE, ""
         account.access_token = tokens.access_token
         account.expires_at = tokens.expires_at

@@ -86,7 +86,7 @@ def check_storage(config: Config) -> Finding:
         current_storage().stat(f"doctor/{new_id()}")
     except ObjectMissing:
         reach = "" if current_storage().has_public_links else "; platforms cannot fetch from it"
-        return Finding(name, True, f"the video store answers{reach}")
+        return Finding(name, True, f"the video store responds{reach}")
     except StorageError as exc:
         return Finding(name, False, str(exc))
     return Finding(name, False, "returned an object that was never stored")
@@ -130,7 +130,7 @@ def check_webhook(config: Config) -> Finding:
         status = send_webhook(config, new_id(), json.dumps(event))
     except PublishError as error:
         return Finding("WEBHOOK_URL", False, f"cannot be reached ({error.code})")
-    return Finding("WEBHOOK_URL", 200 <= status < 300, f"the receiver answers HTTP {status}")
+    return Finding("WEBHOOK_URL", 200 <= status < 300, f"the receiver returned HTTP {status}")
 
 
 CHECKS: tuple[Callable[[Config], Finding], ...] = (

@@ -18,7 +18,7 @@ from flask import Flask
 from rq.utils import import_attribute
 
 from app.queues import Run, Wake, current_redis
-from workers.engine.orders import Call, Done, Execute, Holding, Keep, KeepMaintenance, ToParent
+from workers.engine.orders import Call, Done, Execute, Holding, KeepMaintenance, KeepWake, ToParent
 from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Parent:
         is_short = wake.due_at.timestamp() - time.time() < SHORT_WAIT_SECONDS
         if not wake.is_poll or not is_short or stop_requested.is_set():
             return False
-        self.send(Keep(wake))
+        self.send(KeepWake(wake))
         return True
 
     def keep_maintenance(self, function: str) -> bool:
@@ -132,7 +132,7 @@ def _end(*_: object) -> None:
 
 
 def _stop_with_parent(reading: int, writing: int) -> None:
-    """Stop this child once its parent has died: nothing else would tell it to."""
+    """Stop this child once its parent has died: nothing else would stop it."""
     os.close(writing)
     os.read(reading, 1)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -150,7 +150,7 @@ def _serve(app: Flask, pipe: Connection) -> None:
         _on_stop(_request_stop)
         with app.app_context():
             error = _execute(order)
-        # Also if this child alone was told to stop: it would do nothing for any further order.
+        # Also if only this child was sent a signal: it would ignore every further order.
         is_leaving = _peak_bytes() - before > GROWTH_BYTES or stop_requested.is_set()
         parent.send(Done(error, is_leaving=is_leaving))
         if is_leaving:

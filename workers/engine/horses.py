@@ -17,7 +17,7 @@ from app.queues import QUEUE_OF
 from app.queues.names import RELEASE
 from workers.engine.horse import Horse, fork_horse
 from workers.engine.listener import Listener
-from workers.engine.orders import Call, Done, Execute, Holding, Keep, ToParent
+from workers.engine.orders import Call, Done, Execute, Holding, KeepWake, ToParent
 from workers.engine.waits import MAINTENANCE_POOL, Wait, Waits
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Horses:
         self._watched: dict[Listener, int] = {}
         self._not_before = 0.0
         self._is_stopping = False
-        #: a pipe that nobody writes to: children see it close when this process dies, however
+        #: a pipe that nobody writes to: it closes when this process dies for any reason
         self._lifeline = os.pipe()
         self._signals = os.pipe()
 
@@ -147,7 +147,7 @@ class Horses:
                 self._kill(horse)
         elif isinstance(message, Holding):
             horse.holding = message
-        elif isinstance(message, Keep):
+        elif isinstance(message, KeepWake):
             waits.add_wake(message.wake)
         else:
             waits.add_once(Wait(QUEUE_OF[message.function], Call(message.function)))
@@ -174,7 +174,7 @@ class Horses:
             self._not_before = time.monotonic() + EARLY_DEATH_PAUSE_SECONDS
 
     def _kill(self, horse: Horse) -> None:
-        """Kill an idle child. Not by SIGTERM: whatever blocks its exit would block this process."""
+        """Kill an idle child. Not by SIGTERM: a blocked exit would block this process too."""
         self._remove(horse)
         os.kill(horse.pid, signal.SIGKILL)
         os.waitpid(horse.pid, 0)

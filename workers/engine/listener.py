@@ -83,7 +83,7 @@ class Listener:
         if self._connection is not None:
             if time.monotonic() - self._since > LISTEN_SECONDS + LATE_SECONDS:
                 self.close()
-                raise RedisConnectionError("no answer to a blocking pop")
+                raise RedisConnectionError("no response to a blocking pop")
 
     def close(self) -> None:
         """Abandon the pending pop; a run that it has moved stays on the in-flight list."""

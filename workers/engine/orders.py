@@ -28,8 +28,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Done:
-    """To the parent: the order has ended. `traceback` is None unless it failed; `is_leaving` tells
-    that this child takes no other."""
+    """To the parent: the order has ended. `traceback` is None unless it failed; `is_leaving`: this
+    child ends after it."""
 
     traceback: str | None = None
     is_leaving: bool = False
@@ -44,7 +44,7 @@ class Holding:
 
 
 @dataclass(frozen=True)
-class Keep:
+class KeepWake:
     """To the parent: poll this job when it is due, without Redis."""
 
     wake: Wake
@@ -57,4 +57,4 @@ class KeepMaintenance:
     function: str
 
 
-ToParent = Done | Holding | Keep | KeepMaintenance
+ToParent = Done | Holding | KeepWake | KeepMaintenance

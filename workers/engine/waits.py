@@ -16,13 +16,13 @@ from workers.engine.orders import Call
 #: The pool of one platform's polls.
 POLL_POOL = "poll-{}"
 MAINTENANCE_POOL = MAINTENANCE_QUEUE
-#: Margin for the drift between the two clocks: a poll that comes early finds nothing to do.
+#: Margin for the drift between the two clocks: a poll that runs early finds nothing due.
 NEVER_EARLY_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
 class Wait:
-    """A call and its pool; `wake` is the wake-up that it stands for, if any."""
+    """A call and its pool; `wake` is the wake-up that it replaces, if any."""
 
     pool: str
     call: Call

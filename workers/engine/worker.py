@@ -145,7 +145,7 @@ class PublishWorker(BaseWorker):
         try:
             action()
         except RedisError as exc:
-            logger.warning("Redis does not answer: %s", type(exc).__name__)
+            logger.warning("Redis does not respond: %s", type(exc).__name__)
             self._stop_listening()
             self._popped = []  # they are on the in-flight list, or Redis has lost everything
             self._registration.invalidate()

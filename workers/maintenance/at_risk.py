@@ -34,7 +34,8 @@ from workers.unresponsive import UnresponsivePlatforms
 logger = logging.getLogger(__name__)
 #: How long before its time a scheduled post is checked.
 AHEAD = timedelta(minutes=15)
-#: The latest check before its time: after that nobody can act, and the post is about to start.
+#: The latest check before its time: later, nobody could act in time, and the post is about to
+#: start.
 TOO_LATE = timedelta(minutes=1)
 #: The shortest delay worth a notification.
 LATE = timedelta(minutes=1)
@@ -58,7 +59,7 @@ class Check:
 def is_any_to_check(now: datetime) -> bool:
     """Tell whether a scheduled post within 15 minutes of its time is unchecked."""
     with transaction() as session:
-        near = exists().where(*_near(now, unresponsive_platforms(session, now)))
+        near = exists().where(*_due_for_check(now, unresponsive_platforms(session, now)))
         return bool(session.scalar(select(near)))
 
 
@@ -96,7 +97,9 @@ def _check(job: PublishJob, now: datetime) -> Check:
     return Check(risks, is_complete)
 
 
-def _near(now: datetime, without: Collection[str]) -> list[ColumnElement[bool] | TextClause]:
+def _due_for_check(
+    now: datetime, without: Collection[str]
+) -> list[ColumnElement[bool] | TextClause]:
     is_free = or_(PublishJob.checking_until.is_(None), PublishJob.checking_until <= now)
     others = PublishJob.platform.not_in(without)
     is_near = PublishJob.due_at.between(now + TOO_LATE, now + AHEAD)
@@ -108,7 +111,7 @@ def _take_one(now: datetime, without: Collection[str]) -> PublishJob | None:
     with transaction() as session:
         query = (
             select(PublishJob)
-            .where(*_near(now, without))
+            .where(*_due_for_check(now, without))
             .order_by(PublishJob.due_at)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -13,7 +13,7 @@ import signal
 import sys
 
 NICENESS = 10
-#: `prctl(2)`: be killed when the parent dies, whatever it dies of.
+#: `prctl(2)`: be killed when the parent dies, for any reason.
 PR_SET_PDEATHSIG = 1
 
 

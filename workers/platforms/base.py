@@ -187,9 +187,9 @@ class Upload:
 
 
 class Handler(Connecting, Counting, Generic[UploadT]):
-    """One platform's API. Keeps no state of a job, never sleeps, never retries.
+    """One platform's API. Holds no job state, never sleeps, never retries.
 
-    Methods raise `PublishError`s of `workers.errors` and nothing else on purpose. Once the
+    Methods raise `PublishError`s of `workers.errors` and deliberately nothing else. Once the
     platform may have made the video public, `poll` never returns `Ready` or `Incomplete` and
     never raises `UploadGone`, unless a read proved that nothing was published.
     """
@@ -223,10 +223,10 @@ class Handler(Connecting, Counting, Generic[UploadT]):
         """
 
     def after_upload(self, context: Context, upload: UploadT) -> None:
-        """Finish what belongs to a post besides its bytes, such as its cover. Idempotent.
+        """Complete the parts of a post other than the video, such as its cover. Idempotent.
 
         Called after `send` and before every `poll`; does nothing before the platform has the
-        whole video, and nothing once it is done, which it stores through `context.journal`.
+        whole video, or after it has succeeded, which it stores through `context.journal`.
         Publishes nothing. A failure must not fail the post: it becomes one of the post's
         warnings. Only `TokenExpired` is raised, so that the call is repeated with a fresh token.
         """

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from workers.errors import Transient
+from workers.errors import Transient, VideoRefused
 from workers.platforms.base import Source, Stream
 from workers.request_body import PIECE_BYTES
+
+
+def video_replaced(*, may_be_live: bool) -> VideoRefused:
+    """Return the error for a video whose size is no longer the one declared to the platform.
+
+    Not `may_be_live`: the upload's last byte was never sent, so it has published nothing.
+    """
+    error = VideoRefused("video_changed", "the video was replaced while it was being published")
+    return error if may_be_live else error.for_dead_upload()
 
 
 class ChunkReader:
     """Reads a video front to back through one open range, across chunk boundaries.
 
-    A single range keeps the store streaming while the platform answers a chunk. `read` does not
+    A single range keeps the store streaming while the platform responds to a chunk. `read` does not
     know where the current chunk ends; the caller does. Close the reader after use.
     """
 

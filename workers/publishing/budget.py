@@ -40,9 +40,9 @@ _stale: set[tuple[str, str, str]] = set()
 class Purpose(Enum):
     """What a call is for. The value is the share of each shared window that it leaves to others."""
 
-    #: open an upload, or read in the background
+    #: open an upload, or a background read
     NEW_POST = 0.2
-    #: ask how an upload is doing
+    #: poll an upload
     POLL = 0.1
     #: send the bytes of an upload, and publish it
     FINISH = 0.0
@@ -153,7 +153,7 @@ class _PurposeBudget:
 
 
 def slow_down_seconds(percent: float) -> int:
-    """Return how long to start no post at a usage that the platform reports; 0: go on."""
+    """Return how long to start no post, given the usage that the platform reports; 0: no pause."""
     return next((seconds for share, seconds in SLOW_SECONDS if percent >= share), 0)
 
 
@@ -161,7 +161,7 @@ def _no_room(platform: str, limit: Limit, room_at: datetime, *, blocks_reads: bo
     name, words = PLATFORMS[platform].name, describe(limit, maximum_of(limit))
     return RateLimited(
         code_of(limit),
-        f"{name} takes {words}; there is room again at {to_iso(room_at)}",
+        f"{name} accepts {words}; there is room again at {to_iso(room_at)}",
         retry_at=room_at + timedelta(milliseconds=1),
         application_wide=limit.scope != "account",
         blocks_reads=blocks_reads,

@@ -84,7 +84,7 @@ def _context(
 
 
 class _NoJournal:
-    """The journal of a follow-up, which must not save anything."""
+    """The journal of a read-only call, which must not save anything."""
 
     def save(self, upload: Upload) -> NoReturn:
         raise AssertionError("a follow-up only reads")

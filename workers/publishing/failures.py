@@ -1,4 +1,4 @@
-"""Failures as they are stored and shown, of an error or of what raised none."""
+"""Failures as stored and shown: from an error, a bug, lost workers or an unknown outcome."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def outcome_unknown(failure: Failure) -> Failure:
         failure.code,
         Category.AMBIGUOUS,
         "the platform did not say whether the post is live",
-        "Look on the platform, then tell this service with …/resolve",
+        "Check on the platform, then say so with …/resolve",
     )

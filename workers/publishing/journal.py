@@ -42,7 +42,7 @@ class RunJournal:
         self.step = claim.step
 
     def move_to(self, *steps: Step) -> None:
-        """Move to the last of these steps, through the others, which took no time.
+        """Move to the last of these steps, passing the others, which took no time.
 
         `optimize` and `process` may be resumed after a wait; any other step starts over.
         """

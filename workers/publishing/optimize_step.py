@@ -29,14 +29,14 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.publishing.source import SourceFile, store_errors
-from workers.publishing.video_step import known_video, video_changed
+from workers.publishing.source import SourceFile, store_errors, video_changed
+from workers.publishing.video_step import known_video
 
 #: Failures of the transcode that the next attempt would only repeat, perhaps after hours.
 LASTING_CODES = frozenset(
     {"conversion_lost", "conversion_too_long", "no_ffmpeg", "too_large_to_convert"}
 )
-#: A transcode not started for this long never will be: no worker transcodes.
+#: A transcode not started within this time has no worker: fail rather than wait on.
 NOT_STARTED_LIMIT = timedelta(hours=24)
 _TRY_AGAIN = "Try again later; if that fails too, tell the operator"
 _ASK_OPERATOR = (
@@ -69,7 +69,7 @@ def pending_transcode(claim: Claim) -> Transcoding | None:
     if rendition.state is RenditionState.FAILED:
         _raise_failed(rendition)
     if rendition.due_at is None:
-        return None  # abandoned just before this job asked for it: ask again
+        return None  # parked just before this job requested it: request it again
     if utcnow() - rendition.due_at > NOT_STARTED_LIMIT:
         raise NetworkFailure("not_converted", "no worker started to convert the video within a day")
     return Transcoding(rendition.id, rendition.progress)
@@ -96,7 +96,7 @@ def fit_file(claim: Claim, video: Video, plan: Plan) -> SourceFile | Transcoding
 
 
 def with_rendition(claim: Claim) -> Claim:
-    """Return the claim with its job's current rendition, which this run may have asked for."""
+    """Return the claim with its job's current rendition, which this run may have requested."""
     rendition = rendition_of(claim.job_id)
     return replace(claim, rendition_id=None if rendition is None else rendition.id)
 
@@ -142,7 +142,7 @@ def begun_file(claim: Claim, video: Video, version: str, *, may_reopen: bool) ->
 
 
 def known_file(claim: Claim) -> SourceFile:
-    """Return the file that was uploaded, without asking the store."""
+    """Return the file that was uploaded, without reading from the store."""
     rendition = rendition_of(claim.job_id) if claim.rendition_id else None
     if rendition is not None and rendition.state is RenditionState.READY:
         return SourceFile.of(rendition)
@@ -189,5 +189,5 @@ def _raise_failed(rendition: Rendition) -> NoReturn:
 
 def _account_limit(account_id: str) -> int | None:
     with transaction() as session:
-        max_seconds, told_at = session.execute(_LIMIT_OF, {"account_id": account_id}).one()
-    return limit_at(max_seconds, told_at, utcnow())
+        max_seconds, reported_at = session.execute(_LIMIT_OF, {"account_id": account_id}).one()
+    return limit_at(max_seconds, reported_at, utcnow())

@@ -49,11 +49,11 @@ from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
 _clock_check = ClockCheck()
-#: Workers that one attempt may lose; beyond that, the job itself is what kills them.
+#: An attempt that loses more workers than this is taken to be killing them.
 LOST_RUNS_MAX = 5
 #: How soon a live post whose id or link is still missing is checked again.
 FOLLOW_UP_FIRST = timedelta(seconds=60)
-#: A job that waits for a transcode is woken at its end, and checks by itself this often.
+#: A job that waits for a transcode is woken at its end, and also checks at this interval.
 TRANSCODING_PAUSE = timedelta(seconds=30)
 
 
@@ -162,7 +162,7 @@ def _record_stop(claim: Claim, stopped: RunStopped) -> None:
         else:
             logger.warning("run superseded")
     except (CancelRequested, Superseded) as since:
-        # Cancelled or superseded while it was being handed back.
+        # It was cancelled or superseded during the hand-back.
         _record_stop(claim, since)
 
 
@@ -189,7 +189,7 @@ def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: 
         outcomes.try_again(claim, failure, decision.at, now, proof=proof)
     elif decision.action is Action.HOLD_BACK:
         outcomes.hold_back(claim, failure, decision.at, now, closing=closing, proof=proof)
-    elif decision.action is Action.READ_AGAIN:
+    elif decision.action is Action.POLL_AGAIN:
         outcomes.poll_unanswered(claim, failure, decision.at, now)
     elif decision.action is Action.REOPEN:
         forget_upload(claim)

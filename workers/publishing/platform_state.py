@@ -42,7 +42,7 @@ def record_call(claim: Claim, budget: RunBudget, last: CallOutcome | None) -> Ci
 
 
 def end_probe(claim: Claim) -> None:
-    """Give up the circuit's probe if this job is it and ends without a response."""
+    """Give up the circuit's probe if this run was the probe and got no response."""
     if not claim.is_probe:
         return
     now = utcnow()

@@ -7,10 +7,8 @@ from collections import deque
 from typing import Protocol
 
 from app.storage import Readable
+from workers.request_body import PIECE_BYTES
 
-#: Size of one read. Between 256 KiB and 1 MiB, the time for 1 GB differs by less than the noise;
-#: smaller pieces cost processor time, larger ones memory.
-PIECE_BYTES = 512 * 1024
 #: Pieces buffered at most: enough to bridge moments when other threads run.
 AHEAD_PIECES = 8
 
@@ -46,7 +44,7 @@ class ReadAhead:
         if self._current:
             return True
         with self._changed:
-            return bool(self._changed.wait_for(self._has_come, seconds))
+            return bool(self._changed.wait_for(self._is_readable, seconds))
 
     def read(self, size: int, /) -> memoryview:
         """Return up to `size` bytes without copying them; empty only at the end."""
@@ -65,7 +63,7 @@ class ReadAhead:
 
     def _next(self) -> bytes:
         with self._changed:
-            self._changed.wait_for(self._has_come)
+            self._changed.wait_for(self._is_readable)
             if self._pieces:
                 self._changed.notify_all()
                 return self._pieces.popleft()
@@ -73,7 +71,7 @@ class ReadAhead:
                 raise self._error
             return b""
 
-    def _has_come(self) -> bool:
+    def _is_readable(self) -> bool:
         return bool(self._pieces) or self._is_ended or self._is_closed
 
     def _fill(self) -> None:

@@ -20,11 +20,11 @@ from workers.errors import (
 #: Times one attempt may replace a dead upload; after that, another one fails the attempt.
 REOPEN_MAX = 2
 #: Once the platform may have published, only reads follow. These say how far apart they are while
-#: the platform does not answer, and when to give up and leave it to a person.
-READ_AGAIN_MIN_SECONDS = 5.0
-READ_AGAIN_MAX_SECONDS = 300.0
-READ_AGAIN_SHARE = 0.25
-READ_AGAIN_LIMIT = timedelta(hours=24)
+#: the platform does not respond, and when to give up and leave it to a person.
+POLL_AGAIN_MIN_SECONDS = 5.0
+POLL_AGAIN_MAX_SECONDS = 300.0
+POLL_AGAIN_SHARE = 0.25
+POLL_AGAIN_LIMIT = timedelta(hours=24)
 #: How long an outage of the platform costs a job no attempt, and a missing key does not fail it.
 OUTAGE_LIMIT = timedelta(hours=24)
 #: Pause before a job whose encryption key is missing is tried again.
@@ -46,8 +46,8 @@ class Action(Enum):
     HOLD_BACK = "hold_back"
     #: drop the dead upload and open another
     REOPEN = "reopen"
-    #: read from the platform again at the given time, within the same attempt
-    READ_AGAIN = "read_again"
+    #: poll the platform again at the given time, within the same attempt
+    POLL_AGAIN = "poll_again"
     #: end the job
     FAIL = "fail"
     #: end the job: whether it is live could not be found out
@@ -109,7 +109,7 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
     if isinstance(error, (Transient, OutcomeUnknown, Unfinished, UploadGone)):
         is_unsure = isinstance(error, (Transient, OutcomeUnknown)) and not error.upload_is_dead
         if is_unsure and situation.committed_at is not None:
-            return _read_again(error, situation, now)
+            return _poll_again(error, situation, now)
         if situation.circuit_until is not None and not _is_out_too_long(situation, now):
             return Decision(Action.HOLD_BACK, max(situation.circuit_until, now + HOLD_BACK_MIN))
         if situation.attempt < situation.backoff.attempts:
@@ -146,12 +146,12 @@ def _no_sooner(at: datetime, error: PublishError, now: datetime) -> datetime:
     return max(at, min(asked, now + RETRY_AFTER_MAX))
 
 
-def _read_again(error: PublishError, situation: Situation, now: datetime) -> Decision:
-    """Read again after a pause in proportion to how long the answer has been missing."""
+def _poll_again(error: PublishError, situation: Situation, now: datetime) -> Decision:
+    """Poll again after a pause in proportion to how long there has been no response."""
     missing = now - (situation.unanswered_since or now)
-    if missing > READ_AGAIN_LIMIT:
+    if missing > POLL_AGAIN_LIMIT:
         return Decision(Action.GIVE_UP_UNKNOWN, now)
-    seconds = missing.total_seconds() * READ_AGAIN_SHARE
-    pause = min(max(seconds, READ_AGAIN_MIN_SECONDS), READ_AGAIN_MAX_SECONDS)
+    seconds = missing.total_seconds() * POLL_AGAIN_SHARE
+    pause = min(max(seconds, POLL_AGAIN_MIN_SECONDS), POLL_AGAIN_MAX_SECONDS)
     at = _no_sooner(now + timedelta(seconds=pause), error, now)
-    return Decision(Action.READ_AGAIN, max(at, situation.circuit_until or at))
+    return Decision(Action.POLL_AGAIN, max(at, situation.circuit_until or at))

@@ -14,7 +14,8 @@ from app.storage import Storage, StoredObject
 from app.storage import Stream as StoreStream
 from app.storage.errors import ObjectChanged, ObjectMissing, StorageError, StoreUnavailable
 from workers.errors import NetworkFailure, VideoRefused
-from workers.publishing.read_ahead import PIECE_BYTES, ReadAhead
+from workers.publishing.read_ahead import ReadAhead
+from workers.request_body import PIECE_BYTES
 
 #: Lifetime of a signed link given to a platform, which may queue its download.
 LINK_SECONDS = 6 * 3600
@@ -34,11 +35,14 @@ def store_errors() -> Iterator[None]:
             "video_missing", "the video is not in the store any more", hint="Upload it again"
         ) from exc
     except ObjectChanged as exc:
-        raise VideoRefused(
-            "video_changed", "the video was replaced while it was being published"
-        ) from exc
+        raise video_changed() from exc
     except StorageError as exc:
         raise NetworkFailure("store_unavailable", "the video store does not answer") from exc
+
+
+def video_changed() -> VideoRefused:
+    """Return the error for a video that is not the one whose bytes were sent."""
+    return VideoRefused("video_changed", "the video was replaced while it was being published")
 
 
 class SteadyRange:
@@ -82,7 +86,7 @@ class SteadyRange:
         return b""
 
     def is_ready(self, seconds: float) -> bool:
-        """Return True: nothing is read ahead, so waiting is of no use."""
+        """Return True: nothing is read ahead, so there is nothing to wait for."""
         return True
 
     def stop(self) -> None:
@@ -113,7 +117,7 @@ class SourceFile:
 
     @property
     def version(self) -> str:
-        """What no other file has, nor this object once it is replaced."""
+        """A string unique to this version of this object."""
         return f"{self.key} {self.etag}"
 
     @classmethod

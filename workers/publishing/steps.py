@@ -45,15 +45,15 @@ from workers.publishing.video_step import checked_video
 #: A token refused this soon after a refresh means the account is dead; an older one has just
 #: expired: an upload may take many hours, and a YouTube token lives one.
 NEW_TOKEN_SECONDS = 120.0
-#: How long last bytes that do not get through are sent again at once. After that, each further
+#: How long the last bytes of an upload are resent at once after a failure. After that, each further
 #: failure costs an attempt, as with any other bytes.
 RESEND_LIMIT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Uploaded(Processing):
-    """The platform has just got the whole video, `sent_bytes` of it from this run; None where it
-    fetches the video by itself."""
+    """The platform has just received the whole video, `sent_bytes` of it from this run; None where
+    it fetches the video by itself."""
 
     sent_bytes: int | None = None
 
@@ -62,7 +62,7 @@ Result = Published | Processing | Transcoding
 
 
 class UploadNeeded(RunStopped):
-    """Raised by a run that came to poll, when the platform turns out to lack bytes.
+    """Raised by a polling run, when the platform turns out to lack bytes.
 
     Sending them needs an upload slot.
     """
@@ -71,7 +71,7 @@ class UploadNeeded(RunStopped):
 def publish_once(
     claim: Claim, handler: Handler[Upload], lease: JobLease, budget: RunBudget
 ) -> Result:
-    """Take the job as far as it goes without waiting, refreshing a token that is refused.
+    """Advance the job as far as possible without waiting, refreshing a token that is refused.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
     """
@@ -89,7 +89,7 @@ def publish_once(
                     raise tokens.refused_after_refresh(error) from error
             access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
             refreshed_at = time.monotonic()
-            # The failure remembered in the claim may concern an upload that is gone by now.
+            # The failure remembered in the claim may concern an upload that no longer exists.
             claim = replace(with_rendition(claim), unanswered=None)
     except AccountRefused as error:
         tokens.record_refusal(claim.account_id, access.token, error)
@@ -147,7 +147,7 @@ def _has_failed_for_long(claim: Claim) -> bool:
 
 
 def _unfinished(failure: Failure) -> Unfinished:
-    """Return the error for the failure in which the last bytes turned out not to be sent."""
+    """Return the error for the failure that interrupted the last bytes."""
     return Unfinished(failure.code, failure.message, hint=failure.hint, category=failure.category)
 
 

@@ -10,7 +10,7 @@ from app.storage import current_storage
 from app.videos.examine import describe, examine
 from app.videos.settle import settle_upload
 from workers.errors import VideoRefused
-from workers.publishing.source import store_errors
+from workers.publishing.source import store_errors, video_changed
 
 
 def known_video(video_id: str) -> Video:
@@ -23,7 +23,8 @@ def checked_video(video_id: str, *, must_be_the_same: bool) -> Video:
     """Return the video's row after checking the object, which is probed again if replaced.
 
     `must_be_the_same`: bytes of it were already sent. Raises `VideoRefused` for an object that is
-    missing, no video or, then, replaced, and `NetworkFailure` if the store does not answer.
+    missing, not a video or, in that case, replaced, and `NetworkFailure` if the store does not
+    respond.
     """
     video = known_video(video_id)
     if video.deleted_at is not None:
@@ -43,11 +44,6 @@ def checked_video(video_id: str, *, must_be_the_same: bool) -> Video:
         if must_be_the_same:
             raise video_changed()
         return _probe_again(video)
-
-
-def video_changed() -> VideoRefused:
-    """Return the error for a video that is not the one whose bytes were sent."""
-    return VideoRefused("video_changed", "the video was replaced while it was being published")
 
 
 def _probe_again(video: Video) -> Video:

@@ -15,13 +15,13 @@ from redis import Redis
 
 from app.queues import QUEUE_OF, RunQueue, current_redis, wake_maintenance
 from app.queues.names import (
-    ADD_UP,
     CHECK_AHEAD,
     CONNECT,
     COUNT_POSTS,
     DELIVER,
     FOLLOW_UP,
     RENEW,
+    ROLL_UP,
     TRANSCODE,
 )
 from app.renditions.claims import is_any_due as is_any_to_transcode
@@ -30,7 +30,7 @@ from workers.maintenance.at_risk import is_any_to_check
 from workers.maintenance.counts import is_any_to_count
 from workers.maintenance.follow_ups import is_any_to_follow_up
 from workers.maintenance.renewals import is_any_to_renew
-from workers.maintenance.tallies import is_any_to_add_up
+from workers.maintenance.tallies import is_any_to_roll_up
 from workers.scheduling.sweeper import GRACE
 from workers.webhooks.delivery import is_any_to_deliver
 
@@ -64,7 +64,7 @@ PERIODIC = (
     Periodic(CHECK_AHEAD, is_any_to_check),
     Periodic(RENEW, is_any_to_renew),
     Periodic(TRANSCODE, lambda now: is_any_to_transcode(now - GRACE)),
-    Periodic(ADD_UP, is_any_to_add_up),
+    Periodic(ROLL_UP, is_any_to_roll_up),
     Periodic(CONNECT, is_any_to_exchange),
     Periodic(COUNT_POSTS, is_any_to_count, at_most_every=timedelta(minutes=5)),
 )

@@ -2,9 +2,9 @@
 
 A wake-up names no job, so lost ones are replaced by number: if fewer runs are queued than jobs can
 be claimed now, the difference is queued. Jobs that wait for an upload slot, for their account's
-turn or for a rate limit do not count. Jobs due within the horizon are scheduled in Redis, and all
-of them again after Redis has lost its memory. Each query is a short index scan, and Redis is asked
-nothing while the database has nothing for it.
+turn in the fair queue or for a rate limit do not count. Jobs due within the horizon are scheduled
+in Redis, and all of them again after Redis has lost its memory. Each query is a short index scan,
+and Redis is asked nothing while the database has nothing for it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,10 @@ class Sweeper:
         self._fetch_upcoming(connection, now)
 
     def invalidate(self) -> None:
-        """Schedule the upcoming jobs again: Redis was away, perhaps also for who accepted them."""
+        """Schedule the upcoming jobs again.
+
+        Redis was away, perhaps also for the processes that accepted them.
+        """
         self._is_invalid = True
 
     def _fetch_upcoming(self, connection: Redis, now: datetime) -> None:

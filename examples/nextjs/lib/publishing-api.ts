@@ -408,7 +408,7 @@ export interface paths {
         /**
          * Handle the redirect from a platform's consent page
          * @description Platforms redirect browsers here; register this URL with each of them. A `state` is valid for
-         *     one answer.
+         *     one response.
          */
         get: operations["takeConsent"];
         put?: never;
@@ -635,7 +635,7 @@ export interface webhooks {
         put?: never;
         /**
          * Receive how a post ended, or that someone must act
-         * @description Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: at least once, in order per job, and again for three days until the answer is a 2xx.
+         * @description Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: at least once, in order per job, and again for three days until the response is a 2xx.
          */
         post: operations["receiveEvent"];
         delete?: never;
@@ -1537,7 +1537,7 @@ export interface components {
             scheduled: number;
         };
         Processes: {
-            /** @description null while Redis does not answer. */
+            /** @description null while Redis does not respond. */
             queues: components["schemas"]["Queue"][] | null;
             /** @description Living workers by platform. */
             workers: {

@@ -104,7 +104,7 @@ def test_queue_whose_runs_hang_holds_up_no_other(redis: Redis, worker: Process) 
     assert started(redis) == 2
 
 
-def test_looks_that_hang_hold_up_neither_maintenance_nor_consents(
+def test_background_runs_that_hang_hold_up_neither_maintenance_nor_consents(
     redis: Redis, worker: Process
 ) -> None:
     for _ in range(3):

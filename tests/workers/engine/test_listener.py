@@ -22,7 +22,7 @@ def listener(redis: Redis) -> Iterator[Listener]:
     listener.close()
 
 
-def test_what_comes_is_told_once_and_lies_in_the_hand_list(
+def test_popped_run_is_returned_once_and_is_on_the_in_flight_list(
     redis: Redis, listener: Listener
 ) -> None:
     redis.rpush(QUEUE, "a-run")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import time_machine
@@ -21,7 +19,7 @@ from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.limits import gates
 from app.limits.gates import Closing
-from app.models import Account, Notification, PublishJob, Video
+from app.models import Account, PublishJob, Video
 from app.publishing import steer
 from app.queues import BACKGROUND_QUEUE, RunQueue, wake_maintenance
 from app.queues.names import CHECK_AHEAD
@@ -31,6 +29,7 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
+from tests.workers.support import outbox_events
 from workers.maintenance.at_risk import (
     CHECK_LEASE,
     Check,
@@ -66,12 +65,6 @@ def scheduled(account: Account, video: Video, ahead: timedelta = SOON) -> Publis
     return make_job(
         account.platform, account=account, video=video, due_at=time, scheduled_time=time
     )
-
-
-def told() -> list[dict[str, Any]]:
-    """Return what the outbox holds."""
-    with transaction() as session:
-        return [json.loads(one.body) for one in session.query(Notification)]
 
 
 def lose_token(platforms: Platforms, account: Account, app: Flask) -> None:
@@ -114,7 +107,7 @@ def test_what_endangers_a_scheduled_post_is_told_once(
     job = scheduled(account, stored_film)
     endanger(platforms, account, app)
     check_ahead()
-    [risk] = [one for one in told() if one["type"] == "publish.at_risk"]
+    [risk] = [one for one in outbox_events() if one["type"] == "publish.at_risk"]
     data = risk["data"]
     assert (data["jobId"], data["userId"], data["platform"]) == (job.id, "alice", "TIKTOK")
     assert data["title"] == "Publishing At Risk" and data["scheduledTime"]
@@ -124,7 +117,7 @@ def test_what_endangers_a_scheduled_post_is_told_once(
     with transaction() as session:
         session.get_one(PublishJob, job.id).checked_at = None
     check_ahead()
-    assert [one["type"] for one in told()].count("publish.at_risk") == 1
+    assert [one["type"] for one in outbox_events()].count("publish.at_risk") == 1
 
 
 def test_what_endangers_a_post_at_its_new_time_too_is_told_again(
@@ -137,14 +130,16 @@ def test_what_endangers_a_post_at_its_new_time_too_is_told_again(
     for time in (utcnow() + SOON, utcnow() + SOON - timedelta(minutes=1)):
         steer.edit(job.id, {"scheduled_time": time}, utcnow(), judged={})
         check_ahead()
-    times = [one["data"]["scheduledTime"] for one in told() if one["type"] == "publish.at_risk"]
+    times = [
+        one["data"]["scheduledTime"] for one in outbox_events() if one["type"] == "publish.at_risk"
+    ]
     assert len(times) == len(set(times)) == 3
 
 
 def test_a_post_that_is_in_order_is_told_of_nothing(account: Account, stored_film: Video) -> None:
     scheduled(account, stored_film)
     check_ahead()
-    assert told() == []
+    assert outbox_events() == []
 
 
 def test_a_token_near_its_end_is_refreshed(account: Account, stored_film: Video) -> None:
@@ -156,7 +151,7 @@ def test_a_token_near_its_end_is_refreshed(account: Account, stored_film: Video)
     with transaction() as session:
         row = session.get_one(Account, account.id, populate_existing=True)
     assert row.expires_at is not None and row.expires_at > utcnow() + timedelta(hours=1)
-    assert told() == []
+    assert outbox_events() == []
 
 
 def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) -> None:
@@ -230,7 +225,7 @@ def test_user_is_told_of_a_token_that_no_key_opens(account: Account, stored_film
         )
     check_ahead()
     assert unchecked() == []
-    [risk] = told()
+    [risk] = outbox_events()
     assert (risk["type"], risk["data"]["jobId"]) == ("publish.at_risk", job.id)
     assert risk["data"]["error"]["code"] == "tokens_unreadable"
 
@@ -259,7 +254,7 @@ def test_moved_during_a_look_it_is_looked_at_again(account: Account, stored_film
     assert taken is not None
     steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
     _record(taken, Check({"limits": Failure("full", Category.RATE_LIMIT, "full")}), utcnow())
-    assert unchecked() == [job.id] and told() == []
+    assert unchecked() == [job.id] and outbox_events() == []
     assert is_any_to_check(utcnow())
 
 

@@ -249,4 +249,4 @@ def test_ends_are_added_up_when_there_are_any(app: Flask, redis: Redis) -> None:
     queue_periodic(utcnow())
     assert queued(redis) == []
     queue_periodic(utcnow() + timedelta(minutes=3))
-    assert queued(redis) == ["workers.maintenance.tallies.add_up"]
+    assert queued(redis) == ["workers.maintenance.tallies.roll_up_due"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -17,13 +16,14 @@ from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.limits import gates
 from app.limits.gates import Closing
-from app.models import Account, LedgerEntry, Notification, PublishJob, Video
+from app.models import Account, LedgerEntry, PublishJob, Video
 from app.publishing import steer
 from app.states import AccountState
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
+from tests.workers.support import outbox_events
 from workers.maintenance.at_risk import CHECK_LEASE, check_ahead
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -53,18 +53,14 @@ def scheduled(account: Account, video: Video) -> PublishJob:
     )
 
 
-def told() -> list[dict[str, Any]]:
-    """Return what the outbox holds."""
-    with transaction() as session:
-        return [json.loads(one.body) for one in session.query(Notification)]
-
-
 def risks() -> list[str]:
     """Return the codes of the risks told."""
-    return [one["data"]["error"]["code"] for one in told() if one["type"] == "publish.at_risk"]
+    return [
+        one["data"]["error"]["code"] for one in outbox_events() if one["type"] == "publish.at_risk"
+    ]
 
 
-def is_looked_at(job: PublishJob) -> bool:
+def is_checked(job: PublishJob) -> bool:
     """Tell whether a job needs no further check."""
     with transaction() as session:
         return session.get_one(PublishJob, job.id, populate_existing=True).checked_at is not None
@@ -103,13 +99,13 @@ def test_a_consent_taken_back_is_noticed_while_its_token_has_not_run_out(
     check_ahead()
     [risk] = [
         one
-        for one in told()
+        for one in outbox_events()
         if one["type"] == "publish.at_risk" and one["data"]["error"]["category"] == "account"
     ]
     assert risk["data"]["jobId"] == job.id
-    assert [one["type"] for one in told()].count("account.reconnect_required") == 1
+    assert [one["type"] for one in outbox_events()].count("account.reconnect_required") == 1
     assert state_of(account) is AccountState.RECONNECT_REQUIRED
-    assert is_looked_at(job)
+    assert is_checked(job)
 
 
 @pytest.mark.parametrize("platform", READS)
@@ -124,7 +120,7 @@ def test_a_good_token_costs_one_read_that_is_counted(
     with transaction() as session:
         used = [(one.counts, one.amount) for one in session.query(LedgerEntry)]
     assert used == [(counts, 1)]
-    assert told() == [] and is_looked_at(job)
+    assert outbox_events() == [] and is_checked(job)
 
 
 @pytest.mark.parametrize("platform", ["TIKTOK", "YOUTUBE"])
@@ -136,7 +132,7 @@ def test_a_token_that_only_the_platform_knows_to_be_over_is_renewed(
     job = scheduled(account, stored_film)
     platforms.expire_token(account.platform_user_id)
     check_ahead()
-    assert told() == [] and is_looked_at(job)
+    assert outbox_events() == [] and is_checked(job)
     with transaction() as session:
         row = session.get_one(Account, account.id, populate_existing=True)
     assert row.access_token != old_token
@@ -174,11 +170,11 @@ def test_trouble_of_the_platform_is_no_risk_and_calls_for_another_look(
     job = scheduled(account, stored_film)
     platforms.fault(platform, kind, call=READS[platform][0], **fields)
     check_ahead()
-    assert risks() == [] and not is_looked_at(job)
+    assert risks() == [] and not is_checked(job)
     platforms.revoke(account.platform_user_id)
     with time_machine.travel(utcnow() + CHECK_LEASE, tick=True):
         check_ahead()
-    assert len(risks()) == 1 and is_looked_at(job)
+    assert len(risks()) == 1 and is_checked(job)
 
 
 @ON_SQLITE
@@ -201,7 +197,7 @@ def test_a_token_that_another_worker_refreshes_is_no_risk(
     with_token_until(account, 1, refreshing_until=utcnow() + timedelta(minutes=1))
     job = scheduled(account, stored_film)
     check_ahead()
-    assert risks() == [] and not is_looked_at(job)
+    assert risks() == [] and not is_checked(job)
 
 
 @ON_SQLITE
@@ -235,4 +231,4 @@ def test_a_channel_that_may_only_be_posted_to_is_not_asked(
     steer.edit(job.id, {"scheduled_time": utcnow() + SOON}, utcnow(), judged={})
     check_ahead()
     assert len(platforms.journal("youtube.channels")) == 1
-    assert told() == [] and is_looked_at(job)
+    assert outbox_events() == [] and is_checked(job)

@@ -230,7 +230,7 @@ def test_refused_url_of_an_incomplete_upload_is_checked_and_replaced(
 
 
 @pytest.mark.parametrize("code", ["upload_url_expired", "upload_not_found", "upload_bad_request"])
-def test_refused_url_of_a_complete_upload_is_never_opened_anew(
+def test_refused_url_of_a_complete_upload_is_never_reopened(
     control: Sandbox, video: bytes, code: str
 ) -> None:
     control.fault("TIKTOK", UPLOAD, "error", code=code, after_work=True)

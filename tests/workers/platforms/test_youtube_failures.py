@@ -230,7 +230,7 @@ def test_channel_cap_pauses_this_account_alone_for_a_day(control: Sandbox, video
 
 
 @pytest.mark.parametrize("code", ["sessionNotFound", "sessionGone"])
-def test_session_that_died_unfinished_is_opened_anew(
+def test_session_that_died_unfinished_is_reopened(
     control: Sandbox, long_video: bytes, code: str
 ) -> None:
     control.fault("YOUTUBE", UPLOAD, "error", skip=1, code=code)

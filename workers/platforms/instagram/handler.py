@@ -79,7 +79,7 @@ class InstagramHandler(Handler[InstagramUpload]):
     def follow_up(
         self, context: Context, upload: InstagramUpload, post_id: str | None
     ) -> Published:
-        """Look again for a live post's id, or its link."""
+        """Read a live post's id or link again."""
         client = Client(self.api, context)
         media_id = post_id or upload.media_id
         if media_id is not None:

@@ -35,8 +35,8 @@ class Post:
 def find_posts(client: Client, context: Context, upload: InstagramUpload) -> list[Post]:
     """Return the Reels that may be this upload's.
 
-    They were made since it was to be published, have the same caption, and belong to no other
-    job. Raises `Ambiguous` if there are too many posts to search.
+    They were created after the publish was about to start, have the same caption, and belong to
+    no other job. Raises `Ambiguous` if there are too many posts to search.
     """
     earliest = (upload.publishing_at or upload.created_at) - CLOCK_SKEW_SECONDS
     posts = []

@@ -32,7 +32,7 @@ def publish_container(
 ) -> Published | Processing:
     """Publish a FINISHED container.
 
-    The container's state outranks the response: the platform has answered with an error while
+    The container's state outranks the response: the platform has responded with an error while
     the post was live (https://github.com/gitroomhq/postiz-app/issues/1681). So a lost response
     raises `OutcomeUnknown`, and a refusal is believed only after reads, the first of which may
     be too early.

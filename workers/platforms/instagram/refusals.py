@@ -126,7 +126,7 @@ def _graph_error(fields: Fields) -> GraphError | None:
         return None
     error = child(fields, "error")
     logger.info(
-        "instagram answered with an error",
+        "instagram refused",
         extra={"fbtrace_id": text(error, "fbtrace_id"), "code": error.get("code")},
     )
     return GraphError(

@@ -81,7 +81,7 @@ def reconcile(
 
 
 def never_completed(error: RequestRefused) -> PublishError:
-    """Return the error for an upload whose status TikTok refuses and whose end was never sent.
+    """Return the error for an upload whose status TikTok refuses, whose last byte was never sent.
 
     It has published nothing. If TikTok has forgotten it, a new one may be opened.
     """
@@ -91,7 +91,7 @@ def never_completed(error: RequestRefused) -> PublishError:
 
 
 def unreadable(error: RequestRefused) -> Ambiguous:
-    """Return the error for an upload whose status TikTok refuses and whose end was sent."""
+    """Return the error for an upload whose status TikTok refuses, whose last byte was sent."""
     detail = f"TikTok does not say what became of the video ({error.code})"
     return Ambiguous(error.code, detail, hint=CHECK_HINT)
 

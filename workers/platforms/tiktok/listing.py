@@ -1,4 +1,4 @@
-"""Search for a TikTok post in the account's list, once its publish id no longer answers.
+"""Search for a TikTok post in the account's list, once its publish id is no longer known.
 
 The list shows public posts only, with captions cut to 150 characters. A single post that matches
 in every respect and that no other job owns is ours; finding none proves nothing.

@@ -18,10 +18,9 @@ from workers.errors import (
     RequestRefused,
     Transient,
     UploadGone,
-    VideoRefused,
 )
 from workers.platforms.base import Context
-from workers.platforms.chunks import ChunkReader
+from workers.platforms.chunks import ChunkReader, video_replaced
 from workers.platforms.results import Incomplete
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.fate import judge_incomplete, never_completed
@@ -48,7 +47,7 @@ def send_missing(client: Client, context: Context, upload: TikTokUpload) -> TikT
     if upload.delivered_at is not None:
         return upload
     if context.source.size_bytes != upload.size_bytes:
-        raise _video_replaced(upload)
+        raise video_replaced(may_be_live=upload.final_started_at is not None)
     with closing(ChunkReader(context.source)) as reader:
         return _send_from(client, context, reader, upload)
 
@@ -89,15 +88,10 @@ def _read_offset(client: Client, upload: TikTokUpload) -> int | None:
         raise OutcomeUnknown(error.code, error.detail) from error
 
 
-def _video_replaced(upload: TikTokUpload) -> VideoRefused:
-    error = VideoRefused("video_changed", "the video was replaced while it was being published")
-    return error.for_dead_upload() if upload.final_started_at is None else error
-
-
 def _put_chunk(
     context: Context, reader: ChunkReader, upload: TikTokUpload, first: int
 ) -> tuple[TikTokUpload, Response]:
-    """Send the rest of the chunk at `first`; store beforehand what it may bring about."""
+    """Send the rest of the chunk at `first`; store first that it may complete the upload."""
     end = upload.plan.end(first)
     is_final = end == upload.size_bytes
     reader.begin(first, end - first)

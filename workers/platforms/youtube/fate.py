@@ -109,7 +109,7 @@ def reconcile(client: Client, context: Context, upload: YouTubeUpload) -> Proces
 def follow_up(
     client: Client, context: Context, upload: YouTubeUpload, post_id: str | None
 ) -> Published:
-    """Read a live video once more; whatever has gone wrong with it since becomes a warning."""
+    """Read a live video once more; any later problem becomes a warning."""
     video_id = post_id or upload.video_id
     if video_id is None:
         return Published(None)

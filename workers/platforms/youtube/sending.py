@@ -13,10 +13,9 @@ from workers.errors import (
     PublishError,
     RequestRefused,
     Transient,
-    VideoRefused,
 )
 from workers.platforms.base import Context
-from workers.platforms.chunks import ChunkReader
+from workers.platforms.chunks import ChunkReader, video_replaced
 from workers.platforms.fields import child, text
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.session import (
@@ -85,13 +84,8 @@ def _current_state(client: Client, context: Context, upload: YouTubeUpload) -> S
     else:
         state = read_session(client, upload)
     if isinstance(state, SessionOpen) and context.source.size_bytes != upload.size_bytes:
-        raise _video_replaced(upload)
+        raise video_replaced(may_be_live=upload.final_started_at is not None)
     return state
-
-
-def _video_replaced(upload: YouTubeUpload) -> VideoRefused:
-    error = VideoRefused("video_changed", "the video was replaced while it was being published")
-    return error.for_dead_upload() if upload.final_started_at is None else error
 
 
 def _bytes_refused(before: YouTubeUpload, error: RequestRefused) -> PublishError:

@@ -28,6 +28,7 @@ class Settings:
     instagram_calls_per_hour: int = 4800
     instagram_strict_layout: bool = True
     instagram_status_lag_seconds: float = 0.0
+    instagram_other_pages: int = 0
 
     youtube_audited: bool = True
     youtube_uploads_per_day: int = 100

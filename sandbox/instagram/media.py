@@ -16,10 +16,9 @@ from sandbox.core.world import current_world
 from sandbox.instagram.accounts import BASIC, CONTENTS, INSIGHTS, PUBLISHING
 from sandbox.instagram.api import API, answer, authorize, select
 from sandbox.instagram.containers import check_own_user
+from sandbox.instagram.paging import read_cursor
 from sandbox.instagram.rules import read_parameters
 
-MAX_PAGE = 100
-DEFAULT_PAGE = 25
 METRICS = frozenset(
     "views reach likes comments shares saved total_interactions reposts ig_reels_avg_watch_time"
     " ig_reels_video_view_total_time reels_skip_rate".split()
@@ -70,17 +69,12 @@ def list_media(version: str, user_id: str) -> Response:
     """Return the account's reels, newest first, between `since` and `until`."""
     account = authorize(version, BASIC)
     check_own_user(account, user_id)
-    limit = _number("limit", DEFAULT_PAGE)
-    start = _number("after", 0)
-    if not 1 <= limit <= MAX_PAGE:
-        raise Refusal("100", "(#100) limit must be 1 to 100")
+    cursor = read_cursor()
+    start, limit = cursor
     now = current_world().clock.now()
     page = list(islice(_between(account, now), start, start + limit + 1))
     data = [select(describe_media(post, account, now)) for post in page[:limit]]
-    paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(start + limit)}}
-    if len(page) > limit:
-        paging["next"] = f"{request.base_url}?after={start + limit}&limit={limit}"
-    return answer(data=data, paging=paging)
+    return answer(data=data, paging=cursor.paging(has_more=len(page) > limit))
 
 
 def _between(account: Account, now: datetime) -> Iterator[Post]:
@@ -91,13 +85,6 @@ def _between(account: Account, now: datetime) -> Iterator[Post]:
             return
         if post.published_at.replace(microsecond=0) <= until:
             yield post
-
-
-def _number(name: str, default: int) -> int:
-    text = request.args.get(name, str(default))
-    if not text.isdecimal():
-        raise Refusal("100", f"(#100) {name} must be a number")
-    return int(text)
 
 
 def _moment(name: str, default: datetime) -> datetime:

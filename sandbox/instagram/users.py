@@ -8,6 +8,7 @@ from sandbox.core.accounts import Account
 from sandbox.core.world import current_world
 from sandbox.instagram.accounts import BASIC, FACEBOOK_SCOPES, KIND
 from sandbox.instagram.api import API, answer, authorize, select
+from sandbox.instagram.paging import read_cursor
 from sandbox.instagram.state import state
 
 
@@ -33,15 +34,32 @@ def read_me(version: str) -> Response:
 
 @API.call("instagram.pages", "/graph/<version>/me/accounts", "GET")
 def list_pages(version: str) -> Response:
-    """Facebook Login: return the Page, with a Page token that does not expire."""
+    """Facebook Login: list the Pages, each with a Page token that does not expire.
+
+    The setting `instagram_other_pages` says how many without an Instagram account come first.
+    """
     account = authorize(version, ("pages_show_list",))
+    others = range(current_world().settings.instagram_other_pages)
+    pages: list[dict[str, Any]] = [
+        {
+            "id": f"2{number:014}",
+            "name": "Another Page",
+            "access_token": "x",
+            "instagram_business_account": None,
+        }
+        for number in others
+    ]
     page = {
         "id": "1" + account.id[1:],
         "name": account.username,
         "access_token": _page_token(account),
         "instagram_business_account": {"id": account.id},
     }
-    return answer(data=[select(page)])
+    pages.append(page)
+    cursor = read_cursor()
+    end = cursor.start + cursor.limit
+    data = [select(one) for one in pages[cursor.start : end]]
+    return answer(data=data, paging=cursor.paging(has_more=len(pages) > end))
 
 
 @API.call("instagram.permissions", "/graph/<version>/me/permissions", "GET")

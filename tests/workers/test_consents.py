@@ -187,6 +187,15 @@ def test_user_who_refuses_is_sent_back(
 
 
 @ON_SQLITE
+def test_account_behind_the_last_of_many_pages_is_found(
+    client: FlaskClient, ask: Ask, platforms: Platforms, worker: None
+) -> None:
+    platforms.settings(instagram_other_pages=250)
+    address = consent(ask("INSTAGRAM", "facebook"))
+    assert result_of(come_back(client, address))["status"] == "connected"
+
+
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("platform", "login_type", "kept"),
     [

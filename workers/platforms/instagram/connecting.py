@@ -6,7 +6,7 @@ https://developers.facebook.com/docs/instagram-platform/instagram-api-with-insta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
 from workers.errors import AccountRefused, RequestRefused, TokenExpired
@@ -16,10 +16,14 @@ from workers.platforms.counting import ReadContext
 from workers.platforms.fields import Fields, child, children, text
 from workers.platforms.instagram import oauth
 from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
-from workers.platforms.instagram.fields import identifier
+from workers.platforms.instagram.fields import identifier, next_cursor
 from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, api_error
 from workers.transport import Response, call
 
+_PAGE_FIELDS = "id,name,access_token,instagram_business_account"
+#: Pages of a user are read in lists of so many, up to so many lists.
+LIST_PAGES = 100
+LISTS_MAX = 20
 NO_ACCOUNT_HINT = "Link a professional Instagram account to a Page of yours, and connect again"
 
 
@@ -78,7 +82,6 @@ def _by_facebook_login(api: Api, grant: Grant) -> list[ConnectedAccount]:
         for permission in children(client.get("me/permissions"), "data")
         if text(permission, "status") == "granted"
     )
-    pages = client.get("me/accounts", fields="id,name,access_token,instagram_business_account")
     accounts = [
         ConnectedAccount(
             # Unlike the user's token, a Page's does not expire.
@@ -87,13 +90,25 @@ def _by_facebook_login(api: Api, grant: Grant) -> list[ConnectedAccount]:
             username=_username(api, text(page, "access_token"), user_id),
             scopes=scopes,
         )
-        for page in children(pages, "data")
+        for page in _pages(client)
         if (user_id := identifier(child(page, "instagram_business_account"), "id"))
         and text(page, "access_token")
     ]
     if not accounts:
         raise _no_account()
     return accounts
+
+
+def _pages(client: Client) -> Iterator[Fields]:
+    """Give the user's Pages; without paging, Graph would list the first 25 alone."""
+    after = ""
+    for _ in range(LISTS_MAX):
+        cursor = {"after": after} if after else {}
+        listed = client.get("me/accounts", fields=_PAGE_FIELDS, limit=LIST_PAGES, **cursor)
+        yield from children(listed, "data")
+        after = next_cursor(listed)
+        if not after:
+            return
 
 
 def _username(api: Api, token: str, user_id: str) -> str:

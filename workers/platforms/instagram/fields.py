@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from workers.platforms.fields import Fields, text
+from workers.platforms.fields import Fields, child, text
 
 DETAIL_MAX_CHARACTERS = 300
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _TOKEN = re.compile(r"[\w|.~+/=-]{40,}")
 _TIME_FORMATS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z")
+
+
+def next_cursor(page: Fields) -> str:
+    """Return where the next page of a list begins; empty on the last page.
+
+    https://developers.facebook.com/docs/graph-api/results
+    """
+    paging = child(page, "paging")
+    return text(child(paging, "cursors"), "after") if text(paging, "next") else ""
 
 
 def identifier(fields: Fields, name: str) -> str | None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from workers.errors import Ambiguous
 from workers.platforms.base import Context
-from workers.platforms.fields import Fields, child, children, text
+from workers.platforms.fields import Fields, children, text
 from workers.platforms.instagram.client import Client
-from workers.platforms.instagram.fields import identifier, moment
+from workers.platforms.instagram.fields import identifier, moment, next_cursor
 from workers.platforms.instagram.upload import InstagramUpload
 
 #: The tolerated lag of the platform's clock behind ours.
@@ -76,8 +76,7 @@ def _media(client: Client, user_id: str, since: int) -> Iterator[Fields]:
             f"{user_id}/media", fields=_FIELDS, since=since, limit=PAGE_POSTS, **cursor
         )
         yield from children(page, "data")
-        paging = child(page, "paging")
-        after = text(child(paging, "cursors"), "after")
-        if not after or not text(paging, "next"):
+        after = next_cursor(page)
+        if not after:
             return
     raise Ambiguous("too_many_posts", "the account has too many posts to find this one among them")

@@ -49,6 +49,7 @@ def run_child(
     result, status = _run(child, window, bounds, result_max_bytes, arguments)
     if status == -signal.SIGKILL:
         # The system is short of memory. If that happens again, this file is the reason.
+        window.restart()
         result, status = _run(child, window, bounds, result_max_bytes, arguments)
     if -status in _STOP_SIGNALS:
         raise StoreUnavailable("The inspection of the video was interrupted.")

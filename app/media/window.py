@@ -26,6 +26,10 @@ class Window:
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self.read_bytes = 0
 
+    def restart(self) -> None:
+        """Count again from zero, for another reader of the same object."""
+        self.read_bytes = 0
+
     @property
     def size_bytes(self) -> int:
         """The object's total length."""

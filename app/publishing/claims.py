@@ -79,16 +79,14 @@ class Claim:
     checkpoint: dict[str, Any] | None = field(default=None, repr=False)
 
 
-def claim_next(platform: str, now: datetime, *, ahead: timedelta = timedelta()) -> Claim | None:
+def claim_next(platform: str, now: datetime) -> Claim | None:
     """Claim the row of a platform that goes first; None: none may begin now.
 
-    `ahead` is how far the caller's clock is ahead: only what is due without that is claimed. The
-    lease is by the caller's clock all the same, which renews it.
     Begins an attempt, or resumes the one the row is in, as where its last worker was lost. On the
     way, puts off rows that may not begin, and ends a cancelled row left by a lost worker.
     """
     for _ in range(ROUNDS):
-        claimed, choice = _claim_one(platform, now, ahead)
+        claimed, choice = _claim_one(platform, now)
         if claimed is None and choice.job is not None:
             _after_cancelled(choice.job, now)
         wake(_wakes_of(choice, now), now)
@@ -144,9 +142,9 @@ def _after_cancelled(job: PublishJob, now: datetime) -> None:
     wake_waiters(job.platform, job.account_id, now, quota_freed=True)
 
 
-def _claim_one(platform: str, now: datetime, ahead: timedelta) -> tuple[Claim | None, Choice]:
+def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice]:
     with transaction() as session:
-        choice = choose(session, platform, now - ahead)
+        choice = choose(session, platform, now)
         claimed = None if choice.job is None else _take(session, choice.job, now, choice.is_probe)
         return claimed, choice
 

@@ -30,7 +30,6 @@ from workers.errors import KeyMissing, PublishError, Unfinished, UploadGone
 from workers.handlers import load_handler
 from workers.platforms.results import Processing
 from workers.publishing.budget import RunBudget
-from workers.publishing.clock_check import ClockCheck
 from workers.publishing.failures import failure_of, internal, outcome_unknown, workers_lost
 from workers.publishing.kept_runs import keep_completed, keep_failed
 from workers.publishing.lease import JobLease
@@ -48,7 +47,6 @@ from workers.publishing.steps import Result, Uploaded, UploadNeeded, publish_onc
 from workers.stopping import Stopping, stop_requested
 
 logger = logging.getLogger(__name__)
-_clock_check = ClockCheck()
 #: An attempt that loses more workers than this is taken to be killing them.
 LOST_RUNS_MAX = 5
 #: How soon a live post whose id or link is still missing is checked again.
@@ -65,10 +63,9 @@ def advance(platform: str, due_job_id: str) -> None:
     """
     if stop_requested.is_set():
         return  # the row stays due: the sweeper or another worker queues a run for it
-    now, ahead = utcnow(), _clock_check.ahead()
-    claim = claim_next(platform, now, ahead=ahead)
+    claim = claim_next(platform, utcnow())
     if claim is None:
-        wake_again_if_early(due_job_id, now - ahead)
+        wake_again_if_early(due_job_id, utcnow())
         return
     _execute(claim)
 
@@ -77,10 +74,9 @@ def poll(platform: str, job_id: str) -> None:
     """Poll the platform once for a job's upload, if the job is due for it."""
     if stop_requested.is_set():
         return
-    now = utcnow()
-    claim = claim_poll(job_id, now)
+    claim = claim_poll(job_id, utcnow())
     if claim is None:
-        wake_again_if_early(job_id, now)
+        wake_again_if_early(job_id, utcnow())
         return
     _execute(claim)
 

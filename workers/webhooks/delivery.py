@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, exists, select, update
+from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.orm import aliased
 
 from app.clock import utcnow
@@ -51,9 +51,9 @@ def deliver() -> None:
         notification = _take_one(utcnow())
         if notification is None:
             return
-        if notification.type == AT_RISK and _is_outdated(notification):
-            _update(notification, {"state": NotificationState.DEAD, "last_error": "outdated"})
-            continue
+        if notification.type == AT_RISK and notification.deliveries > 1:
+            if _drop_if_outdated(notification):
+                continue
         try:
             status = send_webhook(config, notification.id, notification.body)
         except PublishError as error:
@@ -101,15 +101,18 @@ def _take_one(now: datetime) -> Notification | None:
                 return found
 
 
-def _is_outdated(warning: Notification) -> bool:
-    """Tell whether the end of the post that a warning concerns has been stored since."""
+def _drop_if_outdated(warning: Notification) -> bool:
+    """Delete a warning that failed before, if its post has ended since: it warns of nothing."""
     later = exists().where(
         Notification.subject_id == warning.subject_id,
         Notification.id > warning.id,
         Notification.type != AT_RISK,
     )
     with transaction() as session:
-        return bool(session.scalar(select(later)))
+        is_outdated = bool(session.scalar(select(later)))
+        if is_outdated:
+            session.execute(delete(Notification).where(Notification.id == warning.id))
+    return is_outdated
 
 
 def _due(now: datetime) -> Select[Notification]:

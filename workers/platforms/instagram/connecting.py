@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
-from workers.errors import AccountRefused, RequestRefused, TokenExpired
+from workers.errors import AccountRefused, PublishError, RequestRefused, TokenExpired
 from workers.platforms.base import Access, Api, Tokens
 from workers.platforms.connecting import ConnectedAccount, Grant
 from workers.platforms.counting import ReadContext
@@ -112,8 +112,12 @@ def _pages(client: Client) -> Iterator[Fields]:
 
 
 def _username(api: Api, token: str, user_id: str) -> str:
+    """Return the account's name; empty if it cannot be read, which is no reason to lose all."""
     client = _client(api, token, FACEBOOK_LOGIN)
-    return text(client.get(user_id, fields="id,username"), "username")[:255]
+    try:
+        return text(client.get(user_id, fields="id,username"), "username")[:255]
+    except PublishError:
+        return ""
 
 
 def _permissions(short_lived: Fields) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def in_state(state: JobState, now: datetime) -> list[Condition]:
         case JobState.WAITING:
             return [OPEN, WAITING, PublishJob.due_at <= now]
         case JobState.ACTIVE:
-            return [OPEN, ACTIVE]
+            return [ACTIVE]
         case JobState.COMPLETED:
             return [COMPLETED]
         case _:

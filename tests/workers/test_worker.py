@@ -26,6 +26,7 @@ from app.publishing import steer
 from app.publishing.claims import LEASE_SECONDS
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import FINAL_STATES, JobState, Step
+from app.videos.examine import describe, examine
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job
@@ -100,6 +101,28 @@ def test_killed_worker_resumes_where_the_platform_is(
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
     assert len(platforms.posts()) == 1
     assert bytes_received(platforms, "youtube.upload") < size_bytes + 10 * MB
+
+
+def test_killed_worker_s_successor_sends_no_rest_of_another_file(
+    app: Flask, platforms: Platforms, film: Path, worker: Process
+) -> None:
+    """The video was replaced by one of the same length, and another job has probed that since."""
+    video = big_film(app, film, 60 * MB)
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
+    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    worker.kill()
+    path = Path(app.config["SETTINGS"].video_dir) / video.r2_key
+    with path.open("r+b") as replaced:
+        replaced.seek(-1, os.SEEK_END)
+        replaced.write(b"N")
+    describe(db.session.get_one(Video, video.id, populate_existing=True), *examine(video.r2_key))
+    db.session.commit()
+    worker.start()
+    end_lease(job)
+    done = ended(job)
+    assert (done.state, done.error_code) == (JobState.FAILED, "video_changed")
+    assert platforms.posts() == []
 
 
 def test_told_to_stop_it_hands_the_job_back_at_once(

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from flask import current_app
 
 from sandbox.core.accounts import Account, AccountBook
+from sandbox.core.background import Background
 from sandbox.core.clock import Clock, iso
 from sandbox.core.faults import FaultBook
 from sandbox.core.journal import Journal
@@ -27,6 +28,7 @@ class World:
         self.upload_dir.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
         self.stopping = threading.Event()
+        self.background = Background()
         self.clock = Clock()
         self.settings = Settings()
         self.accounts = AccountBook()
@@ -67,6 +69,7 @@ class World:
 
     def reset(self) -> None:
         """Delete everything except the journal's file and numbering."""
+        self.background.stop()
         with self.lock:
             self._parts.clear()
             self.settings = Settings()
@@ -84,6 +87,7 @@ class World:
     def close(self) -> None:
         """Wake waiting calls and remove unfinished uploads."""
         self.stopping.set()
+        self.background.stop()
         self.journal.close()
         self._remove_uploads()
 

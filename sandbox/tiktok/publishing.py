@@ -2,12 +2,14 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from flask import Response, request
 
 from sandbox.core import ids
 from sandbox.core.accounts import Account
+from sandbox.core.background import until
 from sandbox.core.bodies import Received
 from sandbox.core.context import note
 from sandbox.core.errors import Refusal
@@ -100,7 +102,7 @@ def _start(
     data = {"publish_id": publish.id}
     note(publish_id=publish.id)
     if plan is None:
-        threading.Thread(target=_pull, args=(world, publish, url), daemon=True).start()
+        world.background.start("pull", partial(_pull, world, publish, url))
     else:
         upload_id = publish.id.rpartition(".")[2]
         data["upload_url"] = (
@@ -139,11 +141,11 @@ def _new_publish(
     return publish
 
 
-def _pull(world: World, publish: Publish, url: str) -> None:
+def _pull(world: World, publish: Publish, url: str, stopped: threading.Event) -> None:
     """Download the video in the background, as TikTok does after answering init."""
     try:
         with opened(url) as answer:
-            publish.received.take(pieces(answer, MAX_VIDEO_BYTES))
+            publish.received.take(until(stopped, pieces(answer, MAX_VIDEO_BYTES)))
     except FetchFailed:
         publish.failure = publish.failure or "video_pull_failed"
         publish.received.remove()

@@ -425,6 +425,7 @@ class SlowFile(BaseHTTPRequestHandler):
         half = len(self.server.content) // 2
         self.wfile.write(self.server.content[:half])
         self.wfile.flush()
+        self.server.half_sent.set()
         self.server.release.wait(60)
         self.wfile.write(self.server.content[half:])
 
@@ -435,7 +436,8 @@ class SlowFile(BaseHTTPRequestHandler):
 @pytest.fixture
 def file_server(video):
     with ThreadingHTTPServer(("127.0.0.1", 0), SlowFile) as server:
-        server.content, server.release = video, threading.Event()
+        server.content = video
+        server.half_sent, server.release = threading.Event(), threading.Event()
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
@@ -481,6 +483,18 @@ def test_pull_can_be_cancelled(tiktok, control, file_server):
     file_server.release.set()
     status = wait_for_status(tiktok, publish_id, "FAILED")
     assert status["fail_reason"] == "publish_cancelled" and control.posts() == []
+
+
+def test_pull_ends_before_the_state_it_works_on(tiktok, control, file_server):
+    before = threading.enumerate()
+    url = f"http://127.0.0.1:{file_server.server_port}/a.mp4"
+    tiktok.post(INIT, pull_body(url))
+    assert file_server.half_sent.wait(60)
+    [pull] = [one for one in threading.enumerate() if one.name == "pull" and one not in before]
+    threading.Timer(0.2, file_server.release.set).start()
+    control.post("/reset")
+    assert not pull.is_alive()
+    assert control.posts() == []
 
 
 def test_pull_from_elsewhere_is_refused(tiktok, control):

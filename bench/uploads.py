@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bench.bench import Bench
 from bench.figures import BULLMQ, OURS, Figure, Goal
+from bench.packages import loaded_bytes
 from bench.posts import store_video
 from bench.processes import PeakMemory
 from bench.sides import CONCURRENCY, Side, our_side, their_side
@@ -39,6 +40,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
     goals = (Goal(1, BULLMQ, at_least=True),)
     yield Figure(f"{name}: posts per minute", "", rates, goals, more_is_better=True)
     yield Figure(f"{name}: memory of the worker tree", "MB", peaks, (Goal(0.5, BULLMQ),))
+    floor = [loaded_bytes(bench) / MB for _ in range(bench.size.runs)]
+    yield Figure("the packages alone, imported by one process: memory", "MB", {OURS: floor})
 
 
 def _publish(side: Side, count: int) -> tuple[float, float]:

@@ -261,3 +261,36 @@ def test_account_refused_by_its_old_token_meanwhile_is_active_again() -> None:
     tokens.access_for(OAuthOnly(meanwhile=refused_elsewhere), account.id)
     assert stored(account).state is AccountState.ACTIVE
     assert stored(account).state_reason == ""
+
+
+def test_refusal_after_an_expired_lease_waits_for_the_tokens_of_its_holder(app: Flask) -> None:
+    """That worker has them, and had no database to store them in."""
+    lease_over = utcnow() - timedelta(seconds=1)
+    account = make_account(expires_at=soon(), refreshing_until=lease_over)
+    refused = AccountRefused("invalid_grant", "the token is over", reconnect=True)
+
+    def store() -> None:
+        with app.app_context():
+            overtaken = db.session.get_one(Account, account.id)
+            overtaken.access_token = "theirs"
+            db.session.commit()
+
+    holder = threading.Timer(0.5, store)
+    try:
+        handler = OAuthOnly(refused, meanwhile=holder.start)
+        assert tokens.access_for(handler, account.id).token == "theirs"
+    finally:
+        holder.join()
+    assert stored(account).state is AccountState.ACTIVE
+    assert stored(account).refreshing_until is None
+
+
+def test_refusal_after_the_lease_of_a_dead_worker_is_believed_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tokens, "OVERTAKEN_SECONDS", 0.5)
+    account = make_account(expires_at=soon(), refreshing_until=utcnow() - timedelta(seconds=1))
+    refused = AccountRefused("invalid_grant", "the token is over", reconnect=True)
+    with pytest.raises(AccountRefused, match="the token is over"):
+        tokens.access_for(OAuthOnly(refused), account.id)
+    assert stored(account).state is AccountState.RECONNECT_REQUIRED

@@ -20,6 +20,7 @@ from app.platforms import PLATFORMS
 from app.publishing.reconnecting import require_reconnect
 from app.states import AccountState, LoginType
 from workers.accounts import refresh_lease
+from workers.accounts.refresh_lease import RefreshLease
 from workers.errors import (
     KEY_HINT,
     AccountRefused,
@@ -37,6 +38,8 @@ USABLE_LIFETIME = timedelta(minutes=2)
 #: Lease of the worker that refreshes, and how long others wait for it.
 REFRESH_LEASE = timedelta(seconds=90)
 WAIT_SECONDS = 5.0
+#: How long a refusal is doubted if the lease before ours was never ended.
+OVERTAKEN_SECONDS = 20.0
 #: Pause of a post that could not get the refresh lease; it costs no attempt.
 BUSY_PAUSE = timedelta(seconds=5)
 #: How long a stopping process keeps trying to store new tokens, which would be lost with it.
@@ -84,8 +87,8 @@ def refresh(handler: Handler[Upload], account_id: str, *, stale_token: str) -> A
     before they are used. Raises what the handler's refresh raises, and `RateLimited` while another
     worker is refreshing.
     """
-    lease_until = _wait_for_lease(account_id, stale_token)
-    if lease_until is None:
+    lease = _wait_for_lease(account_id, stale_token)
+    if lease is None:
         return _read(account_id).access
     try:
         # Read again: another worker may have finished between our read and our lease.
@@ -95,10 +98,12 @@ def refresh(handler: Handler[Upload], account_id: str, *, stale_token: str) -> A
         fresh = handler.refresh(stored.access, stored.refresh_token)
         return _store_patiently(account_id, fresh, stored.access)
     except AccountRefused as error:
+        if lease.overtakes and _is_replaced(account_id, stale_token):
+            return _read(account_id).access
         record_refusal(account_id, stale_token, error)
         raise
     finally:
-        refresh_lease.end(account_id, lease_until)
+        refresh_lease.end(lease)
 
 
 def renew(handler: Handler[Upload], account_id: str) -> None:
@@ -123,13 +128,13 @@ def refused_after_refresh(error: TokenExpired) -> AccountRefused:
     )
 
 
-def _wait_for_lease(account_id: str, stale_token: str) -> datetime | None:
-    """Take the refresh lease and return its end; None: another worker replaced the token."""
+def _wait_for_lease(account_id: str, stale_token: str) -> RefreshLease | None:
+    """Take the refresh lease; return None if another worker has replaced the token."""
     deadline = time.monotonic() + WAIT_SECONDS
     while _read(account_id).access.token == stale_token:
-        lease_until = utcnow() + REFRESH_LEASE
-        if refresh_lease.take(account_id, lease_until):
-            return lease_until
+        lease = refresh_lease.take(account_id, REFRESH_LEASE)
+        if lease is not None:
+            return lease
         if time.monotonic() > deadline:
             # The holder may be dead; waiting for its lease to end is not this post's fault.
             raise RateLimited(
@@ -139,6 +144,20 @@ def _wait_for_lease(account_id: str, stale_token: str) -> datetime | None:
             )
         time.sleep(POLL_SECONDS)
     return None
+
+
+def _is_replaced(account_id: str, stale_token: str) -> bool:
+    """Return whether the holder of the lease before ours stores fresh tokens within a moment.
+
+    It may have got them just before the database was away for longer than its lease: the platform
+    then refuses the old ones to us.
+    """
+    deadline = time.monotonic() + OVERTAKEN_SECONDS
+    while _read(account_id).access.token == stale_token:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
 
 
 def _is_fresh(stored: StoredTokens, now: datetime) -> bool:

@@ -7,9 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
 from app.database.engine import AWAY
+from app.database.transaction import transaction
 from app.extensions import db
 from tests.factories import make_account
 
@@ -23,6 +25,18 @@ def test_error_of_a_statement_tells_none_of_its_values(fault: dict[str, Any]) ->
     with pytest.raises(StatementError) as caught:
         make_account(username="Alice Private", access_token="a secret", **fault)
     assert "secret" not in str(caught.value) and "Private" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("context")
+def test_transaction_within_another_one_is_refused() -> None:
+    """Its end would commit what the outer one has half done."""
+    with transaction() as session:
+        session.scalar(text("SELECT 1"))
+        with pytest.raises(RuntimeError, match="within another"):
+            with transaction():
+                pass
+    with transaction() as session:
+        assert session.scalar(text("SELECT 1")) == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

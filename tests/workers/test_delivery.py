@@ -12,8 +12,9 @@ from typing import Any
 
 import jwt
 import pytest
-from flask import current_app
+from flask import Flask, current_app
 from flask.testing import FlaskClient
+from redis import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.clock import utcnow
@@ -261,6 +262,16 @@ def test_notifications_are_for_service_keys(client: FlaskClient) -> None:
             headers = {"Authorization": bearer}
             answer = client.open(f"/api/notifications{path}", method=method, headers=headers)
             assert answer.status_code == status
+
+
+@pytest.mark.usefixtures("context")
+def test_delivery_goes_on_without_redis(app: Flask, receiver: Receiver) -> None:
+    """All that it needs is in the database."""
+    fail_one()
+    fail_one()
+    app.extensions["redis"] = Redis.from_url("redis://127.0.0.1:9")
+    deliver()
+    assert [one.state for one in stored()] == [NotificationState.DELIVERED] * 2
 
 
 @pytest.mark.usefixtures("context")

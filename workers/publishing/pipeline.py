@@ -231,6 +231,6 @@ def _fail(
 def _fail_internal(claim: Claim, bug: Exception) -> None:
     logger.exception("bug in a run")
     try:
-        outcomes.fail(claim, internal(bug), utcnow())
+        _fail(claim, internal(bug))
     except Superseded:
         logger.warning("run superseded")

@@ -20,15 +20,13 @@ from operator import attrgetter
 from typing import Protocol
 
 from flask import current_app
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.exceptions import RedisError
-from redis.retry import Retry
 from rq.job import JobStatus
 from rq.utils import now as rq_now
 
 from app.clock import utcnow
+from app.queues.connection import current_redis
 from app.queues.names import (
     ADVANCE,
     DELIVER,
@@ -40,9 +38,6 @@ from app.queues.run import Run, RunQueue, new_run
 from app.queues.scheduler import PostScheduler
 
 logger = logging.getLogger(__name__)
-#: How long an API request may wait for Redis before it relies on the row alone.
-CONNECT_SECONDS = 2.0
-RESPONSE_SECONDS = 5.0
 #: What is due later than this is not put into Redis yet.
 HORIZON = timedelta(minutes=30)
 
@@ -85,28 +80,6 @@ def parent_process() -> ParentProcess | None:
     """Return the parent process; None outside a worker's child."""
     parent: ParentProcess | None = current_app.extensions.get("parent_process")
     return parent
-
-
-def connect_redis(
-    url: str, *, response_seconds: float = RESPONSE_SECONDS, retries: int = 1
-) -> Redis:
-    """Return a client with short timeouts: the API must respond even when Redis does not."""
-    # Keepalive detects a server that vanished silently, even while the connection is idle.
-    keepalive = {} if url.startswith("unix://") else {"socket_keepalive": True}
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=response_seconds,
-        retry=Retry(NoBackoff(), retries),
-        **keepalive,
-    )
-
-
-def current_redis() -> Redis:
-    """Return the running application's Redis client."""
-    client = current_app.extensions["redis"]
-    assert isinstance(client, Redis)
-    return client
 
 
 def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:

@@ -29,7 +29,7 @@ class _FollowsPrimary(AbstractConnection):
         try:
             return super().read_response(*args, **options)
         except ReadOnlyError as exc:
-            self.disconnect()
+            self.disconnect()  # type: ignore[no-untyped-call]
             raise RedisGone("the server is a replica now") from exc
 
 

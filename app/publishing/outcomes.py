@@ -134,17 +134,20 @@ def hold_back(
 
 
 @retry_while_away
-def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
-    """Hand the job back, so that another worker can take it at once, within the same attempt.
+def hand_back(
+    claim: Claim, now: datetime, *, has_bytes: bool = True, due_at: datetime | None = None
+) -> None:
+    """Hand the job back, so that another worker can take it, within the same attempt.
 
-    Not `has_bytes`: the platform lacks some, so the job needs an upload slot.
+    At once, or at `due_at`. Not `has_bytes`: the platform lacks some, so the job needs an upload
+    slot.
     """
     with held(claim) as (session, job):
         timeline.end(session, job, ("step",), "given_back", now)
         job.step = None
         if not has_bytes:
             job.is_at_platform = False
-        _release_lease(session, job, now)
+        _release_lease(session, job, due_at or now)
     _wake(job, now)
 
 

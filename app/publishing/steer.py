@@ -196,7 +196,10 @@ def resolve(
 
 def _locked(session: Session, job_id: str) -> PublishJob:
     query = select(PublishJob).where(PublishJob.id == job_id).with_for_update()
-    return session.scalars(query.execution_options(populate_existing=True)).one()
+    job = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if job is None:
+        raise WrongState("The job has just been deleted, as its retention is over")
+    return job
 
 
 def _wake_for(job: PublishJob, now: datetime, *, replaces: int | None = None) -> Wake:

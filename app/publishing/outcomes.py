@@ -137,10 +137,9 @@ def hold_back(
 def hand_back(
     claim: Claim, now: datetime, *, has_bytes: bool = True, due_at: datetime | None = None
 ) -> None:
-    """Hand the job back, so that another worker can take it, within the same attempt.
+    """Hand the job back, for another worker to take at `due_at` or at once, in the same attempt.
 
-    At once, or at `due_at`. Not `has_bytes`: the platform lacks some, so the job needs an upload
-    slot.
+    Not `has_bytes`: the platform lacks some, so the job needs an upload slot.
     """
     with held(claim) as (session, job):
         timeline.end(session, job, ("step",), "given_back", now)

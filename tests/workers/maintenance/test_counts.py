@@ -166,6 +166,33 @@ def test_account_that_is_refused_is_left_alone_for_a_day(
     assert db.session.get_one(Account, account.id).state is AccountState.RECONNECT_REQUIRED
 
 
+@pytest.mark.parametrize(
+    ("platform", "scope", "call", "status"),
+    [
+        ("TIKTOK", "video.publish", "tiktok.video_query", 401),
+        ("YOUTUBE", "https://www.googleapis.com/auth/youtube.upload", "youtube.videos", 403),
+    ],
+)
+def test_lacking_permission_to_read_leaves_the_account_alone(
+    platform: str,
+    scope: str,
+    call: str,
+    status: int,
+    platforms: Platforms,
+    stored_film: Video,
+) -> None:
+    """The back end need not say which scopes it has: then only the platform knows."""
+    account = connect(platforms, platform, scopes=[scope])
+    db.session.get_one(Account, account.id).scopes = []
+    db.session.commit()
+    post = stored_post(account, stored_film, views=10)
+    count_due()
+    assert [entry["status"] for entry in platforms.journal(call)] == [status]
+    db.session.expire_all()
+    assert db.session.get_one(Account, account.id).state is AccountState.ACTIVE
+    assert numbers(post.id) == (10, None, None, None)
+
+
 def test_limit_of_an_account_is_obeyed(platforms: Platforms, stored_film: Video) -> None:
     account = connect(platforms, "TIKTOK")
     platforms.fault(

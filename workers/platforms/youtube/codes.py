@@ -199,6 +199,8 @@ UPLOAD_SCOPES = frozenset(
 UPLOAD_SCOPE_MISSING = Verdict(AccountRefused, _GRANT_ALL_HINT, reconnect=True)
 NO_CHANNEL = REASONS["youtubeSignupRequired"]
 NOT_CONNECTED = OAUTH_ERRORS["invalid_grant"]
+#: The reason given for a call that none of the token's scopes allows.
+SCOPE_MISSING = "insufficientPermissions"
 #: The scopes that allow reads; one is enough.
 READ_SCOPES = frozenset(
     f"https://www.googleapis.com/auth/{name}"

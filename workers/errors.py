@@ -6,8 +6,8 @@ PublishError
   Unfinished           of the cause        a read has proven that the upload is incomplete
   UploadGone           platform            the upload is dead and published nothing; open another
   RateLimited          rate_limit          nothing was accepted; wait until the time it names
-  TokenExpired         token               refresh the token and retry; refused again when new, the
-                                           account must be connected again
+  TokenExpired         token               refresh the token and go on; if the platform refuses the
+                                           new one as well, try again later
   AccountRefused       account             the owner must act: reconnect, lift a ban, grant a right
   VideoRefused         video               the platform will never take this file
   RequestRefused       request             the platform will never take this post

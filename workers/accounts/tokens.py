@@ -118,13 +118,15 @@ def record_refusal(account_id: str, token: str, error: AccountRefused) -> None:
         require_reconnect(account_id, failure, utcnow(), refused_token=token)
 
 
-def refused_after_refresh(error: TokenExpired) -> AccountRefused:
-    """Return the error for a token that is refused although it was just refreshed."""
-    return AccountRefused(
+def refused_after_refresh(error: TokenExpired) -> TokenExpired:
+    """Return the error for a token that is refused although it was just refreshed.
+
+    Nothing is wrong with the account, whose tokens the platform renews: the next attempt may do.
+    """
+    return TokenExpired(
         error.code,
         "the platform refuses a token that was just refreshed",
-        hint="Connect the account again",
-        reconnect=True,
+        hint="Retry it later; if that fails too, connect the account again",
     )
 
 

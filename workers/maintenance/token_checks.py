@@ -23,8 +23,9 @@ from workers.publishing.budget import RunBudget
 def check_token(platform: str, account_id: str) -> None:
     """Check that the platform accepts the account's token, refreshing it first if needed.
 
-    Raises `AccountRefused`, after notifying the account's owner, if it does not; `RateLimited` if
-    reads have to wait; and whatever else the read or a refresh raises.
+    Raises `AccountRefused`, after notifying the account's owner, or `TokenExpired`, for a token
+    that is refused although it was just refreshed, if it does not; `RateLimited` if reads have to
+    wait; and whatever else the read or a refresh raises.
     """
     handler = load_handler(platform)
     access = tokens.access_for(handler, account_id)
@@ -61,7 +62,7 @@ def _read(handler: Handler[Upload], account_id: str, access: Access, budget: Bud
 
 
 def _read_with_new_token(handler: Handler[Upload], access: Access, budget: Budget) -> None:
-    """Read again: a token refused right after its refresh means the account is dead."""
+    """Read again: another refresh would not help a token refused right after one."""
     try:
         handler.check_access(ReadContext(access, utcnow, budget))
     except TokenExpired as error:

@@ -42,8 +42,8 @@ from workers.publishing.optimize_step import (
 from workers.publishing.source import SourceFile
 from workers.publishing.video_step import checked_video
 
-#: A token refused this soon after a refresh means the account is dead; an older one has just
-#: expired: an upload may take many hours, and a YouTube token lives one.
+#: A token refused this soon after a refresh is not expired, and another refresh would not help; an
+#: older one has just expired: an upload may take many hours, and a YouTube token lives one.
 NEW_TOKEN_SECONDS = 120.0
 #: How long the last bytes of an upload are resent at once after a failure. After that, each further
 #: failure costs an attempt, as with any other bytes.

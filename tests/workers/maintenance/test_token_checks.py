@@ -149,7 +149,7 @@ def test_a_token_that_is_refused_again_right_after_it_was_renewed_is_a_risk(
     platforms.fault(platform, "error", call=READS[platform][0], code=code, times=2)
     check_ahead()
     assert risks() == [code]
-    assert state_of(account) is AccountState.RECONNECT_REQUIRED
+    assert state_of(account) is AccountState.ACTIVE
 
 
 @ON_SQLITE

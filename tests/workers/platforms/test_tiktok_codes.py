@@ -201,7 +201,7 @@ def test_refused_refresh_is_classified_by_its_code(
         (429, "new_code", RateLimited, "new_code"),
         (500, "new_code", Transient, "new_code"),
         (403, "", Transient, "http_403"),
-        (401, "", TokenExpired, "http_401"),
+        (401, "", Transient, "http_401"),
         (429, "", RateLimited, "http_429"),
         (502, "ok", Transient, "http_502"),
         (200, "ok", Transient, "bad_answer"),

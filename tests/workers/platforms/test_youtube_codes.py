@@ -179,7 +179,7 @@ def test_daily_quota_is_distinguished_from_one_per_minute(limit: str, is_daily: 
         (200, Transient, OutcomeUnknown),
         (302, Transient, OutcomeUnknown),
         (400, Transient, OutcomeUnknown),
-        (401, TokenExpired, TokenExpired),
+        (401, Transient, OutcomeUnknown),
         (403, Transient, OutcomeUnknown),
         (429, RateLimited, RateLimited),
         (500, Transient, OutcomeUnknown),

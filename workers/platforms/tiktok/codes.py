@@ -85,7 +85,7 @@ ERRORS: Mapping[str, Verdict] = {
     "internal_error": Verdict(Transient),
 }
 
-#: The HTTP status, for an unknown or missing code. Any 5xx is `Transient`.
+#: The HTTP status, for an unknown code. Any 5xx is `Transient`.
 HTTP_STATUSES: Mapping[int, Verdict] = {
     401: Verdict(TokenExpired),
     408: Verdict(Transient),

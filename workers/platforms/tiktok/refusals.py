@@ -80,9 +80,12 @@ def _error(
 
 
 def _by_status(status: int, code: str, otherwise: Verdict) -> Verdict | None:
-    """Return the verdict for an unknown code; None if the body has no code at all."""
+    """Return the verdict for an unknown code; None if the body has no code at all.
+
+    Without a code it is not TikTok's own body, and then no status but 429 means what it says.
+    """
+    if not code and status != 429:
+        return None
     if status in codes.HTTP_STATUSES:
         return codes.HTTP_STATUSES[status]
-    if not code:
-        return None
     return Verdict(Transient) if status >= 500 else otherwise

@@ -118,7 +118,7 @@ HTTP_STATUSES: Mapping[int, Verdict] = {
 }
 
 #: HTTP statuses that count even without an error object in the body.
-UNAMBIGUOUS_HTTP_STATUSES = frozenset({401, 411, 413, 416, 429})
+UNAMBIGUOUS_HTTP_STATUSES = frozenset({411, 413, 416, 429})
 
 #: Any other error object in the body: with a 4xx status, and with a 5xx.
 UNKNOWN_ERROR = Verdict(RequestRefused)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 
 from app.clock import utcnow
 from app.extensions import db
@@ -16,6 +18,8 @@ from tests.processes import wait_until
 from tests.rows import row
 from tests.workers.conftest import connect
 from tests.workers.support import outbox_events
+from workers.accounts import tokens
+from workers.handlers import load_handler
 from workers.publishing.pipeline import advance
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -108,6 +112,32 @@ def test_token_refused_while_the_post_may_be_live_is_waited_for(
     db.session.commit()
     assert run_to_end(job).state is JobState.COMPLETED
     assert_untouched(account)
+
+
+def test_token_that_another_worker_stored_meanwhile_may_be_over_as_well(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    """Only YouTube knows; the run then gets one of its own, in the same attempt."""
+    account = connect(platforms, "YOUTUBE")
+    old_token = account.access_token or ""
+    platforms.fault("YOUTUBE", "slow", call="youtube.session", seconds=2)
+
+    def renew_elsewhere() -> None:
+        wait_until(platforms.struck, "the request with the first token")
+        with app.app_context():
+            tokens.refresh(load_handler("YOUTUBE"), account.id, stale_token=old_token)
+        platforms.expire_token(account.platform_user_id)
+
+    job = make_quick(account, stored_film)
+    elsewhere = threading.Thread(target=renew_elsewhere)
+    elsewhere.start()
+    begun = run_once(job)
+    elsewhere.join()
+    assert begun.error_code is None
+    assert len(platforms.journal("youtube.token")) == 2
+    assert [call["status"] for call in platforms.journal("youtube.session")] == [401, 401, 200]
+    done = run_to_end(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
 
 
 @pytest.mark.parametrize("times", [1, 2])

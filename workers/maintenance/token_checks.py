@@ -54,7 +54,7 @@ def _read(handler: Handler[Upload], account_id: str, access: Access, budget: Bud
         try:
             handler.check_access(ReadContext(access, utcnow, budget))
         except TokenExpired:
-            access = tokens.refresh(handler, account_id, stale_token=access.token)
+            access = tokens.refresh(handler, account_id, stale_token=access.token).access
             _read_with_new_token(handler, access, budget)
     except AccountRefused as error:
         tokens.record_refusal(account_id, access.token, error)

@@ -87,8 +87,10 @@ def publish_once(
             except TokenExpired as error:
                 if refreshed_at is not None and time.monotonic() - refreshed_at < NEW_TOKEN_SECONDS:
                     raise tokens.refused_after_refresh(error) from error
-            access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
-            refreshed_at = time.monotonic()
+            renewal = tokens.refresh(handler, claim.account_id, stale_token=access.token)
+            access = renewal.access
+            # Another worker's token may have expired since, for all that we know.
+            refreshed_at = time.monotonic() if renewal.is_new else None
             # The failure remembered in the claim may concern an upload that no longer exists.
             claim = replace(with_rendition(claim), unanswered=None)
     except AccountRefused as error:

@@ -10,7 +10,7 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.extensions import db
-from app.models import Account, PublishJob, Video
+from app.models import Account, PublishedPost, PublishJob, Video
 from app.states import FINAL_STATES, AccountState, JobState
 from tests.factories import make_job
 from tests.platforms import Platforms
@@ -20,6 +20,7 @@ from tests.workers.conftest import connect
 from tests.workers.support import outbox_events
 from workers.accounts import tokens
 from workers.handlers import load_handler
+from workers.maintenance.follow_ups import follow_up_due
 from workers.publishing.pipeline import advance
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -138,6 +139,21 @@ def test_token_that_another_worker_stored_meanwhile_may_be_over_as_well(
     assert [call["status"] for call in platforms.journal("youtube.session")] == [401, 401, 200]
     done = run_to_end(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+
+
+def test_follow_up_renews_a_token_that_only_the_platform_knows_to_be_over(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.settings(tiktok_post_id_seconds=600)
+    account = connect(platforms, "TIKTOK")
+    assert run_to_end(make_quick(account, stored_film)).state is JobState.COMPLETED
+    platforms.advance(700)
+    platforms.expire_token(account.platform_user_id)
+    db.session.query(PublishedPost).update({"follow_up_at": utcnow()})
+    db.session.commit()
+    follow_up_due()
+    [post] = db.session.query(PublishedPost)
+    assert (post.platform_post_id, post.follow_up_at) == (platforms.posts()[0]["id"], None)
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -14,11 +14,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, TextClause, exists, or_, select
 
+from app.accounts import known_video_limit
 from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits.forecast import forecast
 from app.limits.unresponsive import unresponsive_platforms
+from app.media.facts import Probe
+from app.media.rules import too_long_for_account
 from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox
@@ -154,9 +157,15 @@ def _risk_of_token(job: PublishJob, now: datetime) -> None:
     check_token(job.platform, job.account_id)
 
 
-def _risk_of_video(job: PublishJob, now: datetime) -> None:
+def _risk_of_video(job: PublishJob, now: datetime) -> Failure | None:
     video = checked_video(job.video_id, must_be_the_same=False)
-    refuse_hopeless(plan_of(job.platform, job.account_id, video))
+    refuse_hopeless(plan_of(job.platform, video))
+    assert video.probe is not None
+    limit = known_video_limit(job.account_id, now)
+    too_long = too_long_for_account(job.platform, Probe.load(video.probe), limit)
+    if too_long is None:
+        return None
+    return Failure("duration_max", Category.VIDEO, too_long, "Have the limit raised, or cut it")
 
 
 def _risk_of_limits(job: PublishJob, now: datetime) -> Failure | None:

@@ -166,7 +166,7 @@ def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Transcoding:
     except VideoRefused as error:
         # Another file needs another upload, and nothing of an uncommitted one can be live.
         raise error if journal.has_committed else error.for_dead_upload()
-    plan = plan_of(claim.platform, claim.account_id, video)
+    plan = plan_of(claim.platform, video)
     if plan.refusals or plan.recipe is not None:
         journal.move_to(Step.OPTIMIZE)
     return fit_file(claim, video, plan)

@@ -26,7 +26,7 @@ from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox
 from app.queues import wake_maintenance
-from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
+from workers.errors import NotAsked, OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.maintenance.token_checks import check_token
 from workers.publishing.failures import failure_of
 from workers.publishing.optimize_step import plan_of, refuse_hopeless
@@ -44,8 +44,9 @@ TOO_LATE = timedelta(minutes=1)
 LATE = timedelta(minutes=1)
 #: Lease of a check; after that another worker repeats it.
 CHECK_LEASE = timedelta(minutes=3)
-#: Errors that tell nothing about the post: the platform or the store gives no answer for now.
-CANNOT_TELL = (Transient, OutcomeUnknown, RateLimited)
+#: Errors that tell nothing about the post: the platform or the store gives no answer for now, or
+#: may not be asked; what our own limits mean for the post is forecast.
+CANNOT_TELL = (Transient, OutcomeUnknown, NotAsked)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,9 @@ def _check(job: PublishJob, now: datetime) -> Check:
             logger.info("%s of %s not checked: %s", part, job.id, error.code)
             is_complete = False
             continue
+        except RateLimited as error:
+            risk = _risk_of_wait(job, error, now)
+            is_complete = is_complete and risk is not None
         except PublishError as error:
             risk = failure_of(error)
         if risk is not None:
@@ -151,6 +155,15 @@ def _record(job: PublishJob, check: Check, now: datetime) -> None:
 def _key(job: PublishJob, part: str) -> str:
     """Return a risk's key. It holds the scheduled time: a moved post is notified again."""
     return f"{part} {job.scheduled_time}"
+
+
+def _risk_of_wait(job: PublishJob, error: RateLimited, now: datetime) -> Failure | None:
+    """Return the risk if a limit that the platform has just named outlasts the post's time."""
+    if error.retry_at <= (job.due_at or now) + LATE:
+        return None
+    failure = failure_of(error)
+    late = f"it will go out at {to_iso(error.retry_at)} at the earliest"
+    return replace(failure, message=f"{late}: {failure.message}")
 
 
 def _risk_of_token(job: PublishJob, now: datetime) -> None:

@@ -242,6 +242,14 @@ def test_an_unknown_transient_code_is_retried() -> None:
     assert type(found) is Transient
 
 
+@pytest.mark.parametrize("acts", [False, True])
+def test_retry_after_of_a_server_error_is_obeyed(acts: bool) -> None:
+    given = answer(503, graph_error("2"), Retry_After="600")
+    found = read(given, acts=acts)
+    assert isinstance(found, OutcomeUnknown if acts else Transient)
+    assert found.not_before == NOW + timedelta(seconds=600)
+
+
 @pytest.mark.parametrize("code", ["4", "341"])
 def test_application_limits_pause_everyone(code: str) -> None:
     found = read(answer(400, graph_error(code)))

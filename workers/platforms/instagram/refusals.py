@@ -76,7 +76,9 @@ def api_error(
     found = _error(_verdict(error, response.status), error, response, now)
     if isinstance(found, (Transient, UploadGone)):
         kind: type[PublishError] = OutcomeUnknown if acts else Transient
-        return kind(found.code, found.detail, hint=found.hint)
+        unsure = kind(found.code, found.detail, hint=found.hint)
+        unsure.not_before = response.retry_after(now)
+        return unsure
     return _for_login_type(found, login_type, reconnect=error.code in TOKEN_CODES)
 
 

@@ -16,9 +16,10 @@ from workers.platforms.polling import poll_interval_seconds
 from workers.platforms.results import Processing, Published
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client
+from workers.platforms.youtube.covers import cover_warnings
 from workers.platforms.youtube.listing import find_posts
 from workers.platforms.youtube.sending import store_video_id
-from workers.platforms.youtube.upload import COVER_SET, YouTubeUpload
+from workers.platforms.youtube.upload import YouTubeUpload
 
 PARTS = "status,processingDetails"
 POLL_MAX_SECONDS = 120.0
@@ -196,12 +197,11 @@ def _published(
     follow_up: bool = False,
 ) -> Published:
     video_id = upload.video_id or ""
-    cover = () if upload.cover in ("", COVER_SET) else (upload.cover,)
     return Published(
         video_id,
         post_url(video_id),
         follow_up=follow_up,
-        warnings=_privacy_warnings(draft, privacy) + warnings + cover,
+        warnings=_privacy_warnings(draft, privacy) + warnings + cover_warnings(draft, upload),
     )
 
 

@@ -90,7 +90,7 @@ def test_token_that_no_refresh_cures_costs_the_attempts_and_not_the_account(
     platforms.fault(platform, "error", call=call, code=code, times=6)
     job = make_quick(account, stored_film)
     waiting = run_once(job)
-    assert (waiting.state_at(utcnow()), waiting.attempts_made) == (JobState.DELAYED, 1)
+    assert (waiting.state, waiting.attempts_made) == (JobState.WAITING, 1)
     failed = run_to_end(job)
     assert (failed.state, failed.attempts_made) == (JobState.FAILED, 3)
     assert (failed.error_code, failed.error_category) == (code, "token")

@@ -6,8 +6,9 @@ PublishError
   Unfinished           of the cause        a read has proven that the upload is incomplete
   UploadGone           platform            the upload is dead and published nothing; open another
   RateLimited          rate_limit          nothing was accepted; wait until the time it names
-  TokenExpired         token               refresh the token and retry; refused again when new, the
-                                           account must be connected again
+    NotAsked           rate_limit          nothing was sent: we know that there is no room
+  TokenExpired         token               refresh the token and go on; if the platform refuses the
+                                           new one as well, try again later
   AccountRefused       account             the owner must act: reconnect, lift a ban, grant a right
   VideoRefused         video               the platform will never take this file
   RequestRefused       request             the platform will never take this post
@@ -129,6 +130,10 @@ class RateLimited(PublishError):
         self.retry_at = retry_at
         self.application_wide = application_wide
         self.blocks_reads = blocks_reads
+
+
+class NotAsked(RateLimited):
+    """Raised instead of a call for which our own count, or what was said before, leaves no room."""
 
 
 class TokenExpired(PublishError):

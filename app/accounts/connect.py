@@ -86,5 +86,6 @@ def _fill(account: Account, connection: Connection, now: datetime) -> None:
     account.state_reason = ""
     account.renew_at = renewal_time(connection.login_type, connection.expires_at, now)
     account.refreshing_until = None
+    account.video_max_seconds = account.video_max_told_at = None
     account.deleted_at = None
     account.updated_at = now

@@ -69,13 +69,13 @@ class PlatformPlan:
 
 
 def plans_for(probe: Probe) -> tuple[PlatformPlan, ...]:
-    """Return the plan for every platform, without any account's own limit."""
+    """Return the plan for every platform."""
     return tuple(PlatformPlan(platform, plan_for(platform, probe)) for platform in VIDEO_RULES)
 
 
-def plan_for(platform: str, probe: Probe, *, max_duration_seconds: float | None = None) -> Plan:
-    """Return the plan for a file; `max_duration_seconds` is the account's own limit, if known."""
-    broken = violations(platform, probe, max_duration_seconds=max_duration_seconds)
+def plan_for(platform: str, probe: Probe) -> Plan:
+    """Return the plan for a file."""
+    broken = violations(platform, probe)
     reasons = tuple(one for one in broken if one.is_fixable)
     refusals = tuple(one for one in broken if not one.is_fixable)
     if refusals or not reasons:

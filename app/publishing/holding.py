@@ -17,6 +17,7 @@ from sqlalchemy import Table, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import timeline
+from app.crypto import UndecryptableError
 from app.database.results import rows_changed
 from app.database.retrying import retry_while_away
 from app.database.transaction import transaction
@@ -44,6 +45,7 @@ _STANDING = select(
     _JOBS.c.error_code,
     _JOBS.c.error_since,
 ).where(*_OURS)
+_SAVED = select(_JOBS.c.checkpoint).where(*_OURS)
 _RENEW = update(_JOBS).where(*_OURS).values(due_at=bindparam("until"))
 _UNLESS_CANCELLED = update(_JOBS).where(
     *_OURS, or_(_JOBS.c.cancel_requested.is_(False), _JOBS.c.committed_at.is_not(None))
@@ -112,6 +114,22 @@ def standing(claim: Claim) -> Standing:
     if found is None:
         raise Superseded(claim.job_id)
     return Standing(*found)
+
+
+@retry_while_away
+def saved_checkpoint(claim: Claim) -> dict[str, Any] | None:
+    """Read the checkpoint as this run has left it; None for none, or if no key decrypts it.
+
+    Raises `Superseded`.
+    """
+    with transaction() as session:
+        try:
+            found = session.execute(_SAVED, _key(claim)).one_or_none()
+        except UndecryptableError:
+            return None
+    if found is None:
+        raise Superseded(claim.job_id)
+    return cast("dict[str, Any] | None", found[0])
 
 
 @retry_while_away

@@ -321,7 +321,8 @@ def test_channel_tells_its_uploads_playlist(youtube, control, http, video):
 
 def test_account_without_channel_cannot_upload(control, http):
     youtube = YouTube(control, http, has_channel=False)
-    assert youtube.call("GET", CHANNELS).json()["items"] == []
+    listed = youtube.call("GET", CHANNELS).json()
+    assert listed["pageInfo"]["totalResults"] == 0 and "items" not in listed
     assert reason(youtube.open(1000)) == (401, "youtubeSignupRequired")
 
 

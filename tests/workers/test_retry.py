@@ -106,7 +106,9 @@ UNFINISHED = Unfinished("x", "the connection broke", hint="", category=Category.
         # Proven to have published nothing, whatever was written down before.
         (UNFINISHED, situation(2, committed_seconds_ago=9), Action.TRY_AGAIN, 10),
         (UNFINISHED, situation(3, committed_seconds_ago=9), Action.FAIL, 0),
-        (TokenExpired("x"), situation(1), Action.FAIL, 0),
+        (TokenExpired("x"), situation(1), Action.TRY_AGAIN, 5),
+        (TokenExpired("x"), situation(3), Action.FAIL, 0),
+        (TokenExpired("x"), situation(3, committed_seconds_ago=9), Action.POLL_AGAIN, 5),
         (AccountRefused("x"), situation(1), Action.FAIL, 0),
         (VideoRefused("x"), situation(1), Action.FAIL, 0),
         (RequestRefused("x"), situation(1), Action.FAIL, 0),

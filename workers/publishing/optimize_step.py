@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import NoReturn, cast
+from typing import NoReturn
 
-from sqlalchemy import Table, bindparam, select
-
-from app.accounts.video_limit import limit_at
 from app.clock import utcnow
-from app.database.transaction import transaction
 from app.failures import Category
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.plan_text import describe_plan
-from app.models import Account, Rendition, Video
+from app.models import Rendition, Video
 from app.publishing.claims import Claim
 from app.publishing.holding import note_transcode
 from app.renditions.requesting import detach_rendition, rebuild, rendition_of, request_rendition
@@ -42,11 +38,6 @@ _TRY_AGAIN = "Try again later; if that fails too, tell the operator"
 _ASK_OPERATOR = (
     "Another export of the video may be easier to convert; otherwise ask the operator to find the"
     " cause, then retry this job"
-)
-# Not the mapped class, which would decrypt the tokens.
-_ACCOUNTS = cast(Table, Account.__table__)
-_LIMIT_OF = select(_ACCOUNTS.c.video_max_seconds, _ACCOUNTS.c.video_max_told_at).where(
-    _ACCOUNTS.c.id == bindparam("account_id")
 )
 
 
@@ -101,12 +92,10 @@ def with_rendition(claim: Claim) -> Claim:
     return replace(claim, rendition_id=None if rendition is None else rendition.id)
 
 
-def plan_of(platform: str, account_id: str, video: Video) -> Plan:
-    """Return what a platform requires to be done to a video."""
+def plan_of(platform: str, video: Video) -> Plan:
+    """Return what a platform requires to be done to a video, whatever the account."""
     assert video.probe is not None
-    return plan_for(
-        platform, Probe.load(video.probe), max_duration_seconds=_account_limit(account_id)
-    )
+    return plan_for(platform, Probe.load(video.probe))
 
 
 def refuse_hopeless(plan: Plan) -> None:
@@ -185,9 +174,3 @@ def _raise_failed(rendition: Rendition) -> NoReturn:
     if code in LASTING_CODES:
         raise TranscodeRefused(code, detail, hint=_ASK_OPERATOR)
     raise TranscodeFailed(code, detail, hint=_TRY_AGAIN)
-
-
-def _account_limit(account_id: str) -> int | None:
-    with transaction() as session:
-        max_seconds, reported_at = session.execute(_LIMIT_OF, {"account_id": account_id}).one()
-    return limit_at(max_seconds, reported_at, utcnow())

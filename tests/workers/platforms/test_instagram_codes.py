@@ -120,14 +120,9 @@ def test_a_publish_is_refused_only_by_a_clear_refusal(code: str) -> None:
 
 @pytest.mark.parametrize("login_type", ["facebook", "instagram"])
 @pytest.mark.parametrize("status", [400, 401, 403])
-@pytest.mark.parametrize("code", [*EXPECTED, "999", "ODD", "-1/5", None])
-def test_a_refusal_survives_a_json_round_trip(
-    code: str | None, status: int, login_type: str
-) -> None:
-    given = answer(status, *([] if code is None else [graph_error(code)]))
-    if code is None and status == 400:
-        return  # says nothing at all
-    error = read(given, login_type=login_type)
+@pytest.mark.parametrize("code", [*EXPECTED, "999", "ODD", "-1/5"])
+def test_a_refusal_survives_a_json_round_trip(code: str, status: int, login_type: str) -> None:
+    error = read(answer(status, graph_error(code)), login_type=login_type)
     kept = dump_refusal(error)
     assert (kept is None) == (not isinstance(error, (AccountRefused, RequestRefused, VideoRefused)))
     if kept is not None:
@@ -225,9 +220,34 @@ def test_an_unknown_code_goes_by_its_status(status: int, error: type[PublishErro
     assert type(found) is error and found.code == "987654/12"
 
 
+@pytest.mark.parametrize("login_type", ["facebook", "instagram"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+def test_a_body_that_is_not_graphs_proves_nothing(
+    status: int, body: bytes, login_type: str
+) -> None:
+    for acts, wanted in ((False, Transient), (True, OutcomeUnknown)):
+        found = read(Response(status, {}, body), login_type=login_type, acts=acts)
+        assert (type(found), found.code) == (wanted, f"http_{status}")
+
+
+@pytest.mark.parametrize(("code", "is_known"), [("190", True), ("102", True), ("987654", False)])
+def test_facebook_login_is_over_only_by_a_code_that_says_so(code: str, is_known: bool) -> None:
+    found = read(answer(401, graph_error(code)), login_type="facebook")
+    assert isinstance(found, AccountRefused) and found.reconnect is is_known
+
+
 def test_an_unknown_transient_code_is_retried() -> None:
     found = read(answer(400, {"code": 987654, "is_transient": True}))
     assert type(found) is Transient
+
+
+@pytest.mark.parametrize("acts", [False, True])
+def test_retry_after_of_a_server_error_is_obeyed(acts: bool) -> None:
+    given = answer(503, graph_error("2"), Retry_After="600")
+    found = read(given, acts=acts)
+    assert isinstance(found, OutcomeUnknown if acts else Transient)
+    assert found.not_before == NOW + timedelta(seconds=600)
 
 
 @pytest.mark.parametrize("code", ["4", "341"])

@@ -145,7 +145,10 @@ CODES: dict[int | str, Verdict] = {
     ),
 }
 
-#: The HTTP status, for an unknown or missing code. Any other goes by its class, 4xx or 5xx.
+#: The codes for an invalid token.
+TOKEN_CODES = frozenset({102, 190})
+
+#: The HTTP status, for an unknown code. Any other goes by its class, 4xx or 5xx.
 HTTP_STATUSES: dict[int, Verdict] = {
     401: Verdict(TokenExpired),
     403: _PERMISSION,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from workers.platforms.base import Access, Context, Handler, Tokens
+from workers.platforms.base import Access, Context, Draft, Handler, Tokens
 from workers.platforms.connecting import ConnectedAccount, Grant
 from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.instagram import (
@@ -75,6 +75,13 @@ class InstagramHandler(Handler[InstagramUpload]):
     def publish(self, context: Context, upload: InstagramUpload) -> Published | Processing:
         """Publish a container that `poll` found ready."""
         return publishing.publish_container(Client(self.api, context), context, upload)
+
+    def published_if_known(self, draft: Draft, upload: InstagramUpload) -> Published | None:
+        """Return the post if `media_publish` has named it."""
+        if upload.media_id is None:
+            return None
+        warnings = posts.comments_warning(draft)
+        return posts.published(upload.media_id, None, warnings=warnings)
 
     def follow_up(
         self, context: Context, upload: InstagramUpload, post_id: str | None

@@ -30,6 +30,7 @@ from workers.platforms.instagram.codes import (
     RECONNECT_HINT,
     SUBCODES,
     THROTTLED_WAIT_SECONDS,
+    TOKEN_CODES,
     UPLOAD_TOKEN_TYPES,
 )
 from workers.platforms.instagram.fields import sentence
@@ -71,12 +72,14 @@ def api_error(
     """
     error = _graph_error(response.json_object())
     if error is None:
-        return _error_without_body(response, now, login_type, acts=acts)
+        return _error_without_body(response, now, acts=acts)
     found = _error(_verdict(error, response.status), error, response, now)
     if isinstance(found, (Transient, UploadGone)):
         kind: type[PublishError] = OutcomeUnknown if acts else Transient
-        return kind(found.code, found.detail, hint=found.hint)
-    return _for_login_type(found, login_type)
+        unsure = kind(found.code, found.detail, hint=found.hint)
+        unsure.not_before = response.retry_after(now)
+        return unsure
+    return _for_login_type(found, login_type, reconnect=error.code in TOKEN_CODES)
 
 
 def upload_error(response: Response, now: datetime, *, login_type: str) -> PublishError | None:
@@ -94,8 +97,9 @@ def upload_error(response: Response, now: datetime, *, login_type: str) -> Publi
         return error or Transient("bad_answer", "Instagram did not confirm the upload")
     code = text(debug, "type") or f"http_{response.status}"
     detail = sentence(text(debug, "message")) or "Instagram refused the upload"
-    if response.status == 401 or code in UPLOAD_TOKEN_TYPES:
-        return _for_login_type(TokenExpired(code, detail), login_type)
+    is_known = code in UPLOAD_TOKEN_TYPES
+    if response.status == 401 or is_known:
+        return _for_login_type(TokenExpired(code, detail), login_type, reconnect=is_known)
     if response.status == 429:
         return RateLimited(code, detail, retry_at=_retry_at(response, now, THROTTLED_WAIT_SECONDS))
     if debug.get("retriable") is False and response.status < 500:
@@ -163,19 +167,17 @@ def _verdict(error: GraphError, status: int) -> Verdict:
     return Verdict(RequestRefused if 400 <= status < 500 else Transient)
 
 
-def _error_without_body(
-    response: Response, now: datetime, login_type: str, *, acts: bool
-) -> PublishError | None:
+def _error_without_body(response: Response, now: datetime, *, acts: bool) -> PublishError | None:
+    """Return the error for a body that is not Graph's own; only a rate limit needs none."""
     if 200 <= response.status < 300:
         if response.json_object():
             return None
         kind: type[PublishError] = OutcomeUnknown if acts else Transient
         return kind("bad_answer", "Instagram answered with something unreadable")
-    verdict = HTTP_STATUSES.get(response.status)
-    if verdict is None or verdict.error is Transient:
+    if response.status != 429:
         return unexpected(response, acts=acts)
     silent = GraphError(f"http_{response.status}", None, "", False)
-    return _for_login_type(_error(verdict, silent, response, now), login_type)
+    return _error(HTTP_STATUSES[429], silent, response, now)
 
 
 def _error(verdict: Verdict, error: GraphError, response: Response, now: datetime) -> PublishError:
@@ -188,11 +190,12 @@ def _retry_at(response: Response, now: datetime, wait_seconds: int) -> datetime:
     return calls_possible_at(response, now) or now + timedelta(seconds=wait_seconds)
 
 
-def _for_login_type(error: PublishError, login_type: str) -> PublishError:
+def _for_login_type(error: PublishError, login_type: str, *, reconnect: bool) -> PublishError:
     """Return the error as it applies to a login type: Facebook Login has no refresh.
 
+    `reconnect`: Meta says in so many words that the token is dead.
     https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
     """
     if isinstance(error, TokenExpired) and login_type == FACEBOOK_LOGIN:
-        return AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
+        return AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=reconnect)
     return error

@@ -215,8 +215,7 @@ def test_refusal_of_an_old_token_says_nothing_of_an_account_connected_again() ->
     account = make_account(expires_at=soon())
     refusal = AccountRefused("invalid_grant", "revoked", reconnect=True)
     handler = OAuthOnly(refusal, meanwhile=connect_again(account, "new"))
-    with pytest.raises(AccountRefused):
-        tokens.access_for(handler, account.id)
+    assert tokens.access_for(handler, account.id).token == "new"
     assert stored(account).state is AccountState.ACTIVE
     assert tokens.access_for(OAuthOnly(), account.id).token == "fresh-1"
 
@@ -327,3 +326,21 @@ def test_refusal_after_the_lease_of_a_dead_worker_is_believed_in_the_end(
     with pytest.raises(AccountRefused, match="the token is over"):
         tokens.access_for(OAuthOnly(refused), account.id)
     assert stored(account).state is AccountState.RECONNECT_REQUIRED
+
+
+def test_early_refresh_that_is_refused_costs_no_post_while_the_token_lives() -> None:
+    """A refusal that says nothing of the grant, such as a block page of a gateway."""
+    account = make_account(expires_at=soon())
+    refused = AccountRefused("http_403", "the platform refused", reconnect=False)
+    assert tokens.access_for(OAuthOnly(refused), account.id).token == account.access_token
+
+
+def test_early_refresh_of_an_account_that_is_disconnected_meanwhile_is_no_access() -> None:
+    account = make_account(expires_at=soon())
+    gone = NetworkFailure("read_timeout", "the connection broke")
+
+    def disconnect() -> None:
+        disconnect_account("alice", account.id, utcnow())
+
+    with pytest.raises(AccountRefused, match="no longer connected"):
+        tokens.access_for(OAuthOnly(gone, meanwhile=disconnect), account.id)

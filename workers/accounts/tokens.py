@@ -56,14 +56,12 @@ def access_for(handler: Handler[Upload], account_id: str) -> Access:
         return stored.access
     try:
         return refresh(handler, account_id, stale_token=stored.access.token).access
-    except AccountRefused:
-        raise
     except PublishError as error:
-        if not _is_usable(stored, now):
+        if (isinstance(error, AccountRefused) and error.reconnect) or not _is_usable(stored, now):
             raise
         # It was refreshed early and is still valid, so the failure costs no post.
         logger.warning("token of account %s not refreshed early: %s", account_id, error.code)
-        return stored.access
+    return read_tokens(account_id).access  # unless the account was disconnected meanwhile
 
 
 def refresh(handler: Handler[Upload], account_id: str, *, stale_token: str) -> Renewal:
@@ -86,7 +84,7 @@ def refresh(handler: Handler[Upload], account_id: str, *, stale_token: str) -> R
         access = store_tokens(account_id, fresh, stored.access)
         return Renewal(access, is_new=access.token == fresh.access_token)
     except AccountRefused as error:
-        if lease.overtakes and _is_replaced_soon(account_id, stale_token):
+        if _is_replaced_soon(account_id, stale_token, OVERTAKEN_SECONDS if lease.overtakes else 0):
             return Renewal(read_tokens(account_id).access, is_new=False)
         record_refusal(account_id, stale_token, error)
         raise
@@ -140,13 +138,13 @@ def _replaces(stored: StoredTokens, stale_token: str) -> bool:
     return stored.access.token != stale_token and _is_usable(stored, utcnow())
 
 
-def _is_replaced_soon(account_id: str, stale_token: str) -> bool:
-    """Return whether the holder of the lease before ours stores fresh tokens within a moment.
+def _is_replaced_soon(account_id: str, stale_token: str, seconds: float) -> bool:
+    """Return whether a refused token has been replaced, or is within some seconds.
 
-    It may have got them just before the database was away for longer than its lease: the platform
-    then refuses the old ones to us.
+    Its owner may have connected the account again. And the holder of a lease that expired may have
+    got fresh tokens just before the database was away: then the platform refuses us the old ones.
     """
-    deadline = time.monotonic() + OVERTAKEN_SECONDS
+    deadline = time.monotonic() + seconds
     while read_tokens(account_id).access.token == stale_token:
         if time.monotonic() > deadline:
             return False

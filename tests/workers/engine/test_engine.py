@@ -29,7 +29,6 @@ from app.queues import (
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
-from workers.engine.horses import EARLY_DEATH_SECONDS
 from workers.worker import BACKGROUND_RUNS
 
 # One database: real processes take time, and what they do to rows has its own tests.
@@ -230,7 +229,6 @@ def test_few_commands_carry_out_a_run(app: Flask, redis: Redis, worker: Process)
 
 def test_child_that_is_told_to_stop_alone_is_replaced(redis: Redis, worker: Process) -> None:
     """By its pid, by whoever took it for the one that hangs: it must swallow no run."""
-    time.sleep(EARLY_DEATH_SECONDS)
     busy = put(redis, SLEEP, 3)
     wait_until(lambda: started(redis) == 1, "one at work")
     for child in psutil.Process(worker.pid).children():
@@ -243,6 +241,28 @@ def test_child_that_is_told_to_stop_alone_is_replaced(redis: Redis, worker: Proc
         child.terminate()
     psutil.wait_procs(alive, timeout=30)
     wait_until(lambda: psutil.Process(worker.pid).children(), "another child")
+
+
+def test_run_that_a_newborn_child_was_stopped_before_reading_goes_to_another(
+    redis: Redis, worker: Process
+) -> None:
+    family = psutil.Process(worker.pid)
+
+    def put_unread() -> Run | None:
+        for child in family.children():
+            child.suspend()
+        run = put(redis, SLEEP, 0)
+        wait_until(lambda: not Run.exists(run.id, redis) or started(redis), "its start")
+        are_suspended = [one.status() == psutil.STATUS_STOPPED for one in family.children()]
+        # None: a child that was forked meanwhile executes it.
+        return run if all(are_suspended) and Run.exists(run.id, redis) else None
+
+    run = wait_until(put_unread, "a run with a child that cannot read it")
+    for child in family.children():
+        child.terminate()
+        child.resume()
+    wait_until(lambda: not started(redis), "the run")
+    assert not Run.exists(run.id, redis)
 
 
 def test_worker_ends_also_where_an_idle_child_cannot(worker: Process) -> None:

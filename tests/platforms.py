@@ -42,9 +42,13 @@ class Platforms:
         """Expire an account's access tokens now; refreshing still works."""
         self._call("POST", f"/accounts/{account}/expire-token")
 
-    def fault(self, platform: str, kind: str, **fields: Any) -> None:
+    def fault(self, platform: str, kind: str, **fields: Any) -> dict[str, Any]:
         """Add a fault."""
-        self._call("POST", "/faults", platform=platform, kind=kind, **fields)
+        return self._call("POST", "/faults", platform=platform, kind=kind, **fields)
+
+    def release(self, fault: dict[str, Any]) -> None:
+        """Let go what a fault of the kind `hold` holds."""
+        self._call("POST", f"/faults/{fault['id']}/release")
 
     def clear_faults(self) -> None:
         """Remove all faults."""

@@ -138,9 +138,21 @@ class Process:
 
     def terminate(self) -> int:
         """Stop it as a deploy does, by SIGTERM to the parent alone; return its exit status."""
+        self.tell_to_stop()
+        return self.wait()
+
+    def tell_to_stop(self) -> None:
+        """Send SIGTERM to the parent alone, and do not wait."""
         assert self._process is not None
         self._process.terminate()
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit status."""
         return self._ended()
+
+    def children(self) -> list[int]:
+        """Return the ids of what the process has forked."""
+        return [*map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())]
 
     def kill(self) -> None:
         """Kill the whole tree, as in a crash."""

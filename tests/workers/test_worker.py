@@ -24,7 +24,7 @@ from app.extensions import db
 from app.models import Account, Notification, PublishJob, TimelineEntry, Video
 from app.publishing import steer
 from app.queues import PUBLISH_QUEUES, RunQueue
-from app.states import FINAL_STATES, JobState, Step
+from app.states import FINAL_STATES, JobState
 from app.videos.examine import describe, examine
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
@@ -164,7 +164,7 @@ def test_killed_child_is_followed_at_once(
     video = big_film(app, film, 60 * MB)
     job = begin_slow_upload(platforms, video)
     lease = row(job.id).due_at
-    for child in children(worker):
+    for child in worker.children():
         os.kill(child, signal.SIGKILL)
     platforms.clear_faults()
     wait_until(lambda: row(job.id).lost_runs, "the next child")
@@ -175,11 +175,6 @@ def test_killed_child_is_followed_at_once(
     assert bytes_received(platforms, "youtube.upload") < 70 * MB
 
 
-def children(worker: Process) -> list[int]:
-    """Return what a worker has forked."""
-    return [*map(int, Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split())]
-
-
 def registered(redis: Redis) -> bool:
     """Tell whether RQ's lists have a living worker."""
     return bool(redis.exists(*redis.smembers(WORKERS_BY_QUEUE_KEY % "publish-tiktok"), b""))
@@ -188,7 +183,7 @@ def registered(redis: Redis) -> bool:
 def test_children_do_not_outlive_their_parent(redis: Redis, worker: Process) -> None:
     """Nothing would stop them, and beside the next worker there would be too many."""
     wait_until(lambda: registered(redis), "a worker at work")
-    orphans = children(worker)
+    orphans = worker.children()
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: not any(map(_is_running, orphans)), "the end of the children")
 
@@ -197,12 +192,13 @@ def test_second_signal_does_not_break_a_run_off(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
     """A terminal signals every process, then the parent signals its children again."""
-    platforms.fault("TIKTOK", "slow", call="tiktok.creator_info", seconds=4)
+    held = platforms.fault("TIKTOK", "hold", call="tiktok.creator_info")
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
-    wait_until(lambda: row(job.id).step is Step.UPLOAD, "a call that takes its time")
+    wait_until(platforms.struck, "a call that takes its time")
     worker.signal(signal.SIGINT)
     time.sleep(1.2)  # RQ itself ignores a second signal within a second
     worker.signal(signal.SIGINT)
+    platforms.release(held)
     assert worker.terminate() == 0
     assert not row(job.id).is_leased
     assert "SystemExit" not in worker.log.read_text()

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import pytest
+
 from app.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +31,10 @@ _FORKS.set_forkserver_preload(
 )
 #: The Procfile's web process.
 WEB = "gunicorn.app.wsgiapp:run --config python:app.serving app:create_app()"
+#: A mark for tests that fork this process as it is, which has threads: Python 3.12 warns of that.
+FORKS_AMID_THREADS = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)
 #: How much of their logs a test shows when it times out.
 LINES_SHOWN = 15
 #: How long a test waits for something to happen: the machines are small and busy.

@@ -151,7 +151,7 @@ def test_video_replaced_while_a_token_is_renewed_goes_out_itself(
     held = platforms.fault("TIKTOK", "hold", call="tiktok.token")
 
     def replace_video() -> None:
-        wait_until(lambda: platforms.struck() == 2, "the refusal and the renewal")
+        wait_until(lambda: platforms.struck(held), "the renewal of the refused token")
         (app.config["SETTINGS"].video_dir / video.r2_key).write_bytes(film.read_bytes())
         platforms.release(held)
 

@@ -16,6 +16,7 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
 from app.models import Account, PublishJob, Rendition, TimelineEntry, Video
 from app.states import JobState, RenditionState
@@ -75,6 +76,12 @@ def worker(config: Config, tmp_path: Path, scheduler: Process) -> Iterator[Proce
     """A running worker, and a scheduler that wakes it for each poll."""
     with Process("workers.worker", config, tmp_path / "worker.log") as process:
         yield process
+
+
+def has_rendition() -> bool:
+    """Tell whether a rendition is ready."""
+    with transaction() as session:
+        return bool(session.query(Rendition).filter_by(state=RenditionState.READY).count())
 
 
 def outcomes_of(job: PublishJob) -> list[str | None]:
@@ -155,20 +162,23 @@ def test_conversion_goes_on_while_the_database_restarts(
     stored: Store,
     long_clip: Path,
     tmp_path: Path,
+    scheduler: Process,
 ) -> None:
     """The outage lasts from before the first progress until after the end."""
     folder = tmp_path / "encode"
     encode = {"ENCODE_DIR": str(folder)}
-    with Process("workers.scheduler", config, tmp_path / "scheduler.log"):
-        with Process("workers.worker", config, tmp_path / "worker.log", **encode):
-            job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(long_clip))
-            frozen = frozen_ffmpeg(folder)
-            own_postgres.stop("fast")
-            os.kill(frozen, signal.SIGCONT)
-            wait_until(lambda: not ffmpegs(folder), "ffmpeg's end")
-            time.sleep(AWAY_SECONDS)
-            own_postgres.start()
-            done = ended(job)
+    with Process("workers.worker", config, tmp_path / "worker.log", **encode):
+        job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(long_clip))
+        frozen = frozen_ffmpeg(folder)
+        scheduler.kill()  # it would give the conversion to another, should the lease end meanwhile
+        own_postgres.stop("fast")
+        os.kill(frozen, signal.SIGCONT)
+        wait_until(lambda: not ffmpegs(folder), "ffmpeg's end")
+        time.sleep(AWAY_SECONDS)
+        own_postgres.start()
+        wait_until(has_rendition, "the rendition")
+        scheduler.start()
+        done = ended(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
     [made] = db.session.query(Rendition).all()
     assert (made.state, made.run_number) == (RenditionState.READY, 1)

@@ -1,6 +1,7 @@
 """Key rotation: re-encrypts with the first of `TOKEN_ENCRYPTION_KEYS` what an older one encrypted.
 
-Afterwards the older keys can be removed from the setting. Idempotent, and safe beside running
+Afterwards the older keys can be removed from the setting, and `check_secrets` tells if one was
+removed too early. Idempotent, and safe beside running
 workers: whatever they write meanwhile is encrypted with the first key anyway.
 """
 
@@ -34,12 +35,32 @@ def rotate() -> int:
 
     Raises `UndecryptableError` for a secret that no key decrypts; completed batches stay.
     """
-    return sum(
-        _rotate_column(table, column)
+    return sum(_rotate_column(table, column) for table, column in _encrypted_columns())
+
+
+def check_secrets() -> None:
+    """Decrypt the oldest and the newest secrets of each kind.
+
+    The oldest ones would lack a key that was removed too early. Raises `UndecryptableError`.
+    """
+    cipher = current_cipher()
+    for table, column in _encrypted_columns():
+        [key] = table.primary_key
+        chosen = select(type_coerce(column, Text)).where(column.is_not(None)).limit(BATCH)
+        for order in (key.asc(), key.desc()):
+            with transaction() as session:
+                secrets = session.scalars(chosen.order_by(order)).all()
+            for secret in secrets:
+                cipher.decrypt(secret)
+
+
+def _encrypted_columns() -> list[tuple[Table, Column[str]]]:
+    return [
+        (table, column)
         for table in Base.metadata.sorted_tables
         for column in table.columns
         if isinstance(column.type, (EncryptedText, EncryptedJson))
-    )
+    ]
 
 
 def _rotate_column(table: Table, column: Column[str]) -> int:

@@ -7,9 +7,13 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from flask import current_app
+from sqlalchemy import text
 from sqlalchemy.types import TypeDecorator
 
 from app.extensions import db
+
+#: Of PostgreSQL's advisory lock; any constant that nothing else uses.
+LOCK_KEY = 7_201_937_118_604
 
 
 def render_plain_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
@@ -20,10 +24,16 @@ def render_plain_type(kind: str, item: Any, autogen: AutogenContext) -> str | Li
 
 
 def run() -> None:
-    """Run the migrations, each in a transaction of its own."""
+    """Run the migrations, each in a transaction of its own; one process at a time."""
     options = dict(current_app.extensions["migrate"].configure_args)
     options.setdefault("render_item", render_plain_type)
     with db.engine.connect() as connection:
+        connection.detach()  # closed at the end, and not used again: the lock ends with it
+        if connection.dialect.name == "postgresql":
+            # Not limited in time: an index on a large table takes long.
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+            connection.commit()
         context.configure(
             connection=connection,
             target_metadata=db.metadata,

@@ -82,7 +82,9 @@ class SchedulerProcess:
     def _release_or_wait(self) -> None:
         try:
             self._release_due()
-        except Deposed:
+        except Deposed as deposed:
+            logger.warning("Redis has seen a later term than ours: %s", deposed)
+            self._leadership.outbid(deposed.fence)
             self._step_down()
             time.sleep(RENEW_SECONDS)
         except RedisError as exc:

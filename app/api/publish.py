@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app
+from sqlalchemy.orm import Session
 
 from app.api.auth import current_user
 from app.api.blueprint import Blueprint, Gathered
@@ -18,7 +19,7 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.ids import new_id
 from app.intake import Intake, PostRequest
-from app.publishing.create import create_jobs, earlier_jobs
+from app.publishing.create import NewJob, create_checked
 from app.queries.jobs import JobFilter, list_jobs
 from app.schemas.examples import batch_examples, publish_examples
 from app.schemas.publish import BatchSchema, KeyHeader, PublishSchema
@@ -31,6 +32,7 @@ from app.schemas.publish_responses import (
     StatusSchema,
     ValidationSchema,
 )
+from app.videos import settle_requested
 
 blueprint = Blueprint(
     "publish",
@@ -65,6 +67,7 @@ def publish(headers: dict[str, Any], body: Gathered) -> Any:
 def validate(body: Gathered) -> Any:
     """Check a post without publishing it: what would be refused, and what would differ"""
     now = utcnow()
+    settle_requested(current_user(), [body.values.get("video_id")])
     with transaction():
         post = check_post(UncheckedPost(current_user(), body.values, body.faults, now))
     warnings = warnings_for(post, due_time(body.values, now), now)
@@ -78,17 +81,17 @@ def validate(body: Gathered) -> Any:
 @blueprint.response(202, BatchAcceptedSchema)
 def publish_batch(headers: dict[str, Any], body: Gathered) -> Any:
     """Publish several posts, all or none, each `intervalMinutes` after the one before it"""
-    now = utcnow()
-    keyed = keyed_request(headers)
-    with transaction():  # one for the reads and the write
-        jobs = earlier_jobs(keyed, now) if keyed else None
-        if jobs is None:
-            posts, faults = check_batch(current_user(), body.values, body.faults, now)
-            if faults:
-                raise InvalidRequest(faults)
-            times = zip(posts, due_times(body.values, now), strict=True)
-            new = [post.new_job(current_user(), now, due_at) for post, due_at in times]
-            jobs = create_jobs(new, now, batch_id=new_id(), keyed=keyed)
+    now, user_id = utcnow(), current_user()
+    settle_requested(user_id, [post.get("video_id") for post in body.values.get("posts", [])])
+
+    def check(session: Session) -> list[NewJob]:
+        posts, faults = check_batch(user_id, body.values, body.faults, now)
+        if faults:
+            raise InvalidRequest(faults)
+        times = zip(posts, due_times(body.values, now), strict=True)
+        return [post.new_job(user_id, now, due_at) for post, due_at in times]
+
+    jobs = create_checked(check, now, batch_id=new_id(), keyed=keyed_request(headers))
     return batch_of(jobs)
 
 

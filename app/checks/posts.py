@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,6 @@ from app.publishing.create import NewJob
 from app.queries.targets import TargetAccount, Targets, TargetVideo, load_targets
 from app.schemas.publish import PublishSchema
 from app.states import VideoState
-from app.videos import settle_upload
 
 #: Fields that are checked further though part of them has a fault.
 _CHECKED_IN_PARTS = {"caption", "hashtags", "options"}
@@ -73,9 +72,12 @@ class UncheckedPost:
 
 
 def check_post(post: UncheckedPost) -> CheckedPost:
-    """Check one post. Reads the database once, and the store for an upload not yet probed."""
-    targets = _targets(post.user_id, [post.values.get("video_id")])
-    return _check(post.values, post.faults, targets, post.asked_at)
+    """Check one post. Reads the database once; needs the caller's transaction.
+
+    An upload counts as arrived once it is settled (`app.videos.settle_requested`).
+    """
+    targets = load_targets({post.user_id: [post.values.get("video_id")]})
+    return _check(post.values, post.faults, targets[post.user_id], post.asked_at)
 
 
 def check_posts(posts: Sequence[UncheckedPost]) -> list[CheckedPost | None]:
@@ -102,11 +104,11 @@ def check_batch(
 ) -> tuple[Sequence[CheckedPost], Faults]:
     """Check all posts of a batch; their faults are keyed by `posts.N.field`.
 
-    Reads the database once, and the store for uploads not yet probed.
+    As `check_post`.
     """
     faults = dict(schema_faults)
     posts: Sequence[Mapping[str, Any]] = values.get("posts", [])
-    targets = _targets(user_id, [post.get("video_id") for post in posts])
+    targets = load_targets({user_id: [post.get("video_id") for post in posts]})[user_id]
     checked = []
     for position, post in enumerate(posts):
         place = f"posts.{position}"
@@ -137,20 +139,6 @@ def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]
     first = values["start_time"] or now
     moments = [first + position * step for position in range(len(values["posts"]))]
     return [moment if moment > now else None for moment in moments]
-
-
-def _targets(user_id: str, video_ids: Sequence[str | None]) -> Targets:
-    """Load accounts and videos; an upload that has arrived since is probed first."""
-    targets = load_targets({user_id: video_ids})[user_id]
-    videos = {
-        video_id: (
-            TargetVideo.of(settle_upload(video_id))
-            if video.state is VideoState.UPLOADING
-            else video
-        )
-        for video_id, video in targets.videos.items()
-    }
-    return replace(targets, videos=videos)
 
 
 def _is_uploading(post: UncheckedPost, targets: Targets) -> bool:

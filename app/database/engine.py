@@ -10,12 +10,12 @@ from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import (
     DataError,
+    DBAPIError,
     DisconnectionError,
     IntegrityError,
     InterfaceError,
     InternalError,
     OperationalError,
-    SQLAlchemyError,
     TimeoutError,
 )
 
@@ -23,6 +23,7 @@ from app.extensions import db
 
 #: Raised while the database is unreachable, full, or too busy to answer.
 AWAY = (OperationalError, InterfaceError, TimeoutError)
+_FROM_DATABASE = (DBAPIError, DisconnectionError, TimeoutError)
 #: Timeouts of a statement, and of waiting for a lock.
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 15
@@ -45,9 +46,11 @@ _KEEPALIVE = {
 def is_database_away(error: Exception) -> bool:
     """Tell whether the database itself failed, so that the error cannot be recorded there either.
 
-    False for a statement that the database refused for the values in it.
+    Also true during a deploy, for a statement that the schema does not fit: the worker's successor
+    knows the schema. False for a statement that the database refused for the values in it, and for
+    a bug in the use of SQLAlchemy, which would end every run alike.
     """
-    return isinstance(error, SQLAlchemyError) and not isinstance(error, (DataError, IntegrityError))
+    return isinstance(error, _FROM_DATABASE) and not isinstance(error, (DataError, IntegrityError))
 
 
 def engine_options(database_url: str) -> dict[str, Any]:

@@ -21,8 +21,8 @@ RETRY_SECONDS = 0.25
 def retry_while_away(write: Callable[P, T]) -> Callable[P, T]:
     """Retry a write while the database is away, for a minute at most.
 
-    Only for writes that check the claim, and so may be repeated: where the commit succeeded and
-    its response was lost, the repeated write is refused (`Superseded`) or writes the same values.
+    Only for writes that may be repeated. Most check the claim: where the commit succeeded and its
+    response was lost, the repeated write is refused (`Superseded`) or writes the same values.
     """
 
     @wraps(write)

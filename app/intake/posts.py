@@ -30,12 +30,12 @@ from app.publishing.create import (
     KeyedRequest,
     NewJob,
     PublishRequest,
-    create_jobs,
-    earlier_jobs,
+    create_checked,
     used_keys,
     wake_for,
     write,
 )
+from app.videos import settle_requested
 
 logger = logging.getLogger(__name__)
 #: A locked row must not hold up a whole group. The request that needs it waits alone, and not for
@@ -62,6 +62,14 @@ class IntakeResult:
     faults: Faults
 
 
+class _Faulty(Exception):
+    """Raised to leave the transaction of a request that has faults."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__("the request has faults")
+        self.faults = faults
+
+
 class Intake:
     """The intake of single posts, shared by all threads of a process."""
 
@@ -73,23 +81,28 @@ class Intake:
     def accept(self, request: PostRequest) -> IntakeResult:
         """Store the job and wake its worker, or return the request's faults.
 
-        Raises what `create_jobs` and `settle_upload` raise. Needs an application context.
+        Raises what `accept_one` and `accept_many` raise. Needs an application context.
         """
         return self._groups.submit(request)
 
 
 def accept_one(request: PostRequest) -> IntakeResult:
-    """Accept one request alone; raises what `create_jobs` and `settle_upload` raise."""
-    now, post, keyed = utcnow(), request.post, request.keyed
-    with transaction() as session:  # one for the reads and the write
+    """Accept one request alone; raises what `create_checked` and `settle_requested` raise."""
+    now, post = utcnow(), request.post
+    settle_requested(post.user_id, [post.values.get("video_id")])
+
+    def check(session: Session) -> list[NewJob]:
         _set_lock_timeout(session, _SINGLE_LOCK_TIMEOUT)
-        jobs = earlier_jobs(keyed, now) if keyed else None
-        if jobs is None:
-            checked = check_post(post)
-            if checked.faults:
-                return IntakeResult(None, checked.faults)
-            jobs = create_jobs([_new_job(request, checked, now)], now, keyed=keyed)
-    return IntakeResult(jobs[0], {})
+        checked = check_post(post)
+        if checked.faults:
+            raise _Faulty(checked.faults)
+        return [_new_job(request, checked, now)]
+
+    try:
+        [job] = create_checked(check, now, keyed=request.keyed)
+    except _Faulty as error:
+        return IntakeResult(None, error.faults)
+    return IntakeResult(job, {})
 
 
 def accept_many(group: Sequence[PostRequest]) -> list[IntakeResult | None]:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from flask import current_app
 from redis import Redis
 from sqlalchemy.orm import Session
 
@@ -20,6 +19,7 @@ from app.limits import ledger
 from app.limits.rules import limits_on, maximum_of
 from app.limits.windows import pacific_day
 from app.platforms import Limit
+from app.queues import current_redis
 
 PREFIX = "publish:limit"
 #: How long a new counter is kept: longer than the longest day.
@@ -152,9 +152,7 @@ class Counters:
 
 def counters_for(platform: str, account_id: str) -> Counters:
     """Return the counters of an account in the current application's Redis."""
-    connection = current_app.extensions["redis"]
-    assert isinstance(connection, Redis)
-    return Counters(connection, platform, account_id)
+    return Counters(current_redis(), platform, account_id)
 
 
 def room_by_ledger(

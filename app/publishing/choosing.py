@@ -8,8 +8,8 @@ them before they are due.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, TextClause, bindparam, select
@@ -34,12 +34,14 @@ class Choice:
 
     `is_probe`: this row is the circuit breaker's probe.
     `put_off`: rows that were given a later due time on the way, and need a wake-up for it.
+    `busy_accounts`: whose next row another transaction is changing, which wakes for it itself.
     """
 
     job: PublishJob | None = None
     put_off: Sequence[PublishJob] = ()
     is_final: bool = False
     is_probe: bool = False
+    busy_accounts: frozenset[str] = frozenset()
 
 
 NOTHING = Choice(is_final=True)
@@ -79,8 +81,10 @@ _POLL_OF_JOB = (
 _FRESH = {"populate_existing": True}
 
 
-def choose(session: Session, platform: str, now: datetime) -> Choice:
-    """Choose the row of a platform that goes first."""
+def choose(
+    session: Session, platform: str, now: datetime, *, without: Collection[str] = ()
+) -> Choice:
+    """Choose the row of a platform that goes first; `without`: accounts that begin no upload."""
     polled = session.scalar(
         _FIRST_POLL, {"platform": platform, "now": now}, execution_options=_FRESH
     )
@@ -93,7 +97,7 @@ def choose(session: Session, platform: str, now: datetime) -> Choice:
     slots = read_upload_slots(session, platform, now)
     if not slots.free:
         return NOTHING
-    return _upload(session, gate, slots, now)
+    return _upload(session, gate, slots, now, without)
 
 
 def choose_poll(session: Session, job_id: str, now: datetime) -> Choice:
@@ -123,24 +127,30 @@ def _begin_or_put_off(session: Session, gate: Gate, job: PublishJob, now: dateti
     return Choice(job, is_probe=circuits.begin_probe(gate, job.id, now))
 
 
-def _upload(session: Session, gate: Gate, slots: UploadSlots, now: datetime) -> Choice:
+def _upload(
+    session: Session, gate: Gate, slots: UploadSlots, now: datetime, without: Collection[str]
+) -> Choice:
     lost = _first_lost(session, slots, now)
     if lost is not None:
         return _begin_or_put_off(session, gate, lost, now)
-    lanes = next_lanes(session, slots.platform, now, without=slots.full_accounts, aging=_aging())
+    others = [*slots.full_accounts, *without]
+    lanes = next_lanes(session, slots.platform, now, without=others, aging=_aging())
+    busy: frozenset[str] = frozenset()
     for lane in lanes:
         choice = _serve(session, gate, lane, now)
-        if choice is not None:
-            return choice
-    return Choice(is_final=not lanes)
+        busy |= choice.busy_accounts
+        if choice.job is not None or choice.put_off:
+            return replace(choice, busy_accounts=busy)
+    return Choice(is_final=not lanes, busy_accounts=busy)
 
 
-def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice | None:
-    """Choose the first post of a lane, or put its posts off; None: it has no due post."""
+def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice:
+    """Choose the first post of a lane, or put its posts off; neither if it has no unlocked one."""
     due = due_jobs(session, lane, now, 1)
     if not due:
         refresh_lane(session, lane.account_id, lane.priority, lane.platform)
-        return None
+        is_locked = lane.turn_at is not None and lane.turn_at <= now
+        return Choice(busy_accounts=frozenset({lane.account_id} if is_locked else ()))
     job = due[0]
     if pauses.holds(gate, job):
         return Choice(put_off=pauses.hold_paused(session, lane, now))

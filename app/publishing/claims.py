@@ -8,6 +8,7 @@ a worker that holds one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,8 +86,10 @@ def claim_next(platform: str, now: datetime) -> Claim | None:
     Begins an attempt, or resumes the one the row is in, as where its last worker was lost. On the
     way, puts off rows that may not begin, and ends a cancelled row left by a lost worker.
     """
+    busy_accounts: frozenset[str] = frozenset()
     for _ in range(ROUNDS):
-        claimed, choice = _claim_one(platform, now)
+        claimed, choice = _claim_one(platform, now, busy_accounts)
+        busy_accounts |= choice.busy_accounts
         if claimed is None and choice.job is not None:
             _after_cancelled(choice.job, now)
         wake(_wakes_of(choice, now), now)
@@ -142,9 +145,11 @@ def _after_cancelled(job: PublishJob, now: datetime) -> None:
     wake_waiters(job.platform, job.account_id, now, quota_freed=True)
 
 
-def _claim_one(platform: str, now: datetime) -> tuple[Claim | None, Choice]:
+def _claim_one(
+    platform: str, now: datetime, without: Collection[str]
+) -> tuple[Claim | None, Choice]:
     with transaction() as session:
-        choice = choose(session, platform, now)
+        choice = choose(session, platform, now, without=without)
         claimed = None if choice.job is None else _take(session, choice.job, now, choice.is_probe)
         return claimed, choice
 

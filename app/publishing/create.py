@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -16,7 +16,7 @@ from sqlalchemy.orm.attributes import instance_dict
 from app import timeline
 from app.clock import utcnow
 from app.database.inserting import insert_rows
-from app.database.transaction import reading, transaction
+from app.database.transaction import transaction
 from app.ids import new_id
 from app.limits import lanes
 from app.models import IdempotencyKey, PublishJob
@@ -84,17 +84,32 @@ def create_jobs(
     Repeating a `keyed` request returns the jobs of the first one; the same key with another body
     raises `KeyReused`. An expired key is free again.
     """
+    return create_checked(lambda session: new_jobs, now, batch_id=batch_id, keyed=keyed)
+
+
+def create_checked(
+    check: Callable[[Session], Sequence[NewJob]],
+    now: datetime,
+    *,
+    batch_id: str | None = None,
+    keyed: KeyedRequest | None = None,
+) -> list[PublishJob]:
+    """Do as `create_jobs` with what `check` returns, and its reads in the same transaction.
+
+    It is not called for a repeated request. What it raises leaves nothing behind.
+    """
     try:
         with transaction() as session:
+            earlier = earlier_jobs(session, keyed, now)
+            if earlier is not None:
+                return earlier
             if keyed is not None:
                 _delete_expired_key(session, keyed, now)
-            jobs = write(session, [PublishRequest(new_jobs, keyed, batch_id)], now)
+            jobs = write(session, [PublishRequest(check(session), keyed, batch_id)], now)
     except IntegrityError:
         # Only the key can collide: ids are random, and the rows referred to were read before.
-        if keyed is None:
-            raise
-        with transaction():
-            earlier = earlier_jobs(keyed, now)
+        with transaction() as session:
+            earlier = earlier_jobs(session, keyed, now)
         if earlier is None:
             raise
         return earlier
@@ -136,12 +151,12 @@ def used_keys(session: Session, keyed: Sequence[KeyedRequest]) -> set[tuple[str,
     return {(user_id, key) for user_id, key in session.execute(_USED_KEYS, {"keys": pairs})}
 
 
-def earlier_jobs(keyed: KeyedRequest, now: datetime) -> list[PublishJob] | None:
-    """Return the jobs that this key created before, if any; raises `KeyReused`.
-
-    Call it inside a `transaction`.
-    """
-    session = reading()
+def earlier_jobs(
+    session: Session, keyed: KeyedRequest | None, now: datetime
+) -> list[PublishJob] | None:
+    """Return the jobs that this key created before, if any; raises `KeyReused`."""
+    if keyed is None:
+        return None
     row = session.get(IdempotencyKey, (keyed.user_id, keyed.key))
     if row is None or row.created_at <= now - KEY_LIFETIME:
         return None

@@ -135,7 +135,7 @@ def forget_upload(claim: Claim) -> None:
     """Drop an upload that is dead and has published nothing, so that a new one is opened."""
     with held(claim) as (_, job):
         apply_proof(job, Proof.DEAD)
-        job.reopened += 1
+        job.reopened = claim.reopened + 1  # not raised twice where the write is repeated
 
 
 def apply_proof(job: PublishJob, proof: Proof) -> None:

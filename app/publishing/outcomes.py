@@ -1,8 +1,8 @@
 """How a run of a job ends: with another poll, a delay, a hand-back, or the end of the job.
 
 Every function needs the claim's lease and raises `Superseded` without it. Those after which the
-job continues raise `CancelRequested` if its user has cancelled it meanwhile; otherwise it would
-stay open until it is next due, up to a day under a limit, only to be cancelled then.
+job continues raise `CancelRequested` if its user has cancelled it meanwhile, which would otherwise
+count only when it is next due.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from app.queues import Wake, wake, wake_maintenance
 from app.runs import CancelRequested
 from app.states import JobState, Step
 
-#: Added to the hint of a job that failed when the platform may already have published it.
+#: Added to the hint of a failed job that the platform may have published.
 MAYBE_LIVE = ". It may be live already: retry this job, which checks first, or use …/resolve"
 
 
@@ -134,17 +134,16 @@ def hold_back(
 
 
 @retry_while_away
-def hand_back(claim: Claim, now: datetime, *, has_bytes: bool = True) -> None:
-    """Hand the job back, so that another worker can take it at once, within the same attempt.
-
-    Not `has_bytes`: the platform lacks some, so the job needs an upload slot.
-    """
+def hand_back(
+    claim: Claim, now: datetime, *, has_bytes: bool = True, due_at: datetime | None = None
+) -> None:
+    """Hand the job back, within its attempt; without `has_bytes` it needs an upload slot again."""
     with held(claim) as (session, job):
         timeline.end(session, job, ("step",), "given_back", now)
         job.step = None
         if not has_bytes:
             job.is_at_platform = False
-        _release_lease(session, job, now)
+        _release_lease(session, job, due_at or now)
     _wake(job, now)
 
 

@@ -49,7 +49,4 @@ def _new_due_at(post: HeldPost, now: datetime, remaining: int) -> datetime:
     return now - TICK * remaining
 
 
-# A locked row is being changed, and so given another due time: it need not be waited for.
-_BACKLOG = Backlog(
-    flag=Gate.is_recovering, is_held=UNAVAILABLE, due_at=_new_due_at, skip_locked=True
-)
+_BACKLOG = Backlog(flag=Gate.is_recovering, is_held=UNAVAILABLE, due_at=_new_due_at)

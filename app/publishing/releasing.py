@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias, cast
 
-from sqlalchemy import Table, TextClause, bindparam, select, update
+from sqlalchemy import ColumnElement, Table, TextClause, bindparam, exists, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import timeline
 from app.database.transaction import transaction
+from app.isolation import run_all
 from app.limits import gates, lanes
 from app.models import Gate, PublishJob
 from app.models.publish_job import ERROR_COLUMNS
@@ -59,14 +61,12 @@ class Backlog:
 
     `flag` is the gate's column that says some are still to be released, and `is_held` finds them.
     `due_at` gives a post its new due time, from the time now and from how many posts at most the
-    same call releases from this one on. With `skip_locked`, a post that another transaction is
-    changing is left to that transaction.
+    same call releases from this one on.
     """
 
     flag: InstrumentedAttribute[bool]
     is_held: TextClause
     due_at: Callable[[HeldPost, datetime, int], datetime]
-    skip_locked: bool = False
 
 
 _Released: TypeAlias = Sequence[tuple[HeldPost, datetime]]
@@ -77,7 +77,7 @@ def release_everywhere(backlog: Backlog, now: datetime) -> int:
     query = select(Gate.key).where(Gate.key.in_(PLATFORMS), backlog.flag)
     with transaction() as session:
         platforms = session.scalars(query).all()
-    return sum(release_batches(backlog, platform, now) for platform in platforms)
+    return sum(run_all(*(partial(release_batches, backlog, name, now) for name in platforms)))
 
 
 def release_batches(backlog: Backlog, platform: str, now: datetime, *, batch: int = BATCH) -> int:
@@ -110,7 +110,7 @@ def _release_batch(
         if not getattr(gate, backlog.flag.key):
             return 0
         released = _release(session, backlog, platform, now, limit=batch, remaining=remaining)
-        if len(released) < batch:
+        if len(released) < batch and not _is_any_held(session, backlog, platform, now):
             setattr(gate, backlog.flag.key, False)
     _wake_polls(platform, released, now)
     return len(released)
@@ -142,7 +142,10 @@ def _release(
 def _held_posts(
     session: Session, backlog: Backlog, platform: str, now: datetime, limit: int
 ) -> list[HeldPost]:
-    """Lock and return the held posts that are due first."""
+    """Lock and return the held posts that are due first.
+
+    Skips those that another transaction is changing: the claims of the platform wait meanwhile.
+    """
     query = (
         select(
             PublishJob.id,
@@ -154,12 +157,22 @@ def _held_posts(
             PublishJob.is_at_platform,
             PublishJob.state,
         )
-        .where(PublishJob.platform == platform, backlog.is_held, PublishJob.due_at > now)
+        .where(*_held(backlog, platform, now))
         .order_by(PublishJob.due_at, PublishJob.id)
         .limit(limit)
-        .with_for_update(skip_locked=backlog.skip_locked)
+        .with_for_update(skip_locked=True)
     )
     return [HeldPost(*row) for row in session.execute(query)]
+
+
+def _is_any_held(session: Session, backlog: Backlog, platform: str, now: datetime) -> bool:
+    return bool(session.scalar(select(exists().where(*_held(backlog, platform, now)))))
+
+
+def _held(
+    backlog: Backlog, platform: str, now: datetime
+) -> tuple[ColumnElement[bool] | TextClause, ...]:
+    return PublishJob.platform == platform, backlog.is_held, PublishJob.due_at > now
 
 
 def _wake_polls(platform: str, released: _Released, now: datetime) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import timeline
 from app.database.transaction import transaction
-from app.failures import Category
+from app.failures import Category, Failure
 from app.limits import lanes
 from app.metrics.rollup import count_before_retry
 from app.models import Account, PublishJob, Video
@@ -28,6 +28,8 @@ from app.states import FINAL_STATES, AccountState, JobState
 
 #: The content that a caller may change, by its column names.
 CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
+#: What a job failed of whose unknown outcome a person has settled.
+NOT_LIVE = Failure("not_live", Category.PLATFORM, "It was confirmed not to be live", "Retry it")
 
 
 def cancel(job_id: str, now: datetime) -> PublishJob:
@@ -185,8 +187,7 @@ def resolve(
             timeline.note(session, job, "resolved_live", now)
             record_completed(session, job, now, platform_post_id=platform_post_id, url=url)
         else:
-            job.error_category = Category.PLATFORM.value  # a retryable one
-            job.error_hint = "It was confirmed not to be live: it can be retried"
+            job.set_error(NOT_LIVE, now)
             apply_proof(job, Proof.DEAD)
             timeline.note(session, job, "resolved_not_live", now)
     wake_maintenance()
@@ -195,7 +196,10 @@ def resolve(
 
 def _locked(session: Session, job_id: str) -> PublishJob:
     query = select(PublishJob).where(PublishJob.id == job_id).with_for_update()
-    return session.scalars(query.execution_options(populate_existing=True)).one()
+    job = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if job is None:
+        raise WrongState("The job has just been deleted, as its retention is over")
+    return job
 
 
 def _wake_for(job: PublishJob, now: datetime, *, replaces: int | None = None) -> Wake:

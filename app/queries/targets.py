@@ -79,11 +79,6 @@ class TargetVideo:
     duration_seconds: float | None
     probe: dict[str, Any] | None
 
-    @classmethod
-    def of(cls, video: Video) -> TargetVideo:
-        """Return the same part of an entity."""
-        return cls(**{name: getattr(video, name) for name in cls.__dataclass_fields__})
-
 
 @dataclass(frozen=True)
 class Targets:

@@ -1,5 +1,6 @@
 """Enqueueing and scheduling: the only package that uses rq and rq-scheduler to add work."""
 
+from app.queues.connection import connect_redis, current_redis
 from app.queues.names import (
     BACKGROUND_QUEUE,
     CONNECT_QUEUE,
@@ -14,8 +15,6 @@ from app.queues.scheduler import Deposed, PostScheduler
 from app.queues.wakes import (
     HORIZON,
     Wake,
-    connect_redis,
-    current_redis,
     parent_process,
     wake,
     wake_maintenance,

@@ -50,7 +50,7 @@ end
 # now in RQ's format.
 _RELEASE = """
 local fence = tonumber(redis.call('GET', KEYS[1]) or 0)
-if fence > tonumber(ARGV[1]) then return {-1, ''} end
+if fence > tonumber(ARGV[1]) then return {-1, tostring(fence)} end
 if fence < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
 if #due > 0 then
@@ -74,7 +74,11 @@ class Released:
 
 
 class Deposed(Exception):
-    """Raised when a scheduler of a later term has already released runs."""
+    """Raised when a scheduler of a later term, `fence`, has already released runs."""
+
+    def __init__(self, fence: int) -> None:
+        super().__init__(f"term {fence} has begun")
+        self.fence = fence
 
 
 class PostScheduler(Scheduler):  # type: ignore[misc]
@@ -117,5 +121,5 @@ class PostScheduler(Scheduler):  # type: ignore[misc]
         reply = self.connection.eval(_RELEASE, len(keys), *keys, *args, utcformat(now))
         count, next_due = reply
         if count < 0:
-            raise Deposed
+            raise Deposed(int(next_due))
         return Released(count, float(next_due) if next_due else None)

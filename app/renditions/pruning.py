@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, delete, exists, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from app.database.results import rows_changed
@@ -18,13 +18,8 @@ from app.storage import current_storage
 BATCH = 100
 _NEEDED = exists().where(PublishJob.rendition_id == Rendition.id, PublishJob.state.in_(OPEN_STATES))
 
-_EMPTY = {
-    "state": RenditionState.PENDING,
-    "due_at": None,
-    "r2_key": None,
-    "probe": None,
-    "progress": 0,
-}
+_PARKED = {"state": RenditionState.PENDING, "due_at": None, "progress": 0}
+_EMPTY = {**_PARKED, "r2_key": None, "probe": None}
 
 
 def prune_renditions(unused_since: datetime) -> int:
@@ -60,8 +55,15 @@ def _remove(query: Select[Rendition]) -> int:
 
 
 def _remove_one(row: Rendition) -> int:
-    """Delete the object, then the row: a row without an object is transcoded again, whereas an
-    object without a row would never be found."""
+    """Park the row, so that no job uses the object any more, then delete the object, then the row.
+
+    The row goes last, as an object without a row would never be found. A job that asks for the
+    rendition meanwhile has it transcoded again, to another key.
+    """
+    with transaction() as session:
+        parked = session.execute(update(Rendition).where(*_unused(row)).values(**_PARKED))
+    if not rows_changed(parked):
+        return 0
     storage = current_storage()
     for key in _keys(row):
         storage.delete(key)
@@ -77,12 +79,23 @@ def _keys(rendition: Rendition) -> list[str]:
     return list({last, rendition.r2_key or last})
 
 
+def _unused(row: Rendition) -> tuple[ColumnElement[bool], ...]:
+    """Match the row unless a job has asked for it since it was read, or still needs it."""
+    return (
+        Rendition.id == row.id,
+        Rendition.run_number == row.run_number,
+        Rendition.last_used_at == row.last_used_at,
+        Rendition.state != RenditionState.ENCODING,
+        ~_NEEDED,
+    )
+
+
 def _delete_row(session: Session, row: Rendition) -> int:
     """Delete the row, or only reset it where an ended job still refers to it.
 
     Such a job may have started to upload the object, and must not continue with another one.
     """
-    same = (Rendition.id == row.id, Rendition.run_number == row.run_number, ~_NEEDED)
+    same = (*_unused(row), Rendition.due_at.is_(None))
     is_referenced = exists().where(PublishJob.rendition_id == Rendition.id)
     reset = session.execute(update(Rendition).where(*same, is_referenced).values(**_EMPTY))
     deleted = session.execute(delete(Rendition).where(*same, ~is_referenced))

@@ -16,7 +16,7 @@ from app.videos.errors import (
 )
 from app.videos.preview import preview, preview_tag
 from app.videos.register import register_video
-from app.videos.settle import settle_upload, settle_uploads
+from app.videos.settle import settle_requested, settle_upload, settle_uploads
 from app.videos.uploads import (
     TITLE_MAX,
     UPLOAD_MAX_BYTES,
@@ -43,6 +43,7 @@ __all__ = [
     "preview_tag",
     "receive_upload",
     "register_video",
+    "settle_requested",
     "settle_upload",
     "settle_uploads",
 ]

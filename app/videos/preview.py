@@ -17,8 +17,8 @@ SHEET_SIDE = 240
 #: The default position: the very first frame is often black.
 DEFAULT_SECONDS = 1.0
 #: Concurrent extractions per web process, and how long a caller waits for a slot.
-_SLOTS = threading.BoundedSemaphore(2)
-_WAIT_SECONDS = 20.0
+SLOTS = threading.BoundedSemaphore(2)
+_WAIT_SECONDS = 1.0
 
 
 def preview_tag(video: Video, at_ms: int | None, *, is_sheet: bool) -> str:
@@ -36,7 +36,7 @@ def preview(video: Video, at_ms: int | None, *, is_sheet: bool) -> bytes:
         raise NoPreview("The video is not ready, so it has no preview yet")
     seconds = _position(video.duration_seconds, at_ms)
     storage = current_storage()
-    if not _SLOTS.acquire(timeout=_WAIT_SECONDS):
+    if not SLOTS.acquire(timeout=_WAIT_SECONDS):
         raise StoreUnavailable("Too many previews are being made right now.")
     try:
         stored = storage.stat(video.r2_key)
@@ -46,7 +46,7 @@ def preview(video: Video, at_ms: int | None, *, is_sheet: bool) -> bytes:
     except (ObjectMissing, ObjectChanged) as exc:
         raise NoPreview("The video was removed from the store or replaced") from exc
     finally:
-        _SLOTS.release()
+        SLOTS.release()
 
 
 def _position(duration_seconds: float, at_ms: int | None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, select
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.database.transaction import transaction
+from app.ids import is_id
 from app.media.facts import VideoInvalid
 from app.models import Video
 from app.models.video import NOT_READY
@@ -49,6 +50,24 @@ def settle_upload(video_id: str) -> Video:
         if video.state is VideoState.UPLOADING:
             describe(video, stored, facts)
     return video
+
+
+def settle_requested(user_id: str, video_ids: Iterable[str | None]) -> None:
+    """Settle those of a user's videos that are `uploading`, before a post of them is checked.
+
+    Raises `StoreUnavailable` when the store cannot say.
+    """
+    wanted = {video_id for video_id in video_ids if video_id is not None and is_id(video_id)}
+    query = select(Video.id).where(
+        Video.user_id == user_id,
+        Video.id.in_(wanted),
+        Video.state == VideoState.UPLOADING,
+        Video.deleted_at.is_(None),
+    )
+    with transaction() as session:
+        awaited = session.scalars(query).all()
+    for video_id in awaited:
+        settle_upload(video_id)
 
 
 def settle_uploads(videos: Sequence[Video], seconds: float) -> list[Video]:

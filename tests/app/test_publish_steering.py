@@ -196,7 +196,7 @@ def test_ambiguous_job_that_is_not_live_may_be_retried(alice: Caller, context: F
     failed("ambiguous")
     answer = alice.post(f"/{job_id}/resolve", {"live": False}).json
     assert answer is not None and answer["state"] == "failed"
-    assert answer["error"]["retryable"] is True
+    assert (answer["error"]["code"], answer["error"]["retryable"]) == ("not_live", True)
     assert alice.post(f"/{job_id}/retry").status_code == 202
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from app.config import Config
 from app.extensions import db
 from app.models import Video
 from app.publishing.steer import cancel
+from app.videos.preview import SLOTS
 from app.videos.register import RESERVED
 from tests.app.clips import clip_bytes
 from tests.factories import make_account, make_job, make_video
@@ -413,6 +415,19 @@ def test_preview_is_a_picture_of_the_video(
         assert (stream.codec_context.width, stream.codec_context.height) == size
     again = client.get(path, headers={**auth(), "If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+
+
+def test_preview_beyond_the_slots_is_refused_soon(
+    client: FlaskClient, auth: Auth, clip: Path, register: Callable[..., TestResponse]
+) -> None:
+    """Callers that wait for a slot would occupy every thread of the process."""
+    path = f"/api/videos/{register().get_json()['id']}/preview"
+    with ExitStack() as taken:
+        while SLOTS.acquire(blocking=False):
+            taken.callback(SLOTS.release)
+        answer = client.get(path, headers=auth())
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert client.get(path, headers=auth()).status_code == 200
 
 
 def test_preview_of_what_is_not_there(

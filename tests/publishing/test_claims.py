@@ -42,6 +42,16 @@ def claimed(job: PublishJob) -> Claim:
     return claim
 
 
+def test_dead_upload_is_counted_once_though_the_database_lost_its_response() -> None:
+    """Then the write is repeated."""
+    job = make_job()
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None
+    forget_upload(claim)
+    forget_upload(claim)
+    assert row(job.id).reopened == 1
+
+
 def test_claim_begins_an_attempt_and_holds_the_row() -> None:
     job = make_job()
     claim = claimed(job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -19,13 +19,17 @@ from app.extensions import db
 from app.limits import lanes
 from app.media.facts import Probe
 from app.media.plan import Work, plan_for
+from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition, TimelineEntry, Video
 from app.publishing import steer
 from app.queues import ENCODE_QUEUE, RunQueue, current_redis
 from app.renditions import claims
 from app.renditions.pruning import prune_renditions
+from app.renditions.requesting import request_rendition
 from app.states import FINAL_STATES, JobState, RenditionState, Step
 from app.storage import Storage
+from app.storage.folder import FolderStorage
+from app.storage.links import LinkSigner
 from app.videos import delete_video
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job
@@ -81,6 +85,15 @@ def run_to_end(job: PublishJob) -> PublishJob:
         return found if found.state in FINAL_STATES else None
 
     return wait_until(look, f"the end of {job.id}")
+
+
+def run_to_end_with_conversion(job: PublishJob) -> None:
+    """Let a job go live whose video has to be converted."""
+    run_once(job)
+    transcode_due()
+    make_due(job)
+    done = run_to_end(job)
+    assert done.state is JobState.COMPLETED, done.error_message
 
 
 def objects(app: Flask) -> list[str]:
@@ -487,3 +500,32 @@ def test_ready_files_pass_by_a_conversion(
     ready = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     assert run_to_end(ready).state is JobState.COMPLETED
     assert row(waiting).step is Step.OPTIMIZE
+
+
+class AskedWhileItDeletes(FolderStorage):
+    """Lets a job ask for its rendition at the moment when an object is deleted."""
+
+    ask: Callable[[], Rendition]
+
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+        self.answer = self.ask()
+        super().delete(key)
+
+
+def test_rendition_that_is_asked_for_while_it_is_pruned_is_made_again(
+    app: Flask, platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    video = stored(short_clip)
+    account = connect(platforms, "TIKTOK")
+    run_to_end_with_conversion(make_job("TIKTOK", account=account, video=video))
+    [made] = renditions()
+    another = make_job("TIKTOK", account=account, video=video)
+    settings = app.config["SETTINGS"]
+    store = AskedWhileItDeletes(settings.video_dir, settings.public_url, LinkSigner(["key"]))
+    recipe = Recipe.load(made.recipe)
+    store.ask = lambda: request_rendition(another.id, video, recipe, utcnow())
+    app.extensions["storage"] = store
+    assert prune_renditions(utcnow() + timedelta(days=1)) == 0
+    assert store.answer.state is RenditionState.PENDING
+    run_to_end_with_conversion(another)

@@ -15,6 +15,7 @@ import jwt
 import pytest
 from flask import Flask, current_app
 from flask.testing import FlaskClient
+from redis import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.clock import utcnow
@@ -272,6 +273,16 @@ def test_notifications_are_for_service_keys(client: FlaskClient) -> None:
             headers = {"Authorization": bearer}
             answer = client.open(f"/api/notifications{path}", method=method, headers=headers)
             assert answer.status_code == status
+
+
+@pytest.mark.usefixtures("context")
+def test_delivery_goes_on_without_redis(app: Flask, receiver: Receiver) -> None:
+    """All that it needs is in the database."""
+    fail_one()
+    fail_one()
+    app.extensions["redis"] = Redis.from_url("redis://127.0.0.1:9")
+    deliver()
+    assert [one.state for one in stored()] == [NotificationState.DELIVERED] * 2
 
 
 @pytest.mark.usefixtures("context", "nobody")

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
+from sqlalchemy import Text, type_coerce, update
 
 from app import create_base
 from app.accounts.disconnect import disconnect_account
 from app.clock import utcnow
 from app.config import ROOT, VAR_DIR, Config
+from app.crypto import Cipher
 from app.extensions import db
+from app.models import Account
 from app.platforms import PLATFORMS
 from app.settings import config_from_env
 from tests.databases import ON_SQLITE
@@ -102,6 +106,23 @@ def test_missing_client_is_wrong_only_where_an_account_needs_it(
     others = tuple(name for name in PLATFORMS if name != platform)
     found = findings(replace(without, worker_platforms=others))[part]
     assert (found.word, "WORKER_PLATFORMS" in found.sentence) == ("note", True)
+
+
+@pytest.mark.parametrize("column", ["access_token", "refresh_token"])
+@pytest.mark.parametrize("position", [0, 1])
+def test_key_that_some_secret_needs_is_missed(
+    config: Config, app: Flask, context: None, column: str, position: int
+) -> None:
+    accounts = [make_account(refresh_token="old"), make_account(refresh_token="new")]
+    secret = type_coerce(Cipher([Fernet.generate_key().decode()]).encrypt("a"), Text)
+    lost = update(Account).where(Account.id == accounts[position].id)
+    db.session.execute(lost.values({column: secret}))
+    db.session.commit()
+    found = findings(config)["TOKEN_ENCRYPTION_KEYS"]
+    assert (found.is_good, found.sentence) == (
+        False,
+        "no key in TOKEN_ENCRYPTION_KEYS decrypts this row",
+    )
 
 
 def test_without_the_database_a_missing_client_is_not_judged(config: Config) -> None:

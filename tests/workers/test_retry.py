@@ -27,6 +27,7 @@ from workers.errors import (
 from workers.publishing.retry import (
     HOLD_BACK_MIN,
     KEY_MISSING_PAUSE,
+    KEY_MISSING_PAUSE_MAX,
     OUTAGE_LIMIT,
     REOPEN_MAX,
     Action,
@@ -131,7 +132,9 @@ def test_missing_key_uses_no_attempt_for_a_day(
 ) -> None:
     error, last = KeyMissing("x"), Backoff("fixed", 5000, attempts=1)
     for age, action, at in (
-        (OUTAGE_LIMIT, Action.HOLD_BACK, NOW + KEY_MISSING_PAUSE),
+        (timedelta(), Action.HOLD_BACK, NOW + KEY_MISSING_PAUSE),
+        (2 * KEY_MISSING_PAUSE, Action.HOLD_BACK, NOW + 2 * KEY_MISSING_PAUSE),
+        (OUTAGE_LIMIT, Action.HOLD_BACK, NOW + KEY_MISSING_PAUSE_MAX),
         (OUTAGE_LIMIT + timedelta(seconds=1), Action.FAIL, NOW),
     ):
         held = replace(Situation(1, last, 0, committed), same_error_since=NOW - age)

@@ -22,7 +22,7 @@ from app.ids import new_id
 from app.models import SchedulerTerm
 from app.queues import HORIZON, PUBLISH_QUEUES, Deposed, PostScheduler, Run, RunQueue, Wake, wake
 from app.queues.names import QUEUE_NAMES
-from app.queues.scheduler import BELL_KEY, Released
+from app.queues.scheduler import BELL_KEY, FENCE_KEY, Released
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
@@ -131,6 +131,18 @@ def test_scheduler_of_an_earlier_term_releases_nothing(context: None, redis: Red
     with pytest.raises(Deposed):
         scheduler.release(7, second.due_at)
     assert queued(redis) == [first.run_id]
+
+
+def test_leader_below_the_term_that_redis_remembers_takes_a_higher_one(
+    context: None, config: Config, redis: Redis, tmp_path: Path
+) -> None:
+    """The database was restored, or failed over, and has lost the term that Redis has seen."""
+    redis.set(FENCE_KEY, int(time.time()) + 3600)
+    with Process("workers.scheduler", config, tmp_path / "scheduler.log"):
+        wait_until(leader, "a leader")
+        [wake] = delay(1.0)
+        wait_until(lambda: queued(redis), "the release")
+    assert queued(redis) == [wake.run_id]
 
 
 def test_leader_that_resigned_is_followed_at_once(app: Flask) -> None:

@@ -10,17 +10,16 @@ import flask_migrate
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import to_iso, utcnow
 from app.config import ROOT, VAR_DIR, Config
 from app.crypto import UndecryptableError
-from app.database.transaction import transaction
 from app.extensions import db
 from app.ids import new_id
-from app.models import Account
 from app.queues import current_redis
+from app.rotation import check_secrets
 from app.settings import config_from_env
 from app.storage import current_storage
 from app.storage.errors import ObjectMissing, StorageError
@@ -93,16 +92,15 @@ def check_storage(config: Config) -> Finding:
 
 
 def check_keys(config: Config) -> Finding:
-    """Decrypt one stored token."""
+    """Decrypt stored tokens and checkpoints, of old rows and of new ones."""
     name = "TOKEN_ENCRYPTION_KEYS"
     try:
-        with transaction() as session:
-            session.scalar(select(Account.access_token).limit(1))
+        check_secrets()
     except UndecryptableError as exc:
         return Finding(name, False, str(exc))
     except SQLAlchemyError:
         return Finding(name, False, "cannot be checked without the database")
-    return Finding(name, True, "stored tokens can be read")
+    return Finding(name, True, "stored secrets can be read")
 
 
 def check_ffmpeg(config: Config) -> Finding:

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
@@ -73,21 +74,27 @@ class Parent:
 
     def report_claim(self, job_id: str, run_number: int) -> None:
         """Tell the parent which job this child has claimed."""
-        self.send(Holding(job_id, run_number))
+        with suppress(OSError):  # it has died, and its end stops this child as well
+            self.send(Holding(job_id, run_number))
 
     def keep(self, wake: Wake) -> bool:
         """Have the parent wake for a poll that is due soon; False for any other wake-up."""
         is_short = wake.due_at.timestamp() - time.time() < SHORT_WAIT_SECONDS
         if not wake.is_poll or not is_short or stop_requested.is_set():
             return False
-        self.send(KeepWake(wake))
-        return True
+        return self._has_sent(KeepWake(wake))
 
     def keep_maintenance(self, function: str) -> bool:
         """Have the parent call a maintenance function; False while the process stops."""
         if stop_requested.is_set():
             return False
-        self.send(KeepMaintenance(function))
+        return self._has_sent(KeepMaintenance(function))
+
+    def _has_sent(self, message: ToParent) -> bool:
+        try:
+            self.send(message)
+        except OSError:  # it has died: Redis keeps the wake-up
+            return False
         return True
 
 

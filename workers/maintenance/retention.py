@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from app.models import IdempotencyKey, Notification, PublishJob, TimelineEntry
 from app.models.idempotency_key import KEY_LIFETIME
 from app.models.notification import GIVE_UP_AFTER
 from app.renditions.pruning import prune_renditions
-from app.states import FINAL_STATES
+from app.states import FINAL_STATES, NotificationState
 from app.storage import current_storage
 from app.storage.errors import StorageError
 from app.videos.settle import delete_expired, settle_overdue
@@ -51,7 +51,8 @@ def _prune_jobs(now: datetime) -> None:
     query = select(PublishJob.id).where(finished, PublishJob.state.in_(FINAL_STATES))
 
     def some(session: Session) -> int:
-        ids = session.scalars(query.limit(BATCH)).all()
+        # Locked, so that none is deleted that a person retries at this moment.
+        ids = session.scalars(query.limit(BATCH).with_for_update(skip_locked=True)).all()
         session.execute(delete(TimelineEntry).where(TimelineEntry.job_id.in_(ids)))
         session.execute(delete(PublishJob).where(PublishJob.id.in_(ids)))
         return len(ids)
@@ -62,10 +63,11 @@ def _prune_jobs(now: datetime) -> None:
 def _prune_notifications(now: datetime) -> None:
     """Delete old notifications, undelivered ones too, but none that is still retried."""
     before = min(_before(now), now - GIVE_UP_AFTER)
-    query = select(Notification.id).where(Notification.created_at < before)
+    is_over = or_(Notification.state != NotificationState.PENDING, Notification.give_up_at < now)
+    query = select(Notification.id).where(Notification.created_at < before, is_over)
 
     def some(session: Session) -> int:
-        ids = session.scalars(query.limit(BATCH)).all()
+        ids = session.scalars(query.limit(BATCH).with_for_update(skip_locked=True)).all()
         session.execute(delete(Notification).where(Notification.id.in_(ids)))
         return len(ids)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.clock import utcnow
+from app.database.retrying import retry_while_away
 from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.limits import circuits, gates
@@ -19,11 +20,13 @@ from workers.publishing.retry import is_service_refused
 from workers.transport import CallOutcome
 
 
+@retry_while_away
 def record_call(claim: Claim, budget: RunBudget, last: CallOutcome | None) -> Circuit:
     """Record the usage, the limits that the platform reported, and how its last call went.
 
     Return the platform's circuit after that; a closed one for a run that sent no request (None),
-    which is no evidence.
+    which is no evidence. Where the response to the commit is lost, it is recorded twice, and some
+    calls count double.
     """
     now = utcnow()
     if last is None:

@@ -27,8 +27,9 @@ POLL_AGAIN_SHARE = 0.25
 POLL_AGAIN_LIMIT = timedelta(hours=24)
 #: How long an outage of the platform costs a job no attempt, and a missing key does not fail it.
 OUTAGE_LIMIT = timedelta(hours=24)
-#: Pause before a job whose encryption key is missing is tried again.
+#: Pause before a job whose encryption key is missing is tried again; as long as it has waited.
 KEY_MISSING_PAUSE = timedelta(seconds=30)
+KEY_MISSING_PAUSE_MAX = timedelta(minutes=10)
 #: Pause before a platform that refuses this service's client is called again.
 SERVICE_REFUSED_PAUSE = timedelta(minutes=10)
 #: Longest `Retry-After` of a failure that is honoured.
@@ -127,10 +128,11 @@ def _held_until(error: PublishError, situation: Situation, now: datetime) -> dat
     """Return until when an error that is not the job's fault holds it back; None: it does not."""
     if isinstance(error, RateLimited):
         return max(error.retry_at, now + HOLD_BACK_MIN)
-    if now - (situation.same_error_since or now) > OUTAGE_LIMIT:
+    waited = now - (situation.same_error_since or now)
+    if waited > OUTAGE_LIMIT:
         return None
     if isinstance(error, KeyMissing):
-        return now + KEY_MISSING_PAUSE
+        return now + min(max(waited, KEY_MISSING_PAUSE), KEY_MISSING_PAUSE_MAX)
     return now + SERVICE_REFUSED_PAUSE if is_service_refused(error) else None
 
 

@@ -42,6 +42,8 @@ class Leadership:
         self._id = new_id()
         self._lock = threading.Lock()
         self._number = 0
+        #: the lowest number to take: Redis has seen all below it
+        self._floor = 0
         self._stands_by = False
         self._renewed_at = -TERM_SECONDS
         #: the row as of its last change, and when we saw that, by our own clock
@@ -74,6 +76,14 @@ class Leadership:
                 self._renewed_at = began_at
         return bool(number)
 
+    def outbid(self, fence: int) -> None:
+        """Take a higher number than `fence` with the next renewal, if the row still names us then.
+
+        Redis may remember a later term than the database, which was restored or failed over.
+        """
+        with self._lock:
+            self._floor = max(self._floor, fence + 1)
+
     def resign(self) -> None:
         """Give the leadership up, so that another process takes over at once."""
         with self._lock:
@@ -93,14 +103,15 @@ class Leadership:
         row = session.get(SchedulerTerm, NAME, populate_existing=True)
         if row is None:
             return self._create_first_term(session)
-        if row.holder == self._id:
+        if row.holder == self._id and row.number >= self._floor:
             return row.number if _write(session, row, renewals=row.renewals + 1) else 0
         seen = (row.number, row.renewals)
         if seen != self._watched:
             self._watched, self._changed_at = seen, now
-        if row.holder and now - self._changed_at < TERM_SECONDS:
+        is_led = row.holder not in ("", self._id) and now - self._changed_at < TERM_SECONDS
+        if is_led:
             return 0
-        number = max(row.number + 1, _first_number())
+        number = max(row.number + 1, _first_number(), self._floor)
         taken = _write(session, row, number=number, holder=self._id, renewals=0)
         return number if taken else 0
 

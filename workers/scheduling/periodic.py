@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from redis import Redis
 
+from app.isolation import run_all
 from app.queues import QUEUE_OF, RunQueue, current_redis, wake_maintenance
 from app.queues.names import (
     CHECK_AHEAD,
@@ -73,15 +75,18 @@ PERIODIC = (
 def queue_periodic(now: datetime) -> None:
     """Queue a run of each entry that is wanted, unless enough runs wait on its queue.
 
-    Redis is asked only if any is wanted. Raises `RedisError` and `SQLAlchemyError`.
+    Redis is asked only if any is wanted. An entry that fails does not stop the others; raises the
+    first `RedisError` or `SQLAlchemyError`.
     """
+    run_all(*(partial(_queue_if_wanted, entry, now) for entry in PERIODIC))
+
+
+def _queue_if_wanted(entry: Periodic, now: datetime) -> None:
+    if not entry.is_wanted(now):
+        return
     connection = current_redis()
-    wanted = [entry for entry in PERIODIC if entry.is_wanted(now)]
-    queues = {entry.queue for entry in wanted}
-    open_queues = {name for name in queues if RunQueue(name, connection).count < WAITING_MAX}
-    for entry in wanted:
-        if entry.queue in open_queues and _is_time(entry, connection):
-            wake_maintenance(entry.function)
+    if RunQueue(entry.queue, connection).count < WAITING_MAX and _is_time(entry, connection):
+        wake_maintenance(entry.function)
 
 
 def _is_time(entry: Periodic, connection: Redis) -> bool:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime, timedelta
+from functools import partial
 
 from redis import Redis
 from rq.defaults import RQ_KEY_PREFIX
 from sqlalchemy import exists, select, tuple_
 
 from app.database.transaction import transaction
+from app.isolation import run_all
 from app.models import PublishJob
 from app.models.publish_job import WAITING
 from app.publishing.missing_wakes import queue_missing_wakes
@@ -66,16 +68,15 @@ class Sweeper:
     def sweep(self, now: datetime) -> None:
         """Queue what is due and not queued, and schedule upcoming jobs in Redis.
 
-        Raises `RedisError` and `SQLAlchemyError`; the next sweep tries again.
+        A part that fails does not stop the others: a row that is locked holds up nothing else.
+        Raises their first `RedisError` or `SQLAlchemyError`; the next sweep tries again.
         """
-        connection = current_redis()
-        release_resumed(now)
-        release_recovered(now)
-        for platform in PUBLISH_QUEUES:
-            missing = queue_missing_wakes(platform, now - GRACE, polls=True)
-            if missing:
-                logger.warning("%s wake-ups of %s were missing", missing, platform)
-        self._fetch_upcoming(connection, now)
+        run_all(
+            *(partial(_queue_missing, platform, now) for platform in PUBLISH_QUEUES),
+            partial(self._fetch_upcoming, current_redis(), now),
+            partial(release_resumed, now),
+            partial(release_recovered, now),
+        )
 
     def invalidate(self) -> None:
         """Schedule the upcoming jobs again.
@@ -109,6 +110,12 @@ class Sweeper:
             connection.set(MEMORY_KEY, "1")
         self._memory_checked_at = time.monotonic()
         return is_there
+
+
+def _queue_missing(platform: str, now: datetime) -> None:
+    missing = queue_missing_wakes(platform, now - GRACE, polls=True)
+    if missing:
+        logger.warning("%s wake-ups of %s were missing", missing, platform)
 
 
 def _is_any_upcoming(now: datetime) -> bool:

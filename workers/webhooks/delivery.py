@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from redis.exceptions import RedisError
 from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.orm import aliased
 
@@ -46,8 +47,7 @@ def deliver() -> None:
     config = current_config()
     if not config.webhook_url:
         return
-    connection = current_redis()
-    while not stop_requested.is_set() and not connection.exists(UNRESPONSIVE_KEY):
+    while not stop_requested.is_set() and not _is_avoided():
         notification = _take_one(utcnow())
         if notification is None:
             return
@@ -58,7 +58,7 @@ def deliver() -> None:
             status = send_webhook(config, notification.id, notification.body)
         except PublishError as error:
             _record(notification, error.code, utcnow())
-            connection.set(UNRESPONSIVE_KEY, "1", ex=UNRESPONSIVE_SECONDS)
+            _avoid_for_a_while()
         else:
             problem = None if 200 <= status < 300 else f"http_{status}"
             _record(notification, problem, utcnow())
@@ -74,6 +74,24 @@ def is_any_to_deliver(now: datetime) -> bool:
     )
     with transaction() as session:
         return bool(session.scalar(select(due)))
+
+
+def _is_avoided() -> bool:
+    """Tell whether the receiver did not respond a moment ago, to any worker.
+
+    Unknown without Redis: what is to be delivered is in the database, so delivery goes on.
+    """
+    try:
+        return bool(current_redis().exists(UNRESPONSIVE_KEY))
+    except RedisError:
+        return False
+
+
+def _avoid_for_a_while() -> None:
+    try:
+        current_redis().set(UNRESPONSIVE_KEY, "1", ex=UNRESPONSIVE_SECONDS)
+    except RedisError as exc:
+        logger.warning("other workers do not learn of it: %s", type(exc).__name__)
 
 
 def _take_one(now: datetime) -> Notification | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,12 +20,15 @@ from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
 from app.extensions import db
+from app.failures import Category, Failure
 from app.ids import new_id
 from app.models import IdempotencyKey, Notification, PublishedPost, PublishJob, TimelineEntry, Video
-from app.publishing import outcomes
+from app.publishing import outcomes, steer
 from app.publishing.claims import claim_next
+from app.publishing.errors import WrongState
+from app.publishing.redeliver import redeliver_dead
 from app.queues import PUBLISH_QUEUES, RunQueue, connect_redis
-from app.states import NotificationState, VideoState
+from app.states import JobState, NotificationState, VideoState
 from app.videos.settle import NEVER_ARRIVED
 from tests.app.clips import clip_bytes
 from tests.databases import ON_POSTGRES
@@ -40,6 +45,13 @@ def complete_one(job: PublishJob) -> None:
     claim = claim_next("TIKTOK", utcnow())
     assert claim is not None and claim.job_id == job.id
     outcomes.complete(claim, utcnow(), platform_post_id=job.id, url=None)
+
+
+def fail_one(job: PublishJob) -> None:
+    """Let a job fail."""
+    claim = claim_next("TIKTOK", utcnow())
+    assert claim is not None and claim.job_id == job.id
+    outcomes.fail(claim, Failure("file_format", Category.VIDEO, "it is broken"), utcnow())
 
 
 def count(kind: type) -> int:
@@ -201,3 +213,44 @@ def test_part_that_fails_leaves_the_others_to_go_on(
     assert [line.split(" put off")[0] for line in said] == ["pruning of jobs", "pruning of runs"]
     assert (count(PublishJob), count(Notification)) == (1, 0)
     assert list(partials.iterdir()) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_job_that_is_retried_at_this_moment_is_kept(app: Flask) -> None:
+    """The other database lets one transaction write at a time."""
+    failed = make_job()
+    fail_one(failed)
+    retried: list[JobState] = []
+
+    def retry() -> None:
+        with app.app_context(), suppress(WrongState):
+            retried.append(steer.retry(failed.id, utcnow()).state)
+
+    thread = threading.Thread(target=retry)
+
+    def start(*execution: Any) -> None:
+        if execution[2].startswith("DELETE FROM timeline") and thread.ident is None:
+            thread.start()
+
+    with transaction() as session:
+        session.get_one(PublishJob, failed.id).finished_at = utcnow() - timedelta(days=91)
+    event.listen(db.engine, "before_cursor_execute", start)
+    try:
+        prune(utcnow())
+    finally:
+        event.remove(db.engine, "before_cursor_execute", start)
+        thread.join()
+    assert count(PublishJob) == len(retried)  # whichever came first: what was accepted is there
+
+
+def test_notification_that_is_delivered_again_is_kept_as_long_as_it_is_tried(app: Flask) -> None:
+    fail_one(make_job())
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], retention_days=7)
+    with transaction() as session:
+        session.query(Notification).one().state = NotificationState.DEAD
+    now = utcnow()
+    assert redeliver_dead(now + timedelta(days=6)) == 1
+    prune(now + timedelta(days=7, hours=1))
+    assert count(Notification) == 1
+    prune(now + timedelta(days=10))
+    assert count(Notification) == 0

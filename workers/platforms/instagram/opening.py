@@ -154,6 +154,6 @@ def _flag(value: object) -> str:
 def _upload_url(api: Api, response: Fields) -> str:
     """Return the upload URL; only Meta's hosts, or the host we called, may see the token."""
     url = text(response, "uri")
-    if not may_send_to(url, api.url, domain=_META):
+    if not may_send_to(url, api.url, below=_META):
         raise Transient("bad_answer", "Instagram did not say where to put the video")
     return url

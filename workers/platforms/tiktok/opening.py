@@ -190,6 +190,6 @@ def publish_id_of(data: Mapping[str, Any]) -> str:
 def _upload_url(api: Api, data: Mapping[str, Any]) -> str:
     """Return the upload URL, on whatever host TikTok names, but only over https."""
     url = text(data, "upload_url")
-    if not may_send_to(url, api.url):
+    if not may_send_to(url, api.url, below=None):
         raise Transient("bad_upload_url", "TikTok named no usable upload URL")
     return url

@@ -112,7 +112,7 @@ def session_uri(api: Api, base: str, location: str) -> str:
         uri = urljoin(base, location)
     except ValueError:
         uri = ""
-    if not may_send_to(uri, api.url, domain=_GOOGLE_DOMAIN):
+    if not may_send_to(uri, api.url, below=_GOOGLE_DOMAIN):
         raise Transient("bad_location", "YouTube named no upload address of its own")
     return uri
 

@@ -1,0 +1,69 @@
+"""The client of Redis: short timeouts, and connections that follow the primary after a failover."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, Connection, SSLConnection
+from redis.exceptions import ConnectionError as RedisGone
+from redis.exceptions import ReadOnlyError
+from redis.retry import Retry
+
+#: How long an API request may wait for Redis before it relies on the row alone.
+CONNECT_SECONDS = RESPONSE_SECONDS = 2.0
+
+
+class _FollowsPrimary(AbstractConnection):
+    """Closes itself when the server it leads to is no longer the primary.
+
+    A failover can demote a server that keeps its connections open. Only a new connection looks the
+    name up again, and reaches the new primary.
+    """
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)
+        except ReadOnlyError as exc:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise RedisGone("the server is a replica now") from exc
+
+
+class PrimaryConnection(_FollowsPrimary, Connection):
+    """A connection to the primary."""
+
+
+class PrimarySSLConnection(_FollowsPrimary, SSLConnection):
+    """A connection to the primary by TLS."""
+
+
+#: The connection class by the scheme of the URL; others as redis-py chooses.
+_CONNECTIONS = {"redis": PrimaryConnection, "rediss": PrimarySSLConnection}
+
+
+def connect_redis(
+    url: str, *, response_seconds: float = RESPONSE_SECONDS, retries: int = 1
+) -> Redis:
+    """Return a client with short timeouts: the API must respond even when Redis does not."""
+    options: dict[str, Any] = {}
+    if (scheme := urlsplit(url).scheme) in _CONNECTIONS:
+        # Keepalive detects a server that vanished silently, even while the connection is idle.
+        options = {"socket_keepalive": True, "connection_class": _CONNECTIONS[scheme]}
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=response_seconds,
+        # Not after a timeout, which would only take as long again.
+        retry=Retry(NoBackoff(), retries, supported_errors=(RedisGone,)),
+        **options,
+    )
+
+
+def current_redis() -> Redis:
+    """Return the running application's Redis client."""
+    client = current_app.extensions["redis"]
+    assert isinstance(client, Redis)
+    return client

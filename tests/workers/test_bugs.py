@@ -1,0 +1,80 @@
+"""A bug in a handler fails the post at once, and is to be seen; it never looks like an outage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import NoResultFound
+
+from app.extensions import db
+from app.models import Account, PublishJob, Video
+from app.platforms import PLATFORMS
+from app.queues import PUBLISH_QUEUES, RunQueue, current_redis
+from app.states import JobState
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.processes import wait_until
+from tests.rows import row
+from tests.workers.conftest import connect
+from workers.platforms.base import Context
+from workers.platforms.youtube import YouTubeHandler
+from workers.publishing.pipeline import advance
+
+pytestmark = pytest.mark.usefixtures("context")
+
+
+class MisusesTheDatabase(YouTubeHandler):
+    """Looks for a row that is not there."""
+
+    def open(self, context: Context) -> Any:
+        return db.session.get_one(Account, "missing")
+
+
+class CannotPoll(YouTubeHandler):
+    """Fails after the upload."""
+
+    def poll(self, context: Context, upload: Any) -> Any:
+        return {}["missing"]
+
+
+def use(monkeypatch: pytest.MonkeyPatch, handler: type[YouTubeHandler]) -> None:
+    """Register a handler for YouTube."""
+    name = f"{__name__}:{handler.__name__}"
+    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+
+
+def kept_as_failed() -> list[str]:
+    """Return the ids in YouTube's failed registry."""
+    queue = RunQueue(PUBLISH_QUEUES["YOUTUBE"], current_redis())
+    return list(queue.failed_job_registry.get_job_ids())
+
+
+def assert_failed(job: PublishJob, code: str) -> None:
+    """Check that the job ended by a bug, and is in the failed registry."""
+    failed = row(job.id)
+    assert (failed.state, failed.error_category) == (JobState.FAILED, "internal")
+    assert failed.error_code == code
+    assert job.id in kept_as_failed()
+
+
+def test_wrong_use_of_the_database_is_no_outage(
+    monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
+) -> None:
+    """Else it would end every run alike, until the post fails as one that kills its workers."""
+    use(monkeypatch, MisusesTheDatabase)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    with pytest.raises(NoResultFound):
+        advance("YOUTUBE", job.id)
+    assert_failed(job, "NoResultFound")
+
+
+def test_bug_in_a_poll_is_kept(
+    monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
+) -> None:
+    use(monkeypatch, CannotPoll)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    with pytest.raises(KeyError):  # once the poll is due
+        wait_until(lambda: advance("YOUTUBE", job.id), "the poll")
+    assert_failed(job, "KeyError")

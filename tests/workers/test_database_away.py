@@ -1,0 +1,110 @@
+"""The database goes away during a run, and comes back: that costs the post nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from app.clock import utcnow
+from app.database.transaction import transaction
+from app.extensions import db
+from app.models import PublishJob, Video
+from app.platforms import PLATFORMS
+from app.states import JobState
+from tests.databases import ON_POSTGRES
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.rows import row
+from tests.workers.conftest import connect
+from workers.platforms.base import Context
+from workers.platforms.youtube import YouTubeHandler
+from workers.publishing.endings import DATABASE_PAUSE
+from workers.publishing.pipeline import advance
+
+pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
+AWAY_SECONDS = 1.5
+
+
+@pytest.fixture
+def go_away() -> Iterator[Callable[[], None]]:
+    """Close the database to all for a moment."""
+    url = db.engine.url
+    elsewhere = url.set(drivername="postgresql", database="postgres")
+    address = elsewhere.render_as_string(hide_password=False)
+    timers: list[threading.Timer] = []
+
+    def allow(word: str) -> None:
+        with psycopg.connect(address, autocommit=True) as server:
+            server.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS {word}".encode())
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                [url.database],
+            )
+
+    def close() -> None:
+        allow("false")
+        timers.append(threading.Timer(AWAY_SECONDS, allow, ["true"]))
+        timers[-1].start()
+
+    yield close
+    for timer in timers:
+        timer.join()
+
+
+class LosesIt(YouTubeHandler):
+    """Calls `go_away` at one point of the run."""
+
+    go_away: ClassVar[Callable[[], None]]
+
+
+class LosesItBeforeTheUpload(LosesIt):
+    def open(self, context: Context) -> Any:
+        type(self).go_away()
+        with transaction() as session:
+            session.execute(text("SELECT 1"))
+
+
+class LosesItAfterTheUpload(LosesIt):
+    def after_upload(self, context: Context, upload: Any) -> None:
+        super().after_upload(context, upload)
+        type(self).go_away()
+
+
+@pytest.fixture
+def begun(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    go_away: Callable[[], None],
+    platforms: Platforms,
+    stored_film: Video,
+) -> PublishJob:
+    """A job whose handler, the test's parameter, loses the database."""
+    monkeypatch.setattr(request.param, "go_away", staticmethod(go_away), raising=False)
+    name = f"{__name__}:{request.param.__name__}"
+    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    return make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+
+
+@pytest.mark.parametrize("begun", [LosesItAfterTheUpload], indirect=True)
+def test_outcome_is_held_until_it_is_back(begun: PublishJob) -> None:
+    advance("YOUTUBE", begun.id)
+    found = row(begun.id)
+    assert (found.state, found.is_at_platform) == (JobState.ACTIVE, True)
+    assert (found.is_leased, found.lost_runs) == (False, 0)
+
+
+@pytest.mark.parametrize("begun", [LosesItBeforeTheUpload], indirect=True)
+def test_run_that_cannot_go_on_hands_the_job_back(begun: PublishJob) -> None:
+    with pytest.raises(OperationalError):
+        advance("YOUTUBE", begun.id)
+    found = row(begun.id)
+    assert (found.state, found.is_leased, found.lost_runs) == (JobState.ACTIVE, False, 0)
+    assert found.due_at is not None and found.due_at <= utcnow() + DATABASE_PAUSE
+    assert found.attempts_made == 1

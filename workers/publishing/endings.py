@@ -1,0 +1,173 @@
+"""How the end of a run is recorded: a result, a stop, an error, a bug, or the database's absence.
+
+`workers.publishing.retry` decides what follows an error.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from app.clock import utcnow
+from app.database.engine import AWAY
+from app.failures import Failure
+from app.limits.circuits import Circuit
+from app.limits.gates import Closing
+from app.publishing import outcomes
+from app.publishing.claims import Claim
+from app.publishing.holding import Proof, forget_upload, standing
+from app.renditions.outcomes import wake_waiting
+from app.runs import CancelRequested, RunStopped, Superseded
+from app.states import Step, step_progress
+from workers.errors import KeyMissing, PublishError, Unfinished, UploadGone
+from workers.platforms.results import Processing
+from workers.publishing.budget import RunBudget
+from workers.publishing.failures import failure_of, internal, outcome_unknown
+from workers.publishing.kept_runs import keep_completed, keep_failed
+from workers.publishing.optimize_step import Transcoding
+from workers.publishing.platform_state import closing_of
+from workers.publishing.retry import (
+    Action,
+    Backoff,
+    Decision,
+    Situation,
+    decide,
+    is_service_refused,
+)
+from workers.publishing.steps import Result, Uploaded, UploadNeeded
+from workers.stopping import Stopping
+
+logger = logging.getLogger(__name__)
+#: How soon a live post whose id or link is still missing is checked again.
+FOLLOW_UP_FIRST = timedelta(seconds=60)
+#: A job that waits for a transcode is woken at its end, and also checks at this interval.
+TRANSCODING_PAUSE = timedelta(seconds=30)
+#: Pause of a job whose run lost the database.
+DATABASE_PAUSE = timedelta(seconds=5)
+
+
+def record_result(claim: Claim, result: Result, budget: RunBudget) -> None:
+    """Record what a run has achieved: the post is live, or waits for a poll or a conversion."""
+    now = utcnow()
+    if isinstance(result, Transcoding):
+        progress = step_progress(Step.OPTIMIZE, result.percent / 100)
+        outcomes.wait_for_rendition(claim, now + TRANSCODING_PAUSE, now, progress=progress)
+        wake_waiting(result.rendition_id, utcnow())  # it may have ended just before
+        return
+    if isinstance(result, Processing):
+        due_at = now + timedelta(seconds=budget.stretch(result.next_poll_seconds))
+        progress = step_progress(Step.PROCESS, (result.percent or 0) / 100)
+        sent_bytes = result.sent_bytes if isinstance(result, Uploaded) else None
+        outcomes.poll_again(claim, due_at, now, progress=progress, sent_bytes=sent_bytes)
+        return
+    outcomes.complete(
+        claim,
+        now,
+        platform_post_id=result.post_id,
+        url=result.url,
+        warnings=result.warnings,
+        follow_up_at=now + FOLLOW_UP_FIRST if result.follow_up else None,
+    )
+    logger.info("published")
+    keep_completed(claim, {"platformPostId": result.post_id or "", "url": result.url or ""})
+
+
+def record_stop(claim: Claim, stopped: RunStopped) -> None:
+    """Record that a run was stopped without an error: the job is handed back, or cancelled."""
+    try:
+        if isinstance(stopped, (Stopping, UploadNeeded)):
+            has_bytes = not isinstance(stopped, UploadNeeded)
+            outcomes.hand_back(claim, utcnow(), has_bytes=has_bytes)
+        elif isinstance(stopped, CancelRequested):
+            outcomes.cancel(claim, utcnow())
+        else:
+            logger.warning("run superseded")
+    except (CancelRequested, Superseded) as since:
+        # It was cancelled or superseded during the hand-back.
+        record_stop(claim, since)
+
+
+def record_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
+    """Apply what `retry` decides; with the lease lost, the new holder decides instead."""
+    now = utcnow()
+    if isinstance(error, KeyMissing):
+        # Only the operator can help, and a job that waits raises no other alert.
+        logger.error("TOKEN_ENCRYPTION_KEYS lacks a key that is in use: %s", error.code)
+    if is_service_refused(error):
+        logger.error("%s refuses this service's own client: %s", claim.platform, error.code)
+    logger.info("attempt ended by an error", extra={"code": error.code})
+    try:
+        _apply_decision(claim, error, decide(error, _situation(claim, error, circuit), now), now)
+    except RunStopped as stopped:
+        record_stop(claim, stopped)
+
+
+def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
+    failure = failure_of(error)
+    proof = _proof_of(error)
+    closing = closing_of(claim, error, decision.at)
+    if decision.action is Action.TRY_AGAIN:
+        outcomes.try_again(claim, failure, decision.at, now, proof=proof)
+    elif decision.action is Action.HOLD_BACK:
+        outcomes.hold_back(claim, failure, decision.at, now, closing=closing, proof=proof)
+    elif decision.action is Action.POLL_AGAIN:
+        outcomes.poll_unanswered(claim, failure, decision.at, now)
+    elif decision.action is Action.REOPEN:
+        forget_upload(claim)
+        outcomes.hand_back(claim, now)
+    elif decision.action is Action.GIVE_UP_UNKNOWN:
+        fail(claim, outcome_unknown(failure))
+    else:
+        fail(claim, failure, closing=closing, proof=proof)
+
+
+def _proof_of(error: PublishError) -> Proof:
+    if error.upload_is_dead or isinstance(error, UploadGone):
+        return Proof.DEAD
+    return Proof.UNFINISHED if isinstance(error, Unfinished) else Proof.NOTHING
+
+
+def _situation(claim: Claim, error: PublishError, circuit: Circuit) -> Situation:
+    current = standing(claim)
+    return Situation(
+        attempt=claim.attempt,
+        backoff=Backoff(claim.backoff_type, claim.backoff_delay_ms, claim.max_attempts),
+        reopened=current.reopened,
+        committed_at=current.committed_at,
+        unanswered_since=current.unanswered_since,
+        circuit_until=circuit.open_until,
+        circuit_opened_at=circuit.opened_at,
+        started_at=current.started_at,
+        same_error_since=current.error_since if current.error_code == error.code else None,
+    )
+
+
+def fail(
+    claim: Claim,
+    failure: Failure,
+    *,
+    closing: Closing | None = None,
+    proof: Proof = Proof.NOTHING,
+) -> None:
+    outcomes.fail(claim, failure, utcnow(), closing=closing, proof=proof)
+    keep_failed(claim, f"{failure.code}: {failure.message}")
+
+
+def fail_internal(claim: Claim, bug: Exception) -> None:
+    logger.exception("bug in a run")
+    try:
+        fail(claim, internal(bug))
+    except Superseded:
+        logger.warning("run superseded")
+
+
+def hand_back_later(claim: Claim, error: Exception) -> None:
+    """Hand the job back once the database responds; if it never does, the lease expires."""
+    if not isinstance(error, AWAY):
+        return
+    try:
+        outcomes.hand_back(claim, utcnow(), due_at=utcnow() + DATABASE_PAUSE)
+    except RunStopped as stopped:
+        record_stop(claim, stopped)
+    except AWAY as exc:
+        logger.warning("not handed back: %s", type(exc).__name__)

@@ -21,6 +21,7 @@ from app.storage.errors import (
     StoreUnavailable,
     WrongLength,
 )
+from tests.processes import FORKS_AMID_THREADS
 
 BODY = bytes(range(256)) * 4096  # 1 MiB, no two adjacent ranges alike
 NAMES = iter(f"bucket-{number}" for number in range(1000))
@@ -193,6 +194,7 @@ def _size_of(store: Storage, sizes: multiprocessing.SimpleQueue[int]) -> None:
     sizes.put(store.stat("clip.mp4").size_bytes)
 
 
+@FORKS_AMID_THREADS
 def test_a_fork_uses_the_store_of_its_parent(store: Storage) -> None:
     store.write("clip.mp4", io.BytesIO(BODY), len(BODY))
     forked = multiprocessing.get_context("fork")

@@ -10,33 +10,16 @@ import pytest
 from app.media.facts import Probe
 from app.media.rules import Violation, too_long_for_account, violations, warnings
 from app.media.video_rules import VIDEO_RULES
+from tests.factories import FITTING_PROBE
 
 #: A file that every platform takes as it is, and likes.
-GOOD = Probe(
-    content_type="video/mp4",
-    container="mp4",
-    brand="isom",
+GOOD = replace(
+    Probe.load(FITTING_PROBE),
     size_bytes=10_000_000,
     duration_seconds=20.0,
     bit_rate=4_000_000,
-    video_codec="h264",
-    profile="High",
     width=1080,
     height=1920,
-    rotation=0,
-    pixel_ratio=1.0,
-    frame_rate=30.0,
-    is_variable_rate=False,
-    is_interlaced=False,
-    pixel_format="yuv420p",
-    bit_depth=8,
-    transfer="bt709",
-    audio_codec="aac",
-    audio_channels=2,
-    audio_sample_rate=48000,
-    moov_first=True,
-    has_edit_list=False,
-    edit_list_cuts=False,
 )
 
 

@@ -161,11 +161,12 @@ def test_video_replaced_while_a_token_is_renewed_goes_out_itself(
     transcode_due()
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     platforms.fault("TIKTOK", "error", call="tiktok.init", code="access_token_invalid", times=1)
-    platforms.fault("TIKTOK", "slow", call="tiktok.token", seconds=3, times=1)
+    held = platforms.fault("TIKTOK", "hold", call="tiktok.token")
 
     def replace_video() -> None:
-        wait_until(lambda: platforms.journal("tiktok.init"), "the refusal")
+        wait_until(lambda: platforms.struck(held), "the renewal of the refused token")
         (app.config["SETTINGS"].video_dir / video.r2_key).write_bytes(film.read_bytes())
+        platforms.release(held)
 
     with ThreadPoolExecutor(1) as pool:
         replaced = pool.submit(replace_video)

@@ -29,6 +29,9 @@ GROWTH_BYTES = 64 * 2**20
 SHORT_WAIT_SECONDS = 120.0
 #: The unit of `ru_maxrss`.
 RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+#: The exit status of a child that was told to stop before it read any further order. No other end
+#: has it, not even that of a run that exits.
+UNREAD_STATUS = 64
 
 
 class Horse:
@@ -107,10 +110,7 @@ def fork_horse(app: Flask, lifeline: tuple[int, int], close_inherited: Callable[
         ours.close()
         close_inherited()
         _watch_for_stop(lifeline)
-        _serve(app, theirs)
-        status = 0
-    except (EOFError, OSError):
-        status = 0  # the parent has closed the pipe or died
+        status = _serve_until_told_to_stop(app, theirs)
     except BaseException:
         logger.exception("a child ended by an error")
     finally:
@@ -125,7 +125,7 @@ def _watch_for_stop(lifeline: tuple[int, int]) -> None:
     threading.Thread(target=_stop_with_parent, args=lifeline, name="lifeline", daemon=True).start()
 
 
-def _on_stop(handler: Callable[..., None]) -> None:
+def _on_stop(handler: Callable[..., None] | signal.Handlers) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handler)
 
@@ -135,6 +135,7 @@ def _request_stop(*_: object) -> None:
 
 
 def _end(*_: object) -> None:
+    _on_stop(signal.SIG_IGN)  # a second signal must not change how this process ends
     raise EOFError
 
 
@@ -143,6 +144,15 @@ def _stop_with_parent(reading: int, writing: int) -> None:
     os.close(writing)
     os.read(reading, 1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _serve_until_told_to_stop(app: Flask, pipe: Connection) -> int:
+    """Serve; return the exit status, which no longer matters once the parent has died."""
+    try:
+        _serve(app, pipe)
+    except (EOFError, OSError):
+        pass  # told to stop while idle, or the parent has closed the pipe or died
+    return UNREAD_STATUS
 
 
 def _serve(app: Flask, pipe: Connection) -> None:

@@ -23,7 +23,6 @@ from workers.errors import (
 from workers.platforms.verdicts import Verdict
 
 MINUTE_SECONDS = 60
-HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 
 _RECONNECT_HINT = "Connect the YouTube account again"
@@ -93,9 +92,7 @@ REASONS: Mapping[str, Verdict] = {
 #: `error.status`, for an error whose reason is missing or unknown.
 GOOGLE_STATUSES: Mapping[str, Verdict] = {
     "UNAUTHENTICATED": Verdict(TokenExpired),
-    # A quota of a period that nothing names: a try an hour costs little of one per day, and not a
-    # day of one per minute.
-    "RESOURCE_EXHAUSTED": Verdict(RateLimited, wait_seconds=HOUR_SECONDS, application_wide=True),
+    "RESOURCE_EXHAUSTED": DAILY_QUOTA,  # unless the details name a shorter period
     "PERMISSION_DENIED": Verdict(AccountRefused, _CHECK_STUDIO_HINT),
     "INVALID_ARGUMENT": Verdict(RequestRefused, "Check the post's text and options"),
     "FAILED_PRECONDITION": Verdict(RequestRefused),

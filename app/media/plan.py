@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from app.media.facts import Probe
+from app.media.facts import DELAY_SECONDS, Probe
 from app.media.frame_rates import constant_rate
 from app.media.profiles import PROFILES, Profile
 from app.media.recipe import AudioEncoding, Recipe, VideoEncoding
@@ -97,17 +97,15 @@ def _recipe(platform: str, probe: Probe, reasons: tuple[Violation, ...]) -> Reci
     profile = PROFILES[platform]
     rules = {_base_rule(one) for one in reasons}
     container = _container(profile, probe)
-    # Remuxing drops the edit list, which must not change what is shown.
-    can_copy = not (probe.edit_list_cuts and rules & _FILE_RULES)
+    delay = probe.sound_delay_seconds or 0.0
     keeps_video = (
-        can_copy
-        and rules <= _FILE_RULES | _AUDIO_RULES
-        and probe.container not in _UNTIMED
+        rules <= _FILE_RULES | _AUDIO_RULES
+        and _can_copy(probe, container, late_seconds=-delay)
         and probe.video_codec in profile.keeps[container][0]
     )
     if not keeps_video:
         container = "mp4"
-    audio = _audio(profile, probe, rules, container, can_copy=can_copy)
+    audio = _audio(profile, probe, rules, container)
     if keeps_video:
         return Recipe(container, None, audio)
     size_max = VIDEO_RULES[platform].ranges.get("size", _UNBOUNDED).high
@@ -129,20 +127,29 @@ def _container(profile: Profile, probe: Probe) -> str:
     return "webm" if is_web else "mp4"
 
 
-def _audio(
-    profile: Profile, probe: Probe, rules: set[str], container: str, *, can_copy: bool
-) -> AudioEncoding | None:
+def _can_copy(probe: Probe, container: str, *, late_seconds: float) -> bool:
+    """Return whether a stream can be copied without changing what is shown, or when.
+
+    An MP4 is written without an edit list, so both its streams start at 0: one that starts
+    `late_seconds` after the other has to be re-encoded, with what fills the gap.
+    """
+    if probe.edit_list_cuts or probe.container in _UNTIMED:
+        return False
+    return container == "webm" or late_seconds <= DELAY_SECONDS
+
+
+def _audio(profile: Profile, probe: Probe, rules: set[str], container: str) -> AudioEncoding | None:
     """Return how to encode the audio; None where it is copied, or there is none."""
+    delay = probe.sound_delay_seconds or 0.0
     rate = probe.audio_sample_rate if probe.audio_sample_rate in _SAMPLE_RATES else 48_000
     channels = min(probe.audio_channels or 2, profile.audio_channels_max)
     encoding = AudioEncoding(profile.audio_bit_rate, channels, rate)
     if probe.audio_codec is None:
         return replace(encoding, is_silence=True) if profile.adds_silence else None
     is_kept = (
-        can_copy
+        not rules & _AUDIO_RULES
+        and _can_copy(probe, container, late_seconds=delay)
         and probe.audio_codec in profile.keeps[container][1]
-        and not rules & _AUDIO_RULES
-        and probe.container not in _UNTIMED
     )
     return None if is_kept else encoding
 

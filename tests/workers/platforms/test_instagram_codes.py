@@ -184,8 +184,8 @@ def test_no_code_of_a_read_harms_a_live_post(
     control.fault("INSTAGRAM", call, "error", code=code)
     try:
         published = job.carry_through()
-    except AccountRefused:
-        assert call == STATUS
+    except AccountRefused as error:
+        assert call == STATUS and error.reconnect
         published = job.carry_through()
     [post] = control.posts()
     assert job.journal.upload is not None

@@ -333,14 +333,44 @@ def test_a_container_broken_after_a_lost_publish_is_live_when_its_post_shows(
 def test_a_refused_read_after_publishing_proves_nothing(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     publish_with_fault(job, "lost_answer")
-    control.fault("INSTAGRAM", STATUS, "error", code="100")
-    with pytest.raises(Transient):
-        job.run()
-    control.fault("INSTAGRAM", STATUS, "error", code="10")
+    for fault in ({"code": "100"}, {"code": "368"}, {"status": 403, "body": "<html>"}):
+        control.fault("INSTAGRAM", STATUS, "error", **fault)
+        with pytest.raises(Transient):
+            job.run()
+    control.fault("INSTAGRAM", STATUS, "error", code="190/460")
     with pytest.raises(AccountRefused):
         job.run()
     assert isinstance(job.run(), Published)
     assert len(control.posts()) == 1
+
+
+@pytest.mark.parametrize("call", [STATUS, LIST])
+def test_a_refused_read_after_a_refused_publish_proves_nothing(
+    control: Sandbox, video: bytes, call: str
+) -> None:
+    control.settings(instagram_status_lag_seconds=10.0)
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="506", after_work=True)
+    control.fault("INSTAGRAM", call, "error", code="368", skip=int(call == STATUS))
+    with pytest.raises(Transient):
+        job.run()
+    assert isinstance(job.carry_through(), Published)
+    assert len(control.posts()) == 1
+
+
+@pytest.mark.parametrize("code", ["100/33", "10"])
+def test_a_container_that_is_not_shown_after_a_publish_is_waited_for_a_day(
+    control: Sandbox, video: bytes, code: str
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "lost_answer")
+    control.fault("INSTAGRAM", STATUS, "error", code=code, times=3)
+    for _ in range(2):
+        with pytest.raises(Transient):
+            job.run()
+    control.advance(DAY_SECONDS + 60)
+    assert isinstance(job.run(), Published)  # by the list of posts
 
 
 def test_several_like_posts_leave_the_id_unknown(control: Sandbox, video: bytes) -> None:
@@ -425,8 +455,11 @@ def test_endless_processing_is_abandoned_after_half_an_hour(control: Sandbox, vi
     assert caught.value.code == "processing_timeout"
 
 
-def test_a_container_not_yet_visible_is_polled_again(control: Sandbox, video: bytes) -> None:
-    control.fault("INSTAGRAM", STATUS, "error", code="100/33", times=5)
+@pytest.mark.parametrize("code", ["100/33", "10"])
+def test_a_container_not_yet_visible_is_polled_again(
+    control: Sandbox, video: bytes, code: str
+) -> None:
+    control.fault("INSTAGRAM", STATUS, "error", code=code, times=5)
     job = make_job(control, video)
     job.carry_through()
     assert job.errors == [] and len(control.calls(CONTAINER)) == 1

@@ -157,4 +157,6 @@ HTTP_STATUSES: dict[int, Verdict] = {
 UPLOAD_TOKEN_TYPES = frozenset({"OAuthException", "NotAuthorizedError"})
 
 MISSING_OBJECT = "100/33"
+#: Reads of a container that prove nothing: it may not be visible yet, or not at the moment.
+UNREADABLE = frozenset({MISSING_OBJECT, "10"})
 DUPLICATE_POST = "506"

@@ -17,7 +17,7 @@ from workers.platforms.instagram.fields import identifier
 from workers.platforms.instagram.posts import read_post, set_comments
 from workers.platforms.instagram.refusals import dump_refusal, load_refusal
 from workers.platforms.instagram.upload import InstagramUpload
-from workers.platforms.results import Processing, Published
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 #: The platform sometimes takes long to publish; a lost response costs more than the wait.
 RESPONSE_SECONDS = 120.0
@@ -93,24 +93,21 @@ def _after_refusal(
     While it is FINISHED, that is not proved yet: a refusal of the post itself stays stored until
     it is. A refusal that concerns only the moment, such as a rate limit, is raised at once.
     """
+    found: Incomplete | Processing | Ready | Published | None = None
     with while_maybe_live(upload):
         container = read_container(client, upload)
-    if container is None:
-        raise OutcomeUnknown(refusal.code, refusal.detail) from refusal
-    if container.status_code == FINISHED:
-        found = None
-        if refusal.code == DUPLICATE_POST:
+        if container is None:
+            raise OutcomeUnknown(refusal.code, refusal.detail) from refusal
+        if container.status_code != FINISHED:
+            found = fate.judge(client, context, upload, container)
+        elif refusal.code == DUPLICATE_POST:
             found = fate.find_post(client, context, upload)
-        if found is not None:
-            return found
-        if upload.refusal is None:
-            context.journal.save(replace(upload, may_be_live=False))
-            raise refusal
-        return Processing(max(upload.settled_at - context.now().timestamp(), 1.0))
-    judged = fate.judge(client, context, upload, container)
-    if isinstance(judged, (Published, Processing)):
-        return judged
-    raise refusal
+    if isinstance(found, (Published, Processing)):
+        return found
+    if upload.refusal is None:
+        context.journal.save(replace(upload, may_be_live=False))
+        raise refusal
+    return Processing(max(upload.settled_at - context.now().timestamp(), 1.0))
 
 
 def _settle_seconds(upload: InstagramUpload) -> float:

@@ -33,7 +33,12 @@ from workers.errors import (
 )
 from workers.platforms.instagram import InstagramHandler, codes
 from workers.platforms.instagram.fields import moment, sentence
-from workers.platforms.instagram.refusals import api_error, dump_refusal, load_refusal
+from workers.platforms.instagram.refusals import (
+    PublishFailed,
+    api_error,
+    dump_refusal,
+    load_refusal,
+)
 from workers.transport import Response
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -113,9 +118,14 @@ def test_a_code_means_the_same_under_every_status(code: str, login_type: str) ->
 @pytest.mark.parametrize("code", EXPECTED)
 def test_a_publish_is_refused_only_by_a_clear_refusal(code: str) -> None:
     error = read(answer(400, graph_error(code)), acts=True)
-    assert type(error) is (
-        OutcomeUnknown if EXPECTED[code] is Transient else expected(code, "facebook")
-    )
+    may_pass = EXPECTED[code] is Transient or code == codes.MISSING_OBJECT
+    assert type(error) is (PublishFailed if may_pass else expected(code, "facebook"))
+
+
+@pytest.mark.parametrize("status", [200, 404, 500, 502])
+def test_what_is_no_error_of_the_graph_api_leaves_a_publish_open(status: int) -> None:
+    page = Response(status, CaseInsensitiveDict(), b"<html>")
+    assert type(read(page, acts=True)) is OutcomeUnknown
 
 
 @pytest.mark.parametrize("login_type", ["facebook", "instagram"])
@@ -129,7 +139,8 @@ def test_a_refusal_survives_a_json_round_trip(
         return  # says nothing at all
     error = read(given, login_type=login_type)
     kept = dump_refusal(error)
-    assert (kept is None) == (not isinstance(error, (AccountRefused, RequestRefused, VideoRefused)))
+    is_refusal = isinstance(error, (AccountRefused, RequestRefused, VideoRefused))
+    assert (kept is not None) == (is_refusal and not getattr(error, "reconnect", False))
     if kept is not None:
         again = load_refusal(json.loads(json.dumps(kept)))
         assert type(again) is type(error) and vars(again) == vars(error)
@@ -149,7 +160,7 @@ def test_codes_of_the_sandbox_before_publishing(
             job.run()
             control.advance(5)
     is_unsure = call == PUBLISH and EXPECTED[code] is Transient
-    assert type(caught.value) is (OutcomeUnknown if is_unsure else expected(code, "facebook"))
+    assert type(caught.value) is (PublishFailed if is_unsure else expected(code, "facebook"))
     assert control.posts() == []
 
 
@@ -223,6 +234,14 @@ def test_codes_of_a_refresh(control: Sandbox, code: str) -> None:
 def test_an_unknown_code_goes_by_its_status(status: int, error: type[PublishError]) -> None:
     found = read(answer(status, {"code": 987654, "error_subcode": 12}), login_type="instagram")
     assert type(found) is error and found.code == "987654/12"
+
+
+@pytest.mark.parametrize("code", ["1", "24/2207006", "100/33"])
+def test_an_error_of_a_publish_is_kept_as_one_that_may_pass(code: str) -> None:
+    error = read(answer(400, graph_error(code)), acts=True)
+    again = load_refusal(json.loads(json.dumps(dump_refusal(error))))
+    assert type(again) is Transient
+    assert (again.code, again.detail, again.hint) == (code, error.detail, error.hint)
 
 
 def test_an_unknown_transient_code_is_retried() -> None:

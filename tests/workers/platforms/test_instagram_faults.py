@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
@@ -207,6 +208,101 @@ def test_a_confirmed_refusal_is_raised_and_a_retry_uses_the_same_container(
     assert len(control.posts()) == len(control.calls(CONTAINER)) == 1
 
 
+def run_to_error(job: Job, hours: float = 12) -> PublishError:
+    """Run a job until it raises anything but `OutcomeUnknown`, and return that."""
+    until = job.sandbox.now() + timedelta(hours=hours)
+    while job.sandbox.now() < until:
+        try:
+            found = job.run()
+        except OutcomeUnknown:
+            continue  # the next run polls
+        except PublishError as error:
+            return error
+        assert isinstance(found, Processing)
+        job.sandbox.advance(found.next_poll_seconds + 1)
+    raise AssertionError(f"no error after {hours} hours")
+
+
+@pytest.mark.parametrize(
+    ("code", "publishes"),
+    [("24/2207006", 2), ("24/2207008", 3), ("1", 4), ("-1/2207001", 4), ("2", 4), ("100/33", 5)],
+)
+def test_a_publish_that_is_answered_with_an_error_again_and_again_is_given_up(
+    control: Sandbox, video: bytes, code: str, publishes: int
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code=code, times=publishes)
+    error = run_to_error(job)
+    assert (type(error), error.code, error.is_unpublished) == (Transient, code, True)
+    assert control.call_names()[-2:] == [STATUS, LIST]
+    assert not checkpoint(job).may_be_live
+    assert len(control.calls(PUBLISH)) == publishes
+    job.carry_through()  # the next attempt
+    assert len(control.posts()) == len(control.calls(CONTAINER)) == 1
+
+
+def test_each_further_attempt_publishes_once(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="2", times=6)
+    for publishes in (4, 5, 6):
+        assert type(run_to_error(job)) is Transient
+        assert len(control.calls(PUBLISH)) == publishes
+
+
+def test_errors_after_a_lost_publish_may_be_its_effect(control: Sandbox, video: bytes) -> None:
+    """So they never count as proof: a person has to look, once the container has expired."""
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    control.fault("INSTAGRAM", PUBLISH, "error", code="24/2207008", times=100)
+    assert isinstance(run_to_error(job, hours=25), Ambiguous)
+
+
+def test_a_publish_that_failed_and_shows_in_the_list_is_live(
+    control: Sandbox, video: bytes, sandbox: SandboxServer
+) -> None:
+    """Though its container is FINISHED for hours."""
+    control.settings(instagram_status_lag_seconds=40_000.0)
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="2", after_work=True)
+    published = job.carry_through(runs=30)
+    [post] = control.posts()
+    assert published.post_id == post["id"]
+
+
+def test_a_refusal_proves_that_nothing_is_live(control: Sandbox, video: bytes) -> None:
+    assert refused(make_job(control, video), "352/2207026").is_unpublished
+
+
+def test_a_refusal_after_a_lost_publish_does_not(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    control.fault("INSTAGRAM", PUBLISH, "error", code="352/2207026")
+    error = run_to_error(job)
+    assert isinstance(error, VideoRefused) and not error.is_unpublished
+
+
+@pytest.mark.parametrize(("code", "is_proof"), [("9/2207042", True), ("80002", False)])
+def test_the_limit_on_posts_proves_that_nothing_is_live(
+    control: Sandbox, video: bytes, code: str, is_proof: bool
+) -> None:
+    """It is checked before anything is published; one on calls may have hit a later call."""
+    error = publish_with_fault(make_job(control, video), "error", code=code)
+    assert isinstance(error, RateLimited) and error.is_unpublished is is_proof
+
+
+def test_a_token_refused_at_publishing_is_not_remembered(control: Sandbox, video: bytes) -> None:
+    """By the next run there may be another, which must not suffer for it."""
+    job = make_job(control, video)
+    error = publish_with_fault(job, "error", code="190/460")
+    assert isinstance(error, AccountRefused) and error.reconnect
+    assert checkpoint(job).refusal is None
+    job.carry_through()
+    assert len(control.posts()) == 1
+
+
 def test_a_refusal_that_is_not_true_is_found_out_though_the_first_read_is_too_early(
     control: Sandbox, video: bytes
 ) -> None:
@@ -231,8 +327,21 @@ def test_a_post_refused_as_duplicate_is_searched_for_in_the_list(
     assert isinstance(found, Processing)
     assert control.call_names()[-2:] == [STATUS, LIST]
     control.advance(found.next_poll_seconds + 1)
-    with pytest.raises(RequestRefused):
+    with pytest.raises(RequestRefused) as caught:
         job.run()
+    assert control.call_names()[-2:] == [STATUS, LIST]
+    assert not caught.value.is_unpublished  # for something of the kind is live
+
+
+def test_a_duplicate_that_the_list_shows_only_later_is_live(control: Sandbox, video: bytes) -> None:
+    control.settings(instagram_status_lag_seconds=3000.0)
+    job = make_job(control, video)
+    publish_with_fault(job, "lost_answer")
+    control.fault("INSTAGRAM", PUBLISH, "error", code="506")
+    control.fault("INSTAGRAM", LIST, "error", status=200, body={"data": []})
+    published = job.carry_through()
+    [post] = control.posts()
+    assert published.post_id == post["id"] and len(control.calls(LIST)) == 2
 
 
 def test_a_daily_limit_at_publishing_waits_and_reuses_the_container(

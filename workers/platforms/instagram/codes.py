@@ -156,6 +156,12 @@ HTTP_STATUSES: dict[int, Verdict] = {
 #: `debug_info.type` with which the upload host, which has no Graph codes, refuses a token.
 UPLOAD_TOKEN_TYPES = frozenset({"OAuthException", "NotAuthorizedError"})
 
+#: How many publishes may be answered with an error that may pass, by the error, before the last
+#: such error is believed.
+#: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/error-codes
+PUBLISHES_MAX = {"24/2207006": 2, "24/2207008": 3, "100/33": 5}
+PUBLISHES_MAX_OTHERS = 4
+
 MISSING_OBJECT = "100/33"
 #: Reads of a container that prove nothing: it may not be visible yet, or not at the moment.
 UNREADABLE = frozenset({MISSING_OBJECT, "10"})

@@ -47,17 +47,18 @@ CLASSES: dict[type[PublishError], tuple[str, ...]] = {
     Transient: (
         *("-2/2207003", "-2/2207020", "-1/2207001", "-1/2207032", "-1/2207053", "24/2207006"),
         *("24/2207008", "9004/2207052", "9007/2207027", "-1/2207076", "-1/2207077", "-1/2207082"),
-        *("1", "2", "internal"),
+        *("1", "2", "internal", "-2", "-1", "24", "9004", "9007"),
     ),
     RequestRefused: (
         *("1/2207057", "100/2207023", "100/2207028", "100/2207035", "100/2207036", "100/2207037"),
         *("100/2207040", "36000/2207004", "36001/2207005", "36003/2207009", "36004/2207010"),
         *("-1/2207081", "INSTAGRAM_PLATFORM_API__INVALID_LOCATION_ID", "506", "100", "2635"),
+        *("36000", "36001", "36003", "36004"),
     ),
-    VideoRefused: ("352/2207026", "-1/2207085"),
-    RateLimited: ("9/2207042", "4", "17", "32", "613", "341", "80001", "80002"),
+    VideoRefused: ("352/2207026", "-1/2207085", "352"),
+    RateLimited: ("9/2207042", "9", "4", "17", "32", "613", "341", "80001", "80002"),
     AccountRefused: (
-        *("4/2207051", "25/2207050", "3", "10", "200", "250", "299", "100/33", "368"),
+        *("4/2207051", "25/2207050", "25", "3", "10", "200", "250", "299", "100/33", "368"),
         *("190/458", "190/459", "190/460", "190/463", "190/464", "190/467", "190/492"),
     ),
     TokenExpired: ("102", "190"),
@@ -284,6 +285,24 @@ def usage(minutes: object) -> str:
 def test_a_limit_lasts_as_long_as_the_headers_say(headers: dict[str, str], wait: timedelta) -> None:
     found = read(answer(400, graph_error("80002"), **headers))
     assert isinstance(found, RateLimited) and found.retry_at == NOW + wait
+
+
+@pytest.mark.parametrize("code", [-2, -1, 9, 24, 25, 352, 9004, 9007, 36000, 36001, 36003, 36004])
+def test_a_publishing_code_without_a_known_subcode_means_what_it_says(code: int) -> None:
+    bare, odd = read(answer(400, {"code": code})), read(answer(400, graph_error(f"{code}/2207099")))
+    assert type(bare) is type(odd) is EXPECTED[str(code)]
+    assert (bare.code, odd.code) == (str(code), f"{code}/2207099")
+    assert bare.hint == odd.hint and (bare.hint or code in (-2, -1, 9, 24, 9004, 9007))
+
+
+@pytest.mark.parametrize("call", [CONTAINER, PUBLISH])
+@pytest.mark.parametrize("code", [-1, -2, 24, 9004])
+def test_a_publishing_code_without_a_subcode_does_not_fail_the_post(
+    control: Sandbox, video: bytes, code: int, call: str
+) -> None:
+    control.fault("INSTAGRAM", call, "error", status=400, body={"error": {"code": code}})
+    make_job(control, video).carry_through()
+    assert len(control.posts()) == 1
 
 
 def test_codes_are_compared_as_numbers() -> None:

@@ -39,6 +39,12 @@ _NEW_CONTAINER = Verdict(UploadGone)
 _REQUEST = Verdict(RequestRefused)
 _COVER = Verdict(RequestRefused, hint=COVER_HINT)
 _PERMISSION = Verdict(AccountRefused, hint=PERMISSION_HINT)
+_CAPTION = Verdict(RequestRefused, hint="Shorten the caption")
+_VIDEO = Verdict(VideoRefused, hint=VIDEO_HINT)
+_RESTRICTED = Verdict(
+    AccountRefused, hint="Open the Instagram app and do what it asks, then try again"
+)
+_POST_LIMIT = Verdict(RateLimited, wait_seconds=QUOTA_WAIT_SECONDS)
 _THROTTLED = Verdict(RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, blocks_reads=True)
 _APP_THROTTLED = Verdict(
     RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, application_wide=True, blocks_reads=True
@@ -55,10 +61,10 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
     2207006: (24, _NEW_CONTAINER),
     2207008: (24, Verdict(Transient)),
     2207009: (36003, _COVER),
-    2207010: (36004, Verdict(RequestRefused, hint="Shorten the caption")),
+    2207010: (36004, _CAPTION),
     2207020: (-2, _NEW_CONTAINER),
     2207023: (100, _REQUEST),
-    2207026: (352, Verdict(VideoRefused, hint=VIDEO_HINT)),
+    2207026: (352, _VIDEO),
     2207027: (9007, Verdict(Transient)),
     2207028: (100, _REQUEST),
     2207032: (-1, _NEW_CONTAINER),
@@ -66,11 +72,8 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
     2207036: (100, _REQUEST),
     2207037: (100, _REQUEST),
     2207040: (100, Verdict(RequestRefused, hint="Mention at most 20 accounts")),
-    2207042: (9, Verdict(RateLimited, wait_seconds=QUOTA_WAIT_SECONDS)),
-    2207050: (
-        25,
-        Verdict(AccountRefused, hint="Open the Instagram app and do what it asks, then try again"),
-    ),
+    2207042: (9, _POST_LIMIT),
+    2207050: (25, _RESTRICTED),
     2207051: (
         4,
         Verdict(
@@ -86,7 +89,7 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
     2207077: (None, _NEW_CONTAINER),
     2207081: (None, _REQUEST),
     2207082: (None, _NEW_CONTAINER),
-    2207085: (None, Verdict(VideoRefused, hint=VIDEO_HINT)),
+    2207085: (None, _VIDEO),
 }
 
 #: General codes whose subcode changes their meaning.
@@ -112,10 +115,22 @@ PAIRS: dict[tuple[int, int], Verdict] = {
     ),
 }
 
-#: General codes of the Graph API.
+#: General codes of the Graph API, and the codes of publishing without a subcode we know.
 #: https://developers.facebook.com/docs/graph-api/guides/error-handling
 #: https://developers.facebook.com/docs/graph-api/overview/rate-limiting/
 CODES: dict[int | str, Verdict] = {
+    -2: _NEW_CONTAINER,
+    -1: Verdict(Transient),
+    9: _POST_LIMIT,
+    24: _NEW_CONTAINER,
+    25: _RESTRICTED,
+    352: _VIDEO,
+    9004: _NEW_CONTAINER,
+    9007: Verdict(Transient),
+    36000: _COVER,
+    36001: _COVER,
+    36003: _COVER,
+    36004: _CAPTION,
     **{code: _PERMISSION for code in range(200, 300)},
     1: Verdict(Transient, hint=OPERATOR_HINT),  # also what a wrong app secret looks like
     2: Verdict(Transient),

@@ -214,7 +214,7 @@ def test_instagram_login_without_a_public_link_is_refused(control: Sandbox, vide
         ({"privacy": "private"}, RequestRefused, "privacy_unsupported"),
         ({"privacy": "unlisted"}, RequestRefused, "privacy_unsupported"),
         ({"duration_seconds": 2.9}, VideoRefused, "duration_unsupported"),
-        ({"duration_seconds": 900.1}, VideoRefused, "duration_unsupported"),
+        ({"duration_seconds": 900.2}, VideoRefused, "duration_unsupported"),
         ({"options": {"thumbOffsetMs": 4000}}, RequestRefused, "thumb_offset_out_of_range"),
         ({"options": {"collaborators": list("abcd")}}, RequestRefused, "too_many_collaborators"),
     ],

@@ -24,6 +24,8 @@ from workers.platforms.instagram.upload import InstagramUpload
 
 DURATION_MIN_SECONDS = 3.0
 DURATION_MAX_SECONDS = 15 * 60.0
+#: By how much a converted file may exceed the longest duration: its sound ends with a whole frame.
+PADDING_SECONDS = 0.1
 COLLABORATORS_MAX = 3
 _RESUMABLE = "resumable"
 _META = ".facebook.com"
@@ -64,7 +66,8 @@ def _check_draft(draft: Draft) -> None:
         )
     length = draft.duration_seconds
     # 0 means that the duration is unknown; the platform decides then.
-    if length and not DURATION_MIN_SECONDS <= length <= DURATION_MAX_SECONDS:
+    longest = DURATION_MAX_SECONDS + PADDING_SECONDS
+    if length and not DURATION_MIN_SECONDS <= length <= longest:
         raise VideoRefused(
             "duration_unsupported",
             f"Instagram accepts Reels of 3 seconds to 15 minutes, this one has {length:.1f} s",

@@ -612,6 +612,53 @@ def test_a_video_that_fails_in_processing_is_the_end_of_its_container(
 
 
 @pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (
+            "Error: Media download has failed. The URI doesn't meet our rules: 2207052",
+            "9004/2207052",
+        ),
+        ("Error", "container_error"),
+        ("Error: something new, 2207999", "container_error"),
+        ("Media upload has failed with error code 2207053", "-1/2207053"),
+    ],
+)
+def test_a_failure_that_is_told_in_words_alone_is_one(
+    control: Sandbox, video: bytes, status: str, code: str
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", STATUS, "error", status=200, body={"id": "1", "status": status})
+    with pytest.raises(UploadGone) as caught:
+        job.run()
+    assert caught.value.code == code and caught.value.upload_is_dead
+
+
+@pytest.mark.parametrize(
+    "status", ["Errors may occur", "In Progress: 12207052 bytes", "", "2207999"]
+)
+def test_words_that_tell_no_failure_are_read_again(
+    control: Sandbox, video: bytes, status: str
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", STATUS, "error", status=200, body={"id": "1", "status": status})
+    with pytest.raises(Transient):
+        job.run()
+
+
+def test_words_alone_do_not_prove_a_published_container_dead(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    body = {"id": "1", "status": "Error: 2207053"}
+    control.fault("INSTAGRAM", STATUS, "error", status=200, body=body)
+    with pytest.raises(Transient):
+        job.run()
+
+
+@pytest.mark.parametrize(
     ("code", "error"),
     [
         ("rupload_retriable", Transient),

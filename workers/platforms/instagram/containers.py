@@ -37,6 +37,8 @@ _FIELDS = "id,status_code,status"
 _UPLOAD_FIELDS = f"{_FIELDS},video_status"
 #: `status` is prose for people that contains the publishing subcode somewhere.
 _SUBCODE = re.compile(r"(?<!\d)22070\d\d(?!\d)")
+#: It begins with the state.
+_FAILED = re.compile(r"Error\b")
 _UPLOADED = "complete"
 
 
@@ -65,16 +67,28 @@ def read_container(client: Client, upload: InstagramUpload) -> Container | None:
         if error.code in UNREADABLE:
             return None
         raise
+    status = text(fields, "status")
     status_code = text(fields, "status_code")
+    if not status_code and upload.publishing_at is None and _tells_failure(status):
+        status_code = ERROR
     if not status_code:
         raise Transient("bad_answer", "Instagram did not state the status of the upload")
     uploading = child(child(fields, "video_status"), "uploading_phase")
     return Container(
         status_code=status_code,
-        status=text(fields, "status"),
+        status=status,
         received_bytes=whole(uploading, "bytes_transferred"),
         has_all_bytes=text(uploading, "status") == _UPLOADED,
     )
+
+
+def _tells_failure(status: str) -> bool:
+    """Return whether the words alone say that the container has failed.
+
+    Taken at their word only before a publish: then another container does no harm.
+    """
+    found = _SUBCODE.search(status)
+    return _FAILED.match(status) is not None or (found is not None and int(found[0]) in SUBCODES)
 
 
 @contextmanager

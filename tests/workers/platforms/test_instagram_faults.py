@@ -678,6 +678,18 @@ def test_upload_host_errors_are_translated(
     assert job.source.open_streams == 0
 
 
+@pytest.mark.parametrize("status", [200, 400, 412, 500, 503])
+def test_an_upload_that_is_not_retriable_opens_another_whatever_the_status(
+    control: Sandbox, video: bytes, status: int
+) -> None:
+    debug = {"retriable": False, "type": "ProcessingFailedError", "message": "FILE_NOT_FOUND"}
+    control.fault("INSTAGRAM", UPLOAD, "error", status=status, body={"debug_info": debug})
+    job = make_job(control, video)
+    with pytest.raises(UploadGone) as caught:
+        job.run()
+    assert caught.value.upload_is_dead
+
+
 def test_a_failure_with_status_200_is_a_failure(control: Sandbox, video: bytes) -> None:
     body = {"debug_info": {"retriable": True, "type": "ProcessingFailedError", "message": "no"}}
     control.fault("INSTAGRAM", UPLOAD, "error", status=200, body=body)

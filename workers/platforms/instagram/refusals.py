@@ -116,7 +116,7 @@ def upload_error(response: Response, now: datetime, *, login_type: str) -> Publi
         return _for_login_type(TokenExpired(code, detail), login_type)
     if response.status == 429:
         return RateLimited(code, detail, retry_at=_retry_at(response, now, THROTTLED_WAIT_SECONDS))
-    if debug.get("retriable") is False and response.status < 500:
+    if debug.get("retriable") is False:
         return UploadGone(code, detail).for_dead_upload()
     return Transient(code, detail)
 

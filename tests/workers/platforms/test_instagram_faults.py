@@ -719,6 +719,23 @@ def test_malformed_responses_never_crash_the_handler(
     assert len(control.posts()) == 1
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"quota_usage": 3, "config": {"quota_total": 0}},
+        {"quota_usage": 3, "config": {}},
+        {"quota_usage": 3},
+        {},
+    ],
+)
+def test_a_quota_that_is_not_stated_holds_nothing_up(
+    control: Sandbox, video: bytes, fields: dict[str, object]
+) -> None:
+    """No account may make 0 posts a day; the platform itself checks the quota at the end."""
+    control.fault("INSTAGRAM", QUOTA, "error", status=200, body={"data": [fields]})
+    assert isinstance(make_job(control, video).run(), Processing)
+
+
 def test_the_upload_resumes_after_a_second_cut(control: Sandbox, video: bytes) -> None:
     data = large(video)
     control.fault("INSTAGRAM", UPLOAD, "cut", after_bytes=2_000_000, times=3)

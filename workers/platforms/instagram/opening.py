@@ -110,13 +110,15 @@ def _video_link(client: Client, context: Context) -> str | None:
 def read_quota(client: Client, user_id: str) -> tuple[int | None, int | None]:
     """Return how many posts the account has made and may make in 24 hours; None if not stated.
 
+    A total of 0 states nothing: it would hold every post back for ever.
+
     https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/content_publishing_limit
     """
     path = f"{user_id}/content_publishing_limit"
     data = children(client.get(path, fields="quota_usage,config"), "data")
     if not data:
         return None, None
-    return whole(data[0], "quota_usage"), whole(child(data[0], "config"), "quota_total")
+    return whole(data[0], "quota_usage"), whole(child(data[0], "config"), "quota_total") or None
 
 
 def _check_quota(client: Client, context: Context) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PosixPath
+from typing import IO, Any
 
 import av
 import pytest
@@ -17,9 +17,12 @@ from app.media.recipe import Recipe, VideoEncoding
 from app.media.video_rules import VIDEO_RULES, Bounds
 from app.storage import Storage
 from tests import IS_THOROUGH
-from tests.media.conftest import probed
+from tests.media.conftest import claim_for, probed
 from tests.media.corpus import AAC, H264, READY, make_film, pictures, run_ffmpeg, sound
+from workers.media.failures import failure_of
 from workers.media.ffmpeg import find_ffmpeg
+from workers.media.transcoding import fetch
+from workers.media.workspace import DiskFull
 
 Transcoded = Callable[[str, Probe, Recipe], tuple[Path, Probe]]
 
@@ -195,3 +198,21 @@ def test_video_is_copied_where_there_is_room(
     for share, expected in ((0.9, True), (0.9999, False)):
         sized = replace(facts, size_bytes=int(size_max * share), duration_seconds=100.0)
         assert (plan_of(sized, "INSTAGRAM").work is work) is expected
+
+
+class FullDisk(PosixPath):
+    """A file on a disk that others have filled."""
+
+    def open(self, *args: Any, **options: Any) -> IO[Any]:
+        return open("/dev/full", "wb", buffering=0)
+
+
+def test_disk_filled_by_others_while_the_source_is_fetched_is_no_bug(
+    rich: Path, store: Storage, tmp_path: Path
+) -> None:
+    facts = probed(store, rich)
+    claim = claim_for(store, rich.name, facts, Recipe("mp4", None, None))
+    with pytest.raises(DiskFull) as caught:
+        fetch(claim, store, FullDisk(tmp_path / "source"), check=lambda: None)
+    failure, is_permanent = failure_of(caught.value)
+    assert (failure.code, is_permanent) == ("disk_full", False)

@@ -256,6 +256,11 @@ def test_application_limits_pause_everyone(code: str) -> None:
     assert isinstance(found, RateLimited) and found.application_wide
 
 
+def test_a_removed_version_of_the_api_is_no_fault_of_a_post() -> None:
+    found = read(answer(400, graph_error("2635")))
+    assert isinstance(found, RequestRefused) and found.application_wide and found.hint
+
+
 @pytest.mark.parametrize("code", ["17", "32", "613", "80001", "80002", "9/2207042"])
 def test_account_limits_pause_that_account_only(code: str) -> None:
     found = read(answer(400, graph_error(code)))

@@ -152,7 +152,8 @@ CODES: dict[int | str, Verdict] = {
         RequestRefused, hint="Instagram has just received the same post: look at the profile"
     ),
     613: _THROTTLED,
-    2635: Verdict(RequestRefused, hint=OPERATOR_HINT),  # the configured version was removed
+    # The configured version was removed.
+    2635: Verdict(RequestRefused, hint=OPERATOR_HINT, application_wide=True),
     80001: _THROTTLED,
     80002: _THROTTLED,
     "INSTAGRAM_PLATFORM_API__INVALID_LOCATION_ID": Verdict(

@@ -182,3 +182,5 @@ MISSING_OBJECT = "100/33"
 #: Reads of a container that prove nothing: it may not be visible yet, or not at the moment.
 UNREADABLE = frozenset({MISSING_OBJECT, "10"})
 DUPLICATE_POST = "506"
+#: The platform could not fetch the video, or the cover, by its link.
+UNFETCHABLE = "9004/2207052"

@@ -18,7 +18,7 @@ from workers.platforms.addresses import may_send_to
 from workers.platforms.base import Api, Context, Draft
 from workers.platforms.fields import Fields, child, children, text, whole
 from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
-from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS
+from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS, UNFETCHABLE
 from workers.platforms.instagram.fields import identifier
 from workers.platforms.instagram.upload import InstagramUpload
 
@@ -40,6 +40,18 @@ def open_upload(client: Client, context: Context) -> InstagramUpload:
     _check_draft(context.draft)
     link = _video_link(client, context)
     _check_quota(client, context)
+    try:
+        return _make_container(client, context, link)
+    except Transient as error:
+        can_send = link is not None and client.login_type != INSTAGRAM_LOGIN
+        if not can_send or error.code != UNFETCHABLE:
+            raise
+    # The store is not reachable from there: send the bytes instead.
+    return _make_container(client, context, None)
+
+
+def _make_container(client: Client, context: Context, link: str | None) -> InstagramUpload:
+    """Create a container that fetches the video by `link`, or without one awaits its bytes."""
     video = {"video_url": link} if link else {"upload_type": _RESUMABLE}
     user_id = context.access.platform_user_id
     context.budget.spend("containers")

@@ -53,12 +53,20 @@ class PublishError(Exception):
         #: True once the platform has said that this upload failed and published nothing, so that
         #: a manual retry may open another. Handlers set it through `for_dead_upload`.
         self.upload_is_dead = False
+        #: True once it is proved that no publish had an effect, while the same upload can still be
+        #: published: the job may be cancelled. Handlers set it through `for_unpublished`.
+        self.is_unpublished = False
         #: The platform's `Retry-After` for a failure, as a time (aware UTC); None: it sent none.
         self.not_before: datetime | None = None
 
     def for_dead_upload(self: ErrorT) -> ErrorT:
         """Mark the error as proof that its upload is dead, and return it."""
         self.upload_is_dead = True
+        return self
+
+    def for_unpublished(self: ErrorT) -> ErrorT:
+        """Mark the error as proof that its upload, which remains, is not live, and return it."""
+        self.is_unpublished = True
         return self
 
 

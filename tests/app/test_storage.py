@@ -226,6 +226,10 @@ def test_s3_links_work_without_credentials(s3_url: str, tmp_path: Path) -> None:
     assert store.stat("a/clip.mp4").content_type == "video/mp4"
     with urllib.request.urlopen(store.signed_get_url("a/clip.mp4", 60)) as answer:
         assert answer.read() == BODY
+    store.write("a/untyped", io.BytesIO(BODY), len(BODY))
+    typed = store.signed_get_url("a/untyped", 60, content_type="video/quicktime")
+    with urllib.request.urlopen(typed) as answer:  # platforms refuse what names no video type
+        assert answer.headers["Content-Type"] == "video/quicktime"
     assert store.has_public_links is False  # http, so no platform could use it
     for token in ("", "a.b"):
         with pytest.raises(InvalidLink):

@@ -103,6 +103,13 @@ UNFINISHED = Unfinished("x", "the connection broke", hint="", category=Category.
             Action.TRY_AGAIN,
             5,
         ),
+        (
+            Transient("x").for_unpublished(),
+            situation(1, committed_seconds_ago=1),
+            Action.TRY_AGAIN,
+            5,
+        ),
+        (Transient("x").for_unpublished(), situation(3, committed_seconds_ago=1), Action.FAIL, 0),
         # Proven to have published nothing, whatever was written down before.
         (UNFINISHED, situation(2, committed_seconds_ago=9), Action.TRY_AGAIN, 10),
         (UNFINISHED, situation(3, committed_seconds_ago=9), Action.FAIL, 0),

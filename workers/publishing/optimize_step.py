@@ -11,6 +11,7 @@ from app.failures import Category
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.plan_text import describe_plan
+from app.media.rules import Violation
 from app.models import Rendition, Video
 from app.publishing.claims import Claim
 from app.publishing.holding import note_transcode
@@ -34,6 +35,8 @@ LASTING_CODES = frozenset(
 )
 #: A transcode not started within this time has no worker: fail rather than wait on.
 NOT_STARTED_LIMIT = timedelta(hours=24)
+#: By how much a conversion may lengthen a video, whose own duration has been checked.
+PADDING_SECONDS = 0.1
 _TRY_AGAIN = "Try again later; if that fails too, tell the operator"
 _ASK_OPERATOR = (
     "Another export of the video may be easier to convert; otherwise ask the operator to find the"
@@ -155,7 +158,7 @@ def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
     """Return the transcoded file, after the same checks as any other."""
     assert rendition.probe is not None
     plan = plan_for(claim.platform, Probe.load(rendition.probe))
-    broken = (*plan.refusals, *plan.reasons)
+    broken = [one for one in (*plan.refusals, *plan.reasons) if not _is_padding(one)]
     if broken:
         raise VideoRefused(
             "conversion_unfit",
@@ -163,6 +166,13 @@ def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
             hint="Export the video within these limits and upload it again",
         )
     return SourceFile.of(rendition)
+
+
+def _is_padding(violation: Violation) -> bool:
+    """Whether a converted file is too long only because its sound ends with a whole frame."""
+    if violation.rule != "duration_max":
+        return False
+    return float(violation.actual) - float(violation.limit) <= PADDING_SECONDS
 
 
 def _raise_failed(rendition: Rendition) -> NoReturn:

@@ -111,7 +111,8 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
     if isinstance(error, UploadGone) and situation.reopened < REOPEN_MAX:
         return Decision(Action.REOPEN, now)
     if isinstance(error, (*_UNSURE, Unfinished, UploadGone)):
-        is_unsure = isinstance(error, _UNSURE) and not error.upload_is_dead
+        is_proved = error.upload_is_dead or error.is_unpublished
+        is_unsure = isinstance(error, _UNSURE) and not is_proved
         if is_unsure and situation.committed_at is not None:
             return _poll_again(error, situation, now)
         if situation.circuit_until is not None and not _is_out_too_long(situation, now):

@@ -219,6 +219,50 @@ def test_lacking_permission_to_read_leaves_the_account_alone(
     assert numbers(post.id) == (10, None, None, None)
 
 
+def test_deleted_reel_does_not_stop_the_statistics_of_its_account(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """However many were deleted: each is left out, and the others are read at their time."""
+    account = connect(platforms, "INSTAGRAM")
+    deleted = [stored_post(account, stored_film) for _ in range(3)]
+    kept = publish("INSTAGRAM", account, stored_film)
+    make_due()
+    platforms.advance(600)
+    count_due()  # two at once
+    count_due()
+    assert numbers(kept.id)[0] is not None
+    for post in deleted:
+        assert numbers(post.id) == (None, None, None, None)
+        assert db.session.get_one(PublishedPost, post.id).count_at < utcnow() + timedelta(hours=1)
+    db.session.commit()
+
+
+def test_permission_that_is_missing_for_one_reel_stops_no_other(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "INSTAGRAM")
+    posts = [publish("INSTAGRAM", account, stored_film) for _ in range(2)]
+    make_due()
+    platforms.advance(600)
+    platforms.fault("INSTAGRAM", "error", call="instagram.media", code="10", times=1)
+    count_due()
+    assert sorted(numbers(post.id)[0] is None for post in posts) == [False, True]
+
+
+def test_permission_that_is_missing_for_every_reel_is_left_alone_for_a_day(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "INSTAGRAM")
+    platforms.fault("INSTAGRAM", "error", call="instagram.media", code="10", times=2)
+    posts = [stored_post(account, stored_film) for _ in range(5)]
+    count_due()
+    db.session.expire_all()
+    for post in posts[2:]:  # two are read at once, and rescheduled by their age
+        assert db.session.get_one(PublishedPost, post.id).count_at > utcnow() + timedelta(hours=23)
+    assert db.session.get_one(Account, account.id).state is AccountState.ACTIVE
+    db.session.commit()
+
+
 def test_limit_of_an_account_is_obeyed(platforms: Platforms, stored_film: Video) -> None:
     account = connect(platforms, "TIKTOK")
     platforms.fault(

@@ -59,7 +59,7 @@ class InstagramHandler(Handler[InstagramUpload]):
     ) -> Incomplete | Processing | Ready | Published:
         """Read the container, or the post if its id is known.
 
-        Raises the refusal of an earlier publish once the container has proved it to be true.
+        Raises the refusal of an earlier publish once the container has proved it.
         """
         client = Client(self.api, context)
         if upload.media_id is not None:
@@ -69,7 +69,7 @@ class InstagramHandler(Handler[InstagramUpload]):
             container = containers.read_container(client, upload)
             found = fate.judge(client, context, upload, container)
         if isinstance(found, Ready) and upload.refusal:
-            raise publishing.confirmed_refusal(context, upload)
+            return publishing.confirm_refusal(client, context, upload)
         return found
 
     def publish(self, context: Context, upload: InstagramUpload) -> Published | Processing:

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 GROWTH_BYTES = 64 * 2**20
 #: Longer waits go to the scheduler: a deploy would hand them over anyway.
 SHORT_WAIT_SECONDS = 120.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: The unit of `ru_maxrss`.
 RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 #: The exit status of a child that was told to stop before it read any further order. No other end
@@ -101,8 +102,9 @@ class Parent:
 def fork_horse(app: Flask, lifeline: tuple[int, int], close_inherited: Callable[[], None]) -> Horse:
     """Fork a child. `close_inherited` closes, in the child, what belongs to the parent alone."""
     ours, theirs = Pipe()
-    pid = os.fork()
+    pid = _fork_with_signals_blocked()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         theirs.close()
         return Horse(pid, ours)
     status = 1
@@ -118,15 +120,26 @@ def fork_horse(app: Flask, lifeline: tuple[int, int], close_inherited: Callable[
         os._exit(status)
 
 
+def _fork_with_signals_blocked() -> int:
+    """Fork, and leave the signals blocked: the parent's handlers would swallow the child's."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        return os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        raise
+
+
 def _watch_for_stop(lifeline: tuple[int, int]) -> None:
     stop_requested.clear()
     signal.set_wakeup_fd(-1)
     _on_stop(_request_stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     threading.Thread(target=_stop_with_parent, args=lifeline, name="lifeline", daemon=True).start()
 
 
 def _on_stop(handler: Callable[..., None] | signal.Handlers) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOP_SIGNALS:
         signal.signal(number, handler)
 
 

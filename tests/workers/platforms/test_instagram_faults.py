@@ -272,8 +272,11 @@ def test_a_publish_that_failed_and_shows_in_the_list_is_live(
     assert published.post_id == post["id"]
 
 
-def test_a_refusal_proves_that_nothing_is_live(control: Sandbox, video: bytes) -> None:
-    assert refused(make_job(control, video), "352/2207026").is_unpublished
+@pytest.mark.parametrize(("code", "is_proof"), [("352/2207026", True), ("4/2207051", False)])
+def test_a_refusal_proves_that_nothing_is_live_unless_it_is_known_to_lie(
+    control: Sandbox, video: bytes, code: str, is_proof: bool
+) -> None:
+    assert refused(make_job(control, video), code).is_unpublished is is_proof
 
 
 def test_a_refusal_after_a_lost_publish_does_not(control: Sandbox, video: bytes) -> None:

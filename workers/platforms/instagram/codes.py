@@ -185,5 +185,8 @@ MISSING_OBJECT = "100/33"
 #: Reads of a container that prove nothing: it may not be visible yet, or not at the moment.
 UNREADABLE = frozenset({MISSING_OBJECT, "10"})
 DUPLICATE_POST = "506"
+#: Refusals that have come, or would come, with a post that is live.
+#: https://github.com/gitroomhq/postiz-app/issues/1681
+PERHAPS_LIVE = frozenset({DUPLICATE_POST, "4/2207051"})
 #: The platform could not fetch the video, or the cover, by its link.
 UNFETCHABLE = "9004/2207052"

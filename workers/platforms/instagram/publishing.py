@@ -13,6 +13,7 @@ from workers.platforms.instagram import fate
 from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.codes import (
     DUPLICATE_POST,
+    PERHAPS_LIVE,
     PUBLISHES_MAX,
     PUBLISHES_MAX_OTHERS,
 )
@@ -84,7 +85,7 @@ def confirm_refusal(client: Client, context: Context, upload: InstagramUpload) -
 
 def _proved(upload: InstagramUpload, refusal: PublishError) -> PublishError:
     """Mark a refusal as proof that nothing is live, if no publish was lost and none succeeded."""
-    if upload.ended_calls < upload.publish_calls or refusal.code == DUPLICATE_POST:
+    if upload.ended_calls < upload.publish_calls or refusal.code in PERHAPS_LIVE:
         return refusal
     return refusal.for_unpublished()
 

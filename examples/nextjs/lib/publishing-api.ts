@@ -1190,8 +1190,8 @@ export interface components {
         NewUpload: {
             /** @description Becomes the title of the video, not its key. */
             filename: string;
-            /** @enum {string} */
-            contentType: "video/mp4" | "video/quicktime" | "video/webm" | "video/3gpp" | "video/mpeg" | "video/x-flv" | "video/x-ms-wmv" | "video/x-msvideo";
+            /** @description Of the `File` or `Blob`, such as `video/webm;codecs=vp9`: any video, or `application/octet-stream` where the type is unknown. The link is signed for its lower case, which is what a browser sends. */
+            contentType: string;
             /** @description Bytes. Exactly this many must be sent. */
             fileSize: number;
         };

@@ -177,7 +177,12 @@ class ResolveSchema(BaseSchema):
 
     live = Flag(required=True)
     platform_post_id = fields.String(load_default=None, validate=Regexp(r"[^\s\x00-\x1f]{1,255}\Z"))
-    url = fields.URL(load_default=None, schemes={"https"}, validate=Length(max=1000))
+    url = fields.URL(
+        load_default=None,
+        schemes={"https"},
+        validate=Length(max=1000),
+        metadata={"description": "Of the post, on the platform's own site."},
+    )
 
     @validates_schema
     def refuse_post_that_is_not_live(self, data: Any, **kwargs: Any) -> None:

@@ -40,6 +40,9 @@ def test_first_post_goes_out_at_once_without_a_start(alice: Caller) -> None:
     assert first is not None and second is not None
     assert (first["state"], first["data"]["options"]["priority"]) == ("waiting", 5)
     assert (second["state"], second["data"]["options"]["priority"]) == ("delayed", 3)
+    shown = [status["scheduledTime"] for status in (first, second)]
+    assert shown[0] is None and shown[1] is not None
+    assert [job["scheduledTime"] for job in answer["jobs"]] == shown
 
 
 def test_one_video_goes_to_all_platforms_at_once(alice: Caller) -> None:

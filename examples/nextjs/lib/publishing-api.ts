@@ -892,8 +892,11 @@ export interface components {
         };
         BatchJob: {
             jobId: string;
-            /** Format: date-time */
-            scheduledTime: string;
+            /**
+             * Format: date-time
+             * @description null for a post that is due at once.
+             */
+            scheduledTime: string | null;
         };
         BatchAccepted: {
             batchId: string;
@@ -1126,6 +1129,7 @@ export interface components {
             platformPostId?: string | null;
             /**
              * Format: url
+             * @description Of the post, on the platform's own site.
              * @default null
              */
             url?: string | null;
@@ -1353,10 +1357,10 @@ export interface components {
         NextPost: {
             /**
              * Format: date-time
-             * @description null while the platform is paused.
+             * @description null while the platform is paused or the account must be connected again.
              */
             beginsAt: string | null;
-            reason?: string;
+            readonly reason?: string;
         };
         AccountLimits: {
             accountId: string;

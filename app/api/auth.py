@@ -110,7 +110,7 @@ def _find_user(view: Callable[..., Any]) -> None:
         return
     credentials = _bearer()
     if _is_service_key(config, credentials):
-        g.user_id = _checked_user(request.headers.get("X-User-Id", ""))
+        g.user_id = _checked_user(request.headers.get("X-User-Id", ""), "X-User-Id")
     else:
         g.user_id = _user_of_token(config, credentials)
         why = getattr(view, "refuses_tokens", "")
@@ -131,9 +131,9 @@ def _is_service_key(config: Config, credentials: str) -> bool:
     return any([hmac.compare_digest(given, key.encode()) for key in config.api_keys])
 
 
-def _checked_user(user_id: str) -> str:
+def _checked_user(user_id: str, source: str) -> str:
     if USER_ID.fullmatch(user_id) is None:
-        raise Unauthorized("X-User-Id names the user: 1 to 128 characters of A-Za-z0-9_.:@-")
+        raise Unauthorized(f"{source} names the user: 1 to 128 characters of A-Za-z0-9_.:@-")
     return user_id
 
 
@@ -155,4 +155,4 @@ def _user_of_token(config: Config, credentials: str) -> str:
         raise refusal from exc
     if int(claims["exp"]) <= utcnow().timestamp():  # there is no leeway at its end
         raise refusal
-    return _checked_user(str(claims["sub"]))
+    return _checked_user(str(claims["sub"]), "The token's sub")

@@ -89,6 +89,13 @@ def test_call_is_refused(client: FlaskClient, case: str) -> None:
     assert answer.json is not None and answer.json["error"]
 
 
+def test_refusal_of_a_user_says_where_its_id_came_from(client: FlaskClient) -> None:
+    by_token = client.get(LIST, headers=bearer(token(sub="a b"), **{"X-User-Id": "alice"}))
+    assert by_token.get_json()["error"].startswith("The token's sub names the user: 1 to 128")
+    by_header = client.get(LIST, headers=bearer("test-key", **{"X-User-Id": "a b"}))
+    assert by_header.get_json()["error"].startswith("X-User-Id names the user: 1 to 128")
+
+
 @pytest.mark.parametrize(
     "headers",
     [

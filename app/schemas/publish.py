@@ -139,7 +139,7 @@ class BatchSchema(BaseSchema):
     posts = Several(PublishSchema, required=True, validate=Length(1, BATCH_MAX))
     interval_minutes = Number(
         load_default=0.0,
-        validate=Range(0, MAX_AHEAD_SECONDS / 60),
+        validate=Range(0, MAX_AHEAD_SECONDS // 60),
         metadata={
             "description": "0 publishes all at once, such as one video to several platforms."
         },
@@ -176,7 +176,12 @@ class ResolveSchema(BaseSchema):
     """A person's decision on a job whose outcome is unknown."""
 
     live = Flag(required=True)
-    platform_post_id = fields.String(load_default=None, validate=Regexp(r"[^\s\x00-\x1f]{1,255}\Z"))
+    platform_post_id = fields.String(
+        load_default=None,
+        validate=Regexp(
+            r"[^\s\x00-\x1f]{1,255}\Z", error="Must be 1 to 255 characters without spaces."
+        ),
+    )
     url = fields.URL(
         load_default=None,
         schemes={"https"},

@@ -66,6 +66,14 @@ def test_posts_may_bring_their_own_times(alice: Caller) -> None:
     assert [job["scheduledTime"] for job in answer["jobs"]] == times
 
 
+def test_interval_beyond_a_year_is_refused_in_whole_minutes(alice: Caller) -> None:
+    answer = alice.post("/batch", {"posts": [alice.body()], "intervalMinutes": 600_000}).json
+    assert answer is not None
+    assert answer["errors"]["intervalMinutes"] == [
+        "Must be greater than or equal to 0 and less than or equal to 527040."
+    ]
+
+
 def test_one_bad_post_keeps_all_from_being_made(alice: Caller, context: Flask) -> None:
     posts = [alice.body() for _ in range(5)]
     posts[3]["videoId"] = new_id()

@@ -239,6 +239,15 @@ def test_ambiguous_job_that_is_not_live_may_be_retried(alice: Caller, context: F
     assert alice.post(f"/{job_id}/retry").status_code == 202
 
 
+def test_id_that_no_platform_gives_is_refused_with_its_form(alice: Caller) -> None:
+    job_id = alice.publish()["jobId"]
+    answer = alice.post(f"/{job_id}/resolve", {"live": True, "platformPostId": "two words"})
+    assert answer.json is not None
+    assert answer.json["errors"] == {
+        "platformPostId": ["Must be 1 to 255 characters without spaces."]
+    }
+
+
 CALLS = [
     ("GET", "/{}/status", None),
     ("GET", "/{}", None),

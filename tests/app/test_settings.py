@@ -85,6 +85,23 @@ def test_valid_setting_is_accepted(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "LIMIT_TIKTOK_POST_PER_DAY",
+            "is no setting; the nearest are LIMIT_TIKTOK_POSTS_PER_DAY,"
+            " LIMIT_TIKTOK_POSTS_PER_MINUTE",
+        ),
+        ("LIMIT_X", "is no setting"),
+    ],
+)
+def test_misspelt_limit_is_named_with_the_nearest_ones(name: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config_from_env({name: "10", "LIMIT_YOUTUBE_UPLOADS_PER_DAY": "5", "PATH": "/bin"})
+    assert str(refused.value) == f"{name}: {sentence}"
+
+
+@pytest.mark.parametrize(
     "command",
     [
         ["flask", "--app", "app", "db", "upgrade"],

@@ -29,7 +29,7 @@ def outdated_tables() -> str:
         return ""
     return (
         f"the tables are at version {present}, the code needs {SCHEMA_VERSION}: "
-        "run `flask --app app db upgrade`"
+        "run `python -m app db upgrade`"
     )
 
 

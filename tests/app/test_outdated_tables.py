@@ -27,7 +27,7 @@ HEADERS = {"Authorization": "Bearer test-key", "X-User-Id": "alice"}
 BODY = {"videoId": "01M852RBF03352V8FMRRVNSXYW", "platform": "TIKTOK", "caption": "x"}
 SENTENCE = (
     f"the tables are at version None, the code needs {SCHEMA_VERSION}: "
-    "run `flask --app app db upgrade`"
+    "run `python -m app db upgrade`"
 )
 
 
@@ -95,7 +95,7 @@ def test_operator_reads_what_to_run(
     settings = replace(base_config, database_url=empty_url, admin_username="a", admin_password="b")
     answer = another_app(settings).test_client().get("/admin", auth=("a", "b"))
     assert answer.status_code == 503
-    assert "flask --app app db upgrade" in answer.text
+    assert "python -m app db upgrade" in answer.text
 
 
 def test_wrong_statement_is_still_a_bug(config: Config, another_app: Maker) -> None:

@@ -55,6 +55,7 @@ RUN_BY = {
     "python -c": RUNBOOK,
     "python -m sandbox": SANDBOX,
     "python -m app rotate-keys": RUNBOOK,
+    "python -m workers.doctor": "test_doctor.py::test_report_is_lines_of_its_own_alone",
     "npm ci": EXAMPLE,
     "npm start": EXAMPLE,
     "npm run dev": EXAMPLE,

@@ -27,7 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
 def serve(port: int, state_dir: Path) -> int:
     """Serve until SIGTERM or SIGINT."""
     shutdown = ShutdownSignal(signal.SIGTERM, signal.SIGINT)
-    with SandboxServer(state_dir, port) as server:
+    try:
+        sandbox = SandboxServer(state_dir, port, keeps_accounts=True)
+    except ValueError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    with sandbox as server:
         print(f"sandbox listening on {server.url}", flush=True)
         shutdown.wait()
     return 0

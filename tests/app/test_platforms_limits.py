@@ -114,9 +114,7 @@ def test_show_platforms(app: Flask, client: FlaskClient, auth: Auth) -> None:
     assert (uploads[0]["used"], uploads[0]["left"]) == (0, 100)
 
 
-def test_account_to_reconnect_has_no_next_post(
-    app: Flask, client: FlaskClient, auth: Auth
-) -> None:
+def test_account_to_reconnect_has_no_next_post(app: Flask, client: FlaskClient, auth: Auth) -> None:
     with app.app_context():
         make_account(state=AccountState.RECONNECT_REQUIRED, state_reason="The token was revoked")
     shown = client.get("/api/platforms", headers=auth()).get_json()["platforms"][0]

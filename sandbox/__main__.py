@@ -50,7 +50,7 @@ def print_posts(url: str) -> int:
         text = post["title"] or post["caption"]
         print(
             f"{post['platform']:<9}  {post['published_at']}  {post['privacy']:<18}  "
-            f"{post['size_bytes']:>11}  {url}{post['page']}  {text[:60]}"
+            f"{post['size_bytes']:>11}  {url}{post['page']}  {text[:60]!r}"
         )
     print(f"{len(posts)} live")
     return 0

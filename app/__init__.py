@@ -10,7 +10,7 @@ from flask import Flask
 
 from app.accounts.consents import StateSigner
 from app.config import Config
-from app.crypto import Cipher, development_key
+from app.crypto import Cipher, keys_of
 from app.database.engine import configure_engines, engine_options
 from app.extensions import db
 from app.logs import LoggedFlask, configure_logging
@@ -44,7 +44,7 @@ def create_base(config: Config) -> Flask:
         SQLALCHEMY_DATABASE_URI=config.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url),
     )
-    keys = config.token_encryption_keys or (development_key(),)
+    keys = keys_of(config)
     app.extensions["cipher"] = Cipher(keys)
     app.extensions["states"] = StateSigner(keys)
     app.extensions["redis"] = connect_redis(config.redis_url)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import current_app
 
-from app.config import VAR_DIR
+from app.config import VAR_DIR, Config
 
 
 class UndecryptableError(Exception):
@@ -49,7 +49,12 @@ def current_cipher() -> Cipher:
     return cipher
 
 
-def development_key() -> str:
+def keys_of(config: Config) -> tuple[str, ...]:
+    """Return the keys of all that is encrypted or signed; the first one encrypts and signs."""
+    return config.token_encryption_keys or (_development_key(),)
+
+
+def _development_key() -> str:
     """Return the key kept under `var/`, created on first use; production sets its own."""
     path = VAR_DIR / "token_encryption_key"
     path.parent.mkdir(parents=True, exist_ok=True)

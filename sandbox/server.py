@@ -45,7 +45,7 @@ class SandboxServer:
 
     def stop(self) -> None:
         """Close all connections and stop serving."""
-        self.world.stopping.set()
+        self.world.end_calls()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()

@@ -17,6 +17,7 @@ from redis import Redis
 from sqlalchemy import Engine, create_engine, literal, select, union_all
 
 from app import create_app
+from app.api.job_events import open_hub
 from app.config import Config
 from app.extensions import db
 from sandbox.development.postgres_server import PostgresServer
@@ -155,8 +156,10 @@ def app(config: Config, kept_apps: deque[Flask]) -> Iterator[Flask]:
         app.testing = True
         kept_apps.append(app)
     extensions = dict(app.extensions)
+    hub = app.extensions["live"] = open_hub(app)  # starts a thread with its first listener
     app.config["SETTINGS"] = replace(config, limits=dict(config.limits))
     yield app
+    hub.close()  # it must not look at the next test's database
     app.extensions = extensions
     app.config["SETTINGS"] = config
     with app.app_context():

@@ -5,15 +5,77 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
+import requests
+
 from sandbox.loopback import loopback_session
 
 
-class Platforms:
-    """Creates accounts, adds faults, and lists live posts."""
+class ControlApi:
+    """What every client of the control API has in common."""
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        self.url = url
+        self.session = session
+
+    def post(self, path: str, **body: Any) -> Any:
+        """Send a JSON body."""
+        return self._call("POST", path, json=body)
+
+    def get(self, path: str) -> Any:
+        """Read what is at a path."""
+        return self._call("GET", path)
+
+    def delete(self, path: str) -> Any:
+        """Delete what is at a path."""
+        return self._call("DELETE", path)
+
+    def account(self, platform: str, **options: Any) -> dict[str, Any]:
+        """Create an account; returns a body for `PUT /api/accounts/{platform}`."""
+        account: dict[str, Any] = self.post("/accounts", platform=platform, **options)
+        return account
+
+    def settings(self, **changes: Any) -> None:
+        """Change the sandbox's settings."""
+        self.post("/settings", **changes)
+
+    def advance(self, seconds: float) -> None:
+        """Advance the sandbox's clock."""
+        self.post("/clock", advance_seconds=seconds)
+
+    def posts(self) -> list[dict[str, Any]]:
+        """Return the live posts."""
+        posts: list[dict[str, Any]] = self.get("/posts")["posts"]
+        return posts
+
+    def journal(self, call: str | None = None) -> list[dict[str, Any]]:
+        """Return the journal, in order, or only the calls of one name."""
+        entries = self.get("/journal")["entries"]
+        return [entry for entry in entries if call is None or entry.get("call") == call]
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        url = f"{self.url}/_sandbox{path}"
+        answer = self.session.request(method, url, timeout=60, **options)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+
+class Control(ControlApi):
+    """For tests that are about single calls: a fault names its call first."""
+
+    def fault(self, platform: str, call: str | None, kind: str, **fields: Any) -> dict[str, Any]:
+        """Add a fault."""
+        named = {} if call is None else {"call": call}
+        fault: dict[str, Any] = self.post(
+            "/faults", platform=platform, kind=kind, **named, **fields
+        )
+        return fault
+
+
+class Platforms(ControlApi):
+    """For tests of the service: what a platform does, with a session of its own."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        self._session = loopback_session()
+        super().__init__(url, loopback_session())
 
     def __enter__(self) -> Platforms:
         return self
@@ -24,64 +86,41 @@ class Platforms:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._session.close()
+        self.session.close()
 
     def reset(self) -> None:
         """Reset the sandbox."""
-        self._call("POST", "/reset")
-
-    def account(self, platform: str, **options: Any) -> dict[str, Any]:
-        """Create an account; returns a body for `PUT /api/accounts/{platform}`."""
-        return self._call("POST", "/accounts", platform=platform, **options)
+        self.post("/reset")
 
     def revoke(self, account: str) -> None:
         """Revoke the consent, as the account's owner can."""
-        self._call("POST", f"/accounts/{account}/revoke")
+        self.post(f"/accounts/{account}/revoke")
 
     def expire_token(self, account: str) -> None:
         """Expire an account's access tokens now; refreshing still works."""
-        self._call("POST", f"/accounts/{account}/expire-token")
+        self.post(f"/accounts/{account}/expire-token")
 
-    def fault(self, platform: str, kind: str, **fields: Any) -> None:
+    def fault(self, platform: str, kind: str, **fields: Any) -> dict[str, Any]:
         """Add a fault."""
-        self._call("POST", "/faults", platform=platform, kind=kind, **fields)
+        fault: dict[str, Any] = self.post("/faults", platform=platform, kind=kind, **fields)
+        return fault
+
+    def release(self, fault: dict[str, Any]) -> None:
+        """Let go what a fault of the kind `hold` holds."""
+        self.post(f"/faults/{fault['id']}/release")
 
     def clear_faults(self) -> None:
         """Remove all faults."""
-        self._call("DELETE", "/faults")
+        self.delete("/faults")
 
     def active_faults(self) -> list[dict[str, Any]]:
         """Return the faults that have not been used up yet."""
-        faults: list[dict[str, Any]] = self._call("GET", "/faults")["active"]
+        faults: list[dict[str, Any]] = self.get("/faults")["active"]
         return faults
 
-    def struck(self) -> int:
-        """Count how often faults have hit; a call that hangs is journalled only at its end."""
-        faults = self._call("GET", "/faults")
-        return sum(fault["fired"] for fault in [*faults["active"], *faults["spent"]])
-
-    def settings(self, **changes: Any) -> None:
-        """Change the sandbox's settings."""
-        self._call("POST", "/settings", **changes)
-
-    def advance(self, seconds: float) -> None:
-        """Advance the sandbox's clock."""
-        self._call("POST", "/clock", advance_seconds=seconds)
-
-    def posts(self) -> list[dict[str, Any]]:
-        """Return the live posts."""
-        posts: list[dict[str, Any]] = self._call("GET", "/posts")["posts"]
-        return posts
-
-    def journal(self, call: str | None = None) -> list[dict[str, Any]]:
-        """Return the calls made, in order, of one name if given."""
-        entries = self._call("GET", "/journal")["entries"]
-        return [entry for entry in entries if call is None or entry.get("call") == call]
-
-    def _call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
-        url = f"{self.url}/_sandbox{path}"
-        options = {"json": body} if method == "POST" else {}
-        answer = self._session.request(method, url, timeout=60, **options)
-        assert answer.ok, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+    def struck(self, one: dict[str, Any] | None = None) -> int:
+        """Count how often a fault has hit, or all of them together; a call that hangs is
+        journalled only at its end."""
+        faults = self.get("/faults")
+        found = [*faults["active"], *faults["spent"]]
+        return sum(fault["fired"] for fault in found if one is None or fault["id"] == one["id"])

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import pytest
+
 from app.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +31,10 @@ _FORKS.set_forkserver_preload(
 )
 #: The Procfile's web process.
 WEB = "gunicorn.app.wsgiapp:run --config python:app.serving app:create_app()"
+#: A mark for tests that fork this process as it is, which has threads: Python 3.12 warns of that.
+FORKS_AMID_THREADS = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)
 #: How much of their logs a test shows when it times out.
 LINES_SHOWN = 15
 #: How long a test waits for something to happen: the machines are small and busy.
@@ -138,9 +144,21 @@ class Process:
 
     def terminate(self) -> int:
         """Stop it as a deploy does, by SIGTERM to the parent alone; return its exit status."""
+        self.tell_to_stop()
+        return self.wait()
+
+    def tell_to_stop(self) -> None:
+        """Send SIGTERM to the parent alone, and do not wait."""
         assert self._process is not None
         self._process.terminate()
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit status."""
         return self._ended()
+
+    def children(self) -> list[int]:
+        """Return the ids of what the process has forked."""
+        return [*map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())]
 
     def kill(self) -> None:
         """Kill the whole tree, as in a crash."""

@@ -1,13 +1,16 @@
-"""Everything in Redis, with what RQ compresses decompressed."""
+"""Everything in Redis, with what RQ compresses decompressed, and the commands it has got."""
 
 from __future__ import annotations
 
 import pickletools
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from redis import Redis
+
+from tests.processes import wait_until
 
 _READERS: Mapping[bytes, Callable[[Redis, bytes], Any]] = {
     b"none": lambda redis, key: [],  # it expired between the two reads
@@ -44,3 +47,24 @@ def is_pickled(value: bytes) -> bool:
         return any(step.name == "STOP" for step, _, _ in pickletools.genops(value))
     except ValueError:
         return False
+
+
+def commands(redis: Redis) -> dict[str, int]:
+    """Count the commands by name, without those that count."""
+    stats = redis.info("commandstats")
+    counted = {name.removeprefix("cmdstat_"): one["calls"] for name, one in stats.items()}
+    return {name: n for name, n in counted.items() if not name.startswith(("config", "info"))}
+
+
+def wait_until_quiet(redis: Redis, seconds: float = 3.0) -> None:
+    """Wait until Redis has got no command for some seconds, then count from zero."""
+    last, since = commands(redis), time.monotonic()
+
+    def is_quiet() -> bool:
+        nonlocal last, since
+        if (now := commands(redis)) != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since >= seconds
+
+    wait_until(is_quiet, "a quiet Redis")
+    redis.config_resetstat()

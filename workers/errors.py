@@ -6,8 +6,9 @@ PublishError
   Unfinished           of the cause        a read has proven that the upload is incomplete
   UploadGone           platform            the upload is dead and published nothing; open another
   RateLimited          rate_limit          nothing was accepted; wait until the time it names
-  TokenExpired         token               refresh the token and retry; refused again when new, the
-                                           account must be connected again
+    NotAsked           rate_limit          nothing was sent: we know that there is no room
+  TokenExpired         token               refresh the token and go on; if the platform refuses the
+                                           new one as well, try again later
   AccountRefused       account             the owner must act: reconnect, lift a ban, grant a right
   VideoRefused         video               the platform will never take this file
   RequestRefused       request             the platform will never take this post
@@ -52,12 +53,20 @@ class PublishError(Exception):
         #: True once the platform has said that this upload failed and published nothing, so that
         #: a manual retry may open another. Handlers set it through `for_dead_upload`.
         self.upload_is_dead = False
+        #: True once it is proved that no publish had an effect, while the same upload can still be
+        #: published: the job may be cancelled. Handlers set it through `for_unpublished`.
+        self.is_unpublished = False
         #: The platform's `Retry-After` for a failure, as a time (aware UTC); None: it sent none.
         self.not_before: datetime | None = None
 
     def for_dead_upload(self: ErrorT) -> ErrorT:
         """Mark the error as proof that its upload is dead, and return it."""
         self.upload_is_dead = True
+        return self
+
+    def for_unpublished(self: ErrorT) -> ErrorT:
+        """Mark the error as proof that its upload, which remains, is not live, and return it."""
+        self.is_unpublished = True
         return self
 
 
@@ -129,6 +138,10 @@ class RateLimited(PublishError):
         self.retry_at = retry_at
         self.application_wide = application_wide
         self.blocks_reads = blocks_reads
+
+
+class NotAsked(RateLimited):
+    """Raised instead of a call for which our own count, or what was said before, leaves no room."""
 
 
 class TokenExpired(PublishError):

@@ -6,6 +6,9 @@ import contextvars
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
+
+AnyThread = TypeVar("AnyThread", bound="PeriodicThread")
 
 
 class PeriodicThread:
@@ -24,8 +27,9 @@ class PeriodicThread:
             target=context.run, args=(self._run,), name=name, daemon=True
         )
 
-    def __enter__(self) -> None:
+    def __enter__(self: AnyThread) -> AnyThread:
         self._thread.start()
+        return self
 
     def __exit__(
         self,

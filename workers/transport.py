@@ -28,6 +28,8 @@ from workers.request_body import Body
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
+#: The longest wait that is believed, in either form of `Retry-After`.
+RETRY_AFTER_MAX_SECONDS = 30 * 86400
 RESPONSE_MAX_BYTES = 4 * 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
 # What no database stores, as JSON escapes it: a NUL, and half of a surrogate pair.
@@ -71,15 +73,21 @@ class Response:
         return value if isinstance(value, dict) else {}
 
     def retry_after(self, now: datetime) -> datetime | None:
-        """Return the time that a `Retry-After` header names (RFC 9110 §10.2.3), if any."""
+        """Return the time that a `Retry-After` header names (RFC 9110 §10.2.3), if any.
+
+        It lies between `now` and `RETRY_AFTER_MAX_SECONDS` later.
+        """
         value = self.headers.get("Retry-After", "").strip()
+        latest = now + timedelta(seconds=RETRY_AFTER_MAX_SECONDS)
         if value.isdecimal():
-            return now + timedelta(seconds=min(int(value), 30 * 86400))
+            # So many digits are enough to exceed the maximum, and Python reads only 4300.
+            seconds = int(value.lstrip("0")[:10] or "0")
+            return min(now + timedelta(seconds=seconds), latest)
         try:
             named = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             return None
-        return named if named.tzinfo is not None else None
+        return min(max(named, now), latest) if named.tzinfo is not None else None
 
 
 def _fit_to_store(value: Any) -> Any:

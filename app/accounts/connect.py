@@ -84,7 +84,8 @@ def _fill(account: Account, connection: Connection, now: datetime) -> None:
     account.scopes = list(connection.scopes)
     account.state = AccountState.ACTIVE
     account.state_reason = ""
-    account.renew_at = renewal_time(connection.login_type, connection.expires_at, now)
+    account.renew_at = renewal_time(connection.login_type, connection.expires_at, now, is_new=False)
     account.refreshing_until = None
+    account.video_max_seconds = account.video_max_told_at = None
     account.deleted_at = None
     account.updated_at = now

@@ -16,7 +16,7 @@ from flask_wtf.csrf import CSRFProtect
 from app.admin.blueprint import blueprint
 from app.admin.operator import FILES, PREFIX
 from app.config import Config
-from app.crypto import development_key
+from app.crypto import keys_of
 
 #: Our own files only, no inline scripts or styles, no framing.
 POLICY = "; ".join(
@@ -47,7 +47,7 @@ class AdminSessions(SecureCookieSessionInterface):
 def register_guard(app: Flask) -> None:
     """Set up sessions and CSRF protection."""
     config: Config = app.config["SETTINGS"]
-    first, *others = config.token_encryption_keys or (development_key(),)
+    first, *others = keys_of(config)
     app.secret_key = _secret(first)
     app.session_interface = AdminSessions()
     app.config.update(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator
+import regex
 
 ELLIPSIS = "…"
-_JOINER = "\u200d"
+_CLUSTER = regex.compile(r"\X")
 
 
 def utf16_units(text: str) -> int:
@@ -49,43 +48,10 @@ def cut(text: str, max_units: int) -> str:
     return kept.rstrip(" ,;:.-–—") + ELLIPSIS
 
 
-def clusters(text: str) -> Iterator[str]:
-    """Yield the user-perceived characters, close enough to Unicode's UAX #29 for cutting.
+def clusters(text: str) -> list[str]:
+    """Return the user-perceived characters, as UAX #29 delimits them.
 
     https://www.unicode.org/reports/tr29/
     """
-    cluster = ""
-    for character in text:
-        if cluster and not _belongs_to(cluster, character):
-            yield cluster
-            cluster = ""
-        cluster += character
-    if cluster:
-        yield cluster
-
-
-def _belongs_to(cluster: str, character: str) -> bool:
-    if character == _JOINER or cluster.endswith(_JOINER) or _extends(character):
-        return True
-    if _is_regional(character):
-        return len(cluster) == 1 and _is_regional(cluster)
-    if cluster.endswith("\r"):
-        return character == "\n"
-    return "\u1160" <= character <= "\u11ff" and _is_hangul(cluster[-1])
-
-
-def _extends(character: str) -> bool:
-    """Return whether it is a mark, a variation selector, a skin tone or a tag of a flag."""
-    return (
-        unicodedata.category(character).startswith("M")
-        or "\U0001f3fb" <= character <= "\U0001f3ff"
-        or "\U000e0020" <= character <= "\U000e007f"
-    )
-
-
-def _is_regional(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"
-
-
-def _is_hangul(character: str) -> bool:
-    return "\u1100" <= character <= "\u11ff" or "\uac00" <= character <= "\ud7a3"
+    found: list[str] = _CLUSTER.findall(text)
+    return found

@@ -162,7 +162,7 @@ def _check(
     )
     merge(faults, account_faults)
     merge(faults, link_faults(account, has_public_links=targets.has_public_links))
-    merge(faults, video_faults(checkable, targets.videos, account))
+    merge(faults, video_faults(checkable, targets.videos))
     return CheckedPost(values, faults, account, targets.videos.get(checkable.get("video_id", "")))
 
 

@@ -47,9 +47,7 @@ def link_faults(account: TargetAccount | None, *, has_public_links: bool) -> Fau
     return {"accountId": [sentence]}
 
 
-def video_faults(
-    values: Mapping[str, Any], videos: Mapping[str, TargetVideo], account: TargetAccount | None
-) -> Faults:
+def video_faults(values: Mapping[str, Any], videos: Mapping[str, TargetVideo]) -> Faults:
     """Return why a post's video cannot be published on its platform."""
     video_id = values.get("video_id")
     if video_id is None:
@@ -62,7 +60,7 @@ def video_faults(
     if video.state is VideoState.INVALID:
         return {"videoId": [video.state_reason or "The video cannot be read."]}
     faults = _cover_time_faults(values, video)
-    plan = _plan(values, video, account)
+    plan = _plan(values, video)
     if plan is not None and plan.refusals:
         faults["videoId"] = [violation.message for violation in plan.refusals]
     return faults
@@ -71,11 +69,14 @@ def video_faults(
 def video_warnings(
     values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None
 ) -> Faults:
-    """Return how the published video will differ from the original."""
-    probe, plan = _probe_of(video), _plan(values, video, account)
+    """Return how the published video will differ from the original, and if it may be too long."""
+    probe, plan = _probe_of(video), _plan(values, video)
     if probe is None or plan is None:
         return {}
-    messages = describe_plan(plan)
+    limit = None if account is None else account.video_limit_at(utcnow())
+    too_long = rules.too_long_for_account(values["platform"], probe, limit)
+    messages = [too_long] if too_long else []
+    messages += describe_plan(plan)
     messages += [advice.message for advice in rules.warnings(values["platform"], probe)]
     return {"videoId": messages} if messages else {}
 
@@ -102,15 +103,10 @@ def _probe_of(video: TargetVideo) -> Probe | None:
     return None if video.probe is None else Probe.load(video.probe)
 
 
-def _plan(
-    values: Mapping[str, Any], video: TargetVideo, account: TargetAccount | None
-) -> Plan | None:
+def _plan(values: Mapping[str, Any], video: TargetVideo) -> Plan | None:
     probe = _probe_of(video)
     platform = values.get("platform")
-    if probe is None or platform is None:
-        return None
-    limit = None if account is None else account.video_limit_at(utcnow())
-    return plan_for(platform, probe, max_duration_seconds=limit)
+    return None if probe is None or platform is None else plan_for(platform, probe)
 
 
 def _cover_time_faults(values: Mapping[str, Any], video: TargetVideo) -> Faults:

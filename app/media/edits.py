@@ -9,14 +9,12 @@ import struct
 from dataclasses import dataclass
 
 from app.media.boxes import Box, Boxes
-from app.media.facts import VideoInvalid
+from app.media.facts import DELAY_SECONDS, VideoInvalid
 from app.media.window import Window
 
 #: Encoders emit a few leading frames that are not shown: B-frame delay, AAC priming.
 PRIMING_SECONDS = 0.1
 PRIMING_FRAMES = 3
-#: A delay between tracks that nobody notices.
-DELAY_SECONDS = 0.05
 _NORMAL_RATE = 1 << 16
 #: Edits per file, over all its tracks.
 EDITS_MAX = 20_000

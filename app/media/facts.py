@@ -9,6 +9,8 @@ from typing import Any
 
 #: PQ and HLG: ITU-R BT.2100.
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+#: A delay between sound and pictures that nobody notices.
+DELAY_SECONDS = 0.05
 
 
 class VideoInvalid(Exception):
@@ -30,6 +32,8 @@ class Probe:
     `content_type` and `container` come from the content, not from the name. `width` and `height`
     are as displayed, after `rotation` (clockwise, 0, 90, 180 or 270). `bit_rate` is the whole
     file's, in bits per second. `moov_first` and `has_edit_list` are None without MP4 boxes.
+    `sound_delay_seconds` is how much later than the pictures the sound starts, negative for
+    earlier; None without sound, and for a video probed before this was measured.
     """
 
     content_type: str
@@ -56,6 +60,7 @@ class Probe:
     moov_first: bool | None
     has_edit_list: bool | None
     edit_list_cuts: bool | None
+    sound_delay_seconds: float | None = None
 
     @property
     def is_hdr(self) -> bool:

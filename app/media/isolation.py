@@ -20,6 +20,7 @@ SENTENCES = {
     "video_codec_unknown": "The video is encoded with an unknown codec.",
 }
 _TEXT, _OPTIONAL_TEXT, _OPTIONAL_COUNT = (str,), (str, type(None)), (int, type(None))
+_OPTIONAL_FIGURE = (float, type(None))
 _FACTS: dict[str, tuple[type, ...]] = {
     "format": _TEXT,
     "duration_seconds": (float,),
@@ -32,12 +33,13 @@ _FACTS: dict[str, tuple[type, ...]] = {
     "pixel_format": _OPTIONAL_TEXT,
     "bit_depth": _OPTIONAL_COUNT,
     "transfer": _OPTIONAL_TEXT,
-    "frame_rate": (float, type(None)),
+    "frame_rate": _OPTIONAL_FIGURE,
     "is_variable_rate": (bool,),
     "is_interlaced": (bool,),
     "audio_codec": _OPTIONAL_TEXT,
     "audio_channels": _OPTIONAL_COUNT,
     "audio_sample_rate": _OPTIONAL_COUNT,
+    "sound_delay_seconds": _OPTIONAL_FIGURE,
 }
 
 

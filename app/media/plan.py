@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from app.media.facts import Probe
+from app.media.facts import DELAY_SECONDS, Probe
 from app.media.frame_rates import constant_rate
 from app.media.profiles import PROFILES, Profile
-from app.media.recipe import AudioEncoding, Recipe, VideoEncoding
+from app.media.recipe import BUFFER_SECONDS, AudioEncoding, Recipe, VideoEncoding
 from app.media.rules import Violation, violations
 from app.media.sizes import fitted_size
 from app.media.video_rules import VIDEO_RULES, Bounds
@@ -24,6 +24,10 @@ _SIZE_USED = 0.975
 #: Bits per pixel that x264 hardly ever exceeds at our quality; a lower cap needs two passes.
 _AMPLE_BITS = 0.12
 _MINIMUM_BITS = 0.004
+#: What an MP4's index takes at most: per frame, with that of the sound, and in all.
+_INDEX_BYTES, _GROWTH_BYTES = 64, 16 * 1024
+#: More than silence takes, index included.
+_SILENCE_BIT_RATE = 16_000
 _RGB = ("rgb", "bgr", "gbr", "argb", "abgr", "rgba", "bgra", "0rgb", "0bgr", "pal8")
 _SAMPLE_RATES = (48_000, 44_100)
 
@@ -69,13 +73,13 @@ class PlatformPlan:
 
 
 def plans_for(probe: Probe) -> tuple[PlatformPlan, ...]:
-    """Return the plan for every platform, without any account's own limit."""
+    """Return the plan for every platform."""
     return tuple(PlatformPlan(platform, plan_for(platform, probe)) for platform in VIDEO_RULES)
 
 
-def plan_for(platform: str, probe: Probe, *, max_duration_seconds: float | None = None) -> Plan:
-    """Return the plan for a file; `max_duration_seconds` is the account's own limit, if known."""
-    broken = violations(platform, probe, max_duration_seconds=max_duration_seconds)
+def plan_for(platform: str, probe: Probe) -> Plan:
+    """Return the plan for a file."""
+    broken = violations(platform, probe)
     reasons = tuple(one for one in broken if one.is_fixable)
     refusals = tuple(one for one in broken if not one.is_fixable)
     if refusals or not reasons:
@@ -97,25 +101,17 @@ def _recipe(platform: str, probe: Probe, reasons: tuple[Violation, ...]) -> Reci
     profile = PROFILES[platform]
     rules = {_base_rule(one) for one in reasons}
     container = _container(profile, probe)
-    # Remuxing drops the edit list, which must not change what is shown.
-    can_copy = not (probe.edit_list_cuts and rules & _FILE_RULES)
-    keeps_video = (
-        can_copy
-        and rules <= _FILE_RULES | _AUDIO_RULES
-        and probe.container not in _UNTIMED
-        and probe.video_codec in profile.keeps[container][0]
-    )
-    if not keeps_video:
-        container = "mp4"
-    audio = _audio(profile, probe, rules, container, can_copy=can_copy)
-    if keeps_video:
-        return Recipe(container, None, audio)
     size_max = VIDEO_RULES[platform].ranges.get("size", _UNBOUNDED).high
+    audio = _audio(profile, probe, rules, container)
+    if _keeps_video(profile, probe, rules, container):
+        if size_max is None or probe.size_bytes + _growth_bytes(probe, audio) <= size_max:
+            return Recipe(container, None, audio)
+    audio = _audio(profile, probe, rules, "mp4")
     audio_rate = audio.bit_rate if audio else profile.audio_bit_rate
     video = _video(platform, probe, size_max, audio_rate if probe.audio_codec else 0)
     if video is None:
         return None
-    return Recipe(container, video, audio, None if size_max is None else int(size_max))
+    return Recipe("mp4", video, audio, None if size_max is None else int(size_max))
 
 
 def _base_rule(violation: Violation) -> str:
@@ -129,20 +125,48 @@ def _container(profile: Profile, probe: Probe) -> str:
     return "webm" if is_web else "mp4"
 
 
-def _audio(
-    profile: Profile, probe: Probe, rules: set[str], container: str, *, can_copy: bool
-) -> AudioEncoding | None:
+def _keeps_video(profile: Profile, probe: Probe, rules: set[str], container: str) -> bool:
+    return (
+        rules <= _FILE_RULES | _AUDIO_RULES
+        and _can_copy(probe, container, late_seconds=-(probe.sound_delay_seconds or 0.0))
+        and probe.video_codec in profile.keeps[container][0]
+    )
+
+
+def _growth_bytes(probe: Probe, audio: AudioEncoding | None) -> int:
+    """Return by how many bytes a file may grow at most whose video is copied."""
+    seconds = probe.duration_seconds
+    growth = float(_GROWTH_BYTES)
+    if probe.moov_first is None:  # only an MP4 has an index of this size already
+        growth += seconds * (probe.frame_rate or 60) * _INDEX_BYTES
+    if audio is not None:
+        growth += seconds * (_SILENCE_BIT_RATE if audio.is_silence else audio.bit_rate) / 8
+    return int(growth)
+
+
+def _can_copy(probe: Probe, container: str, *, late_seconds: float) -> bool:
+    """Return whether a stream can be copied without changing what is shown, or when.
+
+    An MP4 is written without an edit list, so both its streams start at 0: one that starts
+    `late_seconds` after the other has to be re-encoded, with what fills the gap.
+    """
+    if probe.edit_list_cuts or probe.container in _UNTIMED:
+        return False
+    return container == "webm" or late_seconds <= DELAY_SECONDS
+
+
+def _audio(profile: Profile, probe: Probe, rules: set[str], container: str) -> AudioEncoding | None:
     """Return how to encode the audio; None where it is copied, or there is none."""
+    delay = probe.sound_delay_seconds or 0.0
     rate = probe.audio_sample_rate if probe.audio_sample_rate in _SAMPLE_RATES else 48_000
     channels = min(probe.audio_channels or 2, profile.audio_channels_max)
     encoding = AudioEncoding(profile.audio_bit_rate, channels, rate)
     if probe.audio_codec is None:
         return replace(encoding, is_silence=True) if profile.adds_silence else None
     is_kept = (
-        can_copy
+        not rules & _AUDIO_RULES
+        and _can_copy(probe, container, late_seconds=delay)
         and probe.audio_codec in profile.keeps[container][1]
-        and not rules & _AUDIO_RULES
-        and probe.container not in _UNTIMED
     )
     return None if is_kept else encoding
 
@@ -164,12 +188,22 @@ def _video(
         *size,
         frame_rate=frame_rate,
         crf=profile.crf,
-        bit_rate_max=profile.bit_rate_max,
+        bit_rate_max=_rate_max(platform, probe.duration_seconds, audio_rate),
         transfer=probe.transfer if probe.is_hdr else None,
         is_rgb=bool(probe.pixel_format and probe.pixel_format.startswith(_RGB)),
         deinterlace=probe.is_interlaced,
     )
     return within_size(encoding, probe.duration_seconds, size_max, audio_rate)
+
+
+def _rate_max(platform: str, duration_seconds: float, audio_rate: int) -> int:
+    """Return the cap for the video, with which the whole file stays below the platform's rate."""
+    profile, bounds = PROFILES[platform], VIDEO_RULES[platform].ranges.get("bit_rate", _UNBOUNDED)
+    if bounds.high is None:
+        return profile.bit_rate_max
+    left = bounds.high * _SIZE_USED - audio_rate
+    # A short video may consist of little but its beginning, which may exceed the cap.
+    return min(profile.bit_rate_max, int(left / (1 + BUFFER_SECONDS / duration_seconds)))
 
 
 def within_size(

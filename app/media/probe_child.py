@@ -15,6 +15,7 @@ import av
 import av.error
 import av.logging
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -32,7 +33,7 @@ _UNEVEN_SHARE = 0.1
 _UNEVEN_SECONDS = 0.0012  # Matroska rounds to milliseconds
 #: The transfer characteristics of ITU-T H.273 that matter here, by FFmpeg's names.
 _TRANSFERS = {1: "bt709", 6: "smpte170m", 13: "iec61966-2-1", 16: "smpte2084", 18: "arib-std-b67"}
-_AUDIO_FACTS = ("audio_codec", "audio_channels", "audio_sample_rate")
+_AUDIO_FACTS = ("audio_codec", "audio_channels", "audio_sample_rate", "sound_delay_seconds")
 
 
 def inspect(file: Remote) -> dict[str, Any]:
@@ -54,7 +55,11 @@ def _facts_of(container: InputContainer) -> dict[str, Any]:
     if cast("VideoCodecContext | None", video.codec_context) is None:
         return {"error": "video_codec_unknown"}
     duration_seconds = float(container.duration or 0) / av.time_base
-    facts = {"format": container.format.name, **_video(container, video), **_audio(container)}
+    facts = {
+        "format": container.format.name,
+        **_video(container, video),
+        **_audio(container, video),
+    }
     times = _times(container, video, is_whole=not duration_seconds)
     facts["is_variable_rate"] = _is_uneven(times[:_TIMES_SAMPLED])
     # Browser recordings state no duration: it is the end of the last frame.
@@ -117,15 +122,27 @@ def _is_uneven(times: list[float]) -> bool:
     return sum(abs(one - median) > slack for one in intervals) > max(2, len(intervals) // 50)
 
 
-def _audio(container: InputContainer) -> dict[str, Any]:
-    codec = container.streams.audio[0].codec_context if container.streams.audio else None
-    if codec is None:  # no audio, or an unknown codec
+def _audio(container: InputContainer, video: VideoStream) -> dict[str, Any]:
+    audio = container.streams.audio[0] if container.streams.audio else None
+    if audio is None or audio.codec_context is None:  # no audio, or an unknown codec
         return dict.fromkeys(_AUDIO_FACTS)
+    codec = audio.codec_context
     return {
         "audio_codec": codec.codec.canonical_name,
         "audio_channels": codec.channels,
         "audio_sample_rate": codec.sample_rate,
+        "sound_delay_seconds": _delay_seconds(audio, video),
     }
+
+
+def _delay_seconds(later: Stream, earlier: Stream) -> float | None:
+    """Return how long after `earlier` the stream `later` starts; None if the file does not tell."""
+    starts = [
+        float(one.start_time * one.time_base)
+        for one in (later, earlier)
+        if one.start_time is not None and one.time_base is not None
+    ]
+    return starts[0] - starts[1] if len(starts) == 2 else None
 
 
 def main() -> None:

@@ -15,6 +15,9 @@ from typing import Any
 
 #: Incremented whenever the same recipe starts to give another result.
 VERSION = 1
+#: The decoder's buffer that an encoder may count on, at the maximum rate: so much more than that
+#: rate it can spend at the beginning.
+BUFFER_SECONDS = 2
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.media.facts import Probe
 from app.media.video_rules import MB, VIDEO_RULES, Bounds
@@ -100,22 +100,27 @@ _CHOICES: dict[str, _Choice] = {
 }
 
 
-def violations(
-    platform: str, probe: Probe, *, max_duration_seconds: float | None = None
-) -> list[Violation]:
-    """Return every rule of the platform that the file violates, those that nothing fixes first.
-
-    `max_duration_seconds` is the account's own limit, if known.
-    """
+def violations(platform: str, probe: Probe) -> list[Violation]:
+    """Return every rule of the platform that the file violates, those that nothing fixes first."""
     rules = VIDEO_RULES[platform]
-    ranges = dict(rules.ranges)
-    if max_duration_seconds is not None:
-        general = ranges["duration"].high
-        highest = max_duration_seconds if general is None else min(general, max_duration_seconds)
-        ranges["duration"] = replace(ranges["duration"], high=highest)
     verb = f"{rules.name} accepts"
-    found = [*_ranges(verb, probe, ranges), *_choices(verb, probe, rules.choices)]
+    found = [*_ranges(verb, probe, rules.ranges), *_choices(verb, probe, rules.choices)]
     return sorted(found, key=lambda violation: violation.is_fixable)
+
+
+def too_long_for_account(platform: str, probe: Probe, limit_seconds: int | None) -> str | None:
+    """Return a sentence if a file exceeds the limit last reported for an account; else None.
+
+    Such limits grow, as once its owner has verified a channel: only the platform can refuse a file.
+    """
+    if limit_seconds is None or probe.duration_seconds <= limit_seconds:
+        return None
+    measure = _MEASURES["duration"]
+    return (
+        f"{measure.sentence.format(measure.text(probe.duration_seconds))};"
+        f" {VIDEO_RULES[platform].name} last said that it accepts at most"
+        f" {measure.text(limit_seconds)} of this account."
+    )
 
 
 def warnings(platform: str, probe: Probe) -> list[Violation]:

@@ -17,6 +17,7 @@ from sqlalchemy import Table, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import timeline
+from app.crypto import UndecryptableError
 from app.database.results import rows_changed
 from app.database.retrying import retry_while_away
 from app.database.transaction import transaction
@@ -44,6 +45,7 @@ _STANDING = select(
     _JOBS.c.error_code,
     _JOBS.c.error_since,
 ).where(*_OURS)
+_SAVED = select(_JOBS.c.checkpoint).where(*_OURS)
 _RENEW = update(_JOBS).where(*_OURS).values(due_at=bindparam("until"))
 _UNLESS_CANCELLED = update(_JOBS).where(
     *_OURS, or_(_JOBS.c.cancel_requested.is_(False), _JOBS.c.committed_at.is_not(None))
@@ -67,6 +69,8 @@ class Proof(Enum):
     NOTHING = "nothing"
     #: the platform said that it lacks bytes: the upload is to be resumed
     UNFINISHED = "unfinished"
+    #: it has published nothing, as the platform refused each time, and can still be published
+    UNPUBLISHED = "unpublished"
     #: it has published nothing and never will
     DEAD = "dead"
 
@@ -115,6 +119,22 @@ def standing(claim: Claim) -> Standing:
 
 
 @retry_while_away
+def saved_checkpoint(claim: Claim) -> dict[str, Any] | None:
+    """Read the checkpoint as this run has left it; None for none, or if no key decrypts it.
+
+    Raises `Superseded`.
+    """
+    with transaction() as session:
+        try:
+            found = session.execute(_SAVED, _key(claim)).one_or_none()
+        except UndecryptableError:
+            return None
+    if found is None:
+        raise Superseded(claim.job_id)
+    return cast("dict[str, Any] | None", found[0])
+
+
+@retry_while_away
 def save_checkpoint(
     claim: Claim, checkpoint: dict[str, Any], now: datetime, *, commits: bool = False
 ) -> None:
@@ -141,13 +161,15 @@ def forget_upload(claim: Claim) -> None:
 def apply_proof(job: PublishJob, proof: Proof) -> None:
     """Update a locked row with what is proven about its failed upload.
 
-    A dead upload leaves a job that may be cancelled and edited, as if it had never had one. An
-    unfinished one stays committed: bytes of a broken request can still arrive.
+    A dead upload leaves a job that may be cancelled and edited, as if it had never had one; so does
+    an unpublished one, which stays. An unfinished one stays committed: bytes of a broken request
+    can still arrive.
     """
-    if proof is not Proof.NOTHING:
+    if proof in (Proof.DEAD, Proof.UNFINISHED):
         job.is_at_platform = False
     if proof is Proof.DEAD:
         job.checkpoint = None
+    if proof in (Proof.DEAD, Proof.UNPUBLISHED):
         job.committed_at = job.unanswered_since = None
 
 

@@ -1,8 +1,8 @@
 """How a run of a job ends: with another poll, a delay, a hand-back, or the end of the job.
 
 Every function needs the claim's lease and raises `Superseded` without it. Those after which the
-job continues raise `CancelRequested` if its user has cancelled it meanwhile; otherwise it would
-stay open until it is next due, up to a day under a limit, only to be cancelled then.
+job continues raise `CancelRequested` if its user has cancelled it meanwhile, which would otherwise
+count only when it is next due.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from app.queues import Wake, wake, wake_maintenance
 from app.runs import CancelRequested
 from app.states import JobState, Step
 
-#: Added to the hint of a job that failed when the platform may already have published it.
+#: Added to the hint of a failed job that the platform may have published.
 MAYBE_LIVE = ". It may be live already: retry this job, which checks first, or use …/resolve"
 
 
@@ -137,10 +137,7 @@ def hold_back(
 def hand_back(
     claim: Claim, now: datetime, *, has_bytes: bool = True, due_at: datetime | None = None
 ) -> None:
-    """Hand the job back, for another worker to take at `due_at` or at once, in the same attempt.
-
-    Not `has_bytes`: the platform lacks some, so the job needs an upload slot.
-    """
+    """Hand the job back, within its attempt; without `has_bytes` it needs an upload slot again."""
     with held(claim) as (session, job):
         timeline.end(session, job, ("step",), "given_back", now)
         job.step = None

@@ -14,8 +14,7 @@ from redis.exceptions import ReadOnlyError
 from redis.retry import Retry
 
 #: How long an API request may wait for Redis before it relies on the row alone.
-CONNECT_SECONDS = 2.0
-RESPONSE_SECONDS = 5.0
+CONNECT_SECONDS = RESPONSE_SECONDS = 2.0
 
 
 class _FollowsPrimary(AbstractConnection):
@@ -57,7 +56,8 @@ def connect_redis(
         url,
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=response_seconds,
-        retry=Retry(NoBackoff(), retries),
+        # Not after a timeout, which would only take as long again.
+        retry=Retry(NoBackoff(), retries, supported_errors=(RedisGone,)),
         **options,
     )
 

@@ -12,6 +12,7 @@ kept by that worker's own parent process (`ParentProcess`).
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from typing import Protocol
 from flask import current_app
 from redis.client import Pipeline
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 from rq.job import JobStatus
 from rq.utils import now as rq_now
 
@@ -38,6 +40,10 @@ from app.queues.run import Run, RunQueue, new_run
 from app.queues.scheduler import PostScheduler
 
 logger = logging.getLogger(__name__)
+#: How long wake-ups are left to the sweeper after Redis has not answered one: each would take its
+#: caller as long as that one.
+SILENT_SECONDS = 10.0
+_SILENT_UNTIL = "redis_silent_until"
 #: What is due later than this is not put into Redis yet.
 HORIZON = timedelta(minutes=30)
 
@@ -96,6 +102,8 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
     near = [one for one in wakes if one.replaces is not None or one.due_at <= now + HORIZON]
     if not near:
         return True
+    if _is_silent():
+        return False
     try:
         pipeline = current_redis().pipeline(transaction=False)
         for platform, of_platform in groupby(sorted(near, key=by_platform), by_platform):
@@ -104,7 +112,7 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
                 _add(pipeline, queue, one, now)
         pipeline.execute()
     except RedisError as exc:
-        logger.warning("wake-ups left to the sweeper: %s", type(exc).__name__)
+        _leave_to_sweeper("wake-ups", exc)
         return False
     return True
 
@@ -122,6 +130,8 @@ def wake_transcode() -> None:
 
 
 def _enqueue(function: str) -> None:
+    if _is_silent():
+        return
     connection, queue = current_redis(), QUEUE_OF[function]
     run = new_run(connection, function, (), queue, function.rpartition(".")[2])
     try:
@@ -129,7 +139,18 @@ def _enqueue(function: str) -> None:
         _push(pipeline, RunQueue(queue, connection), run)
         pipeline.execute()
     except RedisError as exc:
-        logger.warning("%s left to the sweeper: %s", queue, type(exc).__name__)
+        _leave_to_sweeper(queue, exc)
+
+
+def _is_silent() -> bool:
+    silent_until: float = current_app.extensions.get(_SILENT_UNTIL, 0.0)
+    return time.monotonic() < silent_until
+
+
+def _leave_to_sweeper(what: str, error: RedisError) -> None:
+    logger.warning("%s left to the sweeper: %s", what, type(error).__name__)
+    if isinstance(error, RedisTimeout):
+        current_app.extensions[_SILENT_UNTIL] = time.monotonic() + SILENT_SECONDS
 
 
 def _add(pipeline: Pipeline, scheduler: PostScheduler, wake: Wake, now: datetime) -> None:

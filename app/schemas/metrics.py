@@ -7,18 +7,18 @@ from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
 from app.queries.depths import COUNT_MAX
+from app.queries.metrics import WINDOWS
 from app.queries.peaks import NEAR_PERCENT
 from app.schemas.base import BaseSchema, Moment, ResponseSchema
 from app.schemas.platform import LimitSchema
 
 CAPPED = f"Capped at {COUNT_MAX}."
-WINDOW_NAMES = ("1h", "24h", "7d")
 
 
 class MetricsQuery(BaseSchema):
     """The query of the metrics."""
 
-    window = fields.String(load_default="24h", validate=OneOf(WINDOW_NAMES))
+    window = fields.String(load_default="24h", validate=OneOf(WINDOWS))
 
 
 class QuantilesSchema(ResponseSchema):
@@ -151,7 +151,7 @@ class TroublesSchema(ResponseSchema):
 class MetricsSchema(ResponseSchema):
     """The service within a window."""
 
-    window = fields.String(validate=OneOf(WINDOW_NAMES))
+    window = fields.String(validate=OneOf(WINDOWS))
     start = Moment(metadata={"description": "Rounded down to five minutes."})
     end = Moment()
     total = fields.Nested(EndedSchema)

@@ -132,8 +132,12 @@ class Storage(ABC):
         """Delete an object. Idempotent: a missing one is no error."""
 
     @abstractmethod
-    def signed_get_url(self, key: str, expires_seconds: int) -> str:
-        """Return a link that lets anyone read the object until it expires (≤ 7 days)."""
+    def signed_get_url(self, key: str, expires_seconds: int, *, content_type: str = "") -> str:
+        """Return a link that lets anyone read the object until it expires (≤ 7 days).
+
+        A `content_type` is what the response names, whatever the object was stored with; a folder
+        always goes by the key.
+        """
 
     @abstractmethod
     def signed_put(

@@ -80,7 +80,7 @@ class FolderStorage(Storage):
         except ObjectMissing:
             return
 
-    def signed_get_url(self, key: str, expires_seconds: int) -> str:
+    def signed_get_url(self, key: str, expires_seconds: int, *, content_type: str = "") -> str:
         expires_at = utcnow() + timedelta(seconds=checked_expiry(expires_seconds))
         token = self._links.sign_download(checked_key(key), expires_at)
         return f"{self._public_url}/media/{token}"

@@ -132,13 +132,13 @@ class S3Storage(Storage):
         except ObjectMissing:
             return  # S3 itself never reports this; some compatible services do
 
-    def signed_get_url(self, key: str, expires_seconds: int) -> str:
-        checked_key(key)
+    def signed_get_url(self, key: str, expires_seconds: int, *, content_type: str = "") -> str:
+        params = {"Bucket": self._bucket.name, "Key": checked_key(key)}
+        if content_type:
+            params["ResponseContentType"] = content_type
         with translate_errors():
             return self._client.generate_presigned_url(
-                "get_object",
-                Params={"Bucket": self._bucket.name, "Key": key},
-                ExpiresIn=checked_expiry(expires_seconds),
+                "get_object", Params=params, ExpiresIn=checked_expiry(expires_seconds)
             )
 
     def signed_put(

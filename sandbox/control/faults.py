@@ -82,6 +82,14 @@ def list_faults() -> Response:
     )
 
 
+@blueprint.post("/<fault_id>/release")
+def release_fault(fault_id: str) -> Response:
+    """Let go the calls that a `hold` fault holds."""
+    if not current_world().faults.release(fault_id):
+        raise ValueError(f"no fault {fault_id} that holds calls")
+    return jsonify(released=True)
+
+
 @blueprint.delete("")
 def clear_faults() -> Response:
     """Remove every fault."""

@@ -116,6 +116,7 @@ def body_pieces() -> Iterator[bytes]:
     remaining = request.content_length or 0
     allowed = fault.after_bytes if fault and fault.kind == "cut" else None
     while remaining > 0:
+        call.check()
         if allowed is not None and call.bytes_received >= allowed:
             raise BodyCut("fault")
         room = remaining if allowed is None else min(remaining, allowed - call.bytes_received)
@@ -137,10 +138,11 @@ def _read(stream: Any, size: int) -> bytes:
 
 def _throttle() -> int:
     """Return how much to read at once, after any wait of a `slow` fault."""
-    fault = current_call().fault
+    call = current_call()
+    fault = call.fault
     if fault is None or fault.kind != "slow" or not fault.bytes_per_second:
         return PIECE_BYTES
-    current_world().stopping.wait(0.05)
+    call.wait(0.05)
     return max(1, min(PIECE_BYTES, fault.bytes_per_second // 20))
 
 

@@ -74,7 +74,7 @@ class PlatformApi:
     def serve(self, name: str, account: str | None, work: Callable[[], Response]) -> Response:
         """Serve one call, or what its fault dictates, and journal it."""
         world = current_world()
-        call = Call(name, self.platform, account, iso(world.clock.now()))
+        call = Call(name, self.platform, account, iso(world.clock.now()), world.over)
         g.call = call
         call.fault = world.faults.take(self.platform, name, account)
         try:
@@ -102,7 +102,8 @@ class PlatformApi:
 
     def _journal(self, call: Call, response: Response) -> None:
         answered = CUT not in request.environ
-        current_world().journal.write(
+        current_world().journal_call(
+            call.over,
             {
                 "event": "call",
                 "time": call.started_at,
@@ -114,7 +115,7 @@ class PlatformApi:
                 "bytes": call.bytes_received,
                 "fault": call.fault.kind if call.fault else None,
                 "details": call.details,
-            }
+            },
         )
 
     def render_http_error(self, call_name: str, error: HTTPException) -> Response:

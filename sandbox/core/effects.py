@@ -57,7 +57,7 @@ def _cut(api: Wording, fault: Fault, work: Work) -> Response:
 
 
 def _slow(api: Wording, fault: Fault, work: Work) -> Response:
-    current_world().stopping.wait(fault.seconds or 0)
+    current_call().wait(fault.seconds or 0)
     return work()
 
 
@@ -77,8 +77,15 @@ def _empty(api: Wording, fault: Fault, work: Work) -> Response:
 def _hang(api: Wording, fault: Fault, work: Work) -> Response:
     if fault.after_work:
         work()
-    current_world().stopping.wait(fault.seconds or 3600)
+    current_call().wait(fault.seconds or 3600)
     raise BodyCut("hung up")
+
+
+def _hold(api: Wording, fault: Fault, work: Work) -> Response:
+    response = work() if fault.after_work else None
+    current_world().faults.wait_for_release(fault)
+    current_call().check()
+    return work() if response is None else response
 
 
 def _moved(api: Wording, fault: Fault, work: Work) -> Response:
@@ -94,5 +101,6 @@ EFFECTS: dict[str, Effect] = {
     "garbage": _garbage,
     "empty": _empty,
     "hang": _hang,
+    "hold": _hold,
     "moved": _moved,
 }

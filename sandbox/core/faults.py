@@ -14,6 +14,7 @@ CALL_KINDS = (
     "garbage",
     "empty",
     "hang",
+    "hold",
     "retry_after",
     "moved",
 )
@@ -63,6 +64,8 @@ class FaultBook:
         self._lock = threading.Lock()
         self._faults: dict[str, Fault] = {}
         self._spent: deque[Fault] = deque(maxlen=100)
+        #: fault of the kind `hold` → set once it is released
+        self._released: dict[str, threading.Event] = {}
         self._numbers = count(1)
 
     def add(self, fields: dict[str, Any]) -> Fault:
@@ -70,7 +73,31 @@ class FaultBook:
         with self._lock:
             fault = Fault(id=f"fault-{next(self._numbers)}", **fields)
             self._faults[fault.id] = fault
+            if fault.kind == "hold":
+                self._released[fault.id] = threading.Event()
             return fault
+
+    def wait_for_release(self, fault: Fault) -> None:
+        """Wait until a `hold` fault is released."""
+        with self._lock:
+            released = self._released.get(fault.id)
+        if released is not None:
+            released.wait()
+
+    def release(self, fault_id: str) -> bool:
+        """Let go what a `hold` fault holds, and hold no more; return False if there is none."""
+        with self._lock:
+            released = self._released.pop(fault_id, None)
+        if released is not None:
+            released.set()
+        return released is not None
+
+    def release_all(self) -> None:
+        """Let go what any fault holds."""
+        with self._lock:
+            fault_ids = list(self._released)
+        for fault_id in fault_ids:
+            self.release(fault_id)
 
     def take(self, platform: str, call: str, account: str | None) -> Fault | None:
         """Return the first fault that matches this call, if any, and count the hit."""
@@ -112,12 +139,16 @@ class FaultBook:
             return list(self._spent)
 
     def remove(self, fault_id: str) -> bool:
-        """Remove one fault; return False when it is not active."""
+        """Remove one fault, and let go what it holds; return False when it is not active."""
         with self._lock:
-            return self._faults.pop(fault_id, None) is not None
+            is_active = self._faults.pop(fault_id, None) is not None
+        if is_active:
+            self.release(fault_id)
+        return is_active
 
     def clear(self) -> None:
-        """Remove every fault."""
+        """Remove every fault, and let go what it holds."""
         with self._lock:
             self._faults.clear()
             self._spent.clear()
+        self.release_all()

@@ -29,7 +29,7 @@ class World:
         self.upload_dir = state_dir / "uploads"
         self.upload_dir.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
-        self.stopping = threading.Event()
+        self._over = threading.Event()
         self.background = Background()
         self.clock = Clock()
         self.settings = Settings()
@@ -49,6 +49,24 @@ class World:
             if kind not in self._parts:
                 self._parts[kind] = kind()
             return cast(Part, self._parts[kind])
+
+    @property
+    def over(self) -> threading.Event:
+        """The event that a reset or a stop sets; a reset puts another in its place."""
+        with self.lock:
+            return self._over
+
+    def end_calls(self) -> None:
+        """Wake the calls that wait: they end without an answer, and leave nothing behind."""
+        with self.lock:
+            self._over.set()
+        self.faults.release_all()
+
+    def journal_call(self, over: threading.Event, entry: dict[str, Any]) -> None:
+        """Journal a call, unless what it belongs to is over."""
+        with self.lock:
+            if not over.is_set():
+                self.journal.write(entry)
 
     def publish(self, post: Post) -> None:
         """Publish a post and journal it, with the earlier posts of the same video."""
@@ -76,6 +94,8 @@ class World:
         """Delete everything except the journal's file and numbering."""
         self.background.stop()
         with self.lock:
+            self.end_calls()
+            self._over = threading.Event()
             self._parts.clear()
             self.settings = Settings()
             self.accounts.clear()
@@ -91,7 +111,7 @@ class World:
 
     def close(self) -> None:
         """Wake waiting calls and remove unfinished uploads."""
-        self.stopping.set()
+        self.end_calls()
         self.background.stop()
         self.journal.close()
         self._remove_uploads()

@@ -19,6 +19,16 @@ def _envelope(reason: str, status: int, message: str) -> dict[str, Any]:
     error: dict[str, Any] = {"code": status, "message": message}
     if reason in ("RESOURCE_EXHAUSTED", "ALREADY_EXISTS"):
         error["status"] = reason  # the newer format, without a list of errors
+        if reason == "RESOURCE_EXHAUSTED":
+            metadata = {"service": "youtube.googleapis.com", "quota_unit": "1/d/{project}"}
+            error["details"] = [
+                {
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": "RATE_LIMIT_EXCEEDED",
+                    "domain": "googleapis.com",
+                    "metadata": metadata,
+                }
+            ]
         return {"error": error}
     error["errors"] = [{"domain": "youtube.api", "reason": reason, "message": message}]
     if status in _STATUS:

@@ -26,7 +26,7 @@ def read_max_results() -> int:
 
 @API.call("youtube.channels", "/youtube/youtube/v3/channels", "GET")
 def list_channels() -> Response:
-    """Return the caller's own channel, or no item when there is none."""
+    """Return the caller's own channel; without one, no `items` at all, as YouTube does."""
     account = authorize(MAY_READ, units=1)
     parts = read_parts(CHANNEL_PARTS)
     if request.args.get("mine") != "true":
@@ -38,7 +38,12 @@ def list_channels() -> Response:
     }
     channel = {"kind": "youtube#channel", "id": account.id}
     channel.update({part: fields[part] for part in parts if part in fields})
-    return jsonify(items=[channel] if account.options.has_channel else [])
+    count = 1 if account.options.has_channel else 0
+    return jsonify(
+        kind="youtube#channelListResponse",
+        pageInfo={"totalResults": count, "resultsPerPage": 5},
+        **({"items": [channel]} if count else {}),
+    )
 
 
 @API.call("youtube.playlist_items", "/youtube/youtube/v3/playlistItems", "GET")

@@ -78,8 +78,9 @@ def test_a_failed_job_is_retried(operator: Operator) -> None:
 
 def test_a_retry_that_could_only_fail_is_refused_with_what_to_do(operator: Operator) -> None:
     failed = fail(category="account")
+    account_id = row(failed).account_id
     with transaction() as session:
-        account = session.get_one(Account, row(failed).account_id)
+        account = session.get_one(Account, account_id)
         account.state = AccountState.RECONNECT_REQUIRED
     assert "Connect the account again, then retry" in operator.press(f"/jobs/{failed}/retry").text
     assert row(failed).state is JobState.FAILED

@@ -14,6 +14,7 @@ from app.connections import Deadline, Pools
 from app.storage.errors import StoreUnavailable
 from app.storage.s3 import Bucket, S3Storage
 from tests.hosts import Host, answering, host
+from tests.processes import FORKS_AMID_THREADS
 
 #: Shorter than any socket timeout, so that only the deadline can end a call.
 SECONDS = 0.3
@@ -36,6 +37,7 @@ def test_connection_is_reused_and_shared_by_threads() -> None:
         pools.manager.clear()
 
 
+@FORKS_AMID_THREADS
 def test_fork_has_connections_of_its_own() -> None:
     pools = Pools()
     with host(answering) as server:
@@ -98,6 +100,7 @@ def test_deadline_that_was_met_breaks_nothing() -> None:
         manager.clear()
 
 
+@FORKS_AMID_THREADS
 def test_deadlines_apply_in_a_fork() -> None:
     with Deadline(600):  # starts the parent's watchdog
         pass

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app.accounts import store_video_limit
+from app.accounts import Connection, connect_account, store_video_limit
 from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
 from app.failures import Category, Failure
@@ -350,16 +350,29 @@ def test_validation_warns_of_what_will_not_go_as_wished(alice: Caller, context: 
     assert alice.get().json == {"jobs": [], "nextCursor": None}
 
 
-def test_accounts_own_limit_is_known_for_a_day(alice: Caller, context: Flask) -> None:
+def test_accounts_own_limit_is_warned_of_for_a_day(alice: Caller, context: Flask) -> None:
     account = make_account("YOUTUBE", username="short")
     video = make_video(probe={**FITTING_PROBE, "duration_seconds": 1000.0})
     body = alice.body("YOUTUBE", videoId=video.id, accountId=account.id)
     assert alice.post("/validate", body).json["valid"] is True  # type: ignore[index]
     store_video_limit(account.id, 900, utcnow())
-    refused = alice.post("/validate", body).json
-    assert refused is not None and "at most 900 s" in refused["errors"]["videoId"][0]
+    checked = alice.post("/validate", body).json
+    assert checked is not None and checked["valid"] is True
+    assert "at most 900 s" in checked["warnings"]["videoId"][0]
     store_video_limit(account.id, 900, utcnow() - timedelta(hours=25))
-    assert alice.post("/validate", body).json["valid"] is True  # type: ignore[index]
+    assert "900 s of this account" not in alice.post("/validate", body).get_data(as_text=True)
+
+
+def test_accounts_own_limit_is_forgotten_when_it_is_connected_again(
+    alice: Caller, context: Flask
+) -> None:
+    account = make_account("YOUTUBE")
+    video = make_video(probe={**FITTING_PROBE, "duration_seconds": 1000.0})
+    body = alice.body("YOUTUBE", videoId=video.id, accountId=account.id)
+    store_video_limit(account.id, 900, utcnow())
+    assert "900 s of this account" in alice.post("/validate", body).get_data(as_text=True)
+    connect_account(Connection("alice", "YOUTUBE", account.platform_user_id, "new"), utcnow())
+    assert "900 s of this account" not in alice.post("/validate", body).get_data(as_text=True)
 
 
 def test_validation_warns_of_a_limit_that_is_used_up(alice: Caller, context: Flask) -> None:

@@ -21,6 +21,7 @@ from app.storage.errors import (
     StoreUnavailable,
     WrongLength,
 )
+from tests.processes import FORKS_AMID_THREADS
 
 BODY = bytes(range(256)) * 4096  # 1 MiB, no two adjacent ranges alike
 NAMES = iter(f"bucket-{number}" for number in range(1000))
@@ -193,6 +194,7 @@ def _size_of(store: Storage, sizes: multiprocessing.SimpleQueue[int]) -> None:
     sizes.put(store.stat("clip.mp4").size_bytes)
 
 
+@FORKS_AMID_THREADS
 def test_a_fork_uses_the_store_of_its_parent(store: Storage) -> None:
     store.write("clip.mp4", io.BytesIO(BODY), len(BODY))
     forked = multiprocessing.get_context("fork")
@@ -224,6 +226,10 @@ def test_s3_links_work_without_credentials(s3_url: str, tmp_path: Path) -> None:
     assert store.stat("a/clip.mp4").content_type == "video/mp4"
     with urllib.request.urlopen(store.signed_get_url("a/clip.mp4", 60)) as answer:
         assert answer.read() == BODY
+    store.write("a/untyped", io.BytesIO(BODY), len(BODY))
+    typed = store.signed_get_url("a/untyped", 60, content_type="video/quicktime")
+    with urllib.request.urlopen(typed) as answer:  # platforms refuse what names no video type
+        assert answer.headers["Content-Type"] == "video/quicktime"
     assert store.has_public_links is False  # http, so no platform could use it
     for token in ("", "a.b"):
         with pytest.raises(InvalidLink):

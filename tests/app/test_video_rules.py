@@ -8,35 +8,18 @@ from typing import Any
 import pytest
 
 from app.media.facts import Probe
-from app.media.rules import Violation, violations, warnings
+from app.media.rules import Violation, too_long_for_account, violations, warnings
 from app.media.video_rules import VIDEO_RULES
+from tests.factories import FITTING_PROBE
 
 #: A file that every platform takes as it is, and likes.
-GOOD = Probe(
-    content_type="video/mp4",
-    container="mp4",
-    brand="isom",
+GOOD = replace(
+    Probe.load(FITTING_PROBE),
     size_bytes=10_000_000,
     duration_seconds=20.0,
     bit_rate=4_000_000,
-    video_codec="h264",
-    profile="High",
     width=1080,
     height=1920,
-    rotation=0,
-    pixel_ratio=1.0,
-    frame_rate=30.0,
-    is_variable_rate=False,
-    is_interlaced=False,
-    pixel_format="yuv420p",
-    bit_depth=8,
-    transfer="bt709",
-    audio_codec="aac",
-    audio_channels=2,
-    audio_sample_rate=48000,
-    moov_first=True,
-    has_edit_list=False,
-    edit_list_cuts=False,
 )
 
 
@@ -164,12 +147,16 @@ def test_what_nothing_fixes_comes_first() -> None:
     assert (found[0].limit, found[0].actual) == (3, 1.0)
 
 
-def test_the_accounts_own_limit_is_the_stricter_one() -> None:
-    probe = replace(GOOD, duration_seconds=61.0)
-    assert rules_of(violations("TIKTOK", probe, max_duration_seconds=60)) == ["duration_max"]
-    assert violations("TIKTOK", probe, max_duration_seconds=3600) == []
-    long = replace(GOOD, duration_seconds=700.0)
-    assert rules_of(violations("TIKTOK", long, max_duration_seconds=3600)) == ["duration_max"]
+@pytest.mark.parametrize(
+    ("seconds", "limit", "is_told"), [(61.0, 60, True), (60.0, 60, False), (61.0, None, False)]
+)
+def test_the_accounts_own_limit_is_told_and_no_rule(
+    seconds: float, limit: int | None, is_told: bool
+) -> None:
+    probe = replace(GOOD, duration_seconds=seconds)
+    assert violations("TIKTOK", probe) == []
+    said = "The video lasts 61 s; TikTok last said that it accepts at most 60 s of this account."
+    assert too_long_for_account("TIKTOK", probe, limit) == (said if is_told else None)
 
 
 @pytest.mark.parametrize(

@@ -16,16 +16,25 @@ from tests.processes import PATIENCE_SECONDS, WEB, Process, wait_until
 PORTS = range(20_000, 30_000)
 
 
+#: The UDP ports of the same numbers, held until this process ends, so that no other test process
+#: chooses a port that is chosen and not listened on yet.
+_reserved: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on; two that choose at once hardly choose the same."""
+    """Return a port that nobody listens on and no other test process is given."""
     while True:
-        with socket.socket() as probe:
-            port = random.choice(PORTS)
-            try:
+        port = random.choice(PORTS)
+        reservation = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            reservation.bind(("0.0.0.0", port))
+            with socket.socket() as probe:
                 probe.bind(("0.0.0.0", port))
-            except OSError:
-                continue
-            return port
+        except OSError:
+            reservation.close()
+            continue
+        _reserved.append(reservation)
+        return port
 
 
 @contextmanager

@@ -145,9 +145,11 @@ def test_a_platform_that_hangs_on_every_slot_leaves_the_others_two(
     # One tree, all slots of which YouTube may have, and takes: its calls hang for a minute each.
     start(1, WORKER_CONCURRENCY="5", LIMIT_YOUTUBE_CONCURRENT_UPLOADS="10")
     wait_until(lambda: platforms.struck() >= 5, "every slot hanging", PATIENCE_SECONDS)
-    platforms.fault("TIKTOK", "slow", call="tiktok.upload", seconds=5, times=100)
+    held = platforms.fault("TIKTOK", "hold", call="tiktok.upload", times=2)
     accounts = [connect(platforms, "TIKTOK") for _ in range(2)]
     others = [make_job("TIKTOK", account=account, video=stored_film).id for account in accounts]
+    wait_until(lambda: platforms.struck(held) == 2, "two uploads at once", PATIENCE_SECONDS)
+    platforms.release(held)
     wait_until(lambda: all_live(others), "the others' posts live", PATIENCE_SECONDS)
     assert most_at_once(spans(platforms, "tiktok.upload")) == 2
 
@@ -157,13 +159,14 @@ def test_a_pause_holds_new_posts_of_all_workers_and_resuming_lets_them_go(
 ) -> None:
     accounts = [connect(platforms, "TIKTOK") for _ in range(2)]
     # What is in flight when the pause begins runs to its end.
-    platforms.fault("TIKTOK", "slow", call="tiktok.upload", seconds=3)
+    held_call = platforms.fault("TIKTOK", "hold", call="tiktok.upload")
     under_way = make_job("TIKTOK", account=accounts[0], video=stored_film).id
     start(2)
     wait_until(platforms.struck, "an upload under way", PATIENCE_SECONDS)
     pausing.pause("TIKTOK", utcnow())
     held = [make_job("TIKTOK", account=accounts[n % 2], video=stored_film).id for n in range(4)]
     other = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film).id
+    platforms.release(held_call)
     wait_until(lambda: all_live([under_way, other]), "what may go on", PATIENCE_SECONDS)
     wait_until(lambda: all(map(is_held, held)), "the others held", PATIENCE_SECONDS)
     redis.flushall()  # the pause and what it holds are in the database

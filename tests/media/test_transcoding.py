@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PosixPath
+from typing import IO, Any
 
 import av
 import pytest
@@ -14,11 +14,15 @@ import pytest
 from app.media.facts import Probe
 from app.media.plan import Plan, Work, plan_for
 from app.media.recipe import Recipe, VideoEncoding
+from app.media.video_rules import VIDEO_RULES, Bounds
 from app.storage import Storage
 from tests import IS_THOROUGH
-from tests.media.conftest import probed
-from tests.media.corpus import H264, make_film, pictures, run_ffmpeg
+from tests.media.conftest import claim_for, probed
+from tests.media.corpus import AAC, H264, READY, make_film, pictures, run_ffmpeg, sound
+from workers.media.failures import failure_of
 from workers.media.ffmpeg import find_ffmpeg
+from workers.media.transcoding import fetch
+from workers.media.workspace import DiskFull
 
 Transcoded = Callable[[str, Probe, Recipe], tuple[Path, Probe]]
 
@@ -147,3 +151,68 @@ def test_recipes_round_trip_and_have_distinct_digests() -> None:
     assert Recipe.load(recipe.dump()) == recipe
     assert recipe.digest == Recipe.load(recipe.dump()).digest
     assert recipe.digest != replace(recipe, container="webm").digest
+
+
+@pytest.mark.parametrize("seconds", ["3", "6"])
+def test_short_video_of_much_detail_stays_below_the_bit_rate(
+    seconds: str, store: Storage, tmp_path: Path, transcoded: Transcoded
+) -> None:
+    """Though an encoder may begin with more than the cap, as much as the decoder's buffer holds."""
+    path = tmp_path / "noise.mp4"
+    noise = pictures("720x1280", seconds=seconds, extra=",noise=alls=80:allf=t")
+    run_ffmpeg(*noise, *sound(seconds), *H264, "-crf", "12", *AAC, *READY, str(path))
+    before = probed(store, path)
+    plan = plan_of(before, "INSTAGRAM")
+    assert plan.recipe is not None and [one.rule for one in plan.reasons] == ["bit_rate_max"]
+    _, made = transcoded(path.name, before, plan.recipe)
+    assert plan_for("INSTAGRAM", made).work is Work.NOTHING
+    assert made.bit_rate > 12_000_000
+
+
+@pytest.mark.parametrize("name", ["silent.mkv", "mp3.mp4", "clip.mkv", "plain.mp4"])
+def test_file_just_below_the_size_limit_does_not_outgrow_it(
+    name: str,
+    store: Storage,
+    tmp_path: Path,
+    transcoded: Transcoded,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limit is brought down to the file; its copied video would not leave enough room."""
+    before = probed(store, make_film(name, tmp_path))
+    rules = VIDEO_RULES["INSTAGRAM"]
+    ranges = {**rules.ranges, "size": Bounds(high=before.size_bytes + 1000)}
+    monkeypatch.setitem(VIDEO_RULES, "INSTAGRAM", replace(rules, ranges=ranges))
+    plan = plan_of(before, "INSTAGRAM")
+    assert plan.recipe is not None
+    _, made = transcoded(name, before, plan.recipe)
+    assert plan_for("INSTAGRAM", made).work is Work.NOTHING
+
+
+@pytest.mark.parametrize(("name", "work"), [("silent.mkv", Work.AUDIO), ("clip.mkv", Work.REMUX)])
+def test_video_is_copied_where_there_is_room(
+    name: str, work: Work, store: Storage, tmp_path: Path
+) -> None:
+    facts = probed(store, make_film(name, tmp_path))
+    size_max = VIDEO_RULES["INSTAGRAM"].ranges["size"].high
+    assert size_max is not None
+    for share, expected in ((0.9, True), (0.9999, False)):
+        sized = replace(facts, size_bytes=int(size_max * share), duration_seconds=100.0)
+        assert (plan_of(sized, "INSTAGRAM").work is work) is expected
+
+
+class FullDisk(PosixPath):
+    """A file on a disk that others have filled."""
+
+    def open(self, *args: Any, **options: Any) -> IO[Any]:
+        return open("/dev/full", "wb", buffering=0)
+
+
+def test_disk_filled_by_others_while_the_source_is_fetched_is_no_bug(
+    rich: Path, store: Storage, tmp_path: Path
+) -> None:
+    facts = probed(store, rich)
+    claim = claim_for(store, rich.name, facts, Recipe("mp4", None, None))
+    with pytest.raises(DiskFull) as caught:
+        fetch(claim, store, FullDisk(tmp_path / "source"), check=lambda: None)
+    failure, is_permanent = failure_of(caught.value)
+    assert (failure.code, is_permanent) == ("disk_full", False)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,58 +13,7 @@ import requests
 
 from sandbox.loopback import loopback_session
 from sandbox.server import SandboxServer
-
-
-@dataclass
-class Control:
-    """The control API as tests use it."""
-
-    url: str
-    session: requests.Session
-
-    def post(self, path: str, **body: Any) -> Any:
-        answer = self.session.post(f"{self.url}/_sandbox{path}", json=body, timeout=60)
-        assert answer.status_code in (200, 201), answer.text
-        return answer.json()
-
-    def get(self, path: str) -> Any:
-        answer = self.session.get(f"{self.url}/_sandbox{path}", timeout=60)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def account(self, platform: str, **options: Any) -> dict[str, Any]:
-        account: dict[str, Any] = self.post("/accounts", platform=platform, **options)
-        return account
-
-    def fault(self, platform: str, call: str | None, kind: str, **fields: Any) -> dict[str, Any]:
-        named = {} if call is None else {"call": call}
-        fault: dict[str, Any] = self.post(
-            "/faults", platform=platform, kind=kind, **named, **fields
-        )
-        return fault
-
-    def advance(self, seconds: float) -> None:
-        self.post("/clock", advance_seconds=seconds)
-
-    def settings(self, **changes: Any) -> None:
-        self.post("/settings", **changes)
-
-    def posts(self) -> list[dict[str, Any]]:
-        posts: list[dict[str, Any]] = self.get("/posts")["posts"]
-        return posts
-
-    def journal(self, call: str | None = None) -> list[dict[str, Any]]:
-        entries = self.get("/journal")["entries"]
-        return [entry for entry in entries if call is None or entry.get("call") == call]
-
-    def wait_for_call(self, call: str) -> dict[str, Any]:
-        """Return the newest journal entry of `call` as soon as there is one."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            found = self.journal(call)
-            if found:
-                return found[-1]
-        raise AssertionError(f"{call} was never journaled")
+from tests.platforms import Control
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """Faults: every error code on every call it belongs to, and every way to lose a response."""
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
 
 import pytest
 import requests
 
 from sandbox.loopback import loopback_session
 from sandbox.platforms import PLATFORMS
+from tests.processes import wait_until
 
 GRAPH = "/graph/v26.0"
 ENDPOINTS = {
@@ -193,9 +194,66 @@ def test_garbage_and_empty_answers_look_successful(control, send):
 
 
 def test_hang_never_answers(control, send):
-    control.fault("TIKTOK", "tiktok.status", "hang", seconds=5)
+    control.fault("TIKTOK", "tiktok.status", "hang")
     with pytest.raises(requests.ReadTimeout):
         send("tiktok.status", timeout=0.2)
+
+
+def wait_until_struck(control):
+    wait_until(lambda: control.get("/faults")["spent"], "the fault's strike")
+
+
+@pytest.mark.parametrize("after_work", [False, True])
+def test_held_call_is_answered_once_it_is_released(control, send, after_work):
+    fault = control.fault("YOUTUBE", "youtube.session", "hold", after_work=after_work)
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(send, "youtube.session")
+        wait_until_struck(control)
+        with pytest.raises(TimeoutError):
+            held.result(0.2)
+        assert control.journal("youtube.session") == []
+        control.post(f"/faults/{fault['id']}/release")
+        assert held.result(60).status_code == 401
+    [entry] = control.journal("youtube.session")
+    assert (entry["status"], entry["fault"]) == (401, "hold")
+
+
+def test_removing_a_fault_lets_go_what_it_holds(control, send, http):
+    fault = control.fault("TIKTOK", "tiktok.status", "hold", times=2)
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(send, "tiktok.status")
+        wait_until(lambda: control.get("/faults")["active"][0]["fired"], "the fault's strike")
+        url = f"{control.url}/_sandbox/faults/{fault['id']}"
+        assert http.delete(url, timeout=60).status_code == 200
+        assert held.result(60).status_code == 401
+    assert http.post(f"{url}/release", timeout=60).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["hang", "hold", "slow"])
+def test_reset_cuts_off_what_still_waits_and_leaves_no_trace_of_it(control, send, kind):
+    more = {"seconds": 3600} if kind == "slow" else {}
+    control.fault("TIKTOK", "tiktok.status", kind, **more)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(send, "tiktok.status")
+        wait_until_struck(control)
+        control.post("/reset")
+        assert isinstance(waiting.exception(60), requests.ConnectionError)
+    assert control.journal("tiktok.status") == []
+
+
+def test_reset_cuts_off_an_upload(control, session_uri):
+    control.fault("YOUTUBE", "youtube.upload", "slow", bytes_per_second=100)
+
+    def upload():
+        with loopback_session() as session:
+            session.put(session_uri, data=bytes(40_000), timeout=60)
+
+    with ThreadPoolExecutor(1) as pool:
+        uploading = pool.submit(upload)
+        wait_until_struck(control)
+        control.post("/reset")
+        assert isinstance(uploading.exception(60), requests.ConnectionError)
+    assert control.journal("youtube.upload") == control.posts() == []
 
 
 def test_slow_delays_the_answer(control, send):
@@ -230,31 +288,29 @@ def test_slow_body_takes_its_time(control, http, session_uri):
 
 def test_newer_stream_takes_over_from_a_stalled_one(control, http, session_uri):
     control.fault("YOUTUBE", "youtube.upload", "slow", bytes_per_second=500)
-    failed = []
 
     def stalled():
         with loopback_session() as session:
-            try:
-                session.put(session_uri, data=bytes(40_000), timeout=60)
-            except requests.ConnectionError:
-                failed.append(True)
+            session.put(session_uri, data=bytes(40_000), timeout=120)
 
-    thread = threading.Thread(target=stalled)
-    thread.start()
-    query = {"Content-Range": "bytes */40000", "Content-Length": "0"}
-
-    def go_on():
+    def received():
+        query = {"Content-Range": "bytes */40000", "Content-Length": "0"}
         answer = http.put(session_uri, headers=query, timeout=60)
-        received = int(answer.headers.get("Range", "bytes=0--1")[8:]) + 1
-        headers = {"Content-Range": f"bytes {received}-39999/40000"}
-        return http.put(session_uri, data=bytes(40_000 - received), headers=headers, timeout=60)
+        return int(answer.headers.get("Range", "bytes=0--1")[8:]) + 1
 
-    while "Range" not in http.put(session_uri, headers=query, timeout=60).headers:
-        assert thread.is_alive()
-    assert go_on().status_code == 416  # the stalled one sent a little more meanwhile
-    rest = go_on()
-    thread.join()
-    assert failed == [True] and rest.status_code == 201
+    def go_on(first):
+        headers = {"Content-Range": f"bytes {first}-39999/40000"}
+        return http.put(session_uri, data=bytes(40_000 - first), headers=headers, timeout=60)
+
+    with ThreadPoolExecutor(1) as pool:
+        old = pool.submit(stalled)
+        first = wait_until(received, "the first bytes")
+        wait_until(lambda: received() > first, "more of the stalled stream's bytes")
+        assert not old.done()
+        assert go_on(first).status_code == 416  # shuts the stalled one out, too
+        rest = go_on(received())
+        assert isinstance(old.exception(60), requests.ConnectionError)
+    assert rest.status_code == 201
     finished = [entry for entry in control.journal("youtube.upload") if entry["status"] == 201]
     assert finished[0]["details"]["received_bytes"] == 40_000
 

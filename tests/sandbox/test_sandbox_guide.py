@@ -55,6 +55,7 @@ def test_commands_of_the_guide_do_what_it_says(control: Control, tmp_path: Path)
         on,
         removed,
         cleared,
+        released,
         revoked,
         clock,
         changed,
@@ -65,7 +66,8 @@ def test_commands_of_the_guide_do_what_it_says(control: Control, tmp_path: Path)
     ) = answers[7:]
     assert "tiktok.upload" in calls["TIKTOK"] and errors["YOUTUBE"]["errors"]
     assert len(on["active"]) == 4 and removed == {"removed": True} and cleared == {"cleared": True}
-    assert revoked == {"revoked": True} and clock["now"]
+    assert released == {"released": True} and revoked == {"revoked": True}
+    assert clock["now"]
     assert changed == settings and settings["tiktok_posts_per_day"] == 3
     assert posts == {"posts": []} and list(journal) == ["entries"] and reset == {"reset": True}
     assert control.get("/accounts") == {"accounts": []}

@@ -255,6 +255,18 @@ def test_code_that_the_platform_does_not_know_is_told(
         assert result["status"] == "failed" and result["error"] and result["message"]
 
 
+@ON_SQLITE
+def test_code_refused_in_the_words_of_instagram_login_is_told_in_them(
+    client: FlaskClient, ask: Ask, worker: None, platforms: Platforms
+) -> None:
+    words = "Matching code was not found or was already used"
+    body = {"error_type": "OAuthException", "code": 400, "error_message": words}
+    platforms.fault("INSTAGRAM", "error", call="instagram.token", status=400, body=body)
+    result = result_of(come_back(client, consent(ask("INSTAGRAM", "instagram"))))
+    assert (result["status"], result["error"]) == ("failed", "OAuthException")
+    assert result["message"].startswith(words)
+
+
 def test_code_is_worth_nothing_without_the_verifier(
     client: FlaskClient, ask: Ask, worker: None
 ) -> None:

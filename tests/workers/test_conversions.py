@@ -33,7 +33,7 @@ from app.storage.links import LinkSigner
 from app.videos import delete_video
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job
-from tests.media.corpus import BOTH, make_film, run_ffmpeg
+from tests.media.corpus import AAC, BOTH, H264, make_film, plain, run_ffmpeg
 from tests.media.ffmpegs import ffmpegs, frozen_ffmpeg
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
@@ -130,6 +130,23 @@ def test_unfit_video_is_converted_and_goes_live(
     assert list(app.config["SETTINGS"].encode_dir.iterdir()) == []
 
 
+def test_video_of_exactly_the_longest_duration_goes_live(
+    platforms: Platforms, stored: Store, tmp_path: Path
+) -> None:
+    """Though its sound, which ends with a whole frame, makes the converted file a little longer."""
+    path = tmp_path / "quarter-hour.mp4"
+    silence = ["-f", "lavfi", "-i", "anullsrc=r=44100:cl=mono"]
+    run_ffmpeg(*plain("64x64", "25", "900"), *silence, *H264, *AAC, "-t", "900", str(path))
+    video = stored(path)
+    assert video.duration_seconds == 900.0
+    job = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=video)
+    run_once(job)
+    transcode_due()
+    [made] = renditions()
+    assert made.probe is not None and made.probe["duration_seconds"] > 900
+    assert run_to_end(job).state is JobState.COMPLETED
+
+
 def test_three_platforms_and_a_retry_make_each_recipe_once(
     platforms: Platforms, stored: Store, tmp_path: Path
 ) -> None:
@@ -161,11 +178,12 @@ def test_video_replaced_while_a_token_is_renewed_goes_out_itself(
     transcode_due()
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=video)
     platforms.fault("TIKTOK", "error", call="tiktok.init", code="access_token_invalid", times=1)
-    platforms.fault("TIKTOK", "slow", call="tiktok.token", seconds=3, times=1)
+    held = platforms.fault("TIKTOK", "hold", call="tiktok.token")
 
     def replace_video() -> None:
-        wait_until(lambda: platforms.journal("tiktok.init"), "the refusal")
+        wait_until(lambda: platforms.struck(held), "the renewal of the refused token")
         (app.config["SETTINGS"].video_dir / video.r2_key).write_bytes(film.read_bytes())
+        platforms.release(held)
 
     with ThreadPoolExecutor(1) as pool:
         replaced = pool.submit(replace_video)

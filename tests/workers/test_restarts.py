@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 
 from app.clock import utcnow
 from app.config import Config
+from app.database.transaction import transaction
 from app.extensions import db
 from app.models import Account, PublishJob, Rendition, TimelineEntry, Video
 from app.states import JobState, RenditionState
@@ -63,11 +65,23 @@ def config(config: Config) -> Config:
 
 
 @pytest.fixture
-def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
+def scheduler(config: Config, tmp_path: Path) -> Iterator[Process]:
+    """A running scheduler."""
+    with Process("workers.scheduler", config, tmp_path / "scheduler.log") as process:
+        yield process
+
+
+@pytest.fixture
+def worker(config: Config, tmp_path: Path, scheduler: Process) -> Iterator[Process]:
     """A running worker, and a scheduler that wakes it for each poll."""
-    with Process("workers.scheduler", config, tmp_path / "scheduler.log"):
-        with Process("workers.worker", config, tmp_path / "worker.log") as process:
-            yield process
+    with Process("workers.worker", config, tmp_path / "worker.log") as process:
+        yield process
+
+
+def has_rendition() -> bool:
+    """Tell whether a rendition is ready."""
+    with transaction() as session:
+        return bool(session.query(Rendition).filter_by(state=RenditionState.READY).count())
 
 
 def outcomes_of(job: PublishJob) -> list[str | None]:
@@ -75,14 +89,23 @@ def outcomes_of(job: PublishJob) -> list[str | None]:
     return [entry.outcome for entry in db.session.query(TimelineEntry).filter_by(job_id=job.id)]
 
 
+def stop_then_release(worker: Process, platforms: Platforms, held: dict[str, Any]) -> int:
+    """Tell a worker to stop, release the call of its child after that; return its exit status."""
+    worker.tell_to_stop()
+    # The parent tells every child to stop before it ends the idle ones.
+    wait_until(lambda: len(worker.children()) == 1, "the end of the idle children")
+    platforms.release(held)
+    return worker.wait()
+
+
 def test_post_id_that_arrives_while_the_worker_stops_is_kept(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
     """Instagram reveals the id once in the answer to the publish; a list can only guess at it."""
-    platforms.fault("INSTAGRAM", "slow", call="instagram.publish", seconds=3)
+    held = platforms.fault("INSTAGRAM", "hold", call="instagram.publish")
     job = make_job("INSTAGRAM", account=connect(platforms, "INSTAGRAM"), video=stored_film)
-    wait_until(lambda: row(job.id).is_committed, "the publish")
-    assert worker.terminate() == 0
+    wait_until(platforms.struck, "the publish")
+    assert stop_then_release(worker, platforms, held) == 0
     [post] = platforms.posts()
     assert checkpoint_of(job)["media_id"] == post["id"]
     worker.start()
@@ -93,10 +116,10 @@ def test_upload_opened_while_the_worker_stops_is_kept(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
     """Each session that YouTube opens counts as one of the day's uploads, used or not."""
-    platforms.fault("YOUTUBE", "slow", call="youtube.session", seconds=3)
+    held = platforms.fault("YOUTUBE", "hold", call="youtube.session")
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
-    wait_until(lambda: row(job.id).step == "upload", "the session's request")
-    assert worker.terminate() == 0
+    wait_until(platforms.struck, "the session's request")
+    assert stop_then_release(worker, platforms, held) == 0
     assert checkpoint_of(job)["session_uri"]
     worker.start()
     done = ended(job)
@@ -111,15 +134,21 @@ def test_upload_goes_on_while_the_database_restarts(
     own_postgres: PostgresServer,
     platforms: Platforms,
     film: Path,
+    scheduler: Process,
     worker: Process,
 ) -> None:
     video = big_film(app, film, 60 * MB)
-    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=2 * MB, times=2)
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=2 * MB, times=1000)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
     wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    scheduler.kill()  # it would give the job to another, should the lease end meanwhile
     own_postgres.stop(mode)
     time.sleep(AWAY_SECONDS)
     own_postgres.start()
+    lease = row(job.id).due_at
+    wait_until(lambda: row(job.id).due_at != lease, "the lease to be renewed")
+    platforms.clear_faults()
+    scheduler.start()
     done = ended(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
     assert "lost" not in outcomes_of(job)
@@ -133,20 +162,23 @@ def test_conversion_goes_on_while_the_database_restarts(
     stored: Store,
     long_clip: Path,
     tmp_path: Path,
+    scheduler: Process,
 ) -> None:
     """The outage lasts from before the first progress until after the end."""
     folder = tmp_path / "encode"
     encode = {"ENCODE_DIR": str(folder)}
-    with Process("workers.scheduler", config, tmp_path / "scheduler.log"):
-        with Process("workers.worker", config, tmp_path / "worker.log", **encode):
-            job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(long_clip))
-            frozen = frozen_ffmpeg(folder)
-            own_postgres.stop("fast")
-            os.kill(frozen, signal.SIGCONT)
-            wait_until(lambda: not ffmpegs(folder), "ffmpeg's end")
-            time.sleep(AWAY_SECONDS)
-            own_postgres.start()
-            done = ended(job)
+    with Process("workers.worker", config, tmp_path / "worker.log", **encode):
+        job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored(long_clip))
+        frozen = frozen_ffmpeg(folder)
+        scheduler.kill()  # it would give the conversion to another, should the lease end meanwhile
+        own_postgres.stop("fast")
+        os.kill(frozen, signal.SIGCONT)
+        wait_until(lambda: not ffmpegs(folder), "ffmpeg's end")
+        time.sleep(AWAY_SECONDS)
+        own_postgres.start()
+        wait_until(has_rendition, "the rendition")
+        scheduler.start()
+        done = ended(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
     [made] = db.session.query(Rendition).all()
     assert (made.state, made.run_number) == (RenditionState.READY, 1)

@@ -26,6 +26,7 @@ from app.queues.scheduler import BELL_KEY, FENCE_KEY, Released
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
+from tests.redis_values import commands, wait_until_quiet
 from workers.scheduling.leadership import TERM_SECONDS, Leadership
 
 # One database: real processes take time, and what they do to rows has its own tests.
@@ -237,12 +238,10 @@ def test_told_to_stop_while_redis_is_away_it_ends_in_order(
 
 def test_idle_scheduler_asks_redis_nothing(redis: Redis, scheduler: Process) -> None:
     """Serverless Redis is billed by the command."""
-    time.sleep(3)  # until it has checked every queue and listens to the bell
-    redis.config_resetstat()
+    wait_until_quiet(redis)  # it has checked every queue and listens to the bell
     time.sleep(12)  # two sweeps and six renewals
-    stats = redis.info("commandstats")
-    counted = {name: one["calls"] for name, one in stats.items() if "config" not in name}
+    counted = commands(redis)
     # The hourly trim of what RQ keeps may fall into it: two lists for each queue.
-    hourly = counted.pop("cmdstat_zrange", 0)
+    hourly = counted.pop("zrange", 0)
     assert hourly in (0, 2 * len(QUEUE_NAMES)), hourly
     assert sum(counted.values()) <= 1, counted

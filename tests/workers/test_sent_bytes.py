@@ -35,7 +35,7 @@ class LinkedFolder(FolderStorage):
     has_public_links = True
     link = ""
 
-    def signed_get_url(self, key: str, expires_seconds: int) -> str:
+    def signed_get_url(self, key: str, expires_seconds: int, *, content_type: str = "") -> str:
         return self.link
 
 

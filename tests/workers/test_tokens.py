@@ -18,7 +18,7 @@ from app.models import Account
 from app.publishing.reconnecting import require_reconnect
 from app.states import AccountState
 from tests.factories import make_account
-from workers.accounts import tokens
+from workers.accounts import stored_tokens, tokens
 from workers.errors import AccountRefused, NetworkFailure, PublishError
 from workers.platforms.base import Access, Api, Context, Handler, Tokens, Upload
 from workers.platforms.connecting import ConnectedAccount, Grant
@@ -96,6 +96,39 @@ def test_token_near_its_end_is_replaced_and_both_tokens_stored() -> None:
     assert tokens.access_for(handler, account.id).token == "fresh-1"
     assert handler.asked == ["first"]
     assert (stored(account).access_token, stored(account).refresh_token) == ("fresh-1", "rotated-1")
+
+
+@pytest.mark.parametrize("seconds_left", [-3600, 60, 3600])
+def test_token_that_another_worker_stored_is_used_only_while_it_lives(seconds_left: int) -> None:
+    """An upload of hours outlives more than the token it began with."""
+    handler = OAuthOnly()
+    account = make_account(
+        access_token="theirs", expires_at=utcnow() + timedelta(seconds=seconds_left)
+    )
+    renewal = tokens.refresh(handler, account.id, stale_token="ours")
+    is_alive = seconds_left == 3600
+    assert renewal.access.token == ("theirs" if is_alive else "fresh-1")
+    assert renewal.is_new is not is_alive
+    assert stored(account).access_token == renewal.access.token
+
+
+def test_token_that_another_worker_stored_and_that_ended_is_refreshed_by_one(app: Flask) -> None:
+    handler = OAuthOnly()
+    account = make_account(access_token="theirs", expires_at=utcnow() - timedelta(seconds=1))
+    start, got = threading.Barrier(4), []
+
+    def work() -> None:
+        start.wait()
+        with app.app_context():
+            got.append(tokens.refresh(handler, account.id, stale_token="ours"))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {one.access.token for one in got} == {"fresh-1"}
+    assert [one.is_new for one in got].count(True) == 1
 
 
 def test_workers_at_once_refresh_once(app: Flask) -> None:
@@ -182,8 +215,7 @@ def test_refusal_of_an_old_token_says_nothing_of_an_account_connected_again() ->
     account = make_account(expires_at=soon())
     refusal = AccountRefused("invalid_grant", "revoked", reconnect=True)
     handler = OAuthOnly(refusal, meanwhile=connect_again(account, "new"))
-    with pytest.raises(AccountRefused):
-        tokens.access_for(handler, account.id)
+    assert tokens.access_for(handler, account.id).token == "new"
     assert stored(account).state is AccountState.ACTIVE
     assert tokens.access_for(OAuthOnly(), account.id).token == "fresh-1"
 
@@ -220,7 +252,7 @@ def test_fresh_tokens_outlive_an_absence_of_the_database(
     url = db.engine.url
     if url.get_backend_name() == "sqlite":
         pytest.skip("a file does not restart")
-    monkeypatch.setattr(tokens, "LAST_STORE_SECONDS", 30.0 if told_to_end else 0.0)
+    monkeypatch.setattr(stored_tokens, "LAST_STORE_SECONDS", 30.0 if told_to_end else 0.0)
     account = make_account(expires_at=soon())
     elsewhere = url.set(drivername="postgresql", database="postgres")
 
@@ -294,3 +326,21 @@ def test_refusal_after_the_lease_of_a_dead_worker_is_believed_in_the_end(
     with pytest.raises(AccountRefused, match="the token is over"):
         tokens.access_for(OAuthOnly(refused), account.id)
     assert stored(account).state is AccountState.RECONNECT_REQUIRED
+
+
+def test_early_refresh_that_is_refused_costs_no_post_while_the_token_lives() -> None:
+    """A refusal that says nothing of the grant, such as a block page of a gateway."""
+    account = make_account(expires_at=soon())
+    refused = AccountRefused("http_403", "the platform refused", reconnect=False)
+    assert tokens.access_for(OAuthOnly(refused), account.id).token == account.access_token
+
+
+def test_early_refresh_of_an_account_that_is_disconnected_meanwhile_is_no_access() -> None:
+    account = make_account(expires_at=soon())
+    gone = NetworkFailure("read_timeout", "the connection broke")
+
+    def disconnect() -> None:
+        disconnect_account("alice", account.id, utcnow())
+
+    with pytest.raises(AccountRefused, match="no longer connected"):
+        tokens.access_for(OAuthOnly(gone, meanwhile=disconnect), account.id)

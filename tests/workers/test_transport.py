@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -14,7 +15,7 @@ from workers import transport
 from workers.errors import NetworkFailure, ResponseLost, Transient
 from workers.publishing.read_ahead import ReadAhead
 from workers.request_body import Body
-from workers.transport import CallOutcome, Response, call
+from workers.transport import RETRY_AFTER_MAX_SECONDS, CallOutcome, Response, call
 
 
 class Stopped(Exception):
@@ -37,6 +38,38 @@ def test_text_that_was_cut_within_an_emoji_can_be_stored() -> None:
     response = Response(200, {}, body).json_object()
     assert response == {"cut?": ["so happy ?", "nul ", "whole \U0001f600"]}
     assert Response(200, {}, b'{"raw": "\xed\xa0\xbd"}').json_object()["raw"].encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        ("0", 0),
+        ("0120", 120),
+        (str(RETRY_AFTER_MAX_SECONDS), RETRY_AFTER_MAX_SECONDS),
+        ("99999999999", RETRY_AFTER_MAX_SECONDS),
+        ("9" * 5000, RETRY_AFTER_MAX_SECONDS),
+        ("Mon, 23 Nov 2026 12:05:00 GMT", 300),
+        ("Mon, 23 Nov 2026 13:05:00 +0100", 300),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", RETRY_AFTER_MAX_SECONDS),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", RETRY_AFTER_MAX_SECONDS),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0),
+        ("Mon, 23 Nov 2026 12:05:00 +9999999999999999", None),
+        ("Mon, 23 Nov 2026 12:05:00 +2460", None),
+        ("Mon, 23 Nov 2026 12:05:00 -0000", None),
+        ("Mon, 99 Nov 2026 12:05:00 GMT", None),
+        ("Mon, 23 Nov", None),
+        ("-5", None),
+        ("1.5", None),
+        ("", None),
+        ("soon", None),
+    ],
+)
+def test_wait_that_a_server_asks_for_is_read_and_bounded(value: str, seconds: int | None) -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+    found = Response(503, {"Retry-After": value}, b"").retry_after(now)
+    assert found == (None if seconds is None else now + timedelta(seconds=seconds))
 
 
 def test_body_is_sent_whole_with_its_length() -> None:

@@ -21,11 +21,10 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.models import Account, Notification, TimelineEntry, Video
+from app.models import Account, Notification, PublishJob, TimelineEntry, Video
 from app.publishing import steer
-from app.publishing.claims import LEASE_SECONDS
 from app.queues import PUBLISH_QUEUES, RunQueue
-from app.states import FINAL_STATES, JobState, Step
+from app.states import FINAL_STATES, JobState
 from app.videos.examine import describe, examine
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
@@ -65,6 +64,14 @@ def long_film(film: Path) -> Path:
     return path
 
 
+def begin_slow_upload(platforms: Platforms, video: Video) -> PublishJob:
+    """Begin an upload that ends only once the faults are cleared, or after a long time."""
+    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=2 * MB, times=1000)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
+    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    return job
+
+
 def tree_memory_bytes(pid: int) -> int:
     """Return the private memory of a process and its children."""
     pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
@@ -91,10 +98,9 @@ def test_killed_worker_resumes_where_the_platform_is(
     """A kill during an upload costs neither an attempt nor the bytes already sent."""
     size_bytes = 60 * MB
     video = big_film(app, film, size_bytes)
-    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
-    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
-    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    job = begin_slow_upload(platforms, video)
     worker.kill()
+    platforms.clear_faults()
     worker.start()
     end_lease(job)
     done = ended(job)
@@ -108,9 +114,7 @@ def test_killed_worker_s_successor_sends_no_rest_of_another_file(
 ) -> None:
     """The video was replaced by one of the same length, and another job has probed that since."""
     video = big_film(app, film, 60 * MB)
-    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
-    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
-    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    job = begin_slow_upload(platforms, video)
     worker.kill()
     path = Path(app.config["SETTINGS"].video_dir) / video.r2_key
     with path.open("r+b") as replaced:
@@ -118,6 +122,7 @@ def test_killed_worker_s_successor_sends_no_rest_of_another_file(
         replaced.write(b"N")
     describe(db.session.get_one(Video, video.id, populate_existing=True), *examine(video.r2_key))
     db.session.commit()
+    platforms.clear_faults()
     worker.start()
     end_lease(job)
     done = ended(job)
@@ -129,13 +134,12 @@ def test_told_to_stop_it_hands_the_job_back_at_once(
     app: Flask, platforms: Platforms, film: Path, worker: Process
 ) -> None:
     video = big_film(app, film, 60 * MB)
-    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
-    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
-    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    job = begin_slow_upload(platforms, video)
     assert worker.terminate() == 0
     handed_back = row(job.id)
     assert not handed_back.is_leased
     assert handed_back.due_at is not None and handed_back.due_at <= utcnow()
+    platforms.clear_faults()
     worker.start()
     done = ended(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
@@ -147,9 +151,7 @@ def test_cancellation_reaches_a_running_upload(
     app: Flask, platforms: Platforms, film: Path, worker: Process
 ) -> None:
     video = big_film(app, film, 60 * MB)
-    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
-    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
-    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    job = begin_slow_upload(platforms, video)
     steer.cancel(job.id, utcnow())
     assert ended(job).state is JobState.CANCELLED
     assert platforms.posts() == []
@@ -160,23 +162,17 @@ def test_killed_child_is_followed_at_once(
 ) -> None:
     """Its parent notices, so the job need not wait for its lease to end."""
     video = big_film(app, film, 60 * MB)
-    platforms.fault("YOUTUBE", "slow", call="youtube.upload", bytes_per_second=6 * MB, times=1)
-    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=video)
-    wait_until(lambda: row(job.id).progress > 40, "progress of the upload")
+    job = begin_slow_upload(platforms, video)
     lease = row(job.id).due_at
-    for child in children(worker):
+    for child in worker.children():
         os.kill(child, signal.SIGKILL)
+    platforms.clear_faults()
     wait_until(lambda: row(job.id).lost_runs, "the next child")
-    assert lease is not None and utcnow() < lease + timedelta(seconds=LEASE_SECONDS)
+    assert lease is not None and utcnow() < lease
     done = ended(job)
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
     assert len(platforms.posts()) == 1
     assert bytes_received(platforms, "youtube.upload") < 70 * MB
-
-
-def children(worker: Process) -> list[int]:
-    """Return what a worker has forked."""
-    return [*map(int, Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split())]
 
 
 def registered(redis: Redis) -> bool:
@@ -187,7 +183,7 @@ def registered(redis: Redis) -> bool:
 def test_children_do_not_outlive_their_parent(redis: Redis, worker: Process) -> None:
     """Nothing would stop them, and beside the next worker there would be too many."""
     wait_until(lambda: registered(redis), "a worker at work")
-    orphans = children(worker)
+    orphans = worker.children()
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: not any(map(_is_running, orphans)), "the end of the children")
 
@@ -196,12 +192,13 @@ def test_second_signal_does_not_break_a_run_off(
     platforms: Platforms, stored_film: Video, worker: Process
 ) -> None:
     """A terminal signals every process, then the parent signals its children again."""
-    platforms.fault("TIKTOK", "slow", call="tiktok.creator_info", seconds=4)
+    held = platforms.fault("TIKTOK", "hold", call="tiktok.creator_info")
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
-    wait_until(lambda: row(job.id).step is Step.UPLOAD, "a call that takes its time")
+    wait_until(platforms.struck, "a call that takes its time")
     worker.signal(signal.SIGINT)
     time.sleep(1.2)  # RQ itself ignores a second signal within a second
     worker.signal(signal.SIGINT)
+    platforms.release(held)
     assert worker.terminate() == 0
     assert not row(job.id).is_leased
     assert "SystemExit" not in worker.log.read_text()

@@ -27,8 +27,12 @@ logger = logging.getLogger(__name__)
 GROWTH_BYTES = 64 * 2**20
 #: Longer waits go to the scheduler: a deploy would hand them over anyway.
 SHORT_WAIT_SECONDS = 120.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: The unit of `ru_maxrss`.
 RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+#: The exit status of a child that was told to stop before it read any further order. No other end
+#: has it, not even that of a run that exits.
+UNREAD_STATUS = 64
 
 
 class Horse:
@@ -98,8 +102,9 @@ class Parent:
 def fork_horse(app: Flask, lifeline: tuple[int, int], close_inherited: Callable[[], None]) -> Horse:
     """Fork a child. `close_inherited` closes, in the child, what belongs to the parent alone."""
     ours, theirs = Pipe()
-    pid = os.fork()
+    pid = _fork_with_signals_blocked()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         theirs.close()
         return Horse(pid, ours)
     status = 1
@@ -107,10 +112,7 @@ def fork_horse(app: Flask, lifeline: tuple[int, int], close_inherited: Callable[
         ours.close()
         close_inherited()
         _watch_for_stop(lifeline)
-        _serve(app, theirs)
-        status = 0
-    except (EOFError, OSError):
-        status = 0  # the parent has closed the pipe or died
+        status = _serve_until_told_to_stop(app, theirs)
     except BaseException:
         logger.exception("a child ended by an error")
     finally:
@@ -118,15 +120,26 @@ def fork_horse(app: Flask, lifeline: tuple[int, int], close_inherited: Callable[
         os._exit(status)
 
 
+def _fork_with_signals_blocked() -> int:
+    """Fork, and leave the signals blocked: the parent's handlers would swallow the child's."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        return os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        raise
+
+
 def _watch_for_stop(lifeline: tuple[int, int]) -> None:
     stop_requested.clear()
     signal.set_wakeup_fd(-1)
     _on_stop(_request_stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     threading.Thread(target=_stop_with_parent, args=lifeline, name="lifeline", daemon=True).start()
 
 
-def _on_stop(handler: Callable[..., None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
+def _on_stop(handler: Callable[..., None] | signal.Handlers) -> None:
+    for number in STOP_SIGNALS:
         signal.signal(number, handler)
 
 
@@ -135,6 +148,7 @@ def _request_stop(*_: object) -> None:
 
 
 def _end(*_: object) -> None:
+    _on_stop(signal.SIG_IGN)  # a second signal must not change how this process ends
     raise EOFError
 
 
@@ -143,6 +157,15 @@ def _stop_with_parent(reading: int, writing: int) -> None:
     os.close(writing)
     os.read(reading, 1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _serve_until_told_to_stop(app: Flask, pipe: Connection) -> int:
+    """Serve; return the exit status, which no longer matters once the parent has died."""
+    try:
+        _serve(app, pipe)
+    except (EOFError, OSError):
+        pass  # told to stop while idle, or the parent has closed the pipe or died
+    return UNREAD_STATUS
 
 
 def _serve(app: Flask, pipe: Connection) -> None:

@@ -15,7 +15,7 @@ from flask import Flask
 
 from app.queues import QUEUE_OF
 from app.queues.names import RELEASE
-from workers.engine.horse import Horse, fork_horse
+from workers.engine.horse import UNREAD_STATUS, Horse, fork_horse
 from workers.engine.listener import Listener
 from workers.engine.orders import Call, Done, Execute, Holding, KeepWake, ToParent
 from workers.engine.waits import MAINTENANCE_POOL, Wait, Waits
@@ -158,19 +158,18 @@ class Horses:
         _, status = os.waitpid(horse.pid, 0)
         if horse.order is None:
             return
-        age = time.monotonic() - horse.born_at
-        if status == 0 and self._is_stopping:
-            self._settled.append((horse.pool, horse.order, None))  # not read: the row stays due
-            return
-        if status == 0 and age >= EARLY_DEATH_SECONDS:
-            self.dispatch(horse.pool, horse.order)  # it was stopped before it read the order
+        if os.waitstatus_to_exitcode(status) == UNREAD_STATUS:
+            if self._is_stopping:
+                self._settled.append((horse.pool, horse.order, None))  # the row stays due
+            else:
+                self.dispatch(horse.pool, horse.order)
             return
         logger.warning("a child died while it executed a run (status %s)", status)
         self._settled.append((horse.pool, horse.order, f"the process ended with status {status}"))
         if horse.holding is not None and waits is not None:
             call = Call(RELEASE, (horse.holding.job_id, horse.holding.run_number))
             waits.add(Wait(MAINTENANCE_POOL, call))
-        if age < EARLY_DEATH_SECONDS:
+        if time.monotonic() - horse.born_at < EARLY_DEATH_SECONDS:
             self._not_before = time.monotonic() + EARLY_DEATH_PAUSE_SECONDS
 
     def _kill(self, horse: Horse) -> None:

@@ -14,16 +14,19 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, TextClause, exists, or_, select
 
+from app.accounts import known_video_limit
 from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import Category, Failure
 from app.limits.forecast import forecast
 from app.limits.unresponsive import unresponsive_platforms
+from app.media.facts import Probe
+from app.media.rules import too_long_for_account
 from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox
 from app.queues import wake_maintenance
-from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
+from workers.errors import NotAsked, OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.maintenance.token_checks import check_token
 from workers.publishing.failures import failure_of
 from workers.publishing.optimize_step import plan_of, refuse_hopeless
@@ -41,8 +44,9 @@ TOO_LATE = timedelta(minutes=1)
 LATE = timedelta(minutes=1)
 #: Lease of a check; after that another worker repeats it.
 CHECK_LEASE = timedelta(minutes=3)
-#: Errors that tell nothing about the post: the platform or the store gives no answer for now.
-CANNOT_TELL = (Transient, OutcomeUnknown, RateLimited)
+#: Errors that tell nothing about the post: the platform or the store gives no answer for now, or
+#: may not be asked; what our own limits mean for the post is forecast.
+CANNOT_TELL = (Transient, OutcomeUnknown, NotAsked)
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,9 @@ def _check(job: PublishJob, now: datetime) -> Check:
             logger.info("%s of %s not checked: %s", part, job.id, error.code)
             is_complete = False
             continue
+        except RateLimited as error:
+            risk = _risk_of_wait(job, error, now)
+            is_complete = is_complete and risk is not None
         except PublishError as error:
             risk = failure_of(error)
         if risk is not None:
@@ -150,13 +157,28 @@ def _key(job: PublishJob, part: str) -> str:
     return f"{part} {job.scheduled_time}"
 
 
+def _risk_of_wait(job: PublishJob, error: RateLimited, now: datetime) -> Failure | None:
+    """Return the risk if a limit that the platform has just named outlasts the post's time."""
+    if error.retry_at <= (job.due_at or now) + LATE:
+        return None
+    failure = failure_of(error)
+    late = f"it will go out at {to_iso(error.retry_at)} at the earliest"
+    return replace(failure, message=f"{late}: {failure.message}")
+
+
 def _risk_of_token(job: PublishJob, now: datetime) -> None:
     check_token(job.platform, job.account_id)
 
 
-def _risk_of_video(job: PublishJob, now: datetime) -> None:
+def _risk_of_video(job: PublishJob, now: datetime) -> Failure | None:
     video = checked_video(job.video_id, must_be_the_same=False)
-    refuse_hopeless(plan_of(job.platform, job.account_id, video))
+    refuse_hopeless(plan_of(job.platform, video))
+    assert video.probe is not None
+    limit = known_video_limit(job.account_id, now)
+    too_long = too_long_for_account(job.platform, Probe.load(video.probe), limit)
+    if too_long is None:
+        return None
+    return Failure("duration_max", Category.VIDEO, too_long, "Have the limit raised, or cut it")
 
 
 def _risk_of_limits(job: PublishJob, now: datetime) -> Failure | None:

@@ -19,10 +19,10 @@ from app.database.transaction import transaction
 from app.limits.unresponsive import unresponsive_platforms
 from app.models import PublishedPost
 from app.platforms import PLATFORMS
-from workers.accounts import tokens
+from workers.accounts.reading import read_as
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.handlers import load_handler
-from workers.platforms.base import Handler, Upload
+from workers.platforms.base import Access, Handler, Upload
 from workers.platforms.counting import Counts, ReadContext
 from workers.publishing.budget import RunBudget
 from workers.stopping import stop_requested
@@ -140,13 +140,13 @@ def _due_posts(
 def _read(handler: Handler[Upload], batch: Batch) -> Mapping[str, Counts]:
     if not batch.post_ids:
         return {}
-    access = tokens.access_for(handler, batch.account_id)
     budget = RunBudget(batch.platform, batch.account_id)
-    try:
+
+    def count(access: Access) -> Mapping[str, Counts]:
         return handler.count(ReadContext(access, utcnow, budget), list(batch.post_ids))
-    except AccountRefused as error:
-        tokens.record_refusal(batch.account_id, access.token, error)
-        raise
+
+    try:
+        return read_as(handler, batch.account_id, count)
     finally:
         budget.settle()
 

@@ -19,9 +19,10 @@ from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.limits.unresponsive import unresponsive_platforms
 from app.models import PublishedPost, PublishJob, TimelineEntry, Video
-from workers.accounts import tokens
+from workers.accounts.reading import read_as
 from workers.errors import PublishError
 from workers.handlers import load_handler
+from workers.platforms.base import Access
 from workers.platforms.results import Published
 from workers.publishing.budget import RunBudget
 from workers.publishing.contexts import reading_context
@@ -104,12 +105,15 @@ def _next_follow_up(post: PublishedPost, now: datetime) -> datetime | None:
 
 def _read(post: PublishedPost, job: PublishJob, video: Video) -> Published:
     handler = load_handler(job.platform)
-    access = tokens.access_for(handler, job.account_id)
     upload = handler.upload_type.load(job.checkpoint or {})
     budget = RunBudget(job.platform, job.account_id)
-    try:
+
+    def follow_up(access: Access) -> Published:
         context = reading_context(job, video, access, budget)
         return handler.follow_up(context, upload, post.platform_post_id)
+
+    try:
+        return read_as(handler, job.account_id, follow_up)
     finally:
         budget.settle()
 

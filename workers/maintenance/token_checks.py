@@ -11,11 +11,10 @@ from datetime import datetime
 from app.clock import utcnow
 from app.database.transaction import transaction
 from app.limits import gates
-from workers.accounts import tokens
-from workers.errors import AccountRefused, RateLimited, TokenExpired
+from workers.accounts.reading import read_as
+from workers.errors import NotAsked
 from workers.handlers import load_handler
-from workers.platforms.base import Access, Handler, Upload
-from workers.platforms.budget import Budget
+from workers.platforms.base import Access
 from workers.platforms.counting import ReadContext
 from workers.publishing.budget import RunBudget
 
@@ -23,46 +22,30 @@ from workers.publishing.budget import RunBudget
 def check_token(platform: str, account_id: str) -> None:
     """Check that the platform accepts the account's token, refreshing it first if needed.
 
-    Raises `AccountRefused`, after notifying the account's owner, if it does not; `RateLimited` if
-    reads have to wait; and whatever else the read or a refresh raises.
+    Raises `AccountRefused`, after notifying the account's owner, or `TokenExpired`, for a token
+    that is refused although it was just refreshed, if it does not; `NotAsked` if reads have to
+    wait; and whatever else the read or a refresh raises.
     """
     handler = load_handler(platform)
-    access = tokens.access_for(handler, account_id)
-    _check_gates(platform, account_id, utcnow())
     budget = RunBudget(platform, account_id)
+
+    def check(access: Access) -> None:
+        _check_gates(platform, account_id, utcnow())
+        handler.check_access(ReadContext(access, utcnow, budget))
+
     try:
-        _read(handler, account_id, access, budget)
+        read_as(handler, account_id, check)
     finally:
         budget.settle()
 
 
 def _check_gates(platform: str, account_id: str, now: datetime) -> None:
-    """Raise `RateLimited` while the account or its platform is closed for reads."""
+    """Raise `NotAsked` while the account or its platform is closed for reads."""
     with transaction() as session:
         for gate in gates.read(session, [account_id, platform]).values():
             until = gate.reads_closed_until
             if until is not None and until > now:
                 why = gates.reason(gate)
-                raise RateLimited(
+                raise NotAsked(
                     why.code, why.message, retry_at=until, blocks_reads=True, hint=why.hint
                 )
-
-
-def _read(handler: Handler[Upload], account_id: str, access: Access, budget: Budget) -> None:
-    try:
-        try:
-            handler.check_access(ReadContext(access, utcnow, budget))
-        except TokenExpired:
-            access = tokens.refresh(handler, account_id, stale_token=access.token)
-            _read_with_new_token(handler, access, budget)
-    except AccountRefused as error:
-        tokens.record_refusal(account_id, access.token, error)
-        raise
-
-
-def _read_with_new_token(handler: Handler[Upload], access: Access, budget: Budget) -> None:
-    """Read again: a token refused right after its refresh means the account is dead."""
-    try:
-        handler.check_access(ReadContext(access, utcnow, budget))
-    except TokenExpired as error:
-        raise tokens.refused_after_refresh(error) from error

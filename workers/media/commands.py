@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from app.media.recipe import AudioEncoding, Recipe, VideoEncoding
+from app.media.recipe import BUFFER_SECONDS, AudioEncoding, Recipe, VideoEncoding
 
 #: As in the probe: a playlist would make ffmpeg open whatever it names.
 FORMATS = "mov,matroska,avi,mpeg,mpegts,flv,asf"
@@ -97,4 +97,4 @@ def _filters(video: VideoEncoding) -> list[str]:
 
 
 def _cap(bit_rate: int) -> tuple[str, ...]:
-    return ("-maxrate", str(bit_rate), "-bufsize", str(2 * bit_rate))
+    return ("-maxrate", str(bit_rate), "-bufsize", str(BUFFER_SECONDS * bit_rate))

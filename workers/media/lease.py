@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from types import TracebackType
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,7 +20,7 @@ POLL_SECONDS = 1.0
 RENEW_SECONDS = LEASE_SECONDS / 3
 
 
-class RenditionLease:
+class RenditionLease(PeriodicThread):
     """Renews a claim's lease from a background thread, and polls whether any job still waits."""
 
     def __init__(self, app: Flask, claim: RenditionClaim) -> None:
@@ -30,20 +29,11 @@ class RenditionLease:
         self._is_lost = False
         self._is_wanted = True
         self._renewed_at = time.monotonic()
-        self._polls = PeriodicThread("rendition", POLL_SECONDS, self._poll)
+        super().__init__("rendition", POLL_SECONDS, self._poll)
 
     def __enter__(self) -> RenditionLease:
         self._poll()  # do not start what no job waits for any more
-        self._polls.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._polls.__exit__(kind, error, traceback)
+        return super().__enter__()
 
     def check(self) -> None:
         """Raise `Superseded`, `Stopping` or `CancelRequested` when the work must stop."""

@@ -7,6 +7,7 @@ that was probed; and it can read the source twice. The price is disk space, whic
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +21,13 @@ from app.storage import Readable, Storage, StoredObject
 from workers.media.commands import passes
 from workers.media.disk_space import disk_space_for
 from workers.media.running import FfmpegBounds, FfmpegFailed, run_ffmpeg
-from workers.media.workspace import workspace
+from workers.media.workspace import DiskFull, workspace
 
 PIECE_BYTES = 1024 * 1024
 #: A result that came out too large is transcoded once more, this far below the missed rate.
 _SAFETY = 0.97
 _DURATION_SLACK_SECONDS, _DURATION_SLACK = 1.0, 0.05
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 Check = Callable[[], None]
 
 
@@ -51,7 +53,7 @@ def transcode(
         )
         source = folder.path / "source"
         result = folder.path / f"result.{claim.recipe.container}"
-        _fetch(claim, storage, source, check)
+        fetch(claim, storage, source, check)
         runner = _Runner(claim, bounds, space.stats_bytes, config.encode_threads, check, progress)
         runner.run(source, result)
         if _is_too_large(claim.recipe, result):
@@ -105,13 +107,19 @@ class _Runner:
             )
 
 
-def _fetch(claim: RenditionClaim, storage: Storage, target: Path, check: Check) -> None:
-    with target.open("xb") as file, storage.open(
-        claim.source_key, 0, claim.source_bytes, claim.source_etag
-    ) as stream:
-        while piece := stream.read(PIECE_BYTES):
-            check()
-            file.write(piece)
+def fetch(claim: RenditionClaim, storage: Storage, target: Path, check: Check) -> None:
+    """Copy the source to disk; raises `DiskFull`, any `StorageError`, and what `check` raises."""
+    stream = storage.open(claim.source_key, 0, claim.source_bytes, claim.source_etag)
+    try:
+        with stream, target.open("xb") as file:
+            while piece := stream.read(PIECE_BYTES):
+                check()
+                file.write(piece)
+    except OSError as exc:
+        if exc.errno not in _NO_SPACE:
+            raise
+        # Others have filled the disk since the space was reserved.
+        raise DiskFull(f"no space left for the {claim.source_bytes} bytes of the source") from exc
 
 
 def _is_too_large(recipe: Recipe, result: Path) -> bool:

@@ -23,7 +23,7 @@ from workers.platforms.budget import Budget, Unlimited
 from workers.platforms.connecting import Connecting
 from workers.platforms.counting import Counting, ReadContext
 from workers.platforms.results import Incomplete, Processing, Published, Ready
-from workers.request_body import BodyStream
+from workers.platforms.sources import Source
 
 UploadT = TypeVar("UploadT", bound="Upload")
 
@@ -86,40 +86,6 @@ class Draft:
     title: str = ""
     share_to_feed: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Stream(BodyStream, Protocol):
-    """An open byte range of a video.
-
-    `read` raises `Transient` if the store breaks off, `VideoRefused` if the object is gone or has
-    changed.
-    """
-
-    def close(self) -> None:
-        """Release the connection to the store."""
-
-
-class Source(Protocol):
-    """A video in the store, read by range and never held in memory as a whole."""
-
-    @property
-    def size_bytes(self) -> int:
-        """The size of the whole object."""
-
-    @property
-    def content_type(self) -> str:
-        """`video/mp4`, `video/quicktime` or `video/webm`, by the file's actual format."""
-
-    @property
-    def filename(self) -> str:
-        """A file name, for platforms that store one."""
-
-    @property
-    def public_url(self) -> str | None:
-        """A signed https link that a platform can fetch; None if the store has none."""
-
-    def open(self, first: int, length: int) -> Stream:
-        """Open `length` bytes starting at offset `first`."""
 
 
 class Journal(Protocol):
@@ -240,6 +206,15 @@ class Handler(Connecting, Counting, Generic[UploadT]):
     def publish(self, context: Context, upload: UploadT) -> Published | Processing:
         """Make a `Ready` upload public. Never called where the platform publishes by itself."""
         raise NotImplementedError(f"{type(self).__name__} never returns Ready")
+
+    def published_if_known(self, draft: Draft, upload: UploadT) -> Published | None:
+        """Return the post that the checkpoint alone shows to be live; None if it does not.
+
+        Sends no request. Called instead of failing a job that could not be followed any further,
+        as its account is lost or the platform is silent; never once a read has shown that the
+        upload failed.
+        """
+        return None
 
     @abstractmethod
     def follow_up(self, context: Context, upload: UploadT, post_id: str | None) -> Published:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workers.errors import Transient, VideoRefused
-from workers.platforms.base import Source, Stream
+from workers.platforms.sources import Source, Stream
 from workers.request_body import PIECE_BYTES
 
 

@@ -18,7 +18,7 @@ from app.limits import ledger
 from app.limits.counters import Taken, counters_for, room_by_ledger
 from app.limits.rules import code_of, describe, limits_on, maximum_of
 from app.platforms import PLATFORMS, Limit
-from workers.errors import RateLimited
+from workers.errors import NotAsked
 from workers.platforms.budget import Budget
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class RunBudget:
         return _PurposeBudget(self, purpose)
 
     def spend(self, counts: str, amount: int = 1, purpose: Purpose = Purpose.NEW_POST) -> None:
-        """Count what the next call uses; raises `RateLimited` where the limit leaves no room."""
+        """Count what the next call uses; raises `NotAsked` where the limit leaves no room."""
         if not limits_on(self._platform, counts):
             return
         now = utcnow()
@@ -157,9 +157,9 @@ def slow_down_seconds(percent: float) -> int:
     return next((seconds for share, seconds in SLOW_SECONDS if percent >= share), 0)
 
 
-def _no_room(platform: str, limit: Limit, room_at: datetime, *, blocks_reads: bool) -> RateLimited:
+def _no_room(platform: str, limit: Limit, room_at: datetime, *, blocks_reads: bool) -> NotAsked:
     name, words = PLATFORMS[platform].name, describe(limit, maximum_of(limit))
-    return RateLimited(
+    return NotAsked(
         code_of(limit),
         f"{name} accepts {words}; there is room again at {to_iso(room_at)}",
         retry_at=room_at + timedelta(milliseconds=1),

@@ -52,6 +52,22 @@ def reading_context(job: PublishJob, video: Video, access: Access, budget: Budge
     return _context(job, job.id, SourceFile.of(video), access, _NoJournal(), budget)
 
 
+def draft_of(content: Content, job_id: str, file: SourceFile) -> Draft:
+    """Return a post's content as its handler publishes it."""
+    composed = compose(
+        content.platform, content.caption, content.hashtags, content.platform_options
+    )
+    return Draft(
+        text=composed.text,
+        title=composed.title,
+        privacy=content.privacy_level,
+        duration_seconds=file.duration_seconds,
+        marker=job_id,
+        share_to_feed=content.share_to_feed,
+        options=PLATFORMS[content.platform].native_options(content.platform_options),
+    )
+
+
 def _context(
     content: Content,
     job_id: str,
@@ -60,20 +76,9 @@ def _context(
     journal: Journal,
     budget: Budget,
 ) -> Context:
-    composed = compose(
-        content.platform, content.caption, content.hashtags, content.platform_options
-    )
     return Context(
         access=access,
-        draft=Draft(
-            text=composed.text,
-            title=composed.title,
-            privacy=content.privacy_level,
-            duration_seconds=file.duration_seconds,
-            marker=job_id,
-            share_to_feed=content.share_to_feed,
-            options=PLATFORMS[content.platform].native_options(content.platform_options),
-        ),
+        draft=draft_of(content, job_id, file),
         source=StoreSource(current_storage(), file),
         journal=journal,
         now=utcnow,

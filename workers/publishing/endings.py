@@ -20,10 +20,11 @@ from app.renditions.outcomes import wake_waiting
 from app.runs import CancelRequested, RunStopped, Superseded
 from app.states import Step, step_progress
 from workers.errors import KeyMissing, PublishError, Unfinished, UploadGone
-from workers.platforms.results import Processing
+from workers.platforms.results import Processing, Published
 from workers.publishing.budget import RunBudget
 from workers.publishing.failures import failure_of, internal, outcome_unknown
 from workers.publishing.kept_runs import keep_completed, keep_failed
+from workers.publishing.known_posts import known_post
 from workers.publishing.optimize_step import Transcoding
 from workers.publishing.platform_state import closing_of
 from workers.publishing.retry import (
@@ -60,16 +61,20 @@ def record_result(claim: Claim, result: Result, budget: RunBudget) -> None:
         sent_bytes = result.sent_bytes if isinstance(result, Uploaded) else None
         outcomes.poll_again(claim, due_at, now, progress=progress, sent_bytes=sent_bytes)
         return
+    _complete(claim, result, now)
+
+
+def _complete(claim: Claim, post: Published, now: datetime) -> None:
     outcomes.complete(
         claim,
         now,
-        platform_post_id=result.post_id,
-        url=result.url,
-        warnings=result.warnings,
-        follow_up_at=now + FOLLOW_UP_FIRST if result.follow_up else None,
+        platform_post_id=post.post_id,
+        url=post.url,
+        warnings=post.warnings,
+        follow_up_at=now + FOLLOW_UP_FIRST if post.follow_up else None,
     )
     logger.info("published")
-    keep_completed(claim, {"platformPostId": result.post_id or "", "url": result.url or ""})
+    keep_completed(claim, {"platformPostId": post.post_id or "", "url": post.url or ""})
 
 
 def record_stop(claim: Claim, stopped: RunStopped) -> None:
@@ -115,6 +120,8 @@ def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: 
     elif decision.action is Action.REOPEN:
         forget_upload(claim)
         outcomes.hand_back(claim, now)
+    elif (post := known_post(claim, error)) is not None:
+        _complete(claim, post, now)
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         fail(claim, outcome_unknown(failure))
     else:
@@ -124,6 +131,8 @@ def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: 
 def _proof_of(error: PublishError) -> Proof:
     if error.upload_is_dead or isinstance(error, UploadGone):
         return Proof.DEAD
+    if error.is_unpublished:
+        return Proof.UNPUBLISHED
     return Proof.UNFINISHED if isinstance(error, Unfinished) else Proof.NOTHING
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from types import TracebackType
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +17,7 @@ from workers.stopping import Stopping, stop_requested
 logger = logging.getLogger(__name__)
 
 
-class JobLease:
+class JobLease(PeriodicThread):
     """Renews a claim's lease in the background while the block runs.
 
     In a thread, because the run itself may wait on a socket for a minute.
@@ -28,19 +27,7 @@ class JobLease:
         self._app = app
         self._claim = claim
         self._lost = False
-        self._renewals = PeriodicThread("lease", RENEW_SECONDS, self._renew)
-
-    def __enter__(self) -> JobLease:
-        self._renewals.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._renewals.__exit__(kind, error, traceback)
+        super().__init__("lease", RENEW_SECONDS, self._renew)
 
     def check(self) -> None:
         """Raise `Superseded` if the lease is lost, `Stopping` if the process must stop."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import NoReturn, cast
+from typing import NoReturn
 
-from sqlalchemy import Table, bindparam, select
-
-from app.accounts.video_limit import limit_at
 from app.clock import utcnow
-from app.database.transaction import transaction
 from app.failures import Category
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.plan_text import describe_plan
-from app.models import Account, Rendition, Video
+from app.media.rules import Violation
+from app.models import Rendition, Video
 from app.publishing.claims import Claim
 from app.publishing.holding import note_transcode
 from app.renditions.requesting import detach_rendition, rebuild, rendition_of, request_rendition
@@ -38,15 +35,12 @@ LASTING_CODES = frozenset(
 )
 #: A transcode not started within this time has no worker: fail rather than wait on.
 NOT_STARTED_LIMIT = timedelta(hours=24)
+#: By how much a conversion may lengthen a video, whose own duration has been checked.
+PADDING_SECONDS = 0.1
 _TRY_AGAIN = "Try again later; if that fails too, tell the operator"
 _ASK_OPERATOR = (
     "Another export of the video may be easier to convert; otherwise ask the operator to find the"
     " cause, then retry this job"
-)
-# Not the mapped class, which would decrypt the tokens.
-_ACCOUNTS = cast(Table, Account.__table__)
-_LIMIT_OF = select(_ACCOUNTS.c.video_max_seconds, _ACCOUNTS.c.video_max_told_at).where(
-    _ACCOUNTS.c.id == bindparam("account_id")
 )
 
 
@@ -101,12 +95,10 @@ def with_rendition(claim: Claim) -> Claim:
     return replace(claim, rendition_id=None if rendition is None else rendition.id)
 
 
-def plan_of(platform: str, account_id: str, video: Video) -> Plan:
-    """Return what a platform requires to be done to a video."""
+def plan_of(platform: str, video: Video) -> Plan:
+    """Return what a platform requires to be done to a video, whatever the account."""
     assert video.probe is not None
-    return plan_for(
-        platform, Probe.load(video.probe), max_duration_seconds=_account_limit(account_id)
-    )
+    return plan_for(platform, Probe.load(video.probe))
 
 
 def refuse_hopeless(plan: Plan) -> None:
@@ -166,7 +158,7 @@ def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
     """Return the transcoded file, after the same checks as any other."""
     assert rendition.probe is not None
     plan = plan_for(claim.platform, Probe.load(rendition.probe))
-    broken = (*plan.refusals, *plan.reasons)
+    broken = [one for one in (*plan.refusals, *plan.reasons) if not _is_padding(one)]
     if broken:
         raise VideoRefused(
             "conversion_unfit",
@@ -174,6 +166,13 @@ def _fitting(claim: Claim, rendition: Rendition) -> SourceFile:
             hint="Export the video within these limits and upload it again",
         )
     return SourceFile.of(rendition)
+
+
+def _is_padding(violation: Violation) -> bool:
+    """Whether a converted file is too long only because its sound ends with a whole frame."""
+    if violation.rule != "duration_max":
+        return False
+    return float(violation.actual) - float(violation.limit) <= PADDING_SECONDS
 
 
 def _raise_failed(rendition: Rendition) -> NoReturn:
@@ -185,9 +184,3 @@ def _raise_failed(rendition: Rendition) -> NoReturn:
     if code in LASTING_CODES:
         raise TranscodeRefused(code, detail, hint=_ASK_OPERATOR)
     raise TranscodeFailed(code, detail, hint=_TRY_AGAIN)
-
-
-def _account_limit(account_id: str) -> int | None:
-    with transaction() as session:
-        max_seconds, reported_at = session.execute(_LIMIT_OF, {"account_id": account_id}).one()
-    return limit_at(max_seconds, reported_at, utcnow())

@@ -12,6 +12,7 @@ from workers.errors import (
     PublishError,
     RateLimited,
     RequestRefused,
+    TokenExpired,
     Transient,
     Unfinished,
     UploadGone,
@@ -34,6 +35,8 @@ KEY_MISSING_PAUSE_MAX = timedelta(minutes=10)
 SERVICE_REFUSED_PAUSE = timedelta(minutes=10)
 #: Longest `Retry-After` of a failure that is honoured.
 RETRY_AFTER_MAX = timedelta(hours=1)
+#: Errors after which the upload may have gone through, unless it is known to be dead.
+_UNSURE = (Transient, OutcomeUnknown, TokenExpired)
 #: Shortest pause after a platform asks to wait, even if it names no time.
 HOLD_BACK_MIN = timedelta(seconds=5)
 
@@ -107,8 +110,9 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
         return Decision(Action.HOLD_BACK, held_until)
     if isinstance(error, UploadGone) and situation.reopened < REOPEN_MAX:
         return Decision(Action.REOPEN, now)
-    if isinstance(error, (Transient, OutcomeUnknown, Unfinished, UploadGone)):
-        is_unsure = isinstance(error, (Transient, OutcomeUnknown)) and not error.upload_is_dead
+    if isinstance(error, (*_UNSURE, Unfinished, UploadGone)):
+        is_proved = error.upload_is_dead or error.is_unpublished
+        is_unsure = isinstance(error, _UNSURE) and not is_proved
         if is_unsure and situation.committed_at is not None:
             return _poll_again(error, situation, now)
         if situation.circuit_until is not None and not _is_out_too_long(situation, now):

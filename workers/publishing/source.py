@@ -166,7 +166,10 @@ class StoreSource:
     def public_url(self) -> str | None:
         if not self._storage.has_public_links:
             return None
-        return self._storage.signed_get_url(self._file.key, LINK_SECONDS)
+        # The object may have been uploaded without its type, or with a wrong one.
+        return self._storage.signed_get_url(
+            self._file.key, LINK_SECONDS, content_type=self._file.content_type
+        )
 
     def open(self, first: int, length: int) -> SteadyRange | ReadAhead:
         """Open a range, with read-ahead for a long one. Raises as its `read` does."""

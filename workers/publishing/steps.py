@@ -42,8 +42,8 @@ from workers.publishing.optimize_step import (
 from workers.publishing.source import SourceFile
 from workers.publishing.video_step import checked_video
 
-#: A token refused this soon after a refresh means the account is dead; an older one has just
-#: expired: an upload may take many hours, and a YouTube token lives one.
+#: A token refused this soon after a refresh is not expired, and another refresh would not help; an
+#: older one has just expired: an upload may take many hours, and a YouTube token lives one.
 NEW_TOKEN_SECONDS = 120.0
 #: How long the last bytes of an upload are resent at once after a failure. After that, each further
 #: failure costs an attempt, as with any other bytes.
@@ -87,8 +87,10 @@ def publish_once(
             except TokenExpired as error:
                 if refreshed_at is not None and time.monotonic() - refreshed_at < NEW_TOKEN_SECONDS:
                     raise tokens.refused_after_refresh(error) from error
-            access = tokens.refresh(handler, claim.account_id, stale_token=access.token)
-            refreshed_at = time.monotonic()
+            renewal = tokens.refresh(handler, claim.account_id, stale_token=access.token)
+            access = renewal.access
+            # Another worker's token may have expired since, for all that we know.
+            refreshed_at = time.monotonic() if renewal.is_new else None
             # The failure remembered in the claim may concern an upload that no longer exists.
             claim = replace(with_rendition(claim), unanswered=None)
     except AccountRefused as error:
@@ -164,7 +166,7 @@ def _fit_file(claim: Claim, journal: RunJournal) -> SourceFile | Transcoding:
     except VideoRefused as error:
         # Another file needs another upload, and nothing of an uncommitted one can be live.
         raise error if journal.has_committed else error.for_dead_upload()
-    plan = plan_of(claim.platform, claim.account_id, video)
+    plan = plan_of(claim.platform, video)
     if plan.refusals or plan.recipe is not None:
         journal.move_to(Step.OPTIMIZE)
     return fit_file(claim, video, plan)

@@ -34,7 +34,8 @@ def test_probe_finds_every_fact(store: Storage, made: Made) -> None:
     size = path.stat().st_size
     assert found.duration_seconds == pytest.approx(3.0, abs=0.05)
     assert found.bit_rate == pytest.approx(size * 8 / 3, rel=0.05)
-    assert replace(found, duration_seconds=3.0, bit_rate=0) == Probe(
+    assert found.sound_delay_seconds == pytest.approx(0.0, abs=0.03)
+    assert replace(found, duration_seconds=3.0, bit_rate=0, sound_delay_seconds=0.0) == Probe(
         content_type="video/mp4",
         container="mp4",
         brand="isom",
@@ -59,6 +60,7 @@ def test_probe_finds_every_fact(store: Storage, made: Made) -> None:
         moov_first=False,
         has_edit_list=True,
         edit_list_cuts=False,
+        sound_delay_seconds=0.0,
     )
     assert Probe.load(json.loads(json.dumps(found.dump()))) == found
 

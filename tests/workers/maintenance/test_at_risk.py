@@ -13,6 +13,7 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import Text, type_coerce, update
 
+from app.accounts import store_video_limit
 from app.clock import utcnow
 from app.config import Config
 from app.database.transaction import transaction
@@ -87,9 +88,15 @@ def use_up(platforms: Platforms, account: Account, app: Flask) -> None:
         gates.close(session, closing, Failure("full", Category.RATE_LIMIT, "no more posts today"))
 
 
+def shorten(platforms: Platforms, account: Account, app: Flask) -> None:
+    """Have TikTok say that the account may post no more than three seconds."""
+    store_video_limit(account.id, 3, utcnow())
+
+
 @pytest.mark.parametrize(
     ("endanger", "code", "words"),
     [
+        (shorten, "duration_max", "at most 3 s of this account"),
         (lose_token, "invalid_grant", ""),
         (lose_video, "video_missing", "not in the store"),
         (use_up, "full", "no more posts today"),

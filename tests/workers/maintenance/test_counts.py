@@ -127,6 +127,32 @@ def test_numbers_are_those_of_the_platform(
     assert found[0] == 1 + 7 * 60
 
 
+@pytest.mark.parametrize(("times", "is_counted"), [(0, True), (1, False)])
+@pytest.mark.parametrize("platform", ["TIKTOK", "YOUTUBE"])
+def test_token_that_only_the_platform_knows_to_be_over_is_renewed(
+    platform: str, times: int, is_counted: bool, platforms: Platforms, stored_film: Video
+) -> None:
+    """The back end need not say when it expires; one refresh is enough for a read."""
+    call = {"TIKTOK": "tiktok.video_query", "YOUTUBE": "youtube.videos"}[platform]
+    code = {"TIKTOK": "access_token_invalid", "YOUTUBE": "authError"}[platform]
+    account = connect(platforms, platform)
+    db.session.get_one(Account, account.id).expires_at = None
+    db.session.commit()
+    post = publish(platform, account, stored_film)
+    [live] = platforms.posts()
+    make_due(platform_post_id=str(live["id"]))
+    asked = len(platforms.journal(call))
+    platforms.expire_token(account.platform_user_id)
+    if times:
+        platforms.fault(platform, "error", call=call, code=code, skip=1, times=times)
+    count_due()
+    statuses = [entry["status"] for entry in platforms.journal(call)][asked:]
+    assert statuses == [401, 200 if is_counted else 401]
+    assert (numbers(post.id)[0] is not None) is is_counted
+    db.session.expire_all()
+    assert db.session.get_one(Account, account.id).state is AccountState.ACTIVE
+
+
 def test_instagram_login_is_read_by_insights(platforms: Platforms, stored_film: Video) -> None:
     """Its posts are fetched by a public link; here one is made as Facebook Login would."""
     account = connect(platforms, "INSTAGRAM", login_type="instagram")
@@ -164,6 +190,77 @@ def test_account_that_is_refused_is_left_alone_for_a_day(
         assert db.session.get_one(PublishedPost, post.id).count_at > utcnow() + timedelta(hours=23)
     # Its tokens are dead, which shows before the next post would fail.
     assert db.session.get_one(Account, account.id).state is AccountState.RECONNECT_REQUIRED
+
+
+@pytest.mark.parametrize(
+    ("platform", "scope", "call", "status"),
+    [
+        ("TIKTOK", "video.publish", "tiktok.video_query", 401),
+        ("YOUTUBE", "https://www.googleapis.com/auth/youtube.upload", "youtube.videos", 403),
+    ],
+)
+def test_lacking_permission_to_read_leaves_the_account_alone(
+    platform: str,
+    scope: str,
+    call: str,
+    status: int,
+    platforms: Platforms,
+    stored_film: Video,
+) -> None:
+    """The back end need not say which scopes it has: then only the platform knows."""
+    account = connect(platforms, platform, scopes=[scope])
+    db.session.get_one(Account, account.id).scopes = []
+    db.session.commit()
+    post = stored_post(account, stored_film, views=10)
+    count_due()
+    assert [entry["status"] for entry in platforms.journal(call)] == [status]
+    db.session.expire_all()
+    assert db.session.get_one(Account, account.id).state is AccountState.ACTIVE
+    assert numbers(post.id) == (10, None, None, None)
+
+
+def test_deleted_reel_does_not_stop_the_statistics_of_its_account(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """However many were deleted: each is left out, and the others are read at their time."""
+    account = connect(platforms, "INSTAGRAM")
+    deleted = [stored_post(account, stored_film) for _ in range(3)]
+    kept = publish("INSTAGRAM", account, stored_film)
+    make_due()
+    platforms.advance(600)
+    count_due()  # two at once
+    count_due()
+    assert numbers(kept.id)[0] is not None
+    for post in deleted:
+        assert numbers(post.id) == (None, None, None, None)
+        assert db.session.get_one(PublishedPost, post.id).count_at < utcnow() + timedelta(hours=1)
+    db.session.commit()
+
+
+def test_permission_that_is_missing_for_one_reel_stops_no_other(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "INSTAGRAM")
+    posts = [publish("INSTAGRAM", account, stored_film) for _ in range(2)]
+    make_due()
+    platforms.advance(600)
+    platforms.fault("INSTAGRAM", "error", call="instagram.media", code="10", times=1)
+    count_due()
+    assert sorted(numbers(post.id)[0] is None for post in posts) == [False, True]
+
+
+def test_permission_that_is_missing_for_every_reel_is_left_alone_for_a_day(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "INSTAGRAM")
+    platforms.fault("INSTAGRAM", "error", call="instagram.media", code="10", times=2)
+    posts = [stored_post(account, stored_film) for _ in range(5)]
+    count_due()
+    db.session.expire_all()
+    for post in posts[2:]:  # two are read at once, and rescheduled by their age
+        assert db.session.get_one(PublishedPost, post.id).count_at > utcnow() + timedelta(hours=23)
+    assert db.session.get_one(Account, account.id).state is AccountState.ACTIVE
+    db.session.commit()
 
 
 def test_limit_of_an_account_is_obeyed(platforms: Platforms, stored_film: Video) -> None:

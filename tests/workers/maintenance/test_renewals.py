@@ -45,7 +45,7 @@ def due(account: Account) -> None:
     [
         ("instagram", 60 * DAY, NOW + 7 * DAY),
         ("instagram", None, NOW + 7 * DAY),
-        # Handed in old: as soon as is allowed, which is never on its first day.
+        # Never on its first day, however short it lives.
         ("instagram", 20 * DAY, NOW + DAY),
         ("facebook", 60 * DAY, None),
         ("", DAY, None),
@@ -60,6 +60,17 @@ def test_a_connected_account_gets_its_day() -> None:
         Connection("alice", "INSTAGRAM", "17", "t", None, NOW + 60 * DAY, "a", "instagram"), NOW
     )
     assert account.renew_at == NOW + 7 * DAY
+
+
+@pytest.mark.parametrize(
+    ("left", "wait"), [(20 * DAY, 0 * DAY), (DAY / 2, 0 * DAY), (55 * DAY, 2 * DAY)]
+)
+def test_a_token_handed_in_old_is_renewed_before_it_expires(
+    left: timedelta, wait: timedelta
+) -> None:
+    connection = Connection("alice", "INSTAGRAM", "17", "t", None, NOW + left, "a", "instagram")
+    account, _ = connect_account(connection, NOW)
+    assert account.renew_at == NOW + wait
 
 
 def test_a_token_of_instagram_login_is_renewed_weekly(platforms: Platforms, redis: Redis) -> None:

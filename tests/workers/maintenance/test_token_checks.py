@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from flask import Flask
 
 from app.clock import utcnow
 from app.config import Config
@@ -21,10 +22,12 @@ from app.publishing import steer
 from app.states import AccountState
 from tests.databases import ON_SQLITE
 from tests.factories import make_job
+from tests.limits import without_limits
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
 from tests.workers.support import outbox_events
 from workers.maintenance.at_risk import CHECK_LEASE, check_ahead
+from workers.publishing.budget import RunBudget
 
 pytestmark = pytest.mark.usefixtures("context")
 SOON = timedelta(minutes=14)
@@ -149,7 +152,7 @@ def test_a_token_that_is_refused_again_right_after_it_was_renewed_is_a_risk(
     platforms.fault(platform, "error", call=READS[platform][0], code=code, times=2)
     check_ahead()
     assert risks() == [code]
-    assert state_of(account) is AccountState.RECONNECT_REQUIRED
+    assert state_of(account) is AccountState.ACTIVE
 
 
 @ON_SQLITE
@@ -175,6 +178,46 @@ def test_trouble_of_the_platform_is_no_risk_and_calls_for_another_look(
     with time_machine.travel(utcnow() + CHECK_LEASE, tick=True):
         check_ahead()
     assert len(risks()) == 1 and is_checked(job)
+
+
+@pytest.mark.parametrize(
+    ("platform", "fields", "code"),
+    [
+        ("TIKTOK", {"code": "spam_risk_too_many_posts"}, "spam_risk_too_many_posts"),
+        ("TIKTOK", {"code": "reached_active_user_cap"}, "reached_active_user_cap"),
+        ("TIKTOK", {"status": 429, "body": "", "retry_after": 3600}, "http_429"),
+        ("YOUTUBE", {"code": "quotaExceeded"}, "quotaExceeded"),
+    ],
+)
+def test_a_limit_that_lasts_beyond_the_posts_time_is_a_risk(
+    platform: str,
+    fields: dict[str, Any],
+    code: str,
+    platforms: Platforms,
+    stored_film: Video,
+) -> None:
+    account = connect(platforms, platform)
+    job = scheduled(account, stored_film)
+    platforms.fault(platform, "error", call=READS[platform][0], **fields)
+    check_ahead()
+    [risk] = [one for one in outbox_events() if one["type"] == "publish.at_risk"]
+    assert risk["data"]["error"]["code"] == code
+    assert "at the earliest" in risk["data"]["message"]
+    assert is_checked(job) and state_of(account) is AccountState.ACTIVE
+
+
+@ON_SQLITE
+def test_what_this_service_itself_may_not_ask_is_no_risk(
+    app: Flask, platforms: Platforms, stored_film: Video
+) -> None:
+    """The units are used up until midnight, and a post needs none."""
+    limits = without_limits(LIMIT_YOUTUBE_UNITS_PER_DAY=1)
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], limits=limits)
+    account = connect(platforms, "YOUTUBE")
+    RunBudget("YOUTUBE", account.id).spend("units")
+    scheduled(account, stored_film)
+    check_ahead()
+    assert platforms.journal("youtube.channels") == [] and risks() == []
 
 
 @ON_SQLITE

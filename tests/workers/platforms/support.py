@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 
+from tests.platforms import Control
 from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient, UploadGone
 from workers.platforms.base import Access, Context, Draft, Handler, Upload
 from workers.platforms.results import Incomplete, Processing, Published, Ready
@@ -21,51 +22,22 @@ class Stopped(Exception):
     """Raised by the journal if the run must stop; not a `PublishError`."""
 
 
-class Sandbox:
+class Sandbox(Control):
     """The sandbox's control API, and the clock that handlers and platforms share."""
 
     def __init__(self, url: str, session: requests.Session) -> None:
-        self.url = url
-        self.session = session
+        super().__init__(url, session)
         self._shift = timedelta()
-
-    def post(self, path: str, **body: Any) -> Any:
-        answer = self.session.post(f"{self.url}/_sandbox{path}", json=body, timeout=60)
-        assert answer.status_code in (200, 201), answer.text
-        return answer.json()
-
-    def get(self, path: str) -> Any:
-        answer = self.session.get(f"{self.url}/_sandbox{path}", timeout=60)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def account(self, platform: str, **options: Any) -> dict[str, Any]:
-        account: dict[str, Any] = self.post("/accounts", platform=platform, **options)
-        return account
-
-    def fault(self, platform: str, call: str | None, kind: str, **fields: Any) -> None:
-        named = {} if call is None else {"call": call}
-        self.post("/faults", platform=platform, kind=kind, **named, **fields)
-
-    def settings(self, **changes: Any) -> None:
-        self.post("/settings", **changes)
 
     def advance(self, seconds: float) -> None:
         self._shift += timedelta(seconds=seconds)
-        self.post("/clock", advance_seconds=seconds)
+        super().advance(seconds)
 
     def now(self) -> datetime:
         return datetime.now(timezone.utc) + self._shift
 
-    def posts(self) -> list[dict[str, Any]]:
-        posts: list[dict[str, Any]] = self.get("/posts")["posts"]
-        return posts
-
     def calls(self, name: str | None = None) -> list[dict[str, Any]]:
-        entries = self.get("/journal")["entries"]
-        return [
-            entry for entry in entries if entry["event"] == "call" and name in (None, entry["call"])
-        ]
+        return [entry for entry in self.journal(name) if entry["event"] == "call"]
 
     def call_names(self) -> list[str]:
         return [call["call"] for call in self.calls()]

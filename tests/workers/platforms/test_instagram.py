@@ -200,6 +200,24 @@ def test_instagram_login_uses_links_whatever_the_settings_say(
     assert len(control.posts()) == 1 and control.calls(UPLOAD) == []
 
 
+def test_a_link_that_cannot_be_fetched_is_replaced_by_the_bytes(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    job.source.link = f"{control.url}/nothing"
+    job.carry_through()
+    assert job.errors == [] and len(control.posts()) == 1
+    assert [call["bytes"] for call in control.calls(UPLOAD)] == [len(video)]
+
+
+def test_instagram_login_has_nothing_but_the_link(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video, account=control.account("INSTAGRAM", login_type="instagram"))
+    job.source.link = f"{control.url}/nothing"
+    with pytest.raises(Transient) as caught:
+        job.run()
+    assert caught.value.code == "9004/2207052" and len(control.calls(CONTAINER)) == 1
+
+
 def test_instagram_login_without_a_public_link_is_refused(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video, account=control.account("INSTAGRAM", login_type="instagram"))
     with pytest.raises(VideoRefused) as caught:
@@ -214,7 +232,7 @@ def test_instagram_login_without_a_public_link_is_refused(control: Sandbox, vide
         ({"privacy": "private"}, RequestRefused, "privacy_unsupported"),
         ({"privacy": "unlisted"}, RequestRefused, "privacy_unsupported"),
         ({"duration_seconds": 2.9}, VideoRefused, "duration_unsupported"),
-        ({"duration_seconds": 900.1}, VideoRefused, "duration_unsupported"),
+        ({"duration_seconds": 900.2}, VideoRefused, "duration_unsupported"),
         ({"options": {"thumbOffsetMs": 4000}}, RequestRefused, "thumb_offset_out_of_range"),
         ({"options": {"collaborators": list("abcd")}}, RequestRefused, "too_many_collaborators"),
     ],

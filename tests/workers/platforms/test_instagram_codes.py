@@ -33,7 +33,12 @@ from workers.errors import (
 )
 from workers.platforms.instagram import InstagramHandler, codes
 from workers.platforms.instagram.fields import moment, sentence
-from workers.platforms.instagram.refusals import api_error, dump_refusal, load_refusal
+from workers.platforms.instagram.refusals import (
+    PublishFailed,
+    api_error,
+    dump_refusal,
+    load_refusal,
+)
 from workers.transport import Response
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -42,17 +47,18 @@ CLASSES: dict[type[PublishError], tuple[str, ...]] = {
     Transient: (
         *("-2/2207003", "-2/2207020", "-1/2207001", "-1/2207032", "-1/2207053", "24/2207006"),
         *("24/2207008", "9004/2207052", "9007/2207027", "-1/2207076", "-1/2207077", "-1/2207082"),
-        *("1", "2", "internal"),
+        *("1", "2", "internal", "-2", "-1", "24", "9004", "9007"),
     ),
     RequestRefused: (
         *("1/2207057", "100/2207023", "100/2207028", "100/2207035", "100/2207036", "100/2207037"),
         *("100/2207040", "36000/2207004", "36001/2207005", "36003/2207009", "36004/2207010"),
         *("-1/2207081", "INSTAGRAM_PLATFORM_API__INVALID_LOCATION_ID", "506", "100", "2635"),
+        *("36000", "36001", "36003", "36004"),
     ),
-    VideoRefused: ("352/2207026", "-1/2207085"),
-    RateLimited: ("9/2207042", "4", "17", "32", "613", "341", "80001", "80002"),
+    VideoRefused: ("352/2207026", "-1/2207085", "352"),
+    RateLimited: ("9/2207042", "9", "4", "17", "32", "613", "341", "80001", "80002"),
     AccountRefused: (
-        *("4/2207051", "25/2207050", "3", "10", "200", "250", "299", "100/33", "368"),
+        *("4/2207051", "25/2207050", "25", "3", "10", "200", "250", "299", "100/33", "368"),
         *("190/458", "190/459", "190/460", "190/463", "190/464", "190/467", "190/492"),
     ),
     TokenExpired: ("102", "190"),
@@ -113,23 +119,24 @@ def test_a_code_means_the_same_under_every_status(code: str, login_type: str) ->
 @pytest.mark.parametrize("code", EXPECTED)
 def test_a_publish_is_refused_only_by_a_clear_refusal(code: str) -> None:
     error = read(answer(400, graph_error(code)), acts=True)
-    assert type(error) is (
-        OutcomeUnknown if EXPECTED[code] is Transient else expected(code, "facebook")
-    )
+    may_pass = EXPECTED[code] is Transient or code == codes.MISSING_OBJECT
+    assert type(error) is (PublishFailed if may_pass else expected(code, "facebook"))
+
+
+@pytest.mark.parametrize("status", [200, 404, 500, 502])
+def test_what_is_no_error_of_the_graph_api_leaves_a_publish_open(status: int) -> None:
+    page = Response(status, CaseInsensitiveDict(), b"<html>")
+    assert type(read(page, acts=True)) is OutcomeUnknown
 
 
 @pytest.mark.parametrize("login_type", ["facebook", "instagram"])
 @pytest.mark.parametrize("status", [400, 401, 403])
-@pytest.mark.parametrize("code", [*EXPECTED, "999", "ODD", "-1/5", None])
-def test_a_refusal_survives_a_json_round_trip(
-    code: str | None, status: int, login_type: str
-) -> None:
-    given = answer(status, *([] if code is None else [graph_error(code)]))
-    if code is None and status == 400:
-        return  # says nothing at all
-    error = read(given, login_type=login_type)
+@pytest.mark.parametrize("code", [*EXPECTED, "999", "ODD", "-1/5"])
+def test_a_refusal_survives_a_json_round_trip(code: str, status: int, login_type: str) -> None:
+    error = read(answer(status, graph_error(code)), login_type=login_type)
     kept = dump_refusal(error)
-    assert (kept is None) == (not isinstance(error, (AccountRefused, RequestRefused, VideoRefused)))
+    is_refusal = isinstance(error, (AccountRefused, RequestRefused, VideoRefused))
+    assert (kept is not None) == (is_refusal and not getattr(error, "reconnect", False))
     if kept is not None:
         again = load_refusal(json.loads(json.dumps(kept)))
         assert type(again) is type(error) and vars(again) == vars(error)
@@ -149,7 +156,7 @@ def test_codes_of_the_sandbox_before_publishing(
             job.run()
             control.advance(5)
     is_unsure = call == PUBLISH and EXPECTED[code] is Transient
-    assert type(caught.value) is (OutcomeUnknown if is_unsure else expected(code, "facebook"))
+    assert type(caught.value) is (PublishFailed if is_unsure else expected(code, "facebook"))
     assert control.posts() == []
 
 
@@ -184,8 +191,8 @@ def test_no_code_of_a_read_harms_a_live_post(
     control.fault("INSTAGRAM", call, "error", code=code)
     try:
         published = job.carry_through()
-    except AccountRefused:
-        assert call == STATUS
+    except AccountRefused as error:
+        assert call == STATUS and error.reconnect
         published = job.carry_through()
     [post] = control.posts()
     assert job.journal.upload is not None
@@ -225,15 +232,53 @@ def test_an_unknown_code_goes_by_its_status(status: int, error: type[PublishErro
     assert type(found) is error and found.code == "987654/12"
 
 
+@pytest.mark.parametrize("login_type", ["facebook", "instagram"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+def test_a_body_that_is_not_graphs_proves_nothing(
+    status: int, body: bytes, login_type: str
+) -> None:
+    for acts, wanted in ((False, Transient), (True, OutcomeUnknown)):
+        found = read(Response(status, {}, body), login_type=login_type, acts=acts)
+        assert (type(found), found.code) == (wanted, f"http_{status}")
+
+
+@pytest.mark.parametrize(("code", "is_known"), [("190", True), ("102", True), ("987654", False)])
+def test_facebook_login_is_over_only_by_a_code_that_says_so(code: str, is_known: bool) -> None:
+    found = read(answer(401, graph_error(code)), login_type="facebook")
+    assert isinstance(found, AccountRefused) and found.reconnect is is_known
+
+
+@pytest.mark.parametrize("code", ["1", "24/2207006", "100/33"])
+def test_an_error_of_a_publish_is_kept_as_one_that_may_pass(code: str) -> None:
+    error = read(answer(400, graph_error(code)), acts=True)
+    again = load_refusal(json.loads(json.dumps(dump_refusal(error))))
+    assert type(again) is Transient
+    assert (again.code, again.detail, again.hint) == (code, error.detail, error.hint)
+
+
 def test_an_unknown_transient_code_is_retried() -> None:
     found = read(answer(400, {"code": 987654, "is_transient": True}))
     assert type(found) is Transient
+
+
+@pytest.mark.parametrize("acts", [False, True])
+def test_retry_after_of_a_server_error_is_obeyed(acts: bool) -> None:
+    given = answer(503, graph_error("2"), Retry_After="600")
+    found = read(given, acts=acts)
+    assert isinstance(found, OutcomeUnknown if acts else Transient)
+    assert found.not_before == NOW + timedelta(seconds=600)
 
 
 @pytest.mark.parametrize("code", ["4", "341"])
 def test_application_limits_pause_everyone(code: str) -> None:
     found = read(answer(400, graph_error(code)))
     assert isinstance(found, RateLimited) and found.application_wide
+
+
+def test_a_removed_version_of_the_api_is_no_fault_of_a_post() -> None:
+    found = read(answer(400, graph_error("2635")))
+    assert isinstance(found, RequestRefused) and found.application_wide and found.hint
 
 
 @pytest.mark.parametrize("code", ["17", "32", "613", "80001", "80002", "9/2207042"])
@@ -265,6 +310,24 @@ def usage(minutes: object) -> str:
 def test_a_limit_lasts_as_long_as_the_headers_say(headers: dict[str, str], wait: timedelta) -> None:
     found = read(answer(400, graph_error("80002"), **headers))
     assert isinstance(found, RateLimited) and found.retry_at == NOW + wait
+
+
+@pytest.mark.parametrize("code", [-2, -1, 9, 24, 25, 352, 9004, 9007, 36000, 36001, 36003, 36004])
+def test_a_publishing_code_without_a_known_subcode_means_what_it_says(code: int) -> None:
+    bare, odd = read(answer(400, {"code": code})), read(answer(400, graph_error(f"{code}/2207099")))
+    assert type(bare) is type(odd) is EXPECTED[str(code)]
+    assert (bare.code, odd.code) == (str(code), f"{code}/2207099")
+    assert bare.hint == odd.hint and (bare.hint or code in (-2, -1, 9, 24, 9004, 9007))
+
+
+@pytest.mark.parametrize("call", [CONTAINER, PUBLISH])
+@pytest.mark.parametrize("code", [-1, -2, 24, 9004])
+def test_a_publishing_code_without_a_subcode_does_not_fail_the_post(
+    control: Sandbox, video: bytes, code: int, call: str
+) -> None:
+    control.fault("INSTAGRAM", call, "error", status=400, body={"error": {"code": code}})
+    make_job(control, video).carry_through()
+    assert len(control.posts()) == 1
 
 
 def test_codes_are_compared_as_numbers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
@@ -207,6 +208,104 @@ def test_a_confirmed_refusal_is_raised_and_a_retry_uses_the_same_container(
     assert len(control.posts()) == len(control.calls(CONTAINER)) == 1
 
 
+def run_to_error(job: Job, hours: float = 12) -> PublishError:
+    """Run a job until it raises anything but `OutcomeUnknown`, and return that."""
+    until = job.sandbox.now() + timedelta(hours=hours)
+    while job.sandbox.now() < until:
+        try:
+            found = job.run()
+        except OutcomeUnknown:
+            continue  # the next run polls
+        except PublishError as error:
+            return error
+        assert isinstance(found, Processing)
+        job.sandbox.advance(found.next_poll_seconds + 1)
+    raise AssertionError(f"no error after {hours} hours")
+
+
+@pytest.mark.parametrize(
+    ("code", "publishes"),
+    [("24/2207006", 2), ("24/2207008", 3), ("1", 4), ("-1/2207001", 4), ("2", 4), ("100/33", 5)],
+)
+def test_a_publish_that_is_answered_with_an_error_again_and_again_is_given_up(
+    control: Sandbox, video: bytes, code: str, publishes: int
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code=code, times=publishes)
+    error = run_to_error(job)
+    assert (type(error), error.code, error.is_unpublished) == (Transient, code, True)
+    assert control.call_names()[-2:] == [STATUS, LIST]
+    assert not checkpoint(job).may_be_live
+    assert len(control.calls(PUBLISH)) == publishes
+    job.carry_through()  # the next attempt
+    assert len(control.posts()) == len(control.calls(CONTAINER)) == 1
+
+
+def test_each_further_attempt_publishes_once(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="2", times=6)
+    for publishes in (4, 5, 6):
+        assert type(run_to_error(job)) is Transient
+        assert len(control.calls(PUBLISH)) == publishes
+
+
+def test_errors_after_a_lost_publish_may_be_its_effect(control: Sandbox, video: bytes) -> None:
+    """So they never count as proof: a person has to look, once the container has expired."""
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    control.fault("INSTAGRAM", PUBLISH, "error", code="24/2207008", times=100)
+    assert isinstance(run_to_error(job, hours=25), Ambiguous)
+
+
+def test_a_publish_that_failed_and_shows_in_the_list_is_live(
+    control: Sandbox, video: bytes, sandbox: SandboxServer
+) -> None:
+    """Though its container is FINISHED for hours."""
+    control.settings(instagram_status_lag_seconds=40_000.0)
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="2", after_work=True)
+    published = job.carry_through(runs=30)
+    [post] = control.posts()
+    assert published.post_id == post["id"]
+
+
+@pytest.mark.parametrize(("code", "is_proof"), [("352/2207026", True), ("4/2207051", False)])
+def test_a_refusal_proves_that_nothing_is_live_unless_it_is_known_to_lie(
+    control: Sandbox, video: bytes, code: str, is_proof: bool
+) -> None:
+    assert refused(make_job(control, video), code).is_unpublished is is_proof
+
+
+def test_a_refusal_after_a_lost_publish_does_not(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    control.fault("INSTAGRAM", PUBLISH, "error", code="352/2207026")
+    error = run_to_error(job)
+    assert isinstance(error, VideoRefused) and not error.is_unpublished
+
+
+@pytest.mark.parametrize(("code", "is_proof"), [("9/2207042", True), ("80002", False)])
+def test_the_limit_on_posts_proves_that_nothing_is_live(
+    control: Sandbox, video: bytes, code: str, is_proof: bool
+) -> None:
+    """It is checked before anything is published; one on calls may have hit a later call."""
+    error = publish_with_fault(make_job(control, video), "error", code=code)
+    assert isinstance(error, RateLimited) and error.is_unpublished is is_proof
+
+
+def test_a_token_refused_at_publishing_is_not_remembered(control: Sandbox, video: bytes) -> None:
+    """By the next run there may be another, which must not suffer for it."""
+    job = make_job(control, video)
+    error = publish_with_fault(job, "error", code="190/460")
+    assert isinstance(error, AccountRefused) and error.reconnect
+    assert checkpoint(job).refusal is None
+    job.carry_through()
+    assert len(control.posts()) == 1
+
+
 def test_a_refusal_that_is_not_true_is_found_out_though_the_first_read_is_too_early(
     control: Sandbox, video: bytes
 ) -> None:
@@ -231,8 +330,21 @@ def test_a_post_refused_as_duplicate_is_searched_for_in_the_list(
     assert isinstance(found, Processing)
     assert control.call_names()[-2:] == [STATUS, LIST]
     control.advance(found.next_poll_seconds + 1)
-    with pytest.raises(RequestRefused):
+    with pytest.raises(RequestRefused) as caught:
         job.run()
+    assert control.call_names()[-2:] == [STATUS, LIST]
+    assert not caught.value.is_unpublished  # for something of the kind is live
+
+
+def test_a_duplicate_that_the_list_shows_only_later_is_live(control: Sandbox, video: bytes) -> None:
+    control.settings(instagram_status_lag_seconds=3000.0)
+    job = make_job(control, video)
+    publish_with_fault(job, "lost_answer")
+    control.fault("INSTAGRAM", PUBLISH, "error", code="506")
+    control.fault("INSTAGRAM", LIST, "error", status=200, body={"data": []})
+    published = job.carry_through()
+    [post] = control.posts()
+    assert published.post_id == post["id"] and len(control.calls(LIST)) == 2
 
 
 def test_a_daily_limit_at_publishing_waits_and_reuses_the_container(
@@ -333,14 +445,44 @@ def test_a_container_broken_after_a_lost_publish_is_live_when_its_post_shows(
 def test_a_refused_read_after_publishing_proves_nothing(control: Sandbox, video: bytes) -> None:
     job = make_job(control, video)
     publish_with_fault(job, "lost_answer")
-    control.fault("INSTAGRAM", STATUS, "error", code="100")
-    with pytest.raises(Transient):
-        job.run()
-    control.fault("INSTAGRAM", STATUS, "error", code="10")
+    for fault in ({"code": "100"}, {"code": "368"}, {"status": 403, "body": "<html>"}):
+        control.fault("INSTAGRAM", STATUS, "error", **fault)
+        with pytest.raises(Transient):
+            job.run()
+    control.fault("INSTAGRAM", STATUS, "error", code="190/460")
     with pytest.raises(AccountRefused):
         job.run()
     assert isinstance(job.run(), Published)
     assert len(control.posts()) == 1
+
+
+@pytest.mark.parametrize("call", [STATUS, LIST])
+def test_a_refused_read_after_a_refused_publish_proves_nothing(
+    control: Sandbox, video: bytes, call: str
+) -> None:
+    control.settings(instagram_status_lag_seconds=10.0)
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="506", after_work=True)
+    control.fault("INSTAGRAM", call, "error", code="368", skip=int(call == STATUS))
+    with pytest.raises(Transient):
+        job.run()
+    assert isinstance(job.carry_through(), Published)
+    assert len(control.posts()) == 1
+
+
+@pytest.mark.parametrize("code", ["100/33", "10"])
+def test_a_container_that_is_not_shown_after_a_publish_is_waited_for_a_day(
+    control: Sandbox, video: bytes, code: str
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "lost_answer")
+    control.fault("INSTAGRAM", STATUS, "error", code=code, times=3)
+    for _ in range(2):
+        with pytest.raises(Transient):
+            job.run()
+    control.advance(DAY_SECONDS + 60)
+    assert isinstance(job.run(), Published)  # by the list of posts
 
 
 def test_several_like_posts_leave_the_id_unknown(control: Sandbox, video: bytes) -> None:
@@ -425,8 +567,11 @@ def test_endless_processing_is_abandoned_after_half_an_hour(control: Sandbox, vi
     assert caught.value.code == "processing_timeout"
 
 
-def test_a_container_not_yet_visible_is_polled_again(control: Sandbox, video: bytes) -> None:
-    control.fault("INSTAGRAM", STATUS, "error", code="100/33", times=5)
+@pytest.mark.parametrize("code", ["100/33", "10"])
+def test_a_container_not_yet_visible_is_polled_again(
+    control: Sandbox, video: bytes, code: str
+) -> None:
+    control.fault("INSTAGRAM", STATUS, "error", code=code, times=5)
     job = make_job(control, video)
     job.carry_through()
     assert job.errors == [] and len(control.calls(CONTAINER)) == 1
@@ -470,6 +615,53 @@ def test_a_video_that_fails_in_processing_is_the_end_of_its_container(
 
 
 @pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (
+            "Error: Media download has failed. The URI doesn't meet our rules: 2207052",
+            "9004/2207052",
+        ),
+        ("Error", "container_error"),
+        ("Error: something new, 2207999", "container_error"),
+        ("Media upload has failed with error code 2207053", "-1/2207053"),
+    ],
+)
+def test_a_failure_that_is_told_in_words_alone_is_one(
+    control: Sandbox, video: bytes, status: str, code: str
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", STATUS, "error", status=200, body={"id": "1", "status": status})
+    with pytest.raises(UploadGone) as caught:
+        job.run()
+    assert caught.value.code == code and caught.value.upload_is_dead
+
+
+@pytest.mark.parametrize(
+    "status", ["Errors may occur", "In Progress: 12207052 bytes", "", "2207999"]
+)
+def test_words_that_tell_no_failure_are_read_again(
+    control: Sandbox, video: bytes, status: str
+) -> None:
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", STATUS, "error", status=200, body={"id": "1", "status": status})
+    with pytest.raises(Transient):
+        job.run()
+
+
+def test_words_alone_do_not_prove_a_published_container_dead(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video)
+    publish_with_fault(job, "cut")
+    body = {"id": "1", "status": "Error: 2207053"}
+    control.fault("INSTAGRAM", STATUS, "error", status=200, body=body)
+    with pytest.raises(Transient):
+        job.run()
+
+
+@pytest.mark.parametrize(
     ("code", "error"),
     [
         ("rupload_retriable", Transient),
@@ -487,6 +679,18 @@ def test_upload_host_errors_are_translated(
     with pytest.raises(error):
         job.run()
     assert job.source.open_streams == 0
+
+
+@pytest.mark.parametrize("status", [200, 400, 412, 500, 503])
+def test_an_upload_that_is_not_retriable_opens_another_whatever_the_status(
+    control: Sandbox, video: bytes, status: int
+) -> None:
+    debug = {"retriable": False, "type": "ProcessingFailedError", "message": "FILE_NOT_FOUND"}
+    control.fault("INSTAGRAM", UPLOAD, "error", status=status, body={"debug_info": debug})
+    job = make_job(control, video)
+    with pytest.raises(UploadGone) as caught:
+        job.run()
+    assert caught.value.upload_is_dead
 
 
 def test_a_failure_with_status_200_is_a_failure(control: Sandbox, video: bytes) -> None:
@@ -516,6 +720,23 @@ def test_malformed_responses_never_crash_the_handler(
     job.journal.upload = job.journal.upload if control.posts() else None
     job.carry_through()
     assert len(control.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"quota_usage": 3, "config": {"quota_total": 0}},
+        {"quota_usage": 3, "config": {}},
+        {"quota_usage": 3},
+        {},
+    ],
+)
+def test_a_quota_that_is_not_stated_holds_nothing_up(
+    control: Sandbox, video: bytes, fields: dict[str, object]
+) -> None:
+    """No account may make 0 posts a day; the platform itself checks the quota at the end."""
+    control.fault("INSTAGRAM", QUOTA, "error", status=200, body={"data": [fields]})
+    assert isinstance(make_job(control, video).run(), Processing)
 
 
 def test_the_upload_resumes_after_a_second_cut(control: Sandbox, video: bytes) -> None:

@@ -21,6 +21,7 @@ from tests.workers.platforms.tiktok_job import (
 from workers.errors import (
     AccountRefused,
     Ambiguous,
+    OutcomeUnknown,
     PublishError,
     RateLimited,
     RequestRefused,
@@ -201,7 +202,7 @@ def test_refused_refresh_is_classified_by_its_code(
         (429, "new_code", RateLimited, "new_code"),
         (500, "new_code", Transient, "new_code"),
         (403, "", Transient, "http_403"),
-        (401, "", TokenExpired, "http_401"),
+        (401, "", Transient, "http_401"),
         (429, "", RateLimited, "http_429"),
         (502, "ok", Transient, "http_502"),
         (200, "ok", Transient, "bad_answer"),
@@ -241,6 +242,16 @@ def test_retry_after_wins_over_our_own_wait() -> None:
     error = api_error(Response(403, {"Retry-After": "30"}, body), NOW)
     assert isinstance(error, RateLimited)
     assert error.retry_at == NOW + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"data": {}, "error": {"code": "internal_error"}}'])
+@pytest.mark.parametrize("acts", [False, True])
+def test_retry_after_of_a_server_error_is_obeyed(body: bytes, acts: bool) -> None:
+    now = datetime.now(timezone.utc)
+    error = api_error(Response(503, {"Retry-After": "600"}, body), now, acts=acts)
+    assert isinstance(error, OutcomeUnknown if acts else Transient)
+    assert error.not_before is not None
+    assert 600 <= (error.not_before - now).total_seconds() <= 660
 
 
 def test_message_contains_no_url_and_no_token(control: Sandbox, video: bytes) -> None:

@@ -261,6 +261,24 @@ def test_refused_url_after_an_earlier_end_waits_until_the_url_expires(
     assert_live_once(control, data)
 
 
+@pytest.mark.parametrize("first", [206, 416])
+def test_refused_url_after_an_end_of_this_very_run_opens_no_second_upload(
+    control: Sandbox, video: bytes, first: int
+) -> None:
+    """TikTok took the last chunk, does not say so, and does not count it yet."""
+    data = lengthened(video, LONG_BYTES)
+    control.fault("TIKTOK", UPLOAD, "error", status=first, body="", after_work=True, skip=5)
+    behind = {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 5 * CHUNK_BYTES}
+    body = {"data": behind, "error": {"code": "ok"}}
+    control.fault("TIKTOK", STATUS, "error", status=200, body=body, times=2)
+    job = make_job(control, data)
+    job.carry_through()
+    assert [(type(one), one.code) for one in job.errors] == [(OutcomeUnknown, "upload_url_refused")]
+    assert [call["status"] for call in control.calls(UPLOAD)][5:] == [first, 404]
+    assert control.call_names().count(INIT) == 1
+    assert_live_once(control, data)
+
+
 def test_wrong_offset_is_read_and_corrected(control: Sandbox, video: bytes) -> None:
     data = lengthened(video, LONG_BYTES)
     control.fault("TIKTOK", UPLOAD, "error", code="upload_out_of_range", skip=2)

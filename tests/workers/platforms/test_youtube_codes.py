@@ -157,19 +157,56 @@ def test_unknown_reason_is_classified_by_status_and_reported(
     assert (type(found), found.code) == (error, code)
 
 
-@pytest.mark.parametrize(("limit", "is_daily"), [("per day", True), ("per minute", False)])
-def test_daily_quota_is_distinguished_from_one_per_minute(limit: str, is_daily: bool) -> None:
-    """Google gives both the same reason and the same status."""
-    error = {
-        "code": 429,
-        "message": f"Quota exceeded for quota metric 'Video uploads' and limit 'Uploads {limit}'.",
-        "errors": [{"reason": "rateLimitExceeded", "domain": "global"}],
+SHORT = timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("unit", "words", "reason", "wait"),
+    [
+        # The unit of the quota decides, whatever else is said.
+        ("1/d/{project}", "per minute", "rateLimitExceeded", None),
+        ("1/d/{project}", "", "", None),
+        ("1/min/{project}/{user}", "per day", "rateLimitExceeded", SHORT),
+        ("1/min/{project}", "", "quotaExceeded", SHORT),
+        ("1/min/{project}", "", "RATE_LIMIT_EXCEEDED", SHORT),
+        ("1/s/{project}", "", "", SHORT),
+        # Without one, as in the older format, the words or the reason do.
+        ("", "per day", "rateLimitExceeded", None),
+        ("", "per day", "", None),
+        ("", "per minute", "rateLimitExceeded", SHORT),
+        ("", "per minute per user", "", None),
+        ("1/fortnight", "", "", None),
+        ("1", "", "quotaExceeded", None),
+    ],
+)
+@pytest.mark.parametrize("status", [403, 429])
+def test_period_of_a_quota_decides_how_long_it_lasts(
+    status: int, unit: str, words: str, reason: str, wait: timedelta | None
+) -> None:
+    """Google gives quotas per day and per minute the same reason and the same status."""
+    error: dict[str, Any] = {
+        "code": status,
+        "message": f"Quota exceeded for quota metric 'Queries' and limit 'Queries {words}'.",
         "status": "RESOURCE_EXHAUSTED",
     }
-    found = api_error(Response(429, {}, json.dumps({"error": error}).encode()), NOW)
-    assert isinstance(found, RateLimited) and found.application_wide is is_daily
-    wanted = quota_resets_at(NOW) if is_daily else NOW + timedelta(seconds=60)
-    assert found.retry_at == wanted
+    if reason:
+        error["errors"] = [{"reason": reason, "domain": "global"}]
+    if unit:
+        metadata = {"service": "youtube.googleapis.com", "quota_unit": unit}
+        error["details"] = [
+            {"@type": "type.googleapis.com/google.rpc.Help"},
+            {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "metadata": metadata},
+        ]
+    found = api_error(Response(status, {}, json.dumps({"error": error}).encode()), NOW)
+    assert isinstance(found, RateLimited)
+    assert found.application_wide is (wait != SHORT)
+    assert found.retry_at == (quota_resets_at(NOW) if wait is None else NOW + wait)
+
+
+def test_words_of_a_refusal_that_is_no_limit_say_nothing_of_one() -> None:
+    error = {"code": 403, "message": "10 per day", "errors": [{"reason": "forbidden"}]}
+    found = api_error(Response(403, {}, json.dumps({"error": error}).encode()), NOW)
+    assert isinstance(found, AccountRefused)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"error": "text"}', b"\xff"])
@@ -179,7 +216,7 @@ def test_daily_quota_is_distinguished_from_one_per_minute(limit: str, is_daily: 
         (200, Transient, OutcomeUnknown),
         (302, Transient, OutcomeUnknown),
         (400, Transient, OutcomeUnknown),
-        (401, TokenExpired, TokenExpired),
+        (401, Transient, OutcomeUnknown),
         (403, Transient, OutcomeUnknown),
         (429, RateLimited, RateLimited),
         (500, Transient, OutcomeUnknown),

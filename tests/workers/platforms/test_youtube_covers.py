@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.workers.platforms.support import Sandbox
 from tests.workers.platforms.youtube_job import CHANNELS, DRAFT, SESSION, checkpoint, make_job
 from workers.errors import VideoRefused
+from workers.platforms.youtube.covers import COVER_TRIES
+from workers.platforms.youtube.upload import COVER_SET
 
 THUMBNAIL = "youtube.thumbnail"
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -53,6 +56,58 @@ def test_trouble_with_the_cover_is_a_warning(
     [warning] = published.warnings
     assert word in warning
     assert len(control.posts()) == 1
+
+
+PASSING: dict[str, dict[str, Any]] = {
+    "server": {"kind": "error", "code": "backendError"},
+    "page": {"kind": "garbage", "status": 401},
+    "lost": {"kind": "lost_answer"},
+    "lag": {"kind": "error", "code": "videoNotFound"},
+    "limit": {"kind": "error", "code": "uploadRateLimitExceeded"},
+}
+
+
+@pytest.mark.parametrize("trouble", PASSING)
+def test_trouble_with_the_cover_that_passes_leaves_no_trace(
+    control: Sandbox, video: bytes, trouble: str
+) -> None:
+    job = make_job(control, video, draft=CHOSEN)
+    job.cover = lambda at_ms: JPEG
+    control.fault("YOUTUBE", THUMBNAIL, **PASSING[trouble])
+    assert job.carry_through().warnings == ()
+    assert len(control.calls(THUMBNAIL)) == 2
+    assert checkpoint(job).cover == COVER_SET
+
+
+def test_cover_is_tried_a_few_times_while_the_video_is_processed(
+    control: Sandbox, video: bytes
+) -> None:
+    control.settings(processing_seconds=600)
+    job = make_job(control, video, draft=CHOSEN)
+    job.cover = lambda at_ms: JPEG
+    control.fault("YOUTUBE", THUMBNAIL, "error", code="backendError", times=99)
+    published = job.carry_through(runs=100)
+    [warning] = published.warnings
+    assert "backendError" in warning
+    assert len(control.calls(THUMBNAIL)) == COVER_TRIES
+
+
+def test_cover_that_failed_for_good_is_tried_once(control: Sandbox, video: bytes) -> None:
+    account = control.account("YOUTUBE", phone_verified=False)
+    job = make_job(control, video, draft=CHOSEN, account=account)
+    job.cover = lambda at_ms: JPEG
+    job.carry_through()
+    assert len(control.calls(THUMBNAIL)) == 1
+
+
+def test_chosen_cover_that_was_never_tried_is_a_warning(control: Sandbox, video: bytes) -> None:
+    job = make_job(control, video, draft=CHOSEN)
+    job.cover = lambda at_ms: JPEG
+    job.run()
+    untried = replace(checkpoint(job), cover="")
+    known = job.handler.published_if_known(CHOSEN, untried)
+    assert known is not None and known.warnings == ("the cover was not set",)
+    assert job.handler.published_if_known(DRAFT, untried).warnings == ()
 
 
 def test_long_video_is_refused_before_a_byte_is_sent(control: Sandbox, video: bytes) -> None:

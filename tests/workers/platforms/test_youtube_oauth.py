@@ -19,6 +19,7 @@ from workers.errors import (
     Transient,
 )
 from workers.platforms.base import Api, Tokens
+from workers.platforms.counting import ReadContext
 from workers.platforms.youtube import YouTubeHandler
 
 TOKEN = "youtube.token"
@@ -43,6 +44,36 @@ def refresh(control: Sandbox, refresh_token: str | None = "", **options: Any) ->
     own = account["refreshToken"]
     handler = handler_of(control.url)
     return handler.refresh(access_of(account), own if refresh_token == "" else refresh_token)
+
+
+def check_access(control: Sandbox, **options: Any) -> None:
+    """Check that YouTube accepts a new account's token."""
+    account = control.account("YOUTUBE", **options)
+    handler_of(control.url).check_access(ReadContext(access_of(account), control.now))
+
+
+def test_google_account_without_a_channel_is_its_owners_affair(control: Sandbox) -> None:
+    with pytest.raises(AccountRefused) as caught:
+        check_access(control, has_channel=False)
+    assert caught.value.code == "no_channel" and not caught.value.reconnect
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"kind": "youtube#channelListResponse"}, AccountRefused),
+        ({"pageInfo": {"totalResults": 0}}, AccountRefused),
+        ({"kind": "youtube#channelListResponse", "items": None}, Transient),
+        ({"kind": "youtube#channel"}, Transient),
+        ({}, Transient),
+    ],
+)
+def test_list_without_items_is_empty_if_it_is_a_list(
+    body: dict[str, Any], error: type[PublishError], control: Sandbox
+) -> None:
+    control.fault("YOUTUBE", "youtube.channels", "error", status=200, body=body)
+    with pytest.raises(error):
+        check_access(control)
 
 
 def test_refresh_gives_a_token_for_an_hour_and_keeps_the_refresh_token(control: Sandbox) -> None:

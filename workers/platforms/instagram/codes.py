@@ -39,6 +39,12 @@ _NEW_CONTAINER = Verdict(UploadGone)
 _REQUEST = Verdict(RequestRefused)
 _COVER = Verdict(RequestRefused, hint=COVER_HINT)
 _PERMISSION = Verdict(AccountRefused, hint=PERMISSION_HINT)
+_CAPTION = Verdict(RequestRefused, hint="Shorten the caption")
+_VIDEO = Verdict(VideoRefused, hint=VIDEO_HINT)
+_RESTRICTED = Verdict(
+    AccountRefused, hint="Open the Instagram app and do what it asks, then try again"
+)
+_POST_LIMIT = Verdict(RateLimited, wait_seconds=QUOTA_WAIT_SECONDS)
 _THROTTLED = Verdict(RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, blocks_reads=True)
 _APP_THROTTLED = Verdict(
     RateLimited, wait_seconds=THROTTLED_WAIT_SECONDS, application_wide=True, blocks_reads=True
@@ -55,10 +61,10 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
     2207006: (24, _NEW_CONTAINER),
     2207008: (24, Verdict(Transient)),
     2207009: (36003, _COVER),
-    2207010: (36004, Verdict(RequestRefused, hint="Shorten the caption")),
+    2207010: (36004, _CAPTION),
     2207020: (-2, _NEW_CONTAINER),
     2207023: (100, _REQUEST),
-    2207026: (352, Verdict(VideoRefused, hint=VIDEO_HINT)),
+    2207026: (352, _VIDEO),
     2207027: (9007, Verdict(Transient)),
     2207028: (100, _REQUEST),
     2207032: (-1, _NEW_CONTAINER),
@@ -66,11 +72,8 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
     2207036: (100, _REQUEST),
     2207037: (100, _REQUEST),
     2207040: (100, Verdict(RequestRefused, hint="Mention at most 20 accounts")),
-    2207042: (9, Verdict(RateLimited, wait_seconds=QUOTA_WAIT_SECONDS)),
-    2207050: (
-        25,
-        Verdict(AccountRefused, hint="Open the Instagram app and do what it asks, then try again"),
-    ),
+    2207042: (9, _POST_LIMIT),
+    2207050: (25, _RESTRICTED),
     2207051: (
         4,
         Verdict(
@@ -86,7 +89,7 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
     2207077: (None, _NEW_CONTAINER),
     2207081: (None, _REQUEST),
     2207082: (None, _NEW_CONTAINER),
-    2207085: (None, Verdict(VideoRefused, hint=VIDEO_HINT)),
+    2207085: (None, _VIDEO),
 }
 
 #: General codes whose subcode changes their meaning.
@@ -112,10 +115,22 @@ PAIRS: dict[tuple[int, int], Verdict] = {
     ),
 }
 
-#: General codes of the Graph API.
+#: General codes of the Graph API, and the codes of publishing without a subcode we know.
 #: https://developers.facebook.com/docs/graph-api/guides/error-handling
 #: https://developers.facebook.com/docs/graph-api/overview/rate-limiting/
 CODES: dict[int | str, Verdict] = {
+    -2: _NEW_CONTAINER,
+    -1: Verdict(Transient),
+    9: _POST_LIMIT,
+    24: _NEW_CONTAINER,
+    25: _RESTRICTED,
+    352: _VIDEO,
+    9004: _NEW_CONTAINER,
+    9007: Verdict(Transient),
+    36000: _COVER,
+    36001: _COVER,
+    36003: _COVER,
+    36004: _CAPTION,
     **{code: _PERMISSION for code in range(200, 300)},
     1: Verdict(Transient, hint=OPERATOR_HINT),  # also what a wrong app secret looks like
     2: Verdict(Transient),
@@ -137,7 +152,8 @@ CODES: dict[int | str, Verdict] = {
         RequestRefused, hint="Instagram has just received the same post: look at the profile"
     ),
     613: _THROTTLED,
-    2635: Verdict(RequestRefused, hint=OPERATOR_HINT),  # the configured version was removed
+    # The configured version was removed.
+    2635: Verdict(RequestRefused, hint=OPERATOR_HINT, application_wide=True),
     80001: _THROTTLED,
     80002: _THROTTLED,
     "INSTAGRAM_PLATFORM_API__INVALID_LOCATION_ID": Verdict(
@@ -145,7 +161,10 @@ CODES: dict[int | str, Verdict] = {
     ),
 }
 
-#: The HTTP status, for an unknown or missing code. Any other goes by its class, 4xx or 5xx.
+#: The codes for an invalid token.
+TOKEN_CODES = frozenset({102, 190})
+
+#: The HTTP status, for an unknown code. Any other goes by its class, 4xx or 5xx.
 HTTP_STATUSES: dict[int, Verdict] = {
     401: Verdict(TokenExpired),
     403: _PERMISSION,
@@ -156,5 +175,18 @@ HTTP_STATUSES: dict[int, Verdict] = {
 #: `debug_info.type` with which the upload host, which has no Graph codes, refuses a token.
 UPLOAD_TOKEN_TYPES = frozenset({"OAuthException", "NotAuthorizedError"})
 
+#: How many publishes may be answered with an error that may pass, by the error, before the last
+#: such error is believed.
+#: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/error-codes
+PUBLISHES_MAX = {"24/2207006": 2, "24/2207008": 3, "100/33": 5}
+PUBLISHES_MAX_OTHERS = 4
+
 MISSING_OBJECT = "100/33"
+#: Reads of a container that prove nothing: it may not be visible yet, or not at the moment.
+UNREADABLE = frozenset({MISSING_OBJECT, "10"})
 DUPLICATE_POST = "506"
+#: Refusals that have come, or would come, with a post that is live.
+#: https://github.com/gitroomhq/postiz-app/issues/1681
+PERHAPS_LIVE = frozenset({DUPLICATE_POST, "4/2207051"})
+#: The platform could not fetch the video, or the cover, by its link.
+UNFETCHABLE = "9004/2207052"

@@ -16,7 +16,7 @@ from workers.platforms.counting import ReadContext
 from workers.platforms.fields import Fields, child, children, text
 from workers.platforms.instagram import oauth
 from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
-from workers.platforms.instagram.fields import identifier, next_cursor
+from workers.platforms.instagram.fields import identifier, next_cursor, sentence
 from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, api_error
 from workers.transport import Response, call
 
@@ -24,6 +24,8 @@ _PAGE_FIELDS = "id,name,access_token,instagram_business_account"
 #: Pages of a user are read in lists of so many, up to so many lists.
 LIST_PAGES = 100
 LISTS_MAX = 20
+#: Of an error's code, as it is stored.
+CODE_MAX = 100
 NO_ACCOUNT_HINT = "Link a professional Instagram account to a Page of yours, and connect again"
 
 
@@ -43,6 +45,7 @@ def _by_instagram_login(api: Api, grant: Grant) -> ConnectedAccount:
         "code": grant.code,
     }
     response = call("POST", f"{api.login_token_url}/oauth/access_token", data=form)
+    _refuse_code(response)
     short_lived = _unwrapped(_checked(response, INSTAGRAM_LOGIN))
     exchange = {
         "grant_type": "ig_exchange_token",
@@ -63,6 +66,17 @@ def _by_instagram_login(api: Api, grant: Grant) -> ConnectedAccount:
         scopes=_permissions(short_lived),
         expires_at=tokens.expires_at,
     )
+
+
+def _refuse_code(response: Response) -> None:
+    """Raise `RequestRefused` for the form in which Instagram Login's token host refuses a code.
+
+    https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/business-login
+    """
+    fields = response.json_object()
+    kind, detail = text(fields, "error_type"), sentence(text(fields, "error_message"))
+    if response.status == 400 and kind and detail:
+        raise RequestRefused(sentence(kind)[:CODE_MAX], detail)
 
 
 def _by_facebook_login(api: Api, grant: Grant) -> list[ConnectedAccount]:

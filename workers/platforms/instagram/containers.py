@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from workers.errors import (
+    AccountRefused,
     PublishError,
     RateLimited,
     RequestRefused,
@@ -21,7 +22,7 @@ from workers.errors import (
 )
 from workers.platforms.fields import child, text, whole
 from workers.platforms.instagram.client import Client
-from workers.platforms.instagram.codes import MISSING_OBJECT, SUBCODES
+from workers.platforms.instagram.codes import SUBCODES, UNREADABLE
 from workers.platforms.instagram.fields import sentence
 from workers.platforms.instagram.upload import InstagramUpload
 
@@ -36,6 +37,8 @@ _FIELDS = "id,status_code,status"
 _UPLOAD_FIELDS = f"{_FIELDS},video_status"
 #: `status` is prose for people that contains the publishing subcode somewhere.
 _SUBCODE = re.compile(r"(?<!\d)22070\d\d(?!\d)")
+#: It begins with the state.
+_FAILED = re.compile(r"Error\b")
 _UPLOADED = "complete"
 
 
@@ -55,37 +58,51 @@ class Container:
 
 
 def read_container(client: Client, upload: InstagramUpload) -> Container | None:
-    """Read the upload's container; None if the platform does not know it, or not yet."""
+    """Read the upload's container; None if the platform does not show it, or not yet."""
     try:
         fields = client.get(
             upload.container_id, fields=_UPLOAD_FIELDS if upload.upload_url else _FIELDS
         )
     except PublishError as error:
-        if error.code == MISSING_OBJECT:
+        if error.code in UNREADABLE:
             return None
         raise
+    status = text(fields, "status")
     status_code = text(fields, "status_code")
+    if not status_code and upload.publishing_at is None and _tells_failure(status):
+        status_code = ERROR
     if not status_code:
         raise Transient("bad_answer", "Instagram did not state the status of the upload")
     uploading = child(child(fields, "video_status"), "uploading_phase")
     return Container(
         status_code=status_code,
-        status=text(fields, "status"),
+        status=status,
         received_bytes=whole(uploading, "bytes_transferred"),
         has_all_bytes=text(uploading, "status") == _UPLOADED,
     )
+
+
+def _tells_failure(status: str) -> bool:
+    """Return whether the words alone say that the container has failed.
+
+    Taken at their word only before a publish: then another container does no harm.
+    """
+    found = _SUBCODE.search(status)
+    return _FAILED.match(status) is not None or (found is not None and int(found[0]) in SUBCODES)
 
 
 @contextmanager
 def while_maybe_live(upload: InstagramUpload) -> Iterator[None]:
     """Turn a refused read into `Transient` once the container may have been published.
 
-    A refused read proves nothing, so it must not end the job as if nothing were live.
+    A refused read proves nothing, so it must not end the job as if nothing were live. Only a
+    token that is refused for good does: without another one, no read can succeed.
     """
     try:
         yield
-    except (RequestRefused, VideoRefused) as error:
-        if upload.publishing_at is None or error.upload_is_dead:
+    except (AccountRefused, RequestRefused, VideoRefused) as error:
+        needs_token = isinstance(error, AccountRefused) and error.reconnect
+        if upload.publishing_at is None or error.upload_is_dead or needs_token:
             raise
         raise Transient(error.code, error.detail, hint=error.hint) from error
 

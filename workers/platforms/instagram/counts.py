@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from workers.errors import RequestRefused, Transient
+from workers.errors import AccountRefused, RequestRefused, Transient
 from workers.platforms.base import Api
 from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.fields import Fields, child, children, text, whole
 from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
+from workers.platforms.instagram.codes import MISSING_OBJECT
 
 #: Each post costs one of the account's 200 calls an hour; this leaves nearly all of them.
 POSTS_AT_ONCE = 2
@@ -23,14 +24,25 @@ _METRICS = "views,likes,comments,shares"
 
 
 def read_counts(api: Api, context: ReadContext, post_ids: Sequence[str]) -> Mapping[str, Counts]:
-    """Return statistics of those Reels that can be read."""
+    """Return statistics of those Reels that can be read.
+
+    Raises `AccountRefused` only if it concerns the account: its token, or a refusal of every Reel.
+    """
     client = Client(api, context)
-    found = {}
+    found: dict[str, Counts] = {}
+    refusals: list[AccountRefused] = []
     for post_id in post_ids:
         try:
             found[post_id] = _read_one(client, context.access.scopes, post_id)
         except (RequestRefused, Transient):
-            continue  # deleted, or not readable at the moment: the others are unaffected
+            continue  # not readable at the moment: the others are unaffected
+        except AccountRefused as error:
+            if error.reconnect:
+                raise
+            if error.code != MISSING_OBJECT:  # which means that its owner has deleted the Reel
+                refusals.append(error)
+    if refusals and len(refusals) == len(post_ids):
+        raise refusals[0]
     return found
 
 

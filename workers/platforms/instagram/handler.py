@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from workers.platforms.base import Access, Context, Handler, Tokens
+from workers.platforms.base import Access, Context, Draft, Handler, Tokens
 from workers.platforms.connecting import ConnectedAccount, Grant
 from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.instagram import (
@@ -59,7 +59,7 @@ class InstagramHandler(Handler[InstagramUpload]):
     ) -> Incomplete | Processing | Ready | Published:
         """Read the container, or the post if its id is known.
 
-        Raises the refusal of an earlier publish once the container has proved it to be true.
+        Raises the refusal of an earlier publish once the container has proved it.
         """
         client = Client(self.api, context)
         if upload.media_id is not None:
@@ -69,12 +69,19 @@ class InstagramHandler(Handler[InstagramUpload]):
             container = containers.read_container(client, upload)
             found = fate.judge(client, context, upload, container)
         if isinstance(found, Ready) and upload.refusal:
-            raise publishing.confirmed_refusal(context, upload)
+            return publishing.confirm_refusal(client, context, upload)
         return found
 
     def publish(self, context: Context, upload: InstagramUpload) -> Published | Processing:
         """Publish a container that `poll` found ready."""
         return publishing.publish_container(Client(self.api, context), context, upload)
+
+    def published_if_known(self, draft: Draft, upload: InstagramUpload) -> Published | None:
+        """Return the post if `media_publish` has named it."""
+        if upload.media_id is None:
+            return None
+        warnings = posts.comments_warning(draft)
+        return posts.published(upload.media_id, None, warnings=warnings)
 
     def follow_up(
         self, context: Context, upload: InstagramUpload, post_id: str | None

@@ -18,12 +18,14 @@ from workers.platforms.addresses import may_send_to
 from workers.platforms.base import Api, Context, Draft
 from workers.platforms.fields import Fields, child, children, text, whole
 from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
-from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS
+from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS, UNFETCHABLE
 from workers.platforms.instagram.fields import identifier
 from workers.platforms.instagram.upload import InstagramUpload
 
 DURATION_MIN_SECONDS = 3.0
 DURATION_MAX_SECONDS = 15 * 60.0
+#: By how much a converted file may exceed the longest duration: its sound ends with a whole frame.
+PADDING_SECONDS = 0.1
 COLLABORATORS_MAX = 3
 _RESUMABLE = "resumable"
 _META = ".facebook.com"
@@ -38,6 +40,18 @@ def open_upload(client: Client, context: Context) -> InstagramUpload:
     _check_draft(context.draft)
     link = _video_link(client, context)
     _check_quota(client, context)
+    try:
+        return _make_container(client, context, link)
+    except Transient as error:
+        can_send = link is not None and client.login_type != INSTAGRAM_LOGIN
+        if not can_send or error.code != UNFETCHABLE:
+            raise
+    # The store is not reachable from there: send the bytes instead.
+    return _make_container(client, context, None)
+
+
+def _make_container(client: Client, context: Context, link: str | None) -> InstagramUpload:
+    """Create a container that fetches the video by `link`, or without one awaits its bytes."""
     video = {"video_url": link} if link else {"upload_type": _RESUMABLE}
     user_id = context.access.platform_user_id
     context.budget.spend("containers")
@@ -64,7 +78,8 @@ def _check_draft(draft: Draft) -> None:
         )
     length = draft.duration_seconds
     # 0 means that the duration is unknown; the platform decides then.
-    if length and not DURATION_MIN_SECONDS <= length <= DURATION_MAX_SECONDS:
+    longest = DURATION_MAX_SECONDS + PADDING_SECONDS
+    if length and not DURATION_MIN_SECONDS <= length <= longest:
         raise VideoRefused(
             "duration_unsupported",
             f"Instagram accepts Reels of 3 seconds to 15 minutes, this one has {length:.1f} s",
@@ -107,13 +122,15 @@ def _video_link(client: Client, context: Context) -> str | None:
 def read_quota(client: Client, user_id: str) -> tuple[int | None, int | None]:
     """Return how many posts the account has made and may make in 24 hours; None if not stated.
 
+    A total of 0 states nothing: it would hold every post back for ever.
+
     https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/content_publishing_limit
     """
     path = f"{user_id}/content_publishing_limit"
     data = children(client.get(path, fields="quota_usage,config"), "data")
     if not data:
         return None, None
-    return whole(data[0], "quota_usage"), whole(child(data[0], "config"), "quota_total")
+    return whole(data[0], "quota_usage"), whole(child(data[0], "config"), "quota_total") or None
 
 
 def _check_quota(client: Client, context: Context) -> None:

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workers.errors import OutcomeUnknown, PublishError, Transient
+from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.platforms.base import Context
 from workers.platforms.instagram import fate
 from workers.platforms.instagram.client import Client
-from workers.platforms.instagram.codes import DUPLICATE_POST
+from workers.platforms.instagram.codes import (
+    DUPLICATE_POST,
+    PERHAPS_LIVE,
+    PUBLISHES_MAX,
+    PUBLISHES_MAX_OTHERS,
+)
 from workers.platforms.instagram.containers import FINISHED, read_container, while_maybe_live
 from workers.platforms.instagram.fields import identifier
 from workers.platforms.instagram.posts import read_post, set_comments
-from workers.platforms.instagram.refusals import dump_refusal, load_refusal
+from workers.platforms.instagram.refusals import PublishFailed, dump_refusal, load_refusal
 from workers.platforms.instagram.upload import InstagramUpload
-from workers.platforms.results import Processing, Published
+from workers.platforms.results import Incomplete, Processing, Published, Ready
 
 #: The platform sometimes takes long to publish; a lost response costs more than the wait.
 RESPONSE_SECONDS = 120.0
@@ -51,7 +56,7 @@ def publish_container(
         media_id = _media_publish(client, context, started)
     except PublishError as error:
         settled_at = context.now().timestamp() + _settle_seconds(upload)
-        ended = replace(started, settled_at=settled_at, refusal=dump_refusal(error))
+        ended = _unconfirmed(replace(started, settled_at=settled_at), error)
         context.journal.save(ended)
         if isinstance(error, (OutcomeUnknown, Transient)):
             raise
@@ -61,14 +66,28 @@ def publish_container(
     return read_post(client, media_id, warnings=warnings)
 
 
-def confirmed_refusal(context: Context, upload: InstagramUpload) -> PublishError:
-    """Return the refusal of a publish that has proved to be without effect, and forget it.
+def confirm_refusal(client: Client, context: Context, upload: InstagramUpload) -> Published:
+    """Raise the refusal of a publish whose container is still FINISHED once settled, and forget it.
 
-    A person's retry then publishes the same container again.
+    The next attempt, or a person's retry, publishes the same container again. Returns the post
+    instead where the account's list shows one, which is searched unless the refusal is clear.
     """
     assert upload.refusal is not None
+    refusal = load_refusal(upload.refusal)
+    with while_maybe_live(upload):
+        is_clear = refusal.code != DUPLICATE_POST and not isinstance(refusal, Transient)
+        found = None if is_clear else fate.find_post(client, context, upload)
+    if found is not None:
+        return found
     context.journal.save(replace(upload, refusal=None, may_be_live=False))
-    return load_refusal(upload.refusal)
+    raise _proved(upload, refusal)
+
+
+def _proved(upload: InstagramUpload, refusal: PublishError) -> PublishError:
+    """Mark a refusal as proof that nothing is live, if no publish was lost and none succeeded."""
+    if upload.ended_calls < upload.publish_calls or refusal.code in PERHAPS_LIVE:
+        return refusal
+    return refusal.for_unpublished()
 
 
 def _media_publish(client: Client, context: Context, upload: InstagramUpload) -> str:
@@ -85,6 +104,23 @@ def _media_publish(client: Client, context: Context, upload: InstagramUpload) ->
     return media_id
 
 
+def _unconfirmed(upload: InstagramUpload, error: PublishError) -> InstagramUpload:
+    """Return the checkpoint after a publish that ended in an error.
+
+    An error that may pass is stored, to be raised once proved, only after many publishes; and never
+    after one whose response was lost, since what the later ones meet may then be its effect.
+    """
+    if isinstance(error, OutcomeUnknown) and not isinstance(error, PublishFailed):
+        return upload
+    upload = replace(upload, ended_calls=upload.ended_calls + 1)
+    publishes_max = PUBLISHES_MAX.get(error.code, PUBLISHES_MAX_OTHERS)
+    if isinstance(error, PublishFailed) and not (
+        upload.publish_calls == upload.ended_calls >= publishes_max
+    ):
+        return upload
+    return replace(upload, refusal=dump_refusal(error))
+
+
 def _after_refusal(
     client: Client, context: Context, upload: InstagramUpload, refusal: PublishError
 ) -> Published | Processing:
@@ -93,24 +129,22 @@ def _after_refusal(
     While it is FINISHED, that is not proved yet: a refusal of the post itself stays stored until
     it is. A refusal that concerns only the moment, such as a rate limit, is raised at once.
     """
+    found: Incomplete | Processing | Ready | Published | None = None
     with while_maybe_live(upload):
         container = read_container(client, upload)
-    if container is None:
-        raise OutcomeUnknown(refusal.code, refusal.detail) from refusal
-    if container.status_code == FINISHED:
-        found = None
-        if refusal.code == DUPLICATE_POST:
+        if container is None:
+            raise OutcomeUnknown(refusal.code, refusal.detail) from refusal
+        if container.status_code != FINISHED:
+            found = fate.judge(client, context, upload, container)
+        elif refusal.code == DUPLICATE_POST:
             found = fate.find_post(client, context, upload)
-        if found is not None:
-            return found
-        if upload.refusal is None:
-            context.journal.save(replace(upload, may_be_live=False))
-            raise refusal
-        return Processing(max(upload.settled_at - context.now().timestamp(), 1.0))
-    judged = fate.judge(client, context, upload, container)
-    if isinstance(judged, (Published, Processing)):
-        return judged
-    raise refusal
+    if isinstance(found, (Published, Processing)):
+        return found
+    if upload.refusal is None:
+        context.journal.save(replace(upload, may_be_live=False))
+        is_post_limit = isinstance(refusal, RateLimited) and not refusal.blocks_reads
+        raise _proved(upload, refusal) if is_post_limit else refusal
+    return Processing(max(upload.settled_at - context.now().timestamp(), 1.0))
 
 
 def _settle_seconds(upload: InstagramUpload) -> float:

@@ -26,10 +26,12 @@ from workers.platforms.fields import Fields, child, number, text, whole
 from workers.platforms.instagram.codes import (
     CODES,
     HTTP_STATUSES,
+    MISSING_OBJECT,
     PAIRS,
     RECONNECT_HINT,
     SUBCODES,
     THROTTLED_WAIT_SECONDS,
+    TOKEN_CODES,
     UPLOAD_TOKEN_TYPES,
 )
 from workers.platforms.instagram.fields import sentence
@@ -39,10 +41,23 @@ from workers.transport import Response, unexpected
 
 logger = logging.getLogger(__name__)
 FACEBOOK_LOGIN = "facebook"
-#: The refusals of a post itself that a checkpoint can hold, by category.
-_REFUSALS: dict[str, type[PublishError]] = {
-    kind.category.value: kind for kind in (AccountRefused, VideoRefused, RequestRefused)
+
+
+class PublishFailed(OutcomeUnknown):
+    """Raised when a publish was answered with an error that may pass.
+
+    It may have published all the same, but nothing of it is on its way any more.
+    """
+
+
+#: The errors of a publish that a checkpoint can hold, and what each is raised as once confirmed.
+_KEPT: dict[type[PublishError], type[PublishError]] = {
+    AccountRefused: AccountRefused,
+    VideoRefused: VideoRefused,
+    RequestRefused: RequestRefused,
+    PublishFailed: Transient,
 }
+_CONFIRMED = {kind.category.value: kind for kind in _KEPT.values()}
 
 
 @dataclass(frozen=True)
@@ -67,16 +82,21 @@ def api_error(
     """Return the error that a Graph API response stands for; None for a success.
 
     A success has a 2xx status and a JSON object without `error`. `acts` marks the response to a
-    request that may have published; what is not a clear refusal is `OutcomeUnknown` then.
+    request that may have published: an error that may pass is `PublishFailed` then, and what is
+    no error of the Graph API `OutcomeUnknown`.
     """
     error = _graph_error(response.json_object())
     if error is None:
-        return _error_without_body(response, now, login_type, acts=acts)
+        return _error_without_body(response, now, acts=acts)
     found = _error(_verdict(error, response.status), error, response, now)
-    if isinstance(found, (Transient, UploadGone)):
-        kind: type[PublishError] = OutcomeUnknown if acts else Transient
-        return kind(found.code, found.detail, hint=found.hint)
-    return _for_login_type(found, login_type)
+    may_pass = isinstance(found, (Transient, UploadGone))
+    # The container was there a moment ago, so it is not shown rather than missing.
+    if may_pass or (acts and found.code == MISSING_OBJECT):
+        kind: type[PublishError] = PublishFailed if acts else Transient
+        unsure = kind(found.code, found.detail, hint=found.hint)
+        unsure.not_before = response.retry_after(now)
+        return unsure
+    return _for_login_type(found, login_type, reconnect=error.code in TOKEN_CODES)
 
 
 def upload_error(response: Response, now: datetime, *, login_type: str) -> PublishError | None:
@@ -94,27 +114,29 @@ def upload_error(response: Response, now: datetime, *, login_type: str) -> Publi
         return error or Transient("bad_answer", "Instagram did not confirm the upload")
     code = text(debug, "type") or f"http_{response.status}"
     detail = sentence(text(debug, "message")) or "Instagram refused the upload"
-    if response.status == 401 or code in UPLOAD_TOKEN_TYPES:
-        return _for_login_type(TokenExpired(code, detail), login_type)
+    is_known = code in UPLOAD_TOKEN_TYPES
+    if response.status == 401 or is_known:
+        return _for_login_type(TokenExpired(code, detail), login_type, reconnect=is_known)
     if response.status == 429:
         return RateLimited(code, detail, retry_at=_retry_at(response, now, THROTTLED_WAIT_SECONDS))
-    if debug.get("retriable") is False and response.status < 500:
+    if debug.get("retriable") is False:
         return UploadGone(code, detail).for_dead_upload()
     return Transient(code, detail)
 
 
 def dump_refusal(error: PublishError) -> dict[str, Any] | None:
-    """Return a refusal of the post itself as JSON fields for a checkpoint; None for others."""
-    if not isinstance(error, tuple(_REFUSALS.values())):
+    """Return an error of a publish as JSON fields for a checkpoint; None if it concerns only the
+    moment, or a token, of which there may be another by then."""
+    if type(error) not in _KEPT or getattr(error, "reconnect", False):
         return None
     fields = {"kind": error.category.value, "code": error.code, "detail": error.detail}
-    flags = ("hint", "reconnect", "pause_seconds", "application_wide")
+    flags = ("hint", "pause_seconds", "application_wide")
     return {**fields, **{name: getattr(error, name) for name in flags if hasattr(error, name)}}
 
 
 def load_refusal(fields: Mapping[str, Any]) -> PublishError:
-    """Return the refusal that `dump_refusal` serialized."""
-    kind = _REFUSALS[fields["kind"]]
+    """Return the error to raise for what `dump_refusal` serialized, once that is confirmed."""
+    kind = _CONFIRMED[fields["kind"]]
     flags = {
         name: value for name, value in fields.items() if name not in ("kind", "code", "detail")
     }
@@ -163,19 +185,17 @@ def _verdict(error: GraphError, status: int) -> Verdict:
     return Verdict(RequestRefused if 400 <= status < 500 else Transient)
 
 
-def _error_without_body(
-    response: Response, now: datetime, login_type: str, *, acts: bool
-) -> PublishError | None:
+def _error_without_body(response: Response, now: datetime, *, acts: bool) -> PublishError | None:
+    """Return the error for a body that is not Graph's own; only a rate limit needs none."""
     if 200 <= response.status < 300:
         if response.json_object():
             return None
         kind: type[PublishError] = OutcomeUnknown if acts else Transient
         return kind("bad_answer", "Instagram answered with something unreadable")
-    verdict = HTTP_STATUSES.get(response.status)
-    if verdict is None or verdict.error is Transient:
+    if response.status != 429:
         return unexpected(response, acts=acts)
     silent = GraphError(f"http_{response.status}", None, "", False)
-    return _for_login_type(_error(verdict, silent, response, now), login_type)
+    return _error(HTTP_STATUSES[429], silent, response, now)
 
 
 def _error(verdict: Verdict, error: GraphError, response: Response, now: datetime) -> PublishError:
@@ -188,11 +208,12 @@ def _retry_at(response: Response, now: datetime, wait_seconds: int) -> datetime:
     return calls_possible_at(response, now) or now + timedelta(seconds=wait_seconds)
 
 
-def _for_login_type(error: PublishError, login_type: str) -> PublishError:
+def _for_login_type(error: PublishError, login_type: str, *, reconnect: bool) -> PublishError:
     """Return the error as it applies to a login type: Facebook Login has no refresh.
 
+    `reconnect`: Meta says in so many words that the token is dead.
     https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
     """
     if isinstance(error, TokenExpired) and login_type == FACEBOOK_LOGIN:
-        return AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
+        return AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=reconnect)
     return error

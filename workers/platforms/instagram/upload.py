@@ -18,7 +18,8 @@ class InstagramUpload(Upload):
     - `has_begun` and `is_sent` tell whether bytes may have been sent, and whether all were.
     - `publishing_at` is when the first `media_publish` was about to be sent. From then on,
       another container may be opened only with proof that this one is dead and unpublished.
-    - `publish_calls` is the number of `media_publish` calls.
+    - `publish_calls` is the number of `media_publish` calls, `ended_calls` that of those which are
+      certainly over: answered with an error, or never sent.
     - `settled_at` is when a container that is still FINISHED proves that the last
       `media_publish` had no effect.
     - `refusal` is the response to that call, if it is to be raised once proved.
@@ -35,6 +36,7 @@ class InstagramUpload(Upload):
     is_sent: bool = False
     publishing_at: float | None = None
     publish_calls: int = 0
+    ended_calls: int = 0
     settled_at: float = 0.0
     refusal: dict[str, Any] | None = None
     may_be_live: bool = False

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from workers import transport
-from workers.errors import OutcomeUnknown, PublishError, Transient
+from workers.errors import PublishError
 from workers.platforms.base import Api, Context
 from workers.platforms.counting import ReadContext
 from workers.platforms.fields import child, text
@@ -65,15 +65,12 @@ class Client:
         data = child(envelope, "data")
         is_ok = text(child(envelope, "error"), "code") == refusals.OK
         if response.status != 200 or not is_ok or not data:
-            error = self.api_error(response)
-            # A transient error does not rule out that the call was carried out.
-            is_unknown = acts and isinstance(error, Transient)
-            raise OutcomeUnknown(error.code, error.detail) if is_unknown else error
+            raise self.api_error(response, acts=acts)
         return data
 
-    def api_error(self, response: Response) -> PublishError:
+    def api_error(self, response: Response, *, acts: bool = False) -> PublishError:
         """Return the error that a response stands for, and log its code and `log_id`."""
-        error = refusals.api_error(response, self.now())
+        error = refusals.api_error(response, self.now(), acts=acts)
         log_id = text(child(response.json_object(), "error"), "log_id")
         logger.info(
             "tiktok refused",

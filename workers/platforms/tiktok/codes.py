@@ -45,10 +45,13 @@ _DAILY_CAP_HINT = "TikTok accepts only a limited number of posts a day from an a
 #: The code for a publish id that TikTok does not know, or no longer knows.
 UNKNOWN_PUBLISH_ID = "invalid_publish_id"
 
+#: The code for a call that none of the token's scopes allows.
+SCOPE_MISSING = "scope_not_authorized"
+
 #: `error.code` of every call except the OAuth ones.
 ERRORS: Mapping[str, Verdict] = {
     "access_token_invalid": Verdict(TokenExpired),
-    "scope_not_authorized": Verdict(AccountRefused, _GRANT_ALL_HINT, reconnect=True),
+    SCOPE_MISSING: Verdict(AccountRefused, _GRANT_ALL_HINT, reconnect=True),
     "scope_permission_missed": Verdict(RequestRefused, _OPERATOR_HINT),
     "rate_limit_exceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True),
     "spam_risk_too_many_posts": Verdict(
@@ -82,7 +85,7 @@ ERRORS: Mapping[str, Verdict] = {
     "internal_error": Verdict(Transient),
 }
 
-#: The HTTP status, for an unknown or missing code. Any 5xx is `Transient`.
+#: The HTTP status, for an unknown code. Any 5xx is `Transient`.
 HTTP_STATUSES: Mapping[int, Verdict] = {
     401: Verdict(TokenExpired),
     408: Verdict(Transient),
@@ -135,7 +138,7 @@ OAUTH_ERRORS: Mapping[str, Verdict] = {
 }
 UNKNOWN_OAUTH_ERROR = Verdict(RequestRefused, _OPERATOR_HINT)
 NOT_CONNECTED = OAUTH_ERRORS["invalid_grant"]
-PUBLISH_SCOPE_MISSING = ERRORS["scope_not_authorized"]
+PUBLISH_SCOPE_MISSING = ERRORS[SCOPE_MISSING]
 
 PUBLISH_SCOPE = "video.publish"
 LIST_SCOPE = "video.list"

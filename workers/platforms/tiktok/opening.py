@@ -51,7 +51,7 @@ def check_scope(access: Access) -> None:
     """Raise `AccountRefused` if the account's scopes do not allow posts."""
     if access.scopes and codes.PUBLISH_SCOPE not in access.scopes:
         raise codes.PUBLISH_SCOPE_MISSING.error_for(
-            "scope_not_authorized", "the account was connected without the permission to post"
+            codes.SCOPE_MISSING, "the account was connected without the permission to post"
         )
 
 

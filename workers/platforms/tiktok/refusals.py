@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from workers.errors import PublishError, Transient
+from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.fields import child, text
 from workers.platforms.tiktok import codes
 from workers.platforms.verdicts import Verdict
@@ -22,18 +23,23 @@ CODE_MAX_CHARS = 100
 JITTER_SECONDS = 15.0
 
 
-def api_error(response: Response, now: datetime) -> PublishError:
+def api_error(response: Response, now: datetime, *, acts: bool = False) -> PublishError:
     """Return the error for an API response that is not a success.
 
-    Only `error.code` decides: some calls refuse with HTTP 200, and the messages are generic.
+    Only `error.code` decides: some calls refuse with HTTP 200, and the messages are generic. `acts`
+    marks the response to a call that may publish; what is not a clear refusal is `OutcomeUnknown`
+    then: it does not rule out that the call was carried out.
     """
     code = text(child(response.json_object(), "error"), "code")
+    if code == OK and response.status < 300:
+        kind: type[PublishError] = OutcomeUnknown if acts else Transient
+        return kind("bad_answer", "TikTok's response lacks what it should contain")
     if code == OK:
-        if response.status < 300:
-            return Transient("bad_answer", "TikTok's response lacks what it should contain")
-        return unexpected(response)
+        return unexpected(response, acts=acts)
     verdict = codes.ERRORS.get(code) or _by_status(response.status, code, codes.UNKNOWN_ERROR)
-    return _error(response, code, verdict, now)
+    if verdict is not None and verdict.error is Transient and acts:
+        verdict = replace(verdict, error=OutcomeUnknown)
+    return _error(response, code, verdict, now, acts=acts)
 
 
 def oauth_error(response: Response, body: Mapping[str, Any], now: datetime) -> PublishError:
@@ -65,24 +71,32 @@ def _error(
     verdict: Verdict | None,
     now: datetime,
     *,
+    acts: bool = False,
     refused: str = "the request",
 ) -> PublishError:
     if verdict is None:
-        return unexpected(response)  # not TikTok's own body: a proxy's page, or truncated
+        return unexpected(
+            response, acts=acts
+        )  # not TikTok's own body: a proxy's page, or truncated
     # Users read this, and the HTTP 200 of many a refusal would only puzzle them.
     status = "" if response.status == 200 else f" (HTTP {response.status})"
     wait = timedelta(seconds=verdict.wait_seconds + random.uniform(0, JITTER_SECONDS))
-    return verdict.error_for(
+    error = verdict.error_for(
         code[:CODE_MAX_CHARS] or f"http_{response.status}",
         f"TikTok refused {refused}{status}",
         retry_at=response.retry_after(now) or now + wait,
     )
+    error.not_before = response.retry_after(now)
+    return error
 
 
 def _by_status(status: int, code: str, otherwise: Verdict) -> Verdict | None:
-    """Return the verdict for an unknown code; None if the body has no code at all."""
+    """Return the verdict for an unknown code; None if the body has no code at all.
+
+    Without a code it is not TikTok's own body, and then no status but 429 means what it says.
+    """
+    if not code and status != 429:
+        return None
     if status in codes.HTTP_STATUSES:
         return codes.HTTP_STATUSES[status]
-    if not code:
-        return None
     return Verdict(Transient) if status >= 500 else otherwise

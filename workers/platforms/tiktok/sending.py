@@ -55,13 +55,13 @@ def send_missing(client: Client, context: Context, upload: TikTokUpload) -> TikT
 def _send_from(
     client: Client, context: Context, reader: ChunkReader, upload: TikTokUpload
 ) -> TikTokUpload:
-    before, furthest, rewinds = upload, -1, 0
+    furthest, rewinds = -1, 0
     offset = 0 if upload.is_fresh else _read_offset(client, upload)
     while offset is not None and _is_open(client, context, upload, offset):
         rewinds = 0 if offset > furthest else rewinds + 1
         if rewinds > REWINDS_MAX:
             raise _stalled(upload)
-        furthest = max(furthest, offset)
+        furthest, before = max(furthest, offset), upload
         upload, response = _put_chunk(context, reader, upload, offset)
         end = upload.plan.end(offset)
         if end == upload.size_bytes and response.status == ALL_STORED:
@@ -137,7 +137,7 @@ def _next_offset(
 ) -> int | None:
     """Return where to go on after a response other than a plain success; None if all is there.
 
-    `before` is the upload as it was before this run sent anything.
+    `before` is the upload as it was before this request.
     """
     upload, response, first = put
     if response.status not in DOCUMENTED:
@@ -160,8 +160,8 @@ def _url_refused(before: TikTokUpload) -> PublishError:
     code, detail = "upload_url_refused", "TikTok no longer accepts bytes for this upload"
     if before.final_started_at is None:
         return UploadGone(code, detail)
-    # An earlier run has sent the end of the file. TikTok may have accepted it without counting it
-    # yet, and have closed the URL for that reason; only the URL's expiry proves otherwise.
+    # An earlier request has sent the end of the file. TikTok may have accepted it without counting
+    # it yet, and have closed the URL for that reason; only the URL's expiry proves otherwise.
     return OutcomeUnknown(code, detail)
 
 

@@ -11,10 +11,13 @@ from workers import transport
 from workers.errors import PublishError
 from workers.platforms.base import Api, Context
 from workers.platforms.counting import ReadContext
+from workers.platforms.fields import text
 from workers.platforms.youtube import refusals
 from workers.transport import Response
 
 logger = logging.getLogger(__name__)
+#: How the `kind` of every list ends.
+LIST_KIND = "ListResponse"
 
 
 class Client:
@@ -27,7 +30,7 @@ class Client:
         self._now = context.now
 
     def get(self, resource: str, **query: str) -> dict[str, Any]:
-        """Return the response to `GET /youtube/v3/{resource}`, a list of `items`, for one unit.
+        """Return the response to `GET /youtube/v3/{resource}`, a list, for one unit.
 
         Raises any `PublishError`.
         """
@@ -35,7 +38,7 @@ class Client:
         self.spend_units(1)
         response = self.request("GET", url, params=query)
         body = response.json_object()
-        if response.status != 200 or not isinstance(body.get("items"), list):
+        if response.status != 200 or not _is_list(body):
             raise self.api_error(response)
         return body
 
@@ -75,3 +78,13 @@ class Client:
     def now(self) -> datetime:
         """Return the current time, aware UTC."""
         return self._now()
+
+
+def _is_list(body: Mapping[str, Any]) -> bool:
+    """Return whether a body is a list of `items`, which YouTube leaves out of some empty ones.
+
+    https://developers.google.com/youtube/v3/docs/channels/list
+    """
+    if "items" in body:
+        return isinstance(body["items"], list)
+    return text(body, "kind").endswith(LIST_KIND) or "pageInfo" in body

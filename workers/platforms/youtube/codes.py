@@ -34,6 +34,9 @@ _ADMIN_HINT = "Ask the Google Workspace administrator to allow this app"
 _VIDEO_HINT = "Export the video again, as MP4 with H.264 and AAC, and upload that file"
 _REJECTED_HINT = "Look in YouTube Studio why the video was rejected"
 
+DAILY_QUOTA = Verdict(RateLimited, application_wide=True)
+_SHORT_QUOTA = Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True)
+
 #: `errors[0].reason` of a Data API error.
 REASONS: Mapping[str, Verdict] = {
     "invalidTitle": Verdict(
@@ -60,10 +63,10 @@ REASONS: Mapping[str, Verdict] = {
     "expired": Verdict(TokenExpired),
     "authorizationRequired": Verdict(TokenExpired),
     "youtubeSignupRequired": Verdict(AccountRefused, _CREATE_CHANNEL_HINT),
-    "quotaExceeded": Verdict(RateLimited, application_wide=True),
-    "dailyLimitExceeded": Verdict(RateLimited, application_wide=True),
-    "rateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True),
-    "userRateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True),
+    "quotaExceeded": DAILY_QUOTA,
+    "dailyLimitExceeded": DAILY_QUOTA,
+    "rateLimitExceeded": _SHORT_QUOTA,
+    "userRateLimitExceeded": _SHORT_QUOTA,
     "uploadRateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS),
     "forbidden": Verdict(AccountRefused, _CHECK_STUDIO_HINT),
     "forbiddenPrivacySetting": Verdict(RequestRefused, "Choose another privacy level"),
@@ -89,7 +92,7 @@ REASONS: Mapping[str, Verdict] = {
 #: `error.status`, for an error whose reason is missing or unknown.
 GOOGLE_STATUSES: Mapping[str, Verdict] = {
     "UNAUTHENTICATED": Verdict(TokenExpired),
-    "RESOURCE_EXHAUSTED": Verdict(RateLimited, application_wide=True),
+    "RESOURCE_EXHAUSTED": DAILY_QUOTA,  # unless the details name a shorter period
     "PERMISSION_DENIED": Verdict(AccountRefused, _CHECK_STUDIO_HINT),
     "INVALID_ARGUMENT": Verdict(RequestRefused, "Check the post's text and options"),
     "FAILED_PRECONDITION": Verdict(RequestRefused),
@@ -101,9 +104,20 @@ GOOGLE_STATUSES: Mapping[str, Verdict] = {
     "DEADLINE_EXCEEDED": Verdict(Transient),
 }
 
-#: Part of Google's message for a daily quota. Neither reason nor status reliably tells a daily
-#: quota from one per minute, so here alone the message decides.
-DAILY_QUOTA = "per day"
+#: HTTP statuses of a quota that is used up.
+QUOTA_HTTP_STATUSES = frozenset({403, 429})
+#: The period in the `quota_unit` of the error's details, as in `1/d/{project}`. Neither reason nor
+#: status reliably tells a daily quota from one per minute.
+#: https://google.aip.dev/193
+QUOTA_PERIODS: Mapping[str, Verdict] = {
+    "s": _SHORT_QUOTA,
+    "min": _SHORT_QUOTA,
+    "d": DAILY_QUOTA,
+}
+#: Part of Google's message for a daily quota. Errors of the older format have no details, so for
+#: these alone the message decides.
+#: https://github.com/googleapis/google-api-python-client/issues/2753
+DAILY_QUOTA_WORDS = "per day"
 
 #: The HTTP status, for an error body that names nothing we know.
 HTTP_STATUSES: Mapping[int, Verdict] = {
@@ -118,7 +132,7 @@ HTTP_STATUSES: Mapping[int, Verdict] = {
 }
 
 #: HTTP statuses that count even without an error object in the body.
-UNAMBIGUOUS_HTTP_STATUSES = frozenset({401, 411, 413, 416, 429})
+UNAMBIGUOUS_HTTP_STATUSES = frozenset({411, 413, 416, 429})
 
 #: Any other error object in the body: with a 4xx status, and with a 5xx.
 UNKNOWN_ERROR = Verdict(RequestRefused)
@@ -199,6 +213,8 @@ UPLOAD_SCOPES = frozenset(
 UPLOAD_SCOPE_MISSING = Verdict(AccountRefused, _GRANT_ALL_HINT, reconnect=True)
 NO_CHANNEL = REASONS["youtubeSignupRequired"]
 NOT_CONNECTED = OAUTH_ERRORS["invalid_grant"]
+#: The reason given for a call that none of the token's scopes allows.
+SCOPE_MISSING = "insufficientPermissions"
 #: The scopes that allow reads; one is enough.
 READ_SCOPES = frozenset(
     f"https://www.googleapis.com/auth/{name}"

@@ -16,9 +16,6 @@ from workers.platforms.fields import Fields, child, children, text
 from workers.platforms.youtube import codes, oauth
 from workers.platforms.youtube.client import Client
 
-#: The reason given for a call that none of the token's scopes allows.
-READ_NOT_ALLOWED = "insufficientPermissions"
-
 
 def connect(api: Api, grant: Grant) -> Sequence[ConnectedAccount]:
     """Exchange an authorization code for the tokens of the user's channel."""
@@ -61,7 +58,7 @@ def check_access(client: Client, scopes: Collection[str]) -> None:
         _read_channel(client)
     except AccountRefused as error:
         # If the scopes are unknown, this refusal only shows that none of them allows reading.
-        if error.code != READ_NOT_ALLOWED:
+        if error.code != codes.SCOPE_MISSING:
             raise
 
 

@@ -10,15 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 from workers.errors import AccountRefused, Ambiguous, PublishError, RequestRefused
-from workers.platforms.base import Context
+from workers.platforms.base import Context, Draft
 from workers.platforms.fields import child, children, text, whole
 from workers.platforms.polling import poll_interval_seconds
 from workers.platforms.results import Processing, Published
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client
+from workers.platforms.youtube.covers import cover_warnings
 from workers.platforms.youtube.listing import find_posts
 from workers.platforms.youtube.sending import store_video_id
-from workers.platforms.youtube.upload import COVER_SET, YouTubeUpload
+from workers.platforms.youtube.upload import YouTubeUpload
 
 PARTS = "status,processingDetails"
 POLL_MAX_SECONDS = 120.0
@@ -49,7 +50,7 @@ def judge(client: Client, context: Context, upload: YouTubeUpload) -> Processing
     except (AccountRefused, RequestRefused) as error:
         # The video exists and has its id; only watching its processing was refused.
         unwatched = f"YouTube does not let us follow the video's processing ({error.code})"
-        return _published(context, upload, upload.privacy, unwatched)
+        return _published(context.draft, upload, upload.privacy, unwatched)
     waited = context.now().timestamp() - (upload.completed_at or 0.0)
     interval = poll_interval_seconds(
         client.api.poll_seconds, waited, longest_seconds=POLL_MAX_SECONDS
@@ -68,11 +69,21 @@ def judge(client: Client, context: Context, upload: YouTubeUpload) -> Processing
     status = child(video, "status")
     privacy = text(status, "privacyStatus")
     if text(status, "uploadStatus") == "processed":
-        return _published(context, upload, privacy)
+        return _published(context.draft, upload, privacy)
     if waited < PROCESSING_LIMIT_SECONDS:
         return Processing(interval, _percent(video))
     late = "YouTube is still processing the video"
-    return _published(context, upload, privacy, late, follow_up=True)
+    return _published(context.draft, upload, privacy, late, follow_up=True)
+
+
+def known_video(draft: Draft, upload: YouTubeUpload) -> Published | None:
+    """Return the video as of the end of its upload; None if there is no id of it.
+
+    https://developers.google.com/youtube/v3/docs/videos/insert
+    """
+    if upload.video_id is None:
+        return None
+    return _published(draft, upload, upload.privacy, follow_up=True)
 
 
 def reconcile(client: Client, context: Context, upload: YouTubeUpload) -> Processing:
@@ -125,7 +136,7 @@ def follow_up(
         return Published(video_id, url, warnings=(_sentence(problem),))
     status = child(video, "status")
     is_processing = text(status, "uploadStatus") == "uploaded"
-    warnings = _privacy_warnings(context, text(status, "privacyStatus"))
+    warnings = _privacy_warnings(context.draft, text(status, "privacyStatus"))
     return Published(video_id, url, follow_up=is_processing, warnings=warnings)
 
 
@@ -179,31 +190,30 @@ def _sentence(problem: PublishError) -> str:
 
 
 def _published(
-    context: Context,
+    draft: Draft,
     upload: YouTubeUpload,
     privacy: str,
     *warnings: str,
     follow_up: bool = False,
 ) -> Published:
     video_id = upload.video_id or ""
-    cover = () if upload.cover in ("", COVER_SET) else (upload.cover,)
     return Published(
         video_id,
         post_url(video_id),
         follow_up=follow_up,
-        warnings=_privacy_warnings(context, privacy) + warnings + cover,
+        warnings=_privacy_warnings(draft, privacy) + warnings + cover_warnings(draft, upload),
     )
 
 
-def _privacy_warnings(context: Context, privacy: str) -> tuple[str, ...]:
+def _privacy_warnings(draft: Draft, privacy: str) -> tuple[str, ...]:
     """Return a warning if YouTube changed the privacy, as it does for unaudited projects.
 
     https://developers.google.com/youtube/v3/docs/videos/insert
     """
-    if privacy in ("", context.draft.privacy):
+    if privacy in ("", draft.privacy):
         return ()
     return (
-        f"YouTube made the video {privacy} instead of {context.draft.privacy}: it locks uploads"
+        f"YouTube made the video {privacy} instead of {draft.privacy}: it locks uploads"
         " from apps that it has not audited",
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workers.errors import UploadGone
-from workers.platforms.base import Access, Context, Handler, Tokens
+from workers.platforms.base import Access, Context, Draft, Handler, Tokens
 from workers.platforms.connecting import ConnectedAccount, Grant
 from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.results import Incomplete, Processing, Published, Ready
@@ -77,6 +77,10 @@ class YouTubeHandler(Handler[YouTubeUpload]):
             return Processing(self.api.poll_seconds)
         upload = sending.store_session_uri(context, upload, state)
         return self._unfinished(client, context, upload, state)
+
+    def published_if_known(self, draft: Draft, upload: YouTubeUpload) -> Published | None:
+        """Return the video, which exists once it has an id, whether or not it is processed."""
+        return fate.known_video(draft, upload)
 
     def follow_up(self, context: Context, upload: YouTubeUpload, post_id: str | None) -> Published:
         """Read a live video's processing state and privacy once more."""

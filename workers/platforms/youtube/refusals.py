@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from workers.errors import OutcomeUnknown, PublishError, Transient
+from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.platforms.fields import child, children, text
 from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
@@ -80,11 +80,31 @@ def _midnight(day: date) -> datetime:
 
 def _verdict(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
     """Return the raw code and its verdict; None if only the HTTP status says anything."""
+    code, verdict = _verdict_by_code(error, status)
+    if status not in codes.QUOTA_HTTP_STATUSES:
+        return code, verdict
+    period = _quota_period(error)
+    if period in codes.QUOTA_PERIODS:
+        return code, codes.QUOTA_PERIODS[period]
+    is_limit = verdict is not None and issubclass(verdict.error, RateLimited)
+    if is_limit and not period and codes.DAILY_QUOTA_WORDS in text(error, "message").lower():
+        return code, codes.DAILY_QUOTA
+    return code, verdict
+
+
+def _quota_period(error: Mapping[str, Any]) -> str:
+    """Return the period of the quota that is used up, `d` or `min`; empty if none is named."""
+    for detail in children(error, "details"):
+        unit = text(child(detail, "metadata"), "quota_unit").split("/")
+        if len(unit) > 1:
+            return unit[1]
+    return ""
+
+
+def _verdict_by_code(error: Mapping[str, Any], status: int) -> tuple[str, Verdict | None]:
     reason = next((text(entry, "reason") for entry in children(error, "errors")), "")
     google_status = text(error, "status")
     code = (reason or google_status or f"http_{status}")[:CODE_MAX_CHARS]
-    if status == 429 and codes.DAILY_QUOTA in text(error, "message").lower():
-        return code, codes.GOOGLE_STATUSES["RESOURCE_EXHAUSTED"]
     if reason in codes.REASONS:
         return code, codes.REASONS[reason]
     if google_status in codes.GOOGLE_STATUSES:

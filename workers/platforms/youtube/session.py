@@ -15,6 +15,7 @@ from workers.errors import (
     OutcomeUnknown,
     PublishError,
     RequestRefused,
+    TokenExpired,
     Transient,
     UploadGone,
 )
@@ -29,6 +30,7 @@ from workers.transport import Response
 RESUME_INCOMPLETE = 308
 DONE = frozenset({200, 201})
 GONE = frozenset({404, 410})
+UNAUTHORIZED = 401
 _RECEIVED = re.compile(r"bytes=0-([0-9]{1,18})", re.ASCII)
 _GOOGLE_DOMAIN = ".googleapis.com"
 
@@ -128,7 +130,11 @@ def _state(
             return SessionComplete(video)
     if response.status in GONE:
         raise _gone(upload)
-    raise client.api_error(response, acts=acts)
+    error = client.api_error(response, acts=acts)
+    if response.status == UNAUTHORIZED and isinstance(error, (Transient, OutcomeUnknown)):
+        # A session may say no more than that. The next request reads it, whatever this one did.
+        raise TokenExpired(error.code, error.detail)
+    raise error
 
 
 def _open_state(api: Api, upload: YouTubeUpload, response: Response) -> SessionOpen:

@@ -28,7 +28,8 @@ class YouTubeUpload(Upload):
       the video.
     - `video_id`, `completed_at` and `privacy` come from the response to it.
     - `not_listed_at` is when the channel's list was first searched for the video in vain.
-    - `cover` is empty until a chosen cover was tried, then `COVER_SET` or what went wrong.
+    - `cover` is empty until a chosen cover was tried, then `COVER_SET` or what went wrong last;
+      `cover_tries` is how often it did.
     """
 
     session_uri: str
@@ -42,6 +43,7 @@ class YouTubeUpload(Upload):
     privacy: str = ""
     not_listed_at: float | None = None
     cover: str = ""
+    cover_tries: int = 0
 
     @property
     def chunk_bytes(self) -> int:

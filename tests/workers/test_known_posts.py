@@ -1,0 +1,166 @@
+"""A post that is known to be live does not fail because it could not be followed any further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from app.accounts import disconnect_account
+from app.clock import utcnow
+from app.extensions import db
+from app.models import Account, Gate, PublishedPost, PublishJob, TimelineEntry, Video
+from app.states import FINAL_STATES, AccountState, JobState
+from tests.factories import make_job
+from tests.platforms import Platforms
+from tests.processes import wait_until
+from tests.rows import row
+from tests.workers.conftest import connect
+from tests.workers.support import checkpoint_of, outbox_events
+from workers.maintenance.follow_ups import follow_up_due
+from workers.publishing.pipeline import advance
+from workers.publishing.retry import POLL_AGAIN_LIMIT
+
+pytestmark = pytest.mark.usefixtures("context")
+UNFOLLOWED = "The post is live, but could not be followed any further"
+Loss = Callable[[Platforms, Account], None]
+
+
+def revoke(platforms: Platforms, account: Account) -> None:
+    """Take the consent back on the platform."""
+    platforms.revoke(account.platform_user_id)
+
+
+def disconnect(platforms: Platforms, account: Account) -> None:
+    """Disconnect the account from this service."""
+    assert disconnect_account(account.user_id, account.id, utcnow())
+
+
+def run_once(job: PublishJob) -> PublishJob:
+    """Advance a job by one run."""
+    advance(job.platform, job.id)
+    return row(job.id)
+
+
+def run_to_end(job: PublishJob) -> PublishJob:
+    """Advance a job until it has ended."""
+
+    def look() -> PublishJob | None:
+        found = run_once(job)
+        return found if found.state in FINAL_STATES else None
+
+    return wait_until(look, f"the end of {job.id}")
+
+
+def warnings_of(job: PublishJob) -> list[str]:
+    """Return the warnings in a job's timeline."""
+    query = db.session.query(TimelineEntry).filter_by(job_id=job.id, name="warning")
+    found = [entry.error_message or "" for entry in query]
+    db.session.commit()
+    return found
+
+
+def post_of(job: PublishJob) -> PublishedPost:
+    """Return a job's post."""
+    found = db.session.query(PublishedPost).filter_by(job_id=job.id).populate_existing().one()
+    db.session.commit()
+    return found
+
+
+def processed_later(platforms: Platforms, video: Video) -> tuple[Account, PublishJob]:
+    """Upload a video to YouTube that is processed for a while."""
+    platforms.settings(processing_seconds=60)
+    account = connect(platforms, "YOUTUBE")
+    job = make_job("YOUTUBE", account=account, video=video)
+    assert run_once(job).state is JobState.ACTIVE
+    return account, job
+
+
+@pytest.mark.parametrize("lose", [revoke, disconnect])
+def test_video_whose_account_is_lost_while_it_is_processed_is_published(
+    lose: Loss, platforms: Platforms, stored_film: Video
+) -> None:
+    account, job = processed_later(platforms, stored_film)
+    lose(platforms, account)
+    done = run_to_end(job)
+    assert (done.state, done.error_code) == (JobState.COMPLETED, None)
+    [warning] = warnings_of(job)
+    assert warning.startswith(UNFOLLOWED)
+    [live] = platforms.posts()
+    post = post_of(job)
+    assert post.platform_post_id == live["id"] and live["id"] in (post.url or "")
+    assert [one["type"] for one in outbox_events()].count("publish.completed") == 1
+
+
+def test_video_of_which_youtube_says_nothing_for_a_day_is_published_and_followed_up(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    _, job = processed_later(platforms, stored_film)
+    platforms.fault("YOUTUBE", "error", call="youtube.videos", code="backendError", times=2)
+    wait_until(lambda: run_once(job).error_code, "a poll without an answer")
+    long_ago = utcnow() - POLL_AGAIN_LIMIT - timedelta(minutes=1)
+    db.session.query(PublishJob).update({"unanswered_since": long_ago, "due_at": utcnow()})
+    db.session.query(Gate).delete()
+    db.session.commit()
+    assert run_once(job).state is JobState.COMPLETED
+    assert [one.startswith(UNFOLLOWED) for one in warnings_of(job)] == [True]
+    platforms.advance(120)
+    db.session.query(PublishedPost).update({"follow_up_at": utcnow()})
+    db.session.commit()
+    follow_up_due()
+    assert post_of(job).follow_up_at is None
+    assert len(platforms.posts()) == 1
+
+
+def test_account_lost_in_the_very_run_that_got_the_id_fails_no_post(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "YOUTUBE")
+    platforms.fault("YOUTUBE", "error", call="youtube.thumbnail", code="authError")
+    platforms.fault("YOUTUBE", "error", call="youtube.token", code="invalid_grant")
+    options = {"title": "A film", "coverTimestampMs": 500}
+    job = make_job("YOUTUBE", account=account, video=stored_film, platform_options=options)
+    assert run_once(job).state is JobState.COMPLETED
+    found = db.session.get_one(Account, account.id, populate_existing=True)
+    assert found.state is AccountState.RECONNECT_REQUIRED
+
+
+def test_video_that_youtube_could_not_process_fails(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("YOUTUBE", "fail_processing", reason="codec")
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    assert run_to_end(job).error_code == "codec"
+
+
+def test_post_without_an_id_is_not_taken_to_be_live(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    account = connect(platforms, "YOUTUBE")
+    platforms.fault("YOUTUBE", "lost_answer", call="youtube.upload")
+    job = make_job("YOUTUBE", account=account, video=stored_film)
+    assert run_once(job).is_committed
+    disconnect(platforms, account)
+    db.session.query(PublishJob).update({"due_at": utcnow()})
+    db.session.commit()
+    failed = run_to_end(job)
+    assert (failed.state, failed.error_code) == (JobState.FAILED, "account_disconnected")
+
+
+def test_reel_whose_account_is_lost_before_its_link_was_read_is_published(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """As after the worker's death between the answer to its publishing and the record of it."""
+    account = connect(platforms, "INSTAGRAM")
+    job = make_job("INSTAGRAM", account=account, video=stored_film)
+    run_once(job)
+    known = {**checkpoint_of(job), "publishing_at": 1.0, "media_id": "17900000000000000"}
+    db.session.query(PublishJob).filter_by(id=job.id).update(
+        {"checkpoint": known, "committed_at": utcnow()}
+    )
+    db.session.commit()
+    disconnect(platforms, account)
+    assert run_to_end(job).state is JobState.COMPLETED
+    assert post_of(job).platform_post_id == "17900000000000000"
+    assert [one.startswith(UNFOLLOWED) for one in warnings_of(job)] == [True]

@@ -34,7 +34,7 @@ demo: $(READY) ## Publish real videos to the sandbox's three platforms, with liv
 run: $(READY) ## Start the whole stack and keep it up; Ctrl-C stops it
 	@$(BIN)/python -m sandbox.development.run
 
-example: $(READY) ## Build the Next.js example and drive it in a browser against the stack
+example: $(READY) ## Build the Next.js example and drive it in a browser against a stack of its own
 	@$(BIN)/python -m tests.example
 
 test: $(READY) ## Run the tests, on SQLite and PostgreSQL

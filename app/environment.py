@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -68,6 +69,14 @@ class Environment:
         if missing and len(missing) < len(names):
             others = ", ".join(name for name in names if name not in missing)
             self.fault(missing[0], f"is missing; it is required together with {others}")
+
+    def refuse_others(self, prefix: str, known: Collection[str]) -> None:
+        """Record a fault for each variable with this prefix that is not one of `known`."""
+        for name in self._variables:
+            if name.startswith(prefix) and name not in known:
+                nearest = ", ".join(get_close_matches(name, known, cutoff=0.8))
+                also = f"; the nearest are {nearest}" if nearest else ""
+                self.fault(name, f"is no setting{also}")
 
 
 def is_url(value: str, schemes: tuple[str, ...]) -> bool:

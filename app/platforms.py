@@ -83,6 +83,7 @@ class Option:
 class Platform:
     """One platform. `handler` is `module:class`, by name, so that the API never imports it.
 
+    `post_hosts`: the domains that links to its posts are in.
     `token_margins`: per login by which accounts are connected, how long before it expires a token
     is refreshed; None if it cannot be refreshed.
     `counted_accounts`: how many accounts' post counts are read in one run.
@@ -98,6 +99,7 @@ class Platform:
     options: Mapping[str, Option]
     limits: tuple[Limit, ...]
     video: VideoRules
+    post_hosts: tuple[str, ...]
     token_margins: Mapping[LoginType, timedelta | None]
     default_privacy: str = "public"
     counted_accounts: int = 100
@@ -153,6 +155,7 @@ _TIKTOK = Platform(
         Limit("LIMIT_TIKTOK_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["TIKTOK"],
+    post_hosts=("tiktok.com",),
     token_margins={LoginType.ONLY: timedelta(minutes=10)},
 )
 
@@ -183,6 +186,7 @@ _INSTAGRAM = Platform(
         Limit("LIMIT_INSTAGRAM_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["INSTAGRAM"],
+    post_hosts=("instagram.com",),
     # Facebook Login has no refresh. A token of Instagram Login lives 60 days, and is renewed after
     # a week: it cannot be renewed on its first day, nor once it has ended.
     # https://developers.facebook.com/docs/instagram-platform/reference/refresh_access_token
@@ -223,6 +227,7 @@ _YOUTUBE = Platform(
         Limit("LIMIT_YOUTUBE_CONCURRENT_PER_ACCOUNT", 1, "uploads", "account", "at_once"),
     ),
     video=VIDEO_RULES["YOUTUBE"],
+    post_hosts=("youtube.com", "youtu.be"),
     token_margins={LoginType.ONLY: timedelta(minutes=5)},
     # Its calls use the quota of the whole application: with a run at most every five minutes, they
     # cost at most 1,440 of its 10,000 units a day.

@@ -22,7 +22,7 @@ BATCH = 200
 
 
 def register_rotation(app: Flask) -> None:
-    """Add the command `flask --app app rotate-keys`."""
+    """Add the command `python -m app rotate-keys`."""
 
     @app.cli.command("rotate-keys")
     def command() -> None:

@@ -243,8 +243,6 @@ def _worker_platforms(env: Environment) -> tuple[str, ...]:
 
 
 def _limits(env: Environment) -> dict[str, int]:
-    return {
-        limit.setting: env.number(limit.setting, limit.default, int, (0, 10**9))
-        for platform in PLATFORMS.values()
-        for limit in platform.limits
-    }
+    limits = {one.setting: one.default for each in PLATFORMS.values() for one in each.limits}
+    env.refuse_others("LIMIT_", limits)
+    return {name: env.number(name, default, int, (0, 10**9)) for name, default in limits.items()}

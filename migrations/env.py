@@ -1,4 +1,4 @@
-"""Run the migrations on the application's own engine: `flask --app app db upgrade`."""
+"""Run the migrations on the application's own engine: `python -m app db upgrade`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
 def serve(port: int, state_dir: Path) -> int:
     """Serve until SIGTERM or SIGINT."""
     shutdown = ShutdownSignal(signal.SIGTERM, signal.SIGINT)
-    with SandboxServer(state_dir, port) as server:
+    try:
+        sandbox = SandboxServer(state_dir, port, keeps_accounts=True)
+    except ValueError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    with sandbox as server:
         print(f"sandbox listening on {server.url}", flush=True)
         shutdown.wait()
     return 0
@@ -45,7 +50,7 @@ def print_posts(url: str) -> int:
         text = post["title"] or post["caption"]
         print(
             f"{post['platform']:<9}  {post['published_at']}  {post['privacy']:<18}  "
-            f"{post['size_bytes']:>11}  {url}{post['page']}  {text[:60]}"
+            f"{post['size_bytes']:>11}  {url}{post['page']}  {text[:60]!r}"
         )
     print(f"{len(posts)} live")
     return 0

@@ -119,7 +119,10 @@ def _accounts(page: Page) -> list[Account]:
 def _show(page: Page, wish: Wish) -> Response:
     return make_response(
         render_template(
-            "consent.html", platform=page.platform, accounts=_accounts(page), scopes=wish.scopes
+            "consent.html",
+            wanted=PLATFORMS[page.platform].account_words,
+            accounts=_accounts(page),
+            scopes=wish.scopes,
         )
     )
 

@@ -9,17 +9,26 @@ from sandbox.core.kinds import AccountKind
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform: its API, its accounts, and the path prefixes that represent its hosts."""
+    """One platform: its API, its accounts, and the path prefixes that represent its hosts.
+
+    `account_words` are how its consent page calls an account.
+    """
 
     api: PlatformApi
     accounts: AccountKind
     prefixes: tuple[str, ...]
+    account_words: str
 
 
 PLATFORMS: dict[str, Platform] = {
-    "TIKTOK": Platform(tiktok.API, tiktok.KIND, ("tiktok", "tiktok-upload")),
-    "INSTAGRAM": Platform(instagram.API, instagram.KIND, ("graph", "instagram", "rupload")),
-    "YOUTUBE": Platform(youtube.API, youtube.KIND, ("youtube", "google")),
+    "TIKTOK": Platform(tiktok.API, tiktok.KIND, ("tiktok", "tiktok-upload"), "a TikTok account"),
+    "INSTAGRAM": Platform(
+        instagram.API,
+        instagram.KIND,
+        ("graph", "instagram", "rupload"),
+        "an Instagram account",
+    ),
+    "YOUTUBE": Platform(youtube.API, youtube.KIND, ("youtube", "google"), "a YouTube account"),
 }
 
 

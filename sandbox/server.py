@@ -13,13 +13,20 @@ from sandbox.wsgi import Server
 class SandboxServer:
     """One sandbox on 127.0.0.1; port 0 lets the system choose.
 
-    Without a `state_dir`, its files are in a temporary folder that `stop` deletes.
+    Without a `state_dir`, its files are in a temporary folder that `stop` deletes. With
+    `keeps_accounts`, a later server on the same folder knows the accounts of this one.
     """
 
-    def __init__(self, state_dir: Path | str | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        state_dir: Path | str | None = None,
+        port: int = 0,
+        *,
+        keeps_accounts: bool = False,
+    ) -> None:
         self._own_dir = tempfile.TemporaryDirectory() if state_dir is None else None
         self.state_dir = Path(state_dir or (self._own_dir.name if self._own_dir else ""))
-        self.world = World(self.state_dir)
+        self.world = World(self.state_dir, keeps_accounts=keeps_accounts)
         self._server = Server(port, create_app(self.world))
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
 

@@ -1,4 +1,4 @@
-"""`make example`: the Next.js example, built and driven in a browser against the running stack.
+"""`make example`: the Next.js example, built and driven in a browser against a stack of its own.
 
 Needs Node.js with npm, and Chromium. The commands' output is in `var/example`, with screenshots
 of the pages.

@@ -26,8 +26,8 @@ DOCUMENTS = [
 #: Shell blocks, and inline code.
 CODE = re.compile(r"```sh\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 COMMAND = re.compile(
-    r"(?<![\w-])(?:make [a-z]+|python -m [\w.]+(?: --[a-z]+)*"
-    r"|python -c|flask --app app [\w-]+|npm (?:run [\w:]+|[a-z]+))"
+    r"(?<![\w-])(?:make [a-z]+|python -m (?:app [\w-]+|[\w.]+(?: --[a-z]+)*)"
+    r"|python -c|npm (?:run [\w:]+|[a-z]+))"
 )
 CI = (ROOT / ".ci" / "run").read_text()
 #: Run by `make example`.
@@ -54,7 +54,8 @@ RUN_BY = {
     "python -m bench --help": "test_commands.py::test_bench_says_what_it_measures",
     "python -c": RUNBOOK,
     "python -m sandbox": SANDBOX,
-    "flask --app app rotate-keys": RUNBOOK,
+    "python -m app rotate-keys": RUNBOOK,
+    "python -m workers.doctor": "test_doctor.py::test_report_is_lines_of_its_own_alone",
     "npm ci": EXAMPLE,
     "npm start": EXAMPLE,
     "npm run dev": EXAMPLE,

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 from app.admin.blueprint import blueprint, done, read_values, refused
 from app.admin.jobs import require_story
 from app.admin.words import now
+from app.checks.links import link_faults
 from app.publishing import steer
 from app.publishing.errors import WrongState
 from app.schemas.publish import ResolveSchema
@@ -48,13 +49,15 @@ def retry(job_id: str) -> Any:
 @blueprint.post("/jobs/<job_id>/resolve")
 def resolve(job_id: str) -> Any:
     """Record the operator's decision on a job whose outcome is unknown."""
-    require_story(job_id)
+    platform = require_story(job_id).view.job.platform
     live = {"yes": True, "no": False}.get(request.form.get("live", ""))
     if live is None:
         return refused("Say whether the post is live", "admin.job", job_id=job_id)
     fields = {name: request.form.get(name, "") for name in _POST_FIELDS if live}
     try:
         decision = read_values(ResolveSchema, {**fields, "live": live})
+        for path, messages in link_faults(platform, decision["url"]).items():
+            raise BadRequest(f"{path}: {' '.join(messages)}")
         decision.pop("live")
         steer.resolve(job_id, now(), is_live=live, **decision)
     except BadRequest as error:

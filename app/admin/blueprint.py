@@ -10,10 +10,12 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, url_for
 from marshmallow import Schema, ValidationError
+from sqlalchemy.exc import ProgrammingError
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from app.admin.operator import PREFIX
 from app.database.engine import AWAY
+from app.database.versions import outdated_by
 from app.faults import flatten
 from app.publishing.errors import PublishingError
 
@@ -80,11 +82,15 @@ def show_refusal(error: PublishingError) -> Response:
 
 
 def show_database_error(error: Exception) -> Response:
-    """Show that the database does not respond."""
-    return _error_page(503, "The database does not respond; try again in a moment")
+    """Show that the database does not respond, or that its migrations were forgotten."""
+    outdated = outdated_by(error)
+    if isinstance(error, ProgrammingError) and not outdated:
+        raise error  # a bug, like any other
+    words = "The database does not respond; try again in a moment"
+    return _error_page(503, f"In the database, {outdated}" if outdated else words)
 
 
-for kind in AWAY:
+for kind in (*AWAY, ProgrammingError):
     blueprint.register_error_handler(kind, show_database_error)
 
 

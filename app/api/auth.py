@@ -16,10 +16,13 @@ import jwt
 from flask import Flask, current_app, g, request
 
 from app.api.errors import Forbidden, Unauthorized
+from app.clock import utcnow
 from app.config import Config, current_config
 
 View = TypeVar("View", bound=Callable[..., Any])
 USER_ID = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
+#: By how much a back end's clock may be ahead of ours for its tokens to be valid at once.
+NOT_BEFORE_LEEWAY_SECONDS = 10
 #: Blueprints of the OpenAPI document and its pages.
 DOCS_BLUEPRINTS = ("api-docs", "swagger_ui")
 
@@ -107,7 +110,7 @@ def _find_user(view: Callable[..., Any]) -> None:
         return
     credentials = _bearer()
     if _is_service_key(config, credentials):
-        g.user_id = _checked_user(request.headers.get("X-User-Id", ""))
+        g.user_id = _checked_user(request.headers.get("X-User-Id", ""), "X-User-Id")
     else:
         g.user_id = _user_of_token(config, credentials)
         why = getattr(view, "refuses_tokens", "")
@@ -128,9 +131,9 @@ def _is_service_key(config: Config, credentials: str) -> bool:
     return any([hmac.compare_digest(given, key.encode()) for key in config.api_keys])
 
 
-def _checked_user(user_id: str) -> str:
+def _checked_user(user_id: str, source: str) -> str:
     if USER_ID.fullmatch(user_id) is None:
-        raise Unauthorized("X-User-Id names the user: 1 to 128 characters of A-Za-z0-9_.:@-")
+        raise Unauthorized(f"{source} names the user: 1 to 128 characters of A-Za-z0-9_.:@-")
     return user_id
 
 
@@ -143,9 +146,13 @@ def _user_of_token(config: Config, credentials: str) -> str:
             credentials,
             config.jwt_secret,
             algorithms=["HS256"],
-            # The audience is up to the back end; it does not affect who the user is.
-            options={"require": ["exp", "sub"], "verify_aud": False},
+            leeway=NOT_BEFORE_LEEWAY_SECONDS,
+            # The audience is up to the back end; it does not affect who the user is. When a token
+            # was issued says nothing about whether it is valid (RFC 7519 §4.1.6).
+            options={"require": ["exp", "sub"], "verify_aud": False, "verify_iat": False},
         )
     except jwt.InvalidTokenError as exc:
         raise refusal from exc
-    return _checked_user(str(claims["sub"]))
+    if int(claims["exp"]) <= utcnow().timestamp():  # there is no leeway at its end
+        raise refusal
+    return _checked_user(str(claims["sub"]), "The token's sub")

@@ -24,7 +24,9 @@ def read_body(request: Request) -> bytes:
         body = _bounded(request)
         if body is None:
             _discard_rest(request)
-            raise RequestEntityTooLarge()
+            raise RequestEntityTooLarge(
+                f"The body has more than {MAX_BODY_BYTES} bytes, the most that are read"
+            )
     except (ParseException, OSError) as exc:
         raise MalformedBody("The body broke off, or its chunks are malformed") from exc
     return body

@@ -111,6 +111,9 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
             prepare_response(response, self.spec, PROBLEM_TYPE)
             self.spec.components.response(name, response, lazy=True)
 
+    def _register_pagination_header(self) -> None:
+        """Describe no header for pages: lists have `nextCursor`."""
+
     def handle_http_exception(self, error: HTTPException) -> Any:
         """Answer an error of Flask with a problem."""
         return answer_http_error(error)

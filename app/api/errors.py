@@ -18,9 +18,11 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from flask import Flask, Response, json
+from sqlalchemy.exc import ProgrammingError
 from werkzeug.exceptions import HTTPException
 
 from app.database.engine import AWAY
+from app.database.versions import log_outdated, outdated_by
 from app.faults import PAST_TIME, Faults
 from app.publishing.errors import KeyReused, PublishingError
 from app.storage.errors import StoreUnavailable
@@ -93,7 +95,7 @@ def register_error_handlers(app: Flask) -> None:
     """Answer every error of the application with a problem."""
     app.register_error_handler(ApiError, _answer_api_error)
     app.register_error_handler(PublishingError, _answer_publishing_error)
-    for kind in AWAY:
+    for kind in (*AWAY, ProgrammingError):
         app.register_error_handler(kind, _answer_database_error)
     app.register_error_handler(StoreUnavailable, _answer_store_error)
 
@@ -154,6 +156,13 @@ def _answer_publishing_error(error: PublishingError) -> Response:
 
 
 def _answer_database_error(error: Exception) -> Response:
+    outdated = outdated_by(error)
+    if outdated:
+        log_outdated(outdated)
+        words = "The tables of the database are not up to date"
+        return problem(503, words, headers=Unavailable.headers)
+    if isinstance(error, ProgrammingError):
+        raise error  # a bug, like any other
     logger.error("the database did not answer: %s", type(error).__name__)
     return problem(503, "The database does not respond; try again", headers=Unavailable.headers)
 

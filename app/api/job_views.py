@@ -75,10 +75,7 @@ def batch_of(jobs: Sequence[PublishJob]) -> dict[str, Any]:
     """Return a newly accepted batch as `BatchAcceptedSchema` dumps it."""
     return {
         "batch_id": jobs[0].batch_id,
-        "jobs": [
-            {"job_id": job.id, "scheduled_time": job.scheduled_time or job.created_at}
-            for job in jobs
-        ],
+        "jobs": [{"job_id": job.id, "scheduled_time": job.scheduled_time} for job in jobs],
     }
 
 

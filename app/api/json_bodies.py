@@ -9,6 +9,9 @@ from app.api.errors import MalformedBody
 
 #: Deeper than any body of the API, and shallow enough for code that recurses over a body later.
 MAX_DEPTH = 32
+#: Python refuses to read numbers of more than 4300 digits.
+MAX_DIGITS = 1000
+_TOO_LARGE = "The body has too large a number"
 
 
 def read_json(body: bytes) -> Any:
@@ -18,6 +21,7 @@ def read_json(body: bytes) -> Any:
             body.decode(),
             parse_constant=_refuse_constant,
             parse_float=_finite,
+            parse_int=_whole,
             object_pairs_hook=_without_repetition,
         )
     except (ValueError, RecursionError) as exc:
@@ -33,8 +37,14 @@ def _refuse_constant(name: str) -> NoReturn:
 def _finite(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise ValueError("the number is too large")
+        raise MalformedBody(_TOO_LARGE)
     return number
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise MalformedBody(_TOO_LARGE)
+    return int(digits)
 
 
 def _without_repetition(members: list[tuple[str, Any]]) -> dict[str, Any]:

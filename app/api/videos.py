@@ -174,7 +174,8 @@ def receive(token: str) -> None:
 
     Only where the store is a folder. The link needs no other credentials.
     """
-    grant = check_link(token, request.mimetype, request.content_length, utcnow())
+    content_type = request.headers.get("Content-Type", "")
+    grant = check_link(token, content_type, request.content_length, utcnow())
     # One more, since behind gunicorn a body that ends exactly at the bound counts as too long.
     request.max_content_length = grant.size_bytes + 1
     receive_upload(grant, request.stream)

@@ -13,6 +13,7 @@ from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.plan_text import describe_plan
 from app.platforms import PLATFORMS
+from app.queries.accounts import reconnect_sentence
 from app.queries.targets import TargetAccount, TargetVideo
 from app.states import AccountState, VideoState
 
@@ -95,8 +96,7 @@ def _named(
 def _state_faults(account: TargetAccount) -> Faults:
     if account.state is AccountState.ACTIVE:
         return {}
-    reason = f": {account.state_reason}" if account.state_reason else ""
-    return {"accountId": [f"The account must be connected again{reason}"]}
+    return {"accountId": [reconnect_sentence(account.state_reason)]}
 
 
 def _probe_of(video: TargetVideo) -> Probe | None:

@@ -1,4 +1,4 @@
-"""Alembic's commands, such as `flask --app app db upgrade`. Large, and not loaded by workers."""
+"""Alembic's commands, such as `python -m app db upgrade`. Large, and not loaded by workers."""
 
 from __future__ import annotations
 

@@ -56,7 +56,9 @@ def first_end(session: Session, since: datetime | None) -> datetime | None:
 
 
 def _count_jobs(session: Session, which: ColumnElement[bool], figures: dict[str, Figures]) -> None:
-    due_at = func.coalesce(PublishJob.scheduled_time, PublishJob.created_at)
+    due_at = func.coalesce(
+        PublishJob.first_due_at, PublishJob.scheduled_time, PublishJob.created_at
+    )
     query = select(
         PublishJob.platform,
         PublishJob.state,

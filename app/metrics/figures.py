@@ -22,11 +22,15 @@ THROUGHPUT = (1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 1e7, 2e7, 4e7, 8e7, 1.6e8, 3.2e8
 
 @dataclass
 class Histogram:
-    """A histogram with fixed buckets; `counts` has one entry more than `bounds`."""
+    """A histogram with fixed buckets; `counts` has one entry more than `bounds`.
+
+    `largest` is its largest value: a quantile in a wide bucket is not estimated beyond it.
+    """
 
     bounds: Sequence[float]
     counts: list[int] = field(default_factory=list)
     total: float = 0.0
+    largest: float = 0.0
 
     def __post_init__(self) -> None:
         self.counts = self.counts or [0] * (len(self.bounds) + 1)
@@ -41,11 +45,13 @@ class Histogram:
         value = max(value, 0.0)
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+        self.largest = max(self.largest, value)
 
     def merge(self, other: Histogram) -> None:
         """Add another histogram with the same bounds."""
         self.counts = [ours + theirs for ours, theirs in zip(self.counts, other.counts)]
         self.total += other.total
+        self.largest = max(self.largest, other.largest)
 
     def quantile(self, share: float) -> float | None:
         """Return the quantile at `share` (0–1), interpolated within its bucket and capped at the
@@ -56,7 +62,8 @@ class Histogram:
         for position, count in enumerate(self.counts[:-1]):
             if seen + count >= wanted and count:
                 low = self.bounds[position - 1] if position else 0.0
-                return low + (self.bounds[position] - low) * (wanted - seen) / count
+                high = min(self.bounds[position], self.largest)
+                return low + (high - low) * (wanted - seen) / count
             seen += count
         return float(self.bounds[-1])
 
@@ -118,7 +125,11 @@ class Figures:
         fields: dict[str, Any] = {name: getattr(self, name) for name in _COUNTS}
         for name in _HISTOGRAMS:
             histogram: Histogram = getattr(self, name)
-            fields[name] = {"counts": histogram.counts, "total": histogram.total}
+            fields[name] = {
+                "counts": histogram.counts,
+                "total": histogram.total,
+                "largest": histogram.largest,
+            }
         return {**fields, "errors": self.errors}
 
     @classmethod
@@ -129,6 +140,7 @@ class Figures:
             histogram: Histogram = getattr(figures, name)
             histogram.counts = list(fields[name]["counts"])
             histogram.total = fields[name]["total"]
+            histogram.largest = fields[name]["largest"]
         figures.errors = {category: dict(codes) for category, codes in fields["errors"].items()}
         return figures
 

@@ -103,8 +103,13 @@ def _change(session: Session, job: PublishJob, changes: Mapping[str, Any], now: 
 def _reschedule(
     session: Session, job: PublishJob, scheduled_time: datetime | None, now: datetime
 ) -> None:
+    due_at = scheduled_time or now
+    if job.started_at is None:
+        job.first_due_at = due_at
+    elif job.first_due_at is None:  # its start was as late as it was, whatever comes next
+        job.first_due_at = job.scheduled_time or job.created_at
     job.scheduled_time = scheduled_time
-    job.due_at = scheduled_time or now
+    job.due_at = due_at
     job.wake_number += 1
     # The hold applied to the former time: the end of a pause or an outage must not find this job.
     job.clear_error()

@@ -36,6 +36,11 @@ def all_accounts(user_id: str) -> Sequence[Account]:
         return session.scalars(_connected(user_id).order_by(Account.id)).all()
 
 
+def reconnect_sentence(reason: str) -> str:
+    """Say why an account takes no posts; `reason` is its `state_reason`."""
+    return f"The account must be connected again{f': {reason}' if reason else ''}"
+
+
 def list_to_reconnect(*, limit: int, cursor: str | None) -> Page[Account]:
     """Return one page of all users' accounts that their owners must reconnect."""
     query = select(Account).where(TO_RECONNECT)

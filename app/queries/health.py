@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
+from app.database.versions import outdated_by
 from app.queries.processes import count_workers, leading_scheduler
 from app.queues import PUBLISH_QUEUES, current_redis
 
@@ -29,7 +30,8 @@ def check_parts() -> list[Check]:
     try:
         workers, leads = count_workers(now), leading_scheduler(now) is not None
     except SQLAlchemyError as exc:
-        database = Check("database", False, f"does not respond ({type(exc).__name__})")
+        detail = outdated_by(exc) or f"does not respond ({type(exc).__name__})"
+        database = Check("database", False, detail)
         workers, leads = Counter[str](), False
     else:
         database = Check("database", True, "answers")

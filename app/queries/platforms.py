@@ -6,22 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.limits.forecast import Forecast, forecast
+from app.limits.forecast import forecast
 from app.models import Account
 from app.platforms import PLATFORMS, Platform
 from app.priorities import DEFAULT_PRIORITY
-from app.queries.accounts import all_accounts
+from app.queries.accounts import all_accounts, reconnect_sentence
 from app.queries.gates import read_gates
 from app.queries.limits import LimitUse, account_uses, platform_uses
+from app.states import AccountState
+
+
+@dataclass(frozen=True)
+class NextPost:
+    """When a post created now would start, None for unknown; `reason` is why not at once."""
+
+    begins_at: datetime | None
+    reason: str | None
 
 
 @dataclass(frozen=True)
 class AccountLimits:
-    """An account, the use of its limits, and when a post created now would start."""
+    """An account, the use of its limits, and when its next post would start."""
 
     account: Account
     uses: Sequence[LimitUse]
-    next_post: Forecast
+    next_post: NextPost
 
 
 @dataclass(frozen=True)
@@ -47,14 +56,17 @@ def view_platforms(user_id: str, now: datetime) -> list[PlatformView]:
             gates[name].paused_at,
             platform_uses(name, now),
             [
-                AccountLimits(
-                    account,
-                    uses[account.id],
-                    forecast(name, account.id, DEFAULT_PRIORITY, now, now),
-                )
+                AccountLimits(account, uses[account.id], _next_post(account, now))
                 for account in accounts
                 if account.platform == name
             ],
         )
         for name, rules in PLATFORMS.items()
     ]
+
+
+def _next_post(account: Account, now: datetime) -> NextPost:
+    if account.state is not AccountState.ACTIVE:
+        return NextPost(None, reconnect_sentence(account.state_reason))
+    expected = forecast(account.platform, account.id, DEFAULT_PRIORITY, now, now)
+    return NextPost(expected.begins_at, expected.hold.failure.message if expected.hold else None)

@@ -70,7 +70,11 @@ def edit_examples() -> Examples:
 
 def resolve_examples() -> Examples:
     """Return both ways to resolve a job."""
-    live = {"live": True, "platformPostId": "7301", "url": "https://www.example.com/posts/7301"}
+    live = {
+        "live": True,
+        "platformPostId": "7301",
+        "url": "https://www.tiktok.com/@alice/video/7301",
+    }
     return {
         "live": _example("It is live", live),
         "notLive": _example("It is not live", {"live": False}),

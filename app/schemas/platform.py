@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from marshmallow import fields, missing
 
 from app.platforms import PLATFORMS
 from app.schemas.base import Moment, ResponseSchema, one_of
@@ -103,9 +103,13 @@ class NextPostSchema(ResponseSchema):
     may_lack = frozenset({"reason"})
 
     begins_at = Moment(
-        allow_none=True, metadata={"description": "null while the platform is paused."}
+        allow_none=True,
+        metadata={
+            "description": "null while the platform is paused or the account must be connected "
+            "again."
+        },
     )
-    reason = fields.String(attribute="hold.failure.message")
+    reason = fields.Function(lambda post: post.reason or missing, metadata={"type": "string"})
 
 
 class AccountLimitsSchema(ResponseSchema):

@@ -139,7 +139,7 @@ class BatchSchema(BaseSchema):
     posts = Several(PublishSchema, required=True, validate=Length(1, BATCH_MAX))
     interval_minutes = Number(
         load_default=0.0,
-        validate=Range(0, MAX_AHEAD_SECONDS / 60),
+        validate=Range(0, MAX_AHEAD_SECONDS // 60),
         metadata={
             "description": "0 publishes all at once, such as one video to several platforms."
         },
@@ -176,8 +176,18 @@ class ResolveSchema(BaseSchema):
     """A person's decision on a job whose outcome is unknown."""
 
     live = Flag(required=True)
-    platform_post_id = fields.String(load_default=None, validate=Regexp(r"[^\s\x00-\x1f]{1,255}\Z"))
-    url = fields.URL(load_default=None, schemes={"https"}, validate=Length(max=1000))
+    platform_post_id = fields.String(
+        load_default=None,
+        validate=Regexp(
+            r"[^\s\x00-\x1f]{1,255}\Z", error="Must be 1 to 255 characters without spaces."
+        ),
+    )
+    url = fields.URL(
+        load_default=None,
+        schemes={"https"},
+        validate=Length(max=1000),
+        metadata={"description": "Of the post, on the platform's own site."},
+    )
 
     @validates_schema
     def refuse_post_that_is_not_live(self, data: Any, **kwargs: Any) -> None:

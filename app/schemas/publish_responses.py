@@ -49,7 +49,9 @@ class BatchJobSchema(ResponseSchema):
     """One job of a batch."""
 
     job_id = fields.String()
-    scheduled_time = Moment()
+    scheduled_time = Moment(
+        allow_none=True, metadata={"description": "null for a post that is due at once."}
+    )
 
 
 class BatchAcceptedSchema(ResponseSchema):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
-from marshmallow.validate import Length, OneOf, Range
+from marshmallow import ValidationError, fields
+from marshmallow.validate import Length, Range
 
 from app.media.plan import Work
 from app.platforms import INT32_MAX, PLATFORMS
@@ -17,10 +17,16 @@ from app.schemas.base import (
     one_of,
 )
 from app.states import VideoState
-from app.videos import TITLE_MAX, UPLOAD_MAX_BYTES, UPLOAD_TYPES
+from app.videos import TITLE_MAX, UPLOAD_MAX_BYTES, is_upload_type
 
 KEY_MAX = 1024
 FILENAME_MAX = 255
+CONTENT_TYPE_MAX = 255
+
+
+def _check_upload_type(value: str) -> None:
+    if not is_upload_type(value):
+        raise ValidationError("Must be a video type, or application/octet-stream.")
 
 
 class RegisterVideoSchema(BaseSchema):
@@ -43,7 +49,15 @@ class NewUploadSchema(BaseSchema):
         validate=[Length(1, FILENAME_MAX), NO_CONTROLS],
         metadata={"description": "Becomes the title of the video, not its key."},
     )
-    content_type = fields.String(required=True, validate=OneOf(UPLOAD_TYPES))
+    content_type = fields.String(
+        required=True,
+        validate=[Length(max=CONTENT_TYPE_MAX), _check_upload_type],
+        metadata={
+            "description": "Of the `File` or `Blob`, such as `video/webm;codecs=vp9`: any video, "
+            "or `application/octet-stream` where the type is unknown. The link is signed for its "
+            "lower case, which is what a browser sends."
+        },
+    )
     file_size = Whole(
         required=True,
         validate=Range(1, UPLOAD_MAX_BYTES),

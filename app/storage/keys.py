@@ -18,12 +18,16 @@ _CONTENT_TYPES = {
     "mov": "video/quicktime",
     "webm": "video/webm",
     "mkv": "video/x-matroska",
+    "ts": "video/mp2t",
+    "mts": "video/mp2t",
+    "m2ts": "video/mp2t",
     "avi": "video/x-msvideo",
     "flv": "video/x-flv",
     "mpg": "video/mpeg",
     "mpeg": "video/mpeg",
     "3gp": "video/3gpp",
     "wmv": "video/x-ms-wmv",
+    "ogv": "video/ogg",
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
     "png": "image/png",
@@ -44,6 +48,11 @@ def content_type_of(key: str) -> str:
     What the file really is, only the probe knows.
     """
     return _CONTENT_TYPES.get(key.rpartition(".")[2].lower(), "application/octet-stream")
+
+
+def suffix_of(content_type: str) -> str:
+    """Return the usual extension of a media type, with its dot; empty if unknown."""
+    return next((f".{name}" for name, one in _CONTENT_TYPES.items() if one == content_type), "")
 
 
 def _fault_of(key: str) -> str:

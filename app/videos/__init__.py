@@ -20,8 +20,8 @@ from app.videos.settle import settle_requested, settle_upload, settle_uploads
 from app.videos.uploads import (
     TITLE_MAX,
     UPLOAD_MAX_BYTES,
-    UPLOAD_TYPES,
     check_link,
+    is_upload_type,
     open_upload,
     receive_upload,
 )
@@ -29,7 +29,6 @@ from app.videos.uploads import (
 __all__ = [
     "TITLE_MAX",
     "UPLOAD_MAX_BYTES",
-    "UPLOAD_TYPES",
     "LinkRefused",
     "LinkUsed",
     "NoPreview",
@@ -38,6 +37,7 @@ __all__ = [
     "VideoInUse",
     "check_link",
     "delete_video",
+    "is_upload_type",
     "open_upload",
     "preview",
     "preview_tag",

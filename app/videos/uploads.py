@@ -14,28 +14,27 @@ from app.models import Video
 from app.states import VideoState
 from app.storage import Readable, SignedUpload, Storage, UploadGrant, current_storage
 from app.storage.errors import InvalidLink, ObjectMissing, WrongLength
-from app.storage.keys import UPLOADS
+from app.storage.keys import UPLOADS, content_type_of, suffix_of
 from app.videos.errors import LinkRefused, LinkUsed
 from app.videos.settle import settle_uploads
 
-#: Media types that at least one platform accepts, each with its file name extensions.
-UPLOAD_TYPES: dict[str, tuple[str, ...]] = {
-    "video/mp4": ("mp4", "m4v"),
-    "video/quicktime": ("mov", "qt"),
-    "video/webm": ("webm",),
-    "video/3gpp": ("3gp",),
-    "video/mpeg": ("mpg", "mpeg"),
-    "video/x-flv": ("flv",),
-    "video/x-ms-wmv": ("wmv",),
-    "video/x-msvideo": ("avi",),
-}
 #: TikTok's own limit, and below what S3 and R2 accept in one PUT.
 UPLOAD_MAX_BYTES = 4 * 10**9
 LINK_SECONDS = 3600
 TITLE_MAX = 500
 _ARRIVED = "The upload has already arrived; request another link"
 _DELETED = "The video of this link has been deleted"
+_TYPE = re.compile(
+    # The characters of a type are those of RFC 6838 §4.2.
+    r"(video/[a-z0-9][a-z0-9!#$&^_.+-]*|application/octet-stream)( *;[\x20-\x7e]*[\x21-\x7e])?",
+    re.IGNORECASE | re.ASCII,
+)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def is_upload_type(content_type: str) -> bool:
+    """Tell whether a file of this media type may be uploaded: a video, or of an unknown type."""
+    return _TYPE.fullmatch(content_type) is not None
 
 
 def open_upload(
@@ -43,13 +42,15 @@ def open_upload(
 ) -> tuple[Video, SignedUpload]:
     """Create a video that is yet to arrive; return it and how to upload its object.
 
-    `content_type` is one of `UPLOAD_TYPES`. Of the file name, only a known extension gets into
-    the key. Raises `StorageError`.
+    `content_type` passes `is_upload_type`; what the file is, only the probe will know. Of the file
+    name, only the extension of a video gets into the key. Raises `StorageError`.
     """
     video_id = new_id()
-    key = f"{UPLOADS}{video_id}.{_extension(filename, content_type)}"
+    key = f"{UPLOADS}{video_id}{_suffix(filename, content_type)}"
     storage = current_storage()
-    signed = storage.signed_put(key, content_type, size_bytes, LINK_SECONDS)
+    # A browser sends the whole type of a `Blob` in lower case, parameters included:
+    # https://w3c.github.io/FileAPI/#constructorBlob
+    signed = storage.signed_put(key, content_type.lower(), size_bytes, LINK_SECONDS)
     video = Video(
         id=video_id,
         user_id=user_id,
@@ -125,10 +126,11 @@ def _video_of(key: str) -> Video | None:
         return session.scalars(query.order_by(Video.id).limit(1)).one_or_none()
 
 
-def _extension(filename: str, content_type: str) -> str:
-    extensions = UPLOAD_TYPES[content_type]
-    given = PurePosixPath(filename).suffix.removeprefix(".").lower()
-    return given if given in extensions else extensions[0]
+def _suffix(filename: str, content_type: str) -> str:
+    given = PurePosixPath(filename).suffix.lower()
+    if content_type_of(given).startswith("video/"):
+        return given
+    return suffix_of(content_type.partition(";")[0].strip().lower())
 
 
 def _title(filename: str) -> str:

@@ -1,6 +1,8 @@
 """Sandbox accounts and their tokens."""
 
 import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -65,17 +67,26 @@ class Account:
 
 
 class AccountBook:
-    """Accounts by id and by token, guarded by a lock of its own."""
+    """Accounts by id and by token, guarded by a lock of its own.
 
-    def __init__(self) -> None:
+    `save` is called with all accounts after each change.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account] = (),
+        save: Callable[[Iterable[Account]], None] = lambda accounts: None,
+    ) -> None:
         self._lock = threading.RLock()
-        self._by_id: dict[str, Account] = {}
-        self._access: dict[str, Token] = {}
-        self._refresh: dict[str, Token] = {}
+        self._save = save
+        self._by_id = {account.id: account for account in accounts}
+        known = self._by_id.values()
+        self._access = {one.value: one for account in known for one in account.access_tokens}
+        self._refresh = {one.value: one for account in known for one in account.refresh_tokens}
 
     def add(self, account: Account) -> None:
         """Add a new account."""
-        with self._lock:
+        with self._changing():
             self._by_id[account.id] = account
 
     def get(self, account_id: str) -> Account | None:
@@ -111,7 +122,7 @@ class AccountBook:
     ) -> Token:
         expires_at = None if seconds is None else now + timedelta(seconds=seconds)
         token = Token(prefix + ids.secret(48), account, now, expires_at, account.scopes)
-        with self._lock:
+        with self._changing():
             index[token.value] = token
             owned.append(token)
             while len(owned) > KEPT_TOKENS:
@@ -130,7 +141,7 @@ class AccountBook:
 
     def drop_refresh(self, token: Token) -> bool:
         """Invalidate a refresh token; return False when another call was first."""
-        with self._lock:
+        with self._changing():
             if self._refresh.pop(token.value, None) is None:
                 return False
             token.account.refresh_tokens.remove(token)
@@ -138,13 +149,13 @@ class AccountBook:
 
     def expire_access(self, account: Account, now: datetime) -> None:
         """Expire every access token of the account now."""
-        with self._lock:
+        with self._changing():
             for token in account.access_tokens:
                 token.expires_at = now
 
     def revoke(self, account: Account) -> None:
         """Disconnect the app, as a user can in the platform's settings."""
-        with self._lock:
+        with self._changing():
             account.revoked = True
             for token in account.refresh_tokens:
                 self._refresh.pop(token.value, None)
@@ -152,7 +163,13 @@ class AccountBook:
 
     def clear(self) -> None:
         """Delete every account."""
-        with self._lock:
+        with self._changing():
             self._by_id.clear()
             self._access.clear()
             self._refresh.clear()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._lock:
+            yield
+            self._save(self._by_id.values())

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 from flask import current_app
 
+from sandbox.core.account_file import AccountFile
 from sandbox.core.accounts import Account, AccountBook
 from sandbox.core.background import Background
 from sandbox.core.clock import Clock, iso
@@ -20,10 +21,11 @@ Part = TypeVar("Part")
 class World:
     """Clock, accounts, faults, journal, posts, and each platform's own state.
 
+    With `keeps_accounts`, the next world on the same folder has the same accounts and tokens.
     `lock` guards the platforms' state and is held only briefly, never while receiving bytes.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, *, keeps_accounts: bool = False) -> None:
         self.upload_dir = state_dir / "uploads"
         self.upload_dir.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
@@ -32,6 +34,9 @@ class World:
         self.clock = Clock()
         self.settings = Settings()
         self.accounts = AccountBook()
+        if keeps_accounts:
+            kept = AccountFile(state_dir / "accounts.json")
+            self.accounts = AccountBook(kept.load(), kept.save)
         self.faults = FaultBook()
         self.posts = PostBook()
         self.journal = Journal(state_dir / "journal.jsonl")

@@ -111,6 +111,7 @@ def test_a_word_that_is_wrong_is_refused_by_name(operator: Operator) -> None:
         ({"live": "perhaps"}, "Say whether the post is live"),
         ({"live": "yes", "url": "http://plain.example/"}, "url: "),
         ({"live": "yes", "url": "javascript:alert(1)"}, "url: "),
+        ({"live": "yes", "url": "https://evil.example/"}, "url: Must be a link to tiktok.com"),
         ({"live": "yes", "platformPostId": "two words"}, "platformPostId: "),
         ({"live": "yes", "platformPostId": "a\x00b"}, "platformPostId: "),
     )

@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.auth import NOT_BEFORE_LEEWAY_SECONDS
 from app.clock import utcnow
 from app.config import Config
 
@@ -44,8 +45,8 @@ def bearer(credentials: str, **headers: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {credentials}", **headers}
 
 
-def past() -> int:
-    return int((utcnow() - timedelta(minutes=5)).timestamp())
+def past(seconds: float = 300) -> int:
+    return int(utcnow().timestamp() - seconds)
 
 
 REFUSED = {
@@ -64,6 +65,7 @@ REFUSED = {
     "user that is too long": lambda: bearer("test-key", **{"X-User-Id": "a" * 129}),
     "user with an accent": lambda: bearer("test-key", **{"X-User-Id": "é"}),
     "token that has expired": lambda: bearer(token(exp=past())),
+    "token that has just expired": lambda: bearer(token(exp=past(1))),
     "token without an end": lambda: bearer(token(exp=None)),
     "token without a user": lambda: bearer(token(sub=None)),
     "token of a user that cannot be": lambda: bearer(token(sub="a b")),
@@ -87,6 +89,13 @@ def test_call_is_refused(client: FlaskClient, case: str) -> None:
     assert answer.json is not None and answer.json["error"]
 
 
+def test_refusal_of_a_user_says_where_its_id_came_from(client: FlaskClient) -> None:
+    by_token = client.get(LIST, headers=bearer(token(sub="a b"), **{"X-User-Id": "alice"}))
+    assert by_token.get_json()["error"].startswith("The token's sub names the user: 1 to 128")
+    by_header = client.get(LIST, headers=bearer("test-key", **{"X-User-Id": "a b"}))
+    assert by_header.get_json()["error"].startswith("X-User-Id names the user: 1 to 128")
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -102,6 +111,15 @@ def test_service_key_is_accepted(client: FlaskClient, headers: dict[str, str]) -
 def test_token_is_accepted(client: FlaskClient) -> None:
     assert client.get(LIST, headers=bearer(token())).status_code == 200
     assert client.get(LIST, headers=bearer(token(aud="web", iss="next"))).status_code == 200
+
+
+@pytest.mark.parametrize("seconds", [1, 4, 3600])
+def test_token_of_a_clock_that_is_ahead_is_accepted(client: FlaskClient, seconds: int) -> None:
+    issued_at = past(-seconds)
+    assert client.get(LIST, headers=bearer(token(iat=issued_at))).status_code == 200
+    if seconds < NOT_BEFORE_LEEWAY_SECONDS:
+        headers = bearer(token(iat=issued_at, nbf=issued_at))
+        assert client.get(LIST, headers=headers).status_code == 200
 
 
 def test_token_names_the_user_whatever_the_header_says(client: FlaskClient, alice: Any) -> None:

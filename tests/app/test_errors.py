@@ -84,11 +84,21 @@ def test_malformed_json_is_400(alice: Caller, body: bytes) -> None:
     assert answer.content_type == "application/problem+json"
 
 
+@pytest.mark.parametrize("body", [b'{"a": ' + b"9" * 5000 + b"}", b'{"a": 1e999}'])
+def test_number_that_nobody_can_mean_is_told(alice: Caller, body: bytes) -> None:
+    answer = alice.client.post(
+        "/api/publish", data=body, headers=alice.headers, content_type="application/json"
+    )
+    assert answer.json is not None and answer.json["error"] == "The body has too large a number"
+
+
 @pytest.mark.parametrize("path", ["", "/validate", "/batch"])
 def test_body_over_the_bound_is_413(alice: Caller, path: str) -> None:
     answer = alice.post(path, {"caption": "x" * MAX_BODY_BYTES})
     assert answer.status_code == 413
     assert answer.content_type == "application/problem+json"
+    assert answer.json is not None
+    assert answer.json["error"] == "The body has more than 5000000 bytes, the most that are read"
 
 
 def test_bug_is_a_problem_that_tells_nothing(config: Config, another_app: Maker) -> None:

@@ -123,6 +123,11 @@ def answered(described: dict[str, Any]) -> set[str]:
     return found
 
 
+def test_every_schema_is_of_use(described: dict[str, Any]) -> None:
+    used = {name.rpartition("/")[2] for name in references(described)}
+    assert set(described["components"]["schemas"]) - used == set()
+
+
 def test_values_that_are_few_are_named(described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
     states = schemas["Account"]["properties"]["state"]["enum"]

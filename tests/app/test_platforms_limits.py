@@ -16,6 +16,7 @@ from app.limits import ledger
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.queries.limits import LimitUse, account_uses, platform_uses
+from app.states import AccountState
 from tests.factories import make_account
 
 Auth = Callable[..., dict[str, str]]
@@ -111,6 +112,18 @@ def test_show_platforms(app: Flask, client: FlaskClient, auth: Auth) -> None:
     assert uploads[0]["scope"] == "application"
     assert uploads[0]["windowSeconds"] is None
     assert (uploads[0]["used"], uploads[0]["left"]) == (0, 100)
+
+
+def test_account_to_reconnect_has_no_next_post(app: Flask, client: FlaskClient, auth: Auth) -> None:
+    with app.app_context():
+        make_account(state=AccountState.RECONNECT_REQUIRED, state_reason="The token was revoked")
+    shown = client.get("/api/platforms", headers=auth()).get_json()["platforms"][0]
+    assert [account["nextPost"] for account in shown["accounts"]] == [
+        {
+            "beginsAt": None,
+            "reason": "The account must be connected again: The token was revoked",
+        }
+    ]
 
 
 def test_configured_limits_are_shown(app: Flask, client: FlaskClient, auth: Auth) -> None:

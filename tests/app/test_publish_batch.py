@@ -40,6 +40,9 @@ def test_first_post_goes_out_at_once_without_a_start(alice: Caller) -> None:
     assert first is not None and second is not None
     assert (first["state"], first["data"]["options"]["priority"]) == ("waiting", 5)
     assert (second["state"], second["data"]["options"]["priority"]) == ("delayed", 3)
+    shown = [status["scheduledTime"] for status in (first, second)]
+    assert shown[0] is None and shown[1] is not None
+    assert [job["scheduledTime"] for job in answer["jobs"]] == shown
 
 
 def test_one_video_goes_to_all_platforms_at_once(alice: Caller) -> None:
@@ -61,6 +64,14 @@ def test_posts_may_bring_their_own_times(alice: Caller) -> None:
     answer = alice.post("/batch", {"posts": posts}).json
     assert answer is not None
     assert [job["scheduledTime"] for job in answer["jobs"]] == times
+
+
+def test_interval_beyond_a_year_is_refused_in_whole_minutes(alice: Caller) -> None:
+    answer = alice.post("/batch", {"posts": [alice.body()], "intervalMinutes": 600_000}).json
+    assert answer is not None
+    assert answer["errors"]["intervalMinutes"] == [
+        "Must be greater than or equal to 0 and less than or equal to 527040."
+    ]
 
 
 def test_one_bad_post_keeps_all_from_being_made(alice: Caller, context: Flask) -> None:

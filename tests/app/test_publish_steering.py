@@ -25,8 +25,8 @@ def started(platform: str = "TIKTOK") -> Claim:
     return claim
 
 
-def failed(category: str) -> None:
-    outcomes.fail(started(), Failure("code", Category(category), "It broke."), utcnow())
+def failed(category: str, platform: str = "TIKTOK") -> None:
+    outcomes.fail(started(platform), Failure("code", Category(category), "It broke."), utcnow())
 
 
 def read(caller: Caller, job_id: str) -> Json:
@@ -191,6 +191,45 @@ def test_ambiguous_job_is_live_by_a_persons_word(alice: Caller, context: Flask) 
     assert alice.post(f"/{job_id}/resolve", word).status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("platform", "url"),
+    [
+        ("TIKTOK", "https://vm.tiktok.com/ZM1"),
+        ("INSTAGRAM", "https://www.instagram.com/reel/C1/"),
+        ("YOUTUBE", "https://youtu.be/dQw4w9WgXcQ"),
+        ("YOUTUBE", "HTTPS://WWW.YouTube.com/shorts/dQw4w9WgXcQ"),
+    ],
+)
+def test_link_of_a_post_is_on_its_platform(
+    alice: Caller, context: Flask, platform: str, url: str
+) -> None:
+    job_id = alice.publish(platform)["jobId"]
+    failed("ambiguous", platform)
+    assert alice.post(f"/{job_id}/resolve", {"live": True, "url": url}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/x",
+        "https://www.tiktok.com.evil.example/x",
+        "https://nottiktok.com/x",
+        "https://www.tiktok.com@evil.example/x",
+        "https://evil.example@www.tiktok.com/x",
+        "https://evil.example:x@www.tiktok.com/x",
+        "https://www.tiktok.com:8443/x",
+        "https://youtu.be/dQw4w9WgXcQ",
+    ],
+)
+def test_link_elsewhere_is_refused(alice: Caller, context: Flask, url: str) -> None:
+    job_id = alice.publish()["jobId"]
+    failed("ambiguous")
+    answer = alice.post(f"/{job_id}/resolve", {"live": True, "url": url})
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["errors"] == {"url": ["Must be a link to tiktok.com."]}
+
+
 def test_ambiguous_job_that_is_not_live_may_be_retried(alice: Caller, context: Flask) -> None:
     job_id = alice.publish()["jobId"]
     failed("ambiguous")
@@ -198,6 +237,15 @@ def test_ambiguous_job_that_is_not_live_may_be_retried(alice: Caller, context: F
     assert answer is not None and answer["state"] == "failed"
     assert (answer["error"]["code"], answer["error"]["retryable"]) == ("not_live", True)
     assert alice.post(f"/{job_id}/retry").status_code == 202
+
+
+def test_id_that_no_platform_gives_is_refused_with_its_form(alice: Caller) -> None:
+    job_id = alice.publish()["jobId"]
+    answer = alice.post(f"/{job_id}/resolve", {"live": True, "platformPostId": "two words"})
+    assert answer.json is not None
+    assert answer.json["errors"] == {
+        "platformPostId": ["Must be 1 to 255 characters without spaces."]
+    }
 
 
 CALLS = [

@@ -85,9 +85,26 @@ def test_valid_setting_is_accepted(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "LIMIT_TIKTOK_POST_PER_DAY",
+            "is no setting; the nearest are LIMIT_TIKTOK_POSTS_PER_DAY,"
+            " LIMIT_TIKTOK_POSTS_PER_MINUTE",
+        ),
+        ("LIMIT_X", "is no setting"),
+    ],
+)
+def test_misspelt_limit_is_named_with_the_nearest_ones(name: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config_from_env({name: "10", "LIMIT_YOUTUBE_UPLOADS_PER_DAY": "5", "PATH": "/bin"})
+    assert str(refused.value) == f"{name}: {sentence}"
+
+
+@pytest.mark.parametrize(
     "command",
     [
-        ["flask", "--app", "app", "db", "upgrade"],
+        ["python", "-m", "app", "db", "upgrade"],
         ["gunicorn", "--config", "python:app.serving", "app:create_app()"],
         ["python", "-m", "workers.worker"],
         ["python", "-m", "workers.scheduler"],
@@ -106,3 +123,18 @@ def test_every_process_ends_with_a_line_that_names_the_fault(command: list[str])
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == ["REDIS_URL: must be a redis://, rediss:// or unix:// URL"]
+
+
+def test_file_beside_a_command_is_no_setting(tmp_path: Path) -> None:
+    """Flask itself would read it for its own commands, and for no other process."""
+    (tmp_path / ".env").write_text("REDIS_URL=memcached://localhost")
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "rotate-keys", "--help"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Encrypt all secrets" in done.stdout

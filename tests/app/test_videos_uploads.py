@@ -152,9 +152,12 @@ def test_an_upload_that_is_no_video_is_invalid(
         ({"filename": "", "contentType": "text/html", "fileSize": 0}, None),
         ({"filename": 1, "contentType": 1, "fileSize": "5"}, None),
         ({"filename": "x" * 256, "contentType": None, "fileSize": 4 * 10**9 + 1}, None),
-        ({"filename": "a\x00b", "contentType": "VIDEO/MP4", "fileSize": 10**400}, None),
-        ({"filename": "a\nb", "contentType": "video/mp4;x=y", "fileSize": -1}, None),
+        ({"filename": "a\x00b", "contentType": "video/", "fileSize": 10**400}, None),
+        ({"filename": "a\nb", "contentType": "video/mp4;x=\ny", "fileSize": -1}, None),
         ({"filename": [], "contentType": {}, "fileSize": 1.5}, None),
+        ({"filename": "", "contentType": "video/mp4;x=é", "fileSize": 0}, None),
+        ({"filename": "", "contentType": "video/mp4;" + "x" * 300, "fileSize": 0}, None),
+        ({"filename": "", "contentType": "application/octet-streams", "fileSize": 0}, None),
         ({"filename": {}, "contentType": ["video/mp4"], "fileSize": True}, None),
         ({"filename": "a", "contentType": "video/mp4", "fileSize": 1, "key": "x"}, {"key"}),
     ],
@@ -178,6 +181,12 @@ def test_sign_refuses_bad_bodies(
         ("Füße 🎬.m4v", "video/mp4", "m4v", "Füße 🎬"),
         (".mp4", "video/mp4", "mp4", ".mp4"),
         ("/", "video/mp4", "mp4", "Untitled"),
+        ("holiday.mkv", "video/x-matroska", "mkv", "holiday"),
+        ("holiday.MTS", "video/mp2t", "mts", "holiday"),
+        ("holiday.avi", "video/avi", "avi", "holiday"),
+        ("holiday.m4v", "application/octet-stream", "m4v", "holiday"),
+        ("blob", "video/webm;codecs=vp9", "webm", "blob"),
+        ("no ending", "video/x-matroska", "mkv", "no ending"),
     ],
 )
 def test_the_key_is_ours(
@@ -193,6 +202,41 @@ def test_the_key_is_ours(
     video = client.get(f"/api/videos/{signed['videoId']}", headers=auth()).get_json()
     assert video["r2Key"] == f"uploads/{signed['videoId']}.{ending}"
     assert video["title"] == title
+
+
+@pytest.mark.parametrize(
+    ("filename", "content_type"),
+    [("film.exe", "application/octet-stream"), ("film", "video/nobody-knows")],
+)
+def test_key_of_an_unknown_type_has_no_ending(
+    client: FlaskClient, auth: Auth, sign: Sign, filename: str, content_type: str
+) -> None:
+    signed = sign(filename=filename, contentType=content_type)
+    video = client.get(f"/api/videos/{signed['videoId']}", headers=auth()).get_json()
+    assert video["r2Key"] == f"uploads/{signed['videoId']}"
+
+
+@pytest.mark.parametrize(
+    ("given", "signed_for"),
+    [
+        ("video/x-matroska", "video/x-matroska"),
+        ("video/x-m4v", "video/x-m4v"),
+        ("application/octet-stream", "application/octet-stream"),
+        # A browser's own form of a type, as it sends it for a `Blob` by itself.
+        ("video/webm;codecs=vp9", "video/webm;codecs=vp9"),
+        ('video/mp4; codecs="avc1.64003E,opus"', 'video/mp4; codecs="avc1.64003e,opus"'),
+        ("VIDEO/MP4", "video/mp4"),
+    ],
+)
+def test_link_is_for_the_type_that_a_browser_sends(
+    client: FlaskClient, auth: Auth, sign: Sign, send: Send, given: str, signed_for: str
+) -> None:
+    signed = sign(contentType=given)
+    assert signed["headers"] == {"Content-Type": signed_for}
+    assert send(signed, headers={"Content-Type": "video/other"}).status_code == 400
+    assert send(signed).status_code == 204
+    video = client.get(f"/api/videos/{signed['videoId']}", headers=auth()).get_json()
+    assert (video["state"], video["format"]) == ("ready", "mp4")
 
 
 def test_a_link_works_once(sign: Sign, send: Send, app: Flask) -> None:

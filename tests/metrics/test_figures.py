@@ -13,6 +13,7 @@ from app.metrics.figures import LATENESS_SECONDS, Figures, Histogram
 def test_figures_survive_being_stored() -> None:
     figures = Figures(completed=3, failed=1, attempts=6)
     figures.lateness.add(0.2)
+    figures.live.add(7.0)
     figures.count_error("network", "read_timeout", 2)
     assert Figures.load(json.loads(json.dumps(figures.dump()))) == figures
 
@@ -44,6 +45,16 @@ def test_quantile_lies_in_the_bucket_of_the_true_one(share: float) -> None:
     high = min(bound for bound in bounds if bound > true)
     found = histogram.quantile(share)
     assert found is not None and low <= found <= high
+
+
+def test_quantile_is_at_most_the_largest_value() -> None:
+    first, second = Histogram(LATENESS_SECONDS), Histogram(LATENESS_SECONDS)
+    first.add(3700.0)
+    second.add(61.0)
+    second.merge(first)
+    assert first.quantile(0.99) == pytest.approx(3700, rel=0.03)
+    assert second.quantile(1.0) == 3700.0
+    assert second.quantile(0.5) == 300.0  # of its bucket, only the upper bound is known
 
 
 def test_quantile_of_nothing_is_unknown() -> None:

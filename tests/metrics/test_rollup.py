@@ -160,6 +160,37 @@ def test_times_from_due_to_start_and_from_start_to_live(context: None, now: date
     assert figures.live.total == pytest.approx(40, abs=0.01)
 
 
+def test_lateness_counts_from_an_edit_that_publishes_at_once(context: None, now: datetime) -> None:
+    created, edited = now - timedelta(hours=2), now
+    job = make_job(
+        now=created, due_at=now + timedelta(days=1), scheduled_time=now + timedelta(days=1)
+    )
+    steer.edit(job.id, {"scheduled_time": None}, edited, judged={})
+    claim = claims.claim_next("TIKTOK", edited + timedelta(seconds=0.3))
+    assert claim is not None
+    outcomes.complete(claim, edited + timedelta(seconds=1), platform_post_id="1", url=None)
+    roll_up(now + timedelta(minutes=5))
+    found = read_window("1h", now + timedelta(minutes=5)).total.lateness
+    assert (found.count, found.total) == (1, pytest.approx(0.3, abs=0.01))
+
+
+@pytest.mark.parametrize("to", [None, timedelta(minutes=5)])
+def test_lateness_of_a_post_that_has_begun_stays_through_an_edit(
+    context: None, now: datetime, to: timedelta | None
+) -> None:
+    claim = begin(now, late=3.0)
+    outcomes.try_again(claim, TIMEOUT, now + timedelta(seconds=60), now + timedelta(seconds=10))
+    edited = now + timedelta(seconds=20)
+    scheduled = None if to is None else edited + to
+    steer.edit(claim.job_id, {"scheduled_time": scheduled}, edited, judged={})
+    again = claims.claim_next("TIKTOK", scheduled or edited)
+    assert again is not None
+    outcomes.complete(again, now + timedelta(minutes=6), platform_post_id="1", url=None)
+    roll_up(now + timedelta(minutes=10))
+    found = read_window("1h", now + timedelta(minutes=10)).total.lateness
+    assert (found.count, found.total) == (1, pytest.approx(3.0, abs=0.01))
+
+
 def test_failed_attempts_are_errors_though_the_job_completes(context: None, now: datetime) -> None:
     claim = begin(now)
     outcomes.try_again(claim, TIMEOUT, now + timedelta(seconds=5), now + timedelta(seconds=1))

@@ -74,7 +74,7 @@ def test_processes_that_migrate_at_once_take_turns(config: Config) -> None:
         connection.execute(text(f"CREATE DATABASE {fresh.database}"))
     engine.dispose()
     settings = replace(config, database_url=fresh.render_as_string(hide_password=False))
-    command = [sys.executable, "-m", "flask", "--app", "app", "db", "upgrade"]
+    command = [sys.executable, "-m", "app", "db", "upgrade"]
     upgrades = [
         subprocess.Popen(command, cwd=ROOT, env=environment(settings), stderr=subprocess.PIPE)
         for _ in range(2)

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from sandbox.core.clock import parse_iso
 from sandbox.loopback import loopback_session
 from sandbox.server import SandboxServer
+from tests.sandbox.conftest import Control
 
 PLATFORMS = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
 
@@ -51,6 +53,69 @@ def test_process_prints_its_address_and_ends_on_sigterm(tmp_path):
             assert listed.stdout == "0 live\n"
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0
+
+
+@contextmanager
+def process_on(folder):
+    """Run the sandbox as `make run` does, until the block ends; yield its control API."""
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--state-dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            with loopback_session() as session:
+                yield Control(process.stdout.readline().split()[-1], session)
+        finally:
+            process.kill()  # what it keeps, it has kept at once
+
+
+def can_refresh(control, account):
+    answer = control.session.post(
+        f"{control.url}/tiktok/v2/oauth/token/",
+        data={
+            "client_key": "sandbox-client",
+            "client_secret": "sandbox-secret",
+            "grant_type": "refresh_token",
+            "refresh_token": account["refreshToken"],
+        },
+        timeout=60,
+    )
+    return "access_token" in answer.json()
+
+
+def can_read(control, account):
+    token = {"Authorization": f"Bearer {account['accessToken']}"}
+    path = "/tiktok/v2/post/publish/creator_info/query/"
+    return control.session.post(f"{control.url}{path}", headers=token, timeout=60).ok
+
+
+def test_process_started_again_knows_its_accounts(tmp_path):
+    with process_on(tmp_path) as control:
+        names = ("connected", "refreshed", "expired", "revoked")
+        accounts = {name: control.account("TIKTOK", username=name) for name in names}
+        assert can_refresh(control, accounts["refreshed"])
+        control.post(f"/accounts/{accounts['expired']['platformUserId']}/expire-token")
+        control.post(f"/accounts/{accounts['revoked']['platformUserId']}/revoke")
+        before = control.get("/accounts")
+    with process_on(tmp_path) as control:
+        assert control.get("/accounts") == before
+        assert [can_read(control, accounts[name]) for name in names] == [True, True, False, False]
+        # A refresh token that was used up stays used up.
+        assert [can_refresh(control, accounts[name]) for name in names] == [
+            True,
+            False,
+            True,
+            False,
+        ]
+        control.post("/reset")
+    with process_on(tmp_path) as control:
+        assert control.get("/accounts") == {"accounts": []}
+
+
+def test_process_names_a_file_of_accounts_that_it_cannot_read(tmp_path):
+    (tmp_path / "accounts.json").write_text('[{"id": "1"}]')
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--state-dir", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr == f"sandbox: {tmp_path}/accounts.json cannot be read; delete it\n"
 
 
 def test_temporary_server_removes_its_files():

@@ -32,7 +32,7 @@ def live_post(control, http, video):
     account = control.account("YOUTUBE")
     uri = http.post(
         f"{control.url}/youtube/upload/youtube/v3/videos?uploadType=resumable&part=snippet",
-        json={"snippet": {"title": 'Tom & Jerry\u0027s "day"', "description": "{{ 7*7 }}"}},
+        json={"snippet": {"title": 'Tom & Jerry\u0027s "day"\nout', "description": "{{ 7*7 }}"}},
         headers={
             "Authorization": f"Bearer {account['accessToken']}",
             "X-Upload-Content-Length": str(len(video)),
@@ -73,9 +73,32 @@ def test_every_live_post_has_a_page(control, http, live_post):
     assert http.get(f"{control.url}/live/vimeo/1", timeout=60).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "scope", "words"),
+    [
+        ("tiktok/v2/auth/authorize/?client_key", "video.publish", "a TikTok account"),
+        (
+            "google/o/oauth2/v2/auth?client_id",
+            "https://www.googleapis.com/auth/youtube.upload",
+            "a YouTube account",
+        ),
+        (
+            "instagram/oauth/authorize?client_id",
+            "instagram_business_basic",
+            "an Instagram account",
+        ),
+    ],
+)
+def test_consent_page_asks_for_an_account(control, http, path, scope, words):
+    query = f"=sandbox-client&response_type=code&state=s&redirect_uri=http://x/&scope={scope}"
+    page = http.get(f"{control.url}/{path}{query}", timeout=60)
+    assert f"Allow access to {words}?" in page.text
+
+
 def test_terminal_lists_what_is_live(control, live_post, capsys):
     assert main(["posts", "--url", control.url]) == 0
     printed = capsys.readouterr().out
     assert control.url + live_post["page"] in printed and printed.endswith("1 live\n")
+    assert printed.count("\n") == 2 and "\\nout" in printed
     assert main(["posts", "--url", "http://127.0.0.1:1"]) == 1
     assert "no sandbox" in capsys.readouterr().err

@@ -54,7 +54,7 @@ def test_tables_that_are_not_there_are_told_with_the_command(
 ) -> None:
     found = findings(replace(config, database_url=f"sqlite:///{tmp_path / 'empty.db'}"))
     assert not found["DATABASE_URL"].is_good
-    assert "flask --app app db upgrade" in found["DATABASE_URL"].sentence
+    assert "python -m app db upgrade" in found["DATABASE_URL"].sentence
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from datetime import timedelta
 
 from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
 from app.database.transaction import transaction
+from app.database.versions import reason
 from app.models import WorkerProcess
 
+logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 10.0
 #: Rows of processes not seen for this long are deleted.
 FORGET_AFTER = timedelta(hours=1)
@@ -18,6 +22,13 @@ FORGET_AFTER = timedelta(hours=1)
 
 def record_heartbeat(process_id: str, platforms: str, concurrency: int) -> None:
     """Record that the process lives. A child runs this, so it proves that children work too."""
+    try:
+        _record(process_id, platforms, concurrency)
+    except SQLAlchemyError as exc:
+        logger.warning("heartbeat not recorded: %s", reason(exc))
+
+
+def _record(process_id: str, platforms: str, concurrency: int) -> None:
     now = utcnow()
     with transaction() as session:
         process = session.get(WorkerProcess, process_id)

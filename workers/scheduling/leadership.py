@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from app.clock import utcnow
 from app.database.results import rows_changed
 from app.database.transaction import transaction
+from app.database.versions import reason
 from app.ids import new_id
 from app.models import SchedulerTerm
 
@@ -64,7 +65,8 @@ class Leadership:
             with self._app.app_context(), transaction() as session:
                 number = self._renew_row(session, began_at)
         except SQLAlchemyError as exc:
-            logger.warning("leadership not renewed: %s", type(exc).__name__)
+            with self._app.app_context():
+                logger.warning("leadership not renewed: %s", reason(exc))
             return self.term is not None
         with self._lock:
             if number and number != self._number:

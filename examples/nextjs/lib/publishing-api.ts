@@ -662,22 +662,6 @@ export interface components {
                 [key: string]: string[];
             };
         };
-        PaginationMetadata: {
-            /** @description Total number of items. */
-            total?: number;
-            /** @description Total number of pages. */
-            total_pages?: number;
-            /** @description First available page number. */
-            first_page?: number;
-            /** @description Last available page number. */
-            last_page?: number;
-            /** @description Current page number. */
-            page?: number;
-            /** @description Previous page number. */
-            previous_page?: number;
-            /** @description Next page number. */
-            next_page?: number;
-        };
         EventError: {
             code: string;
             /** @enum {string} */
@@ -892,8 +876,11 @@ export interface components {
         };
         BatchJob: {
             jobId: string;
-            /** Format: date-time */
-            scheduledTime: string;
+            /**
+             * Format: date-time
+             * @description null for a post that is due at once.
+             */
+            scheduledTime: string | null;
         };
         BatchAccepted: {
             batchId: string;
@@ -1126,6 +1113,7 @@ export interface components {
             platformPostId?: string | null;
             /**
              * Format: url
+             * @description Of the post, on the platform's own site.
              * @default null
              */
             url?: string | null;
@@ -1190,8 +1178,8 @@ export interface components {
         NewUpload: {
             /** @description Becomes the title of the video, not its key. */
             filename: string;
-            /** @enum {string} */
-            contentType: "video/mp4" | "video/quicktime" | "video/webm" | "video/3gpp" | "video/mpeg" | "video/x-flv" | "video/x-ms-wmv" | "video/x-msvideo";
+            /** @description Of the `File` or `Blob`, such as `video/webm;codecs=vp9`: any video, or `application/octet-stream` where the type is unknown. The link is signed for its lower case, which is what a browser sends. */
+            contentType: string;
             /** @description Bytes. Exactly this many must be sent. */
             fileSize: number;
         };
@@ -1353,10 +1341,10 @@ export interface components {
         NextPost: {
             /**
              * Format: date-time
-             * @description null while the platform is paused.
+             * @description null while the platform is paused or the account must be connected again.
              */
             beginsAt: string | null;
-            reason?: string;
+            readonly reason?: string;
         };
         AccountLimits: {
             accountId: string;

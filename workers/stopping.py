@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.runs import RunStopped
+from app.run_stops import RunStopped
 
 
 class StopFlag:

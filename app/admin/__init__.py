@@ -12,7 +12,7 @@ from flask import Flask
 from app.admin import actions, attention, jobs, limits, overview, platforms
 from app.admin.blueprint import blueprint
 from app.admin.guard import register_guard
-from app.admin.operator import register_operator
+from app.admin.operator_auth import register_operator
 from app.admin.queues import register_dashboard
 
 #: Modules that register views on the blueprint.

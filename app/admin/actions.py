@@ -8,8 +8,8 @@ from flask import request
 from werkzeug.exceptions import BadRequest
 
 from app.admin.blueprint import blueprint, done, read_values, refused
+from app.admin.filters import now
 from app.admin.jobs import require_story
-from app.admin.words import now
 from app.checks.links import link_faults
 from app.publishing import steer
 from app.publishing.errors import WrongState

@@ -9,7 +9,7 @@ from marshmallow import fields
 from werkzeug.exceptions import NotFound
 
 from app.admin.blueprint import blueprint, done, read_values
-from app.admin.words import now
+from app.admin.filters import now
 from app.ids import is_id
 from app.publishing.redeliver import redeliver, redeliver_dead
 from app.queries.accounts import list_to_reconnect

@@ -13,7 +13,7 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy.exc import ProgrammingError
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from app.admin.operator import PREFIX
+from app.admin.operator_auth import PREFIX
 from app.database.engine import AWAY
 from app.database.versions import outdated_by
 from app.faults import flatten

@@ -1,7 +1,7 @@
 """Protects the operator's pages: CSRF tokens in forms, and a strict content security policy.
 
 A CSRF token (Flask-WTF) is bound to a session cookie, signed with a secret that all processes
-derive from the encryption keys. `app.admin.operator` has checked the request's origin before.
+derive from the encryption keys. `app.admin.operator_auth` has checked the request's origin before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
 from app.admin.blueprint import blueprint
-from app.admin.operator import FILES, PREFIX
+from app.admin.operator_auth import FILES, PREFIX
 from app.config import Config
 from app.crypto import keys_of
 

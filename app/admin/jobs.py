@@ -8,8 +8,8 @@ from marshmallow.validate import Length, OneOf
 from werkzeug.exceptions import NotFound
 
 from app.admin.blueprint import blueprint, read_values
+from app.admin.filters import now
 from app.admin.timeline_chart import lay_out
-from app.admin.words import now
 from app.ids import is_id
 from app.models import PublishJob
 from app.platforms import PLATFORMS

@@ -10,7 +10,7 @@ from marshmallow import fields
 from marshmallow.validate import Length
 
 from app.admin.blueprint import blueprint, read_values
-from app.admin.words import now
+from app.admin.filters import now
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.queries.accounts import find_accounts

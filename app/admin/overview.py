@@ -11,8 +11,8 @@ from marshmallow.validate import OneOf
 from redis.exceptions import RedisError
 
 from app.admin.blueprint import blueprint, read_values
+from app.admin.filters import now
 from app.admin.plots import plots_of
-from app.admin.words import now
 from app.queries.depths import (
     COUNT_MAX,
     Depth,

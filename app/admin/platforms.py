@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.exceptions import NotFound
 
 from app.admin.blueprint import blueprint, done
-from app.admin.words import now
+from app.admin.filters import now
 from app.platforms import PLATFORMS
 from app.publishing import pausing
 

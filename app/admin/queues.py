@@ -1,6 +1,6 @@
 """rq-dashboard at `/admin/queues`, adapted: JSON runs, our Redis, and no changes by GET.
 
-`app.admin.operator` has authenticated the operator before any of it runs.
+`app.admin.operator_auth` has authenticated the operator before any of it runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from rq_dashboard import blueprint as dashboard
 from rq_dashboard import web
 
-from app.admin.operator import PREFIX
+from app.admin.operator_auth import PREFIX
 from app.api.errors import Unavailable, problem
 from app.clock import to_iso
 from app.queues import Run, RunQueue, current_redis

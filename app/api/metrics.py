@@ -9,8 +9,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.api.auth import for_services
 from app.api.blueprint import Blueprint
-from app.api.exposition import exposition
 from app.api.metric_views import metrics_of
+from app.api.prometheus import exposition
 from app.clock import utcnow
 from app.schemas.metrics import MetricsQuery, MetricsSchema
 

@@ -6,7 +6,7 @@ from app.api.auth import current_user
 from app.api.blueprint import Blueprint
 from app.clock import utcnow
 from app.queries.platforms import PlatformView, view_platforms
-from app.schemas.platform import PlatformsSchema
+from app.schemas.platform_info import PlatformsSchema
 
 blueprint = Blueprint(
     "platforms", __name__, url_prefix="/api/platforms", description="Rules and limits"

@@ -12,7 +12,7 @@ from app.api.blueprint import Blueprint, Gathered
 from app.api.errors import InvalidRequest
 from app.api.idempotency import keyed_request
 from app.api.job_views import accepted_of, batch_of, link_to, require_job, status_of, story_of
-from app.checks.advice import warnings_for
+from app.checks.post_warnings import warnings_for
 from app.checks.posts import UncheckedPost, check_batch, check_post, due_times
 from app.checks.times import due_time
 from app.clock import utcnow

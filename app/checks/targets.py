@@ -8,7 +8,7 @@ from typing import Any
 from app.accounts.requirements import needs_public_links
 from app.clock import utcnow
 from app.faults import Faults
-from app.media import rules
+from app.media import violations
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.plan_text import describe_plan
@@ -74,10 +74,10 @@ def video_warnings(
     if probe is None or plan is None:
         return {}
     limit = None if account is None else account.video_limit_at(utcnow())
-    too_long = rules.too_long_for_account(values["platform"], probe, limit)
+    too_long = violations.too_long_for_account(values["platform"], probe, limit)
     messages = [too_long] if too_long else []
     messages += describe_plan(plan)
-    messages += [advice.message for advice in rules.warnings(values["platform"], probe)]
+    messages += [advice.message for advice in violations.warnings(values["platform"], probe)]
     return {"videoId": messages} if messages else {}
 
 

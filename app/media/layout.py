@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.media.boxes import Box, Boxes
-from app.media.edits import EditLists, Edits
+from app.media.edit_lists import EditLists, Edits
 from app.media.facts import VideoInvalid
 from app.media.window import Window
 

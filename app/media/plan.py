@@ -9,9 +9,9 @@ from app.media.facts import DELAY_SECONDS, Probe
 from app.media.frame_rates import constant_rate
 from app.media.profiles import PROFILES, Profile
 from app.media.recipe import BUFFER_SECONDS, AudioEncoding, Recipe, VideoEncoding
-from app.media.rules import Violation, violations
 from app.media.sizes import fitted_size
 from app.media.video_rules import VIDEO_RULES, Bounds
+from app.media.violations import Violation, violations
 
 #: Rules about the layout of the file, whatever its streams hold.
 _FILE_RULES = frozenset({"container", "index", "edit_list"})

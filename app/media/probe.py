@@ -11,8 +11,8 @@ from typing import Any
 
 from app.media.child_process import ProbeBounds
 from app.media.facts import Probe, VideoInvalid
-from app.media.isolation import probe_in_child
 from app.media.layout import Layout, read_layout, read_matroska_type, refuse_truncated_riff
+from app.media.probe_answer import probe_in_child
 from app.media.window import Window
 from app.storage import Storage, StoredObject
 

@@ -23,7 +23,7 @@ from app.database.retrying import retry_while_away
 from app.database.transaction import transaction
 from app.models import PublishJob
 from app.publishing.claims import LEASE_SECONDS, Claim
-from app.runs import CancelRequested, Superseded
+from app.run_stops import CancelRequested, Superseded
 from app.states import Step, step_progress
 
 #: Statements on the table itself: on the mapped class each costs half as much again.

@@ -26,7 +26,7 @@ from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import end_job, has_upload, record_cancelled, record_completed
 from app.publishing.waiters import wake_waiters
 from app.queues import Wake, wake, wake_maintenance
-from app.runs import CancelRequested
+from app.run_stops import CancelRequested
 from app.states import JobState, Step
 
 #: Added to the hint of a failed job that the platform may have published.

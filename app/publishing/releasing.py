@@ -17,13 +17,13 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import timeline
 from app.database.transaction import transaction
-from app.isolation import run_all
 from app.limits import gates, lanes
 from app.models import Gate, PublishJob
 from app.models.publish_job import ERROR_COLUMNS
 from app.platforms import PLATFORMS
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.queues import Wake, wake
+from app.run_all import run_all
 from app.states import JobState
 
 #: Posts released in one transaction, and batches released by one call.

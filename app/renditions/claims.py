@@ -15,7 +15,7 @@ from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.media.recipe import Recipe
 from app.models import PublishJob, Rendition
-from app.runs import Superseded
+from app.run_stops import Superseded
 from app.states import OPEN_STATES, RenditionState
 from app.storage.keys import RENDITIONS
 

@@ -10,7 +10,7 @@ from app.queries.depths import COUNT_MAX
 from app.queries.metrics import WINDOWS
 from app.queries.peaks import NEAR_PERCENT
 from app.schemas.base import BaseSchema, Moment, ResponseSchema
-from app.schemas.platform import LimitSchema
+from app.schemas.platform_info import LimitSchema
 
 CAPPED = f"Capped at {COUNT_MAX}."
 

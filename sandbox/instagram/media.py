@@ -10,8 +10,8 @@ from flask import Response, request
 from sandbox.core.accounts import Account
 from sandbox.core.clock import parse_iso
 from sandbox.core.errors import Refusal
+from sandbox.core.post_statistics import statistics
 from sandbox.core.posts import Post
-from sandbox.core.statistics import statistics
 from sandbox.core.world import current_world
 from sandbox.instagram.accounts import BASIC, CONTENTS, INSIGHTS, PUBLISHING
 from sandbox.instagram.api import API, answer, authorize, select

@@ -9,8 +9,8 @@ from flask import Response, request
 from sandbox.core.accounts import Account
 from sandbox.core.errors import Refusal
 from sandbox.core.fields import first_fault, is_text_list, is_whole
+from sandbox.core.post_statistics import statistics
 from sandbox.core.posts import Post
-from sandbox.core.statistics import statistics
 from sandbox.core.world import current_world
 from sandbox.tiktok.api import API, authorize, ok
 from sandbox.tiktok.publishing import read_body

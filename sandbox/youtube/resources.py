@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.core.clock import iso
+from sandbox.core.post_statistics import statistics
 from sandbox.core.posts import Post
 from sandbox.core.processing import Processing
-from sandbox.core.statistics import statistics
 from sandbox.youtube.errors import FAILURES, REJECTIONS
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.media.facts import Probe
-from app.media.rules import Violation, too_long_for_account, violations, warnings
 from app.media.video_rules import VIDEO_RULES
+from app.media.violations import Violation, too_long_for_account, violations, warnings
 from tests.factories import FITTING_PROBE
 
 #: A file that every platform takes as it is, and likes.

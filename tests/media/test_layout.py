@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from app.media.boxes import BOXES_MAX
-from app.media.edits import EDITS_MAX
+from app.media.edit_lists import EDITS_MAX
 from app.media.facts import VideoInvalid
 from app.media.layout import Layout, read_layout
 from app.media.window import Window

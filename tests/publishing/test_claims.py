@@ -26,7 +26,7 @@ from app.publishing.holding import (
     show_progress,
     standing,
 )
-from app.runs import CancelRequested, Superseded
+from app.run_stops import CancelRequested, Superseded
 from app.states import JobState, Step
 from tests.factories import make_account, make_job, make_video
 from tests.rows import row

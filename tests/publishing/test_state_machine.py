@@ -53,7 +53,7 @@ from app.publishing.holding import (
     show_progress,
 )
 from app.queues import HORIZON, PUBLISH_QUEUES, PostScheduler, RunQueue
-from app.runs import CancelRequested, Superseded
+from app.run_stops import CancelRequested, Superseded
 from app.states import FINAL_STATES, JobState, Step
 from tests import IS_THOROUGH
 from tests.factories import make_account, make_video

@@ -21,7 +21,7 @@ from app.failures import Category, Failure
 from app.limits.forecast import forecast
 from app.limits.unresponsive import unresponsive_platforms
 from app.media.facts import Probe
-from app.media.rules import too_long_for_account
+from app.media.violations import too_long_for_account
 from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
 from app.renditions.claims import LEASE_SECONDS, RenditionClaim, is_wanted, renew
-from app.runs import CancelRequested, Superseded
+from app.run_stops import CancelRequested, Superseded
 from workers.periodic_thread import PeriodicThread
 from workers.stopping import Stopping, stop_requested
 

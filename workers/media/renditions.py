@@ -10,7 +10,7 @@ from app.database.engine import AWAY, is_database_away
 from app.extensions import running_app
 from app.renditions import outcomes
 from app.renditions.claims import RenditionClaim, claim_next, key_of
-from app.runs import CancelRequested, RunStopped, Superseded
+from app.run_stops import CancelRequested, RunStopped, Superseded
 from app.storage import current_storage
 from app.storage.errors import StorageError
 from workers.media.failures import failure_of, workers_lost

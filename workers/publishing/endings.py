@@ -17,7 +17,7 @@ from app.publishing import outcomes
 from app.publishing.claims import Claim
 from app.publishing.holding import Proof, forget_upload, standing
 from app.renditions.outcomes import wake_waiting
-from app.runs import CancelRequested, RunStopped, Superseded
+from app.run_stops import CancelRequested, RunStopped, Superseded
 from app.states import Step, step_progress
 from workers.errors import KeyMissing, PublishError, Unfinished, UploadGone
 from workers.platforms.results import Processing, Published

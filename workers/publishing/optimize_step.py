@@ -11,7 +11,7 @@ from app.failures import Category
 from app.media.facts import Probe
 from app.media.plan import Plan, plan_for
 from app.media.plan_text import describe_plan
-from app.media.rules import Violation
+from app.media.violations import Violation
 from app.models import Rendition, Video
 from app.publishing.claims import Claim
 from app.publishing.holding import note_transcode

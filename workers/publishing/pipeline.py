@@ -14,7 +14,7 @@ from app.extensions import running_app
 from app.publishing.claims import Claim, claim_next, claim_poll, end_lease
 from app.publishing.early import wake_again_if_early
 from app.queues import parent_process
-from app.runs import RunStopped
+from app.run_stops import RunStopped
 from workers import transport
 from workers.errors import PublishError
 from workers.handlers import load_handler

@@ -13,7 +13,7 @@ from datetime import timedelta
 from app.clock import utcnow
 from app.failures import Failure
 from app.publishing.claims import Claim
-from app.runs import RunStopped
+from app.run_stops import RunStopped
 from app.states import Step
 from workers.accounts import tokens
 from workers.errors import (

@@ -14,7 +14,6 @@ from functools import partial
 
 from redis import Redis
 
-from app.isolation import run_all
 from app.queues import QUEUE_OF, RunQueue, current_redis, wake_maintenance
 from app.queues.names import (
     CHECK_AHEAD,
@@ -27,6 +26,7 @@ from app.queues.names import (
     TRANSCODE,
 )
 from app.renditions.claims import is_any_due as is_any_to_transcode
+from app.run_all import run_all
 from workers.accounts.consents import is_any_to_exchange
 from workers.maintenance.at_risk import is_any_to_check
 from workers.maintenance.counts import is_any_to_count

@@ -19,7 +19,6 @@ from rq.defaults import RQ_KEY_PREFIX
 from sqlalchemy import exists, select, tuple_
 
 from app.database.transaction import transaction
-from app.isolation import run_all
 from app.models import PublishJob
 from app.models.publish_job import WAITING
 from app.publishing.missing_wakes import queue_missing_wakes
@@ -34,6 +33,7 @@ from app.queues import (
     current_redis,
     wake,
 )
+from app.run_all import run_all
 
 logger = logging.getLogger(__name__)
 #: Upcoming jobs are scheduled in Redis in pages of this size.

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from app.media import isolation
+from app.media import probe_answer
 from app.media.child_process import ProbeBounds
 from app.media.facts import VideoInvalid
 from app.media.probe import probe
@@ -199,7 +199,7 @@ def test_reads_of_a_file_are_bounded(store: Storage, made: Made) -> None:
     ],
 )
 def test_output_of_a_compromised_child_is_rejected(answer: bytes) -> None:
-    assert not isolation._is_valid(isolation._object(answer))
+    assert not probe_answer._is_valid(probe_answer._object(answer))
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")

@@ -12,9 +12,9 @@ from workers.platforms.base import Access, Context
 from workers.platforms.fields import child, children, text
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client
-from workers.platforms.youtube.resource import file_name, insert_query, video_resource
 from workers.platforms.youtube.session import session_uri
 from workers.platforms.youtube.upload import YouTubeUpload
+from workers.platforms.youtube.video_resource import file_name, insert_query, video_resource
 
 #: Videos over 15 minutes need a verified channel. https://support.google.com/youtube/answer/71673
 SHORT_SECONDS = 15 * 60

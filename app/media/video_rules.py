@@ -27,8 +27,8 @@ class VideoRules:
     """One platform's rules for a file; whatever is not named is unrestricted.
 
     `ranges` is keyed by the measures of `app.media.violations`: duration (s), size (bytes),
-    frame_rate (frames/s), side and width (pixels as shown), ratio (width ÷ height), bit_rate (bit/s),
-    audio_channels, audio_sample_rate (Hz). `choices` is keyed by container (the media type),
+    frame_rate (frames/s), side and width (pixels as shown), ratio (width ÷ height), bit_rate
+    (bit/s), audio_channels, audio_sample_rate (Hz). `choices` is keyed by container (the media type),
     video_codec, audio_codec, chroma, h264_format, scan, index (where the MP4 `moov` box is) and
     edit_list.
     """

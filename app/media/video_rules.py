@@ -28,9 +28,9 @@ class VideoRules:
 
     `ranges` is keyed by the measures of `app.media.violations`: duration (s), size (bytes),
     frame_rate (frames/s), side and width (pixels as shown), ratio (width ÷ height), bit_rate
-    (bit/s), audio_channels, audio_sample_rate (Hz). `choices` is keyed by container (the media type),
-    video_codec, audio_codec, chroma, h264_format, scan, index (where the MP4 `moov` box is) and
-    edit_list.
+    (bit/s), audio_channels, audio_sample_rate (Hz). `choices` is keyed by container (the media
+    type), video_codec, audio_codec, chroma, h264_format, scan, index (where the MP4 `moov` box is)
+    and edit_list.
     """
 
     name: str

@@ -69,8 +69,6 @@ class Proof(Enum):
     NOTHING = "nothing"
     #: the platform said that it lacks bytes: the upload is to be resumed
     UNFINISHED = "unfinished"
-    #: it has published nothing, as the platform refused each time, and can still be published
-    UNPUBLISHED = "unpublished"
     #: it has published nothing and never will
     DEAD = "dead"
 
@@ -161,15 +159,13 @@ def forget_upload(claim: Claim) -> None:
 def apply_proof(job: PublishJob, proof: Proof) -> None:
     """Update a locked row with what is proven about its failed upload.
 
-    A dead upload leaves a job that may be cancelled and edited, as if it had never had one; so does
-    an unpublished one, which stays. An unfinished one stays committed: bytes of a broken request
-    can still arrive.
+    A dead upload leaves a job that may be cancelled and edited, as if it had never had one. An
+    unfinished one stays committed: bytes of a broken request can still arrive.
     """
-    if proof in (Proof.DEAD, Proof.UNFINISHED):
+    if proof is not Proof.NOTHING:
         job.is_at_platform = False
     if proof is Proof.DEAD:
         job.checkpoint = None
-    if proof in (Proof.DEAD, Proof.UNPUBLISHED):
         job.committed_at = job.unanswered_since = None
 
 

@@ -103,16 +103,13 @@ RELEASING: dict[str, Callable[[Claim, datetime, datetime], None]] = {
     ),
     "hold_back": lambda claim, now, due: outcomes.hold_back(claim, LIMIT, due, now),
     "dead": lambda claim, now, due: outcomes.hold_back(claim, LIMIT, due, now, proof=Proof.DEAD),
-    "unpublished": lambda claim, now, due: outcomes.hold_back(
-        claim, LIMIT, due, now, proof=Proof.UNPUBLISHED
-    ),
     "hand_back": lambda claim, now, due: outcomes.hand_back(claim, now),
 }
 
 
 #: Those of them that give the attempt back, and those with proof that nothing is live.
-GIVING_BACK = {"hold_back", "dead", "unpublished"}
-PROVING = {"dead", "unpublished"}
+GIVING_BACK = {"hold_back", "dead"}
+PROVING = {"dead"}
 
 
 def complete(claim: Claim, now: datetime) -> None:
@@ -381,7 +378,7 @@ class Publishing(RuleBasedStateMachine):
         proof = Proof.NOTHING if failure is UNKNOWN else proof
         outcomes.fail(claim, failure, self.now, proof=proof)
         self.leaves(claim)
-        is_unsure = is_committed and proof not in (Proof.DEAD, Proof.UNPUBLISHED)
+        is_unsure = is_committed and proof is not Proof.DEAD
         assert self.job(claim.job_id).is_committed == is_unsure
 
     @precondition(lambda self: self.holders)

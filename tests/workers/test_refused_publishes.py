@@ -1,4 +1,4 @@
-"""A publish that the platform refused, and that is proved so: the job counts as not live."""
+"""A publish that the platform refused: the same container is published again, and no other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from app.models.gate import Gate
 from app.models.ledger_entry import LedgerEntry
 from app.publishing import steer
 from app.publishing.errors import WrongState
-from app.publishing.outcomes import MAYBE_LIVE
 from app.states import AccountState, JobState
 from tests.factories import make_job
 from tests.platforms import Platforms
@@ -80,40 +79,30 @@ def account_state(job: PublishJob) -> AccountState:
     return account.state
 
 
-def test_refused_post_is_not_called_possibly_live(platforms: Platforms, job: PublishJob) -> None:
+def test_refused_post_is_published_again_by_a_retry_from_the_same_container(
+    platforms: Platforms, job: PublishJob
+) -> None:
     platforms.fault("INSTAGRAM", "error", call=PUBLISH, code="352/2207026")
-    ended = run_until(job.id, failed)
-    assert (ended.error_code, ended.committed_at) == ("352/2207026", None)
-    assert ended.error_hint and MAYBE_LIVE not in ended.error_hint
-    assert posts_counted() == 0
-    with pytest.raises(WrongState):
-        steer.resolve(job.id, utcnow(), is_live=True)
+    assert run_until(job.id, failed).error_code == "352/2207026"
     steer.retry(job.id, utcnow())
     run_until(job.id, lambda found: found.state is JobState.COMPLETED)
     assert posts_counted() == len(platforms.posts()) == 1
     assert len(platforms.journal("instagram.container")) == 1
 
 
-def test_refused_post_may_be_live_until_that_is_proved(
+def test_post_whose_publish_was_refused_is_neither_cancelled_nor_edited(
     platforms: Platforms, job: PublishJob
 ) -> None:
-    """A worker that dies before leaves a job that counts as possibly live."""
-    platforms.fault("INSTAGRAM", "error", call=PUBLISH, code="352/2207026")
-    run_until(job.id, lambda found: found.committed_at is not None)
-    with pytest.raises(WrongState):
-        steer.cancel(job.id, utcnow())
-    run_until(job.id, failed)
-    assert row(job.id).committed_at is None
-
-
-def test_post_that_waits_for_the_daily_limit_can_be_cancelled(
-    platforms: Platforms, job: PublishJob
-) -> None:
-    platforms.fault("INSTAGRAM", "error", call=PUBLISH, code="9/2207042")
+    """Its container may be published all the same, and another one would make a second post."""
+    platforms.settings(instagram_status_lag_seconds=2.0)
+    platforms.fault("INSTAGRAM", "error", call=PUBLISH, code="9/2207042", after_work=True)
     waiting = run_until(job.id, lambda found: found.error_code == "9/2207042")
     assert waiting.state is JobState.WAITING and waiting.attempts_made == 0
-    assert steer.cancel(job.id, utcnow()).state is JobState.CANCELLED
-    assert platforms.posts() == []
+    assert len(platforms.posts()) == 1
+    with pytest.raises(WrongState):
+        steer.cancel(job.id, utcnow())
+    with pytest.raises(WrongState):
+        steer.edit(job.id, {"caption": "another"}, utcnow(), judged={})
 
 
 def test_post_goes_on_with_its_container_after_the_daily_limit(
@@ -134,7 +123,6 @@ def test_publish_that_keeps_failing_uses_up_the_attempts(
     ended = run_until(job.id, failed)
     assert (ended.error_code, ended.error_category) == ("2", "platform")
     assert ended.attempts_made == ended.max_attempts == 3
-    assert ended.committed_at is None
     assert len(platforms.journal(PUBLISH)) == 4 + 1 + 1
     assert len(platforms.journal("instagram.container")) == 1
 

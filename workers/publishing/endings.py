@@ -131,8 +131,6 @@ def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: 
 def _proof_of(error: PublishError) -> Proof:
     if error.upload_is_dead or isinstance(error, UploadGone):
         return Proof.DEAD
-    if error.is_unpublished:
-        return Proof.UNPUBLISHED
     return Proof.UNFINISHED if isinstance(error, Unfinished) else Proof.NOTHING
 
 

@@ -203,7 +203,7 @@ def test_a_confirmed_refusal_is_raised_and_a_retry_uses_the_same_container(
     job = make_job(control, video)
     error = refused(job, "4/2207051")
     assert isinstance(error, AccountRefused) and error.code == "4/2207051" and error.hint
-    assert control.call_names()[-3:] == [PUBLISH, STATUS, STATUS]
+    assert control.call_names()[-4:] == [PUBLISH, STATUS, STATUS, LIST]
     job.carry_through()
     assert len(control.posts()) == len(control.calls(CONTAINER)) == 1
 
@@ -287,13 +287,32 @@ def test_a_refusal_after_a_lost_publish_does_not(control: Sandbox, video: bytes)
     assert isinstance(error, VideoRefused) and not error.is_unpublished
 
 
-@pytest.mark.parametrize(("code", "is_proof"), [("9/2207042", True), ("80002", False)])
-def test_the_limit_on_posts_proves_that_nothing_is_live(
-    control: Sandbox, video: bytes, code: str, is_proof: bool
+def test_a_refusal_that_has_come_with_live_posts_is_looked_up_in_the_list(
+    control: Sandbox, video: bytes
 ) -> None:
-    """It is checked before anything is published; one on calls may have hit a later call."""
-    error = publish_with_fault(make_job(control, video), "error", code=code)
-    assert isinstance(error, RateLimited) and error.is_unpublished is is_proof
+    control.settings(instagram_status_lag_seconds=90_000.0)
+    job = make_job(control, video)
+    until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="4/2207051", after_work=True)
+    published = job.carry_through()
+    [post] = control.posts()
+    assert published.post_id == post["id"]
+
+
+def test_several_posts_that_match_prove_nothing(control: Sandbox, video: bytes) -> None:
+    """Two jobs with the same caption: which post is whose, only a person can tell."""
+    control.settings(instagram_status_lag_seconds=90_000.0)
+    account = control.account("INSTAGRAM")
+    jobs = [make_job(control, video, account=account) for _ in range(2)]
+    for job in jobs:
+        until_ready(job)
+    control.fault("INSTAGRAM", PUBLISH, "error", code="2", after_work=True, times=2)
+    for job in jobs:
+        with pytest.raises(OutcomeUnknown):
+            job.run()
+    control.fault("INSTAGRAM", PUBLISH, "error", code="2", times=20)
+    assert isinstance(run_to_error(jobs[0]), Ambiguous)
+    assert len(control.posts()) == 2
 
 
 def test_a_token_refused_at_publishing_is_not_remembered(control: Sandbox, video: bytes) -> None:

@@ -77,6 +77,14 @@ def find_post(client: Client, context: Context, upload: InstagramUpload) -> Publ
     return matches[0] if len(matches) == 1 else None
 
 
+def find_only_post(client: Client, context: Context, upload: InstagramUpload) -> Published | None:
+    """Search the account's list for the post; None if none matches, `Ambiguous` if several do."""
+    matches = _matches(client, context, upload)
+    if len(matches) > 1:
+        raise _ambiguous()
+    return matches[0] if matches else None
+
+
 def reconcile(client: Client, context: Context, upload: InstagramUpload) -> Published:
     """Return the post that the account's list shows for this upload; else raise `Ambiguous`."""
     found = find_post(client, context, upload)

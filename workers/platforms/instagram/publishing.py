@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
+from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.base import Context
 from workers.platforms.instagram import fate
 from workers.platforms.instagram.client import Client
@@ -75,8 +75,8 @@ def confirm_refusal(client: Client, context: Context, upload: InstagramUpload) -
     assert upload.refusal is not None
     refusal = load_refusal(upload.refusal)
     with while_maybe_live(upload):
-        is_clear = refusal.code != DUPLICATE_POST and not isinstance(refusal, Transient)
-        found = None if is_clear else fate.find_post(client, context, upload)
+        is_clear = refusal.code not in PERHAPS_LIVE and not isinstance(refusal, Transient)
+        found = None if is_clear else fate.find_only_post(client, context, upload)
     if found is not None:
         return found
     context.journal.save(replace(upload, refusal=None, may_be_live=False))
@@ -142,8 +142,7 @@ def _after_refusal(
         return found
     if upload.refusal is None:
         context.journal.save(replace(upload, may_be_live=False))
-        is_post_limit = isinstance(refusal, RateLimited) and not refusal.blocks_reads
-        raise _proved(upload, refusal) if is_post_limit else refusal
+        raise refusal
     return Processing(max(upload.settled_at - context.now().timestamp(), 1.0))
 
 

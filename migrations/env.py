@@ -30,9 +30,11 @@ def run() -> None:
     with db.engine.connect() as connection:
         connection.detach()  # closed at the end, and not used again: the lock ends with it
         if connection.dialect.name == "postgresql":
-            # Not limited in time: an index on a large table takes long.
+            # Not limited in time: an index on a large table takes long, and so may our turn.
             connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("SET lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+            connection.execute(text("RESET lock_timeout"))
             connection.commit()
         context.configure(
             connection=connection,

@@ -18,14 +18,16 @@ _VERSION = text("SELECT version_num FROM alembic_version")
 _MISSING = ("no such ", "table ")
 
 
-def outdated_tables() -> str:
+def outdated_tables(*, may_be_newer: bool = False) -> str:
     """Return a sentence with the command that helps where the tables are of another version.
 
-    Empty where they are as needed. Raises `SQLAlchemyError` where the database does not respond.
+    Empty where they are as needed; with `may_be_newer`, also where a deploy has migrated them and
+    this process is of the code before. Raises `SQLAlchemyError` where the database is away.
     """
     with db.engine.connect() as connection:
         present = _present(connection)
-    if present == SCHEMA_VERSION:
+    is_newer = present is not None and present > SCHEMA_VERSION
+    if present == SCHEMA_VERSION or (may_be_newer and is_newer):
         return ""
     return (
         f"the tables are at version {present}, the code needs {SCHEMA_VERSION}: "

@@ -35,12 +35,7 @@ MAYBE_LIVE = ". It may be live already: retry this job, which checks first, or u
 
 @retry_while_away
 def poll_again(
-    claim: Claim,
-    due_at: datetime,
-    now: datetime,
-    *,
-    progress: int,
-    sent_bytes: int | None = None,
+    claim: Claim, due_at: datetime, now: datetime, *, progress: int, sent_bytes: int | None = None
 ) -> None:
     """Wait for the next poll, within the same attempt: the platform has every byte.
 
@@ -135,12 +130,19 @@ def hold_back(
 
 @retry_while_away
 def hand_back(
-    claim: Claim, now: datetime, *, has_bytes: bool = True, due_at: datetime | None = None
+    claim: Claim,
+    now: datetime,
+    *,
+    has_bytes: bool = True,
+    due_at: datetime | None = None,
+    failure: Failure | None = None,
 ) -> None:
     """Hand the job back, within its attempt; without `has_bytes` it needs an upload slot again."""
     with held(claim) as (session, job):
         timeline.end(session, job, ("step",), "given_back", now)
         job.step = None
+        if failure is not None:
+            job.set_error(failure, now)
         if not has_bytes:
             job.is_at_platform = False
         _release_lease(session, job, due_at or now)

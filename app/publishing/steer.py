@@ -20,6 +20,7 @@ from app.metrics.rollup import count_before_retry
 from app.models import Account, PublishJob, Video
 from app.publishing.errors import WrongState
 from app.publishing.holding import Proof, apply_proof
+from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import has_upload, record_cancelled, record_completed
 from app.publishing.waiters import wake_waiters
 from app.queues import Wake, wake, wake_maintenance, wake_transcode
@@ -84,6 +85,8 @@ def edit(
             lanes.refresh_lane(session, job.account_id, priority, job.platform)
     if job.wake_number != replaced:
         wake([_wake_for(job, now, replaces=replaced)])
+    elif job.due_at is not None and job.due_at <= now:
+        queue_missing_wakes(job.platform, now)  # a claim that met the locked row passed it by
     return job
 
 

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
-from app.database.versions import outdated_by
+from app.database.versions import outdated_by, outdated_tables
 from app.queries.processes import count_workers, leading_scheduler
 from app.queues import PUBLISH_QUEUES, current_redis
 
@@ -29,12 +29,13 @@ def check_parts() -> list[Check]:
     now = utcnow()
     try:
         workers, leads = count_workers(now), leading_scheduler(now) is not None
+        outdated = outdated_tables(may_be_newer=True)
     except SQLAlchemyError as exc:
         detail = outdated_by(exc) or f"does not respond ({type(exc).__name__})"
         database = Check("database", False, detail)
         workers, leads = Counter[str](), False
     else:
-        database = Check("database", True, "answers")
+        database = Check("database", not outdated, outdated or "answers")
     return [database, _check_redis(), *_check_processes(workers, leads=leads)]
 
 

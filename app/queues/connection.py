@@ -10,11 +10,13 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection, Connection, SSLConnection
 from redis.exceptions import ConnectionError as RedisGone
-from redis.exceptions import ReadOnlyError
+from redis.exceptions import ReadOnlyError, ResponseError
 from redis.retry import Retry
 
 #: How long an API request may wait for Redis before it relies on the row alone.
 CONNECT_SECONDS = RESPONSE_SECONDS = 2.0
+#: The error code of a replica, within the message of a script's error.
+SCRIPT_READ_ONLY = "-READONLY "
 
 
 class _FollowsPrimary(AbstractConnection):
@@ -27,7 +29,10 @@ class _FollowsPrimary(AbstractConnection):
     def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return super().read_response(*args, **options)
-        except ReadOnlyError as exc:
+        except ResponseError as exc:
+            # Redis before 7 reports the refusal of a script's write as the script's own error.
+            if not isinstance(exc, ReadOnlyError) and SCRIPT_READ_ONLY not in str(exc):
+                raise
             self.disconnect()  # type: ignore[no-untyped-call]
             raise RedisGone("the server is a replica now") from exc
 

@@ -1,7 +1,11 @@
 """The names of the RQ queues, and of every function that workers call by name. Pure."""
 
+from rq.defaults import RQ_KEY_PREFIX
+
 from app.platforms import PLATFORMS
 
+#: Exists unless Redis lacks delayed runs: it has lost its memory, or refused some.
+MEMORY_KEY = f"{RQ_KEY_PREFIX}:publish:memory"
 #: Platform → its queue. One each, so that workers can be assigned platform by platform.
 PUBLISH_QUEUES: dict[str, str] = {name: entry.queue for name, entry in PLATFORMS.items()}
 #: Work that never waits for a platform: webhooks, tallies, jobs of lost workers.

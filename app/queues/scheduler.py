@@ -46,12 +46,13 @@ if redis.call('ZRANGE', KEYS[1], 0, 0)[1] == ARGV[2] then
 end
 """
 
+# Always writes, since a server that has become a replica would answer from old data.
 # KEYS: fence, delayed runs, queue. ARGV: fencing token, now, batch, key prefix of runs,
 # now in RQ's format.
 _RELEASE = """
 local fence = tonumber(redis.call('GET', KEYS[1]) or 0)
 if fence > tonumber(ARGV[1]) then return {-1, tostring(fence)} end
-if fence < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+redis.call('SET', KEYS[1], ARGV[1])
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
 if #due > 0 then
   for _, id in ipairs(due) do

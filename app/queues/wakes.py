@@ -32,6 +32,7 @@ from app.queues.connection import current_redis
 from app.queues.names import (
     ADVANCE,
     DELIVER,
+    MEMORY_KEY,
     PUBLISH_QUEUES,
     QUEUE_OF,
     TRANSCODE,
@@ -43,7 +44,9 @@ logger = logging.getLogger(__name__)
 #: How long wake-ups are left to the sweeper after Redis has not answered one: each would take its
 #: caller as long as that one.
 SILENT_SECONDS = 10.0
-_SILENT_UNTIL = "redis_silent_until"
+SILENT_UNTIL = "redis_silent_until"
+#: Set once this process has kept wake-ups from Redis.
+_WITHHELD = "redis_wakes_withheld"
 #: What is due later than this is not put into Redis yet.
 HORIZON = timedelta(minutes=30)
 
@@ -94,7 +97,6 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
     `now` defaults to the current time. Call it after the commit: a run that starts before its row
     is visible finds nothing.
     """
-    by_platform = attrgetter("platform")
     parent = parent_process()
     if parent is not None:
         wakes = [one for one in wakes if not parent.keep(one)]
@@ -105,16 +107,24 @@ def wake(wakes: Sequence[Wake], now: datetime | None = None) -> bool:
     if _is_silent():
         return False
     try:
-        pipeline = current_redis().pipeline(transaction=False)
-        for platform, of_platform in groupby(sorted(near, key=by_platform), by_platform):
-            queue = PostScheduler(PUBLISH_QUEUES[platform], current_redis())
-            for one in of_platform:
-                _add(pipeline, queue, one, now)
-        pipeline.execute()
+        _send(near, now)
     except RedisError as exc:
         _leave_to_sweeper("wake-ups", exc)
         return False
     return True
+
+
+def _send(wakes: Sequence[Wake], now: datetime) -> None:
+    by_platform = attrgetter("platform")
+    pipeline = current_redis().pipeline(transaction=False)
+    if current_app.extensions.get(_WITHHELD):
+        pipeline.delete(MEMORY_KEY)  # has the sweeper schedule all upcoming rows again
+    for platform, of_platform in groupby(sorted(wakes, key=by_platform), by_platform):
+        queue = PostScheduler(PUBLISH_QUEUES[platform], current_redis())
+        for one in of_platform:
+            _add(pipeline, queue, one, now)
+    pipeline.execute()
+    current_app.extensions.pop(_WITHHELD, None)
 
 
 def wake_maintenance(function: str = DELIVER) -> None:
@@ -143,14 +153,15 @@ def _enqueue(function: str) -> None:
 
 
 def _is_silent() -> bool:
-    silent_until: float = current_app.extensions.get(_SILENT_UNTIL, 0.0)
+    silent_until: float = current_app.extensions.get(SILENT_UNTIL, 0.0)
     return time.monotonic() < silent_until
 
 
 def _leave_to_sweeper(what: str, error: RedisError) -> None:
     logger.warning("%s left to the sweeper: %s", what, type(error).__name__)
+    current_app.extensions[_WITHHELD] = True
     if isinstance(error, RedisTimeout):
-        current_app.extensions[_SILENT_UNTIL] = time.monotonic() + SILENT_SECONDS
+        current_app.extensions[SILENT_UNTIL] = time.monotonic() + SILENT_SECONDS
 
 
 def _add(pipeline: Pipeline, scheduler: PostScheduler, wake: Wake, now: datetime) -> None:

@@ -72,11 +72,9 @@ def _remove_one(row: Rendition) -> int:
 
 
 def _keys(rendition: Rendition) -> list[str]:
-    """Return the keys that may exist: the result's, and that of a lost last run."""
-    if rendition.run_number == 0:
-        return []
-    last = key_of(rendition.id, rendition.run_number, Recipe.load(rendition.recipe))
-    return list({last, rendition.r2_key or last})
+    """Return the keys that may exist: of every run, as one may have been lost at any point."""
+    recipe = Recipe.load(rendition.recipe)
+    return [key_of(rendition.id, run, recipe) for run in range(1, rendition.run_number + 1)]
 
 
 def _unused(row: Rendition) -> tuple[ColumnElement[bool], ...]:

@@ -7,17 +7,20 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 
 from app import create_app
+from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
-from app.queues import PUBLISH_QUEUES, RunQueue, current_redis, wakes
+from app.queues import PUBLISH_QUEUES, PostScheduler, RunQueue, current_redis, wakes
 from app.queues.wakes import Wake, wake
 from sandbox.development.redis_server import RedisServer
 from tests.factories import make_job
+from workers.scheduling.sweeper import Sweeper
 
 
 @pytest.fixture
@@ -67,3 +70,23 @@ def test_it_is_asked_again_after_a_while(
     assert job.due_at is not None
     assert wake([Wake(job.id, job.platform, job.due_at, 1)])
     assert RunQueue(PUBLISH_QUEUES[job.platform], current_redis()).count > 0
+
+
+def test_what_was_kept_from_it_is_scheduled_once_it_answers(
+    lone_app: Flask, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else those posts would be found only when they are overdue."""
+    sweeper = Sweeper(memory_check_seconds=0.0)
+    sweeper.sweep(utcnow())
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        make_job(due_at=utcnow() + timedelta(minutes=5))
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    make_job(due_at=utcnow() + timedelta(minutes=6))  # within the silence
+    lone_app.extensions[wakes.SILENT_UNTIL] = 0.0
+    make_job(due_at=utcnow() + timedelta(minutes=7))
+    queue = PostScheduler(PUBLISH_QUEUES["TIKTOK"], current_redis())
+    assert current_redis().zcard(queue.scheduled_jobs_key) < 3
+    sweeper.sweep(utcnow())
+    assert current_redis().zcard(queue.scheduled_jobs_key) == 3

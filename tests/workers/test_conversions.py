@@ -28,6 +28,7 @@ from app.renditions.pruning import prune_renditions
 from app.renditions.requesting import request_rendition
 from app.states import FINAL_STATES, JobState, RenditionState, Step
 from app.storage import Storage
+from app.storage.errors import StorageError
 from app.storage.folder import FolderStorage
 from app.storage.links import LinkSigner
 from app.videos import delete_video
@@ -546,3 +547,34 @@ def test_rendition_that_is_asked_for_while_it_is_pruned_is_made_again(
     assert prune_renditions(utcnow() + timedelta(days=1)) == 0
     assert store.answer.state is RenditionState.PENDING
     run_to_end_with_conversion(another)
+
+
+class FailsOnce(FolderStorage):
+    """Cannot delete the first time."""
+
+    has_failed = False
+
+    def delete(self, key: str) -> None:
+        """Delete an object, or fail."""
+        if not self.has_failed:
+            self.has_failed = True
+            raise StorageError("the store is away")
+        super().delete(key)
+
+
+def test_object_that_could_not_be_deleted_goes_with_a_later_run_s(
+    app: Flask, platforms: Platforms, stored: Store, short_clip: Path
+) -> None:
+    video = stored(short_clip)
+    account = connect(platforms, "TIKTOK")
+    run_to_end_with_conversion(make_job("TIKTOK", account=account, video=video))
+    settings = app.config["SETTINGS"]
+    store = FailsOnce(settings.video_dir, settings.public_url, LinkSigner(["key"]))
+    app.extensions["storage"] = store
+    later = utcnow() + timedelta(days=1)
+    with pytest.raises(StorageError):
+        prune_renditions(later)
+    run_to_end_with_conversion(make_job("TIKTOK", account=account, video=video))
+    assert len(objects(app)) == 2
+    prune_renditions(later)
+    assert objects(app) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import psycopg
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
+from app.limits import lanes
 from app.models import PublishJob, Video
 from app.platforms import PLATFORMS
 from app.states import JobState
@@ -25,8 +27,9 @@ from tests.rows import row
 from tests.workers.conftest import connect
 from workers.platforms.base import Context
 from workers.platforms.youtube import YouTubeHandler
-from workers.publishing.endings import DATABASE_PAUSE
+from workers.publishing.endings import DATABASE_AWAY, DATABASE_PAUSE
 from workers.publishing.pipeline import advance
+from workers.publishing.retry import OUTAGE_LIMIT
 
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 AWAY_SECONDS = 1.5
@@ -107,4 +110,38 @@ def test_run_that_cannot_go_on_hands_the_job_back(begun: PublishJob) -> None:
     found = row(begun.id)
     assert (found.state, found.is_leased, found.lost_runs) == (JobState.ACTIVE, False, 0)
     assert found.due_at is not None and found.due_at <= utcnow() + DATABASE_PAUSE
-    assert found.attempts_made == 1
+    assert (found.attempts_made, found.error_code) == (1, DATABASE_AWAY.code)
+
+
+class MeetsAnErrorOfItsOwn(YouTubeHandler):
+    """Runs a statement that always takes too long."""
+
+    def open(self, context: Context) -> Any:
+        with transaction() as session:
+            session.execute(text("SET LOCAL statement_timeout = '10ms'"))
+            session.execute(text("SELECT pg_sleep(5)"))
+
+
+def test_job_that_the_database_alone_refuses_waits_longer_each_time_and_fails_after_a_day(
+    monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
+) -> None:
+    name = f"{__name__}:{MeetsAnErrorOfItsOwn.__name__}"
+    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    for waited, state in (
+        (timedelta(), JobState.ACTIVE),
+        (timedelta(minutes=2), JobState.ACTIVE),
+        (OUTAGE_LIMIT + timedelta(minutes=1), JobState.FAILED),
+    ):
+        with transaction() as session:
+            found = session.get_one(PublishJob, job.id, populate_existing=True)
+            found.due_at = utcnow()
+            found.error_since = found.error_since and utcnow() - waited
+            lanes.refresh(session, found)
+        with pytest.raises(OperationalError):
+            advance("YOUTUBE", job.id)
+        found = row(job.id)
+        assert (found.state, found.error_code) == (state, DATABASE_AWAY.code)
+        if state is JobState.ACTIVE:
+            assert found.due_at is not None
+            assert found.due_at >= utcnow() + waited - timedelta(seconds=1)

@@ -16,12 +16,13 @@ from redis import Redis
 
 from app.config import Config
 from app.models import Video
+from app.queues.scheduler import FENCE_KEY
 from app.states import JobState
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job
 from tests.platforms import Platforms
-from tests.processes import Process
+from tests.processes import Process, wait_until
 from tests.workers.conftest import connect
 from tests.workers.support import ended
 
@@ -110,3 +111,6 @@ def test_processes_follow_the_primary(
             old.replicaof("127.0.0.1", 1)
         second = make_job("TIKTOK", account=account, video=stored_film)
         assert ended(second).state is JobState.COMPLETED
+        # Released by the scheduler itself, and not only found by the next sweep.
+        with Redis.from_url(servers[1].url) as new:
+            wait_until(lambda: new.exists(FENCE_KEY), "a release on the new primary")

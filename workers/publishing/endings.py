@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 
 from app.clock import utcnow
 from app.database.engine import AWAY
-from app.failures import Failure
+from app.database.transaction import transaction
+from app.failures import Category, Failure
+from app.limits import gates
 from app.limits.circuits import Circuit
 from app.limits.gates import Closing
 from app.publishing import outcomes
@@ -28,6 +30,7 @@ from workers.publishing.known_posts import known_post
 from workers.publishing.optimize_step import Transcoding
 from workers.publishing.platform_state import closing_of
 from workers.publishing.retry import (
+    OUTAGE_LIMIT,
     Action,
     Backoff,
     Decision,
@@ -43,8 +46,15 @@ logger = logging.getLogger(__name__)
 FOLLOW_UP_FIRST = timedelta(seconds=60)
 #: A job that waits for a transcode is woken at its end, and also checks at this interval.
 TRANSCODING_PAUSE = timedelta(seconds=30)
-#: Pause of a job whose run lost the database.
+#: Pause of a job whose run lost the database; as long as it has waited.
 DATABASE_PAUSE = timedelta(seconds=5)
+DATABASE_PAUSE_MAX = timedelta(minutes=10)
+DATABASE_AWAY = Failure(
+    "database_away",
+    Category.INTERNAL,
+    "the service's database did not respond",
+    "Nothing needs to be done: the post goes on by itself",
+)
 
 
 def record_result(claim: Claim, result: Result, budget: RunBudget) -> None:
@@ -121,6 +131,9 @@ def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: 
         forget_upload(claim)
         outcomes.hand_back(claim, now)
     elif (post := known_post(claim, error)) is not None:
+        if closing is not None:
+            with transaction() as session:
+                gates.close(session, closing, failure)
         _complete(claim, post, now)
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         fail(claim, outcome_unknown(failure))
@@ -169,11 +182,22 @@ def fail_internal(claim: Claim, bug: Exception) -> None:
 
 
 def hand_back_later(claim: Claim, error: Exception) -> None:
-    """Hand the job back once the database responds; if it never does, the lease expires."""
+    """Hand the job back once the database responds; if it never does, the lease expires.
+
+    It waits as long again as it has waited, and fails after a day: the database may refuse this
+    job alone.
+    """
     if not isinstance(error, AWAY):
         return
     try:
-        outcomes.hand_back(claim, utcnow(), due_at=utcnow() + DATABASE_PAUSE)
+        now, current = utcnow(), standing(claim)
+        is_same = current.error_code == DATABASE_AWAY.code
+        waited = now - ((is_same and current.error_since) or now)
+        if waited > OUTAGE_LIMIT:
+            fail(claim, DATABASE_AWAY)
+            return
+        pause = min(max(waited, DATABASE_PAUSE), DATABASE_PAUSE_MAX)
+        outcomes.hand_back(claim, now, due_at=now + pause, failure=DATABASE_AWAY)
     except RunStopped as stopped:
         record_stop(claim, stopped)
     except AWAY as exc:

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from redis import Redis
-from rq.defaults import RQ_KEY_PREFIX
 from sqlalchemy import exists, select, tuple_
 
 from app.database.transaction import transaction
@@ -26,6 +25,7 @@ from app.publishing.pausing import release_resumed
 from app.publishing.recovering import release_recovered
 from app.queues import (
     HORIZON,
+    MEMORY_KEY,
     PUBLISH_QUEUES,
     QUEUE_NAMES,
     RunQueue,
@@ -40,8 +40,6 @@ logger = logging.getLogger(__name__)
 PAGE_ROWS = 1000
 #: A row due for less than this is left to its wake-up, which is on its way.
 GRACE = timedelta(seconds=1)
-#: Exists unless Redis has lost its memory since delayed runs were last put into it.
-MEMORY_KEY = f"{RQ_KEY_PREFIX}:publish:memory"
 #: How often that key is checked while there is anything to lose.
 MEMORY_CHECK_SECONDS = 20.0
 #: The longest time between two fetches of upcoming rows: well within the horizon.

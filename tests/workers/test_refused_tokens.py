@@ -131,6 +131,21 @@ def test_token_always_refused_for_the_cover_costs_the_cover_and_not_the_post(
     assert_untouched(account)
 
 
+@pytest.mark.parametrize("code", ["987654", ""])
+def test_early_refresh_that_says_no_more_than_401_costs_no_account(
+    code: str, platforms: Platforms
+) -> None:
+    account = connect(platforms, "INSTAGRAM", login_type="instagram")
+    db.session.query(Account).update({"expires_at": utcnow() + timedelta(days=40)})
+    db.session.commit()
+    body = {"error": {"message": "no", **({"code": int(code)} if code else {})}}
+    platforms.fault("INSTAGRAM", "error", call="instagram.token", status=401, body=body, times=99)
+    access = tokens.access_for(load_handler("INSTAGRAM"), account.id)
+    assert access.token == account.access_token
+    assert platforms.journal("instagram.token") != []
+    assert_untouched(account)
+
+
 def test_token_that_another_worker_stored_meanwhile_may_be_over_as_well(
     app: Flask, platforms: Platforms, stored_film: Video
 ) -> None:

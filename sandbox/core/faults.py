@@ -139,12 +139,14 @@ class FaultBook:
             return list(self._spent)
 
     def remove(self, fault_id: str) -> bool:
-        """Remove one fault, and let go what it holds; return False when it is not active."""
+        """Remove one fault, and let go what it holds, though it be used up.
+
+        Return False when it is not active and holds nothing.
+        """
         with self._lock:
             is_active = self._faults.pop(fault_id, None) is not None
-        if is_active:
-            self.release(fault_id)
-        return is_active
+        is_held = self.release(fault_id)
+        return is_active or is_held
 
     def clear(self) -> None:
         """Remove every fault, and let go what it holds."""

@@ -229,6 +229,20 @@ def test_removing_a_fault_lets_go_what_it_holds(control, send, http):
     assert http.post(f"{url}/release", timeout=60).status_code == 400
 
 
+def test_removing_a_fault_that_is_used_up_lets_go_what_it_holds(control, send, http):
+    fault = control.fault("TIKTOK", "tiktok.status", "hold")
+    url = f"{control.url}/_sandbox/faults/{fault['id']}"
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(send, "tiktok.status")
+        wait_until_struck(control)
+        assert control.get("/faults")["active"] == []
+        answer = http.delete(url, timeout=60)
+        control.delete("/faults")
+        assert held.result(60).status_code == 401
+    assert answer.status_code == 200
+    assert http.delete(url, timeout=60).status_code == 400
+
+
 @pytest.mark.parametrize("kind", ["hang", "hold", "slow"])
 def test_reset_cuts_off_what_still_waits_and_leaves_no_trace_of_it(control, send, kind):
     more = {"seconds": 3600} if kind == "slow" else {}

@@ -217,6 +217,31 @@ def test_last_bytes_that_break_off_again_and_again_use_the_attempts(
     assert len(platforms.posts()) == len(platforms.journal("tiktok.init")) == 1
 
 
+def test_url_refused_after_the_last_bytes_is_waited_for_at_no_cost(
+    platforms: Platforms, stored_film: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it has expired, the upload might be completed; then another is opened."""
+    platforms.fault("TIKTOK", "error", call="tiktok.upload", status=416)
+    platforms.fault("TIKTOK", "error", call="tiktok.upload", status=404, times=100)
+    account = connect(platforms, "TIKTOK")
+    job = make_job("TIKTOK", account=account, video=stored_film, max_attempts=1)
+    until(lambda: run_at(job) and len(platforms.journal("tiktok.upload")) == 4, "three refusals")
+    assert row(job).error_code == "upload_url_refused"
+    monkeypatch.setattr(steps, "RESEND_LIMIT", timedelta())
+    keep_checkpoint(job, {**checkpoint_of(job), "url_refused_at": utcnow().timestamp() - 60})
+    for _ in range(5):
+        waits = run_at(job)
+        assert (waits.state, waits.attempts_made) == (JobState.ACTIVE, 1)
+    assert waits.error_code is None and waits.is_committed
+    assert len(platforms.journal("tiktok.upload")) == 4
+    platforms.clear_faults()
+    over = utcnow().timestamp() - 3600
+    keep_checkpoint(job, {**checkpoint_of(job), "expires_at": over, "final_started_at": over})
+    until(partial(is_done, job), "the post's end")
+    assert (row(job).attempts_made, len(platforms.posts())) == (1, 1)
+    assert len(platforms.journal("tiktok.init")) == 2
+
+
 def test_what_failed_of_an_upload_is_forgotten_with_it(
     platforms: Platforms, stored_film: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:

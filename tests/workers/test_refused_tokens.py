@@ -21,6 +21,7 @@ from tests.workers.support import outbox_events
 from workers.accounts import tokens
 from workers.handlers import load_handler
 from workers.maintenance.follow_ups import follow_up_due
+from workers.platforms.youtube.covers import COVER_TRIES
 from workers.publishing.pipeline import advance
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -112,6 +113,36 @@ def test_token_refused_while_the_post_may_be_live_is_waited_for(
     db.session.query(PublishJob).update({"due_at": utcnow()})
     db.session.commit()
     assert run_to_end(job).state is JobState.COMPLETED
+    assert_untouched(account)
+
+
+def test_token_always_refused_for_the_cover_costs_the_cover_and_not_the_post(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    """Each try costs 50 units of the whole application's day, and no poll came of it."""
+    account = connect(platforms, "YOUTUBE")
+    options = {"coverTimestampMs": 1000}
+    platforms.fault("YOUTUBE", "error", call="youtube.thumbnail", code="authError", times=99)
+    job = make_job("YOUTUBE", account=account, video=stored_film, platform_options=options)
+    done = run_to_end(job)
+    assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
+    assert 2 <= len(platforms.journal("youtube.thumbnail")) <= COVER_TRIES
+    assert len(platforms.journal("youtube.token")) == 1
+    assert_untouched(account)
+
+
+@pytest.mark.parametrize("code", ["987654", ""])
+def test_early_refresh_that_says_no_more_than_401_costs_no_account(
+    code: str, platforms: Platforms
+) -> None:
+    account = connect(platforms, "INSTAGRAM", login_type="instagram")
+    db.session.query(Account).update({"expires_at": utcnow() + timedelta(days=40)})
+    db.session.commit()
+    body = {"error": {"message": "no", **({"code": int(code)} if code else {})}}
+    platforms.fault("INSTAGRAM", "error", call="instagram.token", status=401, body=body, times=99)
+    access = tokens.access_for(load_handler("INSTAGRAM"), account.id)
+    assert access.token == account.access_token
+    assert platforms.journal("instagram.token") != []
     assert_untouched(account)
 
 

@@ -194,7 +194,8 @@ class Handler(Connecting, Counting, Generic[UploadT]):
         Called after `send` and before every `poll`; does nothing before the platform has the
         whole video, or after it has succeeded, which it stores through `context.journal`.
         Publishes nothing. A failure must not fail the post: it becomes one of the post's
-        warnings. Only `TokenExpired` is raised, so that the call is repeated with a fresh token.
+        warnings. Only `TokenExpired` is raised, so that the call is repeated with a fresh token,
+        and not again and again, as it would keep the upload from being polled.
         """
 
     @abstractmethod

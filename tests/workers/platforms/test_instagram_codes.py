@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -212,6 +213,29 @@ def test_codes_of_a_refresh(control: Sandbox, code: str) -> None:
         assert isinstance(caught.value, AccountRefused) and caught.value.reconnect
     else:
         assert type(caught.value) is EXPECTED[code]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_over"),
+    [
+        ({"code": 190}, True),
+        ({"code": 102}, True),
+        ({"code": 190, "error_subcode": 999}, True),
+        ({"code": 987654}, False),
+        ({"code": 987654, "error_subcode": 190}, False),
+        ({"message": "no"}, False),
+    ],
+)
+def test_refused_refresh_ends_an_account_only_by_a_code_that_says_so(
+    control: Sandbox, error: dict[str, Any], is_over: bool
+) -> None:
+    body = {"error": error}
+    control.fault("INSTAGRAM", "instagram.token", "error", status=401, body=body)
+    account = control.account("INSTAGRAM", login_type="instagram", token_age_seconds=100_000)
+    with pytest.raises(PublishError) as caught:
+        InstagramHandler(api_of(control)).refresh(access_of(account), None)
+    assert type(caught.value) is (AccountRefused if is_over else Transient)
+    assert getattr(caught.value, "reconnect", False) is is_over
 
 
 @pytest.mark.parametrize(

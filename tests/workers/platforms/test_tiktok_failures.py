@@ -37,7 +37,7 @@ from workers.errors import (
 )
 from workers.platforms.results import Incomplete, Processing, Published
 from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
-from workers.platforms.tiktok.upload import CHUNK_BYTES, SETTLE_SECONDS
+from workers.platforms.tiktok.upload import CHUNK_BYTES, RESEND_SECONDS, SETTLE_SECONDS
 
 
 def test_cut_chunk_is_resumed_at_the_exact_byte(control: Sandbox, video: bytes) -> None:
@@ -259,6 +259,50 @@ def test_refused_url_after_an_earlier_end_waits_until_the_url_expires(
     assert [type(error) for error in job.errors] == [UploadGone]
     assert control.call_names().count(INIT) == 2
     assert_live_once(control, data)
+
+
+@pytest.mark.parametrize("code", ["upload_url_expired", "upload_not_found"])
+def test_url_refused_again_and_again_after_an_end_is_left_alone_until_it_expires(
+    control: Sandbox, video: bytes, code: str
+) -> None:
+    """The upload may still be completed, so no other is opened; and no wait is an error."""
+    data = lengthened(video, 8_000_003)
+    control.fault("TIKTOK", UPLOAD, "cut", after_bytes=1_000_000)
+    control.fault("TIKTOK", UPLOAD, "error", code=code, times=3)
+    job = make_job(control, data)
+    assert type(error_of_run(job)) is ResponseLost
+    for seconds in (10, 10, RESEND_SECONDS):
+        error = error_of_run(job)
+        assert (type(error), error.code) == (OutcomeUnknown, "upload_url_refused")
+        control.advance(seconds)
+    over_at = checkpoint(job).expires_at + SETTLE_SECONDS
+    while control.now().timestamp() < over_at:
+        found = job.run()
+        assert isinstance(found, Processing)
+        control.advance(60 * found.next_poll_seconds)
+    assert control.call_names().count(INIT) == 1
+    assert len(control.calls(UPLOAD)) == 4
+    job.carry_through()
+    assert [type(error) for error in job.errors] == [UploadGone]
+    assert control.call_names().count(INIT) == 2
+    assert_live_once(control, data)
+
+
+def test_upload_that_was_complete_is_found_live_although_its_url_was_refused(
+    control: Sandbox, video: bytes
+) -> None:
+    control.fault("TIKTOK", UPLOAD, "error", status=416, body="", after_work=True)
+    behind = {"data": {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 1}, "error": {"code": "ok"}}
+    control.fault("TIKTOK", STATUS, "error", status=200, body=behind, times=4)
+    job = make_job(control, video)
+    error = error_of_run(job)
+    assert (type(error), error.code) == (OutcomeUnknown, "upload_url_refused")
+    control.advance(RESEND_SECONDS)
+    assert isinstance(job.run(), Processing)
+    job.carry_through()
+    assert (job.errors, len(control.calls(UPLOAD))) == ([], 2)
+    assert control.call_names().count(INIT) == 1
+    assert_live_once(control, video)
 
 
 @pytest.mark.parametrize("first", [206, 416])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.workers.platforms.support import Sandbox
 from tests.workers.platforms.youtube_job import CHANNELS, DRAFT, SESSION, checkpoint, make_job
-from workers.errors import VideoRefused
+from workers.errors import TokenExpired, VideoRefused
 from workers.platforms.youtube.covers import COVER_TRIES
 from workers.platforms.youtube.upload import COVER_SET
 
@@ -90,6 +90,33 @@ def test_cover_is_tried_a_few_times_while_the_video_is_processed(
     [warning] = published.warnings
     assert "backendError" in warning
     assert len(control.calls(THUMBNAIL)) == COVER_TRIES
+
+
+def test_token_refused_for_the_cover_is_refreshed_once_and_then_only_a_warning(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video, draft=CHOSEN)
+    job.cover = lambda at_ms: JPEG
+    control.fault("YOUTUBE", THUMBNAIL, "error", code="authError", times=99)
+    with pytest.raises(TokenExpired):
+        job.run()
+    published = job.carry_through(runs=100)
+    [warning] = published.warnings
+    assert "authError" in warning
+    assert len(control.calls(THUMBNAIL)) <= COVER_TRIES
+    assert len(control.posts()) == 1
+
+
+def test_token_that_expired_before_the_cover_is_only_refreshed(
+    control: Sandbox, video: bytes
+) -> None:
+    job = make_job(control, video, draft=CHOSEN)
+    job.cover = lambda at_ms: JPEG
+    control.fault("YOUTUBE", THUMBNAIL, "error", code="authError")
+    with pytest.raises(TokenExpired):
+        job.run()
+    assert job.carry_through().warnings == ()
+    assert checkpoint(job).cover == COVER_SET
 
 
 def test_cover_that_failed_for_good_is_tried_once(control: Sandbox, video: bytes) -> None:

@@ -13,7 +13,7 @@ from workers.errors import AccountRefused, TokenExpired, Transient
 from workers.platforms.base import Access, Api, Tokens
 from workers.platforms.fields import Fields, text, whole
 from workers.platforms.instagram.client import INSTAGRAM_LOGIN, login_type_of
-from workers.platforms.instagram.codes import RECONNECT_HINT
+from workers.platforms.instagram.codes import RECONNECT_HINT, TOKEN_CODES
 from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, api_error
 from workers.transport import call
 
@@ -25,7 +25,8 @@ def refresh(api: Api, access: Access) -> Tokens:
     """Exchange a token that is at least a day old and unexpired for one that lives 60 days.
 
     The token is its own refresh token, and the returned one replaces it. Raises
-    `AccountRefused(reconnect=True)` for an expired token, which can never be refreshed again.
+    `AccountRefused(reconnect=True)` for an expired token, which can never be refreshed again, and
+    `Transient` for a 401 that does not say so by a code of Meta's.
     """
     if login_type_of(access) != INSTAGRAM_LOGIN:
         raise AccountRefused(
@@ -42,6 +43,8 @@ def refresh(api: Api, access: Access) -> Tokens:
     now = datetime.now(timezone.utc)
     error = api_error(response, now, login_type=INSTAGRAM_LOGIN)
     if isinstance(error, TokenExpired):
+        if error.code.partition("/")[0] not in map(str, TOKEN_CODES):
+            raise Transient(error.code, error.detail)
         raise AccountRefused(error.code, error.detail, hint=RECONNECT_HINT, reconnect=True)
     if error is not None:
         raise error

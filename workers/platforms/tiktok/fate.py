@@ -61,9 +61,10 @@ def judge_incomplete(
 ) -> Incomplete | Processing:
     """Return what to do about an upload that lacks bytes.
 
-    Raises `UploadGone` once its URL has expired, so that nobody can complete it.
+    Raises `UploadGone` once its URL has expired, so that nobody can complete it. One that is
+    refused earlier is waited for: TikTok may have the whole file, and not count it yet.
     """
-    if now < upload.expires_at:
+    if upload.takes_bytes(now):
         return Incomplete(received_bytes)
     if upload.is_settled(now):
         raise UploadGone("upload_url_expired", "TikTok's upload URL expired before the last byte")

@@ -147,7 +147,7 @@ def _next_offset(
     if missing is None:
         return None
     if response.status in URL_REFUSED:
-        raise _url_refused(before)
+        raise _url_refused(context, before, upload)
     start = upload.plan.start(missing)
     if response.status == BAD_HEADERS and first == start:
         raise _headers_refused(before)
@@ -156,12 +156,14 @@ def _next_offset(
     return start if is_stuck else missing
 
 
-def _url_refused(before: TikTokUpload) -> PublishError:
+def _url_refused(context: Context, before: TikTokUpload, upload: TikTokUpload) -> PublishError:
     code, detail = "upload_url_refused", "TikTok no longer accepts bytes for this upload"
     if before.final_started_at is None:
         return UploadGone(code, detail)
     # An earlier request has sent the end of the file. TikTok may have accepted it without counting
     # it yet, and have closed the URL for that reason; only the URL's expiry proves otherwise.
+    if upload.url_refused_at is None:
+        context.journal.save(replace(upload, url_refused_at=context.now().timestamp()))
     return OutcomeUnknown(code, detail)
 
 

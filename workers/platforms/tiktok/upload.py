@@ -21,6 +21,8 @@ CHUNKS = 16
 UPLOAD_URL_SECONDS = 3600
 #: A final chunk that was started before its URL expired may be counted this much later.
 SETTLE_SECONDS = 900
+#: How long bytes are sent again to a URL that was refused; then it is only waited for its expiry.
+RESEND_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class TikTokUpload(Upload):
     - `final_started_at` is set right before the request that completes the file, upon which
       TikTok publishes it; for a pull, before the request for it.
     - `delivered_at` is when TikTok confirmed that it has the whole file, or accepted a pull.
+    - `url_refused_at` is when the URL first refused bytes although the file may be complete.
     - `is_pulled` is True if TikTok fetches the video. Such an upload has no `publish_id` until
       the request for it is answered.
     """
@@ -79,6 +82,7 @@ class TikTokUpload(Upload):
     is_fresh: bool = True
     final_started_at: float | None = None
     delivered_at: float | None = None
+    url_refused_at: float | None = None
     is_pulled: bool = False
 
     @property
@@ -94,6 +98,12 @@ class TikTokUpload(Upload):
     def waited_seconds(self, now: float) -> float:
         """Return for how long TikTok may have had the whole file, or else the upload was open."""
         return now - (self.final_started_at or self.expires_at - UPLOAD_URL_SECONDS)
+
+    def takes_bytes(self, now: float) -> bool:
+        """Return whether it is worth sending bytes to the upload URL."""
+        if self.url_refused_at is not None and now >= self.url_refused_at + RESEND_SECONDS:
+            return False
+        return now < self.expires_at
 
     def is_settled(self, now: float) -> bool:
         """Return whether no more bytes can be accepted or still be counted."""

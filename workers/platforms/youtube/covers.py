@@ -34,7 +34,8 @@ def set_cover(client: Client, context: Context, upload: YouTubeUpload) -> None:
 
     Setting it twice does no harm, so a lost response or a crash before the outcome is stored
     costs only quota. A failure is stored as a sentence for the owner, and the next poll tries
-    again if it may pass; only `TokenExpired` is raised.
+    again if it may pass. Only `TokenExpired` is raised, and only of the first try: a refused token
+    may have expired, but one that is refused again must not keep the video from being polled.
     """
     at_ms = context.draft.options.get(_OPTION)
     is_over = upload.cover == COVER_SET or upload.cover_tries >= COVER_TRIES
@@ -42,12 +43,12 @@ def set_cover(client: Client, context: Context, upload: YouTubeUpload) -> None:
         return
     try:
         _upload_cover(client, context, upload.video_id, at_ms)
-    except TokenExpired:
-        raise
     except PublishError as error:
         tries = upload.cover_tries + 1 if _may_pass(error) else COVER_TRIES
         failure = f"the cover was not set ({error.code}): {error.detail}"
         context.journal.save(replace(upload, cover=failure, cover_tries=tries))
+        if isinstance(error, TokenExpired) and upload.cover_tries == 0:
+            raise
     else:
         context.journal.save(replace(upload, cover=COVER_SET))
 
@@ -76,5 +77,5 @@ def _upload_cover(client: Client, context: Context, video_id: str, at_ms: int) -
 
 
 def _may_pass(error: PublishError) -> bool:
-    is_passing = isinstance(error, (Transient, OutcomeUnknown, RateLimited))
+    is_passing = isinstance(error, (Transient, OutcomeUnknown, RateLimited, TokenExpired))
     return is_passing or error.code == NOT_KNOWN_YET

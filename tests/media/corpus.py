@@ -114,6 +114,7 @@ CORPUS: Mapping[str, Film] = {
     ),
     # Only the container is wrong.
     "plain.mp4": Film(of(BOTH, H264, AAC), (N, R, N)),
+    "no-edit-list.mp4": Film(of(BOTH, H264, AAC, ["-use_editlist", "0"]), (N, R, N)),
     "apple.mov": Film(of(BOTH, H264, AAC), (N, R, N)),
     "hevc.mp4": Film(of(BOTH, HEVC, ["-pix_fmt", "yuv420p"], AAC), (N, R, N)),
     "hlg.mov": Film(

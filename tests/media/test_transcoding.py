@@ -60,6 +60,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("phone.3gp", "TIKTOK", {"container": "mp4", "audio_codec": "aac", "audio_channels": 1}),
     ("turned.mp4", "TIKTOK", {"width": 360, "height": 640, "rotation": 0}),
     ("uneven.mp4", "TIKTOK", {"is_variable_rate": False}),
+    ("uneven.mkv", "INSTAGRAM", {"is_variable_rate": False}),
     ("heavy.mp4", "INSTAGRAM", {"width": 360, "height": 640}),
     ("interlaced.mp4", "INSTAGRAM", {"is_interlaced": False}),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from app.media.edit_lists import PRIMING_FRAMES, PRIMING_SECONDS
 from app.media.facts import DELAY_SECONDS, Probe
 from app.media.frame_rates import constant_rate
 from app.media.profiles import PROFILES, Profile
@@ -105,7 +106,8 @@ def _recipe(platform: str, probe: Probe, reasons: tuple[Violation, ...]) -> Reci
     audio = _audio(profile, probe, rules, container)
     if _keeps_video(profile, probe, rules, container):
         if size_max is None or probe.size_bytes + _growth_bytes(probe, audio) <= size_max:
-            return Recipe(container, None, audio)
+            keeps_offsets = container == "mp4" and _is_reordered(probe)
+            return Recipe(container, None, audio, keeps_offsets=keeps_offsets)
     audio = _audio(profile, probe, rules, "mp4")
     audio_rate = audio.bit_rate if audio else profile.audio_bit_rate
     video = _video(platform, probe, size_max, audio_rate if probe.audio_codec else 0)
@@ -126,11 +128,23 @@ def _container(profile: Profile, probe: Probe) -> str:
 
 
 def _keeps_video(profile: Profile, probe: Probe, rules: set[str], container: str) -> bool:
+    late_seconds = 0.0 if _is_reordered(probe) else -(probe.sound_delay_seconds or 0.0)
     return (
         rules <= _FILE_RULES | _AUDIO_RULES
-        and _can_copy(probe, container, late_seconds=-(probe.sound_delay_seconds or 0.0))
+        and _can_copy(probe, container, late_seconds=late_seconds)
         and probe.video_codec in profile.keeps[container][0]
     )
+
+
+def _is_reordered(probe: Probe) -> bool:
+    """Return whether the pictures start late only because they are decoded in another order.
+
+    Without an edit list, an MP4's streams are both decoded from 0 on, and so is a copy of them.
+    """
+    if probe.has_edit_list is not False or probe.sound_delay_seconds is None:
+        return False
+    normal_seconds = max(PRIMING_SECONDS, PRIMING_FRAMES / (probe.frame_rate or 60))
+    return 0.0 < -probe.sound_delay_seconds <= normal_seconds
 
 
 def _growth_bytes(probe: Probe, audio: AudioEncoding | None) -> int:

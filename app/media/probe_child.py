@@ -7,6 +7,7 @@ The result is JSON.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,8 @@ _PACKETS_TO_FIRST_FRAME = 500
 #: Enough frames to see whether the frame rate is constant.
 _TIMES_SAMPLED = 300
 _TIMES_BYTES = 4 * 1024 * 1024
+#: Enough of a file to average a variable frame rate.
+_AVERAGE_BYTES = 16 * 1024 * 1024
 _UNEVEN_SHARE = 0.1
 _UNEVEN_SECONDS = 0.0012  # Matroska rounds to milliseconds
 #: The transfer characteristics of ITU-T H.273 that matter here, by FFmpeg's names.
@@ -62,6 +65,10 @@ def _facts_of(container: InputContainer) -> dict[str, Any]:
     }
     times = _times(container, video, is_whole=not duration_seconds)
     facts["is_variable_rate"] = _is_uneven(times[:_TIMES_SAMPLED])
+    if facts["is_variable_rate"] and not video.frames:
+        # Only the muxer of an MP4 counted the frames; others state their usual rate.
+        times = sorted([*times, *_read_on(container, video, bytes_max=_AVERAGE_BYTES)])
+        facts["frame_rate"] = _average(times, facts["frame_rate"])
     # Browser recordings state no duration: it is the end of the last frame.
     frame_seconds = 1 / facts["frame_rate"] if facts["frame_rate"] else 0.0
     facts["duration_seconds"] = duration_seconds or (times[-1] + frame_seconds if times else 0.0)
@@ -98,18 +105,31 @@ def _times(container: InputContainer, video: VideoStream, *, is_whole: bool) -> 
 
     Where `is_whole`, of all the remaining frames.
     """
-    index = video.index_entries
-    base = float(video.time_base or 0)
-    if not is_whole and container.format.name.startswith("mov"):
+    if is_whole:
+        return sorted(_read_on(container, video))
+    if container.format.name.startswith("mov") and video.frames:
+        index, base = video.index_entries, float(video.time_base or 0)
         return [float(index[at].timestamp) * base for at in range(min(len(index), _TIMES_SAMPLED))]
-    times, left = [], _TIMES_BYTES
+    return sorted(_read_on(container, video, frames_max=_TIMES_SAMPLED, bytes_max=_TIMES_BYTES))
+
+
+def _read_on(
+    container: InputContainer,
+    video: VideoStream,
+    *,
+    frames_max: float = math.inf,
+    bytes_max: float = math.inf,
+) -> list[float]:
+    """Return the timestamps of the frames that follow, in seconds, in the order of decoding."""
+    times, left = [], bytes_max
+    base = float(video.time_base or 0)
     for packet in container.demux(video):
         if packet.pts is not None:
             times.append(float(packet.pts) * base)
         left -= packet.size
-        if not is_whole and (len(times) >= _TIMES_SAMPLED or left < 0):
+        if len(times) >= frames_max or left < 0:
             break
-    return sorted(times)
+    return times
 
 
 def _is_uneven(times: list[float]) -> bool:
@@ -120,6 +140,11 @@ def _is_uneven(times: list[float]) -> bool:
     median = intervals[len(intervals) // 2]
     slack = max(_UNEVEN_SECONDS, median * _UNEVEN_SHARE)
     return sum(abs(one - median) > slack for one in intervals) > max(2, len(intervals) // 50)
+
+
+def _average(times: list[float], usual_rate: float | None) -> float:
+    """Return the average frame rate; the last frame is shown as long as usual."""
+    return len(times) / (times[-1] - times[0] + (1 / usual_rate if usual_rate else 0.0))
 
 
 def _audio(container: InputContainer, video: VideoStream) -> dict[str, Any]:

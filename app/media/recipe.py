@@ -55,17 +55,22 @@ class Recipe:
     """The file to produce; `container` is `mp4` or `webm`.
 
     `video` or `audio` None: the stream is copied bit for bit. `size_max_bytes` is the platform's
-    limit; None where there is none or the video is copied.
+    limit; None where there is none or the video is copied. `keeps_offsets`: the first picture of
+    an MP4 is shown as long after it is decoded as in the source, instead of at 0.
     """
 
     container: str
     video: VideoEncoding | None
     audio: AudioEncoding | None
     size_max_bytes: int | None = None
+    keeps_offsets: bool = False
 
     def dump(self) -> dict[str, Any]:
         """Return the recipe as a JSON object, to be stored."""
-        return dataclasses.asdict(self)
+        fields = dataclasses.asdict(self)
+        if not self.keeps_offsets:  # such recipes keep the digest that they had without it
+            del fields["keeps_offsets"]
+        return fields
 
     @classmethod
     def load(cls, fields: Mapping[str, Any]) -> Recipe:
@@ -76,6 +81,7 @@ class Recipe:
             video=None if video is None else VideoEncoding(**video),
             audio=None if audio is None else AudioEncoding(**audio),
             size_max_bytes=fields["size_max_bytes"],
+            keeps_offsets=fields.get("keeps_offsets", False),
         )
 
     @property

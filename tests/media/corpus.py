@@ -52,9 +52,12 @@ TEN = ["-pix_fmt", "yuv420p10le"]
 AAC = ["-c:a", "aac"]
 #: An MP4 that every platform accepts unchanged.
 READY = ["-movflags", "+faststart+negative_cts_offsets", "-use_editlist", "0"]
+FRAGMENTS = ["-movflags", "frag_keyframe+empty_moov"]
 VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]
 AV1 = ["-c:v", "libsvtav1", "-preset", "12", "-pix_fmt", "yuv420p"]
 BOTH = [*pictures(), *sound()]
+#: 16 frames per second on average, at 30 and at 7.5.
+UNEVEN = [*pictures(extra=",select='lt(n,45)+not(mod(n,4))'"), *sound(), "-fps_mode", "vfr"]
 
 
 def light(transfer: str) -> str:
@@ -109,11 +112,10 @@ CORPUS: Mapping[str, Film] = {
     "anamorphic.mp4": Film(of(pictures(extra=",setsar=4/3"), sound(), H264, AAC, READY), (N, N, N)),
     "vp8.webm": Film(of(BOTH, ["-c:v", "libvpx", "-deadline", "realtime"]), (N, E, N)),
     "vp9.webm": Film(of(BOTH, VP9, ["-c:a", "libopus"]), (N, E, N)),
-    "fragmented.mp4": Film(
-        of(BOTH, H264, ["-bf", "0"], AAC, ["-movflags", "frag_keyframe+empty_moov"]), (N, N, N)
-    ),
+    "fragmented.mp4": Film(of(BOTH, H264, ["-bf", "0"], AAC, FRAGMENTS), (N, N, N)),
     # Only the container is wrong.
     "plain.mp4": Film(of(BOTH, H264, AAC), (N, R, N)),
+    "no-edit-list.mp4": Film(of(BOTH, H264, AAC, ["-use_editlist", "0"]), (N, R, N)),
     "apple.mov": Film(of(BOTH, H264, AAC), (N, R, N)),
     "hevc.mp4": Film(of(BOTH, HEVC, ["-pix_fmt", "yuv420p"], AAC), (N, R, N)),
     "hlg.mov": Film(
@@ -165,17 +167,10 @@ CORPUS: Mapping[str, Film] = {
         ),
         (V, V, N),
     ),
-    "uneven.mp4": Film(
-        of(
-            pictures(extra=",select='lt(n,45)+not(mod(n,4))'"),
-            sound(),
-            H264,
-            ["-fps_mode", "vfr"],
-            AAC,
-            READY,
-        ),
-        (V, V, N),
-    ),
+    "uneven.mp4": Film(of(UNEVEN, H264, AAC, READY), (V, V, N)),
+    # These two do not state the number of frames.
+    "uneven.mkv": Film(of(UNEVEN, H264, AAC), (V, V, R)),
+    "uneven-fragments.mp4": Film(of(UNEVEN, H264, ["-bf", "0"], AAC, FRAGMENTS), (V, V, N)),
     "tiny.mp4": Film(of(pictures("64x64"), sound(), H264, AAC, READY), (V, N, N)),
     "uhd.mp4": Film(of(plain("3840x2160", "24", "3.2"), sound("3.2"), H264, AAC, READY), (N, V, N)),
     "heavy.mp4": Film(

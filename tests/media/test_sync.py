@@ -18,12 +18,15 @@ from tests.media.corpus import AAC, H264, PLATFORMS, VP9, of, run_ffmpeg, sound
 
 Transcoded = Callable[[str, Probe, Recipe], tuple[Path, Probe]]
 MPEG4, OPUS = ["-c:v", "mpeg4", "-q:v", "5"], ["-c:a", "libopus"]
-#: A second of black, then white.
-_FLASH = (
-    "color=c=black:s=360x640:r=30:d=1[black];color=c=white:s=360x640:r=30:d=3[white];"
-    "[black][white]concat"
-)
-FLASH = ["-f", "lavfi", "-i", _FLASH]
+
+
+def flash(rate: int) -> list[str]:
+    """Return an input of a second of black, then white."""
+    black, white = (f"color=c={shade}:s=360x640:r={rate}" for shade in ("black", "white"))
+    return ["-f", "lavfi", "-i", f"{black}:d=1[black];{white}:d=3[white];[black][white]concat"]
+
+
+FLASH = flash(30)
 LATE = ["-itsoffset", "0.5"]
 LATE_SOUND = of(FLASH, LATE, sound("3"))
 LATE_PICTURES = of(LATE, FLASH, sound("4.5"))
@@ -102,3 +105,50 @@ def test_only_the_late_stream_is_encoded(
         del fields["sound_delay_seconds"]
     plans = {plan_for(platform, Probe.load(fields)).work for platform in PLATFORMS}
     assert plans == {work}
+
+
+MP3, BARE = ["-c:a", "libmp3lame"], ["-use_editlist", "0"]
+PYRAMID = [*H264, "-bf", "3", "-b_strategy", "0", "-x264-params", "b-pyramid=1"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "codecs", "work"),
+    [
+        (FLASH, of(H264, AAC), Work.REMUX),
+        (flash(24), of(PYRAMID, AAC), Work.REMUX),
+        (FLASH, of(H264, MP3), Work.AUDIO),
+        (flash(60), of(H264, AAC), Work.REMUX),
+    ],
+    ids=["30-fps", "24-fps-pyramid", "mp3", "60-fps"],
+)
+def test_pictures_that_are_late_by_their_reordering_alone_are_copied(
+    inputs: list[str],
+    codecs: tuple[str, ...],
+    work: Work,
+    store: Storage,
+    tmp_path: Path,
+    transcoded: Transcoded,
+) -> None:
+    """As in an MP4 without edit list, whose first picture is shown frames after it is decoded."""
+    source = tmp_path / "film.mp4"
+    run_ffmpeg(*inputs, *sound(), *codecs, *BARE, str(source))
+    before = probed(store, source)
+    delay = before.sound_delay_seconds
+    assert delay is not None and delay < -0.03 and before.has_edit_list is False
+    plan = plan_for("INSTAGRAM", before)
+    assert plan.work is work and plan.recipe is not None
+    path, made = transcoded(source.name, before, plan.recipe)
+    assert sound_after_flash(path) == pytest.approx(sound_after_flash(source), abs=0.05)
+    assert plan_for("INSTAGRAM", made).work is Work.NOTHING
+    if work is Work.REMUX:
+        assert made.sound_delay_seconds == pytest.approx(delay, abs=0.005)
+
+
+def test_pictures_that_are_late_by_more_than_reordering_are_encoded(
+    store: Storage, tmp_path: Path
+) -> None:
+    """Fragments may begin at different times without an edit list."""
+    path = tmp_path / "film.mp4"
+    run_ffmpeg(*FLASH, *sound(), *H264, *AAC, *BARE, str(path))
+    late = replace(probed(store, path), sound_delay_seconds=-0.2)
+    assert plan_for("INSTAGRAM", late).work is Work.VIDEO

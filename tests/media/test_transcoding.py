@@ -60,6 +60,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("phone.3gp", "TIKTOK", {"container": "mp4", "audio_codec": "aac", "audio_channels": 1}),
     ("turned.mp4", "TIKTOK", {"width": 360, "height": 640, "rotation": 0}),
     ("uneven.mp4", "TIKTOK", {"is_variable_rate": False}),
+    ("uneven.mkv", "INSTAGRAM", {"is_variable_rate": False}),
     ("heavy.mp4", "INSTAGRAM", {"width": 360, "height": 640}),
     ("interlaced.mp4", "INSTAGRAM", {"is_interlaced": False}),
 ]
@@ -151,6 +152,9 @@ def test_recipes_round_trip_and_have_distinct_digests() -> None:
     assert Recipe.load(recipe.dump()) == recipe
     assert recipe.digest == Recipe.load(recipe.dump()).digest
     assert recipe.digest != replace(recipe, container="webm").digest
+    kept = replace(recipe, keeps_offsets=True)
+    assert Recipe.load(kept.dump()) == kept and kept.digest != recipe.digest
+    assert "keeps_offsets" not in recipe.dump()  # the digests of earlier recipes are unchanged
 
 
 @pytest.mark.parametrize("seconds", ["3", "6"])

@@ -14,7 +14,7 @@ FORMATS = "mov,matroska,avi,mpeg,mpegts,flv,asf"
 #: The largest frame that may be decoded: 8K with padding.
 PIXELS_MAX = 8192 * 4608
 GOP_SECONDS = 2
-_MP4 = ("-f", "mp4", "-use_editlist", "0", "-movflags", "+faststart+negative_cts_offsets")
+_MP4 = ("-f", "mp4", "-use_editlist", "0", "-movflags")
 #: HDR reference white, which becomes SDR white, is 203 cd/m²: ITU-R BT.2408.
 _TO_SDR = (
     "zscale=t=linear:npl=203:tin={transfer}:pin=bt2020:min=bt2020nc:rin=tv",
@@ -63,7 +63,10 @@ def _input(source: Path, audio: AudioEncoding | None, threads: int) -> list[str]
 def _container(recipe: Recipe) -> Sequence[str]:
     # Metadata may reveal the place, the device and its owner.
     plain = ("-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn")
-    return (*plain, "-f", "webm") if recipe.container == "webm" else (*plain, *_MP4)
+    if recipe.container == "webm":
+        return (*plain, "-f", "webm")
+    # Negative offsets show the first picture at 0, though it is decoded frames before.
+    return (*plain, *_MP4, "+faststart" + ("" if recipe.keeps_offsets else "+negative_cts_offsets"))
 
 
 def _audio(audio: AudioEncoding | None) -> Sequence[str]:

@@ -45,6 +45,11 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "clip.ts": BOTH,
     "clip.flv": (*PICTURES, *SOUND, *H264, "-c:a", "aac"),
     "clip.wmv": (*PICTURES, *SOUND, "-c:v", "wmv2", "-c:a", "wmav2"),
+    # 30 frames per second for 5 s, then 7.5.
+    "uneven.mkv": (
+        *("-f", "lavfi", "-i", "color=s=360x640:r=30:d=40,select='lt(n,150)+not(mod(n,4))'"),
+        *("-fps_mode", "vfr", *H264),
+    ),
     "sound.m4a": (*SOUND, "-c:a", "aac"),
     "still.png": ("-f", "lavfi", "-i", "testsrc=s=64x64:d=1", "-frames:v", "1"),
 }

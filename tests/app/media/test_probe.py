@@ -117,6 +117,15 @@ def test_probe_reads_the_layout_of_an_mp4(
     assert (found.moov_first, found.has_edit_list) == (moov_first, has_edit_list)
 
 
+def test_variable_frame_rate_is_an_average_and_not_what_the_file_calls_usual(
+    store: Storage, made: Made
+) -> None:
+    """Of more frames than tell that it is variable."""
+    found = probe_file(store, made("uneven.mkv"))
+    assert found.is_variable_rate
+    assert found.frame_rate == pytest.approx((150 + 1050 / 4) / 40, abs=0.1)
+
+
 # FFmpeg counts rotation counterclockwise, a probe clockwise.
 @pytest.mark.parametrize(
     ("degrees", "rotation", "shown"),

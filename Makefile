@@ -40,7 +40,7 @@ example: $(READY) ## Build the Next.js example and drive it in a browser against
 test: $(READY) ## Run the tests, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist worksteal
 
-corpus: $(READY) ## Transcode 69 kinds of video for every platform, and check the results
+corpus: $(READY) ## Transcode 70 kinds of video for every platform, and check the results
 	THOROUGH=1 $(BIN)/python -m pytest -q -n auto tests/media/full_corpus.py tests/media/test_transcoding.py
 
 thorough: $(READY) ## Run the long tests at full size: random event orders, a day near the limits

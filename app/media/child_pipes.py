@@ -10,6 +10,7 @@ answered with a length (`>I`) and that many bytes, fewer than requested only at 
 from __future__ import annotations
 
 import io
+import math
 import os
 import resource
 import struct
@@ -47,6 +48,7 @@ class Remote(io.RawIOBase):
         self._output = sys.stdout.buffer
         self._size = size
         self._offset = 0
+        self._left: float = math.inf
 
     def readable(self) -> bool:
         return True
@@ -62,8 +64,12 @@ class Remote(io.RawIOBase):
         self._offset = max(0, base + offset)
         return self._offset
 
+    def end_after(self, size: int) -> None:
+        """Let the file appear to end once that many more bytes have been read."""
+        self._left = size
+
     def read(self, size: int = -1) -> bytes:
-        left = max(0, self._size - self._offset)
+        left = max(0, self._size - self._offset) if self._left > 0 else 0
         wanted = left if size < 0 else min(size, left)
         if wanted == 0:
             return b""
@@ -72,6 +78,7 @@ class Remote(io.RawIOBase):
         (length,) = struct.unpack(">I", self._read_exactly(4))
         piece = self._read_exactly(length)
         self._offset += length
+        self._left -= length
         return piece
 
     def _read_exactly(self, length: int) -> bytes:

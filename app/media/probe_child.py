@@ -32,6 +32,11 @@ _TIMES_SAMPLED = 300
 _TIMES_BYTES = 4 * 1024 * 1024
 #: Enough of a file to average a variable frame rate.
 _AVERAGE_BYTES = 16 * 1024 * 1024
+#: Containers of which it is not clear where their duration counts from, if not from 0.
+_UNCLEAR_DURATION = frozenset({"matroska", "asf"})
+_LATE_SECONDS = 0.1
+#: Enough to find the last frames, by an index.
+_END_BYTES = 16 * 1024 * 1024
 _UNEVEN_SHARE = 0.1
 _UNEVEN_SECONDS = 0.0012  # Matroska rounds to milliseconds
 #: The transfer characteristics of ITU-T H.273 that matter here, by FFmpeg's names.
@@ -43,36 +48,66 @@ def inspect(file: Remote) -> dict[str, Any]:
     """Return the facts about the file, or `{"error": code}`."""
     try:
         with open_container(file) as container:
-            return _facts_of(container)
+            return _facts_of(container, file)
     except (av.error.FFmpegError, ValueError):
         return {"error": "video_corrupt"}
     except MemoryError:
         return {"error": "video_unreadable"}
 
 
-def _facts_of(container: InputContainer) -> dict[str, Any]:
+def _facts_of(container: InputContainer, file: Remote) -> dict[str, Any]:
     video = video_stream(container)
     if video is None:
         return {"error": "video_no_pictures"}
     # PyAV's types omit that a codec without a decoder has no context.
     if cast("VideoCodecContext | None", video.codec_context) is None:
         return {"error": "video_codec_unknown"}
-    duration_seconds = float(container.duration or 0) / av.time_base
+    stated_seconds = float(container.duration or 0) / av.time_base
     facts = {
         "format": container.format.name,
         **_video(container, video),
         **_audio(container, video),
     }
-    times = _times(container, video, is_whole=not duration_seconds)
+    times = _times(container, video, is_whole=not stated_seconds)
     facts["is_variable_rate"] = _is_uneven(times[:_TIMES_SAMPLED])
     if facts["is_variable_rate"] and not video.frames:
         # Only the muxer of an MP4 counted the frames; others state their usual rate.
         times = sorted([*times, *_read_on(container, video, bytes_max=_AVERAGE_BYTES)])
         facts["frame_rate"] = _average(times, facts["frame_rate"])
-    # Browser recordings state no duration: it is the end of the last frame.
-    frame_seconds = 1 / facts["frame_rate"] if facts["frame_rate"] else 0.0
-    facts["duration_seconds"] = duration_seconds or (times[-1] + frame_seconds if times else 0.0)
+    if stated_seconds:
+        facts["duration_seconds"] = _shown_seconds(container, video, file, stated_seconds)
+    else:  # Browser recordings state no duration: it is the end of the last frame.
+        frame_seconds = 1 / facts["frame_rate"] if facts["frame_rate"] else 0.0
+        end_seconds = times[-1] + frame_seconds if times else 0.0
+        facts["duration_seconds"] = end_seconds - _start_seconds(container)
     return facts
+
+
+def _start_seconds(container: InputContainer) -> float:
+    return float(container.start_time or 0) / av.time_base
+
+
+def _shown_seconds(
+    container: InputContainer, video: VideoStream, file: Remote, stated_seconds: float
+) -> float:
+    """Return how long the video is shown. Seeks, so it comes last.
+
+    The duration in Matroska and ASF counts from 0 by some muxers, from the first frame by others:
+    which one, the last frames tell.
+    """
+    start_seconds = _start_seconds(container)
+    is_clear = container.format.name.partition(",")[0] not in _UNCLEAR_DURATION
+    if is_clear or not _LATE_SECONDS < start_seconds < stated_seconds:
+        return stated_seconds
+    between_seconds = stated_seconds + start_seconds / 2  # of the two ends that are possible
+    file.end_after(_END_BYTES)
+    try:
+        container.seek(int(between_seconds * av.time_base))
+        times = _read_on(container, video, bytes_max=_TIMES_BYTES)
+    except av.error.FFmpegError:
+        times = []
+    is_from_start = max(times, default=0.0) > between_seconds
+    return stated_seconds if is_from_start else stated_seconds - start_seconds
 
 
 def _video(container: InputContainer, video: VideoStream) -> dict[str, Any]:

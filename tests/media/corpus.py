@@ -53,6 +53,8 @@ AAC = ["-c:a", "aac"]
 #: An MP4 that every platform accepts unchanged.
 READY = ["-movflags", "+faststart+negative_cts_offsets", "-use_editlist", "0"]
 FRAGMENTS = ["-movflags", "frag_keyframe+empty_moov"]
+#: Timestamps that do not start at 0, as in a part of a recording.
+LATER = ["-output_ts_offset", "3"]
 VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]
 AV1 = ["-c:v", "libsvtav1", "-preset", "12", "-pix_fmt", "yuv420p"]
 BOTH = [*pictures(), *sound()]
@@ -127,6 +129,7 @@ CORPUS: Mapping[str, Film] = {
     "clip.mkv": Film(of(BOTH, H264, AAC), (R, R, R)),
     "clip.ts": Film(of(BOTH, H264, AAC), (R, R, R)),
     "clip.flv": Film(of(BOTH, H264, AAC), (R, R, N)),
+    "begins-later.mkv": Film(of(BOTH, H264, AAC, LATER), (R, R, R)),
     "vp9.mkv": Film(of(BOTH, VP9, ["-c:a", "libopus"]), (R, E, R)),
     # Only the audio is.
     "surround.mp4": Film(

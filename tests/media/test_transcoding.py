@@ -63,6 +63,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("uneven.mkv", "INSTAGRAM", {"is_variable_rate": False}),
     ("heavy.mp4", "INSTAGRAM", {"width": 360, "height": 640}),
     ("interlaced.mp4", "INSTAGRAM", {"is_interlaced": False}),
+    ("begins-later.mkv", "TIKTOK", {"container": "mp4", "video_codec": "h264"}),
 ]
 #: Only under `make corpus`.
 MORE_CASES: list[tuple[str, str, dict[str, Any]]] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from app.media.probe import probe
 from app.media.window import BLOCK_BYTES, Window
 from app.storage import Storage, StoredObject
 from app.storage.errors import ObjectChanged, ObjectMissing, StoreUnavailable
+from tests.app.media.conftest import RECIPES, run_ffmpeg
 
 Made = Callable[[str], Path]
 
@@ -115,6 +117,34 @@ def test_probe_reads_the_layout_of_an_mp4(
 ) -> None:
     found = probe_file(store, made(name))
     assert (found.moov_first, found.has_edit_list) == (moov_first, has_edit_list)
+
+
+@pytest.mark.parametrize("offset", ["3", "0.5", "50000"])
+@pytest.mark.parametrize(
+    "name",
+    [*("clip.mkv", "clip.webm", "recorded.webm", "clip.ts", "clip.mpg", "clip.flv")]
+    + ["clip.wmv", "plain.mp4", "fragmented.mp4", "apple.mov"],
+)
+def test_duration_is_what_is_shown_wherever_the_timestamps_start(
+    store: Storage, tmp_path: Path, name: str, offset: str
+) -> None:
+    path = tmp_path / name
+    run_ffmpeg(*RECIPES[name], "-output_ts_offset", offset, str(path))
+    assert probe_file(store, path).duration_seconds == pytest.approx(3.0, abs=0.1)
+
+
+@pytest.mark.parametrize("stated_seconds", [3.02, 6.02], ids=["from-start", "from-0"])
+def test_duration_in_matroska_may_count_from_the_start_or_from_0(
+    store: Storage, tmp_path: Path, stated_seconds: float
+) -> None:
+    """Muxers differ."""
+    path = tmp_path / "clip.mkv"
+    run_ffmpeg(*RECIPES["clip.mkv"], "-output_ts_offset", "3", str(path))
+    content = bytearray(path.read_bytes())
+    stated_at = content.index(b"\x44\x89\x88") + 3
+    content[stated_at : stated_at + 8] = struct.pack(">d", stated_seconds * 1000)
+    path.write_bytes(content)
+    assert probe_file(store, path).duration_seconds == pytest.approx(3.0, abs=0.1)
 
 
 def test_variable_frame_rate_is_an_average_and_not_what_the_file_calls_usual(

@@ -166,9 +166,8 @@ class Horses:
             return
         logger.warning("a child died while it executed a run (status %s)", status)
         self._settled.append((horse.pool, horse.order, f"the process ended with status {status}"))
-        if horse.holding is not None and waits is not None:
-            call = Call(RELEASE, (horse.holding.job_id, horse.holding.run_number))
-            waits.add(Wait(MAINTENANCE_POOL, call))
+        if waits is not None and (release := _release_of(horse)) is not None:
+            waits.add(Wait(MAINTENANCE_POOL, release))
         if time.monotonic() - horse.born_at < EARLY_DEATH_SECONDS:
             self._not_before = time.monotonic() + EARLY_DEATH_PAUSE_SECONDS
 
@@ -198,3 +197,11 @@ class Horses:
             listener.close_inherited()
         os.close(self._signals[0])
         os.close(self._signals[1])
+
+
+def _release_of(horse: Horse) -> Call | None:
+    """Return the call that releases the job of a dead child, or that the child was to make."""
+    if horse.holding is not None:
+        return Call(RELEASE, (horse.holding.job_id, horse.holding.run_number))
+    order = horse.order
+    return order if isinstance(order, Call) and order.function == RELEASE else None

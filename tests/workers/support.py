@@ -21,6 +21,7 @@ from tests.factories import make_video
 from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.rows import row
+from workers.publishing.pipeline import advance
 
 MB = 10**6
 
@@ -30,6 +31,22 @@ def ended(job: PublishJob) -> PublishJob:
 
     def look() -> PublishJob | None:
         found = row(job.id)
+        return found if found.state in FINAL_STATES else None
+
+    return wait_until(look, f"the end of {job.id}")
+
+
+def run_once(job: PublishJob) -> PublishJob:
+    """Do what one wake-up does."""
+    advance(job.platform, job.id)
+    return row(job.id)
+
+
+def run_to_end(job: PublishJob) -> PublishJob:
+    """Do what wake-ups do until the job has ended; the rows' due times are kept."""
+
+    def look() -> PublishJob | None:
+        found = run_once(job)
         return found if found.state in FINAL_STATES else None
 
     return wait_until(look, f"the end of {job.id}")

@@ -40,9 +40,9 @@ from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.rows import row
 from tests.workers.conftest import Store, connect
+from tests.workers.support import run_once, run_to_end
 from workers.media.renditions import FAILURES_MAX, LOST_RUNS_MAX, transcode_due
 from workers.media.workspace import SpaceNeed, workspace
-from workers.publishing.pipeline import advance
 from workers.scheduling.periodic import queue_periodic
 
 # One database: transcodes take time, and rows are tested elsewhere.
@@ -70,22 +70,6 @@ def make_due(job: PublishJob) -> None:
     due.due_at = utcnow()
     lanes.refresh(db.session(), due)
     db.session.commit()
-
-
-def run_once(job: PublishJob) -> PublishJob:
-    """Do what one wake-up does."""
-    advance(job.platform, job.id)
-    return row(job)
-
-
-def run_to_end(job: PublishJob) -> PublishJob:
-    """Do what wake-ups do until the job has ended."""
-
-    def look() -> PublishJob | None:
-        found = run_once(job)
-        return found if found.state in FINAL_STATES else None
-
-    return wait_until(look, f"the end of {job.id}")
 
 
 def run_to_end_with_conversion(job: PublishJob) -> None:

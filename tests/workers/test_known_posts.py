@@ -11,15 +11,13 @@ from app.accounts import disconnect_account
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Account, Gate, PublishedPost, PublishJob, TimelineEntry, Video
-from app.states import FINAL_STATES, AccountState, JobState
+from app.states import AccountState, JobState
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
-from tests.rows import row
 from tests.workers.conftest import connect
-from tests.workers.support import checkpoint_of, outbox_events
+from tests.workers.support import checkpoint_of, outbox_events, run_once, run_to_end
 from workers.maintenance.follow_ups import follow_up_due
-from workers.publishing.pipeline import advance
 from workers.publishing.retry import POLL_AGAIN_LIMIT
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -35,22 +33,6 @@ def revoke(platforms: Platforms, account: Account) -> None:
 def disconnect(platforms: Platforms, account: Account) -> None:
     """Disconnect the account from this service."""
     assert disconnect_account(account.user_id, account.id, utcnow())
-
-
-def run_once(job: PublishJob) -> PublishJob:
-    """Advance a job by one run."""
-    advance(job.platform, job.id)
-    return row(job.id)
-
-
-def run_to_end(job: PublishJob) -> PublishJob:
-    """Advance a job until it has ended."""
-
-    def look() -> PublishJob | None:
-        found = run_once(job)
-        return found if found.state in FINAL_STATES else None
-
-    return wait_until(look, f"the end of {job.id}")
 
 
 def warnings_of(job: PublishJob) -> list[str]:

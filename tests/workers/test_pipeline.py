@@ -32,8 +32,9 @@ from tests.processes import wait_until
 from tests.redis_values import is_pickled, values
 from tests.rows import row
 from tests.workers.conftest import connect
+from tests.workers.support import run_once, run_to_end
 from workers.maintenance.follow_ups import follow_up_due
-from workers.publishing.pipeline import LOST_RUNS_MAX, advance
+from workers.publishing.pipeline import LOST_RUNS_MAX
 from workers.publishing.retry import OUTAGE_LIMIT
 
 PLATFORM_NAMES = ("TIKTOK", "INSTAGRAM", "YOUTUBE")
@@ -51,22 +52,6 @@ def all_of(kind: type, **columns: object) -> list:  # type: ignore[type-arg]
     found = db.session.query(kind).filter_by(**columns).populate_existing().all()
     db.session.commit()
     return found
-
-
-def run_once(job: PublishJob) -> PublishJob:
-    """Do what one wake-up does."""
-    advance(job.platform, job.id)
-    return row(job.id)
-
-
-def run_to_end(job: PublishJob) -> PublishJob:
-    """Do what wake-ups do until the job has ended; the rows' due times are kept."""
-
-    def look() -> PublishJob | None:
-        found = run_once(job)
-        return found if found.state in FINAL else None
-
-    return wait_until(look, f"the end of {job.id}")
 
 
 @pytest.mark.parametrize("platform", PLATFORM_NAMES)

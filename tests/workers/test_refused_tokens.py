@@ -11,18 +11,17 @@ from flask import Flask
 from app.clock import utcnow
 from app.extensions import db
 from app.models import Account, PublishedPost, PublishJob, Video
-from app.states import FINAL_STATES, AccountState, JobState
+from app.states import AccountState, JobState
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.rows import row
 from tests.workers.conftest import connect
-from tests.workers.support import outbox_events
+from tests.workers.support import outbox_events, run_once, run_to_end
 from workers.accounts import tokens
 from workers.handlers import load_handler
 from workers.maintenance.follow_ups import follow_up_due
 from workers.platforms.youtube.covers import COVER_TRIES
-from workers.publishing.pipeline import advance
 
 pytestmark = pytest.mark.usefixtures("context")
 #: The first call for a post, by platform, and the code with which it refuses a token.
@@ -36,22 +35,6 @@ FIRST = {
 def make_quick(account: Account, video: Video) -> PublishJob:
     """Accept a post that is soon tried again."""
     return make_job(account.platform, account=account, video=video, backoff_delay_ms=50)
-
-
-def run_once(job: PublishJob) -> PublishJob:
-    """Advance a job by one run."""
-    advance(job.platform, job.id)
-    return row(job.id)
-
-
-def run_to_end(job: PublishJob) -> PublishJob:
-    """Advance a job until it has ended."""
-
-    def look() -> PublishJob | None:
-        found = run_once(job)
-        return found if found.state in FINAL_STATES else None
-
-    return wait_until(look, f"the end of {job.id}")
 
 
 def state_of(account: Account) -> AccountState:

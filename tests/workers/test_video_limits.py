@@ -6,28 +6,15 @@ import pytest
 
 from app.clock import utcnow
 from app.extensions import db
-from app.models import PublishJob, Video
+from app.models import Video
 from app.publishing import steer
-from app.states import FINAL_STATES, JobState
+from app.states import JobState
 from tests.factories import make_job
 from tests.platforms import Platforms
-from tests.processes import wait_until
-from tests.rows import row
 from tests.workers.conftest import connect
-from workers.publishing.pipeline import advance
+from tests.workers.support import run_to_end
 
 pytestmark = pytest.mark.usefixtures("context")
-
-
-def run_to_end(job: PublishJob) -> PublishJob:
-    """Advance a job until it has ended."""
-
-    def look() -> PublishJob | None:
-        advance(job.platform, job.id)
-        found = row(job.id)
-        return found if found.state in FINAL_STATES else None
-
-    return wait_until(look, f"the end of {job.id}")
 
 
 def test_video_goes_out_once_its_channel_was_verified(

@@ -1,8 +1,8 @@
 """Key rotation: re-encrypts with the first of `TOKEN_ENCRYPTION_KEYS` what an older one encrypted.
 
 Afterwards the older keys can be removed from the setting, and `check_secrets` tells if one was
-removed too early. Idempotent, and safe beside running
-workers: whatever they write meanwhile is encrypted with the first key anyway.
+removed too early. Idempotent, and safe beside running workers: whatever they write meanwhile is
+encrypted with the first key anyway.
 """
 
 from __future__ import annotations

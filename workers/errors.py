@@ -54,8 +54,9 @@ class PublishError(Exception):
         #: a manual retry may open another. Handlers set it through `for_dead_upload`.
         self.upload_is_dead = False
         #: True once the platform has shown that no publish of this upload had an effect. Then the
-        #: attempt has failed, and the next one publishes the same upload again: the job stays
-        #: committed, so that no other is opened. Handlers set it through `for_unpublished`.
+        #: attempt has failed, and the next one publishes the same upload again. The job stays
+        #: committed all the same, and its hint says so: no other upload may be opened. Handlers set
+        #: it through `for_unpublished`.
         self.is_unpublished = False
         #: The platform's `Retry-After` for a failure, as a time (aware UTC); None: it sent none.
         self.not_before: datetime | None = None

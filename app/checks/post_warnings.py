@@ -1,4 +1,4 @@
-"""Warnings about what will differ from the request: a conversion, or an exhausted limit."""
+"""Warnings about what will differ from the request: a conversion, a limit, a doubtful length."""
 
 from __future__ import annotations
 

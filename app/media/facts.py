@@ -33,7 +33,7 @@ class Probe:
     are as displayed, after `rotation` (clockwise, 0, 90, 180 or 270). `bit_rate` is the whole
     file's, in bits per second. `moov_first` and `has_edit_list` are None without MP4 boxes.
     `sound_delay_seconds` is how much later than the pictures the sound starts, negative for
-    earlier; None without sound, and for a video probed before this was measured.
+    earlier; None without sound, or where the file does not tell.
     """
 
     content_type: str

@@ -67,10 +67,7 @@ class Recipe:
 
     def dump(self) -> dict[str, Any]:
         """Return the recipe as a JSON object, to be stored."""
-        fields = dataclasses.asdict(self)
-        if not self.keeps_offsets:  # such recipes keep the digest that they had without it
-            del fields["keeps_offsets"]
-        return fields
+        return dataclasses.asdict(self)
 
     @classmethod
     def load(cls, fields: Mapping[str, Any]) -> Recipe:
@@ -81,7 +78,7 @@ class Recipe:
             video=None if video is None else VideoEncoding(**video),
             audio=None if audio is None else AudioEncoding(**audio),
             size_max_bytes=fields["size_max_bytes"],
-            keeps_offsets=fields.get("keeps_offsets", False),
+            keeps_offsets=fields["keeps_offsets"],
         )
 
     @property

@@ -60,14 +60,11 @@ def poll_again(
 
 @retry_while_away
 def wait_for_rendition(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
-    """Wait for the rendition, within the same attempt.
-
-    The job uploads nothing meanwhile, so its post quota is released, and its upload slot with the
-    lease.
-    """
+    """Wait for the rendition, within the same attempt, without upload slot and post quota."""
     with held(claim) as (session, job):
         ledger.release_quota(session, job.id)
         job.progress = max(job.progress, progress)
+        job.clear_error()
         _release_lease(session, job, due_at)
     _wake(job, now)
 
@@ -143,6 +140,8 @@ def hand_back(
         job.step = None
         if failure is not None:
             job.set_error(failure, now)
+        elif job.unanswered_since is None:
+            job.clear_error()  # else a later absence of the database would count from this one
         if not has_bytes:
             job.is_at_platform = False
         _release_lease(session, job, due_at or now)

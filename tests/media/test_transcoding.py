@@ -155,7 +155,6 @@ def test_recipes_round_trip_and_have_distinct_digests() -> None:
     assert recipe.digest != replace(recipe, container="webm").digest
     kept = replace(recipe, keeps_offsets=True)
     assert Recipe.load(kept.dump()) == kept and kept.digest != recipe.digest
-    assert "keeps_offsets" not in recipe.dump()  # the digests of earlier recipes are unchanged
 
 
 @pytest.mark.parametrize("seconds", ["3", "6"])

@@ -107,7 +107,8 @@ def test_unfit_video_is_converted_and_goes_live(
     content = (app.config["SETTINGS"].video_dir / "renditions" / name).read_bytes()
     [post] = platforms.posts()
     assert post["sha256"] == hashlib.sha256(content).hexdigest()
-    entries = db.session.query(TimelineEntry).filter_by(job_id=job.id).all()
+    query = db.session.query(TimelineEntry).filter_by(job_id=job.id)
+    entries = query.order_by(TimelineEntry.id).all()
     names = [entry.name for entry in entries if entry.kind == "step"]
     assert names == ["token", "video", "optimize", "upload", "process", "record"]
     [told] = [entry for entry in entries if entry.name == "conversion"]

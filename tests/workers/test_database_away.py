@@ -19,6 +19,8 @@ from app.extensions import db
 from app.limits import lanes
 from app.models import PublishJob, Video
 from app.platforms import PLATFORMS
+from app.publishing import outcomes
+from app.publishing.claims import claim_next
 from app.states import JobState
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job
@@ -145,3 +147,20 @@ def test_job_that_the_database_alone_refuses_waits_longer_each_time_and_fails_af
         if state is JobState.ACTIVE:
             assert found.due_at is not None
             assert found.due_at >= utcnow() + waited - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("begun", [LosesItBeforeTheUpload], indirect=True)
+def test_absence_is_counted_anew_after_a_run_that_went_on(begun: PublishJob) -> None:
+    with pytest.raises(OperationalError):
+        advance("YOUTUBE", begun.id)
+    with transaction() as session:
+        found = session.get_one(PublishJob, begun.id, populate_existing=True)
+        found.due_at, found.error_since = utcnow(), utcnow() - OUTAGE_LIMIT - timedelta(hours=1)
+        lanes.refresh(session, found)
+    claim = claim_next("YOUTUBE", utcnow())
+    assert claim is not None
+    outcomes.hand_back(claim, utcnow())
+    assert row(begun.id).error_code is None
+    with pytest.raises(OperationalError):
+        advance("YOUTUBE", begun.id)
+    assert row(begun.id).state is JobState.ACTIVE

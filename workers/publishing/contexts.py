@@ -92,7 +92,7 @@ class _NoJournal:
     """The journal of a read-only call, which must not save anything."""
 
     def save(self, upload: Upload) -> NoReturn:
-        raise AssertionError("a follow-up only reads")
+        raise AssertionError("a read-only call saves nothing")
 
     def commit_to_publish(self, upload: Upload) -> NoReturn:
         raise AssertionError("a follow-up only reads")

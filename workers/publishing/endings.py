@@ -10,9 +10,7 @@ from datetime import datetime, timedelta
 
 from app.clock import utcnow
 from app.database.engine import AWAY
-from app.database.transaction import transaction
 from app.failures import Category, Failure
-from app.limits import gates
 from app.limits.circuits import Circuit
 from app.limits.gates import Closing
 from app.publishing import outcomes
@@ -131,9 +129,6 @@ def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: 
         forget_upload(claim)
         outcomes.hand_back(claim, now)
     elif (post := known_post(claim, error)) is not None:
-        if closing is not None:
-            with transaction() as session:
-                gates.close(session, closing, failure)
         _complete(claim, post, now)
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         fail(claim, outcome_unknown(failure))
@@ -169,11 +164,13 @@ def fail(
     closing: Closing | None = None,
     proof: Proof = Proof.NOTHING,
 ) -> None:
+    """End the job as failed, and keep an entry of it in RQ's failed registry."""
     outcomes.fail(claim, failure, utcnow(), closing=closing, proof=proof)
     keep_failed(claim, f"{failure.code}: {failure.message}")
 
 
 def fail_internal(claim: Claim, bug: Exception) -> None:
+    """End the job by a bug of this service, which is logged."""
     logger.exception("bug in a run")
     try:
         fail(claim, internal(bug))

@@ -87,7 +87,7 @@ def find_only_post(client: Client, context: Context, upload: InstagramUpload) ->
 
 def reconcile(client: Client, context: Context, upload: InstagramUpload) -> Published:
     """Return the post that the account's list shows for this upload; else raise `Ambiguous`."""
-    found = find_post(client, context, upload)
+    found = find_only_post(client, context, upload)
     if found is None:
         raise _ambiguous()
     return found

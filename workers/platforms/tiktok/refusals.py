@@ -75,9 +75,8 @@ def _error(
     refused: str = "the request",
 ) -> PublishError:
     if verdict is None:
-        return unexpected(
-            response, acts=acts
-        )  # not TikTok's own body: a proxy's page, or truncated
+        # Not TikTok's own body: a proxy's page, or truncated.
+        return unexpected(response, acts=acts)
     # Users read this, and the HTTP 200 of many a refusal would only puzzle them.
     status = "" if response.status == 200 else f" (HTTP {response.status})"
     wait = timedelta(seconds=verdict.wait_seconds + random.uniform(0, JITTER_SECONDS))

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
+from app.media.recipe import Recipe
 from app.models import Rendition
 from app.renditions.claims import RenditionClaim, claim_next
 from app.states import RenditionState
@@ -34,7 +35,7 @@ _KEEP = text("""
 def make_due(*users: str) -> None:
     """Queue one rendition of each of these, in this order."""
     now = utcnow() - timedelta(seconds=1)
-    recipe = {"container": "mp4", "video": None, "audio": None, "size_max_bytes": None}
+    recipe = Recipe(container="mp4", video=None, audio=None).dump()
     with transaction() as session:
         for number, user in enumerate(users):
             session.add(

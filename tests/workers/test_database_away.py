@@ -30,7 +30,7 @@ from tests.workers.conftest import connect
 from workers.platforms.base import Context
 from workers.platforms.youtube import YouTubeHandler
 from workers.publishing.endings import DATABASE_AWAY, DATABASE_PAUSE
-from workers.publishing.pipeline import advance
+from workers.publishing.pipeline import advance, poll
 from workers.publishing.retry import OUTAGE_LIMIT
 
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
@@ -147,6 +147,35 @@ def test_job_that_the_database_alone_refuses_waits_longer_each_time_and_fails_af
         if state is JobState.ACTIVE:
             assert found.due_at is not None
             assert found.due_at >= utcnow() + waited - timedelta(seconds=1)
+
+
+class MeetsAnErrorOnceUploaded(YouTubeHandler):
+    """Uploads the video, and can then never be polled."""
+
+    def poll(self, context: Context, upload: Any) -> Any:
+        with transaction() as session:
+            session.execute(text("SET LOCAL statement_timeout = '10ms'"))
+            session.execute(text("SELECT pg_sleep(5)"))
+
+
+def test_post_that_is_known_ends_completed_where_the_database_refuses_its_job_for_a_day(
+    monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
+) -> None:
+    name = f"{__name__}:{MeetsAnErrorOnceUploaded.__name__}"
+    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    advance("YOUTUBE", job.id)
+    for waited, state in (
+        (timedelta(), JobState.ACTIVE),
+        (OUTAGE_LIMIT + timedelta(minutes=1), JobState.COMPLETED),
+    ):
+        with transaction() as session:
+            found = session.get_one(PublishJob, job.id, populate_existing=True)
+            found.due_at = utcnow()
+            found.error_since = found.error_since and utcnow() - waited
+        with pytest.raises(OperationalError):
+            poll("YOUTUBE", job.id)
+        assert row(job.id).state is state
 
 
 @pytest.mark.parametrize("begun", [LosesItBeforeTheUpload], indirect=True)

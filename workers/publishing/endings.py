@@ -19,7 +19,7 @@ from app.publishing.holding import Proof, forget_upload, standing
 from app.renditions.outcomes import wake_waiting
 from app.run_stops import CancelRequested, RunStopped, Superseded
 from app.states import Step, step_progress
-from workers.errors import KeyMissing, PublishError, Unfinished, UploadGone
+from workers.errors import Ambiguous, KeyMissing, PublishError, Unfinished, UploadGone
 from workers.platforms.results import Processing, Published
 from workers.publishing.budget import RunBudget
 from workers.publishing.failures import failure_of, internal, outcome_unknown
@@ -128,12 +128,17 @@ def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: 
     elif decision.action is Action.REOPEN:
         forget_upload(claim)
         outcomes.hand_back(claim, now)
-    elif (post := known_post(claim, error)) is not None:
+    elif not _is_settled(error) and (post := known_post(claim, failure)) is not None:
         _complete(claim, post, now)
     elif decision.action is Action.GIVE_UP_UNKNOWN:
         fail(claim, outcome_unknown(failure))
     else:
         fail(claim, failure, closing=closing, proof=proof)
+
+
+def _is_settled(error: PublishError) -> bool:
+    """Tell whether a read has shown that the upload is not live, or that no read can tell."""
+    return error.upload_is_dead or isinstance(error, Ambiguous)
 
 
 def _proof_of(error: PublishError) -> Proof:
@@ -191,7 +196,7 @@ def hand_back_later(claim: Claim, error: Exception) -> None:
         is_same = current.error_code == DATABASE_AWAY.code
         waited = now - ((is_same and current.error_since) or now)
         if waited > OUTAGE_LIMIT:
-            fail(claim, DATABASE_AWAY)
+            _give_up_waiting(claim, now)
             return
         pause = min(max(waited, DATABASE_PAUSE), DATABASE_PAUSE_MAX)
         outcomes.hand_back(claim, now, due_at=now + pause, failure=DATABASE_AWAY)
@@ -199,3 +204,11 @@ def hand_back_later(claim: Claim, error: Exception) -> None:
         record_stop(claim, stopped)
     except AWAY as exc:
         logger.warning("not handed back: %s", type(exc).__name__)
+
+
+def _give_up_waiting(claim: Claim, now: datetime) -> None:
+    post = known_post(claim, DATABASE_AWAY)
+    if post is None:
+        fail(claim, DATABASE_AWAY)
+    else:
+        _complete(claim, post, now)

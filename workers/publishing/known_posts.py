@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from app.failures import Failure
 from app.publishing.claims import Claim
 from app.publishing.holding import saved_checkpoint
-from workers.errors import Ambiguous, PublishError
 from workers.handlers import load_handler
 from workers.platforms.results import Published
 from workers.publishing.contexts import draft_of
 from workers.publishing.optimize_step import known_file
 
 
-def known_post(claim: Claim, error: PublishError) -> Published | None:
-    """Return the post of a job that this error would end; None if it is not known to be live.
+def known_post(claim: Claim, failure: Failure) -> Published | None:
+    """Return the post of a job that this failure would end; None if it is not known to be live.
 
     Raises `Superseded`.
     """
-    if error.upload_is_dead or isinstance(error, Ambiguous):
-        return None  # a read has shown what became of it
     checkpoint = saved_checkpoint(claim)
     if checkpoint is None:
         return None
@@ -28,5 +26,5 @@ def known_post(claim: Claim, error: PublishError) -> Published | None:
     post = handler.published_if_known(draft, handler.upload_type.load(checkpoint))
     if post is None:
         return None
-    warning = f"The post is live, but could not be followed any further: {error.detail}"
+    warning = f"The post is live, but could not be followed any further: {failure.message}"
     return replace(post, warnings=(*post.warnings, warning))

@@ -84,8 +84,23 @@ def test_refused_headers_end_an_upload_whose_last_byte_was_never_sent(
     control: Sandbox, video: bytes
 ) -> None:
     control.fault("TIKTOK", UPLOAD, "error", code="upload_bad_request")
-    error = error_of_run(make_job(control, video))
+    error = error_of_run(make_job(control, lengthened(video, LONG_BYTES)))
     assert type(error) is RequestRefused and error.upload_is_dead
+
+
+def test_last_chunk_refused_although_it_was_taken_is_not_sent_as_another_post(
+    control: Sandbox, video: bytes
+) -> None:
+    """TikTok takes the bytes, answers 400, and does not count them until later."""
+    behind = {"data": {"status": "PROCESSING_UPLOAD", "uploaded_bytes": 0}, "error": {"code": "ok"}}
+    control.fault("TIKTOK", UPLOAD, "error", code="upload_bad_request", after_work=True)
+    control.fault("TIKTOK", STATUS, "error", status=200, body=behind)
+    job = make_job(control, video)
+    error = error_of_run(job)
+    assert type(error) is RequestRefused and not error.upload_is_dead
+    job.carry_through()  # a person's retry goes on from the checkpoint
+    assert control.call_names().count(INIT) == 1
+    assert_live_once(control, video)
 
 
 def test_refused_headers_after_an_earlier_last_byte_wait_until_the_url_expires(

@@ -150,7 +150,7 @@ def _next_offset(
         raise _url_refused(context, before, upload)
     start = upload.plan.start(missing)
     if response.status == BAD_HEADERS and first == start:
-        raise _headers_refused(before)
+        raise _headers_refused(before, upload)
     # A refused part of a chunk is sent again from the chunk's start, an offset we declared.
     is_stuck = response.status == BAD_HEADERS or (response.status == BAD_RANGE and missing == first)
     return start if is_stuck else missing
@@ -167,11 +167,14 @@ def _url_refused(context: Context, before: TikTokUpload, upload: TikTokUpload) -
     return OutcomeUnknown(code, detail)
 
 
-def _headers_refused(before: TikTokUpload) -> PublishError:
+def _headers_refused(before: TikTokUpload, upload: TikTokUpload) -> PublishError:
     code, detail = "upload_bad_request", "TikTok refused the form of the upload"
-    if before.final_started_at is None:
-        return RequestRefused(code, detail).for_dead_upload()
-    return OutcomeUnknown(code, detail)  # as for a refused URL
+    if before.final_started_at is not None:
+        return OutcomeUnknown(code, detail)  # as for a refused URL
+    error = RequestRefused(code, detail)
+    # The end of the file may have been taken and not be counted yet: a retry goes on with this
+    # upload, and another is opened only after the URL has expired.
+    return error if upload.final_started_at is not None else error.for_dead_upload()
 
 
 def _stalled(upload: TikTokUpload) -> PublishError:

@@ -1,8 +1,8 @@
 # Every command of the project; `make help` lists them.
 .DEFAULT_GOAL := help
-# The first Python for which the embedded Redis and PostgreSQL have wheels: 3.10 to 3.12.
-KNOWN := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
-PYTHON ?= $(shell for one in python3 python3.12 python3.11 python3.10; do \
+# The first Python for which every package has a wheel: 3.10 to 3.14.
+KNOWN := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))
+PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
 	$$one -c '$(KNOWN)' 2>/dev/null && echo $$one && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +23,7 @@ help: ## Show this list
 install: $(READY) ## Build the environment in .venv
 
 $(READY): requirements.txt requirements-dev.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed: make PYTHON=…" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.14 is needed: make PYTHON=…" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $(READY)

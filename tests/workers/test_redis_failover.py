@@ -18,7 +18,7 @@ from app.config import Config
 from app.models import Video
 from app.queues.scheduler import FENCE_KEY
 from app.states import JobState
-from sandbox.development.redis_server import RedisServer
+from sandbox.development.redis_server import EXECUTABLES, RedisServer
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job
 from tests.platforms import Platforms
@@ -62,10 +62,10 @@ class _Relay(socketserver.BaseRequestHandler):
                         return
 
 
-@pytest.fixture
-def servers() -> Iterator[tuple[RedisServer, RedisServer]]:
-    """Two servers of Redis."""
-    pair = RedisServer(), RedisServer()
+@pytest.fixture(params=EXECUTABLES)
+def servers(request: pytest.FixtureRequest) -> Iterator[tuple[RedisServer, RedisServer]]:
+    """Two servers of Redis, or of Valkey."""
+    pair = RedisServer(server=request.param), RedisServer(server=request.param)
     for server in pair:
         server.start()
     yield pair

@@ -32,7 +32,8 @@ STOP_SECONDS = 10.0
 class RedisServer:
     """One Redis. With a `data_dir` it persists its data there; without one, it keeps none.
 
-    `server` is one of `EXECUTABLES`; by default the first. It may be killed and started again, as tests do, and comes back with what it persisted.
+    It may be killed and started again, as tests do, and comes back with what it persisted.
+    `server` is a name of `EXECUTABLES`, by default the first.
     """
 
     def __init__(

@@ -13,6 +13,7 @@ from flask import Request
 from marshmallow import EXCLUDE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
+from app.api import statuses
 from app.api.bodies import read_body
 from app.api.errors import InvalidRequest, UnsupportedBody
 from app.api.json_bodies import read_json
@@ -88,7 +89,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             described.setdefault("manual_doc", {})["operationId"] = operation
             answers = described.setdefault("response", {}).setdefault("responses", {})
             for status in _refusals(rule, view, described):
-                answers.setdefault(int(status), [status.name])
+                answers.setdefault(int(status), [statuses.name(status)])
             view._apidoc = described  # type: ignore[attr-defined]
             return decorator(view)
 

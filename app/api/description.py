@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 from typing import Any
 
 import flask_smorest
@@ -11,6 +10,7 @@ from flask_smorest.utils import prepare_response
 from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
+from app.api import statuses
 from app.api.errors import PROBLEM_TYPE, answer_http_error
 from app.schemas.webhook import AccountEventSchema, JobEventSchema, described_webhooks
 
@@ -105,8 +105,8 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
         self.spec.options["webhooks"] = described_webhooks()
 
     def _register_responses(self) -> None:
-        statuses = {status.name: status.phrase for status in http.HTTPStatus if status >= 400}
-        for name, phrase in {**statuses, "DEFAULT_ERROR": "Any other error"}.items():
+        phrases = {statuses.name(each): statuses.phrase(each) for each in statuses.ERROR_STATUSES}
+        for name, phrase in {**phrases, "DEFAULT_ERROR": "Any other error"}.items():
             response = {"description": phrase, "schema": self.ERROR_SCHEMA}
             prepare_response(response, self.spec, PROBLEM_TYPE)
             self.spec.components.response(name, response, lazy=True)

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 from flask import Flask, Response, json
 from sqlalchemy.exc import ProgrammingError
 from werkzeug.exceptions import HTTPException
 
+from app.api import statuses
 from app.database.engine import AWAY
 from app.database.versions import log_outdated, outdated_by
 from app.faults import PAST_TIME, Faults
@@ -111,7 +111,7 @@ def problem(
     """Return a problem document."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": statuses.phrase(status),
         "status": status,
         "detail": detail or error,
         "error": error,

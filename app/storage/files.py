@@ -73,5 +73,3 @@ def translate_errors() -> Iterator[None]:
         if exc.errno in _BAD_NAMES:
             raise InvalidKey("The video's key is not a valid file name.") from exc
         raise StoreUnavailable(f"The video folder cannot be used: {exc.strerror}.") from exc
-    except RuntimeError as exc:  # Path.resolve() on a symlink loop
-        raise InvalidKey("The video's key contains a symlink loop.") from exc

@@ -114,7 +114,10 @@ class FolderStorage(Storage):
         """Return the object's path, with symlinks resolved: never outside the folder."""
         root = self._root.resolve()
         with translate_errors():
-            path = (root / checked_key(key)).resolve()
+            # Unlike Path.resolve(), it leaves a loop of symlinks alone on every Python.
+            path = Path(os.path.realpath(root / checked_key(key)))
+            if path.is_symlink():
+                raise InvalidKey("The video's key contains a symlink loop.")
         partials = root / _PARTIALS
         if not path.is_relative_to(root) or path in (root, partials) or partials in path.parents:
             raise InvalidKey("The video's key leads out of the video folder.")

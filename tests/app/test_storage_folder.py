@@ -88,7 +88,13 @@ def test_symlinks_do_not_lead_out_of_the_folder(store: Storage, tmp_path: Path) 
     (tmp_path / "videos" / "file.mp4").symlink_to(tmp_path / "secret.txt")
     (tmp_path / "videos" / "folder").symlink_to(tmp_path)
     (tmp_path / "videos" / "round.mp4").symlink_to("round.mp4")
-    for key in ("file.mp4", "folder/secret.txt", "folder/new.mp4", "round.mp4"):
+    for key in (
+        "file.mp4",
+        "folder/secret.txt",
+        "folder/new.mp4",
+        "round.mp4",
+        "round.mp4/new.mp4",
+    ):
         with pytest.raises(InvalidKey):
             store.stat(key)
         with pytest.raises(InvalidKey):

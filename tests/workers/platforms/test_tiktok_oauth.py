@@ -44,7 +44,8 @@ def test_rotated_refresh_token_is_the_one_that_works(
     with pytest.raises(AccountRefused) as raised:
         refresh(control, account, account["refreshToken"])
     assert (raised.value.code, raised.value.reconnect) == ("invalid_grant", True)
-    assert raised.value.detail == "TikTok refused to renew the access"  # with HTTP 200, that is
+    # With HTTP 200, which would only puzzle a user.
+    assert raised.value.detail == "TikTok refused to renew the access: invalid_grant"
 
 
 @pytest.mark.parametrize("token", [None, ""])

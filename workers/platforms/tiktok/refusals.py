@@ -79,10 +79,11 @@ def _error(
         return unexpected(response, acts=acts)
     # Users read this, and the HTTP 200 of many a refusal would only puzzle them.
     status = "" if response.status == 200 else f" (HTTP {response.status})"
+    reason = f": {code[:CODE_MAX_CHARS]}" if code else ""
     wait = timedelta(seconds=verdict.wait_seconds + random.uniform(0, JITTER_SECONDS))
     error = verdict.error_for(
         code[:CODE_MAX_CHARS] or f"http_{response.status}",
-        f"TikTok refused {refused}{status}",
+        f"TikTok refused {refused}{reason}{status}",
         retry_at=response.retry_after(now) or now + wait,
     )
     error.not_before = response.retry_after(now)

@@ -14,6 +14,7 @@ from workers.platforms.base import Context, Draft
 from workers.platforms.fields import child, children, text, whole
 from workers.platforms.polling import poll_interval_seconds
 from workers.platforms.results import Processing, Published
+from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.covers import cover_warnings
@@ -170,23 +171,26 @@ def _problem(video: Mapping[str, Any]) -> PublishError | None:
     if upload_status == "failed":
         reason = text(status, "failureReason")
         verdict = codes.FAILURES.get(reason, codes.UNKNOWN_FAILURE)
-        return verdict.error_for(reason or "failed", "YouTube could not process the video")
+        return _error(verdict, reason or "failed", "YouTube could not process the video")
     if upload_status == "rejected":
         reason = text(status, "rejectionReason")
         verdict = codes.REJECTIONS.get(reason, codes.UNKNOWN_REJECTION)
-        return verdict.error_for(reason or "rejected", "YouTube rejected the video")
+        return _error(verdict, reason or "rejected", "YouTube rejected the video")
     if upload_status == "deleted":
         return RequestRefused("deleted", "the video was deleted on YouTube")
     if upload_status == "uploaded" and text(details, "processingStatus") == "failed":
         reason = text(details, "processingFailureReason") or "other"
         verdict = codes.PROCESSING_FAILURES.get(reason, codes.UNKNOWN_FAILURE)
-        return verdict.error_for(reason, "YouTube could not process the video")
+        return _error(verdict, reason, "YouTube could not process the video")
     return None
 
 
+def _error(verdict: Verdict, reason: str, sentence: str) -> PublishError:
+    return verdict.error_for(reason, f"{sentence}: {reason}")
+
+
 def _sentence(problem: PublishError) -> str:
-    sentence = f"{problem.detail} ({problem.code})"
-    return f"{sentence}: {problem.hint}" if problem.hint else sentence
+    return f"{problem.detail}. {problem.hint}" if problem.hint else problem.detail
 
 
 def _published(

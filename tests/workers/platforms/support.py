@@ -216,18 +216,24 @@ class Job:
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.2)
-            try:
-                found = self.run()
-            except UploadGone as error:
-                self.errors.append(error)
-                self.journal.upload = None
-            except RateLimited as error:
-                self.errors.append(error)
-                self.sandbox.advance((error.retry_at - self.sandbox.now()).total_seconds() + 1)
-            except (Transient, OutcomeUnknown) as error:
-                self.errors.append(error)
-            else:
-                if isinstance(found, Published):
-                    return found
-                self.sandbox.advance(found.next_poll_seconds)
+            published = self._run_and_wait()
+            if published is not None:
+                return published
         raise AssertionError(f"not published after {runs} runs: {self.errors}")
+
+    def _run_and_wait(self) -> Published | None:
+        try:
+            found = self.run()
+        except UploadGone as error:
+            self.errors.append(error)
+            self.journal.upload = None
+        except RateLimited as error:
+            self.errors.append(error)
+            self.sandbox.advance((error.retry_at - self.sandbox.now()).total_seconds() + 1)
+        except (Transient, OutcomeUnknown) as error:
+            self.errors.append(error)
+        else:
+            if isinstance(found, Published):
+                return found
+            self.sandbox.advance(found.next_poll_seconds)
+        return None

@@ -46,15 +46,22 @@ class Conditions:
             cores=os.cpu_count() or 0,
             system=f"{platform.system()} on {platform.machine()}",
             python=platform.python_version(),
-            redis=f"{redis.info('server')['redis_version']} (the embedded one)",
+            redis=f"{_name_of(redis)} (the embedded one)",
             bullmq=bullmq.version if bullmq else "not measured (no Node.js)",
         )
 
     def __str__(self) -> str:
         return (
             f"measured {self.measured_on}, size {self.size}, on {self.cores} cores, {self.system};"
-            f" Python {self.python}, Redis {self.redis}, BullMQ {self.bullmq}"
+            f" Python {self.python}, {self.redis}, BullMQ {self.bullmq}"
         )
+
+
+def _name_of(redis: Redis) -> str:
+    """Return the server's name and version; Valkey also names the Redis that it stands in for."""
+    info = redis.info("server")
+    version = info.get("valkey_version")
+    return f"Valkey {version}" if version else f"Redis {info['redis_version']}"
 
 
 def line_of(figure: Figure) -> str:

@@ -14,7 +14,6 @@ from workers.platforms.base import Context, Draft
 from workers.platforms.fields import child, children, text, whole
 from workers.platforms.polling import poll_interval_seconds
 from workers.platforms.results import Processing, Published
-from workers.platforms.verdicts import Verdict
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.covers import cover_warnings
@@ -169,24 +168,20 @@ def _problem(video: Mapping[str, Any]) -> PublishError | None:
     status, details = child(video, "status"), child(video, "processingDetails")
     upload_status = text(status, "uploadStatus")
     if upload_status == "failed":
-        reason = text(status, "failureReason")
+        reason = text(status, "failureReason") or "failed"
         verdict = codes.FAILURES.get(reason, codes.UNKNOWN_FAILURE)
-        return _error(verdict, reason or "failed", "YouTube could not process the video")
+        return verdict.error_for(reason, f"YouTube could not process the video: {reason}")
     if upload_status == "rejected":
-        reason = text(status, "rejectionReason")
+        reason = text(status, "rejectionReason") or "rejected"
         verdict = codes.REJECTIONS.get(reason, codes.UNKNOWN_REJECTION)
-        return _error(verdict, reason or "rejected", "YouTube rejected the video")
+        return verdict.error_for(reason, f"YouTube rejected the video: {reason}")
     if upload_status == "deleted":
         return RequestRefused("deleted", "the video was deleted on YouTube")
     if upload_status == "uploaded" and text(details, "processingStatus") == "failed":
         reason = text(details, "processingFailureReason") or "other"
         verdict = codes.PROCESSING_FAILURES.get(reason, codes.UNKNOWN_FAILURE)
-        return _error(verdict, reason, "YouTube could not process the video")
+        return verdict.error_for(reason, f"YouTube could not process the video: {reason}")
     return None
-
-
-def _error(verdict: Verdict, reason: str, sentence: str) -> PublishError:
-    return verdict.error_for(reason, f"{sentence}: {reason}")
 
 
 def _sentence(problem: PublishError) -> str:

@@ -3,6 +3,8 @@
 RunStopped            control flow, not a failure
   Superseded          another run holds it, or it has ended
   CancelRequested     the user cancelled it in time
+  Stopping            this process is shutting down (workers.stopping)
+  UploadNeeded        a poll found that bytes are missing (workers.publishing.steps)
 """
 
 

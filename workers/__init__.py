@@ -1,1 +1,1 @@
-"""Everything that talks to the platforms: workers, the scheduler and one handler per platform."""
+"""Everything that runs beside the API: workers, the scheduler, and a handler per platform."""

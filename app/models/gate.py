@@ -38,8 +38,9 @@ class Gate(Base):
 
     # The circuit breaker: consecutive failures, of a platform only.
     failures: Mapped[int] = mapped_column(default=0)
-    #: the job that failed last, and whether more than one job has failed
+    #: the job that failed last
     failed_job_id: Mapped[str | None] = mapped_column(String(26))
+    #: whether more than one job has failed, so that the platform is at fault
     is_general: Mapped[bool] = mapped_column(default=False)
     #: when the next probe may go out; None while the circuit is closed
     probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

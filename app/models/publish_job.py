@@ -138,7 +138,8 @@ class PublishJob(Base):
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: until when a worker holds the lease to check it
     checking_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: the risks already reported: `token`, `video`, `limits`
+    #: the risks already reported, each as its part (`token`, `video`, `limits`) and the scheduled
+    #: time that it was reported for
     risks_told: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
 
     # See `ERROR_COLUMNS`.

@@ -5,7 +5,7 @@ change writes the row, its timeline and the notifications it causes in one trans
 the wake-ups after the commit.
 
 A few columns of a job are written elsewhere: `app.limits.holds` writes until when a limit holds
-it up, inside a transaction of this package; `app.renditions` which rendition it waits for, and
-that it is due once that is ready; `workers.maintenance.at_risk` what a check ahead of time found.
+it up, inside a transaction of this package; `app.renditions` which rendition it waits for, its
+progress meanwhile, and that it is due once that is ready; `workers.maintenance.at_risk` what a check ahead of time found.
 `workers.maintenance.retention` deletes the rows of jobs that ended long ago.
 """

@@ -29,9 +29,9 @@ from tests.rows import row
 from tests.workers.conftest import connect
 from workers.platforms.base import Context
 from workers.platforms.youtube import YouTubeHandler
-from workers.publishing.endings import DATABASE_AWAY, DATABASE_PAUSE
+from workers.publishing.endings import DATABASE_AWAY
 from workers.publishing.pipeline import advance, poll
-from workers.publishing.retry import OUTAGE_LIMIT
+from workers.publishing.retry import DATABASE_PAUSE, OUTAGE_LIMIT
 
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 AWAY_SECONDS = 1.5

@@ -25,9 +25,9 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.publishing.retry import (
+    GROWING_PAUSE_MAX,
     HOLD_BACK_MIN,
     KEY_MISSING_PAUSE,
-    KEY_MISSING_PAUSE_MAX,
     OUTAGE_LIMIT,
     REOPEN_MAX,
     Action,
@@ -143,7 +143,7 @@ def test_missing_key_uses_no_attempt_for_a_day(
     for age, action, at in (
         (timedelta(), Action.HOLD_BACK, NOW + KEY_MISSING_PAUSE),
         (2 * KEY_MISSING_PAUSE, Action.HOLD_BACK, NOW + 2 * KEY_MISSING_PAUSE),
-        (OUTAGE_LIMIT, Action.HOLD_BACK, NOW + KEY_MISSING_PAUSE_MAX),
+        (OUTAGE_LIMIT, Action.HOLD_BACK, NOW + GROWING_PAUSE_MAX),
         (OUTAGE_LIMIT + timedelta(seconds=1), Action.FAIL, NOW),
     ):
         held = replace(Situation(1, last, 0, committed), same_error_since=NOW - age)

@@ -28,12 +28,14 @@ from workers.publishing.known_posts import known_post
 from workers.publishing.optimize_step import Transcoding
 from workers.publishing.platform_state import closing_of
 from workers.publishing.retry import (
+    DATABASE_PAUSE,
     OUTAGE_LIMIT,
     Action,
     Backoff,
     Decision,
     Situation,
     decide,
+    growing_pause,
     is_service_refused,
 )
 from workers.publishing.steps import Result, Uploaded, UploadNeeded
@@ -44,9 +46,6 @@ logger = logging.getLogger(__name__)
 FOLLOW_UP_FIRST = timedelta(seconds=60)
 #: A job that waits for a transcode is woken at its end, and also checks at this interval.
 TRANSCODING_PAUSE = timedelta(seconds=30)
-#: Pause of a job whose run lost the database; as long as it has waited.
-DATABASE_PAUSE = timedelta(seconds=5)
-DATABASE_PAUSE_MAX = timedelta(minutes=10)
 DATABASE_AWAY = Failure(
     "database_away",
     Category.INTERNAL,
@@ -198,8 +197,8 @@ def hand_back_later(claim: Claim, error: Exception) -> None:
         if waited > OUTAGE_LIMIT:
             _give_up_waiting(claim, now)
             return
-        pause = min(max(waited, DATABASE_PAUSE), DATABASE_PAUSE_MAX)
-        outcomes.hand_back(claim, now, due_at=now + pause, failure=DATABASE_AWAY)
+        due_at = now + growing_pause(waited, DATABASE_PAUSE)
+        outcomes.hand_back(claim, now, due_at=due_at, failure=DATABASE_AWAY)
     except RunStopped as stopped:
         record_stop(claim, stopped)
     except AWAY as exc:

@@ -1,8 +1,8 @@
 """What a run does for a post: claim the due row, run its next steps, record how that ended.
 
 RQ's runs call `advance`. A worker that sent a post's bytes calls `poll` itself while the platform
-processes them. Handlers and steps raise; only this module catches, and has
-`workers.publishing.endings` record.
+processes them. What handlers and steps raise and do not handle themselves is caught here, and
+recorded by `workers.publishing.endings`.
 """
 
 from __future__ import annotations

@@ -28,9 +28,11 @@ POLL_AGAIN_SHARE = 0.25
 POLL_AGAIN_LIMIT = timedelta(hours=24)
 #: How long an outage of the platform costs a job no attempt, and a missing key does not fail it.
 OUTAGE_LIMIT = timedelta(hours=24)
-#: Pause before a job whose encryption key is missing is tried again; as long as it has waited.
+#: First pause before a job whose encryption key is missing is tried again, and one whose run lost
+#: the database; later ones are as long as it has waited (`growing_pause`).
 KEY_MISSING_PAUSE = timedelta(seconds=30)
-KEY_MISSING_PAUSE_MAX = timedelta(minutes=10)
+DATABASE_PAUSE = timedelta(seconds=5)
+GROWING_PAUSE_MAX = timedelta(minutes=10)
 #: Pause before a platform that refuses this service's client is called again.
 SERVICE_REFUSED_PAUSE = timedelta(minutes=10)
 #: Longest `Retry-After` of a failure that is honoured.
@@ -123,6 +125,11 @@ def decide(error: PublishError, situation: Situation, now: datetime) -> Decision
     return Decision(Action.FAIL, now)
 
 
+def growing_pause(waited: timedelta, first: timedelta) -> timedelta:
+    """Return the pause of what has been held up for `waited`: as long again, within bounds."""
+    return min(max(waited, first), GROWING_PAUSE_MAX)
+
+
 def is_service_refused(error: PublishError) -> bool:
     """Tell whether the platform refuses this service's client: no post or account is at fault."""
     return isinstance(error, RequestRefused) and error.application_wide
@@ -136,7 +143,7 @@ def _held_until(error: PublishError, situation: Situation, now: datetime) -> dat
     if waited > OUTAGE_LIMIT:
         return None
     if isinstance(error, KeyMissing):
-        return now + min(max(waited, KEY_MISSING_PAUSE), KEY_MISSING_PAUSE_MAX)
+        return now + growing_pause(waited, KEY_MISSING_PAUSE)
     return now + SERVICE_REFUSED_PAUSE if is_service_refused(error) else None
 
 

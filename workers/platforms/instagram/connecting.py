@@ -24,7 +24,7 @@ _PAGE_FIELDS = "id,name,access_token,instagram_business_account"
 #: Pages of a user are read in lists of so many, up to so many lists.
 LIST_PAGES = 100
 LISTS_MAX = 20
-#: Of an error's code, as it is stored.
+#: How many characters of an error's code are stored.
 CODE_MAX = 100
 NO_ACCOUNT_HINT = "Link a professional Instagram account to a Page of yours, and connect again"
 
@@ -114,7 +114,7 @@ def _by_facebook_login(api: Api, grant: Grant) -> list[ConnectedAccount]:
 
 
 def _pages(client: Client) -> Iterator[Fields]:
-    """Give the user's Pages; without paging, Graph would list the first 25 alone."""
+    """Yield the user's Pages; without paging, Graph returns only the first 25."""
     after = ""
     for _ in range(LISTS_MAX):
         cursor = {"after": after} if after else {}
@@ -126,7 +126,7 @@ def _pages(client: Client) -> Iterator[Fields]:
 
 
 def _username(api: Api, token: str, user_id: str) -> str:
-    """Return the account's name; empty if it cannot be read, which is no reason to lose all."""
+    """Return the account's name; empty if it cannot be read, and it is connected all the same."""
     client = _client(api, token, FACEBOOK_LOGIN)
     try:
         return text(client.get(user_id, fields="id,username"), "username")[:255]

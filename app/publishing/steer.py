@@ -19,7 +19,7 @@ from app.limits import lanes
 from app.metrics.rollup import count_before_retry
 from app.models import Account, PublishJob, Video
 from app.publishing.errors import WrongState
-from app.publishing.holding import Proof, apply_proof
+from app.publishing.leased import Proof, apply_proof
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import has_upload, record_cancelled, record_completed
 from app.publishing.waiters import wake_waiters

@@ -18,7 +18,7 @@ from app.models import PublishJob, TimelineEntry
 from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
 from app.publishing.errors import WrongState
-from app.publishing.holding import (
+from app.publishing.leased import (
     begin_steps,
     forget_upload,
     renew,

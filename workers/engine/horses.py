@@ -17,7 +17,7 @@ from app.queues import QUEUE_OF
 from app.queues.names import RELEASE
 from workers.engine.horse import UNREAD_STATUS, Horse, fork_horse
 from workers.engine.listener import Listener
-from workers.engine.orders import Call, Done, Execute, Holding, KeepWake, ToParent
+from workers.engine.orders import Call, Claimed, Done, Execute, KeepWake, ToParent
 from workers.engine.waits import MAINTENANCE_POOL, Wait, Waits
 
 logger = logging.getLogger(__name__)
@@ -145,15 +145,15 @@ class Horses:
             horse.mark_idle()
             if message.is_leaving:
                 self._kill(horse)
-        elif isinstance(message, Holding):
-            horse.holding = message
+        elif isinstance(message, Claimed):
+            horse.claimed = message
         elif isinstance(message, KeepWake):
             waits.add_wake(message.wake)
         else:
             waits.add_once(Wait(QUEUE_OF[message.function], Call(message.function)))
 
     def _reap(self, horse: Horse, waits: Waits | None) -> None:
-        """Reap a dead child; the job that it held is released for another."""
+        """Reap a dead child; the job that it had claimed is released for another."""
         self._remove(horse)
         _, status = os.waitpid(horse.pid, 0)
         if horse.order is None:
@@ -201,7 +201,7 @@ class Horses:
 
 def _release_of(horse: Horse) -> Call | None:
     """Return the call that releases the job of a dead child, or that the child was to make."""
-    if horse.holding is not None:
-        return Call(RELEASE, (horse.holding.job_id, horse.holding.run_number))
+    if horse.claimed is not None:
+        return Call(RELEASE, (horse.claimed.job_id, horse.claimed.run_number))
     order = horse.order
     return order if isinstance(order, Call) and order.function == RELEASE else None

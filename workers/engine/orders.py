@@ -36,7 +36,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Holding:
+class Claimed:
     """To the parent: this child has claimed a job, to be released at once if the child dies."""
 
     job_id: str
@@ -57,4 +57,4 @@ class KeepMaintenance:
     function: str
 
 
-ToParent = Done | Holding | KeepWake | KeepMaintenance
+ToParent = Done | Claimed | KeepWake | KeepMaintenance

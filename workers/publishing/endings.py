@@ -15,7 +15,7 @@ from app.limits.circuits import Circuit
 from app.limits.gates import Closing
 from app.publishing import outcomes
 from app.publishing.claims import Claim
-from app.publishing.holding import Proof, forget_upload, standing
+from app.publishing.leased import Proof, forget_upload, standing
 from app.renditions.outcomes import wake_waiting
 from app.run_stops import CancelRequested, RunStopped, Superseded
 from app.states import Step, step_progress

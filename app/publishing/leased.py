@@ -1,4 +1,4 @@
-"""What a worker reads and writes while it holds a job.
+"""What a worker reads and writes under its lease of a job.
 
 Every write locks the row and checks the claim's fencing token against it: a worker that wakes up
 after another has claimed the row gets `Superseded` and can change nothing.
@@ -94,7 +94,7 @@ def renew(claim: Claim, now: datetime) -> bool:
 
 
 @contextmanager
-def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
+def under_lease(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
     """Lock the row for a write of this run; raises `Superseded` when it may not write.
 
     The changes of the block are written once, at its end.
@@ -151,7 +151,7 @@ def save_checkpoint(
 @retry_while_away
 def forget_upload(claim: Claim) -> None:
     """Drop an upload that is dead and has published nothing, so that a new one is opened."""
-    with held(claim) as (_, job):
+    with under_lease(claim) as (_, job):
         apply_proof(job, Proof.DEAD)
         job.reopened = claim.reopened + 1  # not raised twice where the write is repeated
 
@@ -189,7 +189,7 @@ def show_progress(claim: Claim, progress: int) -> None:
 
 def note_transcode(claim: Claim, reasons: str, now: datetime) -> None:
     """Note in the timeline why and how the video is transcoded for the platform."""
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         timeline.note(session, job, "conversion", now, message=reasons)
 
 

@@ -26,7 +26,7 @@ from app.publishing.choosing import Choice, choose, choose_poll
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import record_cancelled
 from app.publishing.waiters import wake_waiters
-from app.queues import Wake, wake, wake_maintenance
+from app.queues import Wake, wake, wake_delivery
 from app.states import JobState, Step, step_progress
 
 #: A lost worker is noticed within this; see also `leased.RENEW_SECONDS`.
@@ -141,7 +141,7 @@ def _wakes_of(choice: Choice, now: datetime) -> list[Wake]:
 
 def _after_cancelled(job: PublishJob, now: datetime) -> None:
     """Deliver the notification of a row that was ended instead of claimed; wake its waiters."""
-    wake_maintenance()
+    wake_delivery()
     wake_waiters(job.platform, job.account_id, now, quota_freed=True)
 
 

@@ -25,7 +25,7 @@ from app.publishing.leased import Proof, apply_proof, under_lease
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import end_job, has_upload, record_cancelled, record_completed
 from app.publishing.waiters import wake_waiters
-from app.queues import Wake, wake, wake_maintenance
+from app.queues import Wake, wake, wake_delivery
 from app.run_stops import CancelRequested
 from app.states import JobState, Step
 
@@ -153,7 +153,7 @@ def cancel(claim: Claim, now: datetime) -> None:
     """End the job as cancelled by its user."""
     with under_lease(claim) as (session, job):
         quota_freed = record_cancelled(session, job, now)
-    wake_maintenance()
+    wake_delivery()
     wake_waiters(claim.platform, claim.account_id, now, quota_freed=quota_freed)
 
 
@@ -184,7 +184,7 @@ def fail(
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)
         outbox.notify_failed(session, job, failure, now)
-    wake_maintenance()
+    wake_delivery()
     wake_waiters(claim.platform, claim.account_id, now, quota_freed=quota_freed)
 
 
@@ -210,7 +210,7 @@ def complete(
             warnings=warnings,
             follow_up_at=follow_up_at,
         )
-    wake_maintenance()
+    wake_delivery()
     if not claim.is_at_platform:
         queue_missing_wakes(claim.platform, now)
 

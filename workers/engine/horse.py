@@ -19,7 +19,7 @@ from flask import Flask
 from rq.utils import import_attribute
 
 from app.queues import Run, Wake, current_redis
-from workers.engine.orders import Call, Claimed, Done, Execute, KeepMaintenance, KeepWake, ToParent
+from workers.engine.orders import Call, Claimed, Done, Execute, KeepCall, KeepWake, ToParent
 from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
@@ -85,11 +85,11 @@ class Parent:
             return False
         return self._has_sent(KeepWake(wake))
 
-    def keep_maintenance(self, function: str) -> bool:
-        """Have the parent call a maintenance function; False while the process stops."""
+    def keep_call(self, function: str) -> bool:
+        """Have the parent call a function soon; False while the process stops."""
         if stop_requested.is_set():
             return False
-        return self._has_sent(KeepMaintenance(function))
+        return self._has_sent(KeepCall(function))
 
     def _has_sent(self, message: ToParent) -> bool:
         try:

@@ -51,10 +51,10 @@ class KeepWake:
 
 
 @dataclass(frozen=True)
-class KeepMaintenance:
-    """To the parent: call this maintenance function soon."""
+class KeepCall:
+    """To the parent: call this function soon."""
 
     function: str
 
 
-ToParent = Done | Claimed | KeepWake | KeepMaintenance
+ToParent = Done | Claimed | KeepWake | KeepCall

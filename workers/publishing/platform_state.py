@@ -13,7 +13,7 @@ from app.limits.circuits import Circuit, Evidence
 from app.limits.gates import Closing
 from app.platforms import PLATFORMS
 from app.publishing.claims import Claim
-from app.publishing.recovering import release, release_probe
+from app.publishing.recovering import release_after_outage, release_probe
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.publishing.budget import RunBudget, slow_down_seconds
 from workers.publishing.retry import is_service_refused
@@ -40,7 +40,7 @@ def record_call(claim: Claim, budget: RunBudget, last: CallOutcome | None) -> Ci
         for closing, percent in _slow_downs(claim, budget, now):
             gates.close(session, closing, _nearly_used_up(claim.platform, percent))
     if circuit.has_recovered:
-        release(claim.platform, now)
+        release_after_outage(claim.platform, now)
     return circuit
 
 

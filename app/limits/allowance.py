@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.clock import to_iso
 from app.failures import Category, Failure
 from app.limits import circuits, gates, ledger
-from app.limits.rules import POSTS, code_of, describe, limits_on, maximum_of
+from app.limits.rules import POSTS, code_of, configured_maximum, describe, limits_on
 from app.limits.windows import SPREAD, room_in_day, room_in_rolling
 from app.models import Gate
 from app.platforms import PLATFORMS, Limit
@@ -123,7 +123,7 @@ def read_allowance(
 
 def maximum_for(limit: Limit, gate: Gate | None) -> int:
     """Return a limit's maximum: as the platform reports it for the account, else as configured."""
-    configured = maximum_of(limit)
+    configured = configured_maximum(limit)
     if not limit.is_reported_by_platform or gate is None or gate.posts_max is None:
         return configured
     # A maximum that the operator has configured holds even where the platform allows more.

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.ids import new_id
 from app.limits import ledger
-from app.limits.rules import limits_on, maximum_of
+from app.limits.rules import configured_maximum, limits_on
 from app.limits.windows import pacific_day
 from app.platforms import Limit
 from app.queues import current_redis
@@ -109,7 +109,7 @@ class Counters:
     ) -> list[int]:
         args: list[str | int] = [_ms(now), amount, name]
         for limit in limits:
-            maximum = maximum_of(limit)
+            maximum = configured_maximum(limit)
             args.append(maximum - int(maximum * keep_share))
             if limit.window == "pacific_day":
                 args += ["", ""]
@@ -121,7 +121,7 @@ class Counters:
     def _taken(self, limits: Sequence[Limit], reply: list[int], now: datetime) -> Taken:
         if reply[0] == 0:
             shares = [
-                used / max(maximum_of(limit), 1)
+                used / max(configured_maximum(limit), 1)
                 for limit, used in zip(limits, reply[1:], strict=True)
             ]
             return Taken(True, max(shares))
@@ -160,7 +160,7 @@ def room_by_ledger(
 ) -> datetime | None:
     """Return when there is room by the ledger alone, for when Redis is down; None: now."""
     used = ledger.used_in(session, limit, owner, now)
-    if used + amount <= maximum_of(limit):
+    if used + amount <= configured_maximum(limit):
         return None
     uses = ledger.times_of(session, limit, owner, now)
     return _room_at(limit, _ms(uses[0][0]) if uses else _ms(now), now)

@@ -47,7 +47,7 @@ def gate() -> Gate:
 def note(job_id: str, evidence: Evidence, now: datetime) -> None:
     """Feed a run's evidence to TikTok's circuit."""
     with transaction() as session:
-        circuits.note(session, "TIKTOK", job_id, evidence, now)
+        circuits.record_evidence(session, "TIKTOK", job_id, evidence, now)
 
 
 def open_circuit(now: datetime) -> None:
@@ -209,8 +209,8 @@ def test_an_outage_is_measured_from_when_the_circuit_opened() -> None:
     now = utcnow()
     open_circuit(now - timedelta(hours=3))
     with transaction() as session:
-        seen = circuits.note(session, "TIKTOK", "c", FAILED, now)
+        seen = circuits.record_evidence(session, "TIKTOK", "c", FAILED, now)
     assert seen.opened_at == now - timedelta(hours=3)
     note("c", WELL, now)
     with transaction() as session:
-        assert circuits.note(session, "TIKTOK", "c", FAILED, now).opened_at is None
+        assert circuits.record_evidence(session, "TIKTOK", "c", FAILED, now).opened_at is None

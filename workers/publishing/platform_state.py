@@ -34,7 +34,7 @@ def record_call(claim: Claim, budget: RunBudget, last: CallOutcome | None) -> Ci
         return Circuit()
     evidence = Evidence(last.succeeded, last.timed_out)
     with budget.settling() as session:
-        circuit = circuits.note(session, claim.platform, claim.job_id, evidence, now)
+        circuit = circuits.record_evidence(session, claim.platform, claim.job_id, evidence, now)
         if budget.posts_max is not None:
             gates.learn_posts_max(session, claim.account_id, budget.posts_max)
         for closing, percent in _slow_downs(claim, budget, now):

@@ -37,7 +37,7 @@ _OURS = (
     _JOBS.c.run_number == bindparam("run"),
     _JOBS.c.is_leased,
 )
-_STANDING = select(
+_CURRENT = select(
     _JOBS.c.reopened,
     _JOBS.c.committed_at,
     _JOBS.c.unanswered_since,
@@ -74,7 +74,7 @@ class Proof(Enum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class CurrentRow:
     """The columns of a job that may have changed since its claim."""
 
     reopened: int
@@ -107,13 +107,13 @@ def under_lease(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
 
 
 @retry_while_away
-def standing(claim: Claim) -> Standing:
+def read_current(claim: Claim) -> CurrentRow:
     """Read what this run may have changed since the claim; raises `Superseded`."""
     with transaction() as session:
-        found = session.execute(_STANDING, _key(claim)).one_or_none()
+        found = session.execute(_CURRENT, _key(claim)).one_or_none()
     if found is None:
         raise Superseded(claim.job_id)
-    return Standing(*found)
+    return CurrentRow(*found)
 
 
 @retry_while_away
@@ -200,7 +200,7 @@ def _write(session: Session, claim: Claim, change: Update, **values: object) -> 
     """
     written = session.execute(change, {**_key(claim), **values})
     if rows_changed(written) == 0:
-        is_ours = session.execute(_STANDING, _key(claim)).one_or_none() is not None
+        is_ours = session.execute(_CURRENT, _key(claim)).one_or_none() is not None
         raise CancelRequested(claim.job_id) if is_ours else Superseded(claim.job_id)
 
 

@@ -37,7 +37,7 @@ def show_progress(claim: RenditionClaim, percent: int) -> None:
 
 
 @retry_while_away
-def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: datetime) -> None:
+def record_ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: datetime) -> None:
     """Store the result and wake the jobs that wait for it.
 
     Idempotent, for a commit whose acknowledgement was lost: a superseded caller deletes the result.

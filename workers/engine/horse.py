@@ -25,7 +25,7 @@ from workers.stopping import stop_requested
 logger = logging.getLogger(__name__)
 #: A child that has grown by this much ends after its run, to release the memory.
 GROWTH_BYTES = 64 * 2**20
-#: Longer waits go to the scheduler: a deploy would hand them over anyway.
+#: Polls due later go to the scheduler: a deploy would hand them over anyway.
 SHORT_WAIT_SECONDS = 120.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: The unit of `ru_maxrss`.

@@ -20,7 +20,7 @@ _ENTRIES = cast(Table, TimelineEntry.__table__)
 _ADD = insert(_ENTRIES)
 
 
-def accepted(session: Session, jobs: Sequence[PublishJob], now: datetime) -> None:
+def begin_jobs(session: Session, jobs: Sequence[PublishJob], now: datetime) -> None:
     """Note that jobs were accepted and open their waits, all in one statement."""
     entries: list[dict[str, Any]] = []
     for job in jobs:

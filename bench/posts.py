@@ -17,7 +17,7 @@ from app.models import Account, PublishJob, Video
 from app.publishing.create import NewJob, create_jobs
 from app.states import AccountState, JobState, VideoState
 from app.storage import StoredObject
-from app.videos.examine import describe, examine
+from app.videos.examine import examine, set_facts
 from bench.processes import wait_until
 from bench.world import World
 from sandbox.development.sample_videos import make_sample_video
@@ -58,7 +58,7 @@ def make_video(key: str) -> str:
     """Register an object of the store, probed; return the video's id."""
     stored, facts = examine(key)
     video = Video(id=new_id(), user_id=USER, r2_key=key, state=VideoState.READY)
-    describe(video, stored, facts)
+    set_facts(video, stored, facts)
     with transaction() as session:
         session.add(video)
     return video.id
@@ -93,7 +93,7 @@ def probed_video(user_id: str = USER) -> str:
         edit_list_cuts=False,
     )
     video = Video(id=new_id(), user_id=user_id, r2_key=f"videos/{new_id()}.mp4")
-    describe(video, StoredObject(facts.size_bytes, "etag", facts.content_type), facts)
+    set_facts(video, StoredObject(facts.size_bytes, "etag", facts.content_type), facts)
     with transaction() as session:
         session.add(video)
     return video.id

@@ -24,7 +24,7 @@ from workers.accounts import consents
 from workers.engine import heartbeat
 from workers.engine.orders import Call
 from workers.engine.slots import Slots
-from workers.engine.waits import POLL_POOL
+from workers.engine.timer import POLL_POOL
 from workers.engine.worker import RESPONSE_SECONDS, PublishWorker
 from workers.handlers import handler_module
 from workers.maintenance import at_risk, counts, follow_ups, renewals, tallies

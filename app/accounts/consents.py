@@ -20,7 +20,7 @@ from app.config import Config
 from app.database.results import rows_changed
 from app.database.transaction import transaction
 from app.models import Consent
-from app.queues import wake_maintenance
+from app.queues import wake_function
 from app.queues.names import CONNECT
 from app.states import ConsentState, LoginType
 
@@ -103,7 +103,7 @@ def accept_code(consent_id: str, platform: str, code: str, now: datetime) -> Non
     """
     values = {"code": code, "state": ConsentState.GRANTED, "expires_at": now + EXCHANGE_LIFETIME}
     _record_response(consent_id, platform, values, now)
-    wake_maintenance(CONNECT)
+    wake_function(CONNECT)
 
 
 def record_refusal(consent_id: str, platform: str, code: str, message: str, now: datetime) -> None:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 from app.admin.blueprint import blueprint, done, read_values, refused
 from app.admin.filters import now
 from app.admin.jobs import require_story
-from app.checks.links import link_faults
+from app.checks.links import post_link_faults
 from app.publishing import steer
 from app.publishing.errors import WrongState
 from app.schemas.publish import ResolveSchema
@@ -56,7 +56,7 @@ def resolve(job_id: str) -> Any:
     fields = {name: request.form.get(name, "") for name in _POST_FIELDS if live}
     try:
         decision = read_values(ResolveSchema, {**fields, "live": live})
-        for path, messages in link_faults(platform, decision["url"]).items():
+        for path, messages in post_link_faults(platform, decision["url"]).items():
             raise BadRequest(f"{path}: {' '.join(messages)}")
         decision.pop("live")
         steer.resolve(job_id, now(), is_live=live, **decision)

@@ -8,7 +8,7 @@ from app.api.blueprint import Blueprint, Gathered
 from app.api.errors import InvalidRequest
 from app.api.job_views import require_job, status_of
 from app.checks.edits import columns_of, content_of, edit_faults
-from app.checks.links import link_faults
+from app.checks.links import post_link_faults
 from app.clock import utcnow
 from app.publishing import steer
 from app.schemas.examples import edit_examples, resolve_examples
@@ -75,7 +75,7 @@ def retry_job(job_id: str) -> Any:
 def resolve_job(decision: dict[str, Any], job_id: str) -> Any:
     """Record a person's decision on whether a job with an unknown outcome is live"""
     now = utcnow()
-    faults = link_faults(require_job(job_id).job.platform, decision["url"])
+    faults = post_link_faults(require_job(job_id).job.platform, decision["url"])
     if faults:
         raise InvalidRequest(faults)
     steer.resolve(job_id, now, is_live=decision.pop("live"), **decision)

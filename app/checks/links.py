@@ -8,7 +8,7 @@ from app.faults import Faults
 from app.platforms import PLATFORMS
 
 
-def link_faults(platform: str, url: str | None) -> Faults:
+def post_link_faults(platform: str, url: str | None) -> Faults:
     """Return what is wrong with a link to a post on `platform`; None is no link."""
     if url is None:
         return {}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.checks.content import content_faults
-from app.checks.targets import choose_account, link_faults, video_faults
+from app.checks.targets import choose_account, public_link_faults, video_faults
 from app.checks.times import batch_faults, due_time, is_timed, time_faults
 from app.faults import Faults, below, merge
 from app.platforms import PLATFORMS
@@ -161,7 +161,7 @@ def _check(
         )
     )
     merge(faults, account_faults)
-    merge(faults, link_faults(account, has_public_links=targets.has_public_links))
+    merge(faults, public_link_faults(account, has_public_links=targets.has_public_links))
     merge(faults, video_faults(checkable, targets.videos))
     return CheckedPost(values, faults, account, targets.videos.get(checkable.get("video_id", "")))
 

@@ -35,7 +35,7 @@ def choose_account(
     return mine[0], _state_faults(mine[0])
 
 
-def link_faults(account: TargetAccount | None, *, has_public_links: bool) -> Faults:
+def public_link_faults(account: TargetAccount | None, *, has_public_links: bool) -> Faults:
     """Refuse an account whose platform cannot fetch videos from this store."""
     if account is None or has_public_links or not needs_public_links(account.login_type):
         return {}

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.clock import to_iso
 from app.failures import Category, Failure
 from app.limits import circuits, gates, ledger
-from app.limits.rules import POSTS, code_of, describe, limits_on, maximum_of
+from app.limits.rules import POSTS, code_of, configured_maximum, describe, limits_on
 from app.limits.windows import SPREAD, room_in_day, room_in_rolling
 from app.models import Gate
 from app.platforms import PLATFORMS, Limit
@@ -42,7 +42,7 @@ CIRCUIT_SPREAD = timedelta(milliseconds=250)
 
 
 @dataclass(frozen=True)
-class Window:
+class PostWindow:
     """One limit on posts, its maximum, and when it was used."""
 
     limit: Limit
@@ -63,18 +63,20 @@ class Allowance:
 
     def __init__(
         self,
+        *,
         platform: str,
-        now: datetime,
-        closed: Mapping[str, Gate],
-        windows: list[Window],
         account_id: str,
+        now: datetime,
+        gates_by_key: Mapping[str, Gate],
+        windows: list[PostWindow],
     ) -> None:
         self.platform = platform
         self.now = now
         self.windows = windows
-        self._gates = [closed[key] for key in (platform, account_id) if key in closed]
-        self.is_paused = platform in closed and closed[platform].paused_at is not None
-        self._circuit_until = circuits.closed_until(closed.get(platform), now)
+        self._gates = [gates_by_key[key] for key in (platform, account_id) if key in gates_by_key]
+        of_platform = gates_by_key.get(platform)
+        self.is_paused = of_platform is not None and of_platform.paused_at is not None
+        self._circuit_until = circuits.closed_until(of_platform, now)
 
     @property
     def is_closed(self) -> bool:
@@ -111,26 +113,33 @@ def read_allowance(
     without_job: str = "",
 ) -> Allowance:
     """Read the gates and the windows of an account, not counting the job `without_job`."""
-    closed = gates.read(session, [platform, account_id])
+    gates_by_key = gates.read(session, [platform, account_id])
     windows = []
     for limit in limits_on(platform, POSTS):
         key = account_id if limit.scope == "account" else platform
         uses = ledger.times_of(session, limit, key, now, without_job=without_job)
         times = tuple(moment for moment, amount in uses for _ in range(amount))
-        windows.append(Window(limit, maximum_for(limit, closed.get(account_id)), times))
-    return Allowance(platform, now, closed, windows, account_id)
+        maximum = maximum_for(limit, gates_by_key.get(account_id))
+        windows.append(PostWindow(limit, maximum, times))
+    return Allowance(
+        platform=platform,
+        account_id=account_id,
+        now=now,
+        gates_by_key=gates_by_key,
+        windows=windows,
+    )
 
 
 def maximum_for(limit: Limit, gate: Gate | None) -> int:
     """Return a limit's maximum: as the platform reports it for the account, else as configured."""
-    configured = maximum_of(limit)
+    configured = configured_maximum(limit)
     if not limit.is_reported_by_platform or gate is None or gate.posts_max is None:
         return configured
     # A maximum that the operator has configured holds even where the platform allows more.
     return gate.posts_max if configured == limit.default else min(configured, gate.posts_max)
 
 
-def _reason(platform: str, window: Window, until: datetime) -> Failure:
+def _reason(platform: str, window: PostWindow, until: datetime) -> Failure:
     name, words = PLATFORMS[platform].name, describe(window.limit, window.maximum)
     whose = "this account" if window.limit.scope == "account" else "this service"
     return Failure(

@@ -66,7 +66,7 @@ def begin_probe(gate: Gate, job_id: str, now: datetime) -> bool:
     return True
 
 
-def note(
+def record_evidence(
     session: Session, platform: str, job_id: str, evidence: Evidence, now: datetime
 ) -> Circuit:
     """Feed the evidence of a run to the platform's circuit; return the circuit's new state."""

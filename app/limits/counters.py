@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.ids import new_id
 from app.limits import ledger
-from app.limits.rules import limits_on, maximum_of
+from app.limits.rules import configured_maximum, limits_on
 from app.limits.windows import pacific_day
 from app.platforms import Limit
 from app.queues import current_redis
@@ -107,21 +107,21 @@ class Counters:
     def _run_script(
         self, limits: Sequence[Limit], amount: int, now: datetime, name: str, keep_share: float
     ) -> list[int]:
-        args: list[str | int] = [_ms(now), amount, name]
+        args: list[str | int] = [_epoch_ms(now), amount, name]
         for limit in limits:
-            maximum = maximum_of(limit)
+            maximum = configured_maximum(limit)
             args.append(maximum - int(maximum * keep_share))
             if limit.window == "pacific_day":
                 args += ["", ""]
             else:
-                args += [_ms(ledger.since(limit, now)), _milliseconds(_window(limit))]
+                args += [_epoch_ms(ledger.since(limit, now)), _span_ms(_span_of(limit))]
         keys = [self._key(limit, now) for limit in limits]
         return [int(float(part)) for part in self._take(keys=keys, args=args)]
 
     def _taken(self, limits: Sequence[Limit], reply: list[int], now: datetime) -> Taken:
         if reply[0] == 0:
             shares = [
-                used / max(maximum_of(limit), 1)
+                used / max(configured_maximum(limit), 1)
                 for limit, used in zip(limits, reply[1:], strict=True)
             ]
             return Taken(True, max(shares))
@@ -134,10 +134,10 @@ class Counters:
         entries = ledger.entries_of(session, limit, self._owner(limit), now)
         members: dict[str, int] = {SENTINEL: FOREVER_MS}
         for entry_id, used_at, amount in entries:
-            members.update({f"ledger-{entry_id}-{n}": _ms(used_at) for n in range(amount)})
+            members.update({f"ledger-{entry_id}-{n}": _epoch_ms(used_at) for n in range(amount)})
         pipeline = self._connection.pipeline(transaction=True)
         pipeline.zadd(key, members)
-        pipeline.pexpire(key, _milliseconds(KEPT))
+        pipeline.pexpire(key, _span_ms(KEPT))
         pipeline.execute()
 
     def _owner(self, limit: Limit) -> str:
@@ -160,26 +160,26 @@ def room_by_ledger(
 ) -> datetime | None:
     """Return when there is room by the ledger alone, for when Redis is down; None: now."""
     used = ledger.used_in(session, limit, owner, now)
-    if used + amount <= maximum_of(limit):
+    if used + amount <= configured_maximum(limit):
         return None
     uses = ledger.times_of(session, limit, owner, now)
-    return _room_at(limit, _ms(uses[0][0]) if uses else _ms(now), now)
+    return _room_at(limit, _epoch_ms(uses[0][0]) if uses else _epoch_ms(now), now)
 
 
 def _room_at(limit: Limit, leaving_ms: int, now: datetime) -> datetime:
     if limit.window == "pacific_day":
         return pacific_day(now)[1]
     leaving = datetime.fromtimestamp(leaving_ms / 1000, timezone.utc)
-    return max(leaving, now - _window(limit)) + _window(limit) + timedelta(milliseconds=1)
+    return max(leaving, now - _span_of(limit)) + _span_of(limit) + timedelta(milliseconds=1)
 
 
-def _window(limit: Limit) -> timedelta:
+def _span_of(limit: Limit) -> timedelta:
     return timedelta(seconds=limit.window_seconds)
 
 
-def _ms(moment: datetime) -> int:
+def _epoch_ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _milliseconds(span: timedelta) -> int:
+def _span_ms(span: timedelta) -> int:
     return int(span.total_seconds() * 1000)

@@ -86,7 +86,7 @@ def times_of(
 
     `key` is the account's id, or the platform where the whole application shares the limit.
     """
-    values = {**_window(limit, key, now), "without": without_job}
+    values = {**_bind_values(limit, key, now), "without": without_job}
     return [(used_at, amount) for used_at, amount in session.execute(_times(limit.scope), values)]
 
 
@@ -94,13 +94,13 @@ def entries_of(
     session: Session, limit: Limit, key: str, now: datetime
 ) -> list[tuple[int, datetime, int]]:
     """Return the uses within a limit's window as (id, time, amount)."""
-    entries = session.execute(_entries(limit.scope), _window(limit, key, now))
+    entries = session.execute(_entries(limit.scope), _bind_values(limit, key, now))
     return [(entry_id, used_at, amount) for entry_id, used_at, amount in entries]
 
 
 def used_in(session: Session, limit: Limit, key: str, now: datetime) -> int:
     """Return how much was used within a limit's window."""
-    return int(session.scalar(_sum(limit.scope), _window(limit, key, now)) or 0)
+    return int(session.scalar(_sum(limit.scope), _bind_values(limit, key, now)) or 0)
 
 
 def settle_quota(
@@ -144,7 +144,7 @@ def _entry(
     }
 
 
-def _window(limit: Limit, key: str, now: datetime) -> dict[str, object]:
+def _bind_values(limit: Limit, key: str, now: datetime) -> dict[str, object]:
     return {"key": key, "counts": limit.counts, "since": since(limit, now)}
 
 

@@ -24,7 +24,7 @@ CODE = "platform_paused"
 HELD_FOR = timedelta(days=365)
 
 
-def holds(gate: Gate, job: PublishJob) -> bool:
+def is_held(gate: Gate, job: PublishJob) -> bool:
     """Tell whether a pause holds a job; one that has begun runs to its end."""
     return gate.paused_at is not None and job.state is JobState.WAITING
 

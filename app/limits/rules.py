@@ -12,7 +12,7 @@ POSTS = "posts"
 LEDGER_KEEP = timedelta(hours=50)
 
 
-def maximum_of(limit: Limit) -> int:
+def configured_maximum(limit: Limit) -> int:
     """Return a limit's maximum, as configured."""
     config = current_config()
     return config.limits.get(limit.setting, limit.default)
@@ -31,7 +31,7 @@ def at_once(platform: str, scope: str) -> int:
     """Return the number of upload slots of a platform, or of each account on it."""
     for limit in PLATFORMS[platform].limits:
         if (limit.window, limit.scope) == ("at_once", scope):
-            return maximum_of(limit)
+            return configured_maximum(limit)
     raise LookupError(f"{platform} has no concurrency limit per {scope}")
 
 

@@ -71,5 +71,5 @@ class PublishedPost(Base):
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: when to read them next; None: the post is too old
     count_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=_first_count_at)
-    #: when to follow up on a missing id or link, or the video's fate; None: nothing is missing
+    #: when to follow up on a missing id or link, or the video's state; None: nothing is missing
     follow_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

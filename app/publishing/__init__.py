@@ -1,6 +1,6 @@
 """The life of a publish job: creation, claims, progress and end.
 
-`create` and `steer` serve the API; `claims`, `holding` and `outcomes` serve the workers. Each
+`create` and `steer` serve the API; `claims`, `leased` and `outcomes` serve the workers. Each
 change writes the row, its timeline and the notifications it causes in one transaction, and sends
 the wake-ups after the commit.
 

@@ -152,7 +152,7 @@ def _serve(session: Session, gate: Gate, lane: Lane, now: datetime) -> Choice:
         is_locked = lane.turn_at is not None and lane.turn_at <= now
         return Choice(busy_accounts=frozenset({lane.account_id} if is_locked else ()))
     job = due[0]
-    if pauses.holds(gate, job):
+    if pauses.is_held(gate, job):
         return Choice(put_off=pauses.hold_paused(session, lane, now))
     allowance = read_allowance(session, lane.platform, lane.account_id, now, without_job=job.id)
     hold = allowance.hold()

@@ -2,8 +2,8 @@
 
 A claim is a lease with a fencing token: the row's `run_number`, which each claim raises. The
 lease expires at the row's `due_at`, so a row whose worker died is simply due again.
-`app.publishing.choosing` decides which row goes next; `app.publishing.holding` has the writes of
-a worker that holds one.
+`app.publishing.choosing` decides which row goes next; `app.publishing.leased` has what a
+worker writes under its lease.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from app.publishing.choosing import Choice, choose, choose_poll
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import record_cancelled
 from app.publishing.waiters import wake_waiters
-from app.queues import Wake, wake, wake_maintenance
+from app.queues import Wake, wake, wake_delivery
 from app.states import JobState, Step, step_progress
 
-#: A lost worker is noticed within this; see also `holding.RENEW_SECONDS`.
+#: A lost worker is noticed within this; see also `leased.RENEW_SECONDS`.
 LEASE_SECONDS = 20.0
 #: The system still flushes what a dead process has written. A worker that asks the platform sooner
 #: than this may get too low an offset, and send overlapping bytes.
@@ -141,7 +141,7 @@ def _wakes_of(choice: Choice, now: datetime) -> list[Wake]:
 
 def _after_cancelled(job: PublishJob, now: datetime) -> None:
     """Deliver the notification of a row that was ended instead of claimed; wake its waiters."""
-    wake_maintenance()
+    wake_delivery()
     wake_waiters(job.platform, job.account_id, now, quota_freed=True)
 
 

@@ -125,7 +125,7 @@ def write(session: Session, requests: Sequence[PublishRequest], now: datetime) -
     """
     rows = [_columns(new, request.batch_id, now) for request in requests for new in request.posts]
     jobs = _store(session, rows)
-    timeline.accepted(session, jobs, now)
+    timeline.begin_jobs(session, jobs, now)
     lanes.join(session, jobs)
     created = iter(jobs)
     keys = []

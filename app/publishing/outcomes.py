@@ -21,11 +21,11 @@ from app.limits.gates import Closing
 from app.models import PublishJob
 from app.publishing import outbox
 from app.publishing.claims import Claim
-from app.publishing.holding import Proof, apply_proof, held
+from app.publishing.leased import Proof, apply_proof, under_lease
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import end_job, has_upload, record_cancelled, record_completed
 from app.publishing.waiters import wake_waiters
-from app.queues import Wake, wake, wake_maintenance
+from app.queues import Wake, wake, wake_delivery
 from app.run_stops import CancelRequested
 from app.states import JobState, Step
 
@@ -41,7 +41,7 @@ def poll_again(
 
     `sent_bytes`: how many bytes of the video this run sent; None if it sent none.
     """
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         frees_slot = not job.is_at_platform
         if frees_slot:
             ledger.restart_quota_window(session, job.platform, job.id, now)
@@ -61,7 +61,7 @@ def poll_again(
 @retry_while_away
 def wait_for_rendition(claim: Claim, due_at: datetime, now: datetime, *, progress: int) -> None:
     """Wait for the rendition, within the same attempt, without upload slot and post quota."""
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         ledger.release_quota(session, job.id)
         job.progress = max(job.progress, progress)
         job.clear_error()
@@ -72,7 +72,7 @@ def wait_for_rendition(claim: Claim, due_at: datetime, now: datetime, *, progres
 @retry_while_away
 def poll_unanswered(claim: Claim, failure: Failure, due_at: datetime, now: datetime) -> None:
     """Wait for the next poll, within the same attempt: this one got no response."""
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         job.is_at_platform = True
         job.unanswered_since = job.unanswered_since or now
         job.set_error(failure, now)
@@ -90,7 +90,7 @@ def try_again(
     proof: Proof = Proof.NOTHING,
 ) -> None:
     """Fail the attempt; the next one begins at `due_at`."""
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         apply_proof(job, proof)
         timeline.end(session, job, ("step", "attempt"), "failed", now, failure=failure)
         _wait(session, job, "backoff", failure, due_at, now)
@@ -112,7 +112,7 @@ def hold_back(
     `closing` closes the gate for the other jobs that are held up as well, so that they need not
     fail one by one.
     """
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         apply_proof(job, proof)
         if closing is not None:
             gates.close(session, closing, failure)
@@ -135,7 +135,7 @@ def hand_back(
     failure: Failure | None = None,
 ) -> None:
     """Hand the job back, within its attempt; without `has_bytes` it needs an upload slot again."""
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         timeline.end(session, job, ("step",), "given_back", now)
         job.step = None
         if failure is not None:
@@ -151,9 +151,9 @@ def hand_back(
 @retry_while_away
 def cancel(claim: Claim, now: datetime) -> None:
     """End the job as cancelled by its user."""
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         quota_freed = record_cancelled(session, job, now)
-    wake_maintenance()
+    wake_delivery()
     wake_waiters(claim.platform, claim.account_id, now, quota_freed=quota_freed)
 
 
@@ -170,7 +170,7 @@ def fail(
 
     `closing` closes the gate for the other jobs that the failure holds up.
     """
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         if closing is not None:
             gates.close(session, closing, failure)
         end_job(job, JobState.FAILED, now)
@@ -184,7 +184,7 @@ def fail(
         timeline.end(session, job, ("wait", "step", "attempt"), "failed", now, failure=failure)
         timeline.note(session, job, "failed", now)
         outbox.notify_failed(session, job, failure, now)
-    wake_maintenance()
+    wake_delivery()
     wake_waiters(claim.platform, claim.account_id, now, quota_freed=quota_freed)
 
 
@@ -199,7 +199,7 @@ def complete(
     follow_up_at: datetime | None = None,
 ) -> None:
     """End the job as published; `warnings` go to the timeline and the notification."""
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         timeline.begin_steps(session, job.id, job.attempts_made, [Step.RECORD], now)
         record_completed(
             session,
@@ -210,7 +210,7 @@ def complete(
             warnings=warnings,
             follow_up_at=follow_up_at,
         )
-    wake_maintenance()
+    wake_delivery()
     if not claim.is_at_platform:
         queue_missing_wakes(claim.platform, now)
 

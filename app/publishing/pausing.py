@@ -39,7 +39,7 @@ def resume(platform: str, now: datetime) -> None:
         if gate.paused_at is not None:
             gate.paused_at = None
             gate.is_releasing = True
-    release(platform, now)
+    release_after_pause(platform, now)
 
 
 def release_resumed(now: datetime) -> int:
@@ -47,7 +47,7 @@ def release_resumed(now: datetime) -> int:
     return release_everywhere(_BACKLOG, now)
 
 
-def release(platform: str, now: datetime, *, batch: int = BATCH) -> int:
+def release_after_pause(platform: str, now: datetime, *, batch: int = BATCH) -> int:
     """Release up to ten batches of the posts that an ended pause still holds; return how many."""
     return release_batches(_BACKLOG, platform, now, batch=batch)
 

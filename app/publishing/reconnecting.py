@@ -10,7 +10,7 @@ from app.database.transaction import transaction
 from app.failures import Failure
 from app.models import Account
 from app.publishing import outbox
-from app.queues import wake_maintenance
+from app.queues import wake_delivery
 from app.states import AccountState
 
 
@@ -36,4 +36,4 @@ def require_reconnect(
         account.state = AccountState.RECONNECT_REQUIRED
         account.state_reason = failure.message[:500]
         outbox.notify_reconnect(session, account, failure, now)
-    wake_maintenance()
+    wake_delivery()

@@ -29,7 +29,7 @@ def release_recovered(now: datetime) -> int:
     return release_everywhere(_BACKLOG, now)
 
 
-def release(platform: str, now: datetime, *, batch: int = BATCH) -> int:
+def release_after_outage(platform: str, now: datetime, *, batch: int = BATCH) -> int:
     """Release up to ten batches of the posts that a circuit, closed again, has put off.
 
     Uploads keep their order and begin as slots allow; polls are spread over some seconds. Return

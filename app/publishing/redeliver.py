@@ -11,7 +11,7 @@ from app.database.transaction import transaction
 from app.models import Notification
 from app.models.notification import GIVE_UP_AFTER
 from app.publishing.errors import WrongState
-from app.queues import wake_maintenance
+from app.queues import wake_delivery
 from app.states import NotificationState
 
 #: Dead notifications requeued in one transaction.
@@ -31,7 +31,7 @@ def redeliver(notification_id: str, now: datetime) -> Notification | None:
         if found.state is NotificationState.PENDING:
             raise WrongState("The notification is on its way already")
         _requeue([found], now)
-    wake_maintenance()
+    wake_delivery()
     return found
 
 
@@ -48,7 +48,7 @@ def redeliver_dead(now: datetime) -> int:
         if len(found) < BATCH:
             break
     if count:
-        wake_maintenance()
+        wake_delivery()
     return count
 
 

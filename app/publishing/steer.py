@@ -19,11 +19,11 @@ from app.limits import lanes
 from app.metrics.rollup import count_before_retry
 from app.models import Account, PublishJob, Video
 from app.publishing.errors import WrongState
-from app.publishing.holding import Proof, apply_proof
+from app.publishing.leased import Proof, apply_proof
 from app.publishing.missing_wakes import queue_missing_wakes
 from app.publishing.record import has_upload, record_cancelled, record_completed
 from app.publishing.waiters import wake_waiters
-from app.queues import Wake, wake, wake_maintenance, wake_transcode
+from app.queues import Wake, wake, wake_delivery, wake_transcode
 from app.renditions.requesting import rebuild_failed
 from app.states import FINAL_STATES, AccountState, JobState
 
@@ -52,7 +52,7 @@ def cancel(job_id: str, now: datetime) -> PublishJob:
             timeline.note(session, job, "cancel_requested", now)
             return job
         quota_freed = record_cancelled(session, job, now)
-    wake_maintenance()
+    wake_delivery()
     wake_waiters(job.platform, job.account_id, now, quota_freed=quota_freed)
     return job
 
@@ -198,7 +198,7 @@ def resolve(
             job.set_error(NOT_LIVE, now)
             apply_proof(job, Proof.DEAD)
             timeline.note(session, job, "resolved_not_live", now)
-    wake_maintenance()
+    wake_delivery()
     return job
 
 

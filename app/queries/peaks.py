@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.database.transaction import transaction
 from app.limits import ledger
-from app.limits.rules import maximum_of
+from app.limits.rules import configured_maximum
 from app.models import Gate, LedgerEntry
 from app.platforms import PLATFORMS, Limit
 
@@ -67,7 +67,7 @@ def _peak(session: Session, platform: str, limit: Limit, now: datetime) -> Peak:
 
 def _maximum(limit: Limit) -> ColumnElement[int]:
     """Return `app.limits.allowance.maximum_for` of an account as an SQL expression."""
-    configured = maximum_of(limit)
+    configured = configured_maximum(limit)
     if not limit.is_reported_by_platform:
         return literal(configured)
     told = func.coalesce(Gate.posts_max, configured)

@@ -18,7 +18,8 @@ from app.queues.wakes import (
     Wake,
     parent_process,
     wake,
-    wake_maintenance,
+    wake_delivery,
+    wake_function,
     wake_transcode,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "new_run",
     "parent_process",
     "wake",
+    "wake_delivery",
+    "wake_function",
     "wake_transcode",
-    "wake_maintenance",
 ]

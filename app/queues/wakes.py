@@ -81,8 +81,8 @@ class ParentProcess(Protocol):
     def keep(self, wake: Wake) -> bool:
         """Take a wake-up; False for one that the scheduler should keep."""
 
-    def keep_maintenance(self, function: str) -> bool:
-        """Take a call of a maintenance function; False while the process stops."""
+    def keep_call(self, function: str) -> bool:
+        """Take a call of a function that finds its own rows; False while the process stops."""
 
 
 def parent_process() -> ParentProcess | None:
@@ -127,10 +127,15 @@ def _send(wakes: Sequence[Wake], now: datetime) -> None:
     current_app.extensions.pop(_WITHHELD, None)
 
 
-def wake_maintenance(function: str = DELIVER) -> None:
-    """Queue a run of a function that finds its own rows: by default, outbox delivery."""
+def wake_delivery() -> None:
+    """Queue a run that delivers the notifications in the outbox."""
+    wake_function(DELIVER)
+
+
+def wake_function(function: str) -> None:
+    """Queue a run of a function that finds its own rows."""
     parent = parent_process()
-    if parent is None or not parent.keep_maintenance(function):
+    if parent is None or not parent.keep_call(function):
         _enqueue(function)
 
 

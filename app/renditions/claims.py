@@ -99,7 +99,7 @@ def is_any_due(now: datetime) -> bool:
         return bool(session.scalar(select(due)))
 
 
-def write_held(session: Session, claim: RenditionClaim, **values: object) -> None:
+def write_under_lease(session: Session, claim: RenditionClaim, **values: object) -> None:
     """Write columns of the row under this run's lease; raises `Superseded` if it was lost."""
     if not _write(session, claim, **values):
         raise Superseded(claim.rendition_id)

@@ -18,7 +18,7 @@ from app.limits import lanes
 from app.media.facts import Probe
 from app.models import PublishJob, Rendition
 from app.queues import Wake, wake, wake_transcode
-from app.renditions.claims import RenditionClaim, write_held
+from app.renditions.claims import RenditionClaim, write_under_lease
 from app.states import JobState, RenditionState, Step, step_progress
 from app.storage import StoredObject
 
@@ -27,7 +27,7 @@ def show_progress(claim: RenditionClaim, percent: int) -> None:
     """Store the progress, of the rendition and of the jobs that wait for it."""
     progress = step_progress(Step.OPTIMIZE, percent / 100)
     with transaction() as session:
-        write_held(session, claim, progress=percent)
+        write_under_lease(session, claim, progress=percent)
         session.execute(
             update(PublishJob)
             .where(*_waiting(claim.rendition_id), PublishJob.progress < progress)
@@ -37,14 +37,14 @@ def show_progress(claim: RenditionClaim, percent: int) -> None:
 
 
 @retry_while_away
-def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: datetime) -> None:
+def record_ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: datetime) -> None:
     """Store the result and wake the jobs that wait for it.
 
     Idempotent, for a commit whose acknowledgement was lost: a superseded caller deletes the result.
     """
     with transaction() as session:
         if not _is_stored(session, claim):
-            write_held(
+            write_under_lease(
                 session,
                 claim,
                 state=RenditionState.READY,
@@ -63,7 +63,7 @@ def ready(claim: RenditionClaim, stored: StoredObject, facts: Probe, now: dateti
 def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
     """Mark as failed and wake the jobs that wait for it: each fails or retries on its own."""
     with transaction() as session:
-        write_held(
+        write_under_lease(
             session,
             claim,
             state=RenditionState.FAILED,
@@ -80,7 +80,7 @@ def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
 def retry_later(claim: RenditionClaim, seconds: float, now: datetime, *, failures: int) -> None:
     """Schedule another attempt. `failures` is how many attempts have failed by now."""
     with transaction() as session:
-        write_held(
+        write_under_lease(
             session,
             claim,
             state=RenditionState.PENDING,
@@ -94,7 +94,7 @@ def retry_later(claim: RenditionClaim, seconds: float, now: datetime, *, failure
 def hand_back(claim: RenditionClaim, now: datetime) -> None:
     """Release the claim so that another worker can start at once: this one must stop."""
     with transaction() as session:
-        write_held(session, claim, state=RenditionState.PENDING, due_at=now, lost_runs=0)
+        write_under_lease(session, claim, state=RenditionState.PENDING, due_at=now, lost_runs=0)
     wake_transcode()
 
 
@@ -102,7 +102,7 @@ def hand_back(claim: RenditionClaim, now: datetime) -> None:
 def park(claim: RenditionClaim) -> None:
     """Release the claim until a job requests the rendition again: none waits for it any more."""
     with transaction() as session:
-        write_held(session, claim, state=RenditionState.PENDING, due_at=None, progress=0)
+        write_under_lease(session, claim, state=RenditionState.PENDING, due_at=None, progress=0)
 
 
 @retry_while_away

@@ -23,7 +23,7 @@ def examine(key: str) -> tuple[StoredObject, Probe]:
         raise StoreUnavailable("The object is being replaced right now.") from exc
 
 
-def describe(video: Video, stored: StoredObject, facts: Probe) -> None:
+def set_facts(video: Video, stored: StoredObject, facts: Probe) -> None:
     """Copy the facts into a video's row and mark it as ready."""
     video.state = VideoState.READY
     video.state_reason = ""

@@ -16,7 +16,7 @@ from app.storage import StoredObject, current_storage
 from app.storage.errors import InvalidKey, ObjectMissing
 from app.storage.keys import RENDITIONS, UPLOADS
 from app.videos.errors import ObjectRefused
-from app.videos.examine import describe, examine
+from app.videos.examine import examine, set_facts
 
 MISSING = "There is no such object in the video store"
 RESERVED = "Keys under renditions/, and under uploads/ of other users, cannot be registered"
@@ -89,7 +89,7 @@ def _store(
         video = pending[0] if pending else Video(user_id=user_id, r2_key=r2_key, created_at=now)
         video.title = title
         video.is_upload = any(row.is_upload for row in rows)
-        describe(video, stored, facts)
+        set_facts(video, stored, facts)
         session.add(video)
     return video, not pending
 

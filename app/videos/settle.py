@@ -17,7 +17,7 @@ from app.models import Video
 from app.models.video import NOT_READY
 from app.states import VideoState
 from app.storage.errors import ObjectMissing, StorageError
-from app.videos.examine import describe, examine
+from app.videos.examine import examine, set_facts
 
 #: How long an upload that started before its link expired may still take.
 GRACE = timedelta(hours=24)
@@ -48,7 +48,7 @@ def settle_upload(video_id: str) -> Video:
     with transaction() as session:
         video = session.get_one(Video, video_id, populate_existing=True, with_for_update=True)
         if video.state is VideoState.UPLOADING:
-            describe(video, stored, facts)
+            set_facts(video, stored, facts)
     return video
 
 

@@ -127,7 +127,7 @@ def test_the_overview_shows_an_open_circuit_and_a_pause(operator: Operator) -> N
     now = utcnow()
     with transaction() as session:
         for number in range(5):
-            circuits.note(session, "TIKTOK", f"job-{number}", Evidence(False), now)
+            circuits.record_evidence(session, "TIKTOK", f"job-{number}", Evidence(False), now)
     pausing.pause("YOUTUBE", now)
     page = operator.page()
     assert "circuit open" in page and "5 failures in a row" in page

@@ -14,7 +14,7 @@ from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.models import Account, PublishJob, Video
-from app.publishing import claims, holding, outcomes
+from app.publishing import claims, leased, outcomes
 from app.states import AccountState, Step, VideoState
 from tests.app.conftest import Caller, in_time, moment
 from tests.factories import FITTING_PROBE, make_account, make_video
@@ -159,7 +159,7 @@ def test_status_tells_of_success(alice: Caller, context: Flask) -> None:
     job_id = alice.publish("YOUTUBE")["jobId"]
     claim = claims.claim_next("YOUTUBE", utcnow())
     assert claim is not None
-    holding.begin_steps(claim, [Step.UPLOAD], utcnow())
+    leased.begin_steps(claim, [Step.UPLOAD], utcnow())
     status = alice.get(f"/{job_id}/status").json
     assert status is not None
     assert (status["state"], status["step"], status["progress"]) == ("active", "upload", 40)
@@ -236,7 +236,7 @@ def test_no_token_is_in_any_answer(alice: Caller, context: Flask) -> None:
     job_id = alice.publish()["jobId"]
     claim = claims.claim_next("TIKTOK", utcnow())
     assert claim is not None
-    holding.save_checkpoint(claim, {"upload_url": "https://secret.example/"}, utcnow())
+    leased.save_checkpoint(claim, {"upload_url": "https://secret.example/"}, utcnow())
     with transaction() as session:
         account = session.get_one(Account, alice.accounts["TIKTOK"])
         secrets = [account.access_token, account.refresh_token, "secret.example"]

@@ -11,7 +11,7 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.models import Lane
-from app.publishing import claims, holding, outcomes
+from app.publishing import claims, leased, outcomes
 from tests.app.conftest import Caller, Json
 
 HALF = {"upload": "u1", "sent": 5}
@@ -23,7 +23,7 @@ def half_done(alice: Caller) -> str:
     job_id: str = alice.publish("INSTAGRAM", **body)["jobId"]
     claim = claims.claim_next("INSTAGRAM", utcnow())
     assert claim is not None
-    holding.save_checkpoint(claim, HALF, utcnow())
+    leased.save_checkpoint(claim, HALF, utcnow())
     again_at = utcnow() + timedelta(minutes=5)
     outcomes.try_again(claim, Failure("c", Category.NETWORK, "m"), again_at, utcnow())
     return job_id

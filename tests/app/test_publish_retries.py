@@ -11,7 +11,7 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.models import Account, Notification, PublishJob, Video
-from app.publishing import claims, holding, outcomes
+from app.publishing import claims, leased, outcomes
 from app.states import AccountState
 from tests.app.conftest import Caller, Json
 
@@ -25,7 +25,7 @@ def fail_one(alice: Caller, *, at_platform: bool = False, commits: bool = False)
     job_id: str = alice.publish()["jobId"]
     claim = claims.claim_next("TIKTOK", utcnow())
     assert claim is not None
-    holding.save_checkpoint(claim, {"upload": "u1"}, utcnow(), commits=commits)
+    leased.save_checkpoint(claim, {"upload": "u1"}, utcnow(), commits=commits)
     outcomes.fail(claim, Failure("code", Category.PLATFORM, "It broke."), utcnow())
     with transaction() as session:
         session.get_one(PublishJob, job_id).is_at_platform = at_platform

@@ -12,7 +12,7 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.models import Account, Notification
-from app.publishing import claims, holding, outcomes, steer
+from app.publishing import claims, leased, outcomes, steer
 from app.publishing.claims import Claim
 from app.publishing.errors import WrongState
 from app.states import AccountState
@@ -148,7 +148,7 @@ def test_active_job_is_cancelled_at_the_next_point(alice: Caller, context: Flask
 def test_cancelling_too_late_is_409(alice: Caller, context: Flask) -> None:
     job_id = alice.publish()["jobId"]
     claim = started()
-    holding.save_checkpoint(claim, {}, utcnow(), commits=True)
+    leased.save_checkpoint(claim, {}, utcnow(), commits=True)
     assert alice.post(f"/{job_id}/cancel").status_code == 409
     outcomes.complete(claim, utcnow(), platform_post_id="1", url=None, follow_up_at=None)
     assert alice.post(f"/{job_id}/cancel").status_code == 409

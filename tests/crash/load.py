@@ -28,7 +28,7 @@ from app.models import Account, Notification, PublishJob, Video
 from app.platforms import PLATFORMS
 from app.states import OPEN_STATES, JobState, NotificationState, Step
 from app.storage import Storage
-from app.videos.examine import describe, examine
+from app.videos.examine import examine, set_facts
 from sandbox.loopback import loopback_session
 from tests.crash.plan import Plan
 from tests.crash.stage import API_KEY, Stage
@@ -317,7 +317,7 @@ class UnfitFilms:
         content = self._content + b"\xec" + bytes([0x80 + len(name)]) + name.encode()
         video = Video(user_id="alice", r2_key=f"videos/unfit-{name}.mkv")
         stored = self._storage.write(video.r2_key, io.BytesIO(content), len(content))
-        describe(video, stored, replace(self._facts, size_bytes=len(content)))
+        set_facts(video, stored, replace(self._facts, size_bytes=len(content)))
         made = make_video(**_columns(video))
         return StoredVideo(made.id, made.r2_key, len(content), None)
 
@@ -355,5 +355,5 @@ def store_video(stage: Stage, size_bytes: int | None = None, path: Path | None =
     key = f"videos/video-{len(content)}{(path or stage.sample).suffix}"
     storage.write(key, io.BytesIO(content), len(content))
     video = Video(user_id="alice", r2_key=key)
-    describe(video, *examine(key))
+    set_facts(video, *examine(key))
     return make_video(**_columns(video))

@@ -37,7 +37,7 @@ def config(config: Config) -> Config:
 def note(job_id: str, evidence: Evidence, now: datetime) -> datetime | None:
     """Feed a run's evidence to TikTok's circuit; return until when it is open."""
     with transaction() as session:
-        return circuits.note(session, "TIKTOK", job_id, evidence, now).open_until
+        return circuits.record_evidence(session, "TIKTOK", job_id, evidence, now).open_until
 
 
 def open_circuit(now: datetime) -> None:

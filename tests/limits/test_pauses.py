@@ -184,7 +184,7 @@ def test_many_are_released_in_batches() -> None:
     with transaction() as session:
         gate = session.get_one(Gate, "TIKTOK", populate_existing=True)
         gate.paused_at, gate.is_releasing = None, True
-    assert pausing.release("TIKTOK", now, batch=3) == 7
+    assert pausing.release_after_pause("TIKTOK", now, batch=3) == 7
     assert claimed(now) == [job.id for job in reversed(jobs)]
 
 

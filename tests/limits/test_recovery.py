@@ -47,7 +47,7 @@ def gate() -> Gate:
 def note(job_id: str, evidence: Evidence, now: datetime) -> None:
     """Feed a run's evidence to TikTok's circuit."""
     with transaction() as session:
-        circuits.note(session, "TIKTOK", job_id, evidence, now)
+        circuits.record_evidence(session, "TIKTOK", job_id, evidence, now)
 
 
 def open_circuit(now: datetime) -> None:
@@ -83,7 +83,7 @@ def test_posts_put_off_during_a_probe_go_when_it_is_answered_and_before_later_on
     probe = put_off_while_a_probe_is_out(jobs, now)
     note(probe.job_id, WELL, now)
     make_job(due_at=now)
-    assert recovering.release("TIKTOK", now) == 3
+    assert recovering.release_after_outage("TIKTOK", now) == 3
     order = [claim_next("TIKTOK", now) for _ in jobs[1:]]
     assert [claim.job_id for claim in order if claim] == [job.id for job in jobs[1:]]
     with transaction() as session:
@@ -101,7 +101,7 @@ def test_post_rescheduled_during_an_outage_is_not_released_before_its_new_time()
     tomorrow = now + timedelta(days=1)
     steer.edit(jobs[1].id, {"scheduled_time": tomorrow}, now, judged={})
     note(probe.job_id, WELL, now)
-    assert recovering.release("TIKTOK", now) == 1
+    assert recovering.release_after_outage("TIKTOK", now) == 1
     moved = row(jobs[1])
     assert (moved.due_at, moved.error_code) == (tomorrow, None)
 
@@ -111,7 +111,7 @@ def test_batches_keep_the_order_and_leave_nothing() -> None:
     jobs = several(8, now)
     probe = put_off_while_a_probe_is_out(jobs, now)
     note(probe.job_id, WELL, now)
-    assert recovering.release("TIKTOK", now, batch=3) == 7
+    assert recovering.release_after_outage("TIKTOK", now, batch=3) == 7
     assert sorted(jobs[1:], key=lambda job: (row(job).due_at, job.id)) == jobs[1:]
     assert all(row(job).state_at(now) is JobState.WAITING for job in jobs[1:])
 
@@ -126,7 +126,7 @@ def test_released_polls_are_spread_over_some_seconds(redis: Redis) -> None:
     probe = put_off_while_a_probe_is_out([asked, other], now)
     note(probe.job_id, WELL, now)
     redis.flushall()
-    assert recovering.release("TIKTOK", now) == 1
+    assert recovering.release_after_outage("TIKTOK", now) == 1
     due_at = row(other).due_at
     assert due_at is not None and now <= due_at
     assert due_at <= now + timedelta(seconds=POLLS_SPREAD_SECONDS)
@@ -151,7 +151,7 @@ def test_circuit_that_opens_again_keeps_what_it_holds() -> None:
     probe = put_off_while_a_probe_is_out(jobs, now)
     note(probe.job_id, WELL, now)
     open_circuit(now)
-    assert recovering.release("TIKTOK", now) == 0
+    assert recovering.release_after_outage("TIKTOK", now) == 0
 
 
 def test_answered_probe_releases_the_others(platforms: Platforms, stored_film: Video) -> None:
@@ -209,8 +209,8 @@ def test_an_outage_is_measured_from_when_the_circuit_opened() -> None:
     now = utcnow()
     open_circuit(now - timedelta(hours=3))
     with transaction() as session:
-        seen = circuits.note(session, "TIKTOK", "c", FAILED, now)
+        seen = circuits.record_evidence(session, "TIKTOK", "c", FAILED, now)
     assert seen.opened_at == now - timedelta(hours=3)
     note("c", WELL, now)
     with transaction() as session:
-        assert circuits.note(session, "TIKTOK", "c", FAILED, now).opened_at is None
+        assert circuits.record_evidence(session, "TIKTOK", "c", FAILED, now).opened_at is None

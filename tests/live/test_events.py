@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from app.clock import utcnow
 from app.config import Config
 from app.models import PublishJob
-from app.publishing import claims, holding, outcomes, steer
+from app.publishing import claims, leased, outcomes, steer
 from app.publishing.claims import Claim
 from app.states import Step
 from sandbox.loopback import loopback_session
@@ -104,10 +104,10 @@ def test_status_comes_at_once_then_every_change_until_the_end(web: Web, job: Pub
         claim = take(job)
         second = stream.next()
         assert second is not None and second.status["state"] == "active"
-        holding.begin_steps(claim, [Step.UPLOAD], utcnow())
+        leased.begin_steps(claim, [Step.UPLOAD], utcnow())
         third = stream.next()
         assert third is not None and third.status["step"] == "upload"
-        holding.show_progress(claim, 57)
+        leased.show_progress(claim, 57)
         fourth = stream.next()
         assert fourth is not None and fourth.status["progress"] == 57
         end(claim)

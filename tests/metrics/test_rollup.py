@@ -12,7 +12,7 @@ from app.clock import utcnow
 from app.failures import Category, Failure
 from app.metrics.rollup import LAG, needs_roll_up, roll_up
 from app.models import PublishJob
-from app.publishing import claims, holding, outcomes, steer
+from app.publishing import claims, leased, outcomes, steer
 from app.publishing.claims import Claim
 from app.queries.metrics import read_totals, read_window
 from app.states import Step
@@ -209,11 +209,11 @@ def test_uploads_count_what_their_workers_sent(
 ) -> None:
     """Of an upload that was resumed, what its last run sent; of one by link, nothing."""
     claim = begin(now, "YOUTUBE", account=make_account("YOUTUBE"))
-    holding.begin_steps(claim, [Step.UPLOAD], now)
+    leased.begin_steps(claim, [Step.UPLOAD], now)
     outcomes.hand_back(claim, now + timedelta(seconds=1))
     resumed = claims.claim_next("YOUTUBE", now + timedelta(seconds=1))
     assert resumed is not None
-    holding.begin_steps(resumed, [Step.UPLOAD], now + timedelta(seconds=1))
+    leased.begin_steps(resumed, [Step.UPLOAD], now + timedelta(seconds=1))
     sent_at = now + timedelta(seconds=11)
     outcomes.poll_again(resumed, sent_at, sent_at, progress=80, sent_bytes=sent_bytes)
     polled = claims.claim_poll(resumed.job_id, sent_at)

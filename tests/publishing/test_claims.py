@@ -18,13 +18,13 @@ from app.models import PublishJob, TimelineEntry
 from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
 from app.publishing.errors import WrongState
-from app.publishing.holding import (
+from app.publishing.leased import (
     begin_steps,
     forget_upload,
+    read_current,
     renew,
     save_checkpoint,
     show_progress,
-    standing,
 )
 from app.run_stops import CancelRequested, Superseded
 from app.states import JobState, Step
@@ -262,12 +262,12 @@ def test_unanswered_polls_are_timed_from_the_last_answer() -> None:
     asked_at = utcnow()
     save_checkpoint(claimed(job), {"publish_id": "p1"}, asked_at, commits=True)
     claim = claim_next("TIKTOK", asked_at + LEASE + timedelta(seconds=1))
-    assert claim is not None and standing(claim).unanswered_since is None
+    assert claim is not None and read_current(claim).unanswered_since is None
     for seconds in (60, 90):
         now = asked_at + timedelta(seconds=seconds)
         outcomes.poll_unanswered(claim, FAILURE, now, now)
         claim = claim_next("TIKTOK", now)
         assert claim is not None
-        assert standing(claim).unanswered_since == asked_at + timedelta(seconds=60)
+        assert read_current(claim).unanswered_since == asked_at + timedelta(seconds=60)
     outcomes.poll_again(claim, now, now, progress=85)
     assert row(job.id).unanswered_since is None

@@ -44,7 +44,7 @@ from app.publishing import outcomes, steer
 from app.publishing.claims import LEASE_SECONDS, Claim, claim_next
 from app.publishing.create import KeyedRequest, NewJob, create_jobs
 from app.publishing.errors import WrongState
-from app.publishing.holding import (
+from app.publishing.leased import (
     Proof,
     begin_steps,
     forget_upload,

@@ -14,7 +14,7 @@ from flask import Flask
 from app.config import Config
 from app.models import Account, Video
 from app.storage import Storage
-from app.videos.examine import describe, examine
+from app.videos.examine import examine, set_facts
 from sandbox.development.sample_videos import make_sample_video
 from sandbox.server import SandboxServer
 from tests.factories import make_account, make_video
@@ -93,7 +93,7 @@ def stored(app: Flask, context: None) -> Store:
         with path.open("rb") as body:
             storage.write(key, body, path.stat().st_size)
         video = Video(user_id="alice", r2_key=key)
-        describe(video, *examine(key))
+        set_facts(video, *examine(key))
         columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
         return make_video(**columns)
 

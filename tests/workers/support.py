@@ -16,7 +16,7 @@ from app.models import Notification, PublishJob, Video
 from app.queues import Wake, wake
 from app.states import FINAL_STATES
 from app.storage import Storage
-from app.videos.examine import describe, examine
+from app.videos.examine import examine, set_facts
 from tests.factories import make_video
 from tests.platforms import Platforms
 from tests.processes import wait_until
@@ -91,7 +91,7 @@ def big_film(app: Flask, film: Path, size_bytes: int) -> Video:
         target.write((1).to_bytes(4, "big") + b"free" + padding.to_bytes(8, "big"))
         target.truncate(size_bytes)
     video = Video(user_id="alice", r2_key=key)
-    describe(video, *examine(key))
+    set_facts(video, *examine(key))
     assert storage.stat(key).size_bytes == size_bytes
     columns = {name: value for name, value in vars(video).items() if not name.startswith("_")}
     return make_video(**columns)

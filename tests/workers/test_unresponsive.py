@@ -119,7 +119,7 @@ def test_an_open_circuit_is_heeded_until_it_is_time_for_a_probe() -> None:
     now = utcnow()
     with transaction() as session:
         for job_id in ("a", "b"):
-            circuits.note(session, "TIKTOK", job_id, Evidence(False), now)
+            circuits.record_evidence(session, "TIKTOK", job_id, Evidence(False), now)
         assert unresponsive_platforms(session, now) == {"TIKTOK"}
         assert unresponsive_platforms(session, now + UNRESPONSIVE_FOR) == set()
 

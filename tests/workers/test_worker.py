@@ -25,7 +25,7 @@ from app.models import Account, Notification, PublishJob, TimelineEntry, Video
 from app.publishing import steer
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import FINAL_STATES, JobState
-from app.videos.examine import describe, examine
+from app.videos.examine import examine, set_facts
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.factories import make_job
@@ -120,7 +120,7 @@ def test_killed_worker_s_successor_sends_no_rest_of_another_file(
     with path.open("r+b") as replaced:
         replaced.seek(-1, os.SEEK_END)
         replaced.write(b"N")
-    describe(db.session.get_one(Video, video.id, populate_existing=True), *examine(video.r2_key))
+    set_facts(db.session.get_one(Video, video.id, populate_existing=True), *examine(video.r2_key))
     db.session.commit()
     platforms.clear_faults()
     worker.start()

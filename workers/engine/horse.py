@@ -19,13 +19,13 @@ from flask import Flask
 from rq.utils import import_attribute
 
 from app.queues import Run, Wake, current_redis
-from workers.engine.orders import Call, Done, Execute, Holding, KeepMaintenance, KeepWake, ToParent
+from workers.engine.orders import Call, Claimed, Done, Execute, KeepCall, KeepWake, ToParent
 from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
 #: A child that has grown by this much ends after its run, to release the memory.
 GROWTH_BYTES = 64 * 2**20
-#: Longer waits go to the scheduler: a deploy would hand them over anyway.
+#: Polls due later go to the scheduler: a deploy would hand them over anyway.
 SHORT_WAIT_SECONDS = 120.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: The unit of `ru_maxrss`.
@@ -44,7 +44,7 @@ class Horse:
         self.born_at = self.idle_since = time.monotonic()
         self.pool = ""
         self.order: Execute | Call | None = None
-        self.holding: Holding | None = None
+        self.claimed: Claimed | None = None
 
     def fileno(self) -> int:
         """Return the pipe's file descriptor, for a selector."""
@@ -57,7 +57,7 @@ class Horse:
 
     def mark_idle(self) -> None:
         """Note that the child is idle again."""
-        self.pool, self.order, self.holding = "", None, None
+        self.pool, self.order, self.claimed = "", None, None
         self.idle_since = time.monotonic()
 
 
@@ -76,7 +76,7 @@ class Parent:
     def report_claim(self, job_id: str, run_number: int) -> None:
         """Tell the parent which job this child has claimed."""
         with suppress(OSError):  # it has died, and its end stops this child as well
-            self.send(Holding(job_id, run_number))
+            self.send(Claimed(job_id, run_number))
 
     def keep(self, wake: Wake) -> bool:
         """Have the parent wake for a poll that is due soon; False for any other wake-up."""
@@ -85,11 +85,11 @@ class Parent:
             return False
         return self._has_sent(KeepWake(wake))
 
-    def keep_maintenance(self, function: str) -> bool:
-        """Have the parent call a maintenance function; False while the process stops."""
+    def keep_call(self, function: str) -> bool:
+        """Have the parent call a function soon; False while the process stops."""
         if stop_requested.is_set():
             return False
-        return self._has_sent(KeepMaintenance(function))
+        return self._has_sent(KeepCall(function))
 
     def _has_sent(self, message: ToParent) -> bool:
         try:

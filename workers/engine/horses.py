@@ -17,8 +17,8 @@ from app.queues import QUEUE_OF
 from app.queues.names import RELEASE
 from workers.engine.horse import UNREAD_STATUS, Horse, fork_horse
 from workers.engine.listener import Listener
-from workers.engine.orders import Call, Done, Execute, Holding, KeepWake, ToParent
-from workers.engine.waits import MAINTENANCE_POOL, Wait, Waits
+from workers.engine.orders import Call, Claimed, Done, Execute, KeepWake, ToParent
+from workers.engine.timer import MAINTENANCE_POOL, TimedCall, Timer
 
 logger = logging.getLogger(__name__)
 #: Idle children beyond the first end after this.
@@ -108,14 +108,14 @@ class Horses:
         orders = [horse.order for horse in self._horses]
         return {order.run_id for order in orders if isinstance(order, Execute)}
 
-    def settled(self, waits: Waits) -> list[Settled]:
+    def settled(self, timer: Timer) -> list[Settled]:
         """Read the children's messages, reap the dead, and return the orders that ended."""
         for horse in list(self._horses):
-            self._read(horse, waits)
+            self._read(horse, timer)
         settled, self._settled = self._settled, []
         return settled
 
-    def stop(self, seconds: float, waits: Waits) -> Iterator[Settled]:
+    def stop(self, seconds: float, timer: Timer) -> Iterator[Settled]:
         """Tell every child to hand its job back and end; kill those left after `seconds`."""
         self._is_stopping = True
         for horse in self._horses:
@@ -125,35 +125,35 @@ class Horses:
             for horse in [one for one in self._horses if one.order is None]:
                 self._kill(horse)
             self.wait((), 0.1)
-            yield from self.settled(waits)
+            yield from self.settled(timer)
         for horse in list(self._horses):
             os.kill(horse.pid, signal.SIGKILL)
-            self._reap(horse, waits)
+            self._reap(horse, timer)
         yield from self._settled
 
-    def _read(self, horse: Horse, waits: Waits) -> None:
+    def _read(self, horse: Horse, timer: Timer) -> None:
         try:
             while horse in self._horses and horse.pipe.poll():
-                self._handle(horse, horse.pipe.recv(), waits)
+                self._handle(horse, horse.pipe.recv(), timer)
         except (EOFError, OSError):
-            self._reap(horse, waits)
+            self._reap(horse, timer)
 
-    def _handle(self, horse: Horse, message: ToParent, waits: Waits) -> None:
+    def _handle(self, horse: Horse, message: ToParent, timer: Timer) -> None:
         if isinstance(message, Done):
             assert horse.order is not None
             self._settled.append((horse.pool, horse.order, message.traceback))
             horse.mark_idle()
             if message.is_leaving:
                 self._kill(horse)
-        elif isinstance(message, Holding):
-            horse.holding = message
+        elif isinstance(message, Claimed):
+            horse.claimed = message
         elif isinstance(message, KeepWake):
-            waits.add_wake(message.wake)
+            timer.add_wake(message.wake)
         else:
-            waits.add_once(Wait(QUEUE_OF[message.function], Call(message.function)))
+            timer.add_once(TimedCall(QUEUE_OF[message.function], Call(message.function)))
 
-    def _reap(self, horse: Horse, waits: Waits | None) -> None:
-        """Reap a dead child; the job that it held is released for another."""
+    def _reap(self, horse: Horse, timer: Timer | None) -> None:
+        """Reap a dead child; the job that it had claimed is released for another."""
         self._remove(horse)
         _, status = os.waitpid(horse.pid, 0)
         if horse.order is None:
@@ -166,8 +166,8 @@ class Horses:
             return
         logger.warning("a child died while it executed a run (status %s)", status)
         self._settled.append((horse.pool, horse.order, f"the process ended with status {status}"))
-        if waits is not None and (release := _release_of(horse)) is not None:
-            waits.add(Wait(MAINTENANCE_POOL, release))
+        if timer is not None and (release := _release_of(horse)) is not None:
+            timer.add(TimedCall(MAINTENANCE_POOL, release))
         if time.monotonic() - horse.born_at < EARLY_DEATH_SECONDS:
             self._not_before = time.monotonic() + EARLY_DEATH_PAUSE_SECONDS
 
@@ -201,7 +201,7 @@ class Horses:
 
 def _release_of(horse: Horse) -> Call | None:
     """Return the call that releases the job of a dead child, or that the child was to make."""
-    if horse.holding is not None:
-        return Call(RELEASE, (horse.holding.job_id, horse.holding.run_number))
+    if horse.claimed is not None:
+        return Call(RELEASE, (horse.claimed.job_id, horse.claimed.run_number))
     order = horse.order
     return order if isinstance(order, Call) and order.function == RELEASE else None

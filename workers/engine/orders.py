@@ -36,7 +36,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Holding:
+class Claimed:
     """To the parent: this child has claimed a job, to be released at once if the child dies."""
 
     job_id: str
@@ -51,10 +51,10 @@ class KeepWake:
 
 
 @dataclass(frozen=True)
-class KeepMaintenance:
-    """To the parent: call this maintenance function soon."""
+class KeepCall:
+    """To the parent: call this function soon."""
 
     function: str
 
 
-ToParent = Done | Holding | KeepWake | KeepMaintenance
+ToParent = Done | Claimed | KeepWake | KeepCall

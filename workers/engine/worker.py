@@ -27,7 +27,7 @@ from workers.engine.listener import Listener
 from workers.engine.orders import Call, Execute
 from workers.engine.registration import Registration, in_flight_key
 from workers.engine.slots import Slots
-from workers.engine.waits import Wait, Waits
+from workers.engine.timer import TimedCall, Timer
 
 logger = logging.getLogger(__name__)
 #: Heroku and Render kill a process 30 s after SIGTERM.
@@ -70,7 +70,7 @@ class PublishWorker(BaseWorker):
         }
         self._horses = Horses(app, self._listeners.values())
         self._registration = Registration(self, queues, self._horses.running_run_ids)
-        self._waits = Waits()
+        self._timer = Timer()
         #: runs that have ended and are not settled in Redis yet
         self._finished: list[FinishedRun] = []
         #: runs that were popped and not started yet: (queue, id)
@@ -90,7 +90,7 @@ class PublishWorker(BaseWorker):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
         for call, seconds in self._periodic.items():
-            self._waits.add(Wait(call.function, call))
+            self._timer.add(TimedCall(call.function, call))
         while not self._stop_requested:
             self._run_once()
         self._stop()
@@ -103,19 +103,19 @@ class PublishWorker(BaseWorker):
 
     def _run_once(self) -> None:
         """Wait for an event and handle it."""
-        self._serve_waits()
+        self._serve_timer()
         self._with_redis(self._sync)
         self._horses.keep_one_idle()
         listeners = [one for one in self._listeners.values() if one.is_listening]
         for source in self._horses.wait(listeners, self._pause()):
             if isinstance(source, Listener):
                 self._with_redis(partial(self._read, source))
-        for pool, order, traceback in self._horses.settled(self._waits):
+        for pool, order, traceback in self._horses.settled(self._timer):
             self._settle(pool, order, traceback)
 
     def _pause(self) -> float:
         until_back = max(self._away_until - time.monotonic(), 0.0)
-        pauses = [TICK_SECONDS, self._waits.seconds(), self._registration.seconds()]
+        pauses = [TICK_SECONDS, self._timer.seconds(), self._registration.seconds()]
         if until_back:
             pauses[-1] = until_back
         return max(min(pauses), 0.0)
@@ -127,11 +127,11 @@ class PublishWorker(BaseWorker):
         elif traceback is not None:
             logger.warning("%s failed: %s", order.function, traceback.splitlines()[-1])
         if isinstance(order, Call) and order in self._periodic:
-            self._waits.add(Wait(pool, order), self._periodic[order])
+            self._timer.add(TimedCall(pool, order), self._periodic[order])
 
-    def _serve_waits(self) -> None:
-        for wait in self._waits.take_due(self._slots.is_free):
-            self._dispatch(wait.pool, wait.call)
+    def _serve_timer(self) -> None:
+        for timed in self._timer.take_due(self._slots.is_free):
+            self._dispatch(timed.pool, timed.call)
 
     def _dispatch(self, pool: str, order: Execute | Call) -> None:
         self._slots.take(pool)
@@ -210,12 +210,12 @@ class PublishWorker(BaseWorker):
 
     def _stop(self) -> None:
         """Shut down: pop nothing more, have every child hand its job back, settle what ended, and
-        schedule the waits in Redis."""
+        schedule the timed polls in Redis."""
         self._stop_listening()
-        for pool, order, traceback in self._horses.stop(GRACE_SECONDS, self._waits):
+        for pool, order, traceback in self._horses.stop(GRACE_SECONDS, self._timer):
             self._settle(pool, order, traceback)
         with self._app.app_context():
-            wake([wait.wake for wait in self._waits if wait.wake is not None])
+            wake([timed.wake for timed in self._timer if timed.wake is not None])
         self._away_until = 0.0
         self._with_redis(self._deregister)
 

@@ -25,7 +25,7 @@ from app.media.violations import too_long_for_account
 from app.models import PublishJob
 from app.models.publish_job import UNCHECKED
 from app.publishing import outbox
-from app.queues import wake_maintenance
+from app.queues import wake_delivery
 from workers.errors import NotAsked, OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.maintenance.token_checks import check_token
 from workers.publishing.failures import failure_of
@@ -149,7 +149,7 @@ def _record(job: PublishJob, check: Check, now: datetime) -> None:
         for part in new:
             outbox.notify_at_risk(session, row, check.risks[part], now)
     if new:
-        wake_maintenance()
+        wake_delivery()
 
 
 def _key(job: PublishJob, part: str) -> str:

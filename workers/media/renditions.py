@@ -85,7 +85,7 @@ def _transcode(claim: RenditionClaim, lease: RenditionLease) -> None:
         claim, current_storage(), current_config(), check=lease.check, progress=show
     )
     try:
-        outcomes.ready(claim, stored, facts, utcnow())
+        outcomes.record_ready(claim, stored, facts, utcnow())
     except Superseded:
         current_storage().delete(claim.key)
         raise

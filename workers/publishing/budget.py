@@ -16,7 +16,7 @@ from app.clock import to_iso, utcnow
 from app.database.transaction import transaction
 from app.limits import ledger
 from app.limits.counters import Taken, counters_for, room_by_ledger
-from app.limits.rules import code_of, describe, limits_on, maximum_of
+from app.limits.rules import code_of, configured_maximum, describe, limits_on
 from app.platforms import PLATFORMS, Limit
 from workers.errors import NotAsked
 from workers.platforms.budget import Budget
@@ -158,7 +158,7 @@ def slow_down_seconds(percent: float) -> int:
 
 
 def _no_room(platform: str, limit: Limit, room_at: datetime, *, blocks_reads: bool) -> NotAsked:
-    name, words = PLATFORMS[platform].name, describe(limit, maximum_of(limit))
+    name, words = PLATFORMS[platform].name, describe(limit, configured_maximum(limit))
     return NotAsked(
         code_of(limit),
         f"{name} accepts {words}; there is room again at {to_iso(room_at)}",

@@ -15,7 +15,7 @@ from app.limits.circuits import Circuit
 from app.limits.gates import Closing
 from app.publishing import outcomes
 from app.publishing.claims import Claim
-from app.publishing.holding import Proof, forget_upload, standing
+from app.publishing.leased import Proof, forget_upload, read_current
 from app.renditions.outcomes import wake_waiting
 from app.run_stops import CancelRequested, RunStopped, Superseded
 from app.states import Step, step_progress
@@ -147,7 +147,7 @@ def _proof_of(error: PublishError) -> Proof:
 
 
 def _situation(claim: Claim, error: PublishError, circuit: Circuit) -> Situation:
-    current = standing(claim)
+    current = read_current(claim)
     return Situation(
         attempt=claim.attempt,
         backoff=Backoff(claim.backoff_type, claim.backoff_delay_ms, claim.max_attempts),
@@ -191,7 +191,7 @@ def hand_back_later(claim: Claim, error: Exception) -> None:
     if not isinstance(error, AWAY):
         return
     try:
-        now, current = utcnow(), standing(claim)
+        now, current = utcnow(), read_current(claim)
         is_same = current.error_code == DATABASE_AWAY.code
         waited = now - ((is_same and current.error_since) or now)
         if waited > OUTAGE_LIMIT:

@@ -10,7 +10,7 @@ from app.accounts import store_video_limit
 from app.clock import utcnow
 from app.database.engine import AWAY
 from app.publishing.claims import Claim
-from app.publishing.holding import begin_steps, save_checkpoint, show_progress
+from app.publishing.leased import begin_steps, save_checkpoint, show_progress
 from app.states import Step, step_progress
 from workers.platforms.base import Upload
 from workers.publishing.lease import JobLease

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.failures import Failure
 from app.publishing.claims import Claim
-from app.publishing.holding import saved_checkpoint
+from app.publishing.leased import saved_checkpoint
 from workers.handlers import load_handler
 from workers.platforms.results import Published
 from workers.publishing.contexts import draft_of

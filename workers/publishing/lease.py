@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import utcnow
 from app.publishing.claims import Claim
-from app.publishing.holding import RENEW_SECONDS, renew
+from app.publishing.leased import RENEW_SECONDS, renew
 from app.run_stops import Superseded
 from workers.periodic_thread import PeriodicThread
 from workers.stopping import Stopping, stop_requested

@@ -14,7 +14,7 @@ from app.media.plan_text import describe_plan
 from app.media.violations import Violation
 from app.models import Rendition, Video
 from app.publishing.claims import Claim
-from app.publishing.holding import note_transcode
+from app.publishing.leased import note_transcode
 from app.renditions.requesting import detach_rendition, rebuild, rendition_of, request_rendition
 from app.states import RenditionState, Step
 from app.storage import current_storage

@@ -30,7 +30,7 @@ from workers.publishing.endings import (
 from workers.publishing.failures import workers_lost
 from workers.publishing.lease import JobLease
 from workers.publishing.platform_state import end_probe, record_call
-from workers.publishing.steps import publish_once
+from workers.publishing.steps import run_steps
 from workers.stopping import stop_requested
 
 #: An attempt that loses more workers than this is taken to be killing them.
@@ -79,7 +79,7 @@ def _execute(claim: Claim) -> None:
             end_probe(claim)
             return
         try:
-            _run_steps(claim)
+            _run_and_record(claim)
         except Exception as bug:
             if is_database_away(bug):
                 hand_back_later(claim, bug)
@@ -89,12 +89,12 @@ def _execute(claim: Claim) -> None:
             raise
 
 
-def _run_steps(claim: Claim) -> None:
+def _run_and_record(claim: Claim) -> None:
     budget = RunBudget(claim.platform, claim.account_id)
     with transport.observe() as observation:
         try:
             with JobLease(running_app(), claim) as lease:
-                result = publish_once(claim, load_handler(claim.platform), lease, budget)
+                result = run_steps(claim, load_handler(claim.platform), lease, budget)
             record_call(claim, budget, observation.last)
             record_result(claim, result, budget)
         except RunStopped as stopped:

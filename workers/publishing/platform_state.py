@@ -13,7 +13,7 @@ from app.limits.circuits import Circuit, Evidence
 from app.limits.gates import Closing
 from app.platforms import PLATFORMS
 from app.publishing.claims import Claim
-from app.publishing.recovering import release, release_probe
+from app.publishing.recovering import release_after_outage, release_probe
 from workers.errors import AccountRefused, PublishError, RateLimited
 from workers.publishing.budget import RunBudget, slow_down_seconds
 from workers.publishing.retry import is_service_refused
@@ -34,13 +34,13 @@ def record_call(claim: Claim, budget: RunBudget, last: CallOutcome | None) -> Ci
         return Circuit()
     evidence = Evidence(last.succeeded, last.timed_out)
     with budget.settling() as session:
-        circuit = circuits.note(session, claim.platform, claim.job_id, evidence, now)
+        circuit = circuits.record_evidence(session, claim.platform, claim.job_id, evidence, now)
         if budget.posts_max is not None:
             gates.learn_posts_max(session, claim.account_id, budget.posts_max)
         for closing, percent in _slow_downs(claim, budget, now):
             gates.close(session, closing, _nearly_used_up(claim.platform, percent))
     if circuit.has_recovered:
-        release(claim.platform, now)
+        release_after_outage(claim.platform, now)
     return circuit
 
 

@@ -68,9 +68,7 @@ class UploadNeeded(RunStopped):
     """
 
 
-def publish_once(
-    claim: Claim, handler: Handler[Upload], lease: JobLease, budget: RunBudget
-) -> Result:
+def run_steps(claim: Claim, handler: Handler[Upload], lease: JobLease, budget: RunBudget) -> Result:
     """Advance the job as far as possible without waiting, refreshing a token that is refused.
 
     Raises any `PublishError`, and `RunStopped` when this run may not go on.
@@ -83,7 +81,7 @@ def publish_once(
     try:
         while True:
             try:
-                return _advance(claim, handler, journal, access, budget)
+                return _run_with_token(claim, handler, journal, access, budget)
             except TokenExpired as error:
                 if refreshed_at is not None and time.monotonic() - refreshed_at < NEW_TOKEN_SECONDS:
                     raise tokens.refused_after_refresh(error) from error
@@ -110,7 +108,7 @@ def _known_upload(claim: Claim, handler: Handler[Upload]) -> Upload | None:
     return None if claim.checkpoint is None else handler.upload_type.load(claim.checkpoint)
 
 
-def _advance(
+def _run_with_token(
     claim: Claim, handler: Handler[Upload], journal: RunJournal, access: Access, budget: RunBudget
 ) -> Result:
     received_bytes = 0

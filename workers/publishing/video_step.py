@@ -7,7 +7,7 @@ from app.media.facts import VideoInvalid
 from app.models import Video
 from app.states import VideoState
 from app.storage import current_storage
-from app.videos.examine import describe, examine
+from app.videos.examine import examine, set_facts
 from app.videos.settle import settle_upload
 from workers.errors import VideoRefused
 from workers.publishing.source import store_errors, video_changed
@@ -53,5 +53,5 @@ def _probe_again(video: Video) -> Video:
         raise VideoRefused("video_invalid", exc.sentence, hint="Upload another export") from exc
     with transaction() as session:
         current = session.get_one(Video, video.id, populate_existing=True, with_for_update=True)
-        describe(current, stored, facts)
+        set_facts(current, stored, facts)
     return current

@@ -14,7 +14,7 @@ from functools import partial
 
 from redis import Redis
 
-from app.queues import QUEUE_OF, RunQueue, current_redis, wake_maintenance
+from app.queues import QUEUE_OF, RunQueue, current_redis, wake_function
 from app.queues.names import (
     CHECK_AHEAD,
     CONNECT,
@@ -86,7 +86,7 @@ def _queue_if_wanted(entry: Periodic, now: datetime) -> None:
         return
     connection = current_redis()
     if RunQueue(entry.queue, connection).count < WAITING_MAX and _is_time(entry, connection):
-        wake_maintenance(entry.function)
+        wake_function(entry.function)
 
 
 def _is_time(entry: Periodic, connection: Redis) -> bool:

@@ -20,10 +20,10 @@ def test_wake_ups_are_left_to_redis() -> None:
     ours, theirs = Pipe()
     parent = Parent(theirs)
     poll = Wake(new_id(), "TIKTOK", utcnow(), 1, is_poll=True)
-    assert parent.keep(poll) and parent.keep_maintenance(DELIVER)
+    assert parent.keep(poll) and parent.keep_call(DELIVER)
     ours.close()
     assert not parent.keep(poll)
-    assert not parent.keep_maintenance(DELIVER)
+    assert not parent.keep_call(DELIVER)
     parent.report_claim(poll.job_id, 1)
     theirs.close()
 

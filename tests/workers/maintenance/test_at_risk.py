@@ -22,7 +22,7 @@ from app.limits import gates
 from app.limits.gates import Closing
 from app.models import Account, PublishJob, Video
 from app.publishing import steer
-from app.queues import BACKGROUND_QUEUE, RunQueue, wake_maintenance
+from app.queues import BACKGROUND_QUEUE, RunQueue, wake_function
 from app.queues.names import CHECK_AHEAD
 from app.storage import Storage
 from tests.databases import ON_SQLITE
@@ -244,7 +244,7 @@ def test_killed_worker_is_followed_by_another(
     hanging = renewed_before(platforms, stored_film)
     others = [renewed_before(platforms, stored_film) for _ in range(2)]
     with Process("workers.worker", config, tmp_path / "worker.log") as worker:
-        wake_maintenance(CHECK_AHEAD)
+        wake_function(CHECK_AHEAD)
         wait_until(platforms.struck, "a look under way")
         worker.kill()
     assert sorted(unchecked()) == sorted(job.id for job in [hanging, *others])

@@ -32,7 +32,7 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.results import Processing
-from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
+from workers.platforms.tiktok.judging import PROCESSING_LIMIT_SECONDS
 from workers.platforms.tiktok.sending import REWINDS_MAX
 from workers.platforms.tiktok.upload import CHUNK_BYTES, SETTLE_SECONDS
 

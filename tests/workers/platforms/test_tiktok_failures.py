@@ -36,7 +36,7 @@ from workers.errors import (
     VideoRefused,
 )
 from workers.platforms.results import Incomplete, Processing, Published
-from workers.platforms.tiktok.fate import PROCESSING_LIMIT_SECONDS
+from workers.platforms.tiktok.judging import PROCESSING_LIMIT_SECONDS
 from workers.platforms.tiktok.upload import CHUNK_BYTES, RESEND_SECONDS, SETTLE_SECONDS
 
 

@@ -21,7 +21,7 @@ from tests.workers.platforms.youtube_job import (
 )
 from workers.errors import Ambiguous, OutcomeUnknown, RateLimited, TokenExpired, Transient
 from workers.platforms.results import Processing
-from workers.platforms.youtube.fate import DETAILS_LIMIT_SECONDS
+from workers.platforms.youtube.judging import DETAILS_LIMIT_SECONDS
 from workers.platforms.youtube.listing import PAGE_VIDEOS
 
 

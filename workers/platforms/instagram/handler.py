@@ -16,7 +16,7 @@ from workers.platforms.instagram import (
     connecting,
     containers,
     counts,
-    fate,
+    judging,
     oauth,
     opening,
     posts,
@@ -67,7 +67,7 @@ class InstagramHandler(Handler[InstagramUpload]):
             return posts.read_post(client, upload.media_id, warnings=warnings)
         with containers.while_maybe_live(upload):
             container = containers.read_container(client, upload)
-            found = fate.judge(client, context, upload, container)
+            found = judging.judge(client, context, upload, container)
         if isinstance(found, Ready) and upload.refusal:
             return publishing.confirm_refusal(client, context, upload)
         return found
@@ -91,7 +91,7 @@ class InstagramHandler(Handler[InstagramUpload]):
         media_id = post_id or upload.media_id
         if media_id is not None:
             return posts.read_post(client, media_id)
-        return fate.live_post(client, context, upload)
+        return judging.live_post(client, context, upload)
 
     def connect(self, grant: Grant) -> Sequence[ConnectedAccount]:
         """Exchange an authorization code; see `connecting.connect`."""

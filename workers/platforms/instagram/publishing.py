@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.base import Context
-from workers.platforms.instagram import fate
+from workers.platforms.instagram import judging
 from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.codes import (
     DUPLICATE_POST,
@@ -76,7 +76,7 @@ def confirm_refusal(client: Client, context: Context, upload: InstagramUpload) -
     refusal = load_refusal(upload.refusal)
     with while_maybe_live(upload):
         is_clear = refusal.code not in PERHAPS_LIVE and not isinstance(refusal, Transient)
-        found = None if is_clear else fate.find_only_post(client, context, upload)
+        found = None if is_clear else judging.find_only_post(client, context, upload)
     if found is not None:
         return found
     context.journal.save(replace(upload, refusal=None, may_be_live=False))
@@ -135,9 +135,9 @@ def _after_refusal(
         if container is None:
             raise OutcomeUnknown(refusal.code, refusal.detail) from refusal
         if container.status_code != FINISHED:
-            found = fate.judge(client, context, upload, container)
+            found = judging.judge(client, context, upload, container)
         elif refusal.code == DUPLICATE_POST:
-            found = fate.find_post(client, context, upload)
+            found = judging.find_post(client, context, upload)
     if isinstance(found, (Published, Processing)):
         return found
     if upload.refusal is None:

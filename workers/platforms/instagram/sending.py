@@ -13,7 +13,7 @@ from workers.platforms.base import Context
 from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.codes import MISSING_OBJECT
 from workers.platforms.instagram.containers import IN_PROGRESS, error_of, read_container
-from workers.platforms.instagram.fate import lacks_bytes
+from workers.platforms.instagram.judging import lacks_bytes
 from workers.platforms.instagram.refusals import upload_error
 from workers.platforms.instagram.upload import InstagramUpload
 from workers.request_body import Body

@@ -18,7 +18,7 @@ from workers.platforms.results import Incomplete, Processing, Published, Ready
 from workers.platforms.tiktok import (
     connecting,
     counts,
-    fate,
+    judging,
     oauth,
     opening,
     pulling,
@@ -76,19 +76,19 @@ class TikTokHandler(Handler[TikTokUpload]):
             found = status.read_status(client, upload)
         except RequestRefused as error:
             if upload.final_started_at is None:
-                raise fate.never_completed(error) from error
-            return fate.reconcile(client, context, upload, fate.unreadable(error))
-        return fate.judge(client, context, upload, found)
+                raise judging.never_completed(error) from error
+            return judging.reconcile(client, context, upload, judging.unreadable(error))
+        return judging.judge(client, context, upload, found)
 
     def follow_up(self, context: Context, upload: TikTokUpload, post_id: str | None) -> Published:
         """Read again for the id that a public post gets once it has passed moderation."""
         if post_id is not None:
-            return Published(post_id, fate.post_url(upload, post_id))
+            return Published(post_id, judging.post_url(upload, post_id))
         try:
             found = status.read_status(Client(self.api, context), upload)
         except (AccountRefused, RequestRefused):
             return Published(None)
-        return fate.published(upload, found, context.now().timestamp())
+        return judging.published(upload, found, context.now().timestamp())
 
     def connect(self, grant: Grant) -> Sequence[ConnectedAccount]:
         """Exchange an authorization code; see `connecting.connect`."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from workers.errors import Ambiguous, OutcomeUnknown, PublishError, Transient, UploadGone
 from workers.platforms.base import Context
 from workers.platforms.results import Incomplete, Processing, Published
-from workers.platforms.tiktok import fate, listing
+from workers.platforms.tiktok import judging, listing
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.opening import INIT, prepare, publish_id_of
 from workers.platforms.tiktok.upload import UPLOAD_URL_SECONDS, TikTokUpload
@@ -80,12 +80,12 @@ def judge_lost_request(
     unsettled = Ambiguous(
         "publish_outcome_unknown",
         "TikTok's answer was lost, and nothing shows whether the video was posted",
-        hint=fate.CHECK_HINT,
+        hint=judging.CHECK_HINT,
     )
     try:
-        return fate.reconcile(client, context, upload, unsettled)
+        return judging.reconcile(client, context, upload, unsettled)
     except Ambiguous:
-        is_over = upload.waited_seconds(now) >= fate.PROCESSING_LIMIT_SECONDS
+        is_over = upload.waited_seconds(now) >= judging.PROCESSING_LIMIT_SECONDS
         if is_over or not listing.can_find(context, upload):
             raise
-        return fate.poll_again(client, upload, now)
+        return judging.poll_again(client, upload, now)

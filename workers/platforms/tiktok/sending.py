@@ -23,7 +23,7 @@ from workers.platforms.base import Context
 from workers.platforms.chunks import ChunkReader, video_replaced
 from workers.platforms.results import Incomplete
 from workers.platforms.tiktok.client import Client
-from workers.platforms.tiktok.fate import judge_incomplete, never_completed
+from workers.platforms.tiktok.judging import judge_incomplete, never_completed
 from workers.platforms.tiktok.refusals import upload_error
 from workers.platforms.tiktok.status import read_status
 from workers.platforms.tiktok.upload import TikTokUpload

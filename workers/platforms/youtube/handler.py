@@ -19,7 +19,7 @@ from workers.platforms.youtube import (
     connecting,
     counts,
     covers,
-    fate,
+    judging,
     oauth,
     opening,
     sending,
@@ -67,11 +67,11 @@ class YouTubeHandler(Handler[YouTubeUpload]):
         """
         client = Client(self.api, context)
         if upload.video_id is not None:
-            return fate.judge(client, context, upload)
+            return judging.judge(client, context, upload)
         try:
             state = session.read_session(client, upload)
         except SessionLost:
-            return fate.reconcile(client, context, upload)
+            return judging.reconcile(client, context, upload)
         if isinstance(state, SessionComplete):
             sending.store_completion(context, upload, state)
             return Processing(self.api.poll_seconds)
@@ -80,11 +80,11 @@ class YouTubeHandler(Handler[YouTubeUpload]):
 
     def published_if_known(self, draft: Draft, upload: YouTubeUpload) -> Published | None:
         """Return the video, which exists once it has an id, whether or not it is processed."""
-        return fate.known_video(draft, upload)
+        return judging.known_video(draft, upload)
 
     def follow_up(self, context: Context, upload: YouTubeUpload, post_id: str | None) -> Published:
         """Read a live video's processing state and privacy once more."""
-        return fate.follow_up(Client(self.api, context), context, upload, post_id)
+        return judging.follow_up(Client(self.api, context), context, upload, post_id)
 
     def connect(self, grant: Grant) -> Sequence[ConnectedAccount]:
         """Exchange an authorization code; see `connecting.connect`."""
@@ -104,5 +104,5 @@ class YouTubeHandler(Handler[YouTubeUpload]):
             return Incomplete(state.received_bytes)
         if now - (upload.final_started_at or now) > SESSION_LIMIT_SECONDS:
             # The session has every byte but no outcome, and will not report one any more.
-            return fate.reconcile(client, context, upload)
+            return judging.reconcile(client, context, upload)
         return Processing(self.api.poll_seconds)

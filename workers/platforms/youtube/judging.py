@@ -1,4 +1,4 @@
-"""The verdict on a YouTube upload: processing, live, failed, rejected, locked, or unknown.
+"""What YouTube's state of a video means: processing, live, failed, rejected, locked, or unknown.
 
 https://developers.google.com/youtube/v3/docs/videos
 """

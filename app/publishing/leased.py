@@ -1,4 +1,4 @@
-"""What a worker reads and writes while it holds a job.
+"""What a worker reads and writes under its lease of a job.
 
 Every write locks the row and checks the claim's fencing token against it: a worker that wakes up
 after another has claimed the row gets `Superseded` and can change nothing.
@@ -37,7 +37,7 @@ _OURS = (
     _JOBS.c.run_number == bindparam("run"),
     _JOBS.c.is_leased,
 )
-_STANDING = select(
+_CURRENT = select(
     _JOBS.c.reopened,
     _JOBS.c.committed_at,
     _JOBS.c.unanswered_since,
@@ -74,7 +74,7 @@ class Proof(Enum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class CurrentRow:
     """The columns of a job that may have changed since its claim."""
 
     reopened: int
@@ -94,7 +94,7 @@ def renew(claim: Claim, now: datetime) -> bool:
 
 
 @contextmanager
-def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
+def under_lease(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
     """Lock the row for a write of this run; raises `Superseded` when it may not write.
 
     The changes of the block are written once, at its end.
@@ -107,13 +107,13 @@ def held(claim: Claim) -> Iterator[tuple[Session, PublishJob]]:
 
 
 @retry_while_away
-def standing(claim: Claim) -> Standing:
+def read_current(claim: Claim) -> CurrentRow:
     """Read what this run may have changed since the claim; raises `Superseded`."""
     with transaction() as session:
-        found = session.execute(_STANDING, _key(claim)).one_or_none()
+        found = session.execute(_CURRENT, _key(claim)).one_or_none()
     if found is None:
         raise Superseded(claim.job_id)
-    return Standing(*found)
+    return CurrentRow(*found)
 
 
 @retry_while_away
@@ -151,7 +151,7 @@ def save_checkpoint(
 @retry_while_away
 def forget_upload(claim: Claim) -> None:
     """Drop an upload that is dead and has published nothing, so that a new one is opened."""
-    with held(claim) as (_, job):
+    with under_lease(claim) as (_, job):
         apply_proof(job, Proof.DEAD)
         job.reopened = claim.reopened + 1  # not raised twice where the write is repeated
 
@@ -189,7 +189,7 @@ def show_progress(claim: Claim, progress: int) -> None:
 
 def note_transcode(claim: Claim, reasons: str, now: datetime) -> None:
     """Note in the timeline why and how the video is transcoded for the platform."""
-    with held(claim) as (session, job):
+    with under_lease(claim) as (session, job):
         timeline.note(session, job, "conversion", now, message=reasons)
 
 
@@ -200,7 +200,7 @@ def _write(session: Session, claim: Claim, change: Update, **values: object) -> 
     """
     written = session.execute(change, {**_key(claim), **values})
     if rows_changed(written) == 0:
-        is_ours = session.execute(_STANDING, _key(claim)).one_or_none() is not None
+        is_ours = session.execute(_CURRENT, _key(claim)).one_or_none() is not None
         raise CancelRequested(claim.job_id) if is_ours else Superseded(claim.job_id)
 
 

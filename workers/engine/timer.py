@@ -21,7 +21,7 @@ NEVER_EARLY_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
-class Wait:
+class TimedCall:
     """A call and its pool; `wake` is the wake-up that it replaces, if any."""
 
     pool: str
@@ -29,44 +29,44 @@ class Wait:
     wake: Wake | None = None
 
 
-class Waits:
+class Timer:
     """Calls by due time, on the monotonic clock, which steps of the wall clock do not affect."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Wait]] = []
+        self._heap: list[tuple[float, int, TimedCall]] = []
         self._order = itertools.count()
         #: due calls whose pool has no free slot yet
-        self._due: deque[Wait] = deque()
+        self._due: deque[TimedCall] = deque()
 
-    def __iter__(self) -> Iterator[Wait]:
+    def __iter__(self) -> Iterator[TimedCall]:
         yield from self._due
-        yield from (wait for _, _, wait in self._heap)
+        yield from (timed for _, _, timed in self._heap)
 
-    def add(self, wait: Wait, seconds: float = 0.0) -> None:
+    def add(self, timed: TimedCall, seconds: float = 0.0) -> None:
         """Add a call that is due in `seconds`."""
         due = time.monotonic() + max(seconds, 0.0)
-        heapq.heappush(self._heap, (due, next(self._order), wait))
+        heapq.heappush(self._heap, (due, next(self._order), timed))
 
     def add_wake(self, wake: Wake) -> None:
         """Add the poll of a job that the platform processes."""
         call = Call(POLL, (wake.platform, wake.job_id))
-        wait = Wait(POLL_POOL.format(wake.platform), call, wake)
-        self.add(wait, wake.due_at.timestamp() - time.time() + NEVER_EARLY_SECONDS)
+        timed = TimedCall(POLL_POOL.format(wake.platform), call, wake)
+        self.add(timed, wake.due_at.timestamp() - time.time() + NEVER_EARLY_SECONDS)
 
-    def add_once(self, wait: Wait) -> None:
-        """Add a call that is due now, unless the same one already waits."""
-        if wait not in self:
-            self.add(wait)
+    def add_once(self, timed: TimedCall) -> None:
+        """Add a call that is due now, unless the timer already has it."""
+        if timed not in self:
+            self.add(timed)
 
-    def take_due(self, is_free: Callable[[str], bool]) -> Iterator[Wait]:
+    def take_due(self, is_free: Callable[[str], bool]) -> Iterator[TimedCall]:
         """Take the due calls whose pools are free, one by one, as each may fill its pool."""
         now = time.monotonic()
         while self._heap and self._heap[0][0] <= now:
             self._due.append(heapq.heappop(self._heap)[2])
-        for wait in [one for one in self._due if is_free(one.pool)]:
-            if is_free(wait.pool):
-                self._due.remove(wait)
-                yield wait
+        for timed in [one for one in self._due if is_free(one.pool)]:
+            if is_free(timed.pool):
+                self._due.remove(timed)
+                yield timed
 
     def seconds(self) -> float:
         """Return the seconds until the next call is due."""

@@ -1,4 +1,4 @@
-"""The verdict on a TikTok upload: bytes missing, processing, live, failed, or unknown.
+"""What TikTok's state of an upload means: bytes missing, processing, live, failed, or unknown.
 
 https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status
 """

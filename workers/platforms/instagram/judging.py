@@ -1,4 +1,4 @@
-"""The verdict on an Instagram container: bytes missing, processing, ready, live, or unknown.
+"""What a container's state means: bytes missing, processing, ready, live, failed, or unknown.
 
 A container that has reached `media_publish` may be published or dead. Which of the account's
 posts it became is known only from the list of posts, and only if exactly one matches.

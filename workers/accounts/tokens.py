@@ -107,7 +107,8 @@ def record_refusal(account_id: str, token: str, error: AccountRefused) -> None:
 def refused_after_refresh(error: TokenExpired) -> TokenExpired:
     """Return the error for a token that is refused although it was just refreshed.
 
-    Nothing is wrong with the account, whose tokens the platform renews: the next attempt may succeed.
+    Nothing is wrong with the account, whose tokens the platform renews: the next attempt may
+    succeed.
     """
     return TokenExpired(
         error.code,

@@ -16,6 +16,10 @@ from app.database.inserting import insert_missing
 from app.failures import CODE_MAX_CHARS, HINT_MAX_CHARS, MESSAGE_MAX_CHARS, Category, Failure
 from app.models import Gate
 
+#: The hint of what holds up a post until a known time.
+GOES_OUT_BY_ITSELF = (
+    "Nothing needs to be done: the post goes out by itself, without using an attempt"
+)
 _READ = select(Gate).where(Gate.key.in_(bindparam("keys", expanding=True)))
 
 

@@ -26,11 +26,10 @@ from app.queues import BACKGROUND_QUEUE, RunQueue, wake_maintenance
 from app.queues.names import CHECK_AHEAD
 from app.storage import Storage
 from tests.databases import ON_SQLITE
-from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from tests.workers.support import outbox_events
+from tests.workers.support import SOON, outbox_events, scheduled, with_ending_token
 from workers.maintenance.at_risk import (
     CHECK_LEASE,
     Check,
@@ -43,7 +42,6 @@ from workers.scheduling.periodic import queue_periodic
 
 # One database is enough: other tests cover the queries on both.
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
-SOON = timedelta(minutes=14)
 
 
 @pytest.fixture
@@ -58,14 +56,6 @@ def config(config: Config) -> Config:
 def account(platforms: Platforms) -> Account:
     """A TikTok account with valid tokens."""
     return connect(platforms, "TIKTOK")
-
-
-def scheduled(account: Account, video: Video, ahead: timedelta = SOON) -> PublishJob:
-    """Schedule a post for a while from now."""
-    time = utcnow() + ahead
-    return make_job(
-        account.platform, account=account, video=video, due_at=time, scheduled_time=time
-    )
 
 
 def lose_token(platforms: Platforms, account: Account, app: Flask) -> None:
@@ -187,14 +177,6 @@ def test_nobody_looks_at_what_was_put_off(account: Account, stored_film: Video) 
     assert not is_any_to_check(utcnow())
 
 
-def renewed_before(platforms: Platforms, video: Video) -> PublishJob:
-    """Schedule a post whose account's token has to be refreshed first."""
-    account = connect(platforms, "TIKTOK")
-    with transaction() as session:
-        session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
-    return scheduled(account, video)
-
-
 def unchecked() -> list[str]:
     """Return the jobs that were not looked at."""
     with transaction() as session:
@@ -241,8 +223,8 @@ def test_killed_worker_is_followed_by_another(
     platforms: Platforms, stored_film: Video, config: Config, redis: Redis, tmp_path: Path
 ) -> None:
     platforms.fault("TIKTOK", "hang", times=1)
-    hanging = renewed_before(platforms, stored_film)
-    others = [renewed_before(platforms, stored_film) for _ in range(2)]
+    hanging = with_ending_token(platforms, stored_film)
+    others = [with_ending_token(platforms, stored_film) for _ in range(2)]
     with Process("workers.worker", config, tmp_path / "worker.log") as worker:
         wake_maintenance(CHECK_AHEAD)
         wait_until(platforms.struck, "a look under way")

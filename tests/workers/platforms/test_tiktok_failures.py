@@ -7,17 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.workers.platforms.support import Sandbox
+from tests.workers.platforms.support import Sandbox, assert_live_once, error_of_run, lengthened
 from tests.workers.platforms.tiktok_job import (
     CREATOR,
     INIT,
     LONG_BYTES,
     STATUS,
     UPLOAD,
-    assert_live_once,
     checkpoint,
-    error_of_run,
-    lengthened,
     make_job,
     opened,
     ranges,

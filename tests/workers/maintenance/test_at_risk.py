@@ -92,7 +92,7 @@ def shorten(platforms: Platforms, account: Account, app: Flask) -> None:
         (use_up, "full", "no more posts today"),
     ],
 )
-def test_what_endangers_a_scheduled_post_is_told_once(
+def test_each_risk_of_a_scheduled_post_is_reported_once(
     platforms: Platforms,
     account: Account,
     stored_film: Video,
@@ -117,7 +117,7 @@ def test_what_endangers_a_scheduled_post_is_told_once(
     assert [one["type"] for one in outbox_events()].count("publish.at_risk") == 1
 
 
-def test_what_endangers_a_post_at_its_new_time_too_is_told_again(
+def test_risk_is_reported_again_for_a_rescheduled_post(
     platforms: Platforms, account: Account, stored_film: Video, app: Flask
 ) -> None:
     """A user who has moved a post assumes that all is well now."""
@@ -162,14 +162,16 @@ def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) ->
     assert not is_any_to_check(utcnow())
 
 
-def test_nobody_looks_at_what_is_about_to_go_out(account: Account, stored_film: Video) -> None:
+def test_post_due_within_a_minute_is_not_checked_ahead(
+    account: Account, stored_film: Video
+) -> None:
     scheduled(account, stored_film, timedelta(seconds=50))
     assert not is_any_to_check(utcnow())
     check_ahead()
     assert unchecked()
 
 
-def test_nobody_looks_at_what_was_put_off(account: Account, stored_film: Video) -> None:
+def test_delayed_post_is_not_checked_ahead(account: Account, stored_film: Video) -> None:
     """Its user knows already, and a check ahead of any time but the user's own makes no sense."""
     job = scheduled(account, stored_film, timedelta(seconds=50))
     with transaction() as session:

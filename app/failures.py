@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+#: How much of a failure is stored: what is longer is cut. The platforms give codes of any length.
+CODE_MAX_CHARS = 100
+MESSAGE_MAX_CHARS = 1000
+HINT_MAX_CHARS = 500
+
 
 class Category(str, Enum):
     """The error categories of the contract; stable, stored and returned by the API."""

@@ -11,7 +11,7 @@ from sqlalchemy import Table, Update, bindparam, insert, or_, update
 from sqlalchemy.orm import Session
 
 from app.database.inserting import insert_rows
-from app.failures import Failure
+from app.failures import CODE_MAX_CHARS, MESSAGE_MAX_CHARS, Failure
 from app.models import PublishJob, TimelineEntry
 from app.states import JobState, Step
 
@@ -82,7 +82,7 @@ def note(
     session: Session, job: PublishJob, name: str, now: datetime, *, message: str | None = None
 ) -> None:
     """Add a change: a moment, not a span."""
-    words = None if message is None else message[:1000]
+    words = None if message is None else message[:MESSAGE_MAX_CHARS]
     _add(session, job, "change", name, started_at=now, ended_at=now, error_message=words)
 
 
@@ -143,7 +143,7 @@ def _closing(kinds: tuple[str, ...]) -> Update:
 
 def _error_columns(failure: Failure) -> dict[str, str]:
     return {
-        "error_code": failure.code[:100],
+        "error_code": failure.code[:CODE_MAX_CHARS],
         "error_category": failure.category.value,
-        "error_message": failure.message[:1000],
+        "error_message": failure.message[:MESSAGE_MAX_CHARS],
     }

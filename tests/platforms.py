@@ -10,6 +10,33 @@ import requests
 from sandbox.loopback import loopback_session
 
 
+def settings_of(url: str, *, poll_seconds: float) -> dict[str, Any]:
+    """Return the settings by which the service takes the sandbox at `url` for the platforms."""
+    return {
+        "tiktok_api_url": f"{url}/tiktok",
+        "tiktok_client_key": "sandbox-client",
+        "tiktok_client_secret": "sandbox-secret",
+        "tiktok_consent_url": f"{url}/tiktok",
+        "facebook_client_id": "sandbox-client",
+        "facebook_client_secret": "sandbox-secret",
+        "facebook_consent_url": f"{url}/graph",
+        "instagram_client_id": "sandbox-client",
+        "instagram_client_secret": "sandbox-secret",
+        "instagram_consent_url": f"{url}/instagram",
+        "instagram_token_url": f"{url}/instagram",
+        "instagram_graph_url": f"{url}/graph",
+        "instagram_login_url": f"{url}/instagram",
+        "youtube_api_url": f"{url}/youtube",
+        "youtube_client_id": "sandbox-client",
+        "youtube_client_secret": "sandbox-secret",
+        "google_oauth_url": f"{url}/google",
+        "google_consent_url": f"{url}/google",
+        "tiktok_poll_seconds": poll_seconds,
+        "instagram_poll_seconds": poll_seconds,
+        "youtube_poll_seconds": poll_seconds,
+    }
+
+
 class ControlApi:
     """What every client of the control API has in common."""
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
-from app.failures import Category
+from app.failures import Category, Failure
 
 ErrorT = TypeVar("ErrorT", bound="PublishError")
 #: The hint of every `KeyMissing`.
@@ -60,6 +60,10 @@ class PublishError(Exception):
         self.is_unpublished = False
         #: The platform's `Retry-After` for a failure, as a time (aware UTC); None: it sent none.
         self.not_before: datetime | None = None
+
+    def as_failure(self) -> Failure:
+        """Return the error as rows store it."""
+        return Failure(self.code, self.category, self.detail, self.hint)
 
     def for_dead_upload(self: ErrorT) -> ErrorT:
         """Mark the error as proof that its upload is dead, and return it."""

@@ -15,10 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from app.accounts.requirements import GOOGLE_SCOPES
 from app.config import Config
 from app.states import LoginType
-
-_GOOGLE = "https://www.googleapis.com/auth/"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ CONSENT_PAGES: dict[tuple[str, LoginType], ConsentPage] = {
         "YOUTUBE_CLIENT_ID",
         "client_id",
         lambda config: f"{config.google_consent_url}/o/oauth2/v2/auth",
-        (f"{_GOOGLE}youtube.upload", f"{_GOOGLE}youtube.readonly"),
+        (f"{GOOGLE_SCOPES}youtube.upload", f"{GOOGLE_SCOPES}youtube.readonly"),
         " ",
         # Google issues a refresh token only on request, and only with a fresh consent.
         (("access_type", "offline"), ("prompt", "consent"), ("include_granted_scopes", "true")),

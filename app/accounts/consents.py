@@ -19,6 +19,7 @@ from app.accounts.consent_pages import CONSENT_PAGES, consent_url, new_verifier
 from app.config import Config
 from app.database.results import rows_changed
 from app.database.transaction import transaction
+from app.failures import CODE_MAX_CHARS, MESSAGE_MAX_CHARS
 from app.models import Consent
 from app.queues import wake_function
 from app.queues.names import CONNECT
@@ -110,8 +111,8 @@ def record_refusal(consent_id: str, platform: str, code: str, message: str, now:
     """Store a refusal by the user or the platform; raises `ConsentRefused` like `accept_code`."""
     values = {
         "state": ConsentState.FAILED,
-        "error_code": code[:100],
-        "error_message": message[:1000],
+        "error_code": code[:CODE_MAX_CHARS],
+        "error_message": message[:MESSAGE_MAX_CHARS],
         "verifier": None,
     }
     _record_response(consent_id, platform, values, now)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.accounts.connect import Connection, connect_account
 from app.database.transaction import transaction
+from app.failures import CODE_MAX_CHARS, MESSAGE_MAX_CHARS
 from app.models import Consent
 from app.states import ConsentState, LoginType
 
@@ -75,4 +76,5 @@ def record_failure(exchange: CodeExchange, code: str, message: str) -> None:
     with transaction() as session:
         consent = session.get_one(Consent, exchange.consent_id, with_for_update=True)
         consent.state = ConsentState.FAILED
-        consent.error_code, consent.error_message = code[:100], message[:1000]
+        consent.error_code = code[:CODE_MAX_CHARS]
+        consent.error_message = message[:MESSAGE_MAX_CHARS]

@@ -23,7 +23,8 @@ NEEDED_SCOPES: dict[tuple[str, LoginType], tuple[tuple[str, ...], ...]] = {
     ),
     ("YOUTUBE", LoginType.ONLY): (("youtube.upload", "youtube", "youtube.force-ssl"),),
 }
-_GOOGLE = "https://www.googleapis.com/auth/"
+#: Precedes the names of Google's scopes.
+GOOGLE_SCOPES = "https://www.googleapis.com/auth/"
 #: Logins whose videos the platform only accepts by a public link.
 #: https://developers.facebook.com/docs/instagram-platform/content-publishing/resumable-uploads
 _FETCHING_LOGINS = (LoginType.INSTAGRAM,)
@@ -64,7 +65,7 @@ def _scopes_fault(platform: str, values: Mapping[str, Any]) -> str:
     if given is None or login_type is None:
         return ""
     needed = NEEDED_SCOPES[platform, LoginType(login_type)]
-    short = {scope.removeprefix(_GOOGLE) for scope in given}
+    short = {scope.removeprefix(GOOGLE_SCOPES) for scope in given}
     missing = [" or ".join(group) for group in needed if short.isdisjoint(group)]
     return f"The user did not allow {', '.join(missing)}." if missing else ""
 

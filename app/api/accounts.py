@@ -9,10 +9,10 @@ from app.accounts.requirements import connection_faults
 from app.api.auth import current_user
 from app.api.blueprint import Blueprint, Gathered
 from app.api.errors import InvalidRequest, NotFound
+from app.api.platforms import require_platform
 from app.clock import utcnow
 from app.faults import merge
 from app.models import Account
-from app.platforms import PLATFORMS
 from app.queries.accounts import list_accounts
 from app.queries.pages import Page
 from app.schemas.account import AccountSchema, AccountsQuery, AccountsSchema, ConnectSchema
@@ -34,8 +34,7 @@ def connect(body: Gathered, platform: str) -> tuple[Account, int]:
     An account is identified by its `platformUserId`. Reconnecting it replaces its tokens and makes
     it `active`; its id stays the same.
     """
-    if platform not in PLATFORMS:
-        raise NotFound("Platform not found")
+    require_platform(platform)
     account, is_new = connect_account(_connection(platform, body), utcnow())
     return account, 201 if is_new else 200
 

@@ -26,7 +26,8 @@ from app.accounts.requirements import login_fault
 from app.accounts.return_urls import may_return_to, with_result
 from app.api.auth import current_user, open_to_all
 from app.api.blueprint import Blueprint
-from app.api.errors import InvalidRequest, NotFound, problem
+from app.api.errors import InvalidRequest, problem
+from app.api.platforms import require_platform
 from app.clock import utcnow
 from app.config import Config, current_config
 from app.faults import Faults
@@ -75,8 +76,7 @@ def authorize(query: dict[str, Any], platform: str) -> ConsentRequest:
     is valid for one consent and for 15 minutes.
     """
     config = current_config()
-    if platform not in PLATFORMS:
-        raise NotFound("Platform not found")
+    require_platform(platform)
     faults = _faults(config, platform, query)
     if faults:
         raise InvalidRequest(faults)
@@ -109,8 +109,7 @@ def callback(query: dict[str, Any], platform: str) -> Response:
     Platforms redirect browsers here; register this URL with each of them. A `state` is valid for
     one response.
     """
-    if platform not in PLATFORMS:
-        raise NotFound("Platform not found")
+    require_platform(platform)
     try:
         consent_id = _signer().read(query["state"])
         consent = read_consent(consent_id, platform)

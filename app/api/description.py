@@ -43,6 +43,8 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
         "description": "HS256, with `sub` (the user) and `exp`.",
     },
 }
+#: The security of operations that need a service key without a user.
+SERVICE_KEY_ONLY: list[dict[str, list[str]]] = [{"serviceKey": []}]
 
 
 class ProblemSchema(Schema):

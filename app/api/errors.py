@@ -107,14 +107,16 @@ def problem(
     detail: str = "",
     faults: Faults | None = None,
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """Return a problem document."""
+    """Return a problem document; `more` has members of its own for it (RFC 9457, section 3.2)."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": statuses.phrase(status),
         "status": status,
         "detail": detail or error,
         "error": error,
+        **(more or {}),
     }
     if faults:
         body["errors"] = faults

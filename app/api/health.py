@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, json
 from marshmallow import fields
 
 from app.api.blueprint import Blueprint
 from app.api.description import ProblemSchema
-from app.api.errors import Unavailable, problem
+from app.api.errors import PROBLEM_TYPE, Unavailable, problem
 from app.queries.health import check_parts
 from app.schemas.base import ResponseSchema
 
@@ -54,17 +53,12 @@ def healthz() -> dict[str, str]:
 @blueprint.route("/readyz", methods=["GET"], operation="getReadiness")
 @blueprint.doc(security=[])
 @blueprint.response(200, ReadinessSchema)
-@blueprint.alt_response(503, schema=NotReadySchema, content_type="application/problem+json")
+@blueprint.alt_response(503, schema=NotReadySchema, content_type=PROBLEM_TYPE)
 def readyz() -> Any:
     """Check whether posts can go out: database, Redis, workers of each platform, scheduler"""
     checks = check_parts()
     missing = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
     if not missing:
         return {"status": "ok", "checks": checks}
-    return _not_ready("; ".join(missing), CheckSchema(many=True).dump(checks))
-
-
-def _not_ready(missing: str, checks: Any) -> Response:
-    response = problem(503, missing, headers=Unavailable.headers)
-    response.set_data(json.dumps({**json.loads(response.get_data()), "checks": checks}))
-    return response
+    more = {"checks": CheckSchema(many=True).dump(checks)}
+    return problem(503, "; ".join(missing), headers=Unavailable.headers, more=more)

@@ -9,13 +9,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.api.auth import for_services
 from app.api.blueprint import Blueprint
+from app.api.description import SERVICE_KEY_ONLY
 from app.api.metric_views import metrics_of
 from app.api.prometheus import exposition
 from app.clock import utcnow
 from app.schemas.metrics import MetricsQuery, MetricsSchema
 
 blueprint = Blueprint("metrics", __name__, description="Metrics of the service")
-SECURITY: list[dict[str, list[str]]] = [{"serviceKey": []}]
 TEXT = {"type": "string", "description": "Prometheus's text format."}
 EXAMPLE = (
     "# HELP publishing_jobs_ended_total Jobs that ended\n"
@@ -89,7 +89,7 @@ WINDOW = {
 
 
 @blueprint.route("/api/metrics", methods=["GET"], operation="getMetrics")
-@blueprint.doc(security=SECURITY)
+@blueprint.doc(security=SERVICE_KEY_ONLY)
 @blueprint.arguments(MetricsQuery, location="query")
 @blueprint.response(200, MetricsSchema, example=WINDOW)
 @for_services
@@ -103,7 +103,7 @@ def show(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/metrics", methods=["GET"], operation="getPrometheusMetrics")
-@blueprint.doc(security=SECURITY)
+@blueprint.doc(security=SERVICE_KEY_ONLY)
 @blueprint.response(200, TEXT, content_type="text/plain", example=EXAMPLE)
 @for_services
 def scrape() -> Response:

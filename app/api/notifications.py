@@ -6,6 +6,7 @@ from typing import Any
 
 from app.api.auth import for_services
 from app.api.blueprint import Blueprint
+from app.api.description import SERVICE_KEY_ONLY
 from app.api.errors import NotFound
 from app.clock import utcnow
 from app.models import Notification
@@ -22,12 +23,11 @@ from app.schemas.notification import (
 blueprint = Blueprint(
     "notifications", __name__, url_prefix="/api/notifications", description="Webhooks sent"
 )
-SERVICE_ONLY: list[dict[str, list[str]]] = [{"serviceKey": []}]
 
 
 @blueprint.route("", methods=["GET"], operation="listNotifications")
 @for_services
-@blueprint.doc(security=SERVICE_ONLY)
+@blueprint.doc(security=SERVICE_KEY_ONLY)
 @blueprint.arguments(NotificationsQuery, location="query")
 @blueprint.response(200, NotificationsSchema)
 def index(query: dict[str, Any]) -> Page[Notification]:
@@ -37,7 +37,7 @@ def index(query: dict[str, Any]) -> Page[Notification]:
 
 @blueprint.route("/redeliver", methods=["POST"], operation="redeliverDeadNotifications")
 @for_services
-@blueprint.doc(security=SERVICE_ONLY)
+@blueprint.doc(security=SERVICE_KEY_ONLY)
 @blueprint.response(202, RedeliveredSchema)
 def redeliver_all_dead() -> dict[str, int]:
     """Redeliver every dead notification, for instance after an outage of the receiver"""
@@ -48,7 +48,7 @@ def redeliver_all_dead() -> dict[str, int]:
     "/<notification_id>/redeliver", methods=["POST"], operation="redeliverNotification"
 )
 @for_services
-@blueprint.doc(security=SERVICE_ONLY)
+@blueprint.doc(security=SERVICE_KEY_ONLY)
 @blueprint.alt_response(409, response="CONFLICT")
 @blueprint.response(202, NotificationSchema)
 def redeliver_one(notification_id: str) -> Notification:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from app.api.auth import current_user
 from app.api.blueprint import Blueprint
+from app.api.errors import NotFound
 from app.clock import utcnow
+from app.platforms import PLATFORMS
 from app.queries.platforms import PlatformView, view_platforms
 from app.schemas.platform_info import PlatformsSchema
 
@@ -21,3 +23,9 @@ def index() -> dict[str, list[PlatformView]]:
     YouTube's daily limits are shared by all users of the service.
     """
     return {"platforms": view_platforms(current_user(), utcnow())}
+
+
+def require_platform(platform: str) -> None:
+    """Raise `NotFound` for what is not a platform's name."""
+    if platform not in PLATFORMS:
+        raise NotFound("Platform not found")

@@ -146,5 +146,5 @@ def _reason(platform: str, window: PostWindow, until: datetime) -> Failure:
         code_of(window.limit),
         Category.RATE_LIMIT,
         f"{name} accepts {words} from {whose}; the next post is possible at {to_iso(until)}",
-        "Nothing needs to be done: the post goes out by itself, without using an attempt",
+        gates.GOES_OUT_BY_ITSELF,
     )

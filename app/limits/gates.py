@@ -13,9 +13,13 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.database.inserting import insert_missing
-from app.failures import Category, Failure
+from app.failures import CODE_MAX_CHARS, HINT_MAX_CHARS, MESSAGE_MAX_CHARS, Category, Failure
 from app.models import Gate
 
+#: The hint of what holds up a post until a known time.
+GOES_OUT_BY_ITSELF = (
+    "Nothing needs to be done: the post goes out by itself, without using an attempt"
+)
 _READ = select(Gate).where(Gate.key.in_(bindparam("keys", expanding=True)))
 
 
@@ -65,8 +69,9 @@ def close(session: Session, closing: Closing, failure: Failure) -> None:
     gate = lock(session, closing.key)
     if gate.begins_closed_until is None or gate.begins_closed_until < closing.until:
         gate.begins_closed_until = closing.until
-        gate.code, gate.message = failure.code[:100], failure.message[:1000]
-        gate.hint = failure.hint[:500]
+        gate.code = failure.code[:CODE_MAX_CHARS]
+        gate.message = failure.message[:MESSAGE_MAX_CHARS]
+        gate.hint = failure.hint[:HINT_MAX_CHARS]
     is_later = gate.reads_closed_until is None or gate.reads_closed_until < closing.until
     if closing.reads and is_later:
         gate.reads_closed_until = closing.until

@@ -21,8 +21,8 @@ from typing import IO
 from app.media.window import Window
 from app.storage.errors import StoreUnavailable
 
-# What a dynamic loader may need; the child gets nothing else of the environment.
-_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
+# What a dynamic loader may need; a child gets nothing else of the environment, nor does ffmpeg.
+LOADER_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 _REQUEST_MAX_BYTES = 16 * 1024 * 1024
 # No file ends the child with these, but a deploy does.
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -97,7 +97,7 @@ def _running(
         stderr=subprocess.DEVNULL,
         bufsize=0,
         cwd="/",
-        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        env={name: os.environ[name] for name in LOADER_ENVIRONMENT if name in os.environ},
     )
     timeout = threading.Timer(bounds.wall_seconds, process.kill)
     timeout.daemon = True

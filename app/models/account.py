@@ -12,6 +12,8 @@ from app.ids import new_id
 from app.models.base import Base, EncryptedText, JsonColumn, UtcDateTime, values_of
 from app.states import AccountState, LoginType
 
+#: Longer reasons are cut.
+STATE_REASON_MAX_CHARS = 500
 #: Tokens of Instagram Login are renewed ahead of time: an expired one cannot be renewed.
 RENEWABLE = text("login_type = 'instagram' AND state = 'active' AND deleted_at IS NULL")
 #: Connected accounts that their owner must connect again.
@@ -58,7 +60,7 @@ class Account(Base):
         values_of(AccountState), default=AccountState.ACTIVE
     )
     #: why it must be connected again, for a person
-    state_reason: Mapped[str] = mapped_column(String(500), default="")
+    state_reason: Mapped[str] = mapped_column(String(STATE_REASON_MAX_CHARS), default="")
     #: when to renew the token, for those that are renewed ahead of time
     renew_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: until when one worker holds the lease to refresh the token

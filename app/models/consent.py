@@ -8,6 +8,7 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import utcnow
+from app.failures import CODE_MAX_CHARS, MESSAGE_MAX_CHARS
 from app.ids import new_id
 from app.models.base import Base, EncryptedText, UtcDateTime, values_of
 from app.states import ConsentState, LoginType
@@ -37,7 +38,7 @@ class Consent(Base):
     code: Mapped[str | None] = mapped_column(EncryptedText)
     state: Mapped[ConsentState] = mapped_column(values_of(ConsentState), default=ConsentState.ASKED)
     account_id: Mapped[str | None] = mapped_column(String(26))
-    error_code: Mapped[str | None] = mapped_column(String(100))
-    error_message: Mapped[str | None] = mapped_column(String(1000))
+    error_code: Mapped[str | None] = mapped_column(String(CODE_MAX_CHARS))
+    error_message: Mapped[str | None] = mapped_column(String(MESSAGE_MAX_CHARS))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

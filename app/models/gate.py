@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.failures import CODE_MAX_CHARS, HINT_MAX_CHARS, MESSAGE_MAX_CHARS
 from app.models.base import Base, UtcDateTime
 
 
@@ -24,9 +25,9 @@ class Gate(Base):
     # Set by the platform: no upload begins, and no read is sent, before these times.
     begins_closed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reads_closed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    code: Mapped[str] = mapped_column(String(100), default="")
-    message: Mapped[str] = mapped_column(String(1000), default="")
-    hint: Mapped[str] = mapped_column(String(500), default="")
+    code: Mapped[str] = mapped_column(String(CODE_MAX_CHARS), default="")
+    message: Mapped[str] = mapped_column(String(MESSAGE_MAX_CHARS), default="")
+    hint: Mapped[str] = mapped_column(String(HINT_MAX_CHARS), default="")
     #: the account's daily posts as the platform reports them; None until read
     posts_max: Mapped[int | None]
 

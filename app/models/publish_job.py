@@ -14,7 +14,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, TextCla
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import utcnow
-from app.failures import Category, Failure
+from app.failures import CODE_MAX_CHARS, HINT_MAX_CHARS, MESSAGE_MAX_CHARS, Category, Failure
 from app.ids import new_id
 from app.models.base import Base, EncryptedJson, JsonColumn, UtcDateTime, values_of
 from app.states import JobState, Step, shown_state
@@ -143,10 +143,10 @@ class PublishJob(Base):
     risks_told: Mapped[list[str]] = mapped_column(JsonColumn, default=list)
 
     # See `ERROR_COLUMNS`.
-    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_code: Mapped[str | None] = mapped_column(String(CODE_MAX_CHARS))
     error_category: Mapped[str | None] = mapped_column(String(16))
-    error_message: Mapped[str | None] = mapped_column(String(1000))
-    error_hint: Mapped[str | None] = mapped_column(String(500))
+    error_message: Mapped[str | None] = mapped_column(String(MESSAGE_MAX_CHARS))
+    error_hint: Mapped[str | None] = mapped_column(String(HINT_MAX_CHARS))
     #: since when `error_code` has been this one
     error_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -182,12 +182,12 @@ class PublishJob(Base):
 
     def set_error(self, failure: Failure, now: datetime) -> None:
         """Say why the job failed, or why it waits."""
-        if self.error_code != failure.code[:100]:
+        if self.error_code != failure.code[:CODE_MAX_CHARS]:
             self.error_since = now
-        self.error_code = failure.code[:100]
+        self.error_code = failure.code[:CODE_MAX_CHARS]
         self.error_category = failure.category.value
-        self.error_message = failure.message[:1000]
-        self.error_hint = failure.hint[:500]
+        self.error_message = failure.message[:MESSAGE_MAX_CHARS]
+        self.error_hint = failure.hint[:HINT_MAX_CHARS]
 
     def clear_error(self) -> None:
         """Drop the reason for a failure or a wait that is over."""

@@ -9,10 +9,13 @@ from sqlalchemy import BigInteger, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import utcnow
+from app.failures import CODE_MAX_CHARS
 from app.ids import new_id
 from app.models.base import Base, JsonColumn, UtcDateTime, values_of
 from app.states import RenditionState
 
+#: Longer messages are cut.
+ERROR_MESSAGE_MAX_CHARS = 500
 _OPEN = text("state IN ('pending', 'encoding')")
 
 
@@ -58,9 +61,9 @@ class Rendition(Base):
     #: the probe of the result, as `app.media.facts.Probe` dumps it
     probe: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
 
-    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_code: Mapped[str | None] = mapped_column(String(CODE_MAX_CHARS))
     error_category: Mapped[str | None] = mapped_column(String(16))
-    error_message: Mapped[str | None] = mapped_column(String(500))
+    error_message: Mapped[str | None] = mapped_column(String(ERROR_MESSAGE_MAX_CHARS))
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, String, and_, literal_column
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.failures import CODE_MAX_CHARS, MESSAGE_MAX_CHARS
 from app.models.base import Base, UtcDateTime
 
 
@@ -33,9 +34,9 @@ class TimelineEntry(Base):
     #: for a finished `upload` step: the bytes that its worker sent; None where it sent none,
     #: because the platform fetched the video by a link
     sent_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_code: Mapped[str | None] = mapped_column(String(CODE_MAX_CHARS))
     error_category: Mapped[str | None] = mapped_column(String(16))
-    error_message: Mapped[str | None] = mapped_column(String(1000))
+    error_message: Mapped[str | None] = mapped_column(String(MESSAGE_MAX_CHARS))
 
 
 # What metrics count: attempts that ended with an error, and finished uploads. Literals, not bound

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from app.database.transaction import transaction
 from app.failures import Failure
 from app.models import Account
+from app.models.account import STATE_REASON_MAX_CHARS
 from app.publishing import outbox
 from app.queues import wake_delivery
 from app.states import AccountState
@@ -34,6 +35,6 @@ def require_reconnect(
         if account.access_token != refused_token:
             return
         account.state = AccountState.RECONNECT_REQUIRED
-        account.state_reason = failure.message[:500]
+        account.state_reason = failure.message[:STATE_REASON_MAX_CHARS]
         outbox.notify_reconnect(session, account, failure, now)
     wake_delivery()

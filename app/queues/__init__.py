@@ -11,7 +11,7 @@ from app.queues.names import (
     QUEUE_NAMES,
     QUEUE_OF,
 )
-from app.queues.run import Run, RunQueue, new_run
+from app.queues.run import Run, RunQueue, new_post_run, new_run
 from app.queues.scheduler import Deposed, PostScheduler
 from app.queues.wakes import (
     HORIZON,
@@ -40,6 +40,7 @@ __all__ = [
     "Wake",
     "connect_redis",
     "current_redis",
+    "new_post_run",
     "new_run",
     "parent_process",
     "wake",

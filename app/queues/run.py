@@ -11,6 +11,8 @@ from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
+from app.queues.names import ADVANCE
+
 #: How long RQ keeps the run of a completed job, and of a failed one (by default a year).
 RESULT_TTL_SECONDS = 24 * 3600
 FAILURE_TTL_SECONDS = 30 * 24 * 3600
@@ -69,6 +71,12 @@ def new_run(
     )
     assert isinstance(run, Run)
     return run
+
+
+def new_post_run(connection: Redis, platform: str, job_id: str, queue: str, run_id: str) -> Run:
+    """Return a run that takes one of a platform's due posts further, without storing it."""
+    description = f"{platform} post {job_id}"
+    return new_run(connection, ADVANCE, (platform, job_id), queue, description, run_id)
 
 
 class RunQueue(Queue):

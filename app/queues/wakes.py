@@ -30,14 +30,13 @@ from rq.utils import now as rq_now
 from app.clock import utcnow
 from app.queues.connection import current_redis
 from app.queues.names import (
-    ADVANCE,
     DELIVER,
     MEMORY_KEY,
     PUBLISH_QUEUES,
     QUEUE_OF,
     TRANSCODE,
 )
-from app.queues.run import Run, RunQueue, new_run
+from app.queues.run import Run, RunQueue, new_post_run, new_run
 from app.queues.scheduler import PostScheduler
 
 logger = logging.getLogger(__name__)
@@ -174,10 +173,8 @@ def _add(pipeline: Pipeline, scheduler: PostScheduler, wake: Wake, now: datetime
         scheduler.forget(pipeline, [f"{wake.job_id}-{wake.replaces}"])
     if wake.due_at > now + HORIZON:
         return
-    args = (wake.platform, wake.job_id)
-    description = f"{wake.platform} post {wake.job_id}"
     queue = scheduler.queue
-    run = new_run(queue.connection, ADVANCE, args, queue.name, description, wake.run_id)
+    run = new_post_run(queue.connection, wake.platform, wake.job_id, queue.name, wake.run_id)
     if wake.due_at > now:
         scheduler.schedule_run(pipeline, run, wake.due_at)
     else:

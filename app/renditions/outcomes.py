@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.database.retrying import retry_while_away
 from app.database.transaction import transaction
-from app.failures import Failure
+from app.failures import CODE_MAX_CHARS, Failure
 from app.limits import lanes
 from app.media.facts import Probe
 from app.models import PublishJob, Rendition
+from app.models.rendition import ERROR_MESSAGE_MAX_CHARS
 from app.queues import Wake, wake, wake_transcode
 from app.renditions.claims import RenditionClaim, write_under_lease
 from app.states import JobState, RenditionState, Step, step_progress
@@ -68,9 +69,9 @@ def fail(claim: RenditionClaim, failure: Failure, now: datetime) -> None:
             claim,
             state=RenditionState.FAILED,
             due_at=None,
-            error_code=failure.code[:100],
+            error_code=failure.code[:CODE_MAX_CHARS],
             error_category=failure.category.value,
-            error_message=failure.message[:500],
+            error_message=failure.message[:ERROR_MESSAGE_MAX_CHARS],
             finished_at=now,
         )
     wake_waiting(claim.rendition_id, now)

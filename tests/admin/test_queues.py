@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,24 +21,15 @@ from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
 from app.queues import Run, RunQueue, Wake, wake
+from tests.admin.conftest import SAME_ORIGIN, basic
 
 QUEUE = "publish-tiktok"
-SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
     """One database only: nothing here asks it."""
     return f"sqlite:///{tmp_path}/unused.db"
-
-
-@pytest.fixture
-def config(config: Config) -> Config:
-    return replace(
-        config,
-        admin_username="operator",
-        admin_password="open sesame: ü",
-    )
 
 
 @pytest.fixture
@@ -50,11 +40,6 @@ def closed(config: Config) -> Iterator[FlaskClient]:
     with app.app_context():
         db.engine.dispose()
     app.extensions["redis"].close()
-
-
-def basic(username: str = "operator", password: str = "open sesame: ü") -> dict[str, str]:
-    credentials = base64.b64encode(f"{username}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {credentials}"}
 
 
 def run_ids(client: FlaskClient, registry: str) -> list[str]:

@@ -111,7 +111,6 @@ class Load:
         self.rough = self._connect(stage)
         #: by job id
         self.orders: dict[str, Order] = {}
-        self.repeated = 0
         self._numbers = 0
         self._stopping = threading.Event()
         self._error: BaseException | None = None
@@ -245,7 +244,6 @@ class Load:
             except requests.RequestException:
                 pass
             is_sure = False
-            self.repeated += 1
             time.sleep(POLL_SECONDS)
 
 

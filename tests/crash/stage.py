@@ -24,7 +24,7 @@ from tests.crash.plan import Plan
 from tests.crash.receiver import Receiver
 from tests.media.corpus import BOTH, run_ffmpeg
 from tests.memory import memory_folder
-from tests.platforms import Platforms
+from tests.platforms import Platforms, settings_of
 from tests.processes import WEB, Process
 
 API_KEY = "crash-key"
@@ -139,7 +139,7 @@ class Stage:
         return url.replace("postgresql://", "postgresql+psycopg://")
 
     def _config(self, database_url: str) -> Config:
-        platforms, port = self.sandbox.url, free_port()
+        port = free_port()
         return Config(
             database_url=database_url,
             redis_url=self.redis.url,
@@ -152,17 +152,6 @@ class Stage:
             video_dir=self.folder / "videos",
             token_encryption_keys=(Fernet.generate_key().decode(),),
             worker_concurrency=self._plan.concurrency,
-            tiktok_api_url=f"{platforms}/tiktok",
-            tiktok_client_key="sandbox-client",
-            tiktok_client_secret="sandbox-secret",
-            instagram_graph_url=f"{platforms}/graph",
-            instagram_login_url=f"{platforms}/instagram",
-            youtube_api_url=f"{platforms}/youtube",
-            youtube_client_id="sandbox-client",
-            youtube_client_secret="sandbox-secret",
-            google_oauth_url=f"{platforms}/google",
-            tiktok_poll_seconds=POLL_SECONDS,
-            instagram_poll_seconds=POLL_SECONDS,
-            youtube_poll_seconds=POLL_SECONDS,
             log_level="WARNING",
+            **settings_of(self.sandbox.url, poll_seconds=POLL_SECONDS),
         )

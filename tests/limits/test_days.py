@@ -9,7 +9,6 @@ import pytest
 from app.limits.windows import SPREAD, pacific_day, room_in_day, room_in_rolling
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.utc)
-HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 

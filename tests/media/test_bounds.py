@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from app.media import child_pipes
 from tests.media.corpus import BOTH, H264, pictures
 from tests.media.corpus import run_ffmpeg as make_with_ffmpeg
 from tests.media.ffmpegs import ffmpegs
 from tests.processes import wait_until
+from workers.media import commands
 from workers.media.exit_statuses import TOO_MANY_ERRORS, meaning_of
 from workers.media.running import FfmpegBounds, FfmpegFailed, run_ffmpeg
 
@@ -34,6 +36,10 @@ def failure(
     with pytest.raises(FfmpegFailed) as caught:
         run_ffmpeg(arguments, bounds, check=check, progress=lambda seconds: None)
     return caught.value
+
+
+def test_formats_of_the_probe_are_those_of_the_transcode() -> None:
+    assert commands.FORMATS == child_pipes.FORMATS
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:

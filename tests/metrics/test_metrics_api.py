@@ -134,7 +134,9 @@ def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
     assert found["publishing_limit_max"][youtube] == 100
 
 
-def test_accounts_near_a_limit_of_their_own_are_told(client: FlaskClient, context: None) -> None:
+def test_accounts_near_a_limit_of_their_own_are_reported(
+    client: FlaskClient, context: None
+) -> None:
     now = utcnow()
     uses = [(account, hours) for account in "ab" for hours in range(1, 15)]
     uses += [("c", 1), ("d", 25)]  # one has used little, one long ago

@@ -20,7 +20,7 @@ from sandbox.server import SandboxServer
 from tests.factories import make_account, make_video
 from tests.media.corpus import make_film as make_film_of_corpus
 from tests.media.corpus import pictures, run_ffmpeg
-from tests.platforms import Platforms
+from tests.platforms import Platforms, settings_of
 
 Store = Callable[[Path], Video]
 
@@ -51,28 +51,8 @@ def config(config: Config, sandbox: SandboxServer) -> Config:
     """Settings with the sandbox as platforms, polled often."""
     return replace(
         config,
-        tiktok_api_url=f"{sandbox.url}/tiktok",
-        tiktok_client_key="sandbox-client",
-        tiktok_client_secret="sandbox-secret",
-        tiktok_consent_url=f"{sandbox.url}/tiktok",
-        facebook_client_id="sandbox-client",
-        facebook_client_secret="sandbox-secret",
-        facebook_consent_url=f"{sandbox.url}/graph",
-        instagram_client_id="sandbox-client",
-        instagram_client_secret="sandbox-secret",
-        instagram_consent_url=f"{sandbox.url}/instagram",
-        instagram_token_url=f"{sandbox.url}/instagram",
-        instagram_graph_url=f"{sandbox.url}/graph",
-        instagram_login_url=f"{sandbox.url}/instagram",
-        youtube_api_url=f"{sandbox.url}/youtube",
-        youtube_client_id="sandbox-client",
-        youtube_client_secret="sandbox-secret",
-        google_oauth_url=f"{sandbox.url}/google",
-        google_consent_url=f"{sandbox.url}/google",
         connect_return_urls=("https://app.example/accounts",),
-        tiktok_poll_seconds=0.1,
-        instagram_poll_seconds=0.1,
-        youtube_poll_seconds=0.1,
+        **settings_of(sandbox.url, poll_seconds=0.1),
     )
 
 

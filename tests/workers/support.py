@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,21 @@ from sqlalchemy.orm import undefer
 from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
-from app.models import Notification, PublishJob, Video
+from app.models import Account, Notification, PublishJob, Video
 from app.queues import Wake, wake
 from app.states import FINAL_STATES
 from app.storage import Storage
 from app.videos.examine import examine, set_facts
-from tests.factories import make_video
+from tests.factories import make_job, make_video
 from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.rows import row
+from tests.workers.conftest import connect
 from workers.publishing.pipeline import advance
 
 MB = 10**6
+#: Within the time in which scheduled posts are checked.
+SOON = timedelta(minutes=14)
 
 
 def ended(job: PublishJob) -> PublishJob:
@@ -50,6 +54,22 @@ def run_to_end(job: PublishJob) -> PublishJob:
         return found if found.state in FINAL_STATES else None
 
     return wait_until(look, f"the end of {job.id}")
+
+
+def scheduled(account: Account, video: Video, ahead: timedelta = SOON) -> PublishJob:
+    """Schedule a post for a while from now."""
+    time = utcnow() + ahead
+    return make_job(
+        account.platform, account=account, video=video, due_at=time, scheduled_time=time
+    )
+
+
+def with_ending_token(platforms: Platforms, video: Video) -> PublishJob:
+    """Schedule a post of an account whose token has to be refreshed first."""
+    account = connect(platforms, "TIKTOK")
+    with transaction() as session:
+        session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
+    return scheduled(account, video)
 
 
 def checkpoint_of(job: PublishJob) -> dict[str, Any]:

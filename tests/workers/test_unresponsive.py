@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 import time_machine
@@ -19,9 +18,9 @@ from app.limits.circuits import Evidence
 from app.limits.unresponsive import UNRESPONSIVE_FOR, unresponsive_platforms
 from app.models import Account, Gate, PublishedPost, PublishJob, Video
 from tests.databases import ON_SQLITE
-from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
+from tests.workers.support import scheduled, with_ending_token
 from workers import transport
 from workers.errors import NetworkFailure
 from workers.maintenance.at_risk import CHECK_LEASE, check_ahead, is_any_to_check
@@ -30,7 +29,6 @@ from workers.unresponsive import UNRESPONSIVE_MAX, UnresponsivePlatforms
 
 # One database is enough: other tests cover the queries on both.
 pytestmark = ON_SQLITE
-SOON = timedelta(minutes=10)
 
 
 @pytest.fixture
@@ -99,7 +97,7 @@ def test_posts_are_looked_at_ahead_of_time_once_their_platform_answers_again(
     platforms: Platforms, stored_film: Video
 ) -> None:
     platforms.fault("TIKTOK", "cut", times=100)
-    jobs = [ending_soon(platforms, stored_film) for _ in range(4)]
+    jobs = [with_ending_token(platforms, stored_film) for _ in range(4)]
     other = scheduled(connect(platforms, "YOUTUBE"), stored_film)
     check_ahead()
     assert platforms.struck() == UNRESPONSIVE_MAX
@@ -122,22 +120,6 @@ def test_an_open_circuit_is_heeded_until_it_is_time_for_a_probe() -> None:
             circuits.record_evidence(session, "TIKTOK", job_id, Evidence(False), now)
         assert unresponsive_platforms(session, now) == {"TIKTOK"}
         assert unresponsive_platforms(session, now + UNRESPONSIVE_FOR) == set()
-
-
-def scheduled(account: Account, video: Video) -> PublishJob:
-    """Schedule a post that is due in a while."""
-    time = utcnow() + SOON
-    return make_job(
-        account.platform, account=account, video=video, due_at=time, scheduled_time=time
-    )
-
-
-def ending_soon(platforms: Platforms, video: Video) -> PublishJob:
-    """Schedule a post of an account whose token has to be refreshed."""
-    account = connect(platforms, "TIKTOK")
-    with transaction() as session:
-        session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
-    return scheduled(account, video)
 
 
 def checked(job: PublishJob) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.clock import utcnow
-from app.failures import Failure
 from app.platforms import PLATFORMS
 from app.publishing.reconnecting import require_reconnect
 from app.states import LoginType
@@ -100,8 +99,7 @@ def renew(handler: Handler[Upload], account_id: str) -> None:
 def record_refusal(account_id: str, token: str, error: AccountRefused) -> None:
     """Require the account to be reconnected, if the refusal of this token means that."""
     if error.reconnect:
-        failure = Failure(error.code, error.category, error.detail, error.hint)
-        require_reconnect(account_id, failure, utcnow(), refused_token=token)
+        require_reconnect(account_id, error.as_failure(), utcnow(), refused_token=token)
 
 
 def refused_after_refresh(error: TokenExpired) -> TokenExpired:

@@ -28,7 +28,6 @@ from app.publishing import outbox
 from app.queues import wake_delivery
 from workers.errors import NotAsked, OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.maintenance.token_checks import check_token
-from workers.publishing.failures import failure_of
 from workers.publishing.optimize_step import plan_of, refuse_hopeless
 from workers.publishing.video_step import checked_video
 from workers.stopping import stop_requested
@@ -98,7 +97,7 @@ def _check(job: PublishJob, now: datetime) -> Check:
             risk = _risk_of_wait(job, error, now)
             is_complete = is_complete and risk is not None
         except PublishError as error:
-            risk = failure_of(error)
+            risk = error.as_failure()
         if risk is not None:
             risks[part] = risk
     return Check(risks, is_complete)
@@ -161,7 +160,7 @@ def _risk_of_wait(job: PublishJob, error: RateLimited, now: datetime) -> Failure
     """Return the risk if a limit that the platform has just named outlasts the post's time."""
     if error.retry_at <= (job.due_at or now) + LATE:
         return None
-    failure = failure_of(error)
+    failure = error.as_failure()
     late = f"it will go out at {to_iso(error.retry_at)} at the earliest"
     return replace(failure, message=f"{late}: {failure.message}")
 

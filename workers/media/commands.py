@@ -9,7 +9,8 @@ from pathlib import Path
 
 from app.media.recipe import BUFFER_SECONDS, AudioEncoding, Recipe, VideoEncoding
 
-#: As in the probe: a playlist would make ffmpeg open whatever it names.
+#: As in the probe: a playlist would make ffmpeg open whatever it names. The twin of `FORMATS` in
+#: `app/media/child_pipes.py`, which is not imported: it would load PyAV into every worker.
 FORMATS = "mov,matroska,avi,mpeg,mpegts,flv,asf"
 #: The largest frame that may be decoded: 8K with padding.
 PIXELS_MAX = 8192 * 4608

@@ -38,7 +38,7 @@ def failure_of(error: Exception) -> tuple[Failure, bool]:
     return Failure("disk_full", Category.INTERNAL, "not enough disk space to convert"), False
 
 
-def workers_lost(count: int) -> Failure:
+def rendition_lost_workers(count: int) -> Failure:
     """Return the failure of a rendition that `count` workers in a row died on."""
     return Failure(
         "conversion_lost",

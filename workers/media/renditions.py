@@ -13,7 +13,7 @@ from app.renditions.claims import RenditionClaim, claim_next, key_of
 from app.run_stops import CancelRequested, RunStopped, Superseded
 from app.storage import current_storage
 from app.storage.errors import StorageError
-from workers.media.failures import failure_of, workers_lost
+from workers.media.failures import failure_of, rendition_lost_workers
 from workers.media.ffmpeg import NoFfmpeg
 from workers.media.lease import RenditionLease
 from workers.media.running import FfmpegFailed
@@ -57,7 +57,7 @@ def _process(claim: RenditionClaim) -> None:
 
 def _attempt(claim: RenditionClaim) -> None:
     if claim.lost_runs > LOST_RUNS_MAX:
-        outcomes.fail(claim, workers_lost(claim.lost_runs), utcnow())
+        outcomes.fail(claim, rendition_lost_workers(claim.lost_runs), utcnow())
         return
     try:
         if claim.lost_runs:  # the lost worker may have stored a result

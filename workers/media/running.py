@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from app.media.child_process import LOADER_ENVIRONMENT
 from workers.media.exit_statuses import meaning_of
 from workers.media.ffmpeg import find_ffmpeg
 
@@ -25,8 +26,6 @@ CHECK_SECONDS = 0.2
 #: ffmpeg without progress for this long counts as hung.
 STALL_SECONDS = 240.0
 _STDERR_BYTES = 2000
-#: What a dynamic loader may need; ffmpeg gets nothing else of the environment.
-_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 
 
 class FfmpegFailed(Exception):
@@ -100,7 +99,7 @@ def _started(
         # An arena per thread would only waste address space, which is limited.
         env={
             "MALLOC_ARENA_MAX": "2",
-            **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            **{name: os.environ[name] for name in LOADER_ENVIRONMENT if name in os.environ},
         },
     )
     try:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from workers.errors import Transient, VideoRefused
+from workers.errors import Transient
 from workers.platforms.sources import Source, Stream
 from workers.request_body import PIECE_BYTES
-
-
-def video_replaced(*, may_be_live: bool) -> VideoRefused:
-    """Return the error for a video whose size is no longer the one declared to the platform.
-
-    Not `may_be_live`: the upload's last byte was never sent, so it has published nothing.
-    """
-    error = VideoRefused("video_changed", "the video was replaced while it was being published")
-    return error if may_be_live else error.for_dead_upload()
 
 
 class ChunkReader:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from workers.errors import VideoRefused
 from workers.request_body import BodyStream
+
+#: By how much a converted file may exceed the longest duration: its sound ends with a whole frame.
+PADDING_SECONDS = 0.1
 
 
 class Stream(BodyStream, Protocol):
@@ -39,3 +43,12 @@ class Source(Protocol):
 
     def open(self, first: int, length: int) -> Stream:
         """Open `length` bytes starting at offset `first`."""
+
+
+def video_replaced(*, may_be_live: bool = True) -> VideoRefused:
+    """Return the error for a video that is not the one whose upload was opened.
+
+    Not `may_be_live`: the upload's last byte was never sent, so it has published nothing.
+    """
+    error = VideoRefused("video_changed", "the video was replaced while it was being published")
+    return error if may_be_live else error.for_dead_upload()

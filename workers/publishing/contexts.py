@@ -17,6 +17,9 @@ from workers.platforms.base import Access, Context, Draft, Journal, Upload
 from workers.platforms.budget import Budget
 from workers.publishing.source import SourceFile, StoreSource, cover_of
 
+#: For a handler that breaks the rule: a bug.
+_READ_ONLY = "a read-only call saves nothing"
+
 
 class Content(Protocol):
     """The post's content, which a claim and a job's row both have."""
@@ -92,13 +95,13 @@ class _NoJournal:
     """The journal of a read-only call, which must not save anything."""
 
     def save(self, upload: Upload) -> NoReturn:
-        raise AssertionError("a read-only call saves nothing")
+        raise AssertionError(_READ_ONLY)
 
     def commit_to_publish(self, upload: Upload) -> NoReturn:
-        raise AssertionError("a follow-up only reads")
+        raise AssertionError(_READ_ONLY)
 
     def learn_limit(self, video_max_seconds: int) -> NoReturn:
-        raise AssertionError("a follow-up only reads")
+        raise AssertionError(_READ_ONLY)
 
     def report_sent(self, total_bytes: int) -> NoReturn:
-        raise AssertionError("a follow-up only reads")
+        raise AssertionError(_READ_ONLY)

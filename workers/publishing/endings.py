@@ -22,7 +22,7 @@ from app.states import Step, step_progress
 from workers.errors import Ambiguous, KeyMissing, PublishError, Unfinished, UploadGone
 from workers.platforms.results import Processing, Published
 from workers.publishing.budget import RunBudget
-from workers.publishing.failures import failure_of, internal, outcome_unknown
+from workers.publishing.failures import internal, outcome_unknown
 from workers.publishing.kept_runs import keep_completed, keep_failed
 from workers.publishing.known_posts import known_post
 from workers.publishing.optimize_step import Transcoding
@@ -115,7 +115,7 @@ def record_error(claim: Claim, error: PublishError, circuit: Circuit) -> None:
 
 
 def _apply_decision(claim: Claim, error: PublishError, decision: Decision, now: datetime) -> None:
-    failure = failure_of(error)
+    failure = error.as_failure()
     proof = _proof_of(error)
     closing = closing_of(claim, error, decision.at)
     if decision.action is Action.TRY_AGAIN:

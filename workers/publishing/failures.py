@@ -1,14 +1,8 @@
-"""Failures as stored and shown: from an error, a bug, lost workers or an unknown outcome."""
+"""Failures as stored and shown: from a bug, lost workers or an unknown outcome."""
 
 from __future__ import annotations
 
 from app.failures import Category, Failure
-from workers.errors import PublishError
-
-
-def failure_of(error: PublishError) -> Failure:
-    """Return an error as the row stores it."""
-    return Failure(error.code, error.category, error.detail, error.hint)
 
 
 def internal(bug: Exception) -> Failure:
@@ -21,7 +15,7 @@ def internal(bug: Exception) -> Failure:
     )
 
 
-def workers_lost(count: int) -> Failure:
+def job_lost_workers(count: int) -> Failure:
     """Return the failure of a job that kills every worker that takes it."""
     return Failure(
         "worker_lost",

@@ -15,8 +15,8 @@ from rq.utils import as_text
 from rq.utils import now as rq_now
 
 from app.publishing.claims import Claim
-from app.queues import PUBLISH_QUEUES, QUEUE_NAMES, Run, RunQueue, current_redis, new_run
-from app.queues.names import ADVANCE, KEEP_COMPLETED, KEEP_FAILED
+from app.queues import PUBLISH_QUEUES, QUEUE_NAMES, Run, RunQueue, current_redis, new_post_run
+from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +73,7 @@ def _keep(claim: Claim, keep: int, *, result: dict[str, str] | None = None, why:
 
 
 def _run(connection: Redis, claim: Claim, queue: str) -> Run:
-    args = (claim.platform, claim.job_id)
-    run = new_run(connection, ADVANCE, args, queue, "%s post %s" % args, claim.job_id)
+    run = new_post_run(connection, claim.platform, claim.job_id, queue, claim.job_id)
     run.enqueued_at = run.started_at = run.ended_at = rq_now()
     return run
 

@@ -26,7 +26,8 @@ from workers.errors import (
     UploadGone,
     VideoRefused,
 )
-from workers.publishing.source import SourceFile, store_errors, video_changed
+from workers.platforms.sources import PADDING_SECONDS, video_replaced
+from workers.publishing.source import SourceFile, store_errors
 from workers.publishing.video_step import known_video
 
 #: Failures of the transcode that the next attempt would only repeat, perhaps after hours.
@@ -35,8 +36,6 @@ LASTING_CODES = frozenset(
 )
 #: A transcode not started within this time has no worker: fail rather than wait on.
 NOT_STARTED_LIMIT = timedelta(hours=24)
-#: By how much a conversion may lengthen a video, whose own duration has been checked.
-PADDING_SECONDS = 0.1
 _TRY_AGAIN = "Try again later; if that fails too, tell the operator"
 _ASK_OPERATOR = (
     "Another export of the video may be easier to convert; otherwise ask the operator to find the"
@@ -122,7 +121,7 @@ def begun_file(claim: Claim, video: Video, version: str, *, may_reopen: bool) ->
     if rendition is None:
         file = SourceFile.of(video)
         if file.version != version:
-            raise video_changed()
+            raise video_replaced()
         return file
     if rendition.state is RenditionState.READY and _is_there(rendition):
         file = SourceFile.of(rendition)

@@ -27,7 +27,7 @@ from workers.publishing.endings import (
     record_result,
     record_stop,
 )
-from workers.publishing.failures import workers_lost
+from workers.publishing.failures import job_lost_workers
 from workers.publishing.lease import JobLease
 from workers.publishing.platform_state import end_probe, record_call
 from workers.publishing.steps import run_steps
@@ -75,7 +75,7 @@ def _execute(claim: Claim) -> None:
         if parent is not None:
             parent.report_claim(claim.job_id, claim.run)
         if claim.lost_runs > LOST_RUNS_MAX:
-            fail(claim, workers_lost(LOST_RUNS_MAX + 1))
+            fail(claim, job_lost_workers(LOST_RUNS_MAX + 1))
             end_probe(claim)
             return
         try:

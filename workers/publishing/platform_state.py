@@ -93,5 +93,5 @@ def _nearly_used_up(platform: str, percent: float) -> Failure:
         "calls_nearly_used_up",
         Category.RATE_LIMIT,
         f"{name} says that {percent:.0f} % of the calls are used, so posts are spread out",
-        "Nothing needs to be done: the post goes out by itself, without using an attempt",
+        gates.GOES_OUT_BY_ITSELF,
     )

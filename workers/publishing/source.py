@@ -14,6 +14,7 @@ from app.storage import Storage, StoredObject
 from app.storage import Stream as StoreStream
 from app.storage.errors import ObjectChanged, ObjectMissing, StorageError, StoreUnavailable
 from workers.errors import NetworkFailure, VideoRefused
+from workers.platforms.sources import video_replaced
 from workers.publishing.read_ahead import ReadAhead
 from workers.request_body import PIECE_BYTES
 
@@ -35,14 +36,9 @@ def store_errors() -> Iterator[None]:
             "video_missing", "the video is not in the store any more", hint="Upload it again"
         ) from exc
     except ObjectChanged as exc:
-        raise video_changed() from exc
+        raise video_replaced() from exc
     except StorageError as exc:
         raise NetworkFailure("store_unavailable", "the video store does not answer") from exc
-
-
-def video_changed() -> VideoRefused:
-    """Return the error for a video that is not the one whose bytes were sent."""
-    return VideoRefused("video_changed", "the video was replaced while it was being published")
 
 
 class SteadyRange:

@@ -10,7 +10,8 @@ from app.storage import current_storage
 from app.videos.examine import examine, set_facts
 from app.videos.settle import settle_upload
 from workers.errors import VideoRefused
-from workers.publishing.source import store_errors, video_changed
+from workers.platforms.sources import video_replaced
+from workers.publishing.source import store_errors
 
 
 def known_video(video_id: str) -> Video:
@@ -42,7 +43,7 @@ def checked_video(video_id: str, *, must_be_the_same: bool) -> Video:
         if stored.etag == video.etag and stored.size_bytes == video.file_size:
             return video
         if must_be_the_same:
-            raise video_changed()
+            raise video_replaced()
         return _probe_again(video)
 
 

@@ -74,7 +74,7 @@ def test_slot_that_was_given_back_is_free(slots: Slots) -> None:
     assert slots.room("a") == 1
 
 
-def test_looks_and_maintenance_wait_for_no_upload(slots: Slots) -> None:
+def test_polls_and_maintenance_wait_for_no_upload(slots: Slots) -> None:
     for pool in ("a", "a", "b", "c"):
         slots.take(pool)
     assert slots.is_free("poll-a") and slots.is_free("maintenance")

@@ -26,11 +26,10 @@ from app.queues import BACKGROUND_QUEUE, RunQueue, wake_function
 from app.queues.names import CHECK_AHEAD
 from app.storage import Storage
 from tests.databases import ON_SQLITE
-from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import Process, wait_until
 from tests.workers.conftest import Store, connect
-from tests.workers.support import outbox_events
+from tests.workers.support import SOON, outbox_events, scheduled, with_ending_token
 from workers.maintenance.at_risk import (
     CHECK_LEASE,
     Check,
@@ -43,7 +42,6 @@ from workers.scheduling.periodic import queue_periodic
 
 # One database is enough: other tests cover the queries on both.
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("context")]
-SOON = timedelta(minutes=14)
 
 
 @pytest.fixture
@@ -58,14 +56,6 @@ def config(config: Config) -> Config:
 def account(platforms: Platforms) -> Account:
     """A TikTok account with valid tokens."""
     return connect(platforms, "TIKTOK")
-
-
-def scheduled(account: Account, video: Video, ahead: timedelta = SOON) -> PublishJob:
-    """Schedule a post for a while from now."""
-    time = utcnow() + ahead
-    return make_job(
-        account.platform, account=account, video=video, due_at=time, scheduled_time=time
-    )
 
 
 def lose_token(platforms: Platforms, account: Account, app: Flask) -> None:
@@ -102,7 +92,7 @@ def shorten(platforms: Platforms, account: Account, app: Flask) -> None:
         (use_up, "full", "no more posts today"),
     ],
 )
-def test_what_endangers_a_scheduled_post_is_told_once(
+def test_each_risk_of_a_scheduled_post_is_reported_once(
     platforms: Platforms,
     account: Account,
     stored_film: Video,
@@ -127,7 +117,7 @@ def test_what_endangers_a_scheduled_post_is_told_once(
     assert [one["type"] for one in outbox_events()].count("publish.at_risk") == 1
 
 
-def test_what_endangers_a_post_at_its_new_time_too_is_told_again(
+def test_risk_is_reported_again_for_a_rescheduled_post(
     platforms: Platforms, account: Account, stored_film: Video, app: Flask
 ) -> None:
     """A user who has moved a post assumes that all is well now."""
@@ -172,27 +162,21 @@ def test_what_is_near_is_looked_at_once(account: Account, stored_film: Video) ->
     assert not is_any_to_check(utcnow())
 
 
-def test_nobody_looks_at_what_is_about_to_go_out(account: Account, stored_film: Video) -> None:
+def test_post_due_within_a_minute_is_not_checked_ahead(
+    account: Account, stored_film: Video
+) -> None:
     scheduled(account, stored_film, timedelta(seconds=50))
     assert not is_any_to_check(utcnow())
     check_ahead()
     assert unchecked()
 
 
-def test_nobody_looks_at_what_was_put_off(account: Account, stored_film: Video) -> None:
+def test_delayed_post_is_not_checked_ahead(account: Account, stored_film: Video) -> None:
     """Its user knows already, and a check ahead of any time but the user's own makes no sense."""
     job = scheduled(account, stored_film, timedelta(seconds=50))
     with transaction() as session:
         session.get_one(PublishJob, job.id).due_at = utcnow() + timedelta(minutes=10)
     assert not is_any_to_check(utcnow())
-
-
-def renewed_before(platforms: Platforms, video: Video) -> PublishJob:
-    """Schedule a post whose account's token has to be refreshed first."""
-    account = connect(platforms, "TIKTOK")
-    with transaction() as session:
-        session.get_one(Account, account.id).expires_at = utcnow() + timedelta(minutes=1)
-    return scheduled(account, video)
 
 
 def unchecked() -> list[str]:
@@ -241,8 +225,8 @@ def test_killed_worker_is_followed_by_another(
     platforms: Platforms, stored_film: Video, config: Config, redis: Redis, tmp_path: Path
 ) -> None:
     platforms.fault("TIKTOK", "hang", times=1)
-    hanging = renewed_before(platforms, stored_film)
-    others = [renewed_before(platforms, stored_film) for _ in range(2)]
+    hanging = with_ending_token(platforms, stored_film)
+    others = [with_ending_token(platforms, stored_film) for _ in range(2)]
     with Process("workers.worker", config, tmp_path / "worker.log") as worker:
         wake_function(CHECK_AHEAD)
         wait_until(platforms.struck, "a look under way")

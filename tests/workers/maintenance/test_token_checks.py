@@ -21,16 +21,14 @@ from app.models import Account, LedgerEntry, PublishJob, Video
 from app.publishing import steer
 from app.states import AccountState
 from tests.databases import ON_SQLITE
-from tests.factories import make_job
 from tests.limits import without_limits
 from tests.platforms import Platforms
 from tests.workers.conftest import connect
-from tests.workers.support import outbox_events
+from tests.workers.support import SOON, outbox_events, scheduled
 from workers.maintenance.at_risk import CHECK_LEASE, check_ahead
 from workers.publishing.budget import RunBudget
 
 pytestmark = pytest.mark.usefixtures("context")
-SOON = timedelta(minutes=14)
 #: The read that tells, by platform, and what of the limits it uses.
 READS = {
     "TIKTOK": ("tiktok.creator_info", "creator_reads"),
@@ -45,14 +43,6 @@ def config(config: Config) -> Config:
     """Settings with a receiver, to which nothing is sent here."""
     return replace(
         config, webhook_url="http://127.0.0.1:9/hook", webhook_secrets=("whsec_c2VjcmV0",)
-    )
-
-
-def scheduled(account: Account, video: Video) -> PublishJob:
-    """Schedule a post that is due soon."""
-    time = utcnow() + SOON
-    return make_job(
-        account.platform, account=account, video=video, due_at=time, scheduled_time=time
     )
 
 

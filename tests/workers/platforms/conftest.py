@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 
 from sandbox.loopback import loopback_session
 from sandbox.server import SandboxServer
-from tests.workers.platforms.support import Sandbox
+from tests.workers.platforms.support import Sandbox, lengthened
 
 LONG_VIDEO_BYTES = 20_000_003
 
@@ -34,6 +32,4 @@ def video(film: Path) -> bytes:
 @pytest.fixture(scope="session")
 def long_video(video: bytes) -> bytes:
     """The same video padded with noise in a box that players skip: several distinct chunks."""
-    size = LONG_VIDEO_BYTES - len(video)
-    noise = random.Random(1).randbytes(size - 8)
-    return video + struct.pack(">I4s", size, b"free") + noise
+    return lengthened(video, LONG_VIDEO_BYTES)

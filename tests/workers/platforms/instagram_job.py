@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
-import struct
 from dataclasses import replace
 from typing import Any
 
-from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_of
+from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_of, lengthened
 from workers.platforms.base import Api, Draft
 from workers.platforms.instagram import InstagramHandler
 from workers.platforms.instagram.upload import InstagramUpload
@@ -54,8 +52,7 @@ def make_job(
 
 def large(video: bytes) -> bytes:
     """Return the video padded with noise in a box that players skip."""
-    size = LARGE_BYTES - len(video)
-    return video + struct.pack(">I4s", size, b"free") + random.Random(1).randbytes(size - 8)
+    return lengthened(video, LARGE_BYTES)
 
 
 def checkpoint(job: Job) -> InstagramUpload:

@@ -6,12 +6,16 @@ Independent of any platform. The platforms are a real sandbox over real HTTP.
 from __future__ import annotations
 
 import itertools
+import random
+import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from typing import Any
 
+import pytest
 import requests
 
 from tests.platforms import Control
@@ -237,3 +241,22 @@ class Job:
                 return found
             self.sandbox.advance(found.next_poll_seconds)
         return None
+
+
+def lengthened(video: bytes, size: int) -> bytes:
+    """Return the video padded with noise in a box that players skip."""
+    rest = size - len(video)
+    return video + struct.pack(">I4s", rest, b"free") + random.Random(1).randbytes(rest - 8)
+
+
+def error_of_run(job: Job) -> PublishError:
+    """Return what a run raises."""
+    with pytest.raises(PublishError) as raised:
+        job.run()
+    return raised.value
+
+
+def assert_live_once(control: Sandbox, data: bytes) -> None:
+    """Assert that exactly one whole video is live."""
+    [post] = control.posts()
+    assert post["sha256"] == sha256(data).hexdigest()

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.server import SandboxServer
 from sandbox.tiktok.state import Publish, TikTokState
-from tests.workers.platforms.support import Sandbox, Stopped
+from tests.workers.platforms.support import Sandbox, Stopped, error_of_run, lengthened
 from tests.workers.platforms.tiktok_job import (
     CREATOR,
     INIT,
@@ -17,8 +17,6 @@ from tests.workers.platforms.tiktok_job import (
     STATUS,
     UPLOAD,
     checkpoint,
-    error_of_run,
-    lengthened,
     make_job,
     opened,
     ranges,

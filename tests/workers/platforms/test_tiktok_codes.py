@@ -7,14 +7,13 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from sandbox.tiktok.errors import ERRORS, FAIL_REASONS
-from tests.workers.platforms.support import Sandbox
+from tests.workers.platforms.support import Sandbox, error_of_run
 from tests.workers.platforms.tiktok_job import (
     CREATOR,
     INIT,
     STATUS,
     TOKEN,
     checkpoint,
-    error_of_run,
     make_job,
     opened,
 )

@@ -6,16 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.workers.platforms.support import Sandbox
+from tests.workers.platforms.support import Sandbox, assert_live_once, error_of_run, lengthened
 from tests.workers.platforms.tiktok_job import (
     INIT,
     LONG_BYTES,
     STATUS,
     UPLOAD,
-    assert_live_once,
     checkpoint,
-    error_of_run,
-    lengthened,
     make_job,
     opened,
     ranges,

@@ -7,17 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.workers.platforms.support import Sandbox
+from tests.workers.platforms.support import Sandbox, assert_live_once, error_of_run, lengthened
 from tests.workers.platforms.tiktok_job import (
     CREATOR,
     INIT,
     LONG_BYTES,
     STATUS,
     UPLOAD,
-    assert_live_once,
     checkpoint,
-    error_of_run,
-    lengthened,
     make_job,
     opened,
     ranges,
@@ -262,7 +259,7 @@ def test_refused_url_after_an_earlier_end_waits_until_the_url_expires(
 
 
 @pytest.mark.parametrize("code", ["upload_url_expired", "upload_not_found"])
-def test_url_refused_again_and_again_after_an_end_is_left_alone_until_it_expires(
+def test_upload_url_refused_repeatedly_after_the_last_byte_waits_until_it_expires(
     control: Sandbox, video: bytes, code: str
 ) -> None:
     """The upload may still be completed, so no other is opened; and no wait is an error."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.processes import wait_until
-from tests.workers.platforms.support import Job, Sandbox
+from tests.workers.platforms.support import Job, Sandbox, error_of_run
 from tests.workers.platforms.tiktok_job import (
     CREATOR,
     INIT,
@@ -21,7 +21,6 @@ from tests.workers.platforms.tiktok_job import (
     STATUS,
     UPLOAD,
     checkpoint,
-    error_of_run,
     make_job,
 )
 from workers.errors import (

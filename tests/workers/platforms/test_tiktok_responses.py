@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.workers.platforms.support import Sandbox
+from tests.workers.platforms.support import Sandbox, assert_live_once, error_of_run
 from tests.workers.platforms.tiktok_job import (
     CREATOR,
     INIT,
     STATUS,
     UPLOAD,
-    assert_live_once,
     checkpoint,
-    error_of_run,
     make_job,
     opened,
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from sandbox.youtube.errors import FAIL_REASONS, FAILURES, REJECTIONS
-from tests.workers.platforms.support import Job, Sandbox
+from tests.workers.platforms.support import Sandbox, assert_live_once, error_of_run
 from tests.workers.platforms.youtube_job import (
     CHANNELS,
     LIST,
@@ -40,19 +39,6 @@ from workers.platforms.results import Incomplete, Processing
 from workers.platforms.youtube import codes
 from workers.platforms.youtube.refusals import quota_resets_at
 from workers.platforms.youtube.upload import CHUNK_BYTES, SESSION_LIMIT_SECONDS
-
-
-def error_of_run(job: Job) -> PublishError:
-    """Return what a run raises."""
-    with pytest.raises(PublishError) as raised:
-        job.run()
-    return raised.value
-
-
-def assert_live_once(control: Sandbox, data: bytes) -> None:
-    """Check that one whole video is live."""
-    [post] = control.posts()
-    assert post["sha256"] == sha256(data).hexdigest()
 
 
 def test_cut_chunk_is_resumed_at_the_exact_byte(control: Sandbox, long_video: bytes) -> None:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import random
-import struct
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
-import pytest
-
 from tests.workers.platforms.support import Job, MemorySource, Sandbox, access_of
-from workers.errors import PublishError
 from workers.platforms.base import Api, Draft
 from workers.platforms.tiktok import TikTokHandler
 from workers.platforms.tiktok.upload import TikTokUpload
@@ -53,12 +47,6 @@ def make_job(
     )
 
 
-def lengthened(video: bytes, size: int) -> bytes:
-    """Return the video padded with noise in a box that players skip."""
-    rest = size - len(video)
-    return video + struct.pack(">I4s", rest, b"free") + random.Random(1).randbytes(rest - 8)
-
-
 def checkpoint(job: Job) -> TikTokUpload:
     """Return the job's stored upload."""
     assert isinstance(job.journal.upload, TikTokUpload)
@@ -71,13 +59,6 @@ def opened(job: Job) -> Job:
     return job
 
 
-def error_of_run(job: Job) -> PublishError:
-    """Return what a run raises."""
-    with pytest.raises(PublishError) as raised:
-        job.run()
-    return raised.value
-
-
 def received_bytes(control: Sandbox) -> int:
     """Return how many bytes the platform received in all requests."""
     return sum(call["bytes"] for call in control.calls(UPLOAD))
@@ -86,9 +67,3 @@ def received_bytes(control: Sandbox) -> int:
 def ranges(control: Sandbox) -> list[str]:
     """Return the ranges of the upload requests."""
     return [call["details"].get("range", "") for call in control.calls(UPLOAD)]
-
-
-def assert_live_once(control: Sandbox, data: bytes) -> None:
-    """Assert that exactly one whole video is live."""
-    [post] = control.posts()
-    assert post["sha256"] == sha256(data).hexdigest()

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workers.platforms.base import Access, Api, Context
+from workers.platforms.base import Api, Context
 from workers.platforms.counting import ReadContext
 from workers.platforms.fields import Fields
-from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, api_error
+from workers.platforms.instagram.logins import INSTAGRAM_LOGIN, login_type_of
+from workers.platforms.instagram.refusals import api_error
 from workers.platforms.instagram.usage import BUSY_PERCENT, used_percents
 from workers.transport import READ_SECONDS, call
-
-INSTAGRAM_LOGIN = "instagram"
-
-
-def login_type_of(access: Access) -> str:
-    """Return the account's login type; Facebook Login if the account names none."""
-    return access.login_type or FACEBOOK_LOGIN
 
 
 class Client:

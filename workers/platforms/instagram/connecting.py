@@ -15,9 +15,10 @@ from workers.platforms.connecting import ConnectedAccount, Grant
 from workers.platforms.counting import ReadContext
 from workers.platforms.fields import Fields, child, children, text
 from workers.platforms.instagram import oauth
-from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
+from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.fields import identifier, next_cursor, sentence
-from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, api_error
+from workers.platforms.instagram.logins import FACEBOOK_LOGIN, INSTAGRAM_LOGIN
+from workers.platforms.instagram.refusals import api_error
 from workers.transport import Response, call
 
 _PAGE_FIELDS = "id,name,access_token,instagram_business_account"

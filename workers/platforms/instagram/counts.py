@@ -12,8 +12,9 @@ from workers.errors import AccountRefused, RequestRefused, Transient
 from workers.platforms.base import Api
 from workers.platforms.counting import Counts, ReadContext
 from workers.platforms.fields import Fields, child, children, text, whole
-from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
+from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.codes import MISSING_OBJECT
+from workers.platforms.instagram.logins import INSTAGRAM_LOGIN
 
 #: Each post costs one of the account's 200 calls an hour; this leaves nearly all of them.
 POSTS_AT_ONCE = 2

@@ -12,9 +12,13 @@ from datetime import datetime, timedelta, timezone
 from workers.errors import AccountRefused, TokenExpired, Transient
 from workers.platforms.base import Access, Api, Tokens
 from workers.platforms.fields import Fields, text, whole
-from workers.platforms.instagram.client import INSTAGRAM_LOGIN, login_type_of
 from workers.platforms.instagram.codes import RECONNECT_HINT, TOKEN_CODES
-from workers.platforms.instagram.refusals import FACEBOOK_LOGIN, api_error
+from workers.platforms.instagram.logins import (
+    FACEBOOK_LOGIN,
+    INSTAGRAM_LOGIN,
+    login_type_of,
+)
+from workers.platforms.instagram.refusals import api_error
 from workers.transport import call
 
 #: A stated lifetime beyond this is not believed.

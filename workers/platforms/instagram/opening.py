@@ -17,15 +17,15 @@ from workers.errors import (
 from workers.platforms.addresses import may_send_to
 from workers.platforms.base import Api, Context, Draft
 from workers.platforms.fields import Fields, child, children, text, whole
-from workers.platforms.instagram.client import INSTAGRAM_LOGIN, Client
+from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.codes import QUOTA_WAIT_SECONDS, UNFETCHABLE
 from workers.platforms.instagram.fields import identifier
+from workers.platforms.instagram.logins import INSTAGRAM_LOGIN
 from workers.platforms.instagram.upload import InstagramUpload
+from workers.platforms.sources import PADDING_SECONDS
 
 DURATION_MIN_SECONDS = 3.0
 DURATION_MAX_SECONDS = 15 * 60.0
-#: By how much a converted file may exceed the longest duration: its sound ends with a whole frame.
-PADDING_SECONDS = 0.1
 COLLABORATORS_MAX = 3
 _RESUMABLE = "resumable"
 _META = ".facebook.com"

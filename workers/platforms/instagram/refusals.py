@@ -35,12 +35,12 @@ from workers.platforms.instagram.codes import (
     UPLOAD_TOKEN_TYPES,
 )
 from workers.platforms.instagram.fields import sentence
+from workers.platforms.instagram.logins import FACEBOOK_LOGIN
 from workers.platforms.instagram.usage import calls_possible_at
 from workers.platforms.verdicts import Verdict
 from workers.transport import Response, unexpected
 
 logger = logging.getLogger(__name__)
-FACEBOOK_LOGIN = "facebook"
 
 
 class PublishFailed(OutcomeUnknown):

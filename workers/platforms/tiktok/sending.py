@@ -20,8 +20,9 @@ from workers.errors import (
     UploadGone,
 )
 from workers.platforms.base import Context
-from workers.platforms.chunks import ChunkReader, video_replaced
+from workers.platforms.chunks import ChunkReader
 from workers.platforms.results import Incomplete
+from workers.platforms.sources import video_replaced
 from workers.platforms.tiktok.client import Client
 from workers.platforms.tiktok.judging import judge_incomplete, never_completed
 from workers.platforms.tiktok.refusals import upload_error

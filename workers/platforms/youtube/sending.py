@@ -15,8 +15,9 @@ from workers.errors import (
     Transient,
 )
 from workers.platforms.base import Context
-from workers.platforms.chunks import ChunkReader, video_replaced
+from workers.platforms.chunks import ChunkReader
 from workers.platforms.fields import child, text
+from workers.platforms.sources import video_replaced
 from workers.platforms.youtube.client import Client
 from workers.platforms.youtube.session import (
     SessionComplete,

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_base
 from app.clock import utcnow
+from app.database.versions import wait_for_tables
 from app.queues import QUEUE_NAMES, Deposed, PostScheduler, connect_redis
 from app.settings import process_config
 from app.storage.errors import StorageError
@@ -171,6 +172,8 @@ def main() -> None:
     """Run the scheduler until SIGTERM or SIGINT."""
     config = process_config()
     app = create_base(config)
+    with app.app_context():
+        wait_for_tables()
     connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS)
     SchedulerProcess(app, connection).run()
 

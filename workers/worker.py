@@ -6,6 +6,7 @@ from flask import Flask
 
 from app import create_base
 from app.config import Config
+from app.database.versions import wait_for_tables
 from app.extensions import db
 from app.ids import new_id
 from app.platforms import PLATFORMS
@@ -85,6 +86,7 @@ def main() -> None:
     config = process_config()
     app = create_base(config)
     with app.app_context():
+        wait_for_tables()
         db.engine.dispose()  # children must not share a connection
     build_worker(app, config).work()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import cache
 
 from sqlalchemy import Connection, inspect, text
@@ -13,6 +14,8 @@ from app.extensions import db
 logger = logging.getLogger(__name__)
 #: The revision of the last migration in `migrations/`.
 SCHEMA_VERSION = "0001"
+#: Pause between two looks at tables that are not migrated yet.
+WAIT_SECONDS = 2.0
 _VERSION = text("SELECT version_num FROM alembic_version")
 #: How SQLite begins a sentence about a missing table or column; it has no code for them.
 _MISSING = ("no such ", "table ")
@@ -43,6 +46,22 @@ def outdated_by(error: Exception) -> str:
         return outdated_tables()
     except SQLAlchemyError:
         return ""
+
+
+def wait_for_tables() -> None:
+    """Wait while the tables are older than the code: a deploy may not have migrated them yet.
+
+    A database that is away is not waited for; the process copes with that by itself.
+    """
+    while True:
+        try:
+            outdated = outdated_tables(may_be_newer=True)
+        except SQLAlchemyError:
+            return
+        if not outdated:
+            return
+        log_outdated(outdated)
+        time.sleep(WAIT_SECONDS)
 
 
 def reason(error: Exception) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from app.config import Config
@@ -18,7 +19,8 @@ from app.database import versions
 from app.database.versions import SCHEMA_VERSION, log_outdated
 from app.extensions import db
 from app.ids import new_id
-from tests.conftest import MIGRATIONS
+from tests.conftest import MIGRATIONS, migrate_database
+from tests.processes import Process, wait_until
 from workers.engine.heartbeat import record_heartbeat
 from workers.scheduling.leadership import Leadership
 
@@ -117,6 +119,26 @@ def test_worker_says_what_to_run(outdated: Flask, caplog: pytest.LogCaptureFixtu
     with outdated.app_context():
         record_heartbeat(new_id(), "TIKTOK", 5)
     assert SENTENCE in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [("workers.scheduler", "scheduler_terms"), ("workers.worker", "worker_trees")],
+)
+def test_process_that_starts_before_the_migrations_waits_for_them(
+    command: str, table: str, base_config: Config, empty_url: str, tmp_path: Path
+) -> None:
+    config = replace(base_config, database_url=empty_url)
+    with Process(command, config, tmp_path / "log") as process:
+        wait_until(lambda: SENTENCE in process.log.read_text(), "what it waits for")
+        migrate_database(config)
+        engine = create_engine(empty_url, isolation_level="AUTOCOMMIT")
+        rows = text(f"SELECT count(*) FROM {table}")
+        with closing(engine.connect()) as connection:
+            wait_until(lambda: connection.scalar(rows), "the process at work")
+        engine.dispose()
+        log = process.log.read_text()
+    assert "not renewed" not in log and "not recorded" not in log
 
 
 def test_database_that_is_away_is_not_called_outdated(

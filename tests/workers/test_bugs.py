@@ -18,7 +18,8 @@ from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.rows import row
 from tests.workers.conftest import connect
-from workers.platforms.base import Context
+from workers.platforms.base import Context, Handler
+from workers.platforms.tiktok import TikTokHandler
 from workers.platforms.youtube import YouTubeHandler
 from workers.publishing.pipeline import advance
 
@@ -32,22 +33,29 @@ class MisusesTheDatabase(YouTubeHandler):
         return db.session.get_one(Account, "missing")
 
 
-class CannotPoll(YouTubeHandler):
+class CannotPoll(TikTokHandler):
     """Fails after the upload."""
 
     def poll(self, context: Context, upload: Any) -> Any:
         return {}["missing"]
 
 
-def use(monkeypatch: pytest.MonkeyPatch, handler: type[YouTubeHandler]) -> None:
-    """Register a handler for YouTube."""
+class CannotPollYouTube(YouTubeHandler):
+    """Fails after the upload, whose end has named the post."""
+
+    def poll(self, context: Context, upload: Any) -> Any:
+        return {}["missing"]
+
+
+def use(monkeypatch: pytest.MonkeyPatch, platform: str, handler: type[Handler[Any]]) -> None:
+    """Register a handler for a platform."""
     name = f"{__name__}:{handler.__name__}"
-    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    monkeypatch.setitem(PLATFORMS, platform, replace(PLATFORMS[platform], handler=name))
 
 
-def kept_as_failed() -> list[str]:
-    """Return the ids in YouTube's failed registry."""
-    queue = RunQueue(PUBLISH_QUEUES["YOUTUBE"], current_redis())
+def kept_as_failed(platform: str) -> list[str]:
+    """Return the ids in a platform's failed registry."""
+    queue = RunQueue(PUBLISH_QUEUES[platform], current_redis())
     return list(queue.failed_job_registry.get_job_ids())
 
 
@@ -56,14 +64,14 @@ def assert_failed(job: PublishJob, code: str) -> None:
     failed = row(job.id)
     assert (failed.state, failed.error_category) == (JobState.FAILED, "internal")
     assert failed.error_code == code
-    assert job.id in kept_as_failed()
+    assert job.id in kept_as_failed(job.platform)
 
 
 def test_wrong_use_of_the_database_is_no_outage(
     monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
 ) -> None:
     """Else it would end every run alike, until the post fails as one that kills its workers."""
-    use(monkeypatch, MisusesTheDatabase)
+    use(monkeypatch, "YOUTUBE", MisusesTheDatabase)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
     with pytest.raises(NoResultFound):
         advance("YOUTUBE", job.id)
@@ -73,8 +81,22 @@ def test_wrong_use_of_the_database_is_no_outage(
 def test_bug_in_a_poll_is_kept(
     monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
 ) -> None:
-    use(monkeypatch, CannotPoll)
-    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    use(monkeypatch, "TIKTOK", CannotPoll)
+    job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     with pytest.raises(KeyError):  # once the poll is due
-        wait_until(lambda: advance("YOUTUBE", job.id), "the poll")
+        wait_until(lambda: advance("TIKTOK", job.id), "the poll")
     assert_failed(job, "KeyError")
+
+
+def test_bug_in_a_poll_fails_no_post_that_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+    platforms: Platforms,
+    stored_film: Video,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    use(monkeypatch, "YOUTUBE", CannotPollYouTube)
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    with pytest.raises(KeyError):
+        wait_until(lambda: advance("YOUTUBE", job.id), "the poll")
+    assert row(job.id).state is JobState.COMPLETED
+    assert "bug in a run" in caplog.messages

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.clock import utcnow
 from app.database.transaction import transaction
@@ -147,6 +147,27 @@ def test_job_that_the_database_alone_refuses_waits_longer_each_time_and_fails_af
         if state is JobState.ACTIVE:
             assert found.due_at is not None
             assert found.due_at >= utcnow() + waited - timedelta(seconds=1)
+
+
+class KnowsAnotherSchema(YouTubeHandler):
+    """Runs a statement of a version to which the tables are not migrated yet."""
+
+    def open(self, context: Context) -> Any:
+        with transaction() as session:
+            session.execute(text("SELECT of_the_next_version FROM publish_jobs"))
+
+
+def test_run_that_the_tables_do_not_fit_hands_the_job_back(
+    monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
+) -> None:
+    name = f"{__name__}:{KnowsAnotherSchema.__name__}"
+    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
+    with pytest.raises(ProgrammingError):
+        advance("YOUTUBE", job.id)
+    found = row(job.id)
+    assert (found.state, found.is_leased, found.lost_runs) == (JobState.ACTIVE, False, 0)
+    assert (found.attempts_made, found.error_code) == (1, DATABASE_AWAY.code)
 
 
 class MeetsAnErrorOnceUploaded(YouTubeHandler):

@@ -9,6 +9,7 @@ import pytest
 
 from app.accounts import disconnect_account
 from app.clock import utcnow
+from app.database.transaction import transaction
 from app.extensions import db
 from app.models import Account, Gate, PublishedPost, PublishJob, TimelineEntry, Video
 from app.states import AccountState, JobState
@@ -18,6 +19,7 @@ from tests.processes import wait_until
 from tests.workers.conftest import connect
 from tests.workers.support import checkpoint_of, outbox_events, run_once, run_to_end
 from workers.maintenance.follow_ups import follow_up_due
+from workers.publishing.pipeline import LOST_RUNS_MAX
 from workers.publishing.retry import POLL_AGAIN_LIMIT
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -146,3 +148,15 @@ def test_reel_whose_account_is_lost_before_its_link_was_read_is_published(
     assert run_to_end(job).state is JobState.COMPLETED
     assert post_of(job).platform_post_id == "17900000000000000"
     assert [one.startswith(UNFOLLOWED) for one in warnings_of(job)] == [True]
+
+
+def test_video_whose_polls_lose_their_workers_is_published(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    _, job = processed_later(platforms, stored_film)
+    with transaction() as session:
+        found = session.get_one(PublishJob, job.id, populate_existing=True)
+        found.lost_runs, found.due_at = LOST_RUNS_MAX + 1, utcnow()
+    assert run_once(job).state is JobState.COMPLETED
+    [warning] = warnings_of(job)
+    assert warning.startswith(UNFOLLOWED)

@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 
 from app.clock import utcnow
-from app.database.engine import AWAY
+from app.database.engine import is_database_away
 from app.failures import Category, Failure
 from app.limits.circuits import Circuit
 from app.limits.gates import Closing
@@ -49,7 +49,7 @@ TRANSCODING_PAUSE = timedelta(seconds=30)
 DATABASE_AWAY = Failure(
     "database_away",
     Category.INTERNAL,
-    "the service's database did not respond",
+    "the service's database could not be used",
     "Nothing needs to be done: the post goes on by itself",
 )
 
@@ -161,6 +161,15 @@ def _situation(claim: Claim, error: PublishError, circuit: Circuit) -> Situation
     )
 
 
+def give_up(claim: Claim, failure: Failure) -> None:
+    """End the job by a failure that is not the platform's: as published if its post is known."""
+    post = known_post(claim, failure)
+    if post is None:
+        fail(claim, failure)
+    else:
+        _complete(claim, post, utcnow())
+
+
 def fail(
     claim: Claim,
     failure: Failure,
@@ -177,7 +186,7 @@ def fail_internal(claim: Claim, bug: Exception) -> None:
     """End the job by a bug of this service, which is logged."""
     logger.exception("bug in a run")
     try:
-        fail(claim, internal(bug))
+        give_up(claim, internal(bug))
     except Superseded:
         logger.warning("run superseded")
 
@@ -188,26 +197,20 @@ def hand_back_later(claim: Claim, error: Exception) -> None:
     It waits as long again as it has waited, and fails after a day: the database may refuse this
     job alone.
     """
-    if not isinstance(error, AWAY):
+    if not is_database_away(error):
         return
     try:
         now, current = utcnow(), read_current(claim)
         is_same = current.error_code == DATABASE_AWAY.code
         waited = now - ((is_same and current.error_since) or now)
         if waited > OUTAGE_LIMIT:
-            _give_up_waiting(claim, now)
+            give_up(claim, DATABASE_AWAY)
             return
         due_at = now + growing_pause(waited, DATABASE_PAUSE)
         outcomes.hand_back(claim, now, due_at=due_at, failure=DATABASE_AWAY)
     except RunStopped as stopped:
         record_stop(claim, stopped)
-    except AWAY as exc:
+    except Exception as exc:
+        if not is_database_away(exc):
+            raise
         logger.warning("not handed back: %s", type(exc).__name__)
-
-
-def _give_up_waiting(claim: Claim, now: datetime) -> None:
-    post = known_post(claim, DATABASE_AWAY)
-    if post is None:
-        fail(claim, DATABASE_AWAY)
-    else:
-        _complete(claim, post, now)

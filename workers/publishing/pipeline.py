@@ -20,8 +20,8 @@ from workers.errors import PublishError
 from workers.handlers import load_handler
 from workers.publishing.budget import RunBudget
 from workers.publishing.endings import (
-    fail,
     fail_internal,
+    give_up,
     hand_back_later,
     record_error,
     record_result,
@@ -75,7 +75,7 @@ def _execute(claim: Claim) -> None:
         if parent is not None:
             parent.report_claim(claim.job_id, claim.run)
         if claim.lost_runs > LOST_RUNS_MAX:
-            fail(claim, job_lost_workers(LOST_RUNS_MAX + 1))
+            give_up(claim, job_lost_workers(LOST_RUNS_MAX + 1))
             end_probe(claim)
             return
         try:

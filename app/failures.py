@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 #: How much of a failure is stored: what is longer is cut. The platforms give codes of any length.
@@ -33,3 +33,12 @@ class Failure:
     category: Category
     message: str
     hint: str = ""
+
+    def for_maybe_live(self) -> Failure:
+        """Return the failure of a job whose post may be live, so that nobody publishes it again."""
+        hints = (self.hint, "Do not publish it again: a retry checks first whether it is live")
+        return replace(
+            self,
+            message=f"{self.message}; the post may be live already",
+            hint=". ".join(hint for hint in hints if hint),
+        )

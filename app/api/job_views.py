@@ -20,6 +20,8 @@ from app.states import JobState
 
 #: Categories in which another attempt may succeed, by itself or after the account is reconnected.
 _RETRYABLE = frozenset(Category) - {Category.VIDEO, Category.REQUEST, Category.AMBIGUOUS}
+#: Codes of other categories in which it may, as the video can be put back or is another by now.
+_RETRYABLE_CODES = frozenset({"video_missing", "video_changed"})
 
 
 def status_of(view: JobView, now: datetime) -> dict[str, Any]:
@@ -141,8 +143,12 @@ def _error_of(job: PublishJob, state: JobState) -> dict[str, Any] | None:
         "category": job.error_category,
         "message": job.error_message,
         "hint": job.error_hint or "",
-        "retryable": state is JobState.DELAYED or job.error_category in _RETRYABLE,
+        "retryable": state is JobState.DELAYED or _may_succeed(job),
     }
+
+
+def _may_succeed(job: PublishJob) -> bool:
+    return job.error_category in _RETRYABLE or job.error_code in _RETRYABLE_CODES
 
 
 def _entry(entry: TimelineEntry) -> dict[str, Any]:

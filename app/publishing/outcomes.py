@@ -8,7 +8,6 @@ count only when it is next due.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -29,8 +28,6 @@ from app.queues import Wake, wake, wake_delivery
 from app.run_stops import CancelRequested
 from app.states import JobState, Step
 
-#: Added to the hint of a failed job that the platform may have published.
-MAYBE_LIVE = ". It may be live already: retry this job, which checks first, or use …/resolve"
 
 
 @retry_while_away
@@ -176,7 +173,7 @@ def fail(
         end_job(job, JobState.FAILED, now)
         apply_proof(job, proof)
         if job.is_committed and failure.category is not Category.AMBIGUOUS:
-            failure = replace(failure, hint=f"{failure.hint}{MAYBE_LIVE}".lstrip(". "))
+            failure = failure.for_maybe_live()
         quota_freed = ledger.settle_quota(
             session, job.platform, job.id, now, has_upload=job.is_committed
         )

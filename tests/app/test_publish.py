@@ -182,23 +182,30 @@ def test_status_tells_of_success(alice: Caller, context: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("category", "is_retryable"),
-    [("network", True), ("account", True), ("video", False), ("ambiguous", False)],
+    ("code", "category", "is_retryable"),
+    [
+        ("some_code", "network", True),
+        ("some_code", "account", True),
+        ("some_code", "video", False),
+        ("video_missing", "video", True),
+        ("video_changed", "video", True),
+        ("some_code", "ambiguous", False),
+    ],
 )
 def test_status_tells_of_failure(
-    alice: Caller, context: Flask, category: str, is_retryable: bool
+    alice: Caller, context: Flask, code: str, category: str, is_retryable: bool
 ) -> None:
     job_id = alice.publish()["jobId"]
     claim = claims.claim_next("TIKTOK", utcnow())
     assert claim is not None
     outcomes.fail(
-        claim, Failure("some_code", Category(category), "It broke.", "Mend it."), utcnow()
+        claim, Failure(code, Category(category), "It broke.", "Mend it."), utcnow()
     )
     status = alice.get(f"/{job_id}/status").json
     assert status is not None
     assert (status["state"], status["failedReason"]) == ("failed", "It broke.")
     assert status["error"] == {
-        "code": "some_code",
+        "code": code,
         "category": category,
         "message": "It broke.",
         "hint": "Mend it.",

@@ -210,7 +210,7 @@ def test_last_bytes_that_break_off_again_and_again_use_the_attempts(
     until(lambda: run_at(job).state is JobState.FAILED, "the last attempt's end")
     failed = row(job)
     assert (failed.error_category, failed.attempts_made) == ("network", 2)
-    assert "may be live" in (failed.error_hint or "")
+    assert "may be live" in (failed.error_message or "")
     platforms.clear_faults()
     steer.retry(job.id, utcnow())
     until(partial(is_done, job), "the post's end")

@@ -177,7 +177,7 @@ def test_retry_after_failure_finds_what_is_already_live(
     job = make_job("TIKTOK", account=account, video=stored_film)
     failed = run_to_end(job)
     assert failed.state is JobState.FAILED
-    assert failed.error_hint is not None and "It may be live already" in failed.error_hint
+    assert failed.error_hint is not None and "Do not publish it again" in failed.error_hint
     assert len(platforms.posts()) == 1
     db.session.get_one(Account, account.id).state = AccountState.ACTIVE  # connected again
     db.session.commit()

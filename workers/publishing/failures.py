@@ -21,7 +21,7 @@ def job_lost_workers(count: int) -> Failure:
         "worker_lost",
         Category.INTERNAL,
         f"{count} workers were lost while they worked on this post",
-        "The video may be damaged in a way that breaks programs; try another export of it",
+        "Retry it; if that fails too, the video may be damaged in a way that breaks programs",
     )
 
 
@@ -31,5 +31,5 @@ def outcome_unknown(failure: Failure) -> Failure:
         failure.code,
         Category.AMBIGUOUS,
         "the platform did not say whether the post is live",
-        "Check on the platform, then say so with …/resolve",
+        "Look on the platform whether it is live, and say so",
     )

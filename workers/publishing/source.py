@@ -33,7 +33,9 @@ def store_errors() -> Iterator[None]:
         yield
     except ObjectMissing as exc:
         raise VideoRefused(
-            "video_missing", "the video is not in the store any more", hint="Upload it again"
+            "video_missing",
+            "the video is not in the store any more",
+            hint="Put it back and retry, or publish another video",
         ) from exc
     except ObjectChanged as exc:
         raise video_replaced() from exc

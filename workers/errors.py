@@ -30,7 +30,7 @@ from app.failures import Category, Failure
 ErrorT = TypeVar("ErrorT", bound="PublishError")
 #: The hint of every `KeyMissing`.
 KEY_HINT = (
-    "The operator has to put the key back into TOKEN_ENCRYPTION_KEYS; the post then goes on by "
+    "The operator of this service has to restore an encryption key; the post then goes on by "
     "itself, without using an attempt"
 )
 

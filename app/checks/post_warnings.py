@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app.checks.posts import CheckedPost, priority_of
 from app.checks.targets import video_warnings
-from app.clock import to_iso
+from app.clock import to_words
 from app.faults import Faults, merge
 from app.limits.forecast import forecast
 from app.queries.targets import TargetAccount
@@ -32,4 +32,4 @@ def _limit_warnings(
     reason = expected.hold.failure.message
     if expected.begins_at is None:
         return {"platform": [f"It will wait: {reason}."]}
-    return {"platform": [f"It will wait until {to_iso(expected.begins_at)}: {reason}."]}
+    return {"platform": [f"It will wait until {to_words(expected.begins_at)}: {reason}."]}

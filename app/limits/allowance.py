@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.clock import to_iso
+from app.clock import to_words
 from app.failures import Category, Failure
 from app.limits import circuits, gates, ledger
 from app.limits.rules import POSTS, code_of, configured_maximum, describe, limits_on
@@ -145,6 +145,6 @@ def _reason(platform: str, window: PostWindow, until: datetime) -> Failure:
     return Failure(
         code_of(window.limit),
         Category.RATE_LIMIT,
-        f"{name} accepts {words} from {whose}; the next post is possible at {to_iso(until)}",
+        f"{name} accepts {words} from {whose}; the next post is possible at {to_words(until)}",
         gates.GOES_OUT_BY_ITSELF,
     )

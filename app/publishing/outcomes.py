@@ -29,7 +29,6 @@ from app.run_stops import CancelRequested
 from app.states import JobState, Step
 
 
-
 @retry_while_away
 def poll_again(
     claim: Claim, due_at: datetime, now: datetime, *, progress: int, sent_bytes: int | None = None

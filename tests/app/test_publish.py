@@ -198,9 +198,7 @@ def test_status_tells_of_failure(
     job_id = alice.publish()["jobId"]
     claim = claims.claim_next("TIKTOK", utcnow())
     assert claim is not None
-    outcomes.fail(
-        claim, Failure(code, Category(category), "It broke.", "Mend it."), utcnow()
-    )
+    outcomes.fail(claim, Failure(code, Category(category), "It broke.", "Mend it."), utcnow())
     status = alice.get(f"/{job_id}/status").json
     assert status is not None
     assert (status["state"], status["failedReason"]) == ("failed", "It broke.")

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, TextClause, exists, or_, select
 
 from app.accounts import known_video_limit
-from app.clock import to_iso, utcnow
+from app.clock import to_words, utcnow
 from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.limits.forecast import forecast
@@ -161,7 +161,7 @@ def _risk_of_wait(job: PublishJob, error: RateLimited, now: datetime) -> Failure
     if error.retry_at <= (job.due_at or now) + LATE:
         return None
     failure = error.as_failure()
-    late = f"it will go out at {to_iso(error.retry_at)} at the earliest"
+    late = f"it will go out at {to_words(error.retry_at)} at the earliest"
     return replace(failure, message=f"{late}: {failure.message}")
 
 
@@ -190,7 +190,7 @@ def _risk_of_limits(job: PublishJob, now: datetime) -> Failure | None:
         return failure
     if expected.begins_at <= due_at + LATE:
         return None
-    late = f"it will go out at {to_iso(expected.begins_at)} instead of {to_iso(due_at)}"
+    late = f"it will go out at {to_words(expected.begins_at)} instead of {to_words(due_at)}"
     return replace(failure, message=f"{late}: {failure.message}")
 
 

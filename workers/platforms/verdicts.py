@@ -12,13 +12,15 @@ from workers.errors import AccountRefused, PublishError, RateLimited, RequestRef
 class Verdict:
     """What one error code of a platform means to us.
 
-    `error` is the class to raise and `hint` what the user can do. `wait_seconds` is the delay of
-    a `RateLimited` for which the platform names no time. The other fields are passed to the
+    `error` is the class to raise, `hint` what the user can do, and `reason` what happened, as a
+    sentence for the user; empty where only the code tells. `wait_seconds` is the delay of a
+    `RateLimited` for which the platform names no time. The other fields are passed to the
     attribute of the same name on the error.
     """
 
     error: type[PublishError]
     hint: str = ""
+    reason: str = ""
     wait_seconds: int = 0
     application_wide: bool = False
     blocks_reads: bool = False

@@ -12,7 +12,7 @@ from enum import Enum
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from app.clock import to_iso, utcnow
+from app.clock import to_words, utcnow
 from app.database.transaction import transaction
 from app.limits import ledger
 from app.limits.counters import Taken, counters_for, room_by_ledger
@@ -161,7 +161,7 @@ def _no_room(platform: str, limit: Limit, room_at: datetime, *, blocks_reads: bo
     name, words = PLATFORMS[platform].name, describe(limit, configured_maximum(limit))
     return NotAsked(
         code_of(limit),
-        f"{name} accepts {words}; there is room again at {to_iso(room_at)}",
+        f"{name} accepts {words}; there is room again at {to_words(room_at)}",
         retry_at=room_at + timedelta(milliseconds=1),
         application_wide=limit.scope != "account",
         blocks_reads=blocks_reads,

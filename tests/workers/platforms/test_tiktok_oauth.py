@@ -44,8 +44,7 @@ def test_rotated_refresh_token_is_the_one_that_works(
     with pytest.raises(AccountRefused) as raised:
         refresh(control, account, account["refreshToken"])
     assert (raised.value.code, raised.value.reconnect) == ("invalid_grant", True)
-    # With HTTP 200, which would only puzzle a user.
-    assert raised.value.detail == "TikTok refused to renew the access: invalid_grant"
+    assert raised.value.detail == "TikTok no longer grants access to this account"
 
 
 @pytest.mark.parametrize("token", [None, ""])

@@ -123,7 +123,7 @@ def test_reason_decides_whatever_the_status(reason: str) -> None:
     for status in (400, 401, 403, 404, 429, 500, 503):
         error = api_error(answer_of(status, reason), NOW)
         assert (type(error), error.code) == (MEANT[reason], reason)
-        assert error.hint == ("" if MEANT[reason] is RateLimited else codes.REASONS[reason].hint)
+        assert error.hint == codes.REASONS[reason].hint
 
 
 @pytest.mark.parametrize("reason", MEANT)

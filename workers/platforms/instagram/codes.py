@@ -84,7 +84,7 @@ SUBCODES: dict[int, tuple[int | None, Verdict]] = {
     ),
     2207052: (9004, _NEW_CONTAINER),
     2207053: (-1, _NEW_CONTAINER),
-    2207057: (1, Verdict(RequestRefused, hint="Choose a thumbOffsetMs within the video")),
+    2207057: (1, Verdict(RequestRefused, hint="Choose a cover from within the video")),
     2207076: (None, _NEW_CONTAINER),
     2207077: (None, _NEW_CONTAINER),
     2207081: (None, _REQUEST),

@@ -126,7 +126,7 @@ def _failure(upload: TikTokUpload, reason: str, now: float) -> PublishError:
     """Return the error for status FAILED. Nothing was posted, so a new upload is safe."""
     verdict = codes.FAILURES.get(reason) or _unknown_failure(upload, reason)
     code = reason[:CODE_MAX_CHARS] or "failed"
-    detail = f"TikTok did not publish the video: {code}"
+    detail = verdict.reason or f"TikTok did not publish the video: {code}"
     ended_at = upload.final_started_at or now
     retry_at = datetime.fromtimestamp(ended_at + verdict.wait_seconds, timezone.utc)
     if verdict.error is RateLimited and now >= retry_at.timestamp():

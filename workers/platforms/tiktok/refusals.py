@@ -83,7 +83,7 @@ def _error(
     wait = timedelta(seconds=verdict.wait_seconds + random.uniform(0, JITTER_SECONDS))
     error = verdict.error_for(
         code[:CODE_MAX_CHARS] or f"http_{response.status}",
-        f"TikTok refused {refused}{reason}{status}",
+        verdict.reason or f"TikTok refused {refused}{reason}{status}",
         retry_at=response.retry_after(now) or now + wait,
     )
     error.not_before = response.retry_after(now)

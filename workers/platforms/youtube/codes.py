@@ -34,8 +34,21 @@ _ADMIN_HINT = "Ask the Google Workspace administrator to allow this app"
 _VIDEO_HINT = "Export the video again, as MP4 with H.264 and AAC, and upload that file"
 _REJECTED_HINT = "Look in YouTube Studio why the video was rejected"
 
-DAILY_QUOTA = Verdict(RateLimited, application_wide=True)
-_SHORT_QUOTA = Verdict(RateLimited, wait_seconds=MINUTE_SECONDS, blocks_reads=True)
+_NOT_GRANTED = "Google no longer grants access to this account"
+_NOT_PERMITTED = "the Google account has not given a permission that publishing needs"
+_NO_CHANNEL = "the Google account has no YouTube channel"
+_FORBIDDEN = "YouTube does not let this channel do that"
+_WAITS = "YouTube asks to wait for a minute"
+_CLOSED = "the YouTube account is closed"
+_SUSPENDED = "the YouTube account is suspended"
+
+DAILY_QUOTA = Verdict(
+    RateLimited,
+    "The post goes out by itself when the quota resets, at midnight Pacific time",
+    "this service's daily quota of YouTube is used up",
+    application_wide=True,
+)
+_SHORT_QUOTA = Verdict(RateLimited, "", _WAITS, wait_seconds=MINUTE_SECONDS, blocks_reads=True)
 
 #: `errors[0].reason` of a Data API error.
 REASONS: Mapping[str, Verdict] = {
@@ -58,28 +71,30 @@ REASONS: Mapping[str, Verdict] = {
     "mediaBodyRequired": Verdict(RequestRefused),
     "invalidValue": Verdict(RequestRefused, "Check the post's options"),
     "badRequest": Verdict(RequestRefused, "Check the post's text and options"),
-    "uploadLimitExceeded": Verdict(RateLimited, wait_seconds=DAY_SECONDS),
+    "uploadLimitExceeded": Verdict(
+        RateLimited,
+        reason="YouTube accepts no more videos from this channel today",
+        wait_seconds=DAY_SECONDS,
+    ),
     "authError": Verdict(TokenExpired),
     "expired": Verdict(TokenExpired),
     "authorizationRequired": Verdict(TokenExpired),
-    "youtubeSignupRequired": Verdict(AccountRefused, _CREATE_CHANNEL_HINT),
+    "youtubeSignupRequired": Verdict(AccountRefused, _CREATE_CHANNEL_HINT, _NO_CHANNEL),
     "quotaExceeded": DAILY_QUOTA,
     "dailyLimitExceeded": DAILY_QUOTA,
     "rateLimitExceeded": _SHORT_QUOTA,
     "userRateLimitExceeded": _SHORT_QUOTA,
-    "uploadRateLimitExceeded": Verdict(RateLimited, wait_seconds=MINUTE_SECONDS),
-    "forbidden": Verdict(AccountRefused, _CHECK_STUDIO_HINT),
+    "uploadRateLimitExceeded": Verdict(RateLimited, "", _WAITS, wait_seconds=MINUTE_SECONDS),
+    "forbidden": Verdict(AccountRefused, _CHECK_STUDIO_HINT, _FORBIDDEN),
     "forbiddenPrivacySetting": Verdict(RequestRefused, "Choose another privacy level"),
     "forbiddenLicenseSetting": Verdict(RequestRefused, "Choose the standard YouTube license"),
-    "insufficientPermissions": Verdict(AccountRefused, _GRANT_ALL_HINT, reconnect=True),
+    "insufficientPermissions": Verdict(
+        AccountRefused, _GRANT_ALL_HINT, _NOT_PERMITTED, reconnect=True
+    ),
     "accessNotConfigured": Verdict(RequestRefused, _OPERATOR_HINT),
-    "authenticatedUserNotChannel": Verdict(AccountRefused, _CREATE_CHANNEL_HINT),
-    "authenticatedUserAccountClosed": Verdict(
-        AccountRefused, "The YouTube account is closed: connect another one"
-    ),
-    "authenticatedUserAccountSuspended": Verdict(
-        AccountRefused, "The YouTube account is suspended: appeal to YouTube"
-    ),
+    "authenticatedUserNotChannel": Verdict(AccountRefused, _CREATE_CHANNEL_HINT, _NO_CHANNEL),
+    "authenticatedUserAccountClosed": Verdict(AccountRefused, "Connect another one", _CLOSED),
+    "authenticatedUserAccountSuspended": Verdict(AccountRefused, "Appeal to YouTube", _SUSPENDED),
     "accountDelegationForbidden": Verdict(
         AccountRefused, "Connect the channel's own Google account"
     ),
@@ -93,7 +108,7 @@ REASONS: Mapping[str, Verdict] = {
 GOOGLE_STATUSES: Mapping[str, Verdict] = {
     "UNAUTHENTICATED": Verdict(TokenExpired),
     "RESOURCE_EXHAUSTED": DAILY_QUOTA,  # unless the details name a shorter period
-    "PERMISSION_DENIED": Verdict(AccountRefused, _CHECK_STUDIO_HINT),
+    "PERMISSION_DENIED": Verdict(AccountRefused, _CHECK_STUDIO_HINT, _FORBIDDEN),
     "INVALID_ARGUMENT": Verdict(RequestRefused, "Check the post's text and options"),
     "FAILED_PRECONDITION": Verdict(RequestRefused),
     "NOT_FOUND": Verdict(RequestRefused),
@@ -122,7 +137,7 @@ DAILY_QUOTA_WORDS = "per day"
 #: The HTTP status, for an error body that names nothing we know.
 HTTP_STATUSES: Mapping[int, Verdict] = {
     401: Verdict(TokenExpired),
-    403: Verdict(AccountRefused, _CHECK_STUDIO_HINT),
+    403: Verdict(AccountRefused, _CHECK_STUDIO_HINT, _FORBIDDEN),
     408: Verdict(Transient),
     409: Verdict(Transient),
     411: Verdict(RequestRefused),
@@ -170,25 +185,26 @@ REJECTIONS: Mapping[str, Verdict] = {
     ),
     "termsOfUse": Verdict(RequestRefused, _REJECTED_HINT),
     "trademark": Verdict(RequestRefused, "Remove the trademark: see YouTube Studio"),
-    "uploaderAccountClosed": Verdict(
-        AccountRefused, "The YouTube account is closed: connect another one"
-    ),
-    "uploaderAccountSuspended": Verdict(
-        AccountRefused, "The YouTube account is suspended: appeal to YouTube"
-    ),
+    "uploaderAccountClosed": Verdict(AccountRefused, "Connect another one", _CLOSED),
+    "uploaderAccountSuspended": Verdict(AccountRefused, "Appeal to YouTube", _SUSPENDED),
 }
 UNKNOWN_REJECTION = Verdict(RequestRefused, _REJECTED_HINT)
 
 #: Our OAuth client is misconfigured: every account fails alike. Google's other refusals may
 #: concern a token that was issued to another client.
-_CLIENT_REFUSED = Verdict(RequestRefused, _OPERATOR_HINT, application_wide=True)
+_CLIENT_REFUSED = Verdict(
+    RequestRefused,
+    _OPERATOR_HINT,
+    "Google refuses this service's own client",
+    application_wide=True,
+)
 
 #: `error_subtype` (looked at first) and `error` of the token endpoint.
 OAUTH_ERRORS: Mapping[str, Verdict] = {
     "invalid_rapt": Verdict(
         AccountRefused, f"{_RECONNECT_HINT}: its administrator wants a new sign-in", reconnect=True
     ),
-    "invalid_grant": Verdict(AccountRefused, _RECONNECT_HINT, reconnect=True),
+    "invalid_grant": Verdict(AccountRefused, _RECONNECT_HINT, _NOT_GRANTED, reconnect=True),
     "admin_policy_enforced": Verdict(AccountRefused, _ADMIN_HINT),
     "org_internal": Verdict(RequestRefused, _OPERATOR_HINT),
     "invalid_client": _CLIENT_REFUSED,
@@ -210,7 +226,7 @@ UPLOAD_SCOPES = frozenset(
     f"https://www.googleapis.com/auth/{name}"
     for name in ("youtube.upload", "youtube", "youtube.force-ssl")
 )
-UPLOAD_SCOPE_MISSING = Verdict(AccountRefused, _GRANT_ALL_HINT, reconnect=True)
+UPLOAD_SCOPE_MISSING = Verdict(AccountRefused, _GRANT_ALL_HINT, _NOT_PERMITTED, reconnect=True)
 NO_CHANNEL = REASONS["youtubeSignupRequired"]
 NOT_CONNECTED = OAUTH_ERRORS["invalid_grant"]
 #: The reason given for a call that none of the token's scopes allows.

@@ -170,17 +170,21 @@ def _problem(video: Mapping[str, Any]) -> PublishError | None:
     if upload_status == "failed":
         reason = text(status, "failureReason") or "failed"
         verdict = codes.FAILURES.get(reason, codes.UNKNOWN_FAILURE)
-        return verdict.error_for(reason, f"YouTube could not process the video: {reason}")
+        return verdict.error_for(
+            reason, verdict.reason or f"YouTube could not process the video: {reason}"
+        )
     if upload_status == "rejected":
         reason = text(status, "rejectionReason") or "rejected"
         verdict = codes.REJECTIONS.get(reason, codes.UNKNOWN_REJECTION)
-        return verdict.error_for(reason, f"YouTube rejected the video: {reason}")
+        return verdict.error_for(reason, verdict.reason or f"YouTube rejected the video: {reason}")
     if upload_status == "deleted":
         return RequestRefused("deleted", "the video was deleted on YouTube")
     if upload_status == "uploaded" and text(details, "processingStatus") == "failed":
         reason = text(details, "processingFailureReason") or "other"
         verdict = codes.PROCESSING_FAILURES.get(reason, codes.UNKNOWN_FAILURE)
-        return verdict.error_for(reason, f"YouTube could not process the video: {reason}")
+        return verdict.error_for(
+            reason, verdict.reason or f"YouTube could not process the video: {reason}"
+        )
     return None
 
 

@@ -39,7 +39,7 @@ def api_error(response: Response, now: datetime, *, acts: bool = False) -> Publi
     raised = (replace(verdict, error=OutcomeUnknown) if is_unknown else verdict).error_for(
         code,
         # Google's own message may contain markup and links.
-        f"YouTube refused the request{_reason(code, response.status)}",
+        verdict.reason or f"YouTube refused the request{_reason(code, response.status)}",
         retry_at=_retry_at(verdict, response, now),
     )
     if response.status >= 500:
@@ -58,7 +58,7 @@ def oauth_error(response: Response, body: Mapping[str, Any], now: datetime) -> P
     if verdict is None:
         return unexpected(response)
     code = (code or f"http_{response.status}")[:CODE_MAX_CHARS]
-    detail = f"Google refused to give access{_reason(code, response.status)}"
+    detail = verdict.reason or f"Google refused to give access{_reason(code, response.status)}"
     retry_at = response.retry_after(now) or now + timedelta(seconds=verdict.wait_seconds)
     return verdict.error_for(code, detail, retry_at=retry_at)
 

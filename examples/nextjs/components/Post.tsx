@@ -1,5 +1,7 @@
 "use client";
 
+import { useActionState } from "react";
+
 import { cancelJob, retryJob } from "@/app/actions";
 import { Moment } from "@/components/Moment";
 import { useJobEvents } from "@/lib/live";
@@ -37,6 +39,10 @@ interface Props {
 export function Post({ status, apiUrl, isLive, isNotified, onStatus }: Props) {
   const { jobId, state, step, progress, data, result, error } = status;
   useJobEvents(apiUrl, isLive ? jobId : null, onStatus);
+  const [refusal, steer, isSteering] = useActionState(
+    (_: string | null, act: typeof cancelJob) => act(jobId),
+    null,
+  );
   const isUnderWay = state === "active" || state === "waiting";
   const waitsUntil = state === "delayed" ? status.nextAttemptAt : null;
   return (
@@ -73,14 +79,19 @@ export function Post({ status, apiUrl, isLive, isNotified, onStatus }: Props) {
         </p>
       )}
       {state === "failed" && error?.retryable && (
-        <form action={retryJob.bind(null, jobId)}>
-          <button>Try again</button>
+        <form action={() => steer(retryJob)}>
+          <button disabled={isSteering}>Try again</button>
         </form>
       )}
       {(state === "delayed" || state === "waiting") && (
-        <form action={cancelJob.bind(null, jobId)}>
-          <button>Cancel</button>
+        <form action={() => steer(cancelJob)}>
+          <button disabled={isSteering}>Cancel</button>
         </form>
+      )}
+      {refusal && (
+        <p className={card.fault} role="alert">
+          {refusal}
+        </p>
       )}
     </li>
   );

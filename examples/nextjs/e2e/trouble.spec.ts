@@ -32,11 +32,31 @@ for (const [button, shown] of [
   });
 }
 
+test("the page awaits the webhook of a post that has just ended, and of no other", async ({
+  page,
+}) => {
+  queue.jobs = [ended(60)];
+  await page.goto("/");
+  await expect(page.locator("li[data-state]")).toHaveCount(1);
+  const first = queue.reads;
+  await page.waitForTimeout(4_000);
+  expect(queue.reads - first).toBe(0);
+  queue.jobs = [ended(0)];
+  await page.goto("/");
+  const second = queue.reads;
+  await expect.poll(() => queue.reads - second, { timeout: 10_000 }).toBeGreaterThan(1);
+});
+
 async function signIn(page: Page): Promise<void> {
   await page.goto("/");
   await page.getByLabel("User").fill("carol");
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("heading", { name: "New post" })).toBeVisible();
+}
+
+function ended(secondsAgo: number) {
+  const finishedAt = new Date(Date.now() - secondsAgo * 1000).toISOString();
+  return post({ state: "completed", progress: 100, finishedAt });
 }
 
 function failure(message: string, hint: string) {

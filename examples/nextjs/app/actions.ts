@@ -29,7 +29,8 @@ export async function connectAccount(form: FormData): Promise<void> {
     params: { path: { platform }, query: { redirect: `${env().appUrl}/` } },
   });
   if (!data) {
-    const query = new URLSearchParams({ status: "failed", platform, message: error.error });
+    console.error(`no consent page for ${platform}: ${error.error}`);
+    const query = new URLSearchParams({ status: "failed", platform, error: "not_started" });
     redirect(`/?${query}`);
   }
   redirect(data.url);

@@ -80,12 +80,26 @@ function place({ platform }: Account): number {
 
 type Query = Awaited<PageProps<"/">["searchParams"]>;
 
-/** The outcome of connecting an account, which the queue adds to the URL it redirects to. */
-function messageOf({ status, platform, message }: Query) {
+const UNKNOWN_REASON = "Try again in a few minutes.";
+const REASONS: ReadonlyMap<unknown, string> = new Map([
+  ["access_denied", "You did not allow it."],
+  ["scopes_missing", "Connect again, and allow everything that is asked for."],
+  ["read_scope_missing", "Connect again, and allow everything that is asked for."],
+  ["no_account", "Link a professional Instagram account to a Page of yours, and connect again."],
+  ["no_channel", "This Google account has no YouTube channel."],
+  ["not_started", "It cannot be connected at the moment."],
+]);
+
+/**
+ * The outcome of connecting an account, which the queue adds to the URL it redirects to.
+ *
+ * The query's own `message` is not shown: anybody can make a link to this page with any sentence.
+ */
+function messageOf({ status, platform, error }: Query) {
   if (!isPlatform(platform)) return null;
   const name = PLATFORMS[platform];
   if (status === "connected") return { isGood: true, text: `Your ${name} account is connected.` };
   if (status !== "failed") return null;
-  const why = typeof message === "string" ? message : "";
+  const why = REASONS.get(error) ?? UNKNOWN_REASON;
   return { isGood: false, text: `Your ${name} account is not connected. ${why}` };
 }

@@ -47,6 +47,23 @@ test("the page awaits the webhook of a post that has just ended, and of no other
   await expect.poll(() => queue.reads - second, { timeout: 10_000 }).toBeGreaterThan(1);
 });
 
+test("a link puts no words of its own on the page", async ({ page }) => {
+  const alert = page.getByRole("main").getByRole("alert");
+  const query = new URLSearchParams({ status: "failed", platform: "TIKTOK" });
+  for (const [error, words] of [
+    ["access_denied", "You did not allow it."],
+    ["constructor", "Try again"],
+    ["", "Try again"],
+  ] as const) {
+    await page.goto(`/?${query}&error=${error}&message=Call+555`);
+    await expect(alert).toContainText(`Your TikTok account is not connected. ${words}`);
+    await expect(alert).not.toContainText("555");
+  }
+  await page.goto("/?status=connected&platform=constructor");
+  await expect(page.getByRole("heading", { name: "New post" })).toBeVisible();
+  await expect(page.getByText("account is connected")).toHaveCount(0);
+});
+
 async function signIn(page: Page): Promise<void> {
   await page.goto("/");
   await page.getByLabel("User").fill("carol");

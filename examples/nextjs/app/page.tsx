@@ -4,9 +4,10 @@ import { Flash } from "@/components/Flash";
 import { NewPost } from "@/components/NewPost";
 import { Notices } from "@/components/Notices";
 import { Posts } from "@/components/Posts";
+import { Unavailable } from "@/components/Unavailable";
 import { env } from "@/lib/env";
 import { listNotices } from "@/lib/notices";
-import { publishingFor } from "@/lib/publishing";
+import { KEY_REFUSED, publishingFor } from "@/lib/publishing";
 import { requireUser, type UserId } from "@/lib/session";
 import { isPlatform, PLATFORM_IDS, PLATFORMS, type Account } from "@/lib/types";
 
@@ -17,11 +18,13 @@ const NOTICES_SHOWN = 8;
 
 export default async function Page({ searchParams }: PageProps<"/">) {
   const userId = await requireUser();
-  const [{ accounts, videos, jobs }, notices, query] = await Promise.all([
+  const [found, notices, query] = await Promise.all([
     read(userId),
     listNotices(userId),
     searchParams,
   ]);
+  if (!found) return <Unavailable why={KEY_REFUSED} />;
+  const { accounts, videos, jobs } = found;
   return (
     <>
       <header className={styles.bar}>
@@ -55,6 +58,7 @@ export default async function Page({ searchParams }: PageProps<"/">) {
   );
 }
 
+/** Read what the page shows; null where the queue refuses this application's key. */
 async function read(userId: UserId) {
   const queue = publishingFor(userId);
   const limit = POSTS_SHOWN;
@@ -64,6 +68,7 @@ async function read(userId: UserId) {
     queue.GET("/api/publish", { params: { query: { limit } } }),
   ]);
   const problem = accounts.error ?? videos.error ?? jobs.error;
+  if (problem?.error === KEY_REFUSED) return null;
   if (!accounts.data || !videos.data || !jobs.data) {
     throw new Error(`the publishing queue: ${problem?.error ?? "no answer"}`);
   }

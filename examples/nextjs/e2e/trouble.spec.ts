@@ -64,6 +64,22 @@ test("a link puts no words of its own on the page", async ({ page }) => {
   await expect(page.getByText("account is connected")).toHaveCount(0);
 });
 
+for (const status of [401, 403]) {
+  test(`a key that the queue refuses with ${status} ends no session`, async ({ page }) => {
+    queue.isWhole = true;
+    queue.respond = (_, response) => answer(response, status, problem("The key is not valid"));
+    const shown = await page.goto("/");
+    expect(shown?.status()).toBe(200);
+    await expect(page.getByRole("main")).toContainText("refuses this application's key");
+    const relayed = await page.request.post("/api/publish", { data: {} });
+    expect(relayed.status()).toBe(502);
+    expect(relayed.headers()["content-type"]).toBe("application/problem+json");
+    const { error } = (await relayed.json()) as { error: string };
+    expect(error).toContain("refuses this application's key");
+    expect((await page.request.get("/api/videos/one/preview")).status()).toBe(502);
+  });
+}
+
 async function signIn(page: Page): Promise<void> {
   await page.goto("/");
   await page.getByLabel("User").fill("carol");

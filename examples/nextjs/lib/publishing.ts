@@ -1,6 +1,6 @@
 import "server-only";
 
-import createClient from "openapi-fetch";
+import createClient, { type Middleware } from "openapi-fetch";
 
 import { env } from "@/lib/env";
 import type { paths } from "@/lib/publishing-api";
@@ -9,12 +9,28 @@ import type { Problem } from "@/lib/types";
 
 /** The publishing queue, on behalf of a user. The service key never leaves this server. */
 export function publishingFor(userId: UserId) {
-  return createClient<paths>({
+  const client = createClient<paths>({
     baseUrl: env().publishingUrl,
     cache: "no-store",
     headers: { Authorization: `Bearer ${env().publishingKey}`, "X-User-Id": userId },
   });
+  client.use(translation);
+  return client;
 }
+
+export const KEY_REFUSED =
+  "The publishing queue refuses this application's key, or the user's id. The server's log says which.";
+
+/** Tell what concerns this server and the queue from what concerns the user. */
+const translation: Middleware = {
+  async onResponse({ request, response }) {
+    // Passed on, it would tell the browser that its own session is over.
+    if (response.status !== 401 && response.status !== 403) return undefined;
+    const call = `${request.method} ${new URL(request.url).pathname}`;
+    console.error(`the publishing queue answers ${response.status} to ${call}:`, await response.text());
+    return problem(502, KEY_REFUSED);
+  },
+};
 
 interface Answer {
   data?: unknown;

@@ -80,6 +80,18 @@ for (const status of [401, 403]) {
   });
 }
 
+test("a queue that falls silent is not waited for", async ({ page }) => {
+  queue.jobs = [post({})];
+  queue.respond = () => {}; // no response at all
+  await page.goto("/");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  const words = "The publishing queue does not answer. Try again in a moment.";
+  await expect(page.getByRole("main").getByRole("alert")).toHaveText(words, { timeout: 15_000 });
+  const relayed = await page.request.post("/api/publish", { data: {}, timeout: 15_000 });
+  expect(relayed.status()).toBe(503);
+  expect(await relayed.json()).toMatchObject({ error: words });
+});
+
 async function signIn(page: Page): Promise<void> {
   await page.goto("/");
   await page.getByLabel("User").fill("carol");

@@ -4,7 +4,9 @@ import { useActionState } from "react";
 
 import { cancelJob, retryJob } from "@/app/actions";
 import { Moment } from "@/components/Moment";
+import { Words } from "@/components/Words";
 import { useJobEvents } from "@/lib/live";
+import { sentences } from "@/lib/sentences";
 import { hasEnded, PLATFORMS, type Status } from "@/lib/types";
 
 import card from "./card.module.css";
@@ -75,7 +77,7 @@ export function Post({ status, apiUrl, isLive, isNotified, onStatus }: Props) {
       </p>
       {error && (
         <p className={state === "failed" ? card.fault : card.quiet}>
-          {error.message} {error.hint}
+          <Words>{sentences(error.message, error.hint)}</Words>
         </p>
       )}
       {state === "failed" && error?.retryable && (

@@ -92,6 +92,25 @@ test("a queue that falls silent is not waited for", async ({ page }) => {
   expect(await relayed.json()).toMatchObject({ error: words });
 });
 
+test("an error and what can be done about it are two sentences", async ({ page }) => {
+  queue.jobs = [
+    post({ state: "failed", error: failure("the video was deleted", "Publish another one") }),
+    post({
+      id: "job-2",
+      jobId: "job-2",
+      state: "delayed",
+      nextAttemptAt: "2030-01-31T09:00:00.000Z",
+      error: failure("There is room again at 2030-01-31T09:00:00.000Z.", ""),
+    }),
+  ];
+  await page.goto("/");
+  const [failed, held] = [page.locator("li[data-state=failed]"), page.locator("li[data-state=delayed]")];
+  await expect(failed).toContainText("The video was deleted. Publish another one.");
+  await expect(held).toContainText("continues ");
+  await expect(held).not.toContainText("T09:00");
+  await expect(held.locator("time")).toHaveCount(2);
+});
+
 async function signIn(page: Page): Promise<void> {
   await page.goto("/");
   await page.getByLabel("User").fill("carol");

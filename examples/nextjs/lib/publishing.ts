@@ -69,7 +69,7 @@ export async function relay(call: Promise<Answer>): Promise<Response> {
 }
 
 function noAnswer(error: unknown): Response {
-  const reason = error instanceof DOMException ? error.message : error; // the first of a time limit
+  const reason = error instanceof DOMException ? error.message : error; // a time limit
   console.error("the publishing queue does not answer:", reason);
   return problem(503, "The publishing queue does not answer. Try again in a moment.");
 }

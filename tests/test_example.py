@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app.api.auth import USER_ID
 from sandbox.development.stack import Stack
 from tests.processes import ROOT
 
@@ -39,6 +40,14 @@ def test_readme_names_what_is_there() -> None:
         assert script in PACKAGE["scripts"], script
     for path in re.findall(r"`((?:app|lib|components)/[\w./]+)`", README):
         assert (EXAMPLE / path).is_file(), path
+
+
+def test_user_ids_are_the_same_everywhere() -> None:
+    """An id that the queue refuses must not get that far, and both READMEs say which it takes."""
+    assert f"/^{USER_ID.pattern}$/" in (EXAMPLE / "lib/session.ts").read_text()
+    [characters] = re.findall(r"\[(.+)\]", USER_ID.pattern)
+    for readme in (README, (ROOT / "README.md").read_text()):
+        assert f"1 to 128 characters of `{characters}`" in " ".join(readme.split())
 
 
 def test_types_know_every_operation(app: Flask) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from flask import Flask
 
 from app.api.auth import USER_ID
+from sandbox.development.keys import development_keys, record_api_url
 from sandbox.development.stack import Stack
 from tests.processes import ROOT
 
@@ -71,3 +73,14 @@ def test_stack_sends_webhooks_where_it_is_told(
     assert stack.environment["WEBHOOK_SECRET"] == stack.keys.webhook_secret
     monkeypatch.setenv("WEBHOOK_SECRET", "whsec_b3duIGtleQ==")
     assert Stack(None, tmp_path).environment["WEBHOOK_SECRET"] == "whsec_b3duIGtleQ=="
+
+
+def test_stack_says_where_its_api_is(tmp_path: Path) -> None:
+    keys = development_keys(tmp_path)
+    for url in ("http://127.0.0.1:8000", "http://127.0.0.1:8001"):
+        record_api_url(tmp_path, url)
+        assert development_keys(tmp_path) == keys
+        path = tmp_path / "development.json"
+        assert json.loads(path.read_text())["api_url"] == url
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["development.json"]

@@ -128,7 +128,7 @@ def _snippets() -> Iterator[None]:
 def _drive(tools: Mapping[str, str]) -> None:
     with (EXAMPLE_DIR / "stack.log").open("wb") as log:
         stack = Stack(log, EXAMPLE_DIR)
-        app_url = f"http://127.0.0.1:{free_port(3000)}"
+        app_url = _local_url(3000)
         # Only the example's own pages may call, and be returned to.
         stack.environment.update(
             CORS_ORIGINS=app_url,
@@ -136,22 +136,43 @@ def _drive(tools: Mapping[str, str]) -> None:
             WEBHOOK_URL=f"{app_url}/api/webhooks",
             WEBHOOK_SECRET=stack.keys.webhook_secret,
         )
-        keys, env_file = EXAMPLE_DIR / "development.json", EXAMPLE_DIR / "env"
-        _run(f"npm run env -- {keys} {env_file}", tools)
-        variables = {
-            **tools,
-            **_read_env(env_file),
-            "PUBLISHING_URL": stack.api_url,
-            "APP_URL": app_url,
-            "DATA_DIR": str(EXAMPLE_DIR / "data"),
-            "VIDEO": str(make_sample_video(EXAMPLE_DIR / "sample.mp4", seconds=4, hue=200)),
-            "SCREENSHOTS": str(EXAMPLE_DIR / "screenshots"),
-        }
         with stack:
+            variables = _variables(tools, stack, app_url)
             with _running_app("npm run dev", variables):
                 pass
-            with _running_app("npm start", variables):
+            troubled = {
+                **variables,
+                "APP_URL": variables["TROUBLED_APP_URL"],
+                "PUBLISHING_URL": variables["TROUBLED_QUEUE_URL"],
+                "DATA_DIR": str(EXAMPLE_DIR / "troubled-data"),
+            }
+            with _running_app("npm start", variables), _running_app("npm start", troubled):
                 _look_at_all(stack, variables)
+
+
+def _variables(tools: Mapping[str, str], stack: Stack, app_url: str) -> dict[str, str]:
+    """Return the environment of the example and of its tests, for a stack that is up."""
+    keys, env_file = EXAMPLE_DIR / "development.json", EXAMPLE_DIR / "env"
+    _run(f"npm run env -- {keys} {env_file}", tools)
+    written = _read_env(env_file)
+    if written["PUBLISHING_URL"] != stack.api_url:
+        raise Failed(f"npm run env wrote {written['PUBLISHING_URL']}, not {stack.api_url}")
+    return {
+        **tools,
+        **written,
+        "APP_URL": app_url,
+        "DATA_DIR": str(EXAMPLE_DIR / "data"),
+        "VIDEO": str(make_sample_video(EXAMPLE_DIR / "sample.mp4", seconds=4, hue=200)),
+        "SCREENSHOTS": str(EXAMPLE_DIR / "screenshots"),
+        # A second application, whose queue a browser's test plays.
+        "TROUBLED_APP_URL": _local_url(int(app_url.rpartition(":")[2]) + 1),
+        "TROUBLED_QUEUE_URL": _local_url(stack.ports.api + 1),
+    }
+
+
+def _local_url(port: int) -> str:
+    """Return the URL of a port, or of the next free one."""
+    return f"http://127.0.0.1:{free_port(port)}"
 
 
 def _look_at_all(stack: Stack, variables: Mapping[str, str]) -> None:
@@ -176,11 +197,11 @@ def _read_env(path: Path) -> dict[str, str]:
 def _running_app(command: str, variables: Mapping[str, str]) -> Iterator[None]:
     """Serve the example by a command until the block ends."""
     url = variables["APP_URL"]
-    path = EXAMPLE_DIR / f"{_name_of(command)}.log"
+    port = url.rpartition(":")[2]
+    path = EXAMPLE_DIR / f"{_name_of(command)}-{port}.log"
     print(f"{command} …", flush=True)
     with path.open("wb") as log:
-        place = f"-- --hostname 127.0.0.1 --port {url.rpartition(':')[2]}"
-        process = _start(f"{command} {place}", variables, log)
+        process = _start(f"{command} -- --hostname 127.0.0.1 --port {port}", variables, log)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(f"{url}/sign-in"):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from app.api.auth import USER_ID
+from sandbox.development.keys import development_keys, record_api_url
 from sandbox.development.stack import Stack
 from tests.processes import ROOT
 
@@ -41,6 +44,14 @@ def test_readme_names_what_is_there() -> None:
         assert (EXAMPLE / path).is_file(), path
 
 
+def test_user_ids_are_the_same_everywhere() -> None:
+    """An id that the queue refuses must not get that far, and both READMEs say which it takes."""
+    assert f"/^{USER_ID.pattern}$/" in (EXAMPLE / "lib/session.ts").read_text()
+    [characters] = re.findall(r"\[(.+)\]", USER_ID.pattern)
+    for readme in (README, (ROOT / "README.md").read_text()):
+        assert f"1 to 128 characters of `{characters}`" in " ".join(readme.split())
+
+
 def test_types_know_every_operation(app: Flask) -> None:
     """The full comparison is `npm run types:check`; this finds a forgotten one sooner."""
     described: dict[str, Any] = app.test_client().get("/api/openapi.json").json or {}
@@ -62,3 +73,14 @@ def test_stack_sends_webhooks_where_it_is_told(
     assert stack.environment["WEBHOOK_SECRET"] == stack.keys.webhook_secret
     monkeypatch.setenv("WEBHOOK_SECRET", "whsec_b3duIGtleQ==")
     assert Stack(None, tmp_path).environment["WEBHOOK_SECRET"] == "whsec_b3duIGtleQ=="
+
+
+def test_stack_says_where_its_api_is(tmp_path: Path) -> None:
+    keys = development_keys(tmp_path)
+    for url in ("http://127.0.0.1:8000", "http://127.0.0.1:8001"):
+        record_api_url(tmp_path, url)
+        assert development_keys(tmp_path) == keys
+        path = tmp_path / "development.json"
+        assert json.loads(path.read_text())["api_url"] == url
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["development.json"]

@@ -56,8 +56,9 @@ def test_api_by_curl_publishes_a_post(running: Running, tmp_path: Path) -> None:
     [section] = re.findall(r"## The API by curl\n.*?```sh\n(.*?)```", README, re.DOTALL)
     [consent] = re.findall(r"### Connecting accounts\n.*?```sh\n(.*?)```", README, re.DOTALL)
     addresses = [running.address("API"), running.address("Platforms")]
-    script = f"{section}\necho\n{consent}".replace("http://127.0.0.1:8000", addresses[0])
-    script = script.replace("http://127.0.0.1:9000", addresses[1])
+    # For `npm run env` of the example, on whatever port it is.
+    assert json.loads((running.var_dir / "development.json").read_text())["api_url"] == addresses[0]
+    script = f"{section}\necho\n{consent}".replace("http://127.0.0.1:9000", addresses[1])
     done = _run("bash", "-euo", "pipefail", "-c", script, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     *_, told, asked = (line for line in done.stdout.splitlines() if line.strip())

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+
+FILE = "development.json"
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,30 @@ class DevelopmentKeys:
 
 def development_keys(var_dir: Path) -> DevelopmentKeys:
     """Read the keys, generating them on the first run."""
-    path = var_dir / "development.json"
-    if path.exists():
-        return DevelopmentKeys(**json.loads(path.read_text()))
+    stored = _read(var_dir)
+    if stored:
+        return DevelopmentKeys(**{one.name: stored[one.name] for one in fields(DevelopmentKeys)})
     fresh = DevelopmentKeys()
-    var_dir.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(asdict(fresh), indent=2) + "\n")
+    _write(var_dir, asdict(fresh))
     return fresh
+
+
+def record_api_url(var_dir: Path, url: str) -> None:
+    """Store beside the keys where the API is, for what is to call it: its port may vary."""
+    stored = _read(var_dir)
+    if stored.get("api_url") != url:
+        _write(var_dir, {**stored, "api_url": url})
+
+
+def _read(var_dir: Path) -> dict[str, str]:
+    path = var_dir / FILE
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _write(var_dir: Path, values: Mapping[str, str]) -> None:
+    """Replace the file as a whole: half of it would lose the key of every stored token."""
+    var_dir.mkdir(parents=True, exist_ok=True)
+    unfinished = var_dir / f"{FILE}.part"
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(json.dumps(values, indent=2) + "\n")
+    unfinished.replace(var_dir / FILE)

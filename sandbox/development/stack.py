@@ -23,7 +23,7 @@ from urllib.error import URLError
 
 from honcho.environ import parse_procfile
 
-from sandbox.development.keys import development_keys
+from sandbox.development.keys import development_keys, record_api_url
 from sandbox.development.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -130,6 +130,7 @@ class Stack:
 
     def _start(self) -> None:
         self._lock()
+        record_api_url(self._var_dir, self.api_url)
         commands = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
         try:
             self._redis.start()

@@ -29,20 +29,25 @@ export async function connectAccount(form: FormData): Promise<void> {
     params: { path: { platform }, query: { redirect: `${env().appUrl}/` } },
   });
   if (!data) {
-    const query = new URLSearchParams({ status: "failed", platform, message: error.error });
+    console.error(`no consent page for ${platform}: ${error.error}`);
+    const query = new URLSearchParams({ status: "failed", platform, error: "not_started" });
     redirect(`/?${query}`);
   }
   redirect(data.url);
 }
 
-export async function cancelJob(jobId: string): Promise<void> {
+/** Cancel a job; returns why it was refused, if it was. */
+export async function cancelJob(jobId: string): Promise<string | null> {
   const queue = publishingFor(await requireUser());
-  await queue.POST("/api/publish/{jobId}/cancel", { params: { path: { jobId } } });
+  const { error } = await queue.POST("/api/publish/{jobId}/cancel", { params: { path: { jobId } } });
   revalidatePath("/"); // cancelled or too late, the page shows the actual state
+  return error?.error ?? null;
 }
 
-export async function retryJob(jobId: string): Promise<void> {
+/** Retry a failed job; returns why it was refused, if it was. */
+export async function retryJob(jobId: string): Promise<string | null> {
   const queue = publishingFor(await requireUser());
-  await queue.POST("/api/publish/{jobId}/retry", { params: { path: { jobId } } });
+  const { error } = await queue.POST("/api/publish/{jobId}/retry", { params: { path: { jobId } } });
   revalidatePath("/");
+  return error?.error ?? null;
 }

@@ -4,9 +4,10 @@ import { Flash } from "@/components/Flash";
 import { NewPost } from "@/components/NewPost";
 import { Notices } from "@/components/Notices";
 import { Posts } from "@/components/Posts";
+import { Unavailable } from "@/components/Unavailable";
 import { env } from "@/lib/env";
 import { listNotices } from "@/lib/notices";
-import { publishingFor } from "@/lib/publishing";
+import { KEY_REFUSED, publishingFor } from "@/lib/publishing";
 import { requireUser, type UserId } from "@/lib/session";
 import { isPlatform, PLATFORM_IDS, PLATFORMS, type Account } from "@/lib/types";
 
@@ -17,11 +18,13 @@ const NOTICES_SHOWN = 8;
 
 export default async function Page({ searchParams }: PageProps<"/">) {
   const userId = await requireUser();
-  const [{ accounts, videos, jobs }, notices, query] = await Promise.all([
+  const [found, notices, query] = await Promise.all([
     read(userId),
     listNotices(userId),
     searchParams,
   ]);
+  if (!found) return <Unavailable why={KEY_REFUSED} />;
+  const { accounts, videos, jobs } = found;
   return (
     <>
       <header className={styles.bar}>
@@ -55,6 +58,7 @@ export default async function Page({ searchParams }: PageProps<"/">) {
   );
 }
 
+/** Read what the page shows; null where the queue refuses this application's key. */
 async function read(userId: UserId) {
   const queue = publishingFor(userId);
   const limit = POSTS_SHOWN;
@@ -64,6 +68,7 @@ async function read(userId: UserId) {
     queue.GET("/api/publish", { params: { query: { limit } } }),
   ]);
   const problem = accounts.error ?? videos.error ?? jobs.error;
+  if (problem?.error === KEY_REFUSED) return null;
   if (!accounts.data || !videos.data || !jobs.data) {
     throw new Error(`the publishing queue: ${problem?.error ?? "no answer"}`);
   }
@@ -80,12 +85,26 @@ function place({ platform }: Account): number {
 
 type Query = Awaited<PageProps<"/">["searchParams"]>;
 
-/** The outcome of connecting an account, which the queue adds to the URL it redirects to. */
-function messageOf({ status, platform, message }: Query) {
+const UNKNOWN_REASON = "Try again in a few minutes.";
+const REASONS: ReadonlyMap<unknown, string> = new Map([
+  ["access_denied", "You did not allow it."],
+  ["scopes_missing", "Connect again, and allow everything that is asked for."],
+  ["read_scope_missing", "Connect again, and allow everything that is asked for."],
+  ["no_account", "Link a professional Instagram account to a Page of yours, and connect again."],
+  ["no_channel", "This Google account has no YouTube channel."],
+  ["not_started", "It cannot be connected at the moment."],
+]);
+
+/**
+ * The outcome of connecting an account, which the queue adds to the URL it redirects to.
+ *
+ * The query's own `message` is not shown: anybody can make a link to this page with any sentence.
+ */
+function messageOf({ status, platform, error }: Query) {
   if (!isPlatform(platform)) return null;
   const name = PLATFORMS[platform];
   if (status === "connected") return { isGood: true, text: `Your ${name} account is connected.` };
   if (status !== "failed") return null;
-  const why = typeof message === "string" ? message : "";
+  const why = REASONS.get(error) ?? UNKNOWN_REASON;
   return { isGood: false, text: `Your ${name} account is not connected. ${why}` };
 }

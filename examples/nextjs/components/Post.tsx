@@ -1,8 +1,12 @@
 "use client";
 
+import { useActionState } from "react";
+
 import { cancelJob, retryJob } from "@/app/actions";
 import { Moment } from "@/components/Moment";
+import { Words } from "@/components/Words";
 import { useJobEvents } from "@/lib/live";
+import { sentences } from "@/lib/sentences";
 import { hasEnded, PLATFORMS, type Status } from "@/lib/types";
 
 import card from "./card.module.css";
@@ -37,6 +41,10 @@ interface Props {
 export function Post({ status, apiUrl, isLive, isNotified, onStatus }: Props) {
   const { jobId, state, step, progress, data, result, error } = status;
   useJobEvents(apiUrl, isLive ? jobId : null, onStatus);
+  const [refusal, steer, isSteering] = useActionState(
+    (_: string | null, act: typeof cancelJob) => act(jobId),
+    null,
+  );
   const isUnderWay = state === "active" || state === "waiting";
   const waitsUntil = state === "delayed" ? status.nextAttemptAt : null;
   return (
@@ -69,18 +77,23 @@ export function Post({ status, apiUrl, isLive, isNotified, onStatus }: Props) {
       </p>
       {error && (
         <p className={state === "failed" ? card.fault : card.quiet}>
-          {error.message} {error.hint}
+          <Words>{sentences(error.message, error.hint)}</Words>
         </p>
       )}
       {state === "failed" && error?.retryable && (
-        <form action={retryJob.bind(null, jobId)}>
-          <button>Try again</button>
+        <form action={() => steer(retryJob)}>
+          <button disabled={isSteering}>Try again</button>
         </form>
       )}
       {(state === "delayed" || state === "waiting") && (
-        <form action={cancelJob.bind(null, jobId)}>
-          <button>Cancel</button>
+        <form action={() => steer(cancelJob)}>
+          <button disabled={isSteering}>Cancel</button>
         </form>
+      )}
+      {refusal && (
+        <p className={card.fault} role="alert">
+          {refusal}
+        </p>
       )}
     </li>
   );

@@ -10,8 +10,11 @@ import card from "./card.module.css";
 
 /** Browsers allow six connections to a server without HTTP/2, and the page needs some itself. */
 const STREAMS_MAX = 4;
+/** How often the page is refreshed while a webhook is due, and otherwise. */
 const AWAITING_WEBHOOK_MS = 1_500;
 const OTHERWISE_MS = 20_000;
+/** A webhook that is later than this is not awaited: perhaps it never comes. */
+const WEBHOOK_DUE_MS = 30_000;
 
 interface Props {
   jobs: Status[];
@@ -34,10 +37,10 @@ export function Posts({ jobs, apiUrl, notified }: Props) {
     .filter((status) => !hasEnded(status))
     .sort((one, other) => dueAt(one).localeCompare(dueAt(other)))
     .slice(0, STREAMS_MAX);
-  const isAwaiting = statuses.some(
-    (status) => hasEnded(status) && !notified.includes(status.jobId),
-  );
-  useRefresh(isAwaiting ? AWAITING_WEBHOOK_MS : OTHERWISE_MS);
+  const lastEnd = statuses
+    .filter((status) => hasEnded(status) && !notified.includes(status.jobId))
+    .reduce((last, { finishedAt }) => Math.max(last, Date.parse(finishedAt ?? "") || 0), 0);
+  useRefresh(lastEnd + WEBHOOK_DUE_MS);
 
   return (
     <section className={card.card}>
@@ -63,13 +66,21 @@ function dueAt(status: Status): string {
   return status.nextAttemptAt ?? status.scheduledTime ?? status.createdAt;
 }
 
-/** Refresh the server's data periodically while the page is visible. */
-function useRefresh(pauseMs: number): void {
+/** Refresh the server's data periodically while the page is visible: often until `dueBy`. */
+function useRefresh(dueBy: number): void {
   const router = useRouter();
   useEffect(() => {
-    const timer = setInterval(() => {
+    let timer: ReturnType<typeof setTimeout>;
+    // Bounded even where this clock is behind the queue's.
+    const until = Math.min(dueBy, Date.now() + WEBHOOK_DUE_MS);
+    const wait = () => {
+      timer = setTimeout(refresh, Date.now() < until ? AWAITING_WEBHOOK_MS : OTHERWISE_MS);
+    };
+    const refresh = () => {
       if (document.visibilityState === "visible") router.refresh();
-    }, pauseMs);
-    return () => clearInterval(timer);
-  }, [router, pauseMs]);
+      wait();
+    };
+    wait();
+    return () => clearTimeout(timer);
+  }, [router, dueBy]);
 }

@@ -1,14 +1,10 @@
 import { expect, test, type Locator, type Page } from "@playwright/test";
 
+import { setting } from "./setting";
+
 const PLATFORMS = ["TIKTOK", "INSTAGRAM", "YOUTUBE"] as const;
 const NAMES = { TIKTOK: "TikTok", INSTAGRAM: "Instagram", YOUTUBE: "YouTube" };
 const USER = `alice-${Date.now()}`;
-
-function setting(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set; \`make example\` sets it`);
-  return value;
-}
 
 const API = setting("PUBLISHING_URL");
 const VIDEO = setting("VIDEO");

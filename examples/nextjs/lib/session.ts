@@ -14,7 +14,7 @@ import { env } from "@/lib/env";
  * ───────────────────────────────────────────────────────────────────────────────────────────────
  */
 
-/** The user's id in the publishing queue, sent as `X-User-Id`. */
+/** The user's id in the publishing queue, sent as `X-User-Id`: it accepts what matches `USER_ID`. */
 export type UserId = string;
 
 const COOKIE = "session";

@@ -26,7 +26,7 @@ export const PLATFORMS: Readonly<Record<Platform, string>> = {
 export const PLATFORM_IDS = Object.keys(PLATFORMS) as Platform[];
 
 export function isPlatform(value: unknown): value is Platform {
-  return typeof value === "string" && value in PLATFORMS;
+  return PLATFORM_IDS.some((platform) => platform === value);
 }
 
 export function hasEnded({ state }: Pick<Status, "state">): boolean {

@@ -1,4 +1,4 @@
-// Writes .env.local with the keys of the stack of `make run`: `npm run env`.
+// Writes .env.local with the API's URL and the keys of the stack of `make run`: `npm run env`.
 // Elsewhere: `npm run env -- KEYS_FILE ENV_FILE`.
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -17,7 +17,12 @@ try {
   console.error(`${keysFile} does not exist: start the stack with \`make run\` first.`);
   process.exit(1);
 }
+if (!keys.api_url) {
+  console.error(`${keysFile} does not say where the API is: start the stack with \`make run\` first.`);
+  process.exit(1);
+}
 const values = {
+  PUBLISHING_URL: keys.api_url,
   PUBLISHING_KEY: keys.api_key,
   PUBLISHING_JWT_SECRET: keys.jwt_secret,
   PUBLISHING_WEBHOOK_SECRET: keys.webhook_secret,

@@ -2,7 +2,7 @@ import { Fragment } from "react";
 
 import { Moment } from "@/components/Moment";
 
-const TIME = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
+const TIME = /(\d{4}-\d\d-\d\d \d\d:\d\d UTC)/;
 
 /** What the queue says, with the times in it as the reader writes them. */
 export function Words({ children }: { children: string }) {
@@ -10,6 +10,10 @@ export function Words({ children }: { children: string }) {
   return children
     .split(TIME)
     .map((piece, place) =>
-      place % 2 ? <Moment key={place} at={piece} /> : <Fragment key={place}>{piece}</Fragment>,
+      place % 2 ? (
+        <Moment key={place} at={piece.replace(" UTC", "Z").replace(" ", "T")} />
+      ) : (
+        <Fragment key={place}>{piece}</Fragment>
+      ),
     );
 }

@@ -17,6 +17,7 @@ from app.ids import new_id
 from app.queries.processes import count_workers
 from app.queues import MAINTENANCE_QUEUE, Run, RunQueue, new_post_run, new_run
 from app.queues.names import ADVANCE, ARGUMENTS_OF, DELIVER, FUNCTIONS, RELEASE
+from app.queues.run import FAILURE_TTL_SECONDS
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
 from workers.engine.refusals import why_refused
@@ -93,6 +94,43 @@ def test_every_run_of_ours_is_executed(redis: Redis) -> None:
 )
 def test_run_is_refused(redis: Redis, call: object, why: str) -> None:
     assert why_refused(called(redis, call)) == why
+
+
+@pytest.mark.parametrize(
+    ("run_id", "fields"),
+    [
+        ("half", {"status": "queued", "enqueued_at": "2026-01-01T00:00:00.000000Z"}),
+        ("a b", {"data": "[]"}),
+        ("undated", {"data": "[]", "created_at": "x"}),
+        ("binary", {"data": "[]", "description": b"\xff"}),
+        ("depending", {"data": "[]", "dependency_ids": "{"}),
+    ],
+)
+def test_hash_that_is_no_run_is_dropped_and_takes_no_worker_with_it(
+    redis: Redis, worker: Process, run_id: str, fields: dict[str, str | bytes]
+) -> None:
+    queue = RunQueue(MAINTENANCE_QUEUE, redis)
+    redis.hset(Run.key_for(run_id), mapping=fields)  # type: ignore[arg-type]
+    queue.push_job_id(run_id)
+    wait_until(lambda: not redis.exists(Run.key_for(run_id)), "its end")
+    worker.check()
+    left = (queue.count, redis.zcard(queue.started_key), queue.failed_job_registry.get_job_ids())
+    assert left == (0, 0, [])
+    [error] = errors(worker.log)
+    assert error.startswith(f"run '{run_id}' is dropped, as its hash is no run: ")
+
+
+@pytest.mark.parametrize("ttl", ["0", str(10**30)])
+def test_run_that_names_no_queue_and_a_term_of_its_own_is_kept_like_any_other(
+    redis: Redis, worker: Process, ttl: str
+) -> None:
+    """Redis refuses such a term: the worker would take it for absent, and try for ever."""
+    queue = RunQueue(MAINTENANCE_QUEUE, redis)
+    redis.hset(Run.key_for("odd"), mapping={"data": "[]", "failure_ttl": ttl})
+    queue.push_job_id("odd")
+    wait_until(lambda: queue.failed_job_registry.get_job_ids() == ["odd"], "the refusal")
+    assert FAILURE_TTL_SECONDS - 60 < int(str(redis.ttl(Run.key_for("odd")))) <= FAILURE_TTL_SECONDS
+    assert redis.zcard(queue.started_key) == 0
 
 
 def test_run_that_is_pickled_is_refused(redis: Redis) -> None:

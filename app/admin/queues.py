@@ -16,6 +16,7 @@ from rq.serializers import JSONSerializer
 from rq_dashboard import blueprint as dashboard
 from rq_dashboard import web
 
+from app.admin.dashboard_pages import make_pages_safe, script_nonce, set_policy
 from app.admin.operator_auth import PREFIX
 from app.admin.shown_runs import ShownQueue, ShownRun, requeue_run
 from app.api.errors import Unavailable, problem
@@ -42,9 +43,12 @@ def register_dashboard(app: Flask) -> None:
     app.config["RQ_DASHBOARD_REDIS_URL"] = ("redis",)
     redis: Redis = app.extensions["redis"]
     setattr(app, "redis_conn", redis)
+    make_pages_safe()
+    app.add_template_global(script_nonce)
     app.register_blueprint(dashboard, url_prefix=f"{PREFIX}/queues")
     # Replaces its own, which opens another connection to Redis for each request.
     app.before_request_funcs[dashboard.name] = [_check_request]
+    app.after_request_funcs[dashboard.name] = [set_policy]
     app.view_functions[f"{dashboard.name}.list_workers"] = _list_workers
     app.view_functions[f"{dashboard.name}.compact_queue"] = _compact_queue
     app.register_error_handler(NoSuchJobError, _answer_no_run)

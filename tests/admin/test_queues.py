@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pickle
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -61,13 +62,15 @@ def add_run(app: Flask, number: int = 1, **later: float) -> str:
     return f"{job_id}-{number}"
 
 
-def add_failed_run(app: Flask, redis: Redis, number: int = 1) -> str:
+def add_failed_run(
+    app: Flask, redis: Redis, number: int = 1, why: str = "Traceback: it was a bug"
+) -> str:
     run_id = add_run(app, number)
     queue = RunQueue(QUEUE, redis)
     run = Run.fetch(run_id, connection=redis)
     queue.remove(run)
     with redis.pipeline() as pipeline:
-        run.keep_as_failed(pipeline, "Traceback: it was a bug", "")
+        run.keep_as_failed(pipeline, why, "")
         pipeline.execute()
     return run_id
 
@@ -352,6 +355,43 @@ def test_looking_at_a_queue_takes_nothing_off_it(client: FlaskClient, redis: Red
     redis.rpush(RunQueue(QUEUE, redis).key, "gone", "not an id")
     assert run_ids(client, "queued") == []
     assert redis.llen(RunQueue(QUEUE, redis).key) == 2
+
+
+PAGES = ("view/queues", "view/workers", f"view/jobs/{QUEUE}/failed/8/asc/1", "view/job/%s")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_put_nothing_from_redis_into_html_as_it_is(
+    client: FlaskClient, app: Flask, redis: Redis, page: str
+) -> None:
+    run_id = add_failed_run(app, redis)
+    path = f"/admin/queues/0/{page.replace('%s', run_id)}"
+    answers = [client.get(path, headers=basic(), follow_redirects=True) for _ in range(2)]
+    nonces = []
+    for answer in answers:
+        assert "<%=" not in answer.text and ".html() %>" not in answer.text
+        policy = dict(
+            part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; ")
+        )
+        nonce = re.findall(r'<script nonce="([^"]{20,})"', answer.text)
+        assert len(nonce) == len(re.findall(r"<script(?! src| name)", answer.text)) == 1
+        # Its templates are compiled in the browser, which needs `eval`.
+        assert policy["script-src"] == f"'self' 'nonce-{nonce[0]}' 'unsafe-eval'"
+        assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
+        nonces += nonce
+    assert nonces[0] != nonces[1]
+
+
+def test_name_of_a_queue_is_no_script(client: FlaskClient) -> None:
+    answer = client.get("/admin/queues/0/view/jobs/');alert(1)('/queued/8/asc/1", headers=basic())
+    assert answer.status_code == 200
+    assert "');alert(1)('" not in answer.text
+
+
+def test_whatever_the_dashboard_answers_has_a_policy(client: FlaskClient) -> None:
+    for path in ("static/css/main.css", "0/data/queues.json", "0/view/job/nothing"):
+        with client.get(f"/admin/queues/{path}", headers=basic()) as answer:
+            assert "script-src 'self'" in answer.headers["Content-Security-Policy"], path
 
 
 def test_without_redis_it_says_so(config: Config) -> None:

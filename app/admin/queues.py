@@ -16,7 +16,9 @@ from rq.serializers import JSONSerializer
 from rq_dashboard import blueprint as dashboard
 from rq_dashboard import web
 
+from app.admin.dashboard_pages import make_pages_safe, script_nonce, set_policy
 from app.admin.operator_auth import PREFIX
+from app.admin.shown_runs import ShownQueue, ShownRun, requeue_run
 from app.api.errors import Unavailable, problem
 from app.clock import to_iso
 from app.queues import Run, RunQueue, current_redis
@@ -36,13 +38,17 @@ CHANGING_VIEWS = (
 def register_dashboard(app: Flask) -> None:
     """Register the dashboard on an application."""
     web.config.serializer = JSONSerializer
+    web.Job, web.Queue, web.requeue_job = ShownRun, ShownQueue, requeue_run
     # The pages show this instead of the URL of Redis, which may contain a password.
     app.config["RQ_DASHBOARD_REDIS_URL"] = ("redis",)
     redis: Redis = app.extensions["redis"]
     setattr(app, "redis_conn", redis)
+    make_pages_safe()
+    app.add_template_global(script_nonce)
     app.register_blueprint(dashboard, url_prefix=f"{PREFIX}/queues")
     # Replaces its own, which opens another connection to Redis for each request.
     app.before_request_funcs[dashboard.name] = [_check_request]
+    app.after_request_funcs[dashboard.name] = [set_policy]
     app.view_functions[f"{dashboard.name}.list_workers"] = _list_workers
     app.view_functions[f"{dashboard.name}.compact_queue"] = _compact_queue
     app.register_error_handler(NoSuchJobError, _answer_no_run)
@@ -75,7 +81,7 @@ def _is_page(page: Any, per_page: Any) -> bool:
 
 def _list_workers(instance_number: int) -> Response:
     """Return the same as the dashboard's own view, which would unpickle the current runs."""
-    workers = Worker.all(connection=current_redis(), job_class=Run, queue_class=RunQueue)
+    workers = Worker.all(connection=current_redis(), job_class=ShownRun, queue_class=RunQueue)
     shown = [_worker(worker) for worker in workers]
     return jsonify(workers=sorted(shown, key=lambda worker: (worker["state"], worker["name"])))
 

@@ -49,6 +49,9 @@ QUEUE_OF: dict[str, str] = {
     CONNECT: CONNECT_QUEUE,
     TRANSCODE: ENCODE_QUEUE,
 }
+#: What a run may call: function → the types of its arguments. A worker executes nothing else, so
+#: that being able to write to Redis is not being able to run code.
+ARGUMENTS_OF: dict[str, tuple[type, ...]] = {ADVANCE: (str, str), **dict.fromkeys(QUEUE_OF, ())}
 
 # Functions that a worker's parent process hands to its children directly, without a queue.
 POLL = "workers.publishing.pipeline.poll"

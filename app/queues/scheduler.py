@@ -46,7 +46,8 @@ if redis.call('ZRANGE', KEYS[1], 0, 0)[1] == ARGV[2] then
 end
 """
 
-# Always writes, since a server that has become a replica would answer from old data.
+# Of a run whose hash is gone, or lacks the call, nothing is left: setting its status would make it
+# half a run. Always writes, since a server that has become a replica would answer from old data.
 # KEYS: fence, delayed runs, queue. ARGV: fencing token, now, batch, key prefix of runs,
 # now in RQ's format.
 _RELEASE = """
@@ -54,15 +55,19 @@ local fence = tonumber(redis.call('GET', KEYS[1]) or 0)
 if fence > tonumber(ARGV[1]) then return {-1, tostring(fence)} end
 redis.call('SET', KEYS[1], ARGV[1])
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
-if #due > 0 then
-  for _, id in ipairs(due) do
+local whole = {}
+for _, id in ipairs(due) do
+  if redis.call('HEXISTS', ARGV[4] .. id, 'data') == 1 then
     redis.call('HSET', ARGV[4] .. id, 'status', 'queued', 'enqueued_at', ARGV[5])
+    whole[#whole + 1] = id
+  else
+    redis.call('DEL', ARGV[4] .. id)
   end
-  redis.call('RPUSH', KEYS[3], unpack(due))
-  redis.call('ZREM', KEYS[2], unpack(due))
 end
+if #whole > 0 then redis.call('RPUSH', KEYS[3], unpack(whole)) end
+if #due > 0 then redis.call('ZREM', KEYS[2], unpack(due)) end
 local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-return {#due, first[2] or ''}
+return {#whole, first[2] or ''}
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from redis import Redis
+from rq import Worker
 
 from app.clock import utcnow
 from app.config import Config
@@ -238,6 +240,35 @@ def sign_in(browser: Browser, **credentials: str) -> None:
         browser.call("Input.insertText", text=secret)
         browser.run(f"{form}.querySelector('button.authorize').click()")
     browser.run("document.querySelector('.auth-container .btn-done').click()")
+
+
+def test_hostile_run_is_text(
+    browser: Browser, config: Config, app: Flask, redis: Redis, tmp_path: Path
+) -> None:
+    """What a platform answers gets into tracebacks, and whoever writes to Redis into the rest."""
+    run_id = add_failed_run(app, redis, why=f"Traceback: {HOSTILE}")
+    fields = {"description": f"Description: {HOSTILE}", "meta": json.dumps({"Meta": HOSTILE})}
+    redis.hset(Run.key_for(run_id), mapping=fields)  # type: ignore[arg-type]
+    redis.sadd(RunQueue.redis_queues_keys, RunQueue(QUEUE, redis).key, f"rq:queue:{HOSTILE}")
+    worker = Worker([RunQueue(QUEUE, redis)], connection=redis, job_class=Run)
+    worker.register_birth()
+    redis.rename(worker.key, f"rq:worker:{HOSTILE}")
+    redis.sadd("rq:workers", f"rq:worker:{HOSTILE}")
+    said = {
+        "view/queues": HOSTILE,
+        "view/workers": HOSTILE,
+        f"view/jobs/{QUEUE}/failed/8/asc/1": f"Traceback: {HOSTILE}",
+        f"view/job/{run_id}": f"Traceback: {HOSTILE}",
+    }
+    for number, (path, expected) in enumerate(said.items()):
+        browser.open(f"{config.public_url}/admin/queues/0/{path}")
+        wait_until(lambda: "Loading..." not in browser.run(TEXT), path)
+        wait_until(lambda: expected in browser.run(TEXT), path)
+        browser.picture(tmp_path / f"hostile-{number}.png")
+        assert browser.run("document.querySelectorAll('[onerror]').length") == 0, path
+        assert browser.run("document.title") == "RQ dashboard", path
+    assert f"Description: {HOSTILE}" in browser.run(TEXT)
+    assert [one for one in browser.complaints if "favicon.ico" not in one] == []
 
 
 def test_queues_and_the_description_are_drawn(

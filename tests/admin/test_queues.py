@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import pickle
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +21,7 @@ from rq import Worker
 
 from app import create_app
 from app.admin.queues import CHANGING_VIEWS
+from app.admin.shown_runs import UNREADABLE
 from app.clock import utcnow
 from app.config import Config
 from app.extensions import db
@@ -57,13 +62,15 @@ def add_run(app: Flask, number: int = 1, **later: float) -> str:
     return f"{job_id}-{number}"
 
 
-def add_failed_run(app: Flask, redis: Redis, number: int = 1) -> str:
+def add_failed_run(
+    app: Flask, redis: Redis, number: int = 1, why: str = "Traceback: it was a bug"
+) -> str:
     run_id = add_run(app, number)
     queue = RunQueue(QUEUE, redis)
     run = Run.fetch(run_id, connection=redis)
     queue.remove(run)
     with redis.pipeline() as pipeline:
-        run.keep_as_failed(pipeline, "Traceback: it was a bug", "")
+        run.keep_as_failed(pipeline, why, "")
         pipeline.execute()
     return run_id
 
@@ -262,6 +269,7 @@ def test_only_our_own_pages_may_change_something(
         "99999999999/view/queues",
         "0/view/job/nothing",
         "0/data/job/nothing.json",
+        "0/view/job/not an id",
         f"0/data/jobs/{QUEUE}/nothing/8/asc/1.json",
         f"0/data/jobs/{QUEUE}/queued/8/sideways/1.json",
         f"0/data/jobs/{QUEUE}/queued/x/asc/1.json",
@@ -282,6 +290,108 @@ def test_a_run_that_has_not_failed_is_not_queued_again(client: FlaskClient, app:
     path = changing_paths(add_run(app))["requeue_job_view"]
     answer = client.post(path, headers={**basic(), **SAME_ORIGIN})
     assert answer.status_code == 409
+
+
+class Trap:
+    """Makes a folder if it is unpickled."""
+
+    def __init__(self, proof: Path) -> None:
+        self._proof = proof
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (str(self._proof),)
+
+
+@pytest.mark.parametrize("field", ["data", "meta", "result", "description", "return_value"])
+def test_nothing_in_redis_is_unpickled(
+    client: FlaskClient, app: Flask, redis: Redis, tmp_path: Path, field: str
+) -> None:
+    proof = tmp_path / "proof"
+    pickled = pickle.dumps(Trap(proof))
+    run_id = add_failed_run(app, redis)
+    if field == "return_value":
+        entry = {"type": "1", field: base64.b64encode(pickled)}
+        redis.xadd(f"rq:results:{run_id}", entry)  # type: ignore[arg-type]
+    else:
+        redis.hset(Run.key_for(run_id), field, pickled)  # type: ignore[arg-type]
+    Worker([RunQueue(QUEUE, redis)], connection=redis, job_class=Run).register_birth()
+    reading = (
+        f"0/view/job/{run_id}",
+        f"0/data/job/{run_id}.json",
+        f"0/data/jobs/{QUEUE}/failed/8/asc/1.json",
+        f"0/view/jobs/{QUEUE}/failed/8/asc/1",
+        "0/data/workers.json",
+        "0/view/workers",
+    )
+    answers = [client.get(f"/admin/queues/{path}", headers=basic()) for path in reading]
+    # What is no run at all is not found.
+    shown = 404 if field == "description" else 200
+    assert [one.status_code for one in answers] == [shown, shown, 200, 200, 200, 200]
+    if field in ("meta", "return_value"):
+        assert UNREADABLE in answers[1].text
+    changing = changing_paths(run_id)
+    changing["empty_queue"] = f"/admin/queues/queue/{QUEUE}/failed/empty"
+    for view in ("requeue_job_view", "requeue_all", "delete_job_view", "empty_queue"):
+        answer = client.post(changing[view], headers={**basic(), **SAME_ORIGIN})
+        assert answer.status_code < 500, view
+    assert not proof.exists()
+
+
+def test_a_worker_at_work_on_what_is_unreadable_is_shown(
+    client: FlaskClient, app: Flask, redis: Redis
+) -> None:
+    run_id = add_run(app)
+    worker = Worker([RunQueue(QUEUE, redis)], connection=redis, job_class=Run)
+    worker.register_birth()
+    worker.prepare_execution(Run.fetch(run_id, connection=redis))
+    redis.hset(Run.key_for(run_id), "data", "[1]")
+    answer = client.get("/admin/queues/0/data/workers.json", headers=basic())
+    (shown,) = answer.get_json()["workers"]
+    assert shown["current_job"]["call_string"] == UNREADABLE
+
+
+def test_looking_at_a_queue_takes_nothing_off_it(client: FlaskClient, redis: Redis) -> None:
+    """Not even what is no run: RQ would."""
+    redis.rpush(RunQueue(QUEUE, redis).key, "gone", "not an id")
+    assert run_ids(client, "queued") == []
+    assert redis.llen(RunQueue(QUEUE, redis).key) == 2
+
+
+PAGES = ("view/queues", "view/workers", f"view/jobs/{QUEUE}/failed/8/asc/1", "view/job/%s")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_put_nothing_from_redis_into_html_as_it_is(
+    client: FlaskClient, app: Flask, redis: Redis, page: str
+) -> None:
+    run_id = add_failed_run(app, redis)
+    path = f"/admin/queues/0/{page.replace('%s', run_id)}"
+    answers = [client.get(path, headers=basic(), follow_redirects=True) for _ in range(2)]
+    nonces = []
+    for answer in answers:
+        assert "<%=" not in answer.text and ".html() %>" not in answer.text
+        policy = dict(
+            part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; ")
+        )
+        nonce = re.findall(r'<script nonce="([^"]{20,})"', answer.text)
+        assert len(nonce) == len(re.findall(r"<script(?! src| name)", answer.text)) == 1
+        # Its templates are compiled in the browser, which needs `eval`.
+        assert policy["script-src"] == f"'self' 'nonce-{nonce[0]}' 'unsafe-eval'"
+        assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
+        nonces += nonce
+    assert nonces[0] != nonces[1]
+
+
+def test_name_of_a_queue_is_no_script(client: FlaskClient) -> None:
+    answer = client.get("/admin/queues/0/view/jobs/');alert(1)('/queued/8/asc/1", headers=basic())
+    assert answer.status_code == 200
+    assert "');alert(1)('" not in answer.text
+
+
+def test_whatever_the_dashboard_answers_has_a_policy(client: FlaskClient) -> None:
+    for path in ("static/css/main.css", "0/data/queues.json", "0/view/job/nothing"):
+        with client.get(f"/admin/queues/{path}", headers=basic()) as answer:
+            assert "script-src 'self'" in answer.headers["Content-Security-Policy"], path
 
 
 def test_without_redis_it_says_so(config: Config) -> None:

@@ -112,6 +112,18 @@ def test_release_tells_when_the_next_run_is_due(context: None, redis: Redis) -> 
     assert released == Released(1, next_due=later.due_at.timestamp())
 
 
+def test_release_leaves_no_half_of_a_run(context: None, redis: Redis) -> None:
+    """A delayed run whose hash is gone, or lacks the call, would fail in a worker."""
+    gone, half, whole = (delay(seconds)[0] for seconds in (100, 200, 300))
+    redis.delete(Run.key_for(gone.run_id))
+    redis.hdel(Run.key_for(half.run_id), "data")
+    scheduler = PostScheduler(QUEUE, redis)
+    assert scheduler.release(1, half.due_at) == Released(0, whole.due_at.timestamp())
+    assert scheduler.release(1, whole.due_at) == Released(1, next_due=None)
+    assert queued(redis) == [whole.run_id]
+    assert redis.keys("rq:job:*") == [Run.key_for(whole.run_id).encode()]
+
+
 def test_only_a_run_that_is_due_before_all_others_rings(context: None, redis: Redis) -> None:
     [first], [_], [earlier] = delay(60), delay(120), delay(30)
     rings = redis.lrange(BELL_KEY, 0, -1)

@@ -7,6 +7,7 @@ Nothing here decides about a post: the rows do.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,8 +19,10 @@ from rq.utils import utcformat
 
 from app.clock import utcnow
 from app.queues import Run, RunQueue
+from app.queues.run import FAILURE_TTL_SECONDS
 from workers.engine.registration import in_flight_key
 
+logger = logging.getLogger(__name__)
 #: RQ considers a started run abandoned after this; ours end long before.
 STARTED_FOR = timedelta(days=2)
 
@@ -101,15 +104,14 @@ class Exchange:
 
     def finish(self, run: FinishedRun, take_from: Sequence[str]) -> None:
         """Settle a run, and start the next one from the first of these queues that has any."""
+        is_kept = run.traceback is not None and self._has_kept_as_failed(run, run.traceback)
         keys = [Run.key_for(run.run_id), self._queues[run.queue].started_key]
         for name in take_from:
             keys += [self._queues[name].key, self._queues[name].started_key]
-        keep = "0" if run.traceback is None else "1"
+        keep = "1" if is_kept else "0"
         args = (f"{run.run_id}:{self._worker}", keep, self._score(), _now(), self._worker)
         prefix = Run.redis_job_namespace_prefix
         self._add("finish", tuple(take_from)).eval(_FINISH, len(keys), *keys, *args, prefix)
-        if run.traceback is not None:
-            self._keep_as_failed(run, run.traceback)
 
     def send(self) -> list[StartedRun]:
         """Send the collected commands; return the runs that they started. Raises `RedisError`."""
@@ -128,12 +130,23 @@ class Exchange:
         self._readers.append(None if kind == "nothing" else (kind, sent))
         return self._pipeline
 
-    def _keep_as_failed(self, run: FinishedRun, traceback: str) -> None:
-        failed = Run(run.run_id, self._connection)
-        failed.restore(run.fields)
-        before = len(self._pipeline)
-        failed.keep_as_failed(self._pipeline, traceback, self._worker)
-        self._readers += [None] * (len(self._pipeline) - before)
+    def _has_kept_as_failed(self, run: FinishedRun, traceback: str) -> bool:
+        """Keep a failed run, unless its hash is no run: that must not end the worker."""
+        commands = self._pipeline.command_stack
+        before = len(commands)
+        try:
+            failed = Run(run.run_id, self._connection)
+            failed.restore(run.fields)
+            # Not what the hash says: it may name another queue, or a term that Redis refuses.
+            failed.origin, failed.failure_ttl = run.queue, FAILURE_TTL_SECONDS
+            failed.keep_as_failed(self._pipeline, traceback, self._worker)
+        except Exception as exc:  # whatever RQ makes of it: nothing has been sent yet
+            del commands[before:]
+            why = type(exc).__name__
+            logger.error("run %r is dropped, as its hash is no run: %s", run.run_id, why)
+            return False
+        self._readers += [None] * (len(commands) - before)
+        return True
 
     @staticmethod
     def _score() -> float:

@@ -20,6 +20,7 @@ from rq.utils import import_attribute
 
 from app.queues import Run, Wake, current_redis
 from workers.engine.orders import Call, Claimed, Done, Execute, KeepCall, KeepWake, ToParent
+from workers.engine.refusals import why_refused
 from workers.stopping import stop_requested
 
 logger = logging.getLogger(__name__)
@@ -192,10 +193,13 @@ def _execute(order: Execute | Call) -> str | None:
     try:
         if isinstance(order, Call):
             import_attribute(order.function)(*order.args)
-        else:
-            run = Run(order.run_id, current_redis())
-            run.restore(order.fields)
-            run.perform()
+            return None
+        run = Run(order.run_id, current_redis())
+        run.restore(order.fields)
+        if (why := why_refused(run)) is not None:
+            logger.error("run %s is refused: %s", run.id, why)
+            return f"refused: {why}"
+        run.perform()
     except Exception:
         return traceback.format_exc()
     return None

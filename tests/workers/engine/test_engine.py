@@ -31,15 +31,14 @@ from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
 from tests.redis_values import commands, wait_until_quiet
+from tests.workers.engine.stand_in import CRASH, FAIL, GROW, SLEEP, WAIT
 from workers.worker import BACKGROUND_RUNS
 
 # One database: real processes take time, and what they do to rows has its own tests.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
 QUEUE = PUBLISH_QUEUES["TIKTOK"]
 MB = 10**6
-#: Functions of the standard library: one takes its time, one fails, one ends its process, and one
-#: waits, at a named pipe, until the test lets it go.
-SLEEP, FAIL, CRASH, WAIT = "time.sleep", "math.sqrt", "os.abort", "os.open"
+WORKER = "tests.workers.engine.stand_in"
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def config(config: Config) -> Config:
 @pytest.fixture
 def worker(config: Config, tmp_path: Path) -> Iterator[Process]:
     """A running worker; no scheduler, so that nothing else recovers lost runs."""
-    with Process("workers.worker", config, tmp_path / "worker.log") as process:
+    with Process(WORKER, config, tmp_path / "worker.log") as process:
         wait_until(lambda: count_workers(utcnow())["TIKTOK"], "a worker")
         yield process
 
@@ -175,14 +174,14 @@ def test_dead_worker_of_other_queues_is_cleared_away_too(
     """Otherwise its in-flight runs would wait for a worker of that platform, and it stay listed."""
     other = PUBLISH_QUEUES["YOUTUBE"]
     youtube, tiktok = ({"WORKER_PLATFORMS": name} for name in ("YOUTUBE", "TIKTOK"))
-    with Process("workers.worker", config, tmp_path / "other.log", **youtube) as dead:
+    with Process(WORKER, config, tmp_path / "other.log", **youtube) as dead:
         wait_until(lambda: count_workers(utcnow())["YOUTUBE"] == 2, "the other worker")
         put(redis, WAIT, *gate.args, queue=other)
         wait_until(lambda: started(redis, other) == 1, "its work")
         dead.kill()
     worker.kill()
     redis.delete(*redis.smembers("rq:workers"))  # as if they had expired
-    with Process("workers.worker", config, tmp_path / "third.log", **tiktok):
+    with Process(WORKER, config, tmp_path / "third.log", **tiktok):
         wait_until(lambda: RunQueue(other, redis).count == 1, "its run to be put back")
         assert started(redis, other) == 0
 
@@ -192,7 +191,7 @@ def test_memory_of_large_runs_is_given_back_and_no_run_is_lost(
 ) -> None:
     """A child that has grown ends after its run, and gets no other run on its way out."""
     for _ in range(12):
-        put(redis, "os.urandom", 100 * MB)
+        put(redis, GROW, 100 * MB)
         put(redis, SLEEP, 0)
     wait_until(lambda: nothing_left(redis), "all of them")
     assert RunQueue(QUEUE, redis).failed_job_registry.get_job_ids() == []

@@ -44,7 +44,7 @@ def cancel(job_id: str, now: datetime) -> PublishJob:
         if job.state is JobState.CANCELLED:
             return job
         if job.state in FINAL_STATES:
-            raise WrongState(f"The job is already {job.state.value}")
+            raise WrongState(f"The job is already {job.state_at(now).value}")
         if job.is_committed:
             raise WrongState("The platform may already have published it")
         if job.is_leased:
@@ -71,7 +71,7 @@ def edit(
     with transaction() as session:
         job = _locked(session, job_id)
         if job.state is not JobState.WAITING:
-            raise WrongState(f"A job that is {job.state.value} cannot be changed")
+            raise WrongState(f"A job that is {job.state_at(now).value} cannot be changed")
         if job.is_committed:
             raise WrongState("The platform may already have published it")
         if any(getattr(job, name) != value for name, value in judged.items()):
@@ -133,7 +133,8 @@ def retry(job_id: str, now: datetime) -> PublishJob:
     with transaction() as session:
         job = _locked(session, job_id)
         if job.state is not JobState.FAILED:
-            raise WrongState(f"Only a failed job can be retried; this one is {job.state.value}")
+            shown = job.state_at(now).value
+            raise WrongState(f"Only a failed job can be retried; this one is {shown}")
         if job.is_ambiguous:
             raise WrongState("It may be live: say with …/resolve whether it is, then retry")
         _refuse_futile_retry(session, job)

@@ -184,6 +184,16 @@ def test_refusal_names_the_state_that_the_status_shows(alice: Caller) -> None:
     assert read(alice, job_id)["state"] == "delayed"
 
 
+def test_refusals_speak_to_the_owner_of_the_post(alice: Caller, context: Flask) -> None:
+    """No path of the API, and the platform by its name."""
+    job_id = alice.publish()["jobId"]
+    failed("ambiguous")
+    retried, cancelled = (alice.post(f"/{job_id}/{call}").json for call in ("retry", "cancel"))
+    assert retried is not None and cancelled is not None
+    assert retried["error"] == "This post may be live: look on TikTok and say if it is"
+    assert cancelled["error"] == "This post cannot be cancelled: it is already failed"
+
+
 def test_ambiguous_job_is_live_by_a_persons_word(alice: Caller, context: Flask) -> None:
     job_id = alice.publish()["jobId"]
     failed("ambiguous")

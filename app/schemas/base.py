@@ -32,8 +32,11 @@ class BaseSchema(Schema):
     class Meta:
         unknown = RAISE
 
+    error_messages = {"type": "Send a JSON object."}
+
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Give the field its camelCase name."""
+        """Give the field its camelCase name, and words of ours for its absence."""
+        field_obj.error_messages["required"] = "This field is required."
         if field_obj.data_key is None:
             head, *tail = field_name.split("_")
             field_obj.data_key = head + "".join(part.capitalize() for part in tail)

@@ -89,7 +89,7 @@ class RequestOptionsSchema(ResponseSchema):
 class RequestSchema(ResponseSchema):
     """The request of a job, with defaults filled in."""
 
-    may_lack = frozenset({"share_to_feed", "scheduled_time"})
+    may_lack = frozenset({"share_to_feed"})
 
     video_id = fields.String()
     platform = one_of(PLATFORMS)
@@ -99,7 +99,9 @@ class RequestSchema(ResponseSchema):
     privacy_level = one_of(PRIVACY_LEVELS)
     share_to_feed = fields.Boolean(metadata={"description": "Instagram only."})
     platform_options = fields.Dict(keys=fields.String())
-    scheduled_time = Moment(metadata={"description": "Only for a scheduled post."})
+    scheduled_time = Moment(
+        allow_none=True, metadata={"description": "null for a post that is due at once."}
+    )
     options = fields.Nested(RequestOptionsSchema)
 
 
@@ -141,7 +143,9 @@ class StatusSchema(ResponseSchema):
     next_attempt_at = Moment(
         allow_none=True, metadata={"description": "When a delayed job continues."}
     )
-    scheduled_time = Moment(allow_none=True)
+    scheduled_time = Moment(
+        allow_none=True, metadata={"description": "null for a post that is due at once."}
+    )
     cancel_requested = fields.Boolean()
     created_at = Moment()
     started_at = Moment(allow_none=True)

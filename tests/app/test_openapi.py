@@ -100,7 +100,7 @@ def test_publish_body_is_described_with_its_bounds(described: dict[str, Any]) ->
 def test_answers_promise_all_their_fields(described: dict[str, Any]) -> None:
     """Types made of the description have callers look for `undefined` where it can be, only."""
     may_lack = {"Accepted": {"scheduledTime"}, "NextPost": {"reason"}, "Problem": {"errors"}}
-    may_lack |= {"NotReady": {"errors"}, "Request": {"shareToFeed", "scheduledTime"}}
+    may_lack |= {"NotReady": {"errors"}, "Request": {"shareToFeed"}}
     schemas = described["components"]["schemas"]
     for name in answered(described):
         schema = schemas[name]

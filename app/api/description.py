@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.api import statuses
 from app.api.errors import PROBLEM_TYPE, answer_http_error
+from app.schemas.base import camel
 from app.schemas.webhook import AccountEventSchema, JobEventSchema, described_webhooks
 
 API_OPTIONS: dict[str, Any] = {
@@ -86,8 +87,7 @@ class CamelPaths(FlaskPlugin):  # type: ignore[misc]
         for each in parameters:
             if isinstance(each, dict) and each["in"] == "path":
                 name = each["name"]
-                head, *tail = name.split("_")
-                each["name"] = head + "".join(part.capitalize() for part in tail)
+                each["name"] = camel(name)
                 path = path.replace(f"{{{name}}}", f"{{{each['name']}}}")
         return path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, missing
 
 from app.platforms import PLATFORMS
-from app.schemas.base import Moment, ResponseSchema, one_of
+from app.schemas.base import CamelKeys, Moment, ResponseSchema, one_of
 from app.states import AccountState
 
 
@@ -50,17 +50,25 @@ class BoundsSchema(ResponseSchema):
 class VideoRulesSchema(ResponseSchema):
     """What files the platform accepts; outside the `advised` ones it accepts but discourages."""
 
-    ranges = fields.Dict(
+    ranges = CamelKeys(
         keys=fields.String(),
         values=fields.Nested(BoundsSchema),
         metadata={
             "description": "`duration` in seconds, `size` in bytes, `side` and `width` in pixels, "
-            "`ratio` as width ÷ height, `frame_rate` per second, `bit_rate` per second."
+            "`ratio` as width ÷ height, `frameRate` per second, `bitRate` per second, "
+            "`audioChannels`, `audioSampleRate` in Hz."
         },
     )
-    choices = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
-    advised_ranges = fields.Dict(keys=fields.String(), values=fields.Nested(BoundsSchema))
-    advised_choices = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    choices = CamelKeys(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={
+            "description": "`container` (the media type), `videoCodec`, `audioCodec`, `chroma`, "
+            "`h264Format`, `scan`, `index` (where an MP4 has its index) and `editList`."
+        },
+    )
+    advised_ranges = CamelKeys(keys=fields.String(), values=fields.Nested(BoundsSchema))
+    advised_choices = CamelKeys(keys=fields.String(), values=fields.List(fields.String()))
 
 
 class LimitSchema(ResponseSchema):

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from app.api import statuses
 from app.api.errors import PROBLEM_TYPE, answer_http_error
 from app.schemas.base import camel
-from app.schemas.webhook import AccountEventSchema, JobEventSchema, described_webhooks
+from app.schemas.webhook import ANY_EVENT, EVENTS, described_webhooks
 
 API_OPTIONS: dict[str, Any] = {
     "API_TITLE": "Video publishing queue",
@@ -102,8 +102,9 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
         self.ma_plugin.converter.add_parameter_attribute_function(never_null)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
-        self.spec.components.schema("JobEvent", schema=JobEventSchema)
-        self.spec.components.schema("AccountEvent", schema=AccountEventSchema)
+        for name, schema in EVENTS.items():
+            self.spec.components.schema(name, schema=schema)
+        self.spec.components.schema("Event", ANY_EVENT)
         self.spec.options["webhooks"] = described_webhooks()
 
     def _register_responses(self) -> None:

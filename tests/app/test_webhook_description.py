@@ -50,24 +50,59 @@ def described_event(app: Flask) -> dict[str, Any]:
     return {**body, "components": described["components"]}
 
 
-@pytest.mark.parametrize("kind", TELLERS)
-def test_event_is_as_described(app: Flask, kind: str) -> None:
+def stored_event(app: Flask, kind: str) -> Any:
+    """Store an event of a type, and return its body."""
     with app.app_context():
         job = make_job(scheduled_time=NOW, due_at=NOW)
         with transaction() as session:
             account = session.get_one(Account, job.account_id)
             TELLERS[kind](session, session.get_one(PublishJob, job.id), account)
         with transaction() as session:
-            body = json.loads(session.query(Notification).filter_by(type=kind).one().body)
+            return json.loads(session.query(Notification).filter_by(type=kind).one().body)
+
+
+@pytest.mark.parametrize("kind", TELLERS)
+def test_event_is_as_described(app: Flask, kind: str) -> None:
+    body = stored_event(app, kind)
     assert body["type"] == kind
     Draft202012Validator(described_event(app)).validate(body)
 
 
-def test_description_knows_no_other_event(app: Flask) -> None:
+def schemas_by_type(app: Flask) -> dict[str, dict[str, Any]]:
+    """Return the schema of each type of event, found by its constant `type`."""
     schemas = described_event(app)["components"]["schemas"]
-    known = [
-        kind
-        for name in ("JobEvent", "AccountEvent")
-        for kind in schemas[name]["properties"]["type"]["enum"]
-    ]
-    assert sorted(known) == sorted(TELLERS)
+    found = {}
+    for reference in schemas["Event"]["oneOf"]:
+        schema = schemas[reference["$ref"].rpartition("/")[2]]
+        (kind,) = schema["properties"]["type"]["enum"]
+        found[kind] = schema
+    return found
+
+
+def test_description_knows_no_other_event(app: Flask) -> None:
+    assert sorted(schemas_by_type(app)) == sorted(TELLERS)
+
+
+def test_type_tells_what_the_data_contains(app: Flask) -> None:
+    """Who has looked at `type` need not look for null or undefined."""
+    components = described_event(app)["components"]["schemas"]
+    data = {
+        kind: components[schema["properties"]["data"]["$ref"].rpartition("/")[2]]
+        for kind, schema in schemas_by_type(app).items()
+    }
+    error = {"$ref": "#/components/schemas/EventError"}
+    for kind in ("publish.failed", "publish.at_risk", "account.reconnect_required"):
+        assert data[kind]["properties"]["error"] == error, kind
+    for kind in ("publish.completed", "publish.cancelled"):
+        assert data[kind]["properties"]["error"] == {"type": "null"}, kind
+    for kind, each in data.items():
+        assert sorted(each["required"]) == sorted(each["properties"]), kind
+        assert ("scheduledTime" in each["properties"]) is (kind == "publish.at_risk")
+        assert ("warnings" in each["properties"]) is (kind == "publish.completed")
+
+
+def test_event_has_nothing_beyond_its_description(app: Flask) -> None:
+    components = described_event(app)["components"]["schemas"]
+    for kind, schema in schemas_by_type(app).items():
+        data = components[schema["properties"]["data"]["$ref"].rpartition("/")[2]]
+        assert set(stored_event(app, kind)["data"]) == set(data["properties"]), kind

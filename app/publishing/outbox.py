@@ -20,6 +20,7 @@ FAILED = "publish.failed"
 CANCELLED = "publish.cancelled"
 AT_RISK = "publish.at_risk"
 RECONNECT_REQUIRED = "account.reconnect_required"
+EVENT_TYPES = (COMPLETED, FAILED, CANCELLED, AT_RISK, RECONNECT_REQUIRED)
 
 
 def notify_completed(

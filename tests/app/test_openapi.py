@@ -104,6 +104,8 @@ def test_answers_promise_all_their_fields(described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
     for name in answered(described):
         schema = schemas[name]
+        if "oneOf" in schema:
+            continue
         promised = set(schema.get("required", ()))
         missing = set(schema["properties"]) - promised
         assert missing == may_lack.get(name, set()), name

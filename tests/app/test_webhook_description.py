@@ -106,3 +106,10 @@ def test_event_has_nothing_beyond_its_description(app: Flask) -> None:
     for kind, schema in schemas_by_type(app).items():
         data = components[schema["properties"]["data"]["$ref"].rpartition("/")[2]]
         assert set(stored_event(app, kind)["data"]) == set(data["properties"]), kind
+
+
+def test_stored_notification_contains_the_event_as_described(app: Flask) -> None:
+    schemas = described_event(app)["components"]["schemas"]
+    body = schemas["Notification"]["properties"]["body"]
+    assert body["oneOf"] == schemas["Event"]["oneOf"]
+    assert schemas["Notification"]["properties"]["type"]["enum"] == list(TELLERS)

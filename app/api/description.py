@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from app.api import statuses
 from app.api.errors import PROBLEM_TYPE, answer_http_error
 from app.schemas.base import camel
-from app.schemas.webhook import ANY_EVENT, EVENTS, described_webhooks
+from app.schemas.webhook import ANY_EVENT, EVENTS, PingEventSchema, described_webhooks
 
 API_OPTIONS: dict[str, Any] = {
     "API_TITLE": "Video publishing queue",
@@ -105,6 +105,7 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
         for name, schema in EVENTS.items():
             self.spec.components.schema(name, schema=schema)
         self.spec.components.schema("Event", ANY_EVENT)
+        self.spec.components.schema("PingEvent", schema=PingEventSchema)
         self.spec.options["webhooks"] = described_webhooks()
 
     def _register_responses(self) -> None:

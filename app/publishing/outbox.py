@@ -20,6 +20,8 @@ FAILED = "publish.failed"
 CANCELLED = "publish.cancelled"
 AT_RISK = "publish.at_risk"
 RECONNECT_REQUIRED = "account.reconnect_required"
+#: Sent by `make doctor` and never stored.
+PING = "doctor.ping"
 EVENT_TYPES = (COMPLETED, FAILED, CANCELLED, AT_RISK, RECONNECT_REQUIRED)
 
 

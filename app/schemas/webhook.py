@@ -129,6 +129,14 @@ class ReconnectEventSchema(ResponseSchema):
     data = fields.Nested(ReconnectDataSchema)
 
 
+class PingEventSchema(ResponseSchema):
+    """`make doctor` checks the receiver. It concerns no user."""
+
+    type = one_of((outbox.PING,))
+    timestamp = Moment()
+    data = fields.Raw(metadata={"type": "object", "additionalProperties": False})
+
+
 #: The schema of each type of event, by its name in the OpenAPI document.
 EVENTS: dict[str, type[Schema]] = {
     "CompletedEvent": CompletedEventSchema,
@@ -143,6 +151,23 @@ ANY_EVENT: dict[str, Any] = {"oneOf": [{"$ref": f"#/components/schemas/{name}"} 
 
 def described_webhooks() -> dict[str, Any]:
     """Return the `webhooks` of the OpenAPI document, whose components have the schemas."""
+    event = _described(
+        "receiveEvent",
+        "Receive how a post ended, or that someone must act",
+        "Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: at least once, "
+        "in order per job, and again for three days until the response is a 2xx.",
+        "Event",
+    )
+    ping = _described(
+        "receivePing",
+        "Receive a check by `make doctor`",
+        "Sent once to the same URL, signed in the same way; any 2xx passes the check.",
+        "PingEvent",
+    )
+    return {"event": {"post": event}, "ping": {"post": ping}}
+
+
+def _described(operation: str, summary: str, description: str, body: str) -> dict[str, Any]:
     headers = [
         {
             "in": "header",
@@ -153,19 +178,13 @@ def described_webhooks() -> dict[str, Any]:
         }
         for name, words in _HEADERS.items()
     ]
-    receive = {
-        "operationId": "receiveEvent",
-        "summary": "Receive how a post ended, or that someone must act",
-        "description": "Sent to `WEBHOOK_URL`, signed as Standard Webhooks with `WEBHOOK_SECRET`: "
-        "at least once, in order per job, and again for three days until the response is a 2xx.",
+    schema = {"$ref": f"#/components/schemas/{body}"}
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "description": description,
         "security": [],
         "parameters": headers,
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
-        },
-        "responses": {
-            "2XX": {"description": "Received; after any other response it is redelivered."}
-        },
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {"2XX": {"description": "Received."}},
     }
-    return {"event": {"post": receive}}

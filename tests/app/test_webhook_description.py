@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from jsonschema import Draft202012Validator
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
+from app.config import Config
 from app.database.transaction import transaction
 from app.failures import Category, Failure
 from app.models import Account, Notification, PublishedPost, PublishJob
 from app.publishing import outbox
 from tests.factories import make_job
+from workers.doctor import checks
 
 FAILURE = Failure("spam_risk", Category.REQUEST, "TikTok refuses the post", "Wait a day.")
 NOW = utcnow()
@@ -42,10 +45,10 @@ TELLERS: dict[str, Callable[[Session, PublishJob, Account], None]] = {
 }
 
 
-def described_event(app: Flask) -> dict[str, Any]:
+def described_event(app: Flask, webhook: str = "event") -> dict[str, Any]:
     """Return the JSON schema of the webhook's body; its references lead into the description."""
     described: dict[str, Any] = app.test_client().get("/api/openapi.json").json or {}
-    operation = described["webhooks"]["event"]["post"]
+    operation = described["webhooks"][webhook]["post"]
     body: dict[str, Any] = operation["requestBody"]["content"]["application/json"]["schema"]
     return {**body, "components": described["components"]}
 
@@ -113,3 +116,24 @@ def test_stored_notification_contains_the_event_as_described(app: Flask) -> None
     body = schemas["Notification"]["properties"]["body"]
     assert body["oneOf"] == schemas["Event"]["oneOf"]
     assert schemas["Notification"]["properties"]["type"]["enum"] == list(TELLERS)
+
+
+def test_ping_of_the_doctor_is_described(
+    app: Flask, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    def send(_: Config, webhook_id: str, body: str) -> int:
+        sent.append(body)
+        return 204
+
+    monkeypatch.setattr(checks, "send_webhook", send)
+    receiver = replace(config, webhook_url="https://receiver.example/")
+    assert checks.check_webhook(receiver).is_good
+    described = described_event(app, "ping")
+    Draft202012Validator(described).validate(json.loads(sent[0]))
+    schema = described["components"]["schemas"]["PingEvent"]["properties"]
+    assert (schema["type"]["enum"], schema["data"]["additionalProperties"]) == (
+        ["doctor.ping"],
+        False,
+    )

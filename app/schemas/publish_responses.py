@@ -156,7 +156,7 @@ class EntryErrorSchema(ResponseSchema):
     """Why an attempt or step ended, or why a wait began."""
 
     code = fields.String(allow_none=True)
-    category = fields.String(allow_none=True)
+    category = one_of(CATEGORIES, allow_none=True)
     message = fields.String()
 
 

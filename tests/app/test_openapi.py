@@ -139,6 +139,37 @@ def test_values_that_are_few_are_named(described: dict[str, Any]) -> None:
         assert schemas[name]["properties"]["platform"]["enum"] == ["TIKTOK", "INSTAGRAM", "YOUTUBE"]
 
 
+#: Fields of answers that have one of a few values, and one or all of those.
+FEW: dict[str, list[Any] | str] = {
+    "Account.loginType": ["facebook", "instagram", None],
+    "AccountPeak.counts": "posts",
+    "CaptionRules.unit": ["utf16", "characters", "bytes"],
+    "EntryError.category": "ambiguous",
+    "ErrorCount.category": "ambiguous",
+    "Health.status": ["ok"],
+    "Limit.counts": "creator_reads",
+    "Limit.scope": ["account", "application", "platform"],
+    "Limit.window": ["rolling", "pacific_day", "at_once"],
+    "Notification.type": "publish.at_risk",
+    "OptionRule.kind": ["bool", "int", "text", "texts", "url", "date", "language"],
+    "Platform.defaultPrivacyLevel": ["public", "private", "unlisted"],
+    "Platform.privacyLevels": ["public", "private", "unlisted"],
+    "Point.platform": ["TIKTOK", "INSTAGRAM", "YOUTUBE"],
+    "Upload.method": ["PUT"],
+}
+
+
+@pytest.mark.parametrize("place", FEW)
+def test_closed_set_is_an_enum(described: dict[str, Any], place: str) -> None:
+    """A client that is typed by the description need not guess."""
+    name, field = place.split(".")
+    entry = described["components"]["schemas"][name]["properties"][field]
+    values, expected = entry.get("items", entry).get("enum", []), FEW[place]
+    assert values == expected if isinstance(expected, list) else expected in values
+    if "null" in entry["type"]:
+        assert values[-1] is None
+
+
 def test_documentation_page_needs_no_other_server(app: Flask) -> None:
     page = app.test_client().get("/api/docs/").text
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from app.api import statuses
 from app.api.errors import PROBLEM_TYPE, answer_http_error
 from app.schemas.base import camel
+from app.schemas.timeline import ENTRIES
 from app.schemas.webhook import ANY_EVENT, EVENTS, PingEventSchema, described_webhooks
 
 API_OPTIONS: dict[str, Any] = {
@@ -102,7 +103,7 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
         self.ma_plugin.converter.add_parameter_attribute_function(never_null)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
-        for name, schema in EVENTS.items():
+        for name, schema in (EVENTS | ENTRIES).items():
             self.spec.components.schema(name, schema=schema)
         self.spec.components.schema("Event", ANY_EVENT)
         self.spec.components.schema("PingEvent", schema=PingEventSchema)

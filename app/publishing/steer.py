@@ -27,6 +27,7 @@ from app.publishing.waiters import wake_waiters
 from app.queues import Wake, wake, wake_delivery, wake_transcode
 from app.renditions.requesting import rebuild_failed
 from app.states import FINAL_STATES, AccountState, JobState
+from app.timeline_words import WaitReason
 
 #: The content that a caller may change, by its column names.
 CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
@@ -122,7 +123,7 @@ def _reschedule(
     job.checking_until = None
     timeline.end(session, job, ("wait",), "done", now)
     timeline.note(session, job, "rescheduled", now)
-    reason = "queue" if scheduled_time is None else "scheduled"
+    reason: WaitReason = "queue" if scheduled_time is None else "scheduled"
     timeline.begin(session, job, "wait", reason, now, until=job.due_at)
 
 

@@ -12,6 +12,7 @@ from app.platforms import PLATFORMS
 from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
 from app.schemas.base import Json, Moment, PageQuery, PageSchema, ResponseSchema, one_of
 from app.schemas.publish import BACKOFF_TYPES, PRIVACY_LEVELS, Keep
+from app.schemas.timeline import Entry, WaitEntrySchema
 from app.states import JobState, Step
 
 _STATES = [state.value for state in JobState]
@@ -152,36 +153,15 @@ class StatusSchema(ResponseSchema):
     finished_at = Moment(allow_none=True)
 
 
-class EntryErrorSchema(ResponseSchema):
-    """Why an attempt or step ended, or why a wait began."""
-
-    code = fields.String(allow_none=True)
-    category = one_of(CATEGORIES, allow_none=True)
-    message = fields.String()
-
-
-class EntrySchema(ResponseSchema):
-    """One span or moment of a job's life; `endedAt` is null while it lasts."""
-
-    kind = one_of(("attempt", "step", "wait", "change"))
-    name = fields.String()
-    attempt = fields.Integer()
-    started_at = Moment()
-    ended_at = Moment(allow_none=True)
-    until = Moment(allow_none=True)
-    outcome = fields.String(allow_none=True)
-    error = fields.Nested(EntryErrorSchema, allow_none=True)
-
-
 class JobSchema(StatusSchema):
     """A job with its timeline."""
 
     waiting = fields.Nested(
-        EntrySchema,
+        WaitEntrySchema,
         allow_none=True,
         metadata={"description": "The current wait, and why; null when there is none."},
     )
-    timeline = fields.List(fields.Nested(EntrySchema))
+    timeline = fields.List(Entry())
 
 
 class JobsSchema(PageSchema):

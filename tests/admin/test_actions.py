@@ -66,7 +66,9 @@ def test_what_the_state_forbids_is_refused_with_the_reason(operator: Operator) -
     assert "no doubt whether this post is live" in refused.text
     steer.cancel(job.id, utcnow())
     failed = fail(category="video")
-    assert "cannot be cancelled: it is already failed" in operator.press(f"/jobs/{failed}/cancel").text
+    assert (
+        "cannot be cancelled: it is already failed" in operator.press(f"/jobs/{failed}/cancel").text
+    )
     assert row(job.id).state is JobState.CANCELLED
 
 

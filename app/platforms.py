@@ -16,6 +16,9 @@ from app.media.video_rules import VIDEO_RULES, VideoRules
 from app.states import LoginType
 
 Window = Literal["rolling", "pacific_day", "at_once"]
+Scope = Literal["account", "application", "platform"]
+CaptionUnit = Literal["utf16", "characters", "bytes"]
+OptionKind = Literal["bool", "int", "text", "texts", "url", "date", "language"]
 INT32_MAX = 2**31 - 1
 
 
@@ -32,7 +35,7 @@ class Limit:
     setting: str
     default: int
     counts: str
-    scope: Literal["account", "application", "platform"]
+    scope: Scope
     window: Window = "rolling"
     window_seconds: int = 86400
 
@@ -56,7 +59,7 @@ class CaptionRules:
     or `bytes` of UTF-8. The text is what is sent: the caption with its hashtags.
     """
 
-    unit: Literal["utf16", "characters", "bytes"]
+    unit: CaptionUnit
     text_max: int
     hashtags_max: int | None = None
     mentions_max: int | None = None
@@ -73,7 +76,7 @@ class Option:
     option an alias of the one it names.
     """
 
-    kind: Literal["bool", "int", "text", "texts", "url", "date", "language"]
+    kind: OptionKind
     max: int | None = None
     choices: tuple[str, ...] = ()
     same_as: str | None = None

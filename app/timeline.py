@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import Table, Update, bindparam, insert, or_, update
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from app.database.inserting import insert_rows
 from app.failures import CODE_MAX_CHARS, MESSAGE_MAX_CHARS, Failure
 from app.models import PublishJob, TimelineEntry
 from app.states import JobState, Step
+from app.timeline_words import ChangeName, Outcome, WaitReason
 
 #: Written through the table, not the ORM: a post has dozens of entries.
 _ENTRIES = cast(Table, TimelineEntry.__table__)
@@ -24,7 +25,7 @@ def begin_jobs(session: Session, jobs: Sequence[PublishJob], now: datetime) -> N
     """Note that jobs were accepted and open their waits, all in one statement."""
     entries: list[dict[str, Any]] = []
     for job in jobs:
-        reason = "scheduled" if job.state_at(now) is JobState.DELAYED else "queue"
+        reason: WaitReason = "scheduled" if job.state_at(now) is JobState.DELAYED else "queue"
         entry = {"job_id": job.id, "attempt": job.attempts_made, "started_at": now}
         entries += [
             {**entry, "kind": "change", "name": "accepted", "ended_at": now, "until": None},
@@ -36,14 +37,14 @@ def begin_jobs(session: Session, jobs: Sequence[PublishJob], now: datetime) -> N
 def begin(
     session: Session,
     job: PublishJob,
-    kind: str,
-    name: str,
+    kind: Literal["wait"],
+    name: WaitReason,
     now: datetime,
     *,
     until: datetime | None = None,
     failure: Failure | None = None,
 ) -> None:
-    """Open an entry; for a wait, `until` and `failure` say how long and why."""
+    """Open a wait; `until` and `failure` say how long and why."""
     more = {} if failure is None else _error_columns(failure)
     _add(session, job, kind, name, started_at=now, until=until, **more)
 
@@ -79,7 +80,12 @@ def begin_steps(
 
 
 def note(
-    session: Session, job: PublishJob, name: str, now: datetime, *, message: str | None = None
+    session: Session,
+    job: PublishJob,
+    name: ChangeName,
+    now: datetime,
+    *,
+    message: str | None = None,
 ) -> None:
     """Add a change: a moment, not a span."""
     words = None if message is None else message[:MESSAGE_MAX_CHARS]
@@ -95,7 +101,7 @@ def end(
     session: Session,
     job: PublishJob,
     kinds: tuple[str, ...],
-    outcome: str,
+    outcome: Outcome,
     now: datetime,
     *,
     failure: Failure | None = None,

@@ -12,7 +12,9 @@ from werkzeug.exceptions import HTTPException
 
 from app.api import statuses
 from app.api.errors import PROBLEM_TYPE, answer_http_error
-from app.schemas.webhook import AccountEventSchema, JobEventSchema, described_webhooks
+from app.schemas.base import camel
+from app.schemas.timeline import ENTRIES
+from app.schemas.webhook import ANY_EVENT, EVENTS, PingEventSchema, described_webhooks
 
 API_OPTIONS: dict[str, Any] = {
     "API_TITLE": "Video publishing queue",
@@ -86,8 +88,7 @@ class CamelPaths(FlaskPlugin):  # type: ignore[misc]
         for each in parameters:
             if isinstance(each, dict) and each["in"] == "path":
                 name = each["name"]
-                head, *tail = name.split("_")
-                each["name"] = head + "".join(part.capitalize() for part in tail)
+                each["name"] = camel(name)
                 path = path.replace(f"{{{name}}}", f"{{{each['name']}}}")
         return path
 
@@ -102,8 +103,10 @@ class DescribedApi(flask_smorest.Api):  # type: ignore[misc]
         self.ma_plugin.converter.add_parameter_attribute_function(never_null)
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
-        self.spec.components.schema("JobEvent", schema=JobEventSchema)
-        self.spec.components.schema("AccountEvent", schema=AccountEventSchema)
+        for name, schema in (EVENTS | ENTRIES).items():
+            self.spec.components.schema(name, schema=schema)
+        self.spec.components.schema("Event", ANY_EVENT)
+        self.spec.components.schema("PingEvent", schema=PingEventSchema)
         self.spec.options["webhooks"] = described_webhooks()
 
     def _register_responses(self) -> None:

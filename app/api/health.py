@@ -10,7 +10,7 @@ from app.api.blueprint import Blueprint
 from app.api.description import ProblemSchema
 from app.api.errors import PROBLEM_TYPE, Unavailable, problem
 from app.queries.health import check_parts
-from app.schemas.base import ResponseSchema
+from app.schemas.base import ResponseSchema, one_of
 
 blueprint = Blueprint("health", __name__, description="Health")
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("health", __name__, description="Health")
 class HealthSchema(ResponseSchema):
     """The process answers."""
 
-    status = fields.String()
+    status = one_of(("ok",))
 
 
 class CheckSchema(ResponseSchema):
@@ -32,7 +32,7 @@ class CheckSchema(ResponseSchema):
 class ReadinessSchema(ResponseSchema):
     """All parts of the service."""
 
-    status = fields.String()
+    status = one_of(("ok",))
     checks = fields.List(fields.Nested(CheckSchema))
 
 

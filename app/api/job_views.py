@@ -96,14 +96,13 @@ def link_to(job_id: str) -> str:
 
 def request_of(job: PublishJob) -> dict[str, Any]:
     """Return a job's request as JSON, with defaults filled in, as `RequestSchema` describes it."""
-    request = {
+    request: dict[str, Any] = {
         "videoId": job.video_id,
         "platform": job.platform,
         "accountId": job.account_id,
         "caption": job.caption,
         "hashtags": job.hashtags,
         "privacyLevel": job.privacy_level,
-        "shareToFeed": job.share_to_feed if PLATFORMS[job.platform].has_feed else None,
         "platformOptions": job.platform_options,
         "scheduledTime": to_iso(job.scheduled_time) if job.scheduled_time else None,
         "options": {
@@ -114,7 +113,9 @@ def request_of(job: PublishJob) -> dict[str, Any]:
             "removeOnFail": job.remove_on_fail,
         },
     }
-    return without_missing(request)
+    if PLATFORMS[job.platform].has_feed:
+        request["shareToFeed"] = job.share_to_feed
+    return request
 
 
 def _next_attempt_at(job: PublishJob, state: JobState) -> datetime | None:

@@ -59,8 +59,9 @@ def cancel_job(job_id: str) -> Any:
 def retry_job(job_id: str) -> Any:
     """Retry a failed job from its checkpoint, with fresh attempts
 
-    Also answers 409 while its account must be reconnected, or where its video was deleted, since
-    it could only fail again. The response says what to do first.
+    Also answers 409 for a job with an unknown outcome until `…/resolve`, and while its account must
+    be reconnected or where its video was deleted, since it could only fail again. The response says
+    what to do first.
     """
     now = utcnow()
     require_job(job_id)

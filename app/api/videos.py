@@ -114,7 +114,7 @@ def show_preview(query: dict[str, Any], video_id: str) -> Response:
     """Show a picture of a video, or nine on one sheet
 
     A cover chosen at the time `at` will show the same picture. Answers 409 where there is none: the
-    video is not ready, ends earlier, or cannot be read.
+    video is not ready yet, is invalid (the response says why), ends earlier, or cannot be read.
     """
     video = find_video(current_user(), video_id)
     if video is None:

@@ -32,6 +32,7 @@ from app.limits.rules import POSTS, code_of, limits_on
 from app.models import Lane, PublishJob
 from app.models.publish_job import OPEN, TO_BEGIN
 from app.states import JobState
+from app.timeline_words import WaitReason
 
 #: Rows put off in one transaction.
 BATCH = 200
@@ -107,7 +108,7 @@ def _hold_all(
     return held
 
 
-def _kind(hold: Hold) -> str:
+def _kind(hold: Hold) -> WaitReason:
     """Return the timeline's name for a wait."""
     if hold.is_pause:
         return "pause"

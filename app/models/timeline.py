@@ -15,7 +15,7 @@ class TimelineEntry(Base):
     """One span of a job's life; open while `ended_at` is None, a moment where both times are equal.
 
     `kind` is `attempt`, `step`, `wait` or `change`; `name` is the step, the reason for the wait,
-    or the change; `outcome` is how it ended: `done`, `failed`, `given_back`, `lost`, `cancelled`.
+    or the change; `outcome` is how it ended. `app.timeline_words` explains them.
     """
 
     __tablename__ = "timeline"

@@ -20,6 +20,9 @@ FAILED = "publish.failed"
 CANCELLED = "publish.cancelled"
 AT_RISK = "publish.at_risk"
 RECONNECT_REQUIRED = "account.reconnect_required"
+#: Sent by `make doctor` and never stored.
+PING = "doctor.ping"
+EVENT_TYPES = (COMPLETED, FAILED, CANCELLED, AT_RISK, RECONNECT_REQUIRED)
 
 
 def notify_completed(
@@ -52,7 +55,8 @@ def notify_at_risk(session: Session, job: PublishJob, risk: Failure, now: dateti
     message = f"Your post to {_platform_name(job.platform)} is at risk: {risk.message}"
     data = _job_data(session, job, "Publishing At Risk", message)
     data["error"] = _error_data(risk)
-    data["scheduledTime"] = to_iso(job.scheduled_time) if job.scheduled_time else None
+    assert job.scheduled_time is not None
+    data["scheduledTime"] = to_iso(job.scheduled_time)
     _store(session, AT_RISK, job.id, job.user_id, data, now)
 
 

@@ -27,6 +27,7 @@ from app.publishing.waiters import wake_waiters
 from app.queues import Wake, wake, wake_delivery
 from app.run_stops import CancelRequested
 from app.states import JobState, Step
+from app.timeline_words import WaitReason
 
 
 @retry_while_away
@@ -116,7 +117,7 @@ def hold_back(
         job.attempts_made -= 1
         if not has_upload(session, job):
             ledger.release_quota(session, job.id)
-        reason = "limit" if failure.category is Category.RATE_LIMIT else "outage"
+        reason: WaitReason = "limit" if failure.category is Category.RATE_LIMIT else "outage"
         _wait(session, job, reason, failure, due_at, now)
     _wake(job, now)
 
@@ -214,7 +215,7 @@ def complete(
 def _wait(
     session: Session,
     job: PublishJob,
-    reason: str,
+    reason: WaitReason,
     failure: Failure,
     due_at: datetime,
     now: datetime,

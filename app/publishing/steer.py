@@ -18,6 +18,7 @@ from app.failures import Category, Failure
 from app.limits import lanes
 from app.metrics.rollup import count_before_retry
 from app.models import Account, PublishJob, Video
+from app.platforms import PLATFORMS
 from app.publishing.errors import WrongState
 from app.publishing.leased import Proof, apply_proof
 from app.publishing.missing_wakes import queue_missing_wakes
@@ -26,6 +27,7 @@ from app.publishing.waiters import wake_waiters
 from app.queues import Wake, wake, wake_delivery, wake_transcode
 from app.renditions.requesting import rebuild_failed
 from app.states import FINAL_STATES, AccountState, JobState
+from app.timeline_words import WaitReason
 
 #: The content that a caller may change, by its column names.
 CONTENT = ("caption", "hashtags", "privacy_level", "share_to_feed", "platform_options")
@@ -44,9 +46,10 @@ def cancel(job_id: str, now: datetime) -> PublishJob:
         if job.state is JobState.CANCELLED:
             return job
         if job.state in FINAL_STATES:
-            raise WrongState(f"The job is already {job.state.value}")
+            shown = job.state_at(now).value
+            raise WrongState(f"This post cannot be cancelled: it is already {shown}")
         if job.is_committed:
-            raise WrongState("The platform may already have published it")
+            raise WrongState(f"Too late to cancel: {_platform(job)} may have the post already")
         if job.is_leased:
             job.cancel_requested = True
             timeline.note(session, job, "cancel_requested", now)
@@ -71,11 +74,11 @@ def edit(
     with transaction() as session:
         job = _locked(session, job_id)
         if job.state is not JobState.WAITING:
-            raise WrongState(f"A job that is {job.state.value} cannot be changed")
+            raise WrongState(f"This post cannot be changed: it is {job.state_at(now).value}")
         if job.is_committed:
-            raise WrongState("The platform may already have published it")
+            raise WrongState(f"Too late to change: {_platform(job)} may have the post already")
         if any(getattr(job, name) != value for name, value in judged.items()):
-            raise WrongState("The job was changed at the same moment; read it and try again")
+            raise WrongState("This post was changed at the same moment: look at it and try again")
         priorities = {job.priority, changes.get("priority", job.priority)}
         _change(session, job, changes, now)
         replaced = job.wake_number
@@ -120,7 +123,7 @@ def _reschedule(
     job.checking_until = None
     timeline.end(session, job, ("wait",), "done", now)
     timeline.note(session, job, "rescheduled", now)
-    reason = "queue" if scheduled_time is None else "scheduled"
+    reason: WaitReason = "queue" if scheduled_time is None else "scheduled"
     timeline.begin(session, job, "wait", reason, now, until=job.due_at)
 
 
@@ -133,9 +136,10 @@ def retry(job_id: str, now: datetime) -> PublishJob:
     with transaction() as session:
         job = _locked(session, job_id)
         if job.state is not JobState.FAILED:
-            raise WrongState(f"Only a failed job can be retried; this one is {job.state.value}")
+            shown = job.state_at(now).value
+            raise WrongState(f"Only a failed post can be retried; this one is {shown}")
         if job.is_ambiguous:
-            raise WrongState("It may be live: say with …/resolve whether it is, then retry")
+            raise WrongState(f"This post may be live: look on {_platform(job)} and say if it is")
         _refuse_futile_retry(session, job)
         count_before_retry(session, job)
         job.state = JobState.WAITING
@@ -167,7 +171,7 @@ def _refuse_futile_retry(session: Session, job: PublishJob) -> None:
     if job.is_committed or (job.is_at_platform and has_upload(session, job)):
         return  # the platform has every byte: the video is no longer needed
     if session.scalar(select(Video.deleted_at).where(Video.id == job.video_id)) is not None:
-        raise WrongState("The video was deleted: publish another one instead of a retry")
+        raise WrongState("The video was deleted: upload it again, and publish it as a new post")
 
 
 def resolve(
@@ -187,9 +191,10 @@ def resolve(
     with transaction() as session:
         job = _locked(session, job_id)
         if not job.is_ambiguous and not (job.state is JobState.FAILED and job.is_committed):
-            raise WrongState("Only a job with an unknown outcome can be resolved")
+            shown = job.state_at(now).value
+            raise WrongState(f"There is no doubt whether this post is live: it is {shown}")
         if not job.is_ambiguous and not is_live:
-            raise WrongState("It may still go live: retry it, which polls the platform first")
+            raise WrongState(f"It may still go live: retry it, which asks {_platform(job)} first")
         if is_live:
             count_before_retry(session, job)
             timeline.note(session, job, "resolved_live", now)
@@ -206,8 +211,12 @@ def _locked(session: Session, job_id: str) -> PublishJob:
     query = select(PublishJob).where(PublishJob.id == job_id).with_for_update()
     job = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if job is None:
-        raise WrongState("The job has just been deleted, as its retention is over")
+        raise WrongState("This post has just been deleted from the list, as it was too old")
     return job
+
+
+def _platform(job: PublishJob) -> str:
+    return PLATFORMS[job.platform].name
 
 
 def _wake_for(job: PublishJob, now: datetime, *, replaces: int | None = None) -> Wake:

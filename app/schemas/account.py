@@ -101,7 +101,11 @@ class AccountSchema(ResponseSchema):
     username = fields.String()
     login_type = fields.Function(
         lambda account: account.login_type or None,
-        metadata={"type": ["string", "null"], "description": "null except for Instagram."},
+        metadata={
+            "type": ["string", "null"],
+            "enum": [*LOGIN_TYPES, None],
+            "description": "null except for Instagram.",
+        },
     )
     scopes = fields.List(fields.String())
     expires_at = Moment(allow_none=True)

@@ -32,11 +32,13 @@ class BaseSchema(Schema):
     class Meta:
         unknown = RAISE
 
+    error_messages = {"type": "Send a JSON object."}
+
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Give the field its camelCase name."""
+        """Give the field its camelCase name, and words of ours for its absence."""
+        field_obj.error_messages["required"] = "This field is required."
         if field_obj.data_key is None:
-            head, *tail = field_name.split("_")
-            field_obj.data_key = head + "".join(part.capitalize() for part in tail)
+            field_obj.data_key = camel(field_name)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def refuse_unstorable_text(self, data: Any, original: Any, **kwargs: Any) -> None:
@@ -198,6 +200,20 @@ class Cursor(fields.String):
         if not is_id(last_id):
             raise ValidationError("Not a cursor of this list.")
         return last_id
+
+
+def camel(name: str) -> str:
+    """Return the camelCase form of a snake_case name."""
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+class CamelKeys(fields.Dict):
+    """An object of a response whose keys are snake_case names of ours."""
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
+        renamed = {camel(key): each for key, each in value.items()}
+        return super()._serialize(renamed, attr, obj)  # type: ignore[no-untyped-call]
 
 
 def one_of(values: Iterable[str | Enum], **options: Any) -> fields.String:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
+from app.failures import Category
 from app.platforms import PLATFORMS
 from app.queries.depths import COUNT_MAX
 from app.queries.metrics import WINDOWS
 from app.queries.peaks import NEAR_PERCENT
-from app.schemas.base import BaseSchema, Moment, ResponseSchema
-from app.schemas.platform_info import LimitSchema
+from app.schemas.base import BaseSchema, Moment, ResponseSchema, one_of
+from app.schemas.platform_info import COUNTED, LimitSchema
 
 CAPPED = f"Capped at {COUNT_MAX}."
 
@@ -32,7 +33,7 @@ class QuantilesSchema(ResponseSchema):
 class ErrorCountSchema(ResponseSchema):
     """An error, and the number of attempts that ended with it."""
 
-    category = fields.String()
+    category = one_of(Category)
     code = fields.String()
     count = fields.Integer()
 
@@ -67,7 +68,7 @@ class EndedSchema(ResponseSchema):
 class AccountPeakSchema(ResponseSchema):
     """A per-account limit, aggregated over all accounts."""
 
-    counts = fields.String(attribute="limit.counts")
+    counts = one_of(COUNTED, attribute="limit.counts")
     window_seconds = fields.Integer(attribute="limit.window_seconds")
     most_used = fields.Integer(metadata={"description": "The highest use of any account."})
     share = fields.Float(
@@ -86,7 +87,7 @@ class PlatformMetricsSchema(EndedSchema):
     """A platform: what ended, what is open, its shared limits, and how near accounts are to their
     own limits."""
 
-    platform = fields.String(validate=OneOf(tuple(PLATFORMS)))
+    platform = one_of(PLATFORMS)
     waiting = fields.Integer(metadata={"description": CAPPED})
     delayed = fields.Integer(metadata={"description": CAPPED})
     active = fields.Integer(metadata={"description": CAPPED})
@@ -101,7 +102,7 @@ class PointSchema(ResponseSchema):
     """One of the window's equal spans."""
 
     start = Moment()
-    platform = fields.String()
+    platform = one_of(PLATFORMS)
     completed = fields.Integer()
     failed = fields.Integer()
 
@@ -151,7 +152,7 @@ class TroublesSchema(ResponseSchema):
 class MetricsSchema(ResponseSchema):
     """The service within a window."""
 
-    window = fields.String(validate=OneOf(WINDOWS))
+    window = one_of(WINDOWS)
     start = Moment(metadata={"description": "Rounded down to five minutes."})
     end = Moment()
     total = fields.Nested(EndedSchema)

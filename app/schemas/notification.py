@@ -8,7 +8,9 @@ from typing import Any
 from marshmallow import fields
 
 from app.models import Notification
-from app.schemas.base import Moment, PageQuery, PageSchema, ResponseSchema
+from app.publishing.outbox import EVENT_TYPES
+from app.schemas.base import Moment, PageQuery, PageSchema, ResponseSchema, one_of
+from app.schemas.webhook import ANY_EVENT
 from app.states import NotificationState
 
 
@@ -23,7 +25,7 @@ class NotificationSchema(ResponseSchema):
 
     id = fields.String(metadata={"description": "The `webhook-id` of every delivery."})
     user_id = fields.String()
-    type = fields.String()
+    type = one_of(EVENT_TYPES)
     state = fields.Enum(NotificationState, by_value=True)
     deliveries = fields.Integer(metadata={"description": "Deliveries attempted since it was due."})
     created_at = Moment()
@@ -33,7 +35,7 @@ class NotificationSchema(ResponseSchema):
     )
     delivered_at = Moment(allow_none=True)
     last_error = fields.String(allow_none=True)
-    body = fields.Method("read_body", metadata={"type": "object"})
+    body = fields.Method("read_body", metadata=ANY_EVENT)
 
     def read_body(self, notification: Notification) -> Any:
         """Return the body as it is sent."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from marshmallow import fields, missing
 
-from app.platforms import PLATFORMS
-from app.schemas.base import Moment, ResponseSchema, one_of
+from app.platforms import PLATFORMS, CaptionUnit, OptionKind, Scope, Window
+from app.schemas.base import CamelKeys, Moment, ResponseSchema, one_of
+from app.schemas.publish import PRIVACY_LEVELS
 from app.states import AccountState
+
+#: What the limits count.
+COUNTED = tuple(
+    dict.fromkeys(limit.counts for entry in PLATFORMS.values() for limit in entry.limits)
+)
 
 
 class CaptionRulesSchema(ResponseSchema):
     """The rules for a post's text with its hashtags; null: no such rule."""
 
-    unit = fields.String(
+    unit = one_of(
+        get_args(CaptionUnit),
         metadata={
             "description": "What is counted: `utf16` code units, `characters` (the larger count "
             "of code points and UTF-16 units) or `bytes` of UTF-8."
-        }
+        },
     )
     max_length = fields.Integer(attribute="text_max")
     max_hashtags = fields.Integer(attribute="hashtags_max", allow_none=True)
@@ -29,7 +38,13 @@ class CaptionRulesSchema(ResponseSchema):
 class OptionRuleSchema(ResponseSchema):
     """One of the platform's options."""
 
-    kind = fields.String()
+    kind = one_of(
+        get_args(OptionKind),
+        metadata={
+            "description": "`bool`; `int`; `text`: a string; `texts`: a list of strings; `url`: of "
+            "https; `date`: a date or a time, ISO 8601; `language`: a BCP 47 tag."
+        },
+    )
     max = fields.Integer(
         allow_none=True,
         metadata={"description": "Of a number, a string's length or a list's entries."},
@@ -50,23 +65,32 @@ class BoundsSchema(ResponseSchema):
 class VideoRulesSchema(ResponseSchema):
     """What files the platform accepts; outside the `advised` ones it accepts but discourages."""
 
-    ranges = fields.Dict(
+    ranges = CamelKeys(
         keys=fields.String(),
         values=fields.Nested(BoundsSchema),
         metadata={
             "description": "`duration` in seconds, `size` in bytes, `side` and `width` in pixels, "
-            "`ratio` as width ÷ height, `frame_rate` per second, `bit_rate` per second."
+            "`ratio` as width ÷ height, `frameRate` per second, `bitRate` per second, "
+            "`audioChannels`, `audioSampleRate` in Hz."
         },
     )
-    choices = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
-    advised_ranges = fields.Dict(keys=fields.String(), values=fields.Nested(BoundsSchema))
-    advised_choices = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    choices = CamelKeys(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={
+            "description": "`container` (the media type), `videoCodec`, `audioCodec`, `chroma`, "
+            "`h264Format`, `scan`, `index` (where an MP4 has its index) and `editList`."
+        },
+    )
+    advised_ranges = CamelKeys(keys=fields.String(), values=fields.Nested(BoundsSchema))
+    advised_choices = CamelKeys(keys=fields.String(), values=fields.List(fields.String()))
 
 
 class LimitSchema(ResponseSchema):
     """One limit. `used`, `left` and `resetsAt` are null where the use is not counted here."""
 
-    counts = fields.String(
+    counts = one_of(
+        COUNTED,
         attribute="limit.counts",
         metadata={
             "description": "What is counted: `posts` and `uploads` decide whether one may start;"
@@ -74,11 +98,13 @@ class LimitSchema(ResponseSchema):
             " `inserts` whether a request may be made."
         },
     )
-    scope = fields.String(
+    scope = one_of(
+        get_args(Scope),
         attribute="limit.scope",
         metadata={"description": "Whose use: each `account`, the `application` or the `platform`."},
     )
-    window = fields.String(
+    window = one_of(
+        get_args(Window),
         attribute="limit.window",
         metadata={
             "description": "`rolling`: the last `windowSeconds`; `pacific_day`: since midnight in "
@@ -132,8 +158,8 @@ class PlatformSchema(ResponseSchema):
         metadata={"description": "Since when the operator has paused it; null: not paused."},
     )
     caption = fields.Nested(CaptionRulesSchema, attribute="rules.captions")
-    privacy_levels = fields.List(fields.String(), attribute="rules.privacy_levels")
-    default_privacy_level = fields.String(attribute="rules.default_privacy")
+    privacy_levels = fields.List(one_of(PRIVACY_LEVELS), attribute="rules.privacy_levels")
+    default_privacy_level = one_of(PRIVACY_LEVELS, attribute="rules.default_privacy")
     options = fields.Dict(
         keys=fields.String(), values=fields.Nested(OptionRuleSchema), attribute="rules.options"
     )

@@ -12,6 +12,7 @@ from app.platforms import PLATFORMS
 from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
 from app.schemas.base import Json, Moment, PageQuery, PageSchema, ResponseSchema, one_of
 from app.schemas.publish import BACKOFF_TYPES, PRIVACY_LEVELS, Keep
+from app.schemas.timeline import Entry, WaitEntrySchema
 from app.states import JobState, Step
 
 _STATES = [state.value for state in JobState]
@@ -89,7 +90,7 @@ class RequestOptionsSchema(ResponseSchema):
 class RequestSchema(ResponseSchema):
     """The request of a job, with defaults filled in."""
 
-    may_lack = frozenset({"share_to_feed", "scheduled_time"})
+    may_lack = frozenset({"share_to_feed"})
 
     video_id = fields.String()
     platform = one_of(PLATFORMS)
@@ -99,7 +100,9 @@ class RequestSchema(ResponseSchema):
     privacy_level = one_of(PRIVACY_LEVELS)
     share_to_feed = fields.Boolean(metadata={"description": "Instagram only."})
     platform_options = fields.Dict(keys=fields.String())
-    scheduled_time = Moment(metadata={"description": "Only for a scheduled post."})
+    scheduled_time = Moment(
+        allow_none=True, metadata={"description": "null for a post that is due at once."}
+    )
     options = fields.Nested(RequestOptionsSchema)
 
 
@@ -141,43 +144,24 @@ class StatusSchema(ResponseSchema):
     next_attempt_at = Moment(
         allow_none=True, metadata={"description": "When a delayed job continues."}
     )
-    scheduled_time = Moment(allow_none=True)
+    scheduled_time = Moment(
+        allow_none=True, metadata={"description": "null for a post that is due at once."}
+    )
     cancel_requested = fields.Boolean()
     created_at = Moment()
     started_at = Moment(allow_none=True)
     finished_at = Moment(allow_none=True)
 
 
-class EntryErrorSchema(ResponseSchema):
-    """Why an attempt or step ended, or why a wait began."""
-
-    code = fields.String(allow_none=True)
-    category = fields.String(allow_none=True)
-    message = fields.String()
-
-
-class EntrySchema(ResponseSchema):
-    """One span or moment of a job's life; `endedAt` is null while it lasts."""
-
-    kind = one_of(("attempt", "step", "wait", "change"))
-    name = fields.String()
-    attempt = fields.Integer()
-    started_at = Moment()
-    ended_at = Moment(allow_none=True)
-    until = Moment(allow_none=True)
-    outcome = fields.String(allow_none=True)
-    error = fields.Nested(EntryErrorSchema, allow_none=True)
-
-
 class JobSchema(StatusSchema):
     """A job with its timeline."""
 
     waiting = fields.Nested(
-        EntrySchema,
+        WaitEntrySchema,
         allow_none=True,
         metadata={"description": "The current wait, and why; null when there is none."},
     )
-    timeline = fields.List(fields.Nested(EntrySchema))
+    timeline = fields.List(Entry())
 
 
 class JobsSchema(PageSchema):

@@ -70,7 +70,7 @@ class UploadSchema(ResponseSchema):
 
     video_id = fields.String()
     upload_url = fields.String(metadata={"description": "Signed: needs no other credentials."})
-    method = fields.String()
+    method = one_of(("PUT",))
     headers = fields.Dict(keys=fields.String(), values=fields.String())
     expires_at = Moment()
 

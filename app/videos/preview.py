@@ -32,6 +32,8 @@ def preview(video: Video, at_ms: int | None, *, is_sheet: bool) -> bytes:
     Raises `NoPreview` for a video that is not ready or a position past its end, `VideoInvalid`
     where no frame can be decoded, and `StoreUnavailable`, also when all slots are taken.
     """
+    if video.state is VideoState.INVALID:
+        raise NoPreview(video.state_reason)
     if video.state is not VideoState.READY or not video.duration_seconds:
         raise NoPreview("The video is not ready, so it has no preview yet")
     seconds = _position(video.duration_seconds, at_ms)

@@ -61,12 +61,14 @@ def test_a_job_at_work_is_cancelled_by_its_worker(operator: Operator) -> None:
 
 def test_what_the_state_forbids_is_refused_with_the_reason(operator: Operator) -> None:
     job = make_job()
-    assert "Only a failed job can be retried" in operator.press(f"/jobs/{job.id}/retry").text
+    assert "Only a failed post can be retried" in operator.press(f"/jobs/{job.id}/retry").text
     refused = operator.press(f"/jobs/{job.id}/resolve", live="no")
-    assert "Only a job with an unknown outcome" in refused.text
+    assert "no doubt whether this post is live" in refused.text
     steer.cancel(job.id, utcnow())
     failed = fail(category="video")
-    assert "The job is already failed" in operator.press(f"/jobs/{failed}/cancel").text
+    assert (
+        "cannot be cancelled: it is already failed" in operator.press(f"/jobs/{failed}/cancel").text
+    )
     assert row(job.id).state is JobState.CANCELLED
 
 

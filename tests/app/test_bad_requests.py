@@ -349,6 +349,19 @@ def test_body_of_another_kind_is_refused(alice: Caller, path: str, body: Any) ->
         assert answer.status_code in (400, 415)
 
 
+def test_what_is_missing_is_said_in_plain_words(alice: Caller) -> None:
+    job_id = alice.publish()["jobId"]
+    for path, body, sentence in (
+        (f"/{job_id}/resolve", {}, "live: This field is required."),
+        (f"/{job_id}/resolve", [], "body: Send a JSON object."),
+        ("", alice.body(options=5), "options: Send a JSON object."),
+        ("/batch", {"posts": ["x"]}, "posts.0: Send a JSON object."),
+    ):
+        answer = alice.post(path, body)
+        assert answer.status_code == 400
+        assert answer.json is not None and answer.json["error"] == sentence
+
+
 @pytest.mark.parametrize("path", ["", "/batch", "/validate"])
 @pytest.mark.parametrize(
     "text",

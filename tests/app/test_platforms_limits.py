@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -81,6 +81,14 @@ def test_youtube_is_shared_by_all_users_until_midnight_pacific(context: Flask) -
     assert uploads.resets_at == midnight + timedelta(days=1)
 
 
+def keys_of(part: Any) -> Iterator[str]:
+    """Yield the keys of all objects in a JSON value."""
+    inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    yield from part if isinstance(part, dict) else ()
+    for each in inside:
+        yield from keys_of(each)
+
+
 def test_show_platforms(app: Flask, client: FlaskClient, auth: Auth) -> None:
     with app.app_context():
         mine = make_account()
@@ -99,6 +107,10 @@ def test_show_platforms(app: Flask, client: FlaskClient, auth: Auth) -> None:
     assert tiktok["options"]["containsSyntheticMedia"]["sameAs"] == "isAigc"
     assert tiktok["video"]["ranges"]["size"] == {"min": None, "max": 4e9}
     assert "video/mp4" in tiktok["video"]["choices"]["container"]
+    assert tiktok["video"]["ranges"]["frameRate"] == {"min": 23, "max": 60}
+    assert "none" in shown["INSTAGRAM"]["video"]["choices"]["editList"]
+    assert shown["YOUTUBE"]["video"]["advisedRanges"]["frameRate"]["max"] == 60
+    assert [key for key in keys_of(answer.get_json()) if "_" in key] == []
     (account,) = tiktok["accounts"]
     assert (account["accountId"], account["username"]) == (mine.id, "alice")
     assert account["state"] == "active"

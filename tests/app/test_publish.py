@@ -119,6 +119,7 @@ def test_defaults_are_those_of_the_contract(alice: Caller) -> None:
     assert (status["progress"], status["step"], status["attemptsMade"]) == (0, None, 0)
     for name in ("result", "failedReason", "error", "nextAttemptAt", "scheduledTime", "startedAt"):
         assert status[name] is None
+    assert status["data"]["scheduledTime"] is None
 
 
 def test_scheduled_post_yields_to_an_immediate_one(alice: Caller) -> None:

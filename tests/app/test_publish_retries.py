@@ -17,7 +17,7 @@ from tests.app.conftest import Caller, Json
 
 pytestmark = pytest.mark.usefixtures("context")
 CONNECT = "Connect the account again, then retry"
-DELETED = "The video was deleted: publish another one instead of a retry"
+DELETED = "The video was deleted: upload it again, and publish it as a new post"
 
 
 def fail_one(alice: Caller, *, at_platform: bool = False, commits: bool = False) -> str:

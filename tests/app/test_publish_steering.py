@@ -175,6 +175,25 @@ def test_only_a_failed_job_is_retried(alice: Caller, context: Flask, state: str)
     assert alice.post(f"/{job_id}/resolve", {"live": True}).status_code == 409
 
 
+def test_refusal_names_the_state_that_the_status_shows(alice: Caller) -> None:
+    """A row that waits for its time is stored as `waiting`."""
+    job_id = alice.publish(scheduledTime=in_time(hours=1))["jobId"]
+    answer = alice.post(f"/{job_id}/retry")
+    assert answer.status_code == 409
+    assert answer.json is not None and "delayed" in answer.json["error"]
+    assert read(alice, job_id)["state"] == "delayed"
+
+
+def test_refusals_speak_to_the_owner_of_the_post(alice: Caller, context: Flask) -> None:
+    """No path of the API, and the platform by its name."""
+    job_id = alice.publish()["jobId"]
+    failed("ambiguous")
+    retried, cancelled = (alice.post(f"/{job_id}/{call}").json for call in ("retry", "cancel"))
+    assert retried is not None and cancelled is not None
+    assert retried["error"] == "This post may be live: look on TikTok and say if it is"
+    assert cancelled["error"] == "This post cannot be cancelled: it is already failed"
+
+
 def test_ambiguous_job_is_live_by_a_persons_word(alice: Caller, context: Flask) -> None:
     job_id = alice.publish()["jobId"]
     failed("ambiguous")

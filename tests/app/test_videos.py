@@ -25,6 +25,7 @@ from app.config import Config
 from app.extensions import db
 from app.models import Video
 from app.publishing.steer import cancel
+from app.states import VideoState
 from app.videos.preview import SLOTS
 from app.videos.register import RESERVED
 from tests.app.clips import clip_bytes
@@ -439,3 +440,13 @@ def test_preview_of_what_is_not_there(
     assert client.get(path, headers=auth("bob")).status_code == 404
     clip.unlink()
     assert client.get(path, headers=auth()).status_code == 409
+
+
+def test_preview_of_an_invalid_video_says_what_is_wrong_with_it(
+    app: Flask, client: FlaskClient, auth: Auth
+) -> None:
+    """It will never have one: to wait for it would be in vain."""
+    with app.app_context():
+        video = make_video(state=VideoState.INVALID, state_reason="The file is not a video.")
+    answer = client.get(f"/api/videos/{video.id}/preview", headers=auth())
+    assert (answer.status_code, answer.get_json()["error"]) == (409, "The file is not a video.")

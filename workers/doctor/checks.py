@@ -16,6 +16,7 @@ from app.crypto import UndecryptableError
 from app.database.versions import SCHEMA_VERSION, outdated_tables
 from app.extensions import db
 from app.ids import new_id
+from app.publishing import outbox
 from app.queues import current_redis
 from app.rotation import check_secrets
 from app.settings import config_from_env
@@ -113,7 +114,7 @@ def check_webhook(config: Config) -> Finding:
     """Send the receiver a signed event of the type `doctor.ping`."""
     if not config.webhook_url:
         return Finding("WEBHOOK_URL", True, "is not set: notifications are stored, not sent")
-    event = {"type": "doctor.ping", "timestamp": to_iso(utcnow()), "data": {}}
+    event = {"type": outbox.PING, "timestamp": to_iso(utcnow()), "data": {}}
     try:
         status = send_webhook(config, new_id(), json.dumps(event))
     except PublishError as error:

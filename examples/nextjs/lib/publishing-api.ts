@@ -159,8 +159,9 @@ export interface paths {
         put?: never;
         /**
          * Retry a failed job from its checkpoint, with fresh attempts
-         * @description Also answers 409 while its account must be reconnected, or where its video was deleted, since
-         *     it could only fail again. The response says what to do first.
+         * @description Also answers 409 for a job with an unknown outcome until `…/resolve`, and while its account must
+         *     be reconnected or where its video was deleted, since it could only fail again. The response says
+         *     what to do first.
          */
         post: operations["retryJob"];
         delete?: never;
@@ -255,7 +256,7 @@ export interface paths {
         /**
          * Show a picture of a video, or nine on one sheet
          * @description A cover chosen at the time `at` will show the same picture. Answers 409 where there is none: the
-         *     video is not ready, ends earlier, or cannot be read.
+         *     video is not ready yet, is invalid (the response says why), ends earlier, or cannot be read.
          */
         get: operations["getVideoPreview"];
         put?: never;
@@ -644,6 +645,26 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    ping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive a check by `make doctor`
+         * @description Sent once to the same URL, signed in the same way; any 2xx passes the check.
+         */
+        post: operations["receivePing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface components {
     schemas: {
@@ -662,15 +683,7 @@ export interface components {
                 [key: string]: string[];
             };
         };
-        EventError: {
-            code: string;
-            /** @enum {string} */
-            category: "network" | "platform" | "rate_limit" | "token" | "account" | "video" | "request" | "ambiguous" | "internal";
-            message: string;
-            /** @description What the user can do about it, or empty. */
-            hint: string;
-        };
-        JobEventData: {
+        CompletedData: {
             jobId: string;
             userId: string;
             accountId: string;
@@ -681,26 +694,100 @@ export interface components {
             /** @description For a person: “Video Published!” */
             title: string;
             message: string;
+            /** @description null until the platform reports it. */
             platformPostId: string | null;
             url: string | null;
-            /** @description Only for `publish.failed` and `publish.at_risk`. */
-            error: components["schemas"]["EventError"] | null;
-            /** @description For `publish.completed`: what differs from the request. */
-            warnings?: string[];
-            /**
-             * Format: date-time
-             * @description For `publish.at_risk`: when the post is due.
-             */
-            scheduledTime?: string | null;
+            error: null;
+            /** @description What differs from the request. */
+            warnings: string[];
         };
-        JobEvent: {
+        CompletedEvent: {
             /** @enum {string} */
-            type: "publish.completed" | "publish.failed" | "publish.cancelled" | "publish.at_risk";
+            type: "publish.completed";
             /** Format: date-time */
             timestamp: string;
-            data: components["schemas"]["JobEventData"];
+            data: components["schemas"]["CompletedData"];
         };
-        AccountEventData: {
+        EventError: {
+            code: string;
+            /** @enum {string} */
+            category: "network" | "platform" | "rate_limit" | "token" | "account" | "video" | "request" | "ambiguous" | "internal";
+            message: string;
+            /** @description What the user can do about it, or empty. */
+            hint: string;
+        };
+        FailedData: {
+            jobId: string;
+            userId: string;
+            accountId: string;
+            videoId: string;
+            videoTitle: string;
+            /** @enum {string} */
+            platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
+            /** @description For a person: “Video Published!” */
+            title: string;
+            message: string;
+            platformPostId: null;
+            url: null;
+            error: components["schemas"]["EventError"];
+        };
+        FailedEvent: {
+            /** @enum {string} */
+            type: "publish.failed";
+            /** Format: date-time */
+            timestamp: string;
+            data: components["schemas"]["FailedData"];
+        };
+        CancelledData: {
+            jobId: string;
+            userId: string;
+            accountId: string;
+            videoId: string;
+            videoTitle: string;
+            /** @enum {string} */
+            platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
+            /** @description For a person: “Video Published!” */
+            title: string;
+            message: string;
+            platformPostId: null;
+            url: null;
+            error: null;
+        };
+        CancelledEvent: {
+            /** @enum {string} */
+            type: "publish.cancelled";
+            /** Format: date-time */
+            timestamp: string;
+            data: components["schemas"]["CancelledData"];
+        };
+        AtRiskData: {
+            jobId: string;
+            userId: string;
+            accountId: string;
+            videoId: string;
+            videoTitle: string;
+            /** @enum {string} */
+            platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
+            /** @description For a person: “Video Published!” */
+            title: string;
+            message: string;
+            platformPostId: null;
+            url: null;
+            error: components["schemas"]["EventError"];
+            /**
+             * Format: date-time
+             * @description When the post is due.
+             */
+            scheduledTime: string;
+        };
+        AtRiskEvent: {
+            /** @enum {string} */
+            type: "publish.at_risk";
+            /** Format: date-time */
+            timestamp: string;
+            data: components["schemas"]["AtRiskData"];
+        };
+        ReconnectData: {
             accountId: string;
             userId: string;
             /** @enum {string} */
@@ -710,12 +797,120 @@ export interface components {
             message: string;
             error: components["schemas"]["EventError"];
         };
-        AccountEvent: {
+        ReconnectEvent: {
             /** @enum {string} */
             type: "account.reconnect_required";
             /** Format: date-time */
             timestamp: string;
-            data: components["schemas"]["AccountEventData"];
+            data: components["schemas"]["ReconnectData"];
+        };
+        EntryError: {
+            code: string | null;
+            /** @enum {string|null} */
+            category: "network" | "platform" | "rate_limit" | "token" | "account" | "video" | "request" | "ambiguous" | "internal" | null;
+            message: string;
+        };
+        AttemptEntry: {
+            /** @enum {string} */
+            kind: "attempt";
+            /** @description `attempt` and its number. */
+            name: string;
+            attempt: number;
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            endedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When a wait is expected to end, if known.
+             */
+            until: string | null;
+            /**
+             * @description `done`: it ended, and the job went on; `failed`: it ended with `error`; `given_back`: it was broken off through no fault of the post; such an attempt does not count; `lost`: its worker disappeared; the attempt goes on in another; `cancelled`: the job was cancelled.
+             * @enum {string|null}
+             */
+            outcome: "done" | "failed" | "given_back" | "lost" | "cancelled" | null;
+            error: components["schemas"]["EntryError"] | null;
+        };
+        StepEntry: {
+            /** @enum {string} */
+            kind: "step";
+            /** @enum {string} */
+            name: "token" | "video" | "optimize" | "upload" | "process" | "record";
+            attempt: number;
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            endedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When a wait is expected to end, if known.
+             */
+            until: string | null;
+            /**
+             * @description `done`: it ended, and the job went on; `failed`: it ended with `error`; `given_back`: it was broken off through no fault of the post; such an attempt does not count; `lost`: its worker disappeared; the attempt goes on in another; `cancelled`: the job was cancelled.
+             * @enum {string|null}
+             */
+            outcome: "done" | "failed" | "given_back" | "lost" | "cancelled" | null;
+            error: components["schemas"]["EntryError"] | null;
+        };
+        WaitEntry: {
+            /** @enum {string} */
+            kind: "wait";
+            /**
+             * @description `scheduled`: it is not due yet; `queue`: it waits for its turn and a free worker; `backoff`: the pause before the next attempt after a failure; `limit`: a limit of the platform or of this service; `outage`: the platform, or a part that publishing to it needs, is not available; `pause`: the operator has paused the platform.
+             * @enum {string}
+             */
+            name: "scheduled" | "queue" | "backoff" | "limit" | "outage" | "pause";
+            attempt: number;
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            endedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When a wait is expected to end, if known.
+             */
+            until: string | null;
+            /**
+             * @description `done`: it ended, and the job went on; `failed`: it ended with `error`; `given_back`: it was broken off through no fault of the post; such an attempt does not count; `lost`: its worker disappeared; the attempt goes on in another; `cancelled`: the job was cancelled.
+             * @enum {string|null}
+             */
+            outcome: "done" | "failed" | "given_back" | "lost" | "cancelled" | null;
+            error: components["schemas"]["EntryError"] | null;
+        };
+        ChangeEntry: {
+            /** @enum {string} */
+            kind: "change";
+            /**
+             * @description `accepted`: the job was stored; `edited`: its content or priority was changed; `rescheduled`: its time was changed; `conversion`: its video is converted for the platform; `error.message` says why and how; `warning`: it is live, but not quite as requested; `error.message` says how; `cancel_requested`: its worker was asked to stop before the platform would publish; `completed`: it is live; `failed`: it ended without being live, or with an unknown outcome; `cancelled`: it ended before the platform could publish it; `retried`: it runs again, with fresh attempts; `resolved_live`: a person said that it is live; `resolved_not_live`: a person said that it is not live.
+             * @enum {string}
+             */
+            name: "accepted" | "edited" | "rescheduled" | "conversion" | "warning" | "cancel_requested" | "completed" | "failed" | "cancelled" | "retried" | "resolved_live" | "resolved_not_live";
+            attempt: number;
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            endedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When a wait is expected to end, if known.
+             */
+            until: string | null;
+            /**
+             * @description `done`: it ended, and the job went on; `failed`: it ended with `error`; `given_back`: it was broken off through no fault of the post; such an attempt does not count; `lost`: its worker disappeared; the attempt goes on in another; `cancelled`: the job was cancelled.
+             * @enum {string|null}
+             */
+            outcome: "done" | "failed" | "given_back" | "lost" | "cancelled" | null;
+            error: components["schemas"]["EntryError"] | null;
+        };
+        Event: components["schemas"]["CompletedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["CancelledEvent"] | components["schemas"]["AtRiskEvent"] | components["schemas"]["ReconnectEvent"];
+        PingEvent: {
+            /** @enum {string} */
+            type: "doctor.ping";
+            /** Format: date-time */
+            timestamp: string;
+            data: Record<string, never>;
         };
         Backoff: {
             /**
@@ -917,9 +1112,9 @@ export interface components {
             };
             /**
              * Format: date-time
-             * @description Only for a scheduled post.
+             * @description null for a post that is due at once.
              */
-            scheduledTime?: string;
+            scheduledTime: string | null;
             options: components["schemas"]["RequestOptions"];
         };
         Result: {
@@ -960,7 +1155,10 @@ export interface components {
              * @description When a delayed job continues.
              */
             nextAttemptAt: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description null for a post that is due at once.
+             */
             scheduledTime: string | null;
             cancelRequested: boolean;
             /** Format: date-time */
@@ -974,25 +1172,6 @@ export interface components {
             /** @description null on the last page. */
             nextCursor: string | null;
             jobs: components["schemas"]["Status"][];
-        };
-        EntryError: {
-            code: string | null;
-            category: string | null;
-            message: string;
-        };
-        Entry: {
-            /** @enum {string} */
-            kind: "attempt" | "step" | "wait" | "change";
-            name: string;
-            attempt: number;
-            /** Format: date-time */
-            startedAt: string;
-            /** Format: date-time */
-            endedAt: string | null;
-            /** Format: date-time */
-            until: string | null;
-            outcome: string | null;
-            error: components["schemas"]["EntryError"] | null;
         };
         Job: {
             id: string;
@@ -1015,7 +1194,10 @@ export interface components {
              * @description When a delayed job continues.
              */
             nextAttemptAt: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description null for a post that is due at once.
+             */
             scheduledTime: string | null;
             cancelRequested: boolean;
             /** Format: date-time */
@@ -1025,8 +1207,8 @@ export interface components {
             /** Format: date-time */
             finishedAt: string | null;
             /** @description The current wait, and why; null when there is none. */
-            waiting: components["schemas"]["Entry"] | null;
-            timeline: components["schemas"]["Entry"][];
+            waiting: components["schemas"]["WaitEntry"] | null;
+            timeline: (components["schemas"]["AttemptEntry"] | components["schemas"]["StepEntry"] | components["schemas"]["WaitEntry"] | components["schemas"]["ChangeEntry"])[];
         };
         EditOptions: {
             priority?: number;
@@ -1187,7 +1369,8 @@ export interface components {
             videoId: string;
             /** @description Signed: needs no other credentials. */
             uploadUrl: string;
-            method: string;
+            /** @enum {string} */
+            method: "PUT";
             headers: {
                 [key: string]: string;
             };
@@ -1228,8 +1411,11 @@ export interface components {
             platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
             platformUserId: string;
             username: string;
-            /** @description null except for Instagram. */
-            readonly loginType: string | null;
+            /**
+             * @description null except for Instagram.
+             * @enum {string|null}
+             */
+            readonly loginType: "facebook" | "instagram" | null;
             scopes: string[];
             /** Format: date-time */
             expiresAt: string | null;
@@ -1285,8 +1471,11 @@ export interface components {
             posts: components["schemas"]["Post"][];
         };
         CaptionRules: {
-            /** @description What is counted: `utf16` code units, `characters` (the larger count of code points and UTF-16 units) or `bytes` of UTF-8. */
-            unit: string;
+            /**
+             * @description What is counted: `utf16` code units, `characters` (the larger count of code points and UTF-16 units) or `bytes` of UTF-8.
+             * @enum {string}
+             */
+            unit: "utf16" | "characters" | "bytes";
             maxLength: number;
             maxHashtags: number | null;
             maxMentions: number | null;
@@ -1295,7 +1484,11 @@ export interface components {
             forbiddenCharacters: string;
         };
         OptionRule: {
-            kind: string;
+            /**
+             * @description `bool`; `int`; `text`: a string; `texts`: a list of strings; `url`: of https; `date`: a date or a time, ISO 8601; `language`: a BCP 47 tag.
+             * @enum {string}
+             */
+            kind: "bool" | "int" | "text" | "texts" | "url" | "date" | "language";
             /** @description Of a number, a string's length or a list's entries. */
             max: number | null;
             choices: string[];
@@ -1307,10 +1500,11 @@ export interface components {
             max: number | null;
         };
         VideoRules: {
-            /** @description `duration` in seconds, `size` in bytes, `side` and `width` in pixels, `ratio` as width ÷ height, `frame_rate` per second, `bit_rate` per second. */
+            /** @description `duration` in seconds, `size` in bytes, `side` and `width` in pixels, `ratio` as width ÷ height, `frameRate` per second, `bitRate` per second, `audioChannels`, `audioSampleRate` in Hz. */
             ranges: {
                 [key: string]: components["schemas"]["Bounds"];
             };
+            /** @description `container` (the media type), `videoCodec`, `audioCodec`, `chroma`, `h264Format`, `scan`, `index` (where an MP4 has its index) and `editList`. */
             choices: {
                 [key: string]: string[];
             };
@@ -1322,12 +1516,21 @@ export interface components {
             };
         };
         Limit: {
-            /** @description What is counted: `posts` and `uploads` decide whether one may start; `inits`, `creator_reads`, `status_reads`, `calls`, `containers`, `units` and `inserts` whether a request may be made. */
-            counts: string;
-            /** @description Whose use: each `account`, the `application` or the `platform`. */
-            scope: string;
-            /** @description `rolling`: the last `windowSeconds`; `pacific_day`: since midnight in Los Angeles; `at_once`: at the same time. */
-            window: string;
+            /**
+             * @description What is counted: `posts` and `uploads` decide whether one may start; `inits`, `creator_reads`, `status_reads`, `calls`, `containers`, `units` and `inserts` whether a request may be made.
+             * @enum {string}
+             */
+            counts: "posts" | "inits" | "creator_reads" | "status_reads" | "uploads" | "calls" | "containers" | "units" | "inserts";
+            /**
+             * @description Whose use: each `account`, the `application` or the `platform`.
+             * @enum {string}
+             */
+            scope: "account" | "application" | "platform";
+            /**
+             * @description `rolling`: the last `windowSeconds`; `pacific_day`: since midnight in Los Angeles; `at_once`: at the same time.
+             * @enum {string}
+             */
+            window: "rolling" | "pacific_day" | "at_once";
             readonly windowSeconds: number | null;
             max: number;
             used: number | null;
@@ -1364,8 +1567,9 @@ export interface components {
              */
             pausedAt: string | null;
             caption: components["schemas"]["CaptionRules"];
-            privacyLevels: string[];
-            defaultPrivacyLevel: string;
+            privacyLevels: ("public" | "private" | "unlisted")[];
+            /** @enum {string} */
+            defaultPrivacyLevel: "public" | "private" | "unlisted";
             options: {
                 [key: string]: components["schemas"]["OptionRule"];
             };
@@ -1380,7 +1584,8 @@ export interface components {
             /** @description The `webhook-id` of every delivery. */
             id: string;
             userId: string;
-            type: string;
+            /** @enum {string} */
+            type: "publish.completed" | "publish.failed" | "publish.cancelled" | "publish.at_risk" | "account.reconnect_required";
             /** @enum {unknown} */
             state: "pending" | "delivered" | "dead";
             /** @description Deliveries attempted since it was due. */
@@ -1400,7 +1605,7 @@ export interface components {
             /** Format: date-time */
             deliveredAt: string | null;
             lastError: string | null;
-            readonly body: Record<string, never>;
+            readonly body: components["schemas"]["CompletedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["CancelledEvent"] | components["schemas"]["AtRiskEvent"] | components["schemas"]["ReconnectEvent"];
         };
         Notifications: {
             /** @description null on the last page. */
@@ -1411,7 +1616,8 @@ export interface components {
             redelivered: number;
         };
         Health: {
-            status: string;
+            /** @enum {string} */
+            status: "ok";
         };
         Check: {
             name: string;
@@ -1435,7 +1641,8 @@ export interface components {
             checks: components["schemas"]["Check"][];
         };
         Readiness: {
-            status: string;
+            /** @enum {string} */
+            status: "ok";
             checks: components["schemas"]["Check"][];
         };
         Quantiles: {
@@ -1444,7 +1651,8 @@ export interface components {
             p99: number | null;
         };
         ErrorCount: {
-            category: string;
+            /** @enum {string} */
+            category: "network" | "platform" | "rate_limit" | "token" | "account" | "video" | "request" | "ambiguous" | "internal";
             code: string;
             count: number;
         };
@@ -1468,7 +1676,8 @@ export interface components {
             errors: components["schemas"]["ErrorCount"][];
         };
         AccountPeak: {
-            counts: string;
+            /** @enum {string} */
+            counts: "posts" | "inits" | "creator_reads" | "status_reads" | "uploads" | "calls" | "containers" | "units" | "inserts";
             windowSeconds: number;
             /** @description The highest use of any account. */
             mostUsed: number;
@@ -1511,7 +1720,8 @@ export interface components {
         Point: {
             /** Format: date-time */
             start: string;
-            platform: string;
+            /** @enum {string} */
+            platform: "TIKTOK" | "INSTAGRAM" | "YOUTUBE";
             completed: number;
             failed: number;
         };
@@ -2878,11 +3088,40 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["JobEvent"] | components["schemas"]["AccountEvent"];
+                "application/json": components["schemas"]["Event"];
             };
         };
         responses: {
-            /** @description Received; after any other response it is redelivered. */
+            /** @description Received. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    receivePing: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same on every delivery of this event. */
+                "webhook-id": string;
+                /** @description Seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description `v1,` and an HMAC-SHA256 in base64; several are separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PingEvent"];
+            };
+        };
+        responses: {
+            /** @description Received. */
             "2XX": {
                 headers: {
                     [name: string]: unknown;

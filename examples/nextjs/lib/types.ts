@@ -9,8 +9,10 @@ export type Status = Schemas["Status"];
 export type Upload = Schemas["Upload"];
 export type Video = Schemas["Video"];
 
-/** The body of a webhook. */
-export type PublishingEvent = Schemas["JobEvent"] | Schemas["AccountEvent"];
+/** The body of a webhook that concerns a user. */
+export type PublishingEvent = Schemas["Event"];
+/** What `make doctor` sends to the same URL. */
+export type Ping = Schemas["PingEvent"];
 
 /** Errors of the queue and of this application's own routes. */
 export type Problem = Partial<Schemas["Problem"]> & { error: string };

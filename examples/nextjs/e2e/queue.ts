@@ -69,6 +69,7 @@ export function post(values: Partial<Status>): Status {
       hashtags: [],
       privacyLevel: "public",
       platformOptions: {},
+      scheduledTime: null,
       options: {
         priority: 0,
         attempts: 3,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app.accounts.consents import StateSigner
+from app.causes import mask_passwords_of
 from app.config import Config
 from app.crypto import Cipher, keys_of
 from app.database.engine import configure_engines, engine_options
@@ -38,6 +39,7 @@ def create_app(config: Config | None = None) -> Flask:
 def create_base(config: Config) -> Flask:
     """Return an application with the state but without any route."""
     configure_logging(config)
+    mask_passwords_of(config.database_url, config.redis_url)
     app = LoggedFlask("app")
     app.config.update(
         SETTINGS=config,

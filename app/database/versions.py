@@ -8,6 +8,7 @@ from functools import cache
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
+from app.causes import why
 from app.extensions import db
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def outdated_by(error: Exception) -> str:
 
 def reason(error: Exception) -> str:
     """Say why the database did not do something, for a line of the log."""
-    return outdated_by(error) or type(error).__name__
+    return outdated_by(error) or why(error)
 
 
 @cache

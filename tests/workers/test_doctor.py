@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -81,6 +82,8 @@ def test_wrong_part_is_named(config: Config, field: str, value: object, part: st
     settings: dict[str, object] = {"jwt_secret": "", **extra, field: value}
     found = findings(replace(config, **settings))  # type: ignore[arg-type]
     assert not found[part].is_good
+    if "127.0.0.1:9" in str(value) and part != "WEBHOOK_URL":
+        assert re.search("refused|Could not connect", found[part].sentence)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.causes import why
 from app.clock import to_iso, utcnow
 from app.config import VAR_DIR, Config
 from app.crypto import UndecryptableError
@@ -49,7 +50,7 @@ def check_database(config: Config) -> Finding:
     try:
         outdated = outdated_tables()
     except SQLAlchemyError as exc:
-        return Finding("DATABASE_URL", False, f"cannot be reached ({type(exc).__name__})")
+        return Finding("DATABASE_URL", False, f"cannot be reached: {why(exc)}")
     if outdated:
         return Finding("DATABASE_URL", False, outdated)
     return Finding("DATABASE_URL", True, f"{db.engine.dialect.name}, version {SCHEMA_VERSION}")
@@ -60,7 +61,7 @@ def check_redis(config: Config) -> Finding:
     try:
         info = current_redis().info()
     except RedisError as exc:
-        return Finding("REDIS_URL", False, f"cannot be reached ({type(exc).__name__})")
+        return Finding("REDIS_URL", False, f"cannot be reached: {why(exc)}")
     assert isinstance(info, dict)
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
@@ -77,7 +78,8 @@ def check_storage(config: Config) -> Finding:
         reach = "" if current_storage().has_public_links else "; platforms cannot fetch from it"
         return Finding(name, True, f"the video store responds{reach}")
     except StorageError as exc:
-        return Finding(name, False, str(exc))
+        cause = f" {why(exc.__cause__)}" if exc.__cause__ else ""
+        return Finding(name, False, f"{exc}{cause}")
     return Finding(name, False, "returned an object that was never stored")
 
 

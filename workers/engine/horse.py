@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from flask import Flask
 from rq.utils import import_attribute
 
+from app.causes import masked
 from app.queues import Run, Wake, current_redis
 from workers.engine.orders import Call, Claimed, Done, Execute, KeepCall, KeepWake, ToParent
 from workers.stopping import stop_requested
@@ -197,7 +198,7 @@ def _execute(order: Execute | Call) -> str | None:
             run.restore(order.fields)
             run.perform()
     except Exception:
-        return traceback.format_exc()
+        return masked(traceback.format_exc())
     return None
 
 

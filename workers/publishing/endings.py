@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from app.causes import why
 from app.clock import utcnow
 from app.database.engine import AWAY
 from app.failures import Category, Failure
@@ -202,7 +203,7 @@ def hand_back_later(claim: Claim, error: Exception) -> None:
     except RunStopped as stopped:
         record_stop(claim, stopped)
     except AWAY as exc:
-        logger.warning("not handed back: %s", type(exc).__name__)
+        logger.warning("not handed back: %s", why(exc))
 
 
 def _give_up_waiting(claim: Claim, now: datetime) -> None:

@@ -27,6 +27,7 @@ from app.settings import config_from_env
 from tests.databases import ON_SQLITE
 from tests.factories import make_account
 from tests.processes import PATIENCE_SECONDS, environment
+from workers.doctor.__main__ import main
 from workers.doctor.checks import CHECKS
 from workers.doctor.finding import Finding
 
@@ -200,3 +201,24 @@ def test_process_without_settings_reports_on_the_defaults() -> None:
     )
     assert done.stdout.startswith("note   settings: the defaults, for none is set: sqlite at ")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "rediss://redis.example?ssl_cert_reqs=CERT_NONE"),
+        ("DATABASE_URL", "postgres://u:Geheim@database.example/queue?pgbouncer=true"),
+        ("DATABASE_URL", "postgres://u:Geheim@database.example/queue?sslmode=bogus"),
+        ("PUBLIC_URL", "https://queue.example/a b"),
+        ("TOKEN_ENCRYPTION_KEYS", ","),
+    ],
+)
+def test_setting_that_stops_every_process_is_a_line_of_the_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", Fernet.generate_key().decode())
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////var/a.db")
+    monkeypatch.setenv(name, value)
+    assert main() == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"wrong  {name}: ") and "Geheim" not in line

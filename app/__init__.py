@@ -12,7 +12,7 @@ from app.accounts.consents import StateSigner
 from app.causes import mask_passwords_of
 from app.config import Config
 from app.crypto import Cipher, keys_of
-from app.database.engine import configure_engines, engine_options
+from app.database.engine import CHILD_POOL, WEB_POOL, PoolSize, configure_engines, engine_options
 from app.extensions import db
 from app.logs import LoggedFlask, configure_logging
 from app.queues import connect_redis
@@ -28,7 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
     from app.api import register_api
     from app.database.migrating import register_migrations
 
-    app = create_base(config or process_config())
+    app = create_base(config or process_config(), WEB_POOL)
     register_api(app)
     register_admin(app)
     register_rotation(app)
@@ -36,7 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
     return app
 
 
-def create_base(config: Config) -> Flask:
+def create_base(config: Config, pool: PoolSize = CHILD_POOL) -> Flask:
     """Return an application with the state but without any route."""
     configure_logging(config)
     mask_passwords_of(config.database_url, config.redis_url)
@@ -44,7 +44,7 @@ def create_base(config: Config) -> Flask:
     app.config.update(
         SETTINGS=config,
         SQLALCHEMY_DATABASE_URI=config.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url, pool),
     )
     keys = keys_of(config)
     app.extensions["cipher"] = Cipher(keys)

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import create_base
 from app.causes import why
 from app.clock import utcnow
+from app.database.engine import SCHEDULER_POOL
 from app.queues import QUEUE_NAMES, Deposed, PostScheduler, connect_redis
 from app.settings import process_config
 from app.storage.errors import StorageError
@@ -171,8 +172,8 @@ class SchedulerProcess:
 def main() -> None:
     """Run the scheduler until SIGTERM or SIGINT."""
     config = process_config()
-    app = create_base(config)
-    connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS)
+    app = create_base(config, SCHEDULER_POOL)
+    connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS, most=None)
     SchedulerProcess(app, connection).run()
 
 

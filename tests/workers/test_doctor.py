@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
-from sqlalchemy import Text, type_coerce, update
+from redis import Redis
+from sqlalchemy import Engine, Text, text, type_coerce, update
 
 from app import create_base
 from app.accounts.disconnect import disconnect_account
@@ -24,7 +25,7 @@ from app.extensions import db
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.settings import config_from_env
-from tests.databases import ON_SQLITE
+from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.factories import make_account
 from tests.processes import PATIENCE_SECONDS, environment
 from workers.doctor.__main__ import main
@@ -222,3 +223,30 @@ def test_setting_that_stops_every_process_is_a_line_of_the_report(
     assert main() == 1
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"wrong  {name}: ") and "Geheim" not in line
+
+
+@ON_POSTGRES
+def test_plan_of_too_few_connections_is_told(config: Config, postgres: Engine) -> None:
+    """At the default settings a plan of twenty is enough."""
+    url = postgres.url.set(username="small").render_as_string(hide_password=False)
+    with postgres.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
+        server.execute(text("CREATE ROLE small LOGIN CONNECTION LIMIT 20"))
+        server.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO small"))
+        enough = findings(replace(config, database_url=url))["DATABASE_URL connections"]
+        server.execute(text("ALTER ROLE small CONNECTION LIMIT 12"))
+        small = findings(replace(config, database_url=url))["DATABASE_URL connections"]
+        server.execute(text("DROP OWNED BY small"))
+        server.execute(text("DROP ROLE small"))
+    assert enough.is_good and "(web 6, worker 10, scheduler 3), 20 are" in enough.sentence
+    assert not small.is_good and "12 are allowed" in small.sentence
+
+
+def test_redis_of_too_few_clients_is_told(config: Config, app: Flask, redis: Redis) -> None:
+    before = redis.config_get("maxclients")["maxclients"]
+    redis.config_set("maxclients", 31)
+    small = findings(config)["REDIS_URL connections"]
+    redis.config_set("maxclients", 32)
+    enough = findings(config)["REDIS_URL connections"]
+    redis.config_set("maxclients", before)
+    assert not small.is_good and "31 are allowed" in small.sentence
+    assert enough.is_good and "(web 8, worker 18, scheduler 6)" in enough.sentence

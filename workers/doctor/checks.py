@@ -24,6 +24,7 @@ from app.storage import current_storage
 from app.storage.errors import ObjectMissing, StorageError
 from workers.doctor.clients import CLIENT_CHECKS
 from workers.doctor.finding import Finding
+from workers.doctor.plans import check_clients, check_connections
 from workers.errors import PublishError
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
 from workers.webhooks.request import send_webhook
@@ -126,7 +127,9 @@ def check_webhook(config: Config) -> Finding:
 CHECKS: tuple[Callable[[Config], Finding], ...] = (
     check_settings,
     check_database,
+    check_connections,
     check_redis,
+    check_clients,
     check_storage,
     check_keys,
     check_ffmpeg,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,9 +28,10 @@ from app.platforms import PLATFORMS
 from app.settings import config_from_env
 from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.factories import make_account
+from tests.hosts import Host, host
 from tests.processes import PATIENCE_SECONDS, environment
 from workers.doctor.__main__ import main
-from workers.doctor.checks import CHECKS
+from workers.doctor.checks import CHECKS, check_public_url, check_storage, version_fault
 from workers.doctor.finding import Finding
 
 pytestmark = pytest.mark.usefixtures("platforms")
@@ -250,3 +252,64 @@ def test_redis_of_too_few_clients_is_told(config: Config, app: Flask, redis: Red
     redis.config_set("maxclients", before)
     assert not small.is_good and "31 are allowed" in small.sentence
     assert enough.is_good and "(web 8, worker 18, scheduler 6)" in enough.sentence
+
+
+REMOTE = "postgresql+psycopg://ann@192.0.2.1:5432/publishing?connect_timeout=1"
+
+
+@pytest.mark.parametrize(
+    ("database_url", "public_url", "is_good"),
+    [
+        (REMOTE, "http://127.0.0.1:8000", False),
+        (REMOTE, "http://localhost", False),
+        (REMOTE, "https://queue.example", True),
+        ("postgresql+psycopg://ann@127.0.0.1/publishing", "http://127.0.0.1:8000", True),
+        ("postgresql+psycopg://ann@/publishing?host=/run/pg", "http://127.0.0.1:8000", True),
+    ],
+)
+def test_links_to_this_machine_are_wrong_beside_a_remote_database(
+    base_config: Config, database_url: str, public_url: str, is_good: bool
+) -> None:
+    settings = replace(base_config, database_url=database_url, public_url=public_url)
+    assert check_public_url(settings).is_good == is_good
+
+
+def test_folder_beside_a_remote_database_is_noted(
+    app: Flask, config: Config, context: None
+) -> None:
+    assert check_storage(config).word == "ok"
+    found = check_storage(replace(config, database_url=REMOTE))
+    assert (found.part, found.word) == ("VIDEO_DIR", "note")
+    assert "R2_ENDPOINT_URL" in found.sentence
+
+
+def test_bucket_that_takes_no_object_is_wrong(base_config: Config) -> None:
+    """Such as one whose key may read alone."""
+
+    def read_only(host: Host, connection: socket.socket) -> None:
+        head = host.head_of(connection)
+        status = b"403 Forbidden" if head.startswith(b"PUT") else b"404 Not Found"
+        if b"doctor" not in head.partition(b"\r\n")[0]:
+            status = b"200 OK"
+        connection.sendall(
+            b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+
+    with host(read_only) as server:
+        settings = replace(
+            base_config,
+            database_url="sqlite://",
+            r2_endpoint_url=server.url,
+            r2_bucket="videos",
+            r2_access_key_id="id",
+            r2_secret_access_key="secret",
+        )
+        found = findings(settings)["R2_ENDPOINT_URL"]
+    assert not found.is_good and "does not store an object" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("version", "is_fault"), [("6.0.16", True), ("5.0", True), ("6.2.14", False), ("8.1.0", False)]
+)
+def test_redis_without_blmove_is_wrong(version: str, is_fault: bool) -> None:
+    assert (version_fault(version) is not None) == is_fault

@@ -9,9 +9,10 @@ from __future__ import annotations
 from flask import Flask
 
 from app.accounts.consents import StateSigner
+from app.causes import mask_passwords_of
 from app.config import Config
 from app.crypto import Cipher, keys_of
-from app.database.engine import configure_engines, engine_options
+from app.database.engine import CHILD_POOL, WEB_POOL, PoolSize, configure_engines, engine_options
 from app.extensions import db
 from app.logs import LoggedFlask, configure_logging
 from app.queues import connect_redis
@@ -27,7 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
     from app.api import register_api
     from app.database.migrating import register_migrations
 
-    app = create_base(config or process_config())
+    app = create_base(config or process_config(), WEB_POOL)
     register_api(app)
     register_admin(app)
     register_rotation(app)
@@ -35,14 +36,15 @@ def create_app(config: Config | None = None) -> Flask:
     return app
 
 
-def create_base(config: Config) -> Flask:
+def create_base(config: Config, pool: PoolSize = CHILD_POOL) -> Flask:
     """Return an application with the state but without any route."""
     configure_logging(config)
+    mask_passwords_of(config.database_url, config.redis_url)
     app = LoggedFlask("app")
     app.config.update(
         SETTINGS=config,
         SQLALCHEMY_DATABASE_URI=config.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url, pool),
     )
     keys = keys_of(config)
     app.extensions["cipher"] = Cipher(keys)

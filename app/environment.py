@@ -21,6 +21,10 @@ class Environment:
         """Record an invalid variable; `what` continues the sentence that starts with its name."""
         self.faults.append(f"{name}: {what}")
 
+    def has_fault(self, name: str) -> bool:
+        """Tell whether a fault of this variable is recorded."""
+        return any(fault.startswith(f"{name}: ") for fault in self.faults)
+
     def text(self, name: str) -> str:
         """Return a variable, stripped; empty if unset."""
         return self._variables.get(name, "").strip()
@@ -61,6 +65,8 @@ class Environment:
             return ""
         if not is_url(value, ("http", "https")) or not urlsplit(value).hostname:
             self.fault(name, "must be an http:// or https:// URL")
+        elif any(one.isspace() for one in value):
+            self.fault(name, "must be a URL without spaces")
         return value.rstrip("/")
 
     def together(self, *names: str) -> None:

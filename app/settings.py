@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from app.config import VAR_DIR, Config, ConfigError
 from app.environment import Environment, is_url
 from app.platforms import PLATFORMS
+from app.server_urls import read_database_url, read_redis_url
 
 _POLL_BOUNDS = (0.05, 3600.0)
 JWT_SECRET_MIN_BYTES = 32
@@ -32,7 +31,7 @@ _NUMBERS = {
     "RENDITION_DAYS": (1, 36500),
 }
 _ORIGIN = re.compile(r"https?://[^\s/?#@,]+", re.IGNORECASE)
-_RETURN_URL = re.compile(r"https?://[^\s?#@,\\]+", re.IGNORECASE)
+_PLAIN_URL = re.compile(r"https?://[^\s?#@,\\]+", re.IGNORECASE)
 _SECRETS_AND_IDS = (
     "R2_BUCKET",
     "R2_ACCESS_KEY_ID",
@@ -77,9 +76,9 @@ def config_from_env(variables: Mapping[str, str]) -> Config:
     env = Environment(variables)
     port = env.number("PORT", 8000, int, (1, 65535))
     config = Config(
-        database_url=_database_url(env),
-        redis_url=_redis_url(env),
-        public_url=env.url("PUBLIC_URL", f"http://127.0.0.1:{port}"),
+        database_url=read_database_url(env),
+        redis_url=read_redis_url(env),
+        public_url=_public_url(env, port),
         port=port,
         web_concurrency=env.number("WEB_CONCURRENCY", 2, int, (1, 64)),
         jwt_secret=_jwt_secret(env),
@@ -141,34 +140,15 @@ def _check_groups(env: Environment) -> None:
     env.together("FACEBOOK_CLIENT_ID", "FACEBOOK_CLIENT_SECRET")
     env.together("INSTAGRAM_CLIENT_ID", "INSTAGRAM_CLIENT_SECRET")
     env.together("WEBHOOK_URL", "WEBHOOK_SECRET")
-    if env.text("DATABASE_URL") and not env.text("TOKEN_ENCRYPTION_KEYS"):
+    if env.text("DATABASE_URL") and not env.several("TOKEN_ENCRYPTION_KEYS"):
         env.fault("TOKEN_ENCRYPTION_KEYS", "is required as soon as DATABASE_URL is set")
 
 
-def _database_url(env: Environment) -> str:
-    value = env.text("DATABASE_URL")
-    if not value:
-        return f"sqlite:///{VAR_DIR / 'publishing.db'}"
-    for prefix in ("postgres://", "postgresql://"):
-        if value.startswith(prefix):
-            value = "postgresql+psycopg://" + value.removeprefix(prefix)
-    try:
-        make_url(value)
-        is_known = value.startswith(("postgresql+psycopg://", "sqlite:///"))
-    except (ArgumentError, ValueError):
-        is_known = False
-    if not is_known:
-        env.fault("DATABASE_URL", "must be a postgres://, postgresql:// or sqlite:/// URL")
-    return value
-
-
-def _redis_url(env: Environment) -> str:
-    value = env.text("REDIS_URL") or f"unix://{VAR_DIR / 'redis.sock'}"
-    if not is_url(value, ("redis", "rediss", "unix")):
-        env.fault("REDIS_URL", "must be a redis://, rediss:// or unix:// URL")
-    is_unverified = env.choice("REDIS_TLS_VERIFY", "true", ("true", "false")) == "false"
-    if is_unverified and value.startswith("rediss://"):
-        value += ("&" if "?" in value else "?") + "ssl_cert_reqs=none&ssl_check_hostname=false"
+def _public_url(env: Environment, port: int) -> str:
+    value = env.url("PUBLIC_URL", f"http://127.0.0.1:{port}")
+    # Paths are appended to it.
+    if not env.has_fault("PUBLIC_URL") and not _PLAIN_URL.fullmatch(value):
+        env.fault("PUBLIC_URL", "must have no user, query or fragment")
     return value
 
 
@@ -202,7 +182,7 @@ def _cors_origins(env: Environment) -> tuple[str, ...]:
 def _return_urls(env: Environment) -> tuple[str, ...]:
     urls = env.several("CONNECT_RETURN_URLS")
     for url in urls:
-        if not is_url(url, ("http", "https")) or not _RETURN_URL.fullmatch(url):
+        if not is_url(url, ("http", "https")) or not _PLAIN_URL.fullmatch(url):
             env.fault("CONNECT_RETURN_URLS", f"{url!r} is not a URL without a query")
     return urls
 

@@ -21,7 +21,9 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_base
+from app.causes import why
 from app.clock import utcnow
+from app.database.engine import SCHEDULER_POOL
 from app.database.versions import wait_for_tables
 from app.queues import QUEUE_NAMES, Deposed, PostScheduler, connect_redis
 from app.settings import process_config
@@ -94,7 +96,7 @@ class SchedulerProcess:
             self._bell.close()
             self._next_due.clear()
             self._sweeper.invalidate()
-            logger.warning("Redis does not respond: %s", type(exc).__name__)
+            logger.warning("Redis does not respond: %s", why(exc))
             time.sleep(REDIS_AWAY_SECONDS)
 
     def _release_due(self) -> None:
@@ -157,7 +159,7 @@ class SchedulerProcess:
             with self._app.app_context():
                 chore(utcnow())
         except (RedisError, SQLAlchemyError, StorageError) as exc:
-            logger.warning("%s put off: %s", name, type(exc).__name__)
+            logger.warning("%s put off: %s", name, why(exc))
         except Exception:
             # The thread must survive: nothing else finds lost wake-ups.
             logger.exception("bug in a chore: %s", name)
@@ -171,10 +173,10 @@ class SchedulerProcess:
 def main() -> None:
     """Run the scheduler until SIGTERM or SIGINT."""
     config = process_config()
-    app = create_base(config)
+    app = create_base(config, SCHEDULER_POOL)
     with app.app_context():
         wait_for_tables()
-    connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS)
+    connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS, most=None)
     SchedulerProcess(app, connection).run()
 
 

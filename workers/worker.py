@@ -56,7 +56,9 @@ BACKGROUND_RUNS = 2
 def build_worker(app: Flask, config: Config) -> PublishWorker:
     """Return the worker for the platforms and the concurrency of the settings."""
     # No retries: the client would repeat a command that took effect, and pop a second run.
-    connection = connect_redis(config.redis_url, response_seconds=RESPONSE_SECONDS, retries=0)
+    connection = connect_redis(
+        config.redis_url, response_seconds=RESPONSE_SECONDS, retries=0, most=None
+    )
     names = [PUBLISH_QUEUES[platform] for platform in config.worker_platforms]
     others = {POLL_POOL.format(platform): 1 for platform in config.worker_platforms}
     others |= {

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ProgrammingError
 from werkzeug.exceptions import HTTPException
 
 from app.api import statuses
+from app.causes import why
 from app.database.engine import AWAY
 from app.database.versions import log_outdated, outdated_by
 from app.faults import PAST_TIME, Faults
@@ -165,7 +166,7 @@ def _answer_database_error(error: Exception) -> Response:
         return problem(503, words, headers=Unavailable.headers)
     if isinstance(error, ProgrammingError):
         raise error  # a bug, like any other
-    logger.error("the database did not answer: %s", type(error).__name__)
+    logger.error("the database did not answer: %s", why(error))
     return problem(503, "The database does not respond; try again", headers=Unavailable.headers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,27 @@ _KEEPALIVE = {
 }
 
 
+@dataclass(frozen=True)
+class PoolSize:
+    """How many connections a process keeps, and how many more it opens while all are in use."""
+
+    kept: int
+    more: int
+
+    @property
+    def most(self) -> int:
+        """The most connections that the process has at once."""
+        return self.kept + self.more
+
+
+#: Fewer than the threads of a process, for statements are short; a thread that finds none free
+#: waits. Small plans allow twenty in all: docs/operations.md adds them up.
+WEB_POOL = PoolSize(3, 0)
+#: A child of the worker: its run, and for a moment the thread that renews its lease.
+CHILD_POOL = PoolSize(1, 1)
+SCHEDULER_POOL = PoolSize(2, 1)
+
+
 def is_database_away(error: Exception) -> bool:
     """Tell whether the database itself failed, so that the error cannot be recorded there either.
 
@@ -53,7 +75,7 @@ def is_database_away(error: Exception) -> bool:
     return isinstance(error, _FROM_DATABASE) and not isinstance(error, (DataError, IntegrityError))
 
 
-def engine_options(database_url: str) -> dict[str, Any]:
+def engine_options(database_url: str, pool: PoolSize) -> dict[str, Any]:
     """Return SQLAlchemy's options for a database URL; makes the folder of a SQLite file."""
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
@@ -69,10 +91,8 @@ def engine_options(database_url: str) -> dict[str, Any]:
     return {
         # Values of a failed statement must not get into logs or RQ's failed registry.
         "hide_parameters": True,
-        # Eight per process, fewer than its threads: small plans allow twenty in all, and
-        # statements are short. A thread that finds none free waits.
-        "pool_size": 5,
-        "max_overflow": 3,
+        "pool_size": pool.kept,
+        "max_overflow": pool.more,
         "pool_timeout": 10,
         "connect_args": {
             "connect_timeout": 5,

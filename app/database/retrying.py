@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from app.causes import why
 from app.database.engine import AWAY
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def retry_while_away(write: Callable[P, T]) -> Callable[P, T]:
                 if time.monotonic() > deadline:
                     raise
                 if not has_logged:
-                    logger.warning("%s put off: %s", write.__name__, type(exc).__name__)
+                    logger.warning("%s put off: %s", write.__name__, why(exc))
                 has_logged = True
                 time.sleep(RETRY_SECONDS)
 

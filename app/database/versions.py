@@ -9,6 +9,7 @@ from functools import cache
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
+from app.causes import why
 from app.extensions import db
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def wait_for_tables() -> None:
 
 def reason(error: Exception) -> str:
     """Say why the database did not do something, for a line of the log."""
-    return outdated_by(error) or type(error).__name__
+    return outdated_by(error) or why(error)
 
 
 @cache

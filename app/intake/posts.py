@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from app.causes import why
 from app.checks.posts import CheckedPost, UncheckedPost, check_post, check_posts
 from app.checks.times import due_time
 from app.clock import utcnow
@@ -119,7 +120,7 @@ def accept_many(group: Sequence[PostRequest]) -> list[IntakeResult | None]:
     except Exception as error:
         if is_written or not _may_concern_one(error):
             raise
-        logger.info("%d posts are written one by one: %s", len(group), type(error).__name__)
+        logger.info("%d posts are written one by one: %s", len(group), why(error))
         return [None] * len(group)
     return results
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.causes import why
 from app.live.listener import Gone, Listener
 
 logger = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ class Hub:
             self._is_failing = False
         except SQLAlchemyError as exc:
             if not self._is_failing:
-                logger.warning("listeners wait for the database: %s", type(exc).__name__)
+                logger.warning("listeners wait for the database: %s", why(exc))
             self._is_failing = True
         except Exception:
             # If this thread died, no listener would get anything any more.

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from app.causes import why
 from app.database.transaction import transaction
 from app.ids import new_id
 from app.limits.lanes import count_lanes
@@ -52,7 +53,7 @@ def queue_missing_wakes(platform: str, now: datetime, *, polls: bool = False) ->
     try:
         missing = wanted - RunQueue(PUBLISH_QUEUES[platform], current_redis()).count
     except RedisError as exc:
-        logger.warning("wake-ups left to the sweeper: %s", type(exc).__name__)
+        logger.warning("wake-ups left to the sweeper: %s", why(exc))
         return 0
     wake([Wake("next", platform, now, new_id()) for _ in range(missing)], now)
     return max(missing, 0)

@@ -8,13 +8,22 @@ from urllib.parse import urlsplit
 from flask import current_app
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, Connection, SSLConnection
+from redis.connection import (
+    AbstractConnection,
+    BlockingConnectionPool,
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+)
 from redis.exceptions import ConnectionError as RedisGone
 from redis.exceptions import ReadOnlyError, ResponseError
 from redis.retry import Retry
 
 #: How long an API request may wait for Redis before it relies on the row alone.
 CONNECT_SECONDS = RESPONSE_SECONDS = 2.0
+#: The connections of a client that threads share: commands take a fraction of a millisecond, and a
+#: thread that finds none free waits. Plans count connections: docs/operations.md adds them up.
+SHARED_MOST = 4
 #: The error code of a replica, within the message of a script's error.
 SCRIPT_READ_ONLY = "-READONLY "
 
@@ -50,14 +59,27 @@ _CONNECTIONS = {"redis": PrimaryConnection, "rediss": PrimarySSLConnection}
 
 
 def connect_redis(
-    url: str, *, response_seconds: float = RESPONSE_SECONDS, retries: int = 1
+    url: str,
+    *,
+    response_seconds: float = RESPONSE_SECONDS,
+    retries: int = 1,
+    most: int | None = SHARED_MOST,
 ) -> Redis:
-    """Return a client with short timeouts: the API must respond even when Redis does not."""
+    """Return a client with short timeouts: the API must respond even when Redis does not.
+
+    It has at most `most` connections. None: as many as its caller uses, which is one thread that
+    needs one for each pending pop.
+    """
     options: dict[str, Any] = {}
     if (scheme := urlsplit(url).scheme) in _CONNECTIONS:
         # Keepalive detects a server that vanished silently, even while the connection is idle.
         options = {"socket_keepalive": True, "connection_class": _CONNECTIONS[scheme]}
-    return Redis.from_url(
+    pool: type[ConnectionPool] = ConnectionPool
+    if most is not None:
+        pool = BlockingConnectionPool
+        # A thread waits for a free one no longer than for the server itself.
+        options |= {"max_connections": most, "timeout": response_seconds}
+    made = pool.from_url(
         url,
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=response_seconds,
@@ -65,6 +87,7 @@ def connect_redis(
         retry=Retry(NoBackoff(), retries, supported_errors=(RedisGone,)),
         **options,
     )
+    return Redis.from_pool(made)
 
 
 def current_redis() -> Redis:

@@ -27,6 +27,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from rq.job import JobStatus
 from rq.utils import now as rq_now
 
+from app.causes import why
 from app.clock import utcnow
 from app.queues.connection import current_redis
 from app.queues.names import (
@@ -162,7 +163,7 @@ def _is_silent() -> bool:
 
 
 def _leave_to_sweeper(what: str, error: RedisError) -> None:
-    logger.warning("%s left to the sweeper: %s", what, type(error).__name__)
+    logger.warning("%s left to the sweeper: %s", what, why(error))
     current_app.extensions[_WITHHELD] = True
     if isinstance(error, RedisTimeout):
         current_app.extensions[SILENT_UNTIL] = time.monotonic() + SILENT_SECONDS

@@ -54,7 +54,7 @@ def test_only_the_first_caller_waits_for_it(
     finally:
         os.kill(server.pid, signal.SIGCONT)
     assert [one.getMessage() for one in caplog.records] == [
-        "wake-ups left to the sweeper: TimeoutError"
+        "wake-ups left to the sweeper: TimeoutError: Timeout reading from socket"
     ]
 
 

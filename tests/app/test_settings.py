@@ -25,7 +25,23 @@ KEY = Fernet.generate_key().decode()
         ("PUBLIC_URL", "http://["),
         ("PUBLIC_URL", "http://queue.example:port"),
         ("PUBLIC_URL", "http://queue.example:99999"),
+        ("PUBLIC_URL", "https://queue.example/a b"),
+        ("PUBLIC_URL", "https://queue.example/?a=b"),
+        ("PUBLIC_URL", "https://queue.example/#a"),
         ("TIKTOK_API_URL", "http://"),
+        ("TIKTOK_API_URL", "http://tiktok.example/a b"),
+        ("REDIS_URL", "REDIS://redis.example"),
+        ("REDIS_URL", "redis://redis.example/first"),
+        ("REDIS_URL", "redis://redis.example?foo=bar"),
+        ("REDIS_URL", "redis://redis.example?decode_responses=true"),
+        ("REDIS_URL", "redis://redis.example?socket_timeout=abc"),
+        ("REDIS_URL", "redis://redis.example?ssl_cert_reqs=none"),
+        ("REDIS_URL", "rediss://redis.example?ssl_cert_reqs=CERT_NONE"),
+        ("REDIS_URL", "rediss://redis.example?protocol=9"),
+        ("DATABASE_URL", "postgres://user:Geheim@database.example/queue?pgbouncer=true"),
+        ("DATABASE_URL", "postgres://user:Geheim@database.example/queue?sslmode=bogus"),
+        ("DATABASE_URL", "postgres://user:Geheim@database.example/queue?service=none"),
+        ("DATABASE_URL", "POSTGRES://user:Geheim@database.example/queue"),
         ("REDIS_URL", "http://redis.example"),
         ("REDIS_URL", "redis://redis.example:port"),
         ("REDIS_URL", "redis://["),
@@ -60,7 +76,12 @@ def test_invalid_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as refused:
         config_from_env({**others, name: value})
     assert str(refused.value).startswith(f"{name}: ")
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(refused.value) and "Geheim" not in str(refused.value)
+
+
+def test_encryption_keys_of_commas_alone_are_missing() -> None:
+    with pytest.raises(ConfigError, match=r"\ATOKEN_ENCRYPTION_KEYS: is required"):
+        config_from_env({"DATABASE_URL": "sqlite:////var/a.db", "TOKEN_ENCRYPTION_KEYS": " , ,"})
 
 
 @pytest.mark.parametrize(
@@ -70,6 +91,13 @@ def test_invalid_setting_is_named(name: str, value: str) -> None:
         ("DATABASE_URL", "sqlite:////var/queue.db"),
         ("REDIS_URL", "rediss://:secret@redis.example:6380/0"),
         ("REDIS_URL", "unix:///run/redis.sock"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("REDIS_URL", "redis://redis.example:6379/0?protocol=2&socket_timeout=5"),
+        ("REDIS_URL", "rediss://redis.example/?ssl_cert_reqs=none"),
+        ("DATABASE_URL", "postgresql://u:p@database.example:6543/queue?sslmode=require"),
+        ("DATABASE_URL", "postgres://u@/queue?host=one.example:1&host=two.example:2"),
+        ("DATABASE_URL", "postgres://u@/queue?host=/run/postgresql&application_name=a"),
+        ("DATABASE_URL", "postgres://u@database.example/q?sslmode=verify-full&sslrootcert=system"),
         ("PUBLIC_URL", "https://queue.example/"),
         ("CORS_ORIGINS", "https://app.example, http://localhost:3000"),
         ("CONNECT_RETURN_URLS", "https://app.example/accounts"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +14,8 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
-from sqlalchemy import Text, type_coerce, update
+from redis import Redis
+from sqlalchemy import Engine, Text, text, type_coerce, update
 
 from app import create_base
 from app.accounts.disconnect import disconnect_account
@@ -23,10 +26,12 @@ from app.extensions import db
 from app.models import Account
 from app.platforms import PLATFORMS
 from app.settings import config_from_env
-from tests.databases import ON_SQLITE
+from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.factories import make_account
+from tests.hosts import Host, host
 from tests.processes import PATIENCE_SECONDS, environment
-from workers.doctor.checks import CHECKS
+from workers.doctor.__main__ import main
+from workers.doctor.checks import CHECKS, check_public_url, check_storage, version_fault
 from workers.doctor.finding import Finding
 
 pytestmark = pytest.mark.usefixtures("platforms")
@@ -81,6 +86,8 @@ def test_wrong_part_is_named(config: Config, field: str, value: object, part: st
     settings: dict[str, object] = {"jwt_secret": "", **extra, field: value}
     found = findings(replace(config, **settings))  # type: ignore[arg-type]
     assert not found[part].is_good
+    if "127.0.0.1:9" in str(value) and part != "WEBHOOK_URL":
+        assert re.search("refused|Could not connect", found[part].sentence)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +204,112 @@ def test_process_without_settings_reports_on_the_defaults() -> None:
     )
     assert done.stdout.startswith("note   settings: the defaults, for none is set: sqlite at ")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "rediss://redis.example?ssl_cert_reqs=CERT_NONE"),
+        ("DATABASE_URL", "postgres://u:Geheim@database.example/queue?pgbouncer=true"),
+        ("DATABASE_URL", "postgres://u:Geheim@database.example/queue?sslmode=bogus"),
+        ("PUBLIC_URL", "https://queue.example/a b"),
+        ("TOKEN_ENCRYPTION_KEYS", ","),
+    ],
+)
+def test_setting_that_stops_every_process_is_a_line_of_the_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", Fernet.generate_key().decode())
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////var/a.db")
+    monkeypatch.setenv(name, value)
+    assert main() == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"wrong  {name}: ") and "Geheim" not in line
+
+
+@ON_POSTGRES
+def test_plan_of_too_few_connections_is_told(config: Config, postgres: Engine) -> None:
+    """At the default settings a plan of twenty is enough."""
+    url = postgres.url.set(username="small").render_as_string(hide_password=False)
+    with postgres.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
+        server.execute(text("CREATE ROLE small LOGIN CONNECTION LIMIT 20"))
+        server.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO small"))
+        enough = findings(replace(config, database_url=url))["DATABASE_URL connections"]
+        server.execute(text("ALTER ROLE small CONNECTION LIMIT 12"))
+        small = findings(replace(config, database_url=url))["DATABASE_URL connections"]
+        server.execute(text("DROP OWNED BY small"))
+        server.execute(text("DROP ROLE small"))
+    assert enough.is_good and "(web 6, worker 10, scheduler 3), 20 are" in enough.sentence
+    assert not small.is_good and "12 are allowed" in small.sentence
+
+
+def test_redis_of_too_few_clients_is_told(config: Config, app: Flask, redis: Redis) -> None:
+    before = redis.config_get("maxclients")["maxclients"]
+    redis.config_set("maxclients", 31)
+    small = findings(config)["REDIS_URL connections"]
+    redis.config_set("maxclients", 32)
+    enough = findings(config)["REDIS_URL connections"]
+    redis.config_set("maxclients", before)
+    assert not small.is_good and "31 are allowed" in small.sentence
+    assert enough.is_good and "(web 8, worker 18, scheduler 6)" in enough.sentence
+
+
+REMOTE = "postgresql+psycopg://ann@192.0.2.1:5432/publishing?connect_timeout=1"
+
+
+@pytest.mark.parametrize(
+    ("database_url", "public_url", "is_good"),
+    [
+        (REMOTE, "http://127.0.0.1:8000", False),
+        (REMOTE, "http://localhost", False),
+        (REMOTE, "https://queue.example", True),
+        ("postgresql+psycopg://ann@127.0.0.1/publishing", "http://127.0.0.1:8000", True),
+        ("postgresql+psycopg://ann@/publishing?host=/run/pg", "http://127.0.0.1:8000", True),
+    ],
+)
+def test_links_to_this_machine_are_wrong_beside_a_remote_database(
+    base_config: Config, database_url: str, public_url: str, is_good: bool
+) -> None:
+    settings = replace(base_config, database_url=database_url, public_url=public_url)
+    assert check_public_url(settings).is_good == is_good
+
+
+def test_folder_beside_a_remote_database_is_noted(
+    app: Flask, config: Config, context: None
+) -> None:
+    assert check_storage(config).word == "ok"
+    found = check_storage(replace(config, database_url=REMOTE))
+    assert (found.part, found.word) == ("VIDEO_DIR", "note")
+    assert "R2_ENDPOINT_URL" in found.sentence
+
+
+def test_bucket_that_takes_no_object_is_wrong(base_config: Config) -> None:
+    """Such as one whose key may read alone."""
+
+    def read_only(host: Host, connection: socket.socket) -> None:
+        head = host.head_of(connection)
+        status = b"403 Forbidden" if head.startswith(b"PUT") else b"404 Not Found"
+        if b"doctor" not in head.partition(b"\r\n")[0]:
+            status = b"200 OK"
+        connection.sendall(
+            b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+
+    with host(read_only) as server:
+        settings = replace(
+            base_config,
+            database_url="sqlite://",
+            r2_endpoint_url=server.url,
+            r2_bucket="videos",
+            r2_access_key_id="id",
+            r2_secret_access_key="secret",
+        )
+        found = findings(settings)["R2_ENDPOINT_URL"]
+    assert not found.is_good and "does not store an object" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("version", "is_fault"), [("6.0.16", True), ("5.0", True), ("6.2.14", False), ("8.1.0", False)]
+)
+def test_redis_without_blmove_is_wrong(version: str, is_fault: bool) -> None:
+    assert (version_fault(version) is not None) == is_fault

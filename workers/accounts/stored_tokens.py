@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 
 from app.accounts.renewal import renewal_time
+from app.causes import why
 from app.clock import utcnow
 from app.crypto import UndecryptableError
 from app.database.engine import AWAY
@@ -84,7 +85,7 @@ def store_tokens(account_id: str, tokens: Tokens, old: Access) -> Access:
             return _store(account_id, tokens, old)
         except AWAY as exc:
             if not has_told:
-                logger.warning("fresh tokens not stored yet: %s", type(exc).__name__)
+                logger.warning("fresh tokens not stored yet: %s", why(exc))
             has_told = True
             if stop_requested.is_set():
                 deadline = min(deadline, time.monotonic() + LAST_STORE_SECONDS)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
+from io import BytesIO
+from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.causes import why
 from app.clock import to_iso, utcnow
 from app.config import VAR_DIR, Config
 from app.crypto import UndecryptableError
@@ -24,9 +28,14 @@ from app.storage import current_storage
 from app.storage.errors import ObjectMissing, StorageError
 from workers.doctor.clients import CLIENT_CHECKS
 from workers.doctor.finding import Finding
+from workers.doctor.plans import check_clients, check_connections
 from workers.errors import PublishError
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
 from workers.webhooks.request import send_webhook
+
+#: The oldest Redis with `BLMOVE`.
+REDIS_MIN = (6, 2)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def check_settings(config: Config) -> Finding:
@@ -50,7 +59,7 @@ def check_database(config: Config) -> Finding:
     try:
         outdated = outdated_tables()
     except SQLAlchemyError as exc:
-        return Finding("DATABASE_URL", False, f"cannot be reached ({type(exc).__name__})")
+        return Finding("DATABASE_URL", False, f"cannot be reached: {why(exc)}")
     if outdated:
         return Finding("DATABASE_URL", False, outdated)
     return Finding("DATABASE_URL", True, f"{db.engine.dialect.name}, version {SCHEMA_VERSION}")
@@ -61,25 +70,77 @@ def check_redis(config: Config) -> Finding:
     try:
         info = current_redis().info()
     except RedisError as exc:
-        return Finding("REDIS_URL", False, f"cannot be reached ({type(exc).__name__})")
+        return Finding("REDIS_URL", False, f"cannot be reached: {why(exc)}")
     assert isinstance(info, dict)
+    version = str(info.get("redis_version"))
+    if (fault := version_fault(version)) is not None:
+        return Finding("REDIS_URL", False, fault)
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         return Finding("REDIS_URL", False, f"evicts keys ({policy}); it should be noeviction")
-    return Finding("REDIS_URL", True, f"Redis {info.get('redis_version')}")
+    return Finding("REDIS_URL", True, f"Redis {version}")
+
+
+def version_fault(version: str) -> str | None:
+    """Return what a version of Redis lacks; None for one that is new enough."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    if numbers and numbers < REDIS_MIN:
+        return f"is version {version}; 6.2 is the oldest that can move a run and wait (BLMOVE)"
+    return None
 
 
 def check_storage(config: Config) -> Finding:
-    """Ask for an object that cannot exist: only a working store says that it does not."""
+    """Ask for an object that cannot exist: only a working store says that it does not. Then store
+    one, as renditions are, and delete it."""
     name = "R2_ENDPOINT_URL" if config.r2_endpoint_url else "VIDEO_DIR"
+    key, store = f"doctor/{new_id()}", current_storage()
     try:
-        current_storage().stat(f"doctor/{new_id()}")
+        store.stat(key)
     except ObjectMissing:
-        reach = "" if current_storage().has_public_links else "; platforms cannot fetch from it"
-        return Finding(name, True, f"the video store responds{reach}")
+        pass
     except StorageError as exc:
-        return Finding(name, False, str(exc))
-    return Finding(name, False, "returned an object that was never stored")
+        return Finding(name, False, _in_words(exc))
+    else:
+        return Finding(name, False, "returned an object that was never stored")
+    does = "store an object"
+    try:
+        store.write(key, BytesIO(b"doctor"), len(b"doctor"))
+        does = "delete an object"
+        store.delete(key)
+    except StorageError as exc:
+        return Finding(name, False, f"does not {does}, as renditions need: {_in_words(exc)}")
+    return _placed(config, name, reaches_platforms=store.has_public_links)
+
+
+def _placed(config: Config, name: str, *, reaches_platforms: bool) -> Finding:
+    """Tell whether the processes of other machines see the same store."""
+    if not config.r2_endpoint_url and has_remote_database(config):
+        words = "a folder, while the database is on another machine: unless all machines mount it, "
+        words += "workers find no video; set R2_ENDPOINT_URL"
+        return Finding(name, True, words, is_note=True)
+    reach = "" if reaches_platforms else "; platforms cannot fetch from it"
+    return Finding(name, True, f"the video store responds, stores and deletes{reach}")
+
+
+def check_public_url(config: Config) -> Finding:
+    """Check that links are not to this machine alone, where others take part."""
+    host = urlsplit(config.public_url).hostname
+    if host in LOOPBACK and has_remote_database(config):
+        words = f"is {config.public_url}, which no other machine reaches, though the database is on"
+        return Finding("PUBLIC_URL", False, f"{words} one: links would lead nowhere")
+    return Finding("PUBLIC_URL", True, config.public_url)
+
+
+def has_remote_database(config: Config) -> bool:
+    """Tell whether the database is on another machine."""
+    url = make_url(config.database_url)
+    host = url.host or str(url.query.get("host", ""))
+    return bool(host) and not host.startswith("/") and host not in LOOPBACK
+
+
+def _in_words(error: StorageError) -> str:
+    """Return a store's sentence, with the words of what caused it."""
+    return f"{error} {why(error.__cause__)}" if error.__cause__ else str(error)
 
 
 def check_keys(config: Config) -> Finding:
@@ -125,8 +186,11 @@ def check_webhook(config: Config) -> Finding:
 CHECKS: tuple[Callable[[Config], Finding], ...] = (
     check_settings,
     check_database,
+    check_connections,
     check_redis,
+    check_clients,
     check_storage,
+    check_public_url,
     check_keys,
     check_ffmpeg,
     check_callers,

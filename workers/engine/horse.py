@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from flask import Flask
 from rq.utils import import_attribute
 
+from app.causes import masked
+from app.extensions import db
 from app.queues import Run, Wake, current_redis
 from workers.engine.orders import Call, Claimed, Done, Execute, KeepCall, KeepWake, ToParent
 from workers.engine.refusals import why_refused
@@ -26,6 +28,8 @@ from workers.stopping import stop_requested
 logger = logging.getLogger(__name__)
 #: A child that has grown by this much ends after its run, to release the memory.
 GROWTH_BYTES = 64 * 2**20
+#: A child that is idle for longer holds no connections.
+IDLE_SECONDS = 2.0
 #: Polls due later go to the scheduler: a deploy would hand them over anyway.
 SHORT_WAIT_SECONDS = 120.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -177,6 +181,8 @@ def _serve(app: Flask, pipe: Connection) -> None:
         _on_stop(_end)  # idle, it has nothing to hand back
         if stop_requested.is_set():
             return
+        if not pipe.poll(IDLE_SECONDS):
+            _close_connections(app)
         order = pipe.recv()
         _on_stop(_request_stop)
         with app.app_context():
@@ -186,6 +192,13 @@ def _serve(app: Flask, pipe: Connection) -> None:
         parent.send(Done(error, is_leaving=is_leaving))
         if is_leaving:
             return
+
+
+def _close_connections(app: Flask) -> None:
+    """Give the connections back: plans count them, and the next order may come in minutes."""
+    with app.app_context():
+        db.engine.dispose()
+        current_redis().close()
 
 
 def _execute(order: Execute | Call) -> str | None:
@@ -201,7 +214,7 @@ def _execute(order: Execute | Call) -> str | None:
             return f"refused: {why}"
         run.perform()
     except Exception:
-        return traceback.format_exc()
+        return masked(traceback.format_exc())
     return None
 
 

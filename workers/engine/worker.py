@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.worker import BaseWorker
 
+from app.causes import last_line, why
 from app.ids import new_id
 from app.queues import Run, RunQueue, wake
 from workers.engine.exchange import Exchange, FinishedRun
@@ -122,10 +123,11 @@ class PublishWorker(BaseWorker):
 
     def _settle(self, pool: str, order: Execute | Call, traceback: str | None) -> None:
         self._slots.release(pool)
+        if traceback is not None:
+            what = order.run_id if isinstance(order, Execute) else order.function
+            logger.warning("%s failed: %s", what, last_line(traceback))
         if isinstance(order, Execute):
             self._finished.append(FinishedRun(pool, order.run_id, order.fields, traceback))
-        elif traceback is not None:
-            logger.warning("%s failed: %s", order.function, traceback.splitlines()[-1])
         if isinstance(order, Call) and order in self._periodic:
             self._timer.add(TimedCall(pool, order), self._periodic[order])
 
@@ -145,7 +147,7 @@ class PublishWorker(BaseWorker):
         try:
             action()
         except RedisError as exc:
-            logger.warning("Redis does not respond: %s", type(exc).__name__)
+            logger.warning("Redis does not respond: %s", why(exc))
             self._stop_listening()
             self._popped = []  # they are on the in-flight list, or Redis has lost everything
             self._registration.invalidate()

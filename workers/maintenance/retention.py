@@ -11,6 +11,7 @@ from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.causes import why
 from app.config import current_config
 from app.database.transaction import transaction
 from app.limits.ledger import BATCH as PRUNED_AT_ONCE
@@ -41,7 +42,7 @@ def prune(now: datetime) -> None:
         try:
             part(now)
         except (RedisError, SQLAlchemyError, StorageError) as exc:
-            logger.warning("pruning of %s put off: %s", name, type(exc).__name__)
+            logger.warning("pruning of %s put off: %s", name, why(exc))
         except Exception:
             logger.exception("bug in the pruning of %s", name)
 

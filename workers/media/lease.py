@@ -8,6 +8,7 @@ import time
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.causes import why
 from app.clock import utcnow
 from app.renditions.claims import LEASE_SECONDS, RenditionClaim, is_wanted, renew
 from app.run_stops import CancelRequested, Superseded
@@ -53,5 +54,5 @@ class RenditionLease(PeriodicThread):
                     self._renewed_at = time.monotonic()
         except SQLAlchemyError as exc:
             # The lease outlasts two failed renewals, and every write checks it anyway.
-            logger.warning("rendition lease not renewed: %s", type(exc).__name__)
+            logger.warning("rendition lease not renewed: %s", why(exc))
         return not self._is_lost and self._is_wanted

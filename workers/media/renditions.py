@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from app.causes import why
 from app.clock import utcnow
 from app.config import current_config
 from app.database.engine import AWAY, is_database_away
@@ -97,7 +98,7 @@ def _show_progress(claim: RenditionClaim, percent: int) -> None:
     try:
         outcomes.show_progress(claim, percent)
     except AWAY as exc:  # never stall ffmpeg for the database: the next update is close
-        logger.warning("progress not stored: %s", type(exc).__name__)
+        logger.warning("progress not stored: %s", why(exc))
 
 
 def _stop(claim: RenditionClaim, stopped: RunStopped) -> None:

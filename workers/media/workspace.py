@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
+from app.causes import why
+
 logger = logging.getLogger(__name__)
 _LOCK = "lock"
 #: Free space left to other users of the disk.
@@ -143,7 +145,7 @@ def _is_orphaned(folder: Path) -> bool:
     except FileNotFoundError:  # its owner died while creating it, or is removing it
         return True
     except OSError as exc:
-        logger.warning("a transcode's folder cannot be inspected: %s", type(exc).__name__)
+        logger.warning("a transcode's folder cannot be inspected: %s", why(exc))
         return False
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
+from app.causes import why
 from app.clock import to_words, utcnow
 from app.database.transaction import transaction
 from app.limits import ledger
@@ -124,7 +125,7 @@ class RunBudget:
             with transaction() as session:
                 return self._counters.take(session, counts, amount, now, keep_share=keep_share)
         except RedisError as exc:
-            logger.warning("limits counted by the ledger: %s", type(exc).__name__)
+            logger.warning("limits counted by the ledger: %s", why(exc))
             _stale.add(counter)
             return self._take_by_ledger(counts, amount, now)
 

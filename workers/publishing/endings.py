@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from app.causes import why
 from app.clock import utcnow
 from app.database.engine import is_database_away
 from app.failures import Category, Failure
@@ -213,4 +214,4 @@ def hand_back_later(claim: Claim, error: Exception) -> None:
     except Exception as exc:
         if not is_database_away(exc):
             raise
-        logger.warning("not handed back: %s", type(exc).__name__)
+        logger.warning("not handed back: %s", why(exc))

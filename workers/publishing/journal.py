@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from app.accounts import store_video_limit
+from app.causes import why
 from app.clock import utcnow
 from app.database.engine import AWAY
 from app.publishing.claims import Claim
@@ -94,7 +95,7 @@ class RunJournal:
             show_progress(self._claim, progress)
         except AWAY as exc:
             # The upload goes on: progress that cannot be stored must not interrupt it.
-            logger.warning("progress not stored: %s", type(exc).__name__)
+            logger.warning("progress not stored: %s", why(exc))
 
     def learn_limit(self, video_max_seconds: int) -> None:
         store_video_limit(self._claim.account_id, video_max_seconds, utcnow())

@@ -14,6 +14,7 @@ from rq.registry import BaseRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.utils import as_text
 from rq.utils import now as rq_now
 
+from app.causes import why
 from app.publishing.claims import Claim
 from app.queues import PUBLISH_QUEUES, QUEUE_NAMES, Run, RunQueue, current_redis, new_post_run
 from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
@@ -28,11 +29,11 @@ def keep_completed(claim: Claim, result: dict[str, str]) -> None:
         _keep(claim, keep, result=result)
 
 
-def keep_failed(claim: Claim, why: str) -> None:
+def keep_failed(claim: Claim, reason: str) -> None:
     """Keep an entry of a failed job, as its `removeOnFail` says."""
     keep = _how_many(claim.remove_on_fail, KEEP_FAILED)
     if keep:
-        _keep(claim, keep, why=why)
+        _keep(claim, keep, reason=reason)
 
 
 def trim_all(*, keep_completed: int = KEEP_COMPLETED, keep_failed: int = KEEP_FAILED) -> None:
@@ -52,7 +53,9 @@ def _how_many(remove: bool | int, default: int) -> int:
     return default if remove is False else int(remove)
 
 
-def _keep(claim: Claim, keep: int, *, result: dict[str, str] | None = None, why: str = "") -> None:
+def _keep(
+    claim: Claim, keep: int, *, result: dict[str, str] | None = None, reason: str = ""
+) -> None:
     connection = current_redis()
     queue = RunQueue(PUBLISH_QUEUES[claim.platform], connection)
     finished, failed = _registries(queue)
@@ -63,13 +66,13 @@ def _keep(claim: Claim, keep: int, *, result: dict[str, str] | None = None, why:
         pipeline.zrem(other.key, claim.job_id)
         run = _run(connection, claim, queue.name)
         if result is None:
-            run.keep_as_failed(pipeline, why, "")
+            run.keep_as_failed(pipeline, reason, "")
         else:
             run.keep_as_finished(pipeline, result, "")
         beyond = [as_text(member) for member in pipeline.execute()[0]]
         _drop(connection, registry, [run_id for run_id in beyond if run_id != claim.job_id])
     except RedisError as exc:
-        logger.warning("the end of a job is missing from RQ: %s", type(exc).__name__)
+        logger.warning("the end of a job is missing from RQ: %s", why(exc))
 
 
 def _run(connection: Redis, claim: Claim, queue: str) -> Run:

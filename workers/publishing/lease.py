@@ -7,6 +7,7 @@ import logging
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.causes import why
 from app.clock import utcnow
 from app.publishing.claims import Claim
 from app.publishing.leased import RENEW_SECONDS, renew
@@ -42,5 +43,5 @@ class JobLease(PeriodicThread):
                 self._lost = not renew(self._claim, utcnow())
         except SQLAlchemyError as exc:
             # The lease outlives three failed renewals in a row, and every write checks it anyway.
-            logger.warning("lease not renewed: %s", type(exc).__name__)
+            logger.warning("lease not renewed: %s", why(exc))
         return not self._lost

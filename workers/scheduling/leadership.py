@@ -18,6 +18,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.causes import why
 from app.clock import utcnow
 from app.database.results import rows_changed
 from app.database.transaction import transaction
@@ -98,7 +99,7 @@ class Leadership:
                 if row is not None and row.holder == self._id:
                     _write(session, row, holder="")
         except SQLAlchemyError as exc:
-            logger.warning("leadership not handed over: %s", type(exc).__name__)
+            logger.warning("leadership not handed over: %s", why(exc))
 
     def _renew_row(self, session: Session, now: float) -> int:
         """Return the number of our term; 0 while another process leads."""

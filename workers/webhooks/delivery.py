@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.orm import aliased
 
+from app.causes import why
 from app.clock import utcnow
 from app.config import current_config
 from app.database.results import rows_changed
@@ -91,7 +92,7 @@ def _avoid_for_a_while() -> None:
     try:
         current_redis().set(UNRESPONSIVE_KEY, "1", ex=UNRESPONSIVE_SECONDS)
     except RedisError as exc:
-        logger.warning("other workers do not learn of it: %s", type(exc).__name__)
+        logger.warning("other workers do not learn of it: %s", why(exc))
 
 
 def _take_one(now: datetime) -> Notification | None:

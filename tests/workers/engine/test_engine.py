@@ -116,6 +116,7 @@ def test_run_that_fails_is_kept_with_why(redis: Redis, worker: Process) -> None:
     assert wait_until(lambda: registry.get_job_ids(), "the failure") == [run.id]
     result = Run.fetch(run.id, connection=redis).latest_result()
     assert result is not None and "ValueError: " in str(result.exc_string)
+    assert f"{run.id} failed: ValueError: " in worker.log.read_text()
 
 
 def test_as_many_runs_as_there_are_slots_are_at_work(

@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.checks.posts import UncheckedPost
 from app.clock import utcnow
 from app.config import Config
+from app.database.engine import WEB_POOL
 from app.database.inserting import insert_rows
 from app.database.transaction import transaction
 from app.extensions import db
@@ -154,7 +155,7 @@ def test_a_database_without_a_connection_to_spare_is_not_asked_twice(
 ) -> None:
     monkeypatch.setattr(db.engine.pool, "_timeout", 0.2)
     with ExitStack() as taken:
-        for _ in range(8):
+        for _ in range(WEB_POOL.kept + WEB_POOL.more):
             taken.enter_context(db.engine.connect())
         with pytest.raises(PoolTimeout):
             accept_many([asked(alice), asked(alice)])

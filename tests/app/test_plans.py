@@ -18,8 +18,10 @@ from app import create_app
 from app.config import Config
 from app.database.engine import WEB_POOL
 from app.extensions import db
+from app.ids import new_id
 from app.queues import PUBLISH_QUEUES, QUEUE_NAMES, RunQueue, connect_redis
 from app.queues.connection import SHARED_MOST
+from app.queues.names import ADVANCE
 from app.queues.run import new_run
 from sandbox.development.redis_server import RedisServer
 from tests.databases import ON_POSTGRES
@@ -101,7 +103,7 @@ def test_idle_child_of_a_worker_gives_its_connections_back(
     with Process("workers.worker", named, tmp_path / "worker.log"):
         wait_until(lambda: of_database(postgres), "a heartbeat")
         queue = RunQueue(PUBLISH_QUEUES["TIKTOK"], redis)
-        run = new_run(redis, "app.queries.health.check_parts", (), queue.name, "a test")
+        run = new_run(redis, ADVANCE, ("TIKTOK", new_id()), queue.name, "a test")
         run.save()
         queue.push_job_id(run.id)
         wait_until(lambda: not redis.exists(run.key), "the run")

@@ -23,6 +23,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 USER_ID = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 #: By how much a back end's clock may be ahead of ours for its tokens to be valid at once.
 NOT_BEFORE_LEEWAY_SECONDS = 10
+#: How the OpenAPI document says that a call is `without_tokens`.
+KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
 #: Blueprints of the OpenAPI document and its pages.
 DOCS_BLUEPRINTS = ("api-docs", "swagger_ui")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from app.api.auth import current_user, open_to_all, without_tokens
+from app.api.auth import KEY_AND_USER, current_user, open_to_all, without_tokens
 from app.api.blueprint import Blueprint
 from app.api.errors import InvalidRequest, NotFound, Unavailable, problem
 from app.clock import utcnow
@@ -46,7 +46,6 @@ blueprint = Blueprint(
     "videos", __name__, url_prefix="/api/videos", description="Videos in the store"
 )
 NOT_FOUND = "Video not found"
-KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
 #: How long a list request may look for finished uploads; the next one continues with the rest.
 SETTLE_SECONDS = 5.0
 ONLY_SERVICES = (

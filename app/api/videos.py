@@ -93,7 +93,8 @@ def index(query: dict[str, Any]) -> Page[Video]:
 def show(video_id: str) -> Video:
     """Show one video
 
-    One that is still `uploading` is looked up in the store, and probed if it is there.
+    One that is still `uploading` is looked up in the store, and probed if it is there, unless too
+    many others are: then it stays `uploading` until it is asked for again.
     """
     video = find_video(current_user(), video_id)
     if video is None:

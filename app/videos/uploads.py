@@ -90,7 +90,7 @@ def check_link(token: str, content_type: str, length: int | None, now: datetime)
 
 
 def receive_upload(grant: UploadGrant, body: Readable) -> None:
-    """Stream an upload's body into the store, and inspect it right away.
+    """Stream an upload's body into the store, and inspect it right away if there is a place.
 
     Raises `LinkRefused` when the body ends too soon or the video was deleted meanwhile, any
     `StorageError`, and whatever reading the body raises.

@@ -62,8 +62,9 @@ def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Respo
 
     The current status is sent at once and again after every change, always in full, as an event
     `status` whose data is the response of `GET …/status`. Changes within half a second are sent as
-    one. The stream closes after a final state, and when its JWT expires. With `Last-Event-ID`, an event that the client has
-    is not sent again; after the last event the response is 204, which makes an `EventSource` stop.
+    one. The stream closes after a final state, and when its JWT expires. With `Last-Event-ID`, an
+    event that the client has is not sent again; after the last event the response is 204, which
+    makes an `EventSource` stop.
     Lines that begin with a colon keep the connection alive. A user may have 100 streams at a time
     in each web process.
     """

@@ -172,7 +172,8 @@ def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
 def receive(token: str) -> None:
     """Upload a file by its signed link
 
-    Only where the store is a folder. The link needs no other credentials.
+    Only where the store is a folder. The link needs no other credentials. It is good for one upload
+    at a time, and for one that arrives: 409.
     """
     content_type = request.headers.get("Content-Type", "")
     grant = check_link(token, content_type, request.content_length, utcnow())

@@ -21,7 +21,6 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.clock import utcnow
 from app.live.listener import Gone, Listener
 
 logger = logging.getLogger(__name__)
@@ -210,7 +209,7 @@ class Hub:
 
     def _tend(self) -> None:
         """Disconnect listeners whose time is over, and send heartbeats to silent ones."""
-        now, date = time.monotonic(), utcnow().timestamp()
+        now, date = time.monotonic(), time.time()
         for listener in self._all():
             if listener.until <= date:
                 self._drop(listener)

@@ -2,7 +2,7 @@
 
 Threads, because a request mostly waits for the database, the store or an upload, and because
 concurrent posts share a transaction by group commit: see `app.intake`. Event streams hold no
-thread: see `app.live`.
+thread (`app.live`), and slow clients only one each, for a while (`app.web_worker`).
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ class RootLogger(Logger):  # type: ignore[misc]
 
 
 bind = f"0.0.0.0:{_config.port}"
-worker_class = "gthread"
+worker_class = "app.web_worker.WebWorker"
 workers = _config.web_concurrency
 threads = 32
 # Seconds a thread may hold the GIL. With Python's default of 0.005 the thread that commits for the
 # others is preempted by them so often that 5 % fewer posts are accepted.
 sys.setswitchinterval(0.015)
-#: Longer than the slowest probe of a video; uploads have deadlines of their own.
+#: Of the whole process; longer than the slowest probe of a video. The clients' own limits, those of
+#: uploads included, are in `app.web_worker`.
 timeout = 120
 #: Heroku and Render kill the process 30 s after SIGTERM.
 graceful_timeout = 25

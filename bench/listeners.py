@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 from sqlalchemy import update
 
@@ -28,6 +29,8 @@ SINGLE_CHANGES = 50
 ROUNDS = 5
 SINGLE_PAUSE_SECONDS = 0.15
 PATIENCE_SECONDS = 120.0
+#: Fewer than a user may have.
+LISTENERS_PER_USER = 50
 MB = 10**6
 
 
@@ -35,19 +38,21 @@ def measure(bench: Bench) -> Iterator[Figure]:
     """Yield the memory of the listeners, and the delay of events."""
     count = bench.size.listeners
     with bench.stage() as stage:
-        job_ids = _make_jobs(count)
+        users = _make_jobs(count)
         with stage.web(1) as (tree, url):
-            yield from _measure(int(url.rpartition(":")[2]), tree, job_ids)
+            yield from _measure(int(url.rpartition(":")[2]), tree, users)
 
 
-def _measure(port: int, tree: Tree, job_ids: list[str]) -> Iterator[Figure]:
+def _measure(port: int, tree: Tree, users: dict[str, str]) -> Iterator[Figure]:
+    job_ids = list(users)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * len(job_ids) + 256
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most), most))
     with ExitStack() as stack:
-        stack.enter_context(closing(_Crowd(port, job_ids[:1]))).wait_for(1)  # warm-up
+        one = dict([*users.items()][:1])
+        stack.enter_context(closing(_Crowd(port, one))).wait_for(1)  # warm-up
         before = tree.memory_bytes()
-        crowd = stack.enter_context(closing(_Crowd(port, job_ids)))
+        crowd = stack.enter_context(closing(_Crowd(port, users)))
         crowd.wait_for(len(job_ids))
         listening = tree.memory_bytes()
         late = _single_changes(crowd, job_ids)
@@ -90,24 +95,24 @@ def _change(job_ids: list[str], progress: int) -> float:
 
 
 class _Crowd:
-    """A listener per job; a thread records when each last received an event."""
+    """A listener per job, of its user; a thread records when each last received an event."""
 
-    def __init__(self, port: int, job_ids: list[str]) -> None:
+    def __init__(self, port: int, users: dict[str, str]) -> None:
         self._received: dict[str, float] = {}
         self._changed = threading.Condition()
         self._selector = selectors.DefaultSelector()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
-        self._sockets = [self._join(port, job_id) for job_id in job_ids]
+        self._sockets = [self._join(port, *each) for each in users.items()]
 
-    def _join(self, port: int, job_id: str) -> socket.socket:
+    def _join(self, port: int, job_id: str, user: str) -> socket.socket:
         connection = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
         lines = (
             f"GET /api/publish/{job_id}/events HTTP/1.1",
             "Host: localhost",
             f"Authorization: Bearer {KEY}",
-            f"X-User-Id: {USER}",
+            f"X-User-Id: {user}",
         )
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         connection.setblocking(False)
@@ -147,6 +152,10 @@ class _Crowd:
             connection.close()
 
 
-def _make_jobs(count: int) -> list[str]:
+def _make_jobs(count: int) -> dict[str, str]:
+    """Return the ids of new jobs, with their users."""
     [account_id], video_id, now = make_accounts(None, 1), probed_video(), utcnow()
-    return [job.id for job in create_jobs([new_job(account_id, video_id, now)] * count, now)]
+    job = new_job(account_id, video_id, now)
+    users = [f"{USER}-{number // LISTENERS_PER_USER}" for number in range(count)]
+    jobs = create_jobs([replace(job, user_id=user) for user in users], now)
+    return {job.id: user for job, user in zip(jobs, users, strict=True)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.accounts import Connection, connect_account, disconnect_account
 from app.accounts.requirements import connection_faults
-from app.api.auth import current_user
+from app.api.auth import KEY_AND_USER, current_user, without_tokens
 from app.api.blueprint import Blueprint, Gathered
 from app.api.errors import InvalidRequest, NotFound
 from app.api.platforms import require_platform
@@ -22,17 +22,24 @@ from app.states import LoginType
 blueprint = Blueprint(
     "accounts", __name__, url_prefix="/api/accounts", description="Connected platform accounts"
 )
+ONLY_SERVICES = (
+    "Only a service key may pass a platform's tokens; a browser connects an account through "
+    "GET /api/accounts/{platform}/authorize"
+)
 
 
 @blueprint.route("/<platform>", methods=["PUT"], operation="connectAccount")
+@blueprint.doc(security=KEY_AND_USER)
 @blueprint.arguments(ConnectSchema, examples=account_examples())
 @blueprint.response(200, AccountSchema)
 @blueprint.alt_response(201, schema=AccountSchema, description="The account is new to the user.")
+@without_tokens(ONLY_SERVICES)
 def connect(body: Gathered, platform: str) -> tuple[Account, int]:
     """Connect an account, or reconnect it
 
     An account is identified by its `platformUserId`. Reconnecting it replaces its tokens and makes
-    it `active`; its id stays the same.
+    it `active`; its id stays the same. Browsers have no platform tokens: only a service key may
+    call this.
     """
     require_platform(platform)
     account, is_new = connect_account(_connection(platform, body), utcnow())

@@ -8,6 +8,7 @@ documentation. Views marked with `for_services` need a service key and no user; 
 from __future__ import annotations
 
 import hmac
+import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 USER_ID = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 #: By how much a back end's clock may be ahead of ours for its tokens to be valid at once.
 NOT_BEFORE_LEEWAY_SECONDS = 10
+#: How the OpenAPI document says that a call is `without_tokens`.
+KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
 #: Blueprints of the OpenAPI document and its pages.
 DOCS_BLUEPRINTS = ("api-docs", "swagger_ui")
 
@@ -72,6 +75,12 @@ def current_user() -> str:
     user_id = g.user_id
     assert isinstance(user_id, str)
     return user_id
+
+
+def expiry_of_token() -> float:
+    """Return when this request's JWT expires, in seconds since the epoch; never without one."""
+    until: float = g.get("token_until", math.inf)
+    return until
 
 
 def _check_caller() -> None:
@@ -155,4 +164,5 @@ def _user_of_token(config: Config, credentials: str) -> str:
         raise refusal from exc
     if int(claims["exp"]) <= utcnow().timestamp():  # there is no leeway at its end
         raise refusal
+    g.token_until = float(claims["exp"])
     return _checked_user(str(claims["sub"]), "The token's sub")

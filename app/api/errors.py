@@ -7,6 +7,7 @@ ApiError
   Forbidden          403  valid credentials that do not permit the call
   NotFound           404  it does not exist, or belongs to another user
   UnsupportedBody    415  the body is not JSON
+  TooMany            429  the user has as many as a user may have
   Unavailable        503  the service cannot do it now; retrying may help
 """
 
@@ -83,6 +84,13 @@ class UnsupportedBody(ApiError):
     """Raised for a body that is not JSON."""
 
     status = 415
+
+
+class TooMany(ApiError):
+    """Raised when a user has all that one may have at a time."""
+
+    status = 429
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
 class Unavailable(ApiError):

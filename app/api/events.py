@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 
-from app.api.auth import token_in_query
+from app.api.auth import current_user, expiry_of_token, token_in_query
 from app.api.blueprint import Blueprint
-from app.api.errors import Unavailable
+from app.api.errors import TooMany, Unavailable
 from app.api.job_events import event_of, open_hub, retry_line
 from app.api.job_views import require_job
 from app.clock import utcnow
@@ -54,6 +54,7 @@ def register_events(app: Flask) -> None:
 @blueprint.alt_response(
     204, description="`Last-Event-ID` is the last event of the job: do not reconnect."
 )
+@blueprint.alt_response(429, response="TOO_MANY_REQUESTS")
 @blueprint.response(200, STREAM, content_type="text/event-stream", example=EXAMPLE)
 @token_in_query
 def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Response:
@@ -61,9 +62,11 @@ def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Respo
 
     The current status is sent at once and again after every change, always in full, as an event
     `status` whose data is the response of `GET …/status`. Changes within half a second are sent as
-    one. The stream closes after a final state. With `Last-Event-ID`, an event that the client has
-    is not sent again; after the last event the response is 204, which makes an `EventSource` stop.
-    Lines that begin with a colon keep the connection alive.
+    one. The stream closes after a final state, and when its JWT expires. With `Last-Event-ID`, an
+    event that the client has is not sent again; after the last event the response is 204, which
+    makes an `EventSource` stop.
+    Lines that begin with a colon keep the connection alive. A user may have 100 streams at a time
+    in each web process.
     """
     event = event_of(require_job(job_id), utcnow())
     is_known = headers["last_event_id"] == event.id
@@ -77,8 +80,11 @@ def listen(query: dict[str, Any], headers: dict[str, Any], job_id: str) -> Respo
     hub: Hub = current_app.extensions["live"]
     if not hub.has_room():
         raise Unavailable("Too many event streams are open; try again")
+    user_id, until = current_user(), expiry_of_token()
+    if not hub.has_room_for(user_id):
+        raise TooMany("This user has too many event streams open; close some of them")
 
     def join(connection: socket.socket, head: bytes) -> None:
-        hub.add(connection, job_id, head + first, event.id)
+        hub.add(connection, job_id, head + first, event.id, user_id=user_id, until=until)
 
     return EventStream(join)

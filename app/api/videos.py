@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from app.api.auth import current_user, open_to_all, without_tokens
+from app.api.auth import KEY_AND_USER, current_user, open_to_all, without_tokens
 from app.api.blueprint import Blueprint
 from app.api.errors import InvalidRequest, NotFound, Unavailable, problem
 from app.clock import utcnow
@@ -46,7 +46,6 @@ blueprint = Blueprint(
     "videos", __name__, url_prefix="/api/videos", description="Videos in the store"
 )
 NOT_FOUND = "Video not found"
-KEY_AND_USER: list[dict[str, list[str]]] = [{"serviceKey": [], "user": []}]
 #: How long a list request may look for finished uploads; the next one continues with the rest.
 SETTLE_SECONDS = 5.0
 ONLY_SERVICES = (
@@ -94,7 +93,8 @@ def index(query: dict[str, Any]) -> Page[Video]:
 def show(video_id: str) -> Video:
     """Show one video
 
-    One that is still `uploading` is looked up in the store, and probed if it is there.
+    One that is still `uploading` is looked up in the store, and probed if it is there, unless too
+    many others are: then it stays `uploading` until it is asked for again.
     """
     video = find_video(current_user(), video_id)
     if video is None:
@@ -172,7 +172,8 @@ def sign_upload(body: dict[str, Any]) -> dict[str, Any]:
 def receive(token: str) -> None:
     """Upload a file by its signed link
 
-    Only where the store is a folder. The link needs no other credentials.
+    Only where the store is a folder. The link needs no other credentials. It is good for one upload
+    at a time, and for one that arrives: 409.
     """
     content_type = request.headers.get("Content-Type", "")
     grant = check_link(token, content_type, request.content_length, utcnow())

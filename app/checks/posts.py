@@ -109,16 +109,11 @@ def check_batch(
     faults = dict(schema_faults)
     posts: Sequence[Mapping[str, Any]] = values.get("posts", [])
     targets = load_targets({user_id: [post.get("video_id") for post in posts]})[user_id]
+    own_faults = _by_position(schema_faults)
     checked = []
     for position, post in enumerate(posts):
-        place = f"posts.{position}"
-        own = {
-            path.removeprefix(f"{place}."): messages
-            for path, messages in schema_faults.items()
-            if path.startswith(f"{place}.")
-        }
-        checked.append(_check(post, own, targets, now))
-        merge(faults, below(place, checked[-1].faults))
+        checked.append(_check(post, own_faults.get(str(position), {}), targets, now))
+        merge(faults, below(f"posts.{position}", checked[-1].faults))
     merge(faults, batch_faults(values, now))
     return checked, faults
 
@@ -139,6 +134,17 @@ def due_times(values: Mapping[str, Any], now: datetime) -> list[datetime | None]
     first = values["start_time"] or now
     moments = [first + position * step for position in range(len(values["posts"]))]
     return [moment if moment > now else None for moment in moments]
+
+
+def _by_position(faults: Faults) -> dict[str, Faults]:
+    """Return the faults of each post of a batch, by its position."""
+    grouped: dict[str, Faults] = {}
+    for path, messages in faults.items():
+        whole, _, rest = path.partition(".")
+        position, dot, name = rest.partition(".")
+        if whole == "posts" and dot:
+            grouped.setdefault(position, {})[name] = messages
+    return grouped
 
 
 def _is_uploading(post: UncheckedPost, targets: Targets) -> bool:

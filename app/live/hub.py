@@ -7,13 +7,14 @@ without listeners it sleeps and polls nothing.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import resource
 import selectors
 import socket
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": still here\n\n"
 LISTENERS_MAX = 10_000
+#: One per post of the largest batch; without a bound, one user could take the places of all.
+LISTENERS_PER_USER = 100
 #: File descriptors reserved for everything else: requests, databases, videos.
 RESERVED_FILES = 256
 CLOSE_SECONDS = 5.0
@@ -79,6 +82,7 @@ class Hub:
         self._listeners: dict[str, set[Listener]] = {}
         self._marks: dict[str, Any] = {}
         self._count = 0
+        self._of_users: Counter[str] = Counter()
         self._is_failing = False
 
     @property
@@ -87,16 +91,34 @@ class Hub:
         return self._count
 
     def has_room(self) -> bool:
-        """Return whether another listener may join."""
+        """Return whether another listener of any user may join."""
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         bound = LISTENERS_MAX if files < 0 else min(LISTENERS_MAX, files - RESERVED_FILES)
         return self._count < bound and not self._closing
 
-    def add(self, connection: socket.socket, job_id: str, first: bytes, seen: str) -> None:
-        """Add a listener: send `first`, then every event of the job except the one `seen`."""
+    def has_room_for(self, user_id: str) -> bool:
+        """Return whether this user may have another listener, if there is room at all."""
+        return self._of_users[user_id] < LISTENERS_PER_USER
+
+    def add(
+        self,
+        connection: socket.socket,
+        job_id: str,
+        first: bytes,
+        seen: str,
+        *,
+        user_id: str,
+        until: float = math.inf,
+    ) -> None:
+        """Add a listener: send `first`, then every event of the job except the one `seen`.
+
+        It is disconnected at `until`, in seconds since the epoch.
+        """
+        listener = Listener(connection, job_id, first, seen, user_id=user_id, until=until)
         with self._lock:
             self._count += 1
-            self._joining.append(Listener(connection, job_id, first, seen))
+            self._of_users[user_id] += 1
+            self._joining.append(listener)
             if self._thread is None:
                 self._thread = self._start()
         self._wake()
@@ -129,7 +151,7 @@ class Hub:
                 if self._listeners and time.monotonic() >= poll_at:
                     poll_at = time.monotonic() + self._poll_seconds
                     self._poll()
-                    self._send_heartbeats()
+                    self._tend()
             for listener in self._all():
                 self._drop(listener)
 
@@ -186,10 +208,13 @@ class Hub:
             if content or listener.is_ending:
                 self._send(listener, content)
 
-    def _send_heartbeats(self) -> None:
-        now = time.monotonic()
+    def _tend(self) -> None:
+        """Disconnect listeners whose time is over, and send heartbeats to silent ones."""
+        now, date = time.monotonic(), time.time()
         for listener in self._all():
-            if now - listener.sent_at >= self._heartbeat_seconds and not listener.unsent:
+            if listener.until <= date:
+                self._drop(listener)
+            elif now - listener.sent_at >= self._heartbeat_seconds and not listener.unsent:
                 self._send(listener, HEARTBEAT)
 
     def _send(self, listener: Listener, content: bytes) -> None:
@@ -217,6 +242,9 @@ class Hub:
         listener.close()
         with self._lock:
             self._count -= 1
+            self._of_users[listener.user_id] -= 1
+            if not self._of_users[listener.user_id]:
+                del self._of_users[listener.user_id]
 
     def _all(self) -> list[Listener]:
         return [listener for of_job in self._listeners.values() for listener in of_job]

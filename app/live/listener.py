@@ -15,15 +15,38 @@ class Gone(Exception):
 
 
 class Listener:
-    """A connection owned by the hub's thread. `seen` is the id of the last event sent to it."""
+    """A connection owned by the hub's thread. `seen` is the id of the last event sent to it.
 
-    __slots__ = ("connection", "is_ending", "job_id", "seen", "sent_at", "unsent")
+    `until` is when its token expires, in seconds since the epoch.
+    """
 
-    def __init__(self, connection: socket.socket, job_id: str, first: bytes, seen: str) -> None:
+    __slots__ = (
+        "connection",
+        "is_ending",
+        "job_id",
+        "seen",
+        "sent_at",
+        "unsent",
+        "until",
+        "user_id",
+    )
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        job_id: str,
+        first: bytes,
+        seen: str,
+        *,
+        user_id: str,
+        until: float,
+    ) -> None:
         connection.setblocking(False)
         self.connection = connection
         self.job_id = job_id
         self.seen = seen
+        self.user_id = user_id
+        self.until = until
         self.unsent = first
         self.is_ending = False
         self.sent_at = time.monotonic()

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import OneOf, Range, Regexp
+from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.clock import to_iso
 from app.ids import is_id
@@ -106,6 +106,7 @@ class Listing(fields.List[Any]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
         if not isinstance(value, list):
             raise self.make_error("invalid")
+        _refuse_far_too_long(self, value)
         found: list[Any] = []
         faults: dict[Any, Any] = {}
         for position, each in enumerate(value):
@@ -131,6 +132,7 @@ class Several(fields.Nested):
         super().__init__(nested, many=True, **options)
 
     def _load(self, value: Any, partial: Any = None) -> Any:
+        _refuse_far_too_long(self, value)
         try:
             return super()._load(value, partial)
         except ValidationError as error:
@@ -148,6 +150,16 @@ def faults_of_whole(field: fields.Field[Any], value: Any) -> dict[Any, Any]:
         except ValidationError as error:
             messages.extend(error.messages)
     return {"_schema": messages} if messages else {}
+
+
+def _refuse_far_too_long(field: fields.Field[Any], value: Any) -> None:
+    """Refuse a list of more than twice its maximum unread, since each entry takes time to load.
+
+    The faults in a list that is only somewhat too long are reported, too.
+    """
+    for check in field.validators:
+        if isinstance(check, Length) and check.max is not None and len(value) > 2 * check.max:
+            check(value)
 
 
 class Json(fields.Nested):

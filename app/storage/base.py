@@ -127,6 +127,14 @@ class Storage(ABC):
         through, and nothing is left behind.
         """
 
+    def receive(self, key: str, body: Readable, length: int) -> StoredObject:
+        """Store an upload's body as `write` does, unless the object is there.
+
+        Raises `UploadTaken`, also while another process or thread receives the same object. Only a
+        folder receives uploads.
+        """
+        raise InvalidLink("This service accepts no uploads itself.")
+
     @abstractmethod
     def delete(self, key: str) -> None:
         """Delete an object. Idempotent: a missing one is no error."""

@@ -5,6 +5,7 @@ StorageError
   InvalidLink       the signed link is forged, made for another purpose, or expired
   WrongLength       the body is longer or shorter than declared
   ObjectMissing     there is no such object
+  UploadTaken       another upload of the object is under way, or complete
   ObjectChanged     the object is not the version that was inspected
   StoreUnavailable  no response, or an unusable one; a retry may help
 
@@ -32,6 +33,10 @@ class WrongLength(StorageError):
 
 class ObjectMissing(StorageError):
     """Raised when the store has no such object."""
+
+
+class UploadTaken(StorageError):
+    """Raised when an upload is not awaited any more: another is under way, or complete."""
 
 
 class ObjectChanged(StorageError):

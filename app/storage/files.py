@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
 from typing import BinaryIO
 
 from app.storage.base import StoredObject, Stream
-from app.storage.errors import InvalidKey, ObjectChanged, ObjectMissing, StoreUnavailable
+from app.storage.errors import (
+    InvalidKey,
+    ObjectChanged,
+    ObjectMissing,
+    StoreUnavailable,
+    UploadTaken,
+)
 from app.storage.keys import content_type_of
 
 _BAD_NAMES = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ})
@@ -58,6 +67,28 @@ def object_of(found: os.stat_result, key: str) -> StoredObject:
         raise ObjectMissing("The key does not name a video.")
     etag = f'"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"'
     return StoredObject(found.st_size, etag, content_type_of(key))
+
+
+def open_alone(path: Path) -> FileIO:
+    """Open a file to be written anew, which nobody else may open so until it is closed.
+
+    Raises `UploadTaken`. The lock ends with the process that has it, so nothing remains locked.
+    """
+    with translate_errors():
+        file = path.open("ab", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had the lock before may have moved or removed the file since we opened it.
+            if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                raise FileNotFoundError
+            file.truncate(0)
+        except (BlockingIOError, FileNotFoundError) as exc:
+            file.close()
+            raise UploadTaken("Another upload by this link is under way.") from exc
+        except OSError:
+            file.close()
+            raise
+    return file
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import datetime, timedelta
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -20,8 +21,8 @@ from app.storage.base import (
     checked_expiry,
     checked_range,
 )
-from app.storage.errors import InvalidKey, ObjectMissing, WrongLength
-from app.storage.files import FileStream, object_of, translate_errors
+from app.storage.errors import InvalidKey, ObjectMissing, UploadTaken, WrongLength
+from app.storage.files import FileStream, object_of, open_alone, translate_errors
 from app.storage.keys import checked_key
 from app.storage.links import LinkSigner
 
@@ -59,18 +60,21 @@ class FolderStorage(Storage):
         return stream
 
     def write(self, key: str, body: Readable, length: int) -> StoredObject:
-        path = self._path(key)
+        path, partial = self._prepare(key, uuid4().hex)
         with translate_errors():
-            (self._root / _PARTIALS).mkdir(parents=True, exist_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._root / _PARTIALS / uuid4().hex
-        try:
-            self._write_partial(partial, body, length)
-            with translate_errors():
-                partial.replace(path)
-                _sync_folder(path.parent)
-        finally:
-            partial.unlink(missing_ok=True)
+            file = partial.open("xb", buffering=0)
+        with file:
+            _store(file, partial, path, body, length)
+        return self.stat(key)
+
+    def receive(self, key: str, body: Readable, length: int) -> StoredObject:
+        # One name for all uploads of the object, so that they meet there.
+        path, partial = self._prepare(key, hashlib.sha256(key.encode()).hexdigest())
+        with open_alone(partial) as file:
+            if path.exists():  # whoever had the lock before has stored it
+                partial.unlink()
+                raise UploadTaken("The upload is already in the store.")
+            _store(file, partial, path, body, length)
         return self.stat(key)
 
     def delete(self, key: str) -> None:
@@ -123,24 +127,42 @@ class FolderStorage(Storage):
             raise InvalidKey("The video's key leads out of the video folder.")
         return path
 
-    def _write_partial(self, partial: Path, body: Readable, length: int) -> None:
-        left = length
+    def _prepare(self, key: str, partial_name: str) -> tuple[Path, Path]:
+        """Return the paths of an object and of its partial file, in folders that exist."""
+        path, partials = self._path(key), self._root / _PARTIALS
         with translate_errors():
-            file = partial.open("xb", buffering=0)
-        with file:
-            while left > 0:
-                piece = body.read(min(PIECE_BYTES, left))
-                if not piece:
-                    raise WrongLength(f"The body ended {left} bytes before its declared length.")
-                left -= len(piece)
-                _write_all(file, piece)
-            if left < 0 or body.read(1):
-                raise WrongLength("The body is longer than its declared length.")
-            with translate_errors():
-                os.fsync(file.fileno())
+            partials.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path, partials / partial_name
 
 
-def _write_all(file: BinaryIO, piece: bytes) -> None:
+def _store(file: FileIO, partial: Path, path: Path, body: Readable, length: int) -> None:
+    """Write a body to the partial file and move that to its place, or remove it."""
+    try:
+        _write_body(file, body, length)
+        with translate_errors():
+            partial.replace(path)
+            _sync_folder(path.parent)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _write_body(file: FileIO, body: Readable, length: int) -> None:
+    left = length
+    while left > 0:
+        piece = body.read(min(PIECE_BYTES, left))
+        if not piece:
+            raise WrongLength(f"The body ended {left} bytes before its declared length.")
+        left -= len(piece)
+        _write_all(file, piece)
+    if left < 0 or body.read(1):
+        raise WrongLength("The body is longer than its declared length.")
+    with translate_errors():
+        os.fsync(file.fileno())
+
+
+def _write_all(file: FileIO, piece: bytes) -> None:
     view = memoryview(piece)
     with translate_errors():
         while view:

@@ -16,8 +16,9 @@ from app.media.facts import VideoInvalid
 from app.models import Video
 from app.models.video import NOT_READY
 from app.states import VideoState
+from app.storage import StoredObject, current_storage
 from app.storage.errors import ObjectMissing, StorageError
-from app.videos.examine import examine, set_facts
+from app.videos.examine import WAIT_SECONDS, inspect, place_to_inspect, set_facts
 
 #: How long an upload that started before its link expired may still take.
 GRACE = timedelta(hours=24)
@@ -26,36 +27,31 @@ NEVER_ARRIVED = "The upload did not arrive before its link expired."
 _OVERDUE_SECONDS = 20.0
 
 
-def settle_upload(video_id: str) -> Video:
+def settle_upload(video_id: str, wait_seconds: float = 0) -> Video:
     """Check whether an upload has arrived, and return the video as it is now.
 
     A video that is not `uploading` is returned unchanged; one that has arrived becomes `ready` or
     `invalid`, one that never arrived `invalid`. Idempotent, also concurrently. Raises
-    `StoreUnavailable` when the store cannot say.
+    `StoreUnavailable` when the store cannot say, and when there is no place to inspect the video
+    within `wait_seconds`.
     """
-    with transaction() as session:
-        video = session.get_one(Video, video_id, populate_existing=True)
+    video = _read(video_id)
     if video.state is not VideoState.UPLOADING:
         return video
     try:
-        stored, facts = examine(video.r2_key)
+        stored = current_storage().stat(video.r2_key)
+        with place_to_inspect(video.r2_key, wait_seconds):
+            return _settle_arrived(video_id, stored)
     except ObjectMissing:
         if _may_still_arrive(video, utcnow()):
             return video
         return _mark_invalid(video_id, NEVER_ARRIVED)
-    except VideoInvalid as exc:
-        return _mark_invalid(video_id, exc.sentence)
-    with transaction() as session:
-        video = session.get_one(Video, video_id, populate_existing=True, with_for_update=True)
-        if video.state is VideoState.UPLOADING:
-            set_facts(video, stored, facts)
-    return video
 
 
 def settle_requested(user_id: str, video_ids: Iterable[str | None]) -> None:
     """Settle those of a user's videos that are `uploading`, before a post of them is checked.
 
-    Raises `StoreUnavailable` when the store cannot say.
+    Raises `StoreUnavailable` as `settle_upload` does.
     """
     wanted = {video_id for video_id in video_ids if video_id is not None and is_id(video_id)}
     query = select(Video.id).where(
@@ -67,7 +63,7 @@ def settle_requested(user_id: str, video_ids: Iterable[str | None]) -> None:
     with transaction() as session:
         awaited = session.scalars(query).all()
     for video_id in awaited:
-        settle_upload(video_id)
+        settle_upload(video_id, WAIT_SECONDS)
 
 
 def settle_uploads(videos: Sequence[Video], seconds: float) -> list[Video]:
@@ -110,6 +106,26 @@ def delete_expired(session: Session, now: datetime, limit: int) -> int:
     ids = session.scalars(expired.limit(limit)).all()
     session.execute(delete(Video).where(Video.id.in_(ids)))
     return len(ids)
+
+
+def _settle_arrived(video_id: str, stored: StoredObject) -> Video:
+    video = _read(video_id)
+    if video.state is not VideoState.UPLOADING:
+        return video  # who had the place before has settled it
+    try:
+        facts = inspect(video.r2_key, stored)
+    except VideoInvalid as exc:
+        return _mark_invalid(video_id, exc.sentence)
+    with transaction() as session:
+        video = session.get_one(Video, video_id, populate_existing=True, with_for_update=True)
+        if video.state is VideoState.UPLOADING:
+            set_facts(video, stored, facts)
+    return video
+
+
+def _read(video_id: str) -> Video:
+    with transaction() as session:
+        return session.get_one(Video, video_id, populate_existing=True)
 
 
 def _is_overdue(now: datetime) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from app.ids import new_id
 from app.models import Video
 from app.states import VideoState
 from app.storage import Readable, SignedUpload, Storage, UploadGrant, current_storage
-from app.storage.errors import InvalidLink, ObjectMissing, WrongLength
+from app.storage.errors import InvalidLink, ObjectMissing, UploadTaken, WrongLength
 from app.storage.keys import UPLOADS, content_type_of, suffix_of
 from app.videos.errors import LinkRefused, LinkUsed
 from app.videos.settle import settle_uploads
@@ -90,16 +90,19 @@ def check_link(token: str, content_type: str, length: int | None, now: datetime)
 
 
 def receive_upload(grant: UploadGrant, body: Readable) -> None:
-    """Stream an upload's body into the store, and inspect it right away.
+    """Stream an upload's body into the store, and inspect it right away if there is a place.
 
-    Raises `LinkRefused` when the body ends too soon or the video was deleted meanwhile, any
-    `StorageError`, and whatever reading the body raises.
+    Raises `LinkRefused` when the body ends too soon or the video was deleted meanwhile, `LinkUsed`
+    during another upload by the same link, any `StorageError`, and whatever reading the body
+    raises.
     """
     storage = current_storage()
     try:
-        storage.write(grant.key, body, grant.size_bytes)
+        storage.receive(grant.key, body, grant.size_bytes)
     except WrongLength as exc:
         raise LinkRefused(400, str(exc)) from exc
+    except UploadTaken as exc:
+        raise LinkUsed(str(exc)) from exc
     video = _video_of(grant.key)
     if video is None:
         storage.delete(grant.key)

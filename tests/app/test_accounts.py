@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.clock import to_iso, utcnow
+from app.config import Config
 from app.crypto import Cipher
 from app.extensions import db
 from app.models import Account, PublishJob
@@ -53,6 +55,18 @@ def connect(client: FlaskClient, auth: Auth) -> Connect:
         return answer
 
     return put
+
+
+def test_a_browser_may_pass_no_tokens(client: FlaskClient, config: Config) -> None:
+    """A browser has a platform's tokens only where somebody else's were given to it."""
+    claims = {"sub": "alice", "exp": utcnow() + timedelta(minutes=5)}
+    token = jwt.encode(claims, config.jwt_secret, algorithm="HS256")
+    headers = {"Authorization": f"Bearer {token}"}
+    refused = client.put("/api/accounts/TIKTOK", json=body_for("TIKTOK"), headers=headers)
+    assert refused.status_code == 403
+    assert refused.content_type == "application/problem+json"
+    assert refused.get_json()["error"].startswith("Only a service key may pass a platform's tokens")
+    assert client.get("/api/accounts", headers=headers).get_json()["accounts"] == []
 
 
 @pytest.mark.parametrize("platform", NEEDED)

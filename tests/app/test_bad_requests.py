@@ -8,8 +8,11 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from app.api.bodies import MAX_BODY_BYTES
+from app.checks.posts import check_batch
+from app.clock import utcnow
 from app.database.transaction import transaction
 from app.faults import PAST_TIME
 from app.ids import new_id
@@ -526,6 +529,47 @@ def test_bad_batch_is_refused(alice: Caller, case: str) -> None:
     answer = alice.post("/batch", make_body(alice))
     assert answer.status_code == 400
     assert answer.json is not None and sorted(answer.json["errors"]) == fields
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "fault"),
+    [
+        ("/batch", {"posts": [{}] * 20_000}, {"posts": ["Length must be between 1 and 100."]}),
+        ("", {"hashtags": [1] * 100_000}, {"hashtags": [_LONG]}),
+        (
+            "",
+            {"platform": "YOUTUBE", "platformOptions": {"tags": [1] * 100_000}},
+            {"platformOptions.tags": ["Longer than maximum length 500."]},
+        ),
+    ],
+)
+def test_list_far_too_long_is_refused_unread(
+    alice: Caller, path: str, changes: Json, fault: dict[str, list[str]]
+) -> None:
+    """Each entry takes time to load: 60 KB of empty posts would take minutes."""
+    answer = alice.post(path, changes if path else alice.body(**changes))
+    assert answer.status_code == 400
+    assert answer.json is not None and answer.json["errors"] == fault
+
+
+class CountedFaults(dict[str, list[str]]):
+    """Faults that count how often they are read through."""
+
+    reads = 0
+
+    def items(self) -> Any:
+        self.reads += 1
+        return super().items()
+
+
+def test_faults_of_a_batch_are_read_through_once(context: Flask) -> None:
+    """Not once for each post: a body may have many, and the transaction is open meanwhile."""
+    faults = CountedFaults({f"posts.{place}.caption": ["Wrong."] for place in range(100)})
+    with transaction():
+        checked, found = check_batch("alice", {"posts": [{}] * 100}, faults, utcnow())
+    assert faults.reads == 1
+    assert [post.faults["caption"] for post in checked] == [["Wrong."]] * 100
+    assert {path: found[path] for path in faults} == faults
 
 
 @pytest.mark.parametrize("key", ["", " ", "é", "x" * 256, "a\tb"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import os
 import time
@@ -19,6 +20,7 @@ from app.storage.errors import (
     ObjectChanged,
     ObjectMissing,
     StoreUnavailable,
+    UploadTaken,
     WrongLength,
 )
 
@@ -26,6 +28,49 @@ from app.storage.errors import (
 @pytest.fixture
 def store(tmp_path: Path) -> Storage:
     return open_storage(StorageSettings(tmp_path / "videos", "https://queue.example/", "key"))
+
+
+def other_process(store: Storage, tmp_path: Path) -> Storage:
+    """Return the same folder as another process has it open."""
+    return open_storage(StorageSettings(tmp_path / "videos", "https://queue.example/", "key"))
+
+
+class NestedBody(io.BytesIO):
+    """A body during whose reading another upload of the same object is tried."""
+
+    def __init__(self, content: bytes, other: Storage) -> None:
+        super().__init__(content)
+        self._other = other
+        self.refusals: list[str] = []
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            self._other.receive("a.mp4", io.BytesIO(b"other"), 5)
+        except UploadTaken as error:
+            self.refusals.append(str(error))
+        return super().read(size)
+
+
+def test_an_object_is_received_once_in_all_processes(store: Storage, tmp_path: Path) -> None:
+    body = NestedBody(b"first", other_process(store, tmp_path))
+    assert store.receive("a.mp4", body, 5).size_bytes == 5
+    assert len(body.refusals) == 2 and "under way" in body.refusals[0]
+    with pytest.raises(UploadTaken, match="already"):
+        body._other.receive("a.mp4", io.BytesIO(b"other"), 5)
+    with store.open("a.mp4", 0, 5, store.stat("a.mp4").etag) as stream:
+        assert stream.read(5) == b"first"
+    assert [path.name for path in (tmp_path / "videos").rglob("*") if path.is_file()] == ["a.mp4"]
+
+
+def test_what_broke_off_may_be_received_again(store: Storage, tmp_path: Path) -> None:
+    with pytest.raises(WrongLength):
+        store.receive("a.mp4", io.BytesIO(b"shor"), 5)
+    # As a process that was killed leaves it.
+    store.receive("b.mp4", io.BytesIO(b"other"), 5)
+    [partials] = (tmp_path / "videos").glob(".partial")
+    (partials / hashlib.sha256(b"a.mp4").hexdigest()).write_bytes(b"leftover")
+    assert store.receive("a.mp4", io.BytesIO(b"whole"), 5).size_bytes == 5
+    assert list(partials.iterdir()) == []
 
 
 def token_of(url: str, before: str) -> str:

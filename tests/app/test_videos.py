@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,6 @@ from app.extensions import db
 from app.models import Video
 from app.publishing.steer import cancel
 from app.states import VideoState
-from app.videos.preview import SLOTS
 from app.videos.register import RESERVED
 from tests.app.clips import clip_bytes
 from tests.factories import make_account, make_job, make_video
@@ -418,17 +419,75 @@ def test_preview_is_a_picture_of_the_video(
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_preview_beyond_the_slots_is_refused_soon(
-    client: FlaskClient, auth: Auth, clip: Path, register: Callable[..., TestResponse]
+class HeldPictures:
+    """Takes the place of the extraction of a still, and takes its time where it is told to."""
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def __call__(self, storage: Any, key: str, *args: Any) -> bytes:
+        if key.startswith("mallory"):
+            self.begun.release()
+            assert self.may_end.wait(60)
+        return b"a picture"
+
+
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> HeldPictures:
+    held = HeldPictures()
+    module = import_module("app.videos.preview")  # its package has a function of this name
+    monkeypatch.setattr(module, "still", held)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.3)
+    return held
+
+
+@pytest.fixture
+def paths(folder: Path, register: Callable[..., TestResponse]) -> dict[str, str]:
+    """The path to the preview of a video of each of three users."""
+    made = {}
+    for user in ("alice", "mallory", "mallory2"):
+        (folder / user).mkdir()
+        (folder / user / "clip.mp4").write_bytes(clip_bytes())
+        made[user] = f"/api/videos/{register(f'{user}/clip.mp4', user=user).get_json()['id']}"
+    return {user: f"{path}/preview" for user, path in made.items()}
+
+
+def test_slow_previews_of_one_user_leave_a_place_to_others(
+    app: Flask, auth: Auth, pictures: HeldPictures, paths: dict[str, str]
 ) -> None:
-    """Callers that wait for a slot would occupy every thread of the process."""
-    path = f"/api/videos/{register().get_json()['id']}/preview"
-    with ExitStack() as taken:
-        while SLOTS.acquire(blocking=False):
-            taken.callback(SLOTS.release)
-        answer = client.get(path, headers=auth())
-    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
-    assert client.get(path, headers=auth()).status_code == 200
+    def ask(user: str) -> TestResponse:
+        return app.test_client().get(paths[user], headers=auth(user))
+
+    with ThreadPoolExecutor() as threads:
+        slow = [threads.submit(ask, "mallory") for _ in range(2)]
+        assert pictures.begun.acquire(timeout=60)
+        time.sleep(0.1)
+        others = ask("alice")
+        own = ask("mallory")
+        pictures.may_end.set()
+        statuses = sorted(each.result(60).status_code for each in slow)
+    assert others.status_code == 200
+    # Callers that wait for long would occupy every thread of the process.
+    assert (own.status_code, "Retry-After" in own.headers) == (503, True)
+    assert statuses == [200, 503]
+
+
+def test_preview_beyond_the_places_of_the_process_is_refused_soon(
+    app: Flask, auth: Auth, pictures: HeldPictures, paths: dict[str, str]
+) -> None:
+    def ask(user: str) -> TestResponse:
+        return app.test_client().get(paths[user], headers=auth(user))
+
+    with ThreadPoolExecutor() as threads:
+        slow = [threads.submit(ask, user) for user in ("mallory", "mallory2")]
+        for _ in slow:
+            assert pictures.begun.acquire(timeout=60)
+        refused = ask("alice")
+        pictures.may_end.set()
+        assert [each.result(60).status_code for each in slow] == [200, 200]
+    assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
+    assert ask("alice").status_code == 200
 
 
 def test_preview_of_what_is_not_there(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -248,6 +251,48 @@ def test_a_link_works_once(sign: Sign, send: Send, app: Flask) -> None:
     with app.app_context():
         assert settle_upload(signed["videoId"]).state is VideoState.READY
     assert send(signed).status_code == 409
+
+
+class HeldBody(io.RawIOBase):
+    """A body whose second half comes once it may, or never."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self._halves = [content[: len(content) // 2], content[len(content) // 2 :]]
+        self.is_begun, self.may_end = threading.Event(), threading.Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if len(self._halves) == 1:
+            self.is_begun.set()
+            assert self.may_end.wait(60)
+        piece = self._halves.pop(0) if self._halves else b""
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def test_a_link_takes_one_upload_at_a_time(
+    app: Flask, sign: Sign, send: Send, config: Config
+) -> None:
+    """Each would fill the disk with a file of its own."""
+    signed = sign(1000)
+    path = signed["uploadUrl"].removeprefix(config.public_url)
+    body = HeldBody(b"x" * 1000)
+    environ = {"wsgi.input": body, "CONTENT_LENGTH": "1000"}
+    sent = {"environ_overrides": environ, "headers": signed["headers"]}
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(lambda: app.test_client().put(path, **sent))
+        assert body.is_begun.wait(60)
+        second = send(signed, b"y" * 1000)
+        files = files_in(config.video_dir)
+        body.may_end.set()
+        assert first.result(60).status_code == 204
+    assert (second.status_code, len(files)) == (409, 1)
+    assert "under way" in second.get_json()["error"]
+    [stored] = (config.video_dir / "uploads").iterdir()
+    assert stored.read_bytes() == b"x" * 1000
 
 
 def test_a_body_of_another_length_is_refused(sign: Sign, send: Send, config: Config) -> None:

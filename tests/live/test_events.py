@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 
 from app.clock import utcnow
 from app.config import Config
+from app.live import hub
 from app.models import PublishJob
 from app.publishing import claims, leased, outcomes, steer
 from app.publishing.claims import Claim
@@ -25,7 +26,7 @@ from app.states import Step
 from sandbox.loopback import loopback_session
 from tests.app.web import free_port
 from tests.databases import ON_POSTGRES, ON_SQLITE
-from tests.factories import make_job
+from tests.factories import make_account, make_job
 from tests.live.streams import Stream
 from tests.processes import WEB, Process, wait_until
 
@@ -87,8 +88,8 @@ def end(claim: Claim) -> None:
     outcomes.complete(claim, utcnow(), platform_post_id="7", url="https://www.tiktok.com/7")
 
 
-def token(config: Config, user: str = "alice") -> str:
-    claims = {"sub": user, "exp": utcnow() + timedelta(minutes=5)}
+def token(config: Config, user: str = "alice", until: float | None = None) -> str:
+    claims = {"sub": user, "exp": until or utcnow() + timedelta(minutes=5)}
     return jwt.encode(claims, config.jwt_secret, algorithm="HS256")
 
 
@@ -195,6 +196,41 @@ def test_browser_names_itself_by_token_in_header_or_query(
             assert stream.status == 200, name
             assert stream.headers["access-control-allow-origin"] == "*"
             assert stream.next() is not None
+
+
+@ON_POSTGRES
+def test_stream_ends_with_its_token(web: Web, config: Config, job: PublishJob) -> None:
+    """As any call with the token does: the client comes back with another."""
+    until = int(utcnow().timestamp()) + 3
+    query = f"?access_token={token(config, until=until)}"
+    with Stream(web.port, job.id, query=query) as stream:
+        first = stream.next()
+        assert first is not None
+        assert stream.rest() == []
+        assert utcnow().timestamp() >= until
+    query = f"?access_token={token(config)}"
+    with Stream(web.port, job.id, query=query, Last_Event_ID=first.id) as stream:
+        take(job)
+        second = stream.next()
+        assert second is not None and second.status["state"] == "active"
+
+
+def test_user_with_too_many_streams_is_refused_another(
+    client: FlaskClient,
+    auth: Callable[..., dict[str, str]],
+    job: PublishJob,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub, "LISTENERS_PER_USER", 2)
+    path, others = f"/api/publish/{job.id}/events", make_job(account=make_account("TIKTOK", "bob"))
+    streams = [client.get(path, headers=auth(), buffered=False) for _ in range(2)]
+    refused = client.get(path, headers=auth())
+    assert (refused.status_code, "Retry-After" in refused.headers) == (429, True)
+    assert refused.content_type == "application/problem+json"
+    theirs = client.get(f"/api/publish/{others.id}/events", headers=auth("bob"), buffered=False)
+    assert theirs.status_code == 200
+    for stream in [*streams, theirs]:
+        stream.close()
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from app.live.hub import Change, Event, Hub
+from app.clock import utcnow
+from app.live.hub import LISTENERS_PER_USER, Change, Event, Hub
 from app.live.listener import UNSENT_MAX_BYTES
 from tests.processes import wait_until
 
@@ -55,9 +57,9 @@ def beating_hub(jobs: Jobs) -> Iterator[Hub]:
     hub.close()
 
 
-def listen(hub: Hub, job_id: str, seen: str = "") -> socket.socket:
+def listen(hub: Hub, job_id: str, seen: str = "", **options: Any) -> socket.socket:
     ours, theirs = socket.socketpair()
-    hub.add(theirs, job_id, b"hello\n", seen)
+    hub.add(theirs, job_id, b"hello\n", seen, **{"user_id": "alice", **options})
     ours.settimeout(60)
     return ours
 
@@ -115,6 +117,27 @@ def test_listener_that_does_not_read_is_let_go(hub: Hub, jobs: Jobs) -> None:
             looks = jobs.looks
             wait_until(lambda seen=looks: jobs.looks > seen or hub.count == 0, "a look")
         assert hub.count == 0
+
+
+def test_places_of_one_user_are_bounded(hub: Hub, jobs: Jobs) -> None:
+    jobs.tell("a", "one")
+    with ExitStack() as stack:
+        for _ in range(LISTENERS_PER_USER):
+            assert hub.has_room_for("mallory")
+            stack.enter_context(listen(hub, "a", seen="one", user_id="mallory"))
+        assert not hub.has_room_for("mallory")
+        assert hub.has_room_for("alice")
+    wait_until(lambda: hub.has_room_for("mallory"), "the places are free again")
+
+
+def test_listener_is_let_go_at_the_end_of_its_time(hub: Hub, jobs: Jobs) -> None:
+    jobs.tell("a", "one")
+    until = utcnow().timestamp() + 0.3
+    with listen(hub, "a", seen="one", until=until) as brief, listen(hub, "a", seen="one"):
+        with brief.makefile("rb") as lines:
+            assert list(lines) == [b"hello\n"]
+        assert utcnow().timestamp() >= until
+        wait_until(lambda: hub.count == 1, "the other stays")
 
 
 def test_closing_hangs_up_on_everybody(hub: Hub, jobs: Jobs) -> None:

@@ -114,9 +114,11 @@ export interface paths {
          * Stream a job's status until it ends
          * @description The current status is sent at once and again after every change, always in full, as an event
          *     `status` whose data is the response of `GET …/status`. Changes within half a second are sent as
-         *     one. The stream closes after a final state. With `Last-Event-ID`, an event that the client has
-         *     is not sent again; after the last event the response is 204, which makes an `EventSource` stop.
-         *     Lines that begin with a colon keep the connection alive.
+         *     one. The stream closes after a final state, and when its JWT expires. With `Last-Event-ID`, an
+         *     event that the client has is not sent again; after the last event the response is 204, which
+         *     makes an `EventSource` stop.
+         *     Lines that begin with a colon keep the connection alive. A user may have 100 streams at a time
+         *     in each web process.
          */
         get: operations["listenToJob"];
         put?: never;
@@ -228,7 +230,8 @@ export interface paths {
         };
         /**
          * Show one video
-         * @description One that is still `uploading` is looked up in the store, and probed if it is there.
+         * @description One that is still `uploading` is looked up in the store, and probed if it is there, unless too
+         *     many others are: then it stays `uploading` until it is asked for again.
          */
         get: operations["getVideo"];
         put?: never;
@@ -300,7 +303,8 @@ export interface paths {
         get?: never;
         /**
          * Upload a file by its signed link
-         * @description Only where the store is a folder. The link needs no other credentials.
+         * @description Only where the store is a folder. The link needs no other credentials. It is good for one upload
+         *     at a time, and for one that arrives: 409.
          */
         put: operations["receiveUpload"];
         post?: never;
@@ -323,7 +327,8 @@ export interface paths {
         /**
          * Connect an account, or reconnect it
          * @description An account is identified by its `platformUserId`. Reconnecting it replaces its tokens and makes
-         *     it `active`; its id stays the same.
+         *     it `active`; its id stays the same. Browsers have no platform tokens: only a service key may
+         *     call this.
          */
         put: operations["connectAccount"];
         post?: never;
@@ -1843,6 +1848,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Too Many Requests */
+        TOO_MANY_REQUESTS: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Conflict */
         CONFLICT: {
             headers: {
@@ -2156,6 +2170,7 @@ export interface operations {
             400: components["responses"]["BAD_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
             404: components["responses"]["NOT_FOUND"];
+            429: components["responses"]["TOO_MANY_REQUESTS"];
             503: components["responses"]["SERVICE_UNAVAILABLE"];
             default: components["responses"]["DEFAULT_ERROR"];
         };
@@ -2500,6 +2515,7 @@ export interface operations {
             };
             400: components["responses"]["BAD_REQUEST"];
             401: components["responses"]["UNAUTHORIZED"];
+            403: components["responses"]["FORBIDDEN"];
             404: components["responses"]["NOT_FOUND"];
             413: components["responses"]["REQUEST_ENTITY_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];

@@ -39,6 +39,6 @@ class Failure:
         hints = (self.hint, "Do not publish it again: a retry checks first whether it is live")
         return replace(
             self,
-            message=f"{self.message}; the post may be live already",
+            message=f"{self.message.rstrip('. ')}; the post may be live already",
             hint=". ".join(hint for hint in hints if hint),
         )

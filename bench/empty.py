@@ -12,12 +12,11 @@ from rq import Queue
 from app.queues import MAINTENANCE_QUEUE, RunQueue
 from bench.bench import Bench
 from bench.figures import BULLMQ, OURS, RQ, Figure, Goal
-from bench.mark import MARKS
+from bench.mark import FUNCTION, MARKS
 from bench.node import BullMq, jobs_left
 from bench.processes import Tree, wait_until
 from bench.stage import BIN
 
-FUNCTION = "bench.mark.leave"
 RUN_SECONDS = 600.0
 FORKING, SIMPLE = "rq.worker.Worker", "rq.worker.SimpleWorker"
 
@@ -47,7 +46,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
 def _ours(bench: Bench, marks: Path) -> float:
     with bench.stage() as stage:
         queue = RunQueue(MAINTENANCE_QUEUE, bench.redis)
-        worker = stage.worker(**{MARKS: str(marks), "WORKER_CONCURRENCY": "5"})
+        variables = {MARKS: str(marks), "WORKER_CONCURRENCY": "5"}
+        worker = stage.process("bench.marking_worker", **variables)
         return _rate(queue, worker, bench.size.empty_runs, marks)
 
 

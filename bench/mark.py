@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+#: The path by which it is queued.
+FUNCTION = "bench.mark.leave"
 #: The variable that names the file in which each run leaves a byte.
 MARKS = "BENCH_MARKS"
 

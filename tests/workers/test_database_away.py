@@ -144,6 +144,8 @@ def test_job_that_the_database_alone_refuses_waits_longer_each_time_and_fails_af
             advance("YOUTUBE", job.id)
         found = row(job.id)
         assert (found.state, found.error_code) == (state, DATABASE_AWAY.code)
+        goes_on = found.error_hint == DATABASE_AWAY.hint
+        assert goes_on is (state is JobState.ACTIVE)
         if state is JobState.ACTIVE:
             assert found.due_at is not None
             assert found.due_at >= utcnow() + waited - timedelta(seconds=1)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from app.accounts import disconnect_account
 from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
 from app.models import Account, Gate, PublishedPost, PublishJob, TimelineEntry, Video
-from app.states import AccountState, JobState
+from app.states import FINAL_STATES, AccountState, JobState
 from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.processes import wait_until
+from tests.rows import row
 from tests.workers.conftest import connect
 from tests.workers.support import checkpoint_of, outbox_events, run_once, run_to_end
 from workers.maintenance.follow_ups import follow_up_due
@@ -160,3 +165,42 @@ def test_video_whose_polls_lose_their_workers_is_published(
     assert run_once(job).state is JobState.COMPLETED
     [warning] = warnings_of(job)
     assert warning.startswith(UNFOLLOWED)
+
+
+@pytest.mark.parametrize("lost_runs", [0, LOST_RUNS_MAX + 1])
+def test_job_whose_checkpoint_cannot_be_read_ends(
+    platforms: Platforms, stored_film: Video, lost_runs: int
+) -> None:
+    """The bug that ends it is met again by the search for a known post."""
+    _, job = processed_later(platforms, stored_film)
+    with transaction() as session:
+        found = session.get_one(PublishJob, job.id, populate_existing=True)
+        found.checkpoint = {"of": "another version"}
+        found.lost_runs, found.due_at = lost_runs, utcnow()
+    with suppress(TypeError):
+        run_once(job)
+    assert row(job.id).state is JobState.FAILED
+
+
+def test_rejected_video_is_not_published_by_a_bug_in_recording_it(
+    platforms: Platforms, stored_film: Video
+) -> None:
+    platforms.fault("YOUTUBE", "fail_processing", reason="termsOfUse")
+    _, job = processed_later(platforms, stored_film)
+    platforms.advance(120)
+    strikes = []
+
+    def strike(session: Session, *_: Any) -> None:
+        if not strikes and any(
+            getattr(one, "state", None) is JobState.FAILED for one in session.dirty
+        ):
+            strikes.append(job.id)
+            raise KeyError("a bug")
+
+    event.listen(Session, "before_flush", strike)
+    try:
+        with pytest.raises(KeyError):
+            wait_until(lambda: run_once(job).state in FINAL_STATES, "the poll")
+    finally:
+        event.remove(Session, "before_flush", strike)
+    assert row(job.id).state is JobState.FAILED

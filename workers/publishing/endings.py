@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.causes import why
@@ -162,13 +163,38 @@ def _situation(claim: Claim, error: PublishError, circuit: Circuit) -> Situation
     )
 
 
-def give_up(claim: Claim, failure: Failure) -> None:
-    """End the job by a failure that is not the platform's: as published if its post is known."""
-    post = known_post(claim, failure)
+def give_up(claim: Claim, failure: Failure, cause: Exception | None = None) -> None:
+    """End the job by a failure that is not the platform's: as published if its post is known.
+
+    `cause` is what interrupted the run, perhaps while it recorded what a read had shown.
+    """
+    post = None if _interrupts_settled(cause) else _post_if_known(claim, failure)
     if post is None:
         fail(claim, failure)
     else:
         _complete(claim, post, utcnow())
+
+
+def _interrupts_settled(cause: BaseException | None) -> bool:
+    """Tell whether an exception was raised while an error was handled that settles the outcome."""
+    while cause is not None:
+        if isinstance(cause, PublishError) and _is_settled(cause):
+            return True
+        cause = cause.__context__
+    return False
+
+
+def _post_if_known(claim: Claim, failure: Failure) -> Published | None:
+    try:
+        return known_post(claim, failure)
+    except RunStopped:
+        raise
+    except Exception as bug:
+        if is_database_away(bug):
+            raise
+        # Perhaps the same bug that ends the job, which must end all the same.
+        logger.exception("bug while looking for a known post")
+        return None
 
 
 def fail(
@@ -187,7 +213,7 @@ def fail_internal(claim: Claim, bug: Exception) -> None:
     """End the job by a bug of this service, which is logged."""
     logger.exception("bug in a run")
     try:
-        give_up(claim, internal(bug))
+        give_up(claim, internal(bug), bug)
     except Superseded:
         logger.warning("run superseded")
 
@@ -205,7 +231,7 @@ def hand_back_later(claim: Claim, error: Exception) -> None:
         is_same = current.error_code == DATABASE_AWAY.code
         waited = now - ((is_same and current.error_since) or now)
         if waited > OUTAGE_LIMIT:
-            give_up(claim, DATABASE_AWAY)
+            give_up(claim, replace(DATABASE_AWAY, hint="Retry it, or ask for help"), error)
             return
         due_at = now + growing_pause(waited, DATABASE_PAUSE)
         outcomes.hand_back(claim, now, due_at=due_at, failure=DATABASE_AWAY)

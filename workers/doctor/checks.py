@@ -22,6 +22,7 @@ from app.settings import config_from_env
 from app.storage import current_storage
 from app.storage.errors import ObjectMissing, StorageError
 from workers.doctor.clients import CLIENT_CHECKS
+from workers.doctor.conversion import check_conversion
 from workers.doctor.finding import Finding
 from workers.errors import PublishError
 from workers.media.ffmpeg import NoFfmpeg, find_ffmpeg
@@ -128,6 +129,7 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     check_storage,
     check_keys,
     check_ffmpeg,
+    check_conversion,
     check_callers,
     *CLIENT_CHECKS.values(),
     check_webhook,

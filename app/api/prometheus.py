@@ -169,6 +169,7 @@ def _troubles() -> Iterator[Metric]:
     troubles = read_troubles()
     notifications = _gauge("publishing_notifications", "Webhooks not delivered", "state")
     notifications.add_metric(["pending"], troubles.pending_notifications)
+    notifications.add_metric(["stored"], troubles.stored_notifications)
     notifications.add_metric(["dead"], troubles.dead_notifications)
     yield notifications
     yield GaugeMetricFamily(

@@ -114,7 +114,21 @@ def test_json_tells_what_ended_and_what_waits(client: FlaskClient, some_jobs: No
     assert told["processes"]["schedulerLeads"] is True
     assert told["processes"]["workers"] == {name: 1 for name in PLATFORMS}
     assert {one["queue"] for one in told["processes"]["queues"]} >= {"publish-tiktok"}
-    assert told["troubles"]["pendingNotifications"] == 2
+    troubles = told["troubles"]
+    assert (troubles["pendingNotifications"], troubles["storedNotifications"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "state", "other"),
+    [("", "stored", "pending"), ("https://example.com/hook", "pending", "stored")],
+)
+def test_notifications_that_nobody_is_to_receive_are_not_pending(
+    app: Flask, client: FlaskClient, some_jobs: None, url: str, state: str, other: str
+) -> None:
+    """They must not raise the alert about a receiver that does not answer."""
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], webhook_url=url)
+    found = samples(client)["publishing_notifications"]
+    assert (found[labels(state=state)], found[labels(state=other)]) == (2, 0)
 
 
 def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:

@@ -37,6 +37,7 @@ def variables(owner: dict[str, Any]) -> dict[str, dict[str, Any]]:
             found[one["key"]] = one
     return found
 
+
 #: The settings that each host's file gives.
 HOSTS = (APP["env"], variables({"envVars": [{"fromGroup": "publishing"}]}))
 

@@ -10,10 +10,8 @@ from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.types import TypeDecorator
 
+from app.database.migration_turn import migration_turn
 from app.extensions import db
-
-#: Of PostgreSQL's advisory lock; any constant that nothing else uses.
-LOCK_KEY = 7_201_937_118_604
 
 
 def render_plain_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
@@ -27,14 +25,11 @@ def run() -> None:
     """Run the migrations, each in a transaction of its own; one process at a time."""
     options = dict(current_app.extensions["migrate"].configure_args)
     options.setdefault("render_item", render_plain_type)
-    with db.engine.connect() as connection:
-        connection.detach()  # closed at the end, and not used again: the lock ends with it
+    with migration_turn(db.engine), db.engine.connect() as connection:
+        connection.detach()  # closed at the end, and not used again with its changed setting
         if connection.dialect.name == "postgresql":
-            # Not limited in time: an index on a large table takes long, and so may our turn.
+            # Not limited in time: an index on a large table takes long.
             connection.execute(text("SET statement_timeout = 0"))
-            connection.execute(text("SET lock_timeout = 0"))
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
-            connection.execute(text("RESET lock_timeout"))
             connection.commit()
         context.configure(
             connection=connection,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from app.accounts.consent_pages import CONSENT_PAGES
 from app.config import ROOT
 from app.settings import config_from_env
 from tests.settings import settings_of_the_reader
+from workers.doctor.conversion import check_conversion
 
 PROCESSES = dict(
     line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line
@@ -34,6 +36,10 @@ def variables(owner: dict[str, Any]) -> dict[str, dict[str, Any]]:
         else:
             found[one["key"]] = one
     return found
+
+
+#: The settings that each host's file gives.
+HOSTS = (APP["env"], variables({"envVars": [{"fromGroup": "publishing"}]}))
 
 
 @pytest.mark.parametrize("process", ["web", "worker", "scheduler"])
@@ -90,13 +96,25 @@ def test_both_ask_for_all_that_connecting_accounts_needs() -> None:
 
 
 def test_values_written_in_the_files_are_right() -> None:
-    for given in (APP["env"], variables({"envVars": [{"fromGroup": "publishing"}]})):
+    for given in HOSTS:
         # As either host generates a secret.
         made = {name: "9f3c" * 16 for name, one in given.items() if MADE & set(one)}
         made |= {"TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode()}
         written = {name: one["value"] for name, one in given.items() if "value" in one}
         config = config_from_env({**made, **written})
         assert config.admin_username and config.admin_password
+
+
+@pytest.mark.parametrize("given", HOSTS, ids=["heroku", "render"])
+def test_conversions_are_possible_within_what_either_host_allows(given: dict[str, Any]) -> None:
+    names = ("ENCODE_THREADS", "ENCODE_MEMORY_MB")
+    config = config_from_env({name: given[name]["value"] for name in names})
+    # Else as many as the machine has, which is far more than the processors that a plan includes.
+    assert config.encode_threads
+    # With a margin: other videos than the check's need up to 100 MB more.
+    margin = replace(config, encode_memory_mb=config.encode_memory_mb - 200)
+    found = check_conversion(margin)
+    assert found.is_good, found.sentence
 
 
 def test_value_that_render_generates_is_a_key() -> None:

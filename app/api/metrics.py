@@ -81,6 +81,7 @@ WINDOW = {
     },
     "troubles": {
         "pendingNotifications": 1,
+        "storedNotifications": 0,
         "deadNotifications": 0,
         "accountsToReconnect": 2,
         "ambiguousJobs": 1,

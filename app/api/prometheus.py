@@ -20,6 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
+from app.failures import Category
 from app.metrics.figures import Figures, Histogram
 from app.platforms import PLATFORMS, Limit
 from app.queries.depths import (
@@ -91,8 +92,10 @@ def _ended(totals: dict[str, Figures]) -> Iterator[Metric]:
         first.add_metric([platform], figures.first_try)
         attempts.add_metric([platform], figures.attempts)
         uploaded.add_metric([platform], figures.uploaded_bytes)
-        for category, codes in figures.errors.items():
-            errors.add_metric([platform, category], sum(codes.values()))
+        # All of them: a series that appears with its first error would show no increase.
+        for category in Category:
+            count = sum(figures.errors.get(category.value, {}).values())
+            errors.add_metric([platform, category.value], count)
     yield from (ended, first, attempts, uploaded, errors)
 
 
@@ -166,6 +169,7 @@ def _troubles() -> Iterator[Metric]:
     troubles = read_troubles()
     notifications = _gauge("publishing_notifications", "Webhooks not delivered", "state")
     notifications.add_metric(["pending"], troubles.pending_notifications)
+    notifications.add_metric(["stored"], troubles.stored_notifications)
     notifications.add_metric(["dead"], troubles.dead_notifications)
     yield notifications
     yield GaugeMetricFamily(

@@ -10,6 +10,7 @@ from rq.registry import ScheduledJobRegistry
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
+from app.config import current_config
 from app.database.transaction import transaction
 from app.models import Account, Notification, PublishJob
 from app.models.account import TO_RECONNECT
@@ -46,9 +47,13 @@ class QueueDepth:
 
 @dataclass(frozen=True)
 class Troubles:
-    """What needs the attention of an operator."""
+    """What needs the attention of an operator.
+
+    `stored_notifications` wait for nothing but a receiver: without one, nothing is `pending`.
+    """
 
     pending_notifications: int
+    stored_notifications: int
     dead_notifications: int
     accounts_to_reconnect: int
     ambiguous_jobs: int
@@ -114,7 +119,10 @@ def read_troubles() -> Troubles:
         select(PublishJob.id).where(AMBIGUOUS),
     )
     with transaction() as session:
-        return Troubles(*(_count(session, query) for query in queries))
+        unsent, dead, accounts, jobs = (_count(session, query) for query in queries)
+    has_receiver = bool(current_config().webhook_url)
+    pending, stored = (unsent, 0) if has_receiver else (0, unsent)
+    return Troubles(pending, stored, dead, accounts, jobs)
 
 
 def _count(session: Session, query: Select[str]) -> int:

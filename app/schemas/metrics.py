@@ -142,6 +142,9 @@ class TroublesSchema(ResponseSchema):
     """What may need the operator."""
 
     pending_notifications = fields.Integer(metadata={"description": CAPPED})
+    stored_notifications = fields.Integer(
+        metadata={"description": f"Without `WEBHOOK_URL` they are not sent. {CAPPED}"}
+    )
     dead_notifications = fields.Integer(metadata={"description": CAPPED})
     accounts_to_reconnect = fields.Integer(metadata={"description": CAPPED})
     ambiguous_jobs = fields.Integer(

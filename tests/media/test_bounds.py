@@ -48,6 +48,14 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     assert not failed.is_video_fault and not failed.is_permanent
 
 
+def test_encoder_without_memory_says_so(tmp_path: Path) -> None:
+    """x264's lookahead of 4K takes more than that, whatever the number of processors."""
+    encoder = ("-c:v", "libx264", "-preset", "medium", "-threads", "1")
+    arguments = [*LARGE, *encoder, str(tmp_path / "out.mp4")]
+    failed = failure(arguments, replace(WIDE, memory_bytes=700 * MB))
+    assert (failed.code, failed.is_video_fault) == ("out_of_memory", False)
+
+
 def test_time_is_bounded(tmp_path: Path) -> None:
     arguments = [*ENDLESS, *H264, str(tmp_path / "out.mp4")]
     failed = failure(arguments, replace(WIDE, wall_seconds=0.5))
@@ -143,3 +151,20 @@ def test_aborted_run_leaves_no_process(tmp_path: Path) -> None:
 def test_decoding_errors_are_classified_by_their_message(line: str, is_video_fault: bool) -> None:
     rest = "[dec @ 0x55] Decode error rate 0.777778 exceeds maximum 0.666667"
     assert meaning_of(TOO_MANY_ERRORS, f"{line}\n{rest}\n").is_video_fault is is_video_fault
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "code"),
+    [
+        (187, "x264 [error]: malloc of size 6999872 failed", "out_of_memory"),
+        (245, "x264 [error]: malloc of size 6999872 failed", "out_of_memory"),
+        (187, "[libx264 @ 0x55] broken ffmpeg default settings detected", "conversion_broke_off"),
+        (187, "title: x264 [error]: malloc of size 1 failed", "conversion_broke_off"),
+        (187, "x264 [error]: malloc of size 1 failed, says a title", "conversion_broke_off"),
+        (183, "x264 [error]: malloc of size 6999872 failed", "conversion_failed"),
+        (-9, "x264 [error]: malloc of size 6999872 failed", "conversion_killed"),
+    ],
+)
+def test_encoder_errors_are_told_apart_by_whole_lines(status: int, line: str, code: str) -> None:
+    rest = "[vost#0:0/libx264 @ 0x55] Task finished with error code: -542398533"
+    assert meaning_of(status, f"{line}\n{rest}\n").code == code

@@ -114,7 +114,21 @@ def test_json_tells_what_ended_and_what_waits(client: FlaskClient, some_jobs: No
     assert told["processes"]["schedulerLeads"] is True
     assert told["processes"]["workers"] == {name: 1 for name in PLATFORMS}
     assert {one["queue"] for one in told["processes"]["queues"]} >= {"publish-tiktok"}
-    assert told["troubles"]["pendingNotifications"] == 2
+    troubles = told["troubles"]
+    assert (troubles["pendingNotifications"], troubles["storedNotifications"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "state", "other"),
+    [("", "stored", "pending"), ("https://example.com/hook", "pending", "stored")],
+)
+def test_notifications_that_nobody_is_to_receive_are_not_pending(
+    app: Flask, client: FlaskClient, some_jobs: None, url: str, state: str, other: str
+) -> None:
+    """They must not raise the alert about a receiver that does not answer."""
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], webhook_url=url)
+    found = samples(client)["publishing_notifications"]
+    assert (found[labels(state=state)], found[labels(state=other)]) == (2, 0)
 
 
 def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
@@ -124,7 +138,9 @@ def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
     ended = found["publishing_jobs_ended_total"]
     assert ended[labels(platform="TIKTOK", outcome="completed")] == 1
     assert ended[labels(platform="TIKTOK", outcome="failed")] == 1
-    assert found["publishing_errors_total"] == {labels(platform="TIKTOK", category="video"): 1}
+    errors = found["publishing_errors_total"]
+    assert errors.pop(labels(platform="TIKTOK", category="video")) == 1
+    assert set(errors.values()) == {0}
     assert found["publishing_lateness_seconds_count"][labels(platform="TIKTOK")] == 2
     assert found["publishing_lateness_seconds_bucket"][labels(platform="TIKTOK", le="+Inf")] == 2
     assert found["publishing_jobs"][labels(platform="TIKTOK", state="delayed")] == 1
@@ -132,6 +148,16 @@ def test_prometheus_reads_it(client: FlaskClient, some_jobs: None) -> None:
     assert found["publishing_redis_up"][labels()] == 1
     youtube = labels(platform="YOUTUBE", counts="posts", scope="application", window="pacific_day")
     assert found["publishing_limit_max"][youtube] == 100
+
+
+def test_counters_exist_before_anything_has_happened(client: FlaskClient, context: None) -> None:
+    """Prometheus sees no increase in a series that appears with its first error."""
+    found = samples(client)["publishing_errors_total"]
+    assert found == {
+        labels(platform=platform, category=category.value): 0
+        for platform in PLATFORMS
+        for category in Category
+    }
 
 
 def test_accounts_near_a_limit_of_their_own_are_reported(

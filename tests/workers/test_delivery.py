@@ -199,14 +199,50 @@ def test_warning_that_is_refused_holds_up_no_end(receiver: Receiver) -> None:
 
 @pytest.mark.usefixtures("context")
 def test_three_days_are_enough(receiver: Receiver) -> None:
-    receiver.statuses = [500]
+    receiver.statuses = [500, 500]
     fail_one()
+    deliver()
     make_due(created=timedelta(days=3, minutes=1))
     deliver()
     [notification] = stored()
     assert (notification.state, notification.last_error) == (NotificationState.DEAD, "http_500")
     deliver()
-    assert len(receiver.deliveries) == 1
+    assert len(receiver.deliveries) == 2
+
+
+@pytest.mark.usefixtures("context")
+def test_what_is_too_old_for_a_first_delivery_is_not_sent(
+    receiver: Receiver, config: Config, client: FlaskClient
+) -> None:
+    """As when the receiver is set months later; the operator may still ask for them."""
+    settings = current_app.config["SETTINGS"]
+    current_app.config["SETTINGS"] = replace(config, webhook_url="")
+    for _ in range(2):
+        fail_one()
+    make_due(created=timedelta(days=60))
+    fail_one()
+    deliver()
+    assert {one.state for one in stored()} == {NotificationState.PENDING}
+    current_app.config["SETTINGS"] = settings
+    deliver()
+    *old, new = stored()
+    assert [headers["webhook-id"] for headers, _ in receiver.deliveries] == [new.id]
+    assert {(one.state, one.last_error) for one in old} == {(NotificationState.DEAD, "too_old")}
+    assert client.post("/api/notifications/redeliver", headers=KEY).json == {"redelivered": 2}
+    deliver()
+    assert {one.state for one in stored()} == {NotificationState.DELIVERED}
+
+
+@pytest.mark.usefixtures("context")
+def test_what_was_sent_before_is_sent_however_late(receiver: Receiver) -> None:
+    """The receiver may have it: only an answer tells."""
+    receiver.statuses = [500]
+    fail_one()
+    deliver()
+    make_due(created=timedelta(days=60))
+    deliver()
+    assert len(receiver.deliveries) == 2
+    assert [one.state for one in stored()] == [NotificationState.DELIVERED]
 
 
 def all_notifications(client: FlaskClient, state: str) -> list[dict[str, Any]]:
@@ -220,9 +256,10 @@ def all_notifications(client: FlaskClient, state: str) -> list[dict[str, Any]]:
 @pytest.mark.usefixtures("context")
 def test_dead_notifications_can_be_sent_again(receiver: Receiver, client: FlaskClient) -> None:
     """An operator whose receiver was away for days redelivers all that was given up."""
-    receiver.statuses = [500, 500, 503]
+    receiver.statuses = [500, 500, 500, 500, 503]
     for _ in range(2):
         fail_one()
+    deliver()
     make_due(created=timedelta(days=3, minutes=1))
     deliver()
     dead = all_notifications(client, "dead")

@@ -32,13 +32,15 @@ from tests.hosts import Host, host
 from tests.processes import PATIENCE_SECONDS, environment
 from workers.doctor.__main__ import main
 from workers.doctor.checks import CHECKS, check_public_url, check_storage, version_fault
+from workers.doctor.conversion import check_conversion
 from workers.doctor.finding import Finding
 
 pytestmark = pytest.mark.usefixtures("platforms")
 
 
 def findings(config: Config) -> dict[str, Finding]:
-    """Check settings; return the findings by the variable they concern."""
+    """Check settings, without the conversion; return the findings by the variable they concern."""
+    config = replace(config, encode_concurrency=0)
     app = create_base(config)
     with app.app_context():
         found = [check(config) for check in CHECKS]
@@ -157,6 +159,28 @@ def test_dropped_key_is_told(config: Config, app: Flask, context: None) -> None:
     other = "8mUJXk0uGgRjG0pPz3kpHzGf4l4rQh0dW5v0w1o2n3M="
     found = findings(replace(config, token_encryption_keys=(other,)))
     assert not found["TOKEN_ENCRYPTION_KEYS"].is_good
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("threads", "megabytes", "is_enough"), [(8, 600, False), (1, 600, False), (1, 1200, True)]
+)
+def test_conversion_is_tried_within_its_bounds(
+    config: Config, threads: int, megabytes: int, is_enough: bool
+) -> None:
+    """600 MB, which a tenth of a second of the same video is content with."""
+    assert check_conversion in CHECKS
+    found = check_conversion(
+        replace(config, encode_threads=threads, encode_memory_mb=megabytes, encode_concurrency=1)
+    )
+    assert (found.part, found.is_good) == ("ENCODE_MEMORY_MB", is_enough)
+    assert f"{megabytes} MB, with ENCODE_THREADS={threads}," in found.sentence
+    assert is_enough or found.sentence.endswith("than it is allowed (out_of_memory)")
+
+
+@ON_SQLITE
+def test_conversion_is_not_tried_where_others_convert(config: Config) -> None:
+    assert check_conversion(replace(config, encode_concurrency=0)).word == "note"
 
 
 @ON_SQLITE

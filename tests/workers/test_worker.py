@@ -23,6 +23,7 @@ from app.config import Config
 from app.extensions import db
 from app.models import Account, Notification, PublishJob, TimelineEntry, Video
 from app.publishing import steer
+from app.publishing.claims import DRAIN
 from app.queues import PUBLISH_QUEUES, RunQueue
 from app.states import FINAL_STATES, JobState
 from app.videos.examine import examine, set_facts
@@ -179,6 +180,22 @@ def test_killed_child_is_followed_at_once(
     assert (done.state, done.attempts_made) == (JobState.COMPLETED, 1)
     assert len(platforms.posts()) == 1
     assert bytes_received(platforms, "youtube.upload") < 70 * MB
+
+
+def test_job_of_a_child_that_outlives_the_grace_is_released(
+    app: Flask, platforms: Platforms, film: Path, config: Config, tmp_path: Path
+) -> None:
+    """It is killed, and the next worker need not wait for its lease to end."""
+    with Process("tests.workers.engine.hasty", config, tmp_path / "worker.log") as worker:
+        job = begin_slow_upload(platforms, big_film(app, film, 60 * MB))
+        for child in worker.children():
+            os.kill(child, signal.SIGSTOP)
+        held = row(job.id)
+        wake_number, run_number = held.wake_number, held.run_number
+        assert worker.terminate() == 0
+    found = row(job.id)
+    assert (found.wake_number, found.run_number) == (wake_number + 1, run_number)
+    assert found.due_at is not None and found.due_at <= utcnow() + DRAIN
 
 
 def registered(redis: Redis) -> bool:

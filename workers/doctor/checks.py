@@ -27,6 +27,7 @@ from app.settings import config_from_env
 from app.storage import current_storage
 from app.storage.errors import ObjectMissing, StorageError
 from workers.doctor.clients import CLIENT_CHECKS
+from workers.doctor.conversion import check_conversion
 from workers.doctor.finding import Finding
 from workers.doctor.plans import check_clients, check_connections
 from workers.errors import PublishError
@@ -193,6 +194,7 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     check_public_url,
     check_keys,
     check_ffmpeg,
+    check_conversion,
     check_callers,
     *CLIENT_CHECKS.values(),
     check_webhook,

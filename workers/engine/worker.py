@@ -17,11 +17,14 @@ from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
+from rq.utils import import_attribute
 from rq.worker import BaseWorker
 
 from app.causes import last_line, why
 from app.ids import new_id
 from app.queues import Run, RunQueue, wake
+from app.queues.names import RELEASE
+from workers.engine.closing import do_until
 from workers.engine.exchange import Exchange, FinishedRun
 from workers.engine.horses import Horses
 from workers.engine.listener import Listener
@@ -33,6 +36,8 @@ from workers.engine.timer import TimedCall, Timer
 logger = logging.getLogger(__name__)
 #: Heroku and Render kill a process 30 s after SIGTERM.
 GRACE_SECONDS = 25.0
+#: At most so much later, Redis and the database have been told.
+CLOSING_SECONDS = 2.0
 #: How long a Redis command may take, and the pause after a Redis error.
 RESPONSE_SECONDS = 10
 REDIS_AWAY_SECONDS = 1.0
@@ -94,7 +99,7 @@ class PublishWorker(BaseWorker):
             self._timer.add(TimedCall(call.function, call))
         while not self._stop_requested:
             self._run_once()
-        self._stop()
+        self.shut_down()
         return True
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -210,12 +215,23 @@ class PublishWorker(BaseWorker):
                 if self._slots.room(name) > before and not self._listeners[name].is_listening
             )
 
-    def _stop(self) -> None:
-        """Shut down: pop nothing more, have every child hand its job back, settle what ended, and
-        schedule the timed polls in Redis."""
+    def shut_down(self) -> None:
+        """Shut down: pop nothing more, have every child hand its job back, and end the leases of
+        children that were killed or died instead, all of which have been reaped by then."""
         self._stop_listening()
+        deadline = time.monotonic() + GRACE_SECONDS + CLOSING_SECONDS
         for pool, order, traceback in self._horses.stop(GRACE_SECONDS, self._timer):
             self._settle(pool, order, traceback)
+        releases = {one.call for one in self._timer if one.call.function == RELEASE}
+        do_until([self._leave_redis, *(partial(self._release, one) for one in releases)], deadline)
+
+    def _release(self, call: Call) -> None:
+        """Release the job of a dead child, which no child is left to do."""
+        with self._app.app_context():
+            import_attribute(call.function)(*call.args)
+
+    def _leave_redis(self) -> None:
+        """Schedule the timed polls in Redis, settle what ended, and deregister."""
         with self._app.app_context():
             wake([timed.wake for timed in self._timer if timed.wake is not None])
         self._away_until = 0.0

@@ -29,6 +29,8 @@ PAUSES = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 15, 60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600)
 )
+#: The last error of what could not be sent before it was to be given up.
+TOO_OLD = "too_old"
 #: Lease of one delivery; after that another worker repeats it.
 DELIVERY_LEASE = timedelta(seconds=60)
 #: Exists while the receiver is avoided because it did not respond a moment ago.
@@ -39,8 +41,11 @@ UNRESPONSIVE_SECONDS = 30
 def deliver() -> None:
     """Send every notification that is due; a run's function, safe at any time.
 
-    Without a receiver it does nothing: notifications stay stored. Delivery is at least once: if a
-    worker dies between the response and its record, the same id is sent again.
+    Without a receiver it does nothing: notifications stay stored. What is past its time when one is
+    set is dead, unsent: a burst of old news would be taken for the present.
+
+    Delivery is at least once: if a worker dies between the response and its record, the same id is
+    sent again.
 
     All workers avoid a receiver that does not respond for a while, as each attempt may block one
     for half a minute.
@@ -52,9 +57,8 @@ def deliver() -> None:
         notification = _take_one(utcnow())
         if notification is None:
             return
-        if notification.type == AT_RISK and notification.deliveries > 1:
-            if _drop_if_outdated(notification):
-                continue
+        if not _is_worth_sending(notification):
+            continue
         try:
             status = send_webhook(config, notification.id, notification.body)
         except PublishError as error:
@@ -118,6 +122,17 @@ def _take_one(now: datetime) -> Notification | None:
             if rows_changed(taken) == 1:
                 session.refresh(found)
                 return found
+
+
+def _is_worth_sending(notification: Notification) -> bool:
+    """Tell whether to send a claimed notification; settle it if not."""
+    if notification.deliveries > 1:  # the receiver may have it: only an answer tells
+        return notification.type != AT_RISK or not _drop_if_outdated(notification)
+    if utcnow() <= notification.give_up_at:
+        return True
+    # Stored until a receiver was set, or while no worker ran. Whoever wants it redelivers it.
+    _update(notification, {"state": NotificationState.DEAD, "last_error": TOO_OLD})
+    return False
 
 
 def _drop_if_outdated(warning: Notification) -> bool:

@@ -1751,6 +1751,8 @@ export interface components {
         Troubles: {
             /** @description Capped at 10000. */
             pendingNotifications: number;
+            /** @description Without `WEBHOOK_URL` they are not sent. Capped at 10000. */
+            storedNotifications: number;
             /** @description Capped at 10000. */
             deadNotifications: number;
             /** @description Capped at 10000. */
@@ -3008,6 +3010,7 @@ export interface operations {
                      *       },
                      *       "troubles": {
                      *         "pendingNotifications": 1,
+                     *         "storedNotifications": 0,
                      *         "deadNotifications": 0,
                      *         "accountsToReconnect": 2,
                      *         "ambiguousJobs": 1

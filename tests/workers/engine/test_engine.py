@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,7 +33,8 @@ from tests.databases import ON_POSTGRES
 from tests.processes import Process, wait_until
 from tests.redis_values import commands, wait_until_quiet
 from tests.workers.engine.stand_in import CRASH, FAIL, GROW, SLEEP, WAIT
-from workers.worker import BACKGROUND_RUNS
+from workers.engine import worker as engine
+from workers.worker import BACKGROUND_RUNS, build_worker
 
 # One database: real processes take time, and what they do to rows has its own tests.
 pytestmark = [ON_POSTGRES, pytest.mark.usefixtures("context")]
@@ -241,6 +243,25 @@ def test_told_to_stop_it_settles_what_ends_and_takes_no_more(
     assert worker.wait() == 0
     assert (started(redis), RunQueue(QUEUE, redis).count) == (0, 1)
     assert redis.smembers("rq:workers") == set()
+
+
+def test_stop_does_not_wait_for_a_redis_that_hangs(
+    app: Flask,
+    config: Config,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The platforms kill what has not ended 30 s after SIGTERM."""
+    monkeypatch.setattr(engine, "GRACE_SECONDS", 1.0)
+    stopping = build_worker(app, config)
+    os.kill(redis_server.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        stopping.shut_down()
+        took = time.monotonic() - began
+    finally:
+        os.kill(redis_server.pid, signal.SIGCONT)
+    assert took < 1.0 + engine.CLOSING_SECONDS + 1.0
 
 
 def test_idle_worker_asks_redis_next_to_nothing(redis: Redis, worker: Process) -> None:

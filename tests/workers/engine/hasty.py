@@ -1,11 +1,16 @@
-"""A worker that gives its children a moment only: `python -m tests.workers.engine.hasty`."""
+"""A worker that waits less long, for its children and for Redis."""
 
 from __future__ import annotations
 
-from workers.engine import worker
-from workers.worker import main
+from workers import worker
+from workers.engine import worker as engine
 
-worker.GRACE_SECONDS = 1.0
+GRACE_SECONDS = 4.0
+RESPONSE_SECONDS = 4
 
-if __name__ == "__main__":
-    main()
+
+def main() -> None:
+    """Run it, in a process of its own."""
+    engine.GRACE_SECONDS = GRACE_SECONDS
+    worker.RESPONSE_SECONDS = engine.RESPONSE_SECONDS = RESPONSE_SECONDS
+    worker.main()

@@ -263,19 +263,19 @@ def test_plan_of_too_few_connections_is_told(config: Config, postgres: Engine) -
         small = findings(replace(config, database_url=url))["DATABASE_URL connections"]
         server.execute(text("DROP OWNED BY small"))
         server.execute(text("DROP ROLE small"))
-    assert enough.is_good and "(web 6, worker 10, scheduler 3), 20 are" in enough.sentence
+    assert enough.is_good and "(web 6, worker 9, scheduler 3), 20 are" in enough.sentence
     assert not small.is_good and "12 are allowed" in small.sentence
 
 
 def test_redis_of_too_few_clients_is_told(config: Config, app: Flask, redis: Redis) -> None:
     before = redis.config_get("maxclients")["maxclients"]
-    redis.config_set("maxclients", 31)
+    redis.config_set("maxclients", 29)
     small = findings(config)["REDIS_URL connections"]
-    redis.config_set("maxclients", 32)
+    redis.config_set("maxclients", 30)
     enough = findings(config)["REDIS_URL connections"]
     redis.config_set("maxclients", before)
-    assert not small.is_good and "31 are allowed" in small.sentence
-    assert enough.is_good and "(web 8, worker 18, scheduler 6)" in enough.sentence
+    assert not small.is_good and "29 are allowed" in small.sentence
+    assert enough.is_good and "(web 8, worker 16, scheduler 6)" in enough.sentence
 
 
 REMOTE = "postgresql+psycopg://ann@192.0.2.1:5432/publishing?connect_timeout=1"

@@ -115,12 +115,15 @@ class Horses:
         settled, self._settled = self._settled, []
         return settled
 
-    def stop(self, seconds: float, timer: Timer) -> Iterator[Settled]:
-        """Tell every child to hand its job back and end; kill those left after `seconds`."""
+    def tell_to_stop(self) -> None:
+        """Tell every child to hand its job back and end; safe in a signal handler."""
         self._is_stopping = True
-        for horse in self._horses:
+        for horse in list(self._horses):  # none of these has been reaped, so the ids are theirs
             os.kill(horse.pid, signal.SIGTERM)
-        deadline = time.monotonic() + seconds
+
+    def stop(self, deadline: float, timer: Timer) -> Iterator[Settled]:
+        """Tell every child to stop, those forked meanwhile too; kill those left at `deadline`."""
+        self.tell_to_stop()
         while self._horses and time.monotonic() < deadline:
             for horse in [one for one in self._horses if one.order is None]:
                 self._kill(horse)

@@ -36,7 +36,7 @@ from workers.engine.timer import TimedCall, Timer
 logger = logging.getLogger(__name__)
 #: Heroku and Render kill a process 30 s after SIGTERM.
 GRACE_SECONDS = 25.0
-#: At most so much later, Redis and the database have been told.
+#: At most so much later the process ends, though Redis or the database has not been told.
 CLOSING_SECONDS = 2.0
 #: How long a Redis command may take, and the pause after a Redis error.
 RESPONSE_SECONDS = 10
@@ -83,7 +83,8 @@ class PublishWorker(BaseWorker):
         self._popped: list[tuple[str, str]] = []
         self._rotation = [queue.name for queue in queues]
         self._away_until = 0.0
-        self._stop_requested = False
+        #: when this worker was told to stop, on the monotonic clock
+        self._told_at: float | None = None
 
     @property
     def connection_timeout(self) -> int:
@@ -97,7 +98,7 @@ class PublishWorker(BaseWorker):
             signal.signal(number, self.request_stop)
         for call, seconds in self._periodic.items():
             self._timer.add(TimedCall(call.function, call))
-        while not self._stop_requested:
+        while self._told_at is None:
             self._run_once()
         self.shut_down()
         return True
@@ -105,7 +106,9 @@ class PublishWorker(BaseWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Take no more runs. A second signal, such as a terminal's beside the supervisor's, has no
         effect: it must not interrupt children that hand their jobs back."""
-        self._stop_requested = True
+        if self._told_at is None:
+            self._told_at = time.monotonic()
+            self._horses.tell_to_stop()  # now: this process may be waiting for Redis
 
     def _run_once(self) -> None:
         """Wait for an event and handle it."""
@@ -219,11 +222,13 @@ class PublishWorker(BaseWorker):
         """Shut down: pop nothing more, have every child hand its job back, and end the leases of
         children that were killed or died instead, all of which have been reaped by then."""
         self._stop_listening()
-        deadline = time.monotonic() + GRACE_SECONDS + CLOSING_SECONDS
-        for pool, order, traceback in self._horses.stop(GRACE_SECONDS, self._timer):
+        told_at = time.monotonic() if self._told_at is None else self._told_at
+        grace_end = told_at + GRACE_SECONDS
+        for pool, order, traceback in self._horses.stop(grace_end, self._timer):
             self._settle(pool, order, traceback)
         releases = {one.call for one in self._timer if one.call.function == RELEASE}
-        do_until([self._leave_redis, *(partial(self._release, one) for one in releases)], deadline)
+        end = grace_end + CLOSING_SECONDS
+        do_until([self._leave_redis, *(partial(self._release, one) for one in releases)], end)
 
     def _release(self, call: Call) -> None:
         """Release the job of a dead child, which no child is left to do."""

@@ -15,7 +15,8 @@ from app.publishing.redeliver import redeliver, redeliver_dead
 from app.queries.accounts import list_to_reconnect
 from app.queries.notifications import list_notifications
 from app.queries.search import list_ambiguous
-from app.schemas.base import BaseSchema, Cursor
+from app.schemas.base import BaseSchema
+from app.schemas.pages import Cursor
 from app.states import NotificationState
 
 PER_PAGE = 20

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from app.admin.blueprint import blueprint
 from app.clock import to_iso, utcnow
 from app.platforms import PLATFORMS
-from app.schemas.base import Cursor
+from app.schemas.pages import Cursor
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _MOMENT = Markup('<time datetime="{iso}" title="{iso}">{words}</time>')

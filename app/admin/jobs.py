@@ -14,7 +14,8 @@ from app.ids import is_id
 from app.models import PublishJob
 from app.platforms import PLATFORMS
 from app.queries.search import JobStory, Search, find_story, search_jobs
-from app.schemas.base import BaseSchema, Cursor
+from app.schemas.base import BaseSchema
+from app.schemas.pages import Cursor
 from app.states import FINAL_STATES, JobState
 
 PER_PAGE = 25

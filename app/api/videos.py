@@ -14,8 +14,8 @@ from app.media.facts import VideoInvalid
 from app.models import Video
 from app.queries.pages import Page
 from app.queries.videos import find_video, list_videos
-from app.schemas.base import PageQuery
 from app.schemas.examples import upload_examples, video_examples
+from app.schemas.pages import PageQuery
 from app.schemas.video import (
     NewUploadSchema,
     PreviewQuery,

@@ -9,15 +9,8 @@ from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, OneOf, Regexp
 
 from app.platforms import PLATFORMS
-from app.schemas.base import (
-    NO_CONTROLS,
-    BaseSchema,
-    Moment,
-    PageQuery,
-    PageSchema,
-    ResponseSchema,
-    one_of,
-)
+from app.schemas.base import NO_CONTROLS, BaseSchema, Moment, ResponseSchema, one_of
+from app.schemas.pages import PageQuery, PageSchema
 from app.states import AccountState, LoginType
 
 TOKEN_MAX = 4096

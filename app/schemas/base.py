@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
@@ -11,12 +9,10 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import Length, OneOf, Range, Regexp
+from marshmallow.validate import Length, OneOf, Regexp
 
 from app.clock import to_iso
-from app.ids import is_id
 
-MAX_PAGE = 100
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d{1,9})?([Zz]|[+-]\d\d:?[0-5]\d)?", re.ASCII
 )
@@ -197,23 +193,6 @@ class Moment(fields.DateTime):
             raise ValidationError("There is no such time.") from exc
 
 
-class Cursor(fields.String):
-    """An opaque cursor: the id of the last row of the page before."""
-
-    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else base64.urlsafe_b64encode(value.encode()).decode()
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        try:
-            seen = base64.b64decode(str(value).encode("ascii"), altchars=b"-_", validate=True)
-            last_id = seen.decode("ascii")
-        except (binascii.Error, UnicodeError) as exc:
-            raise ValidationError("Not a cursor of this list.") from exc
-        if not is_id(last_id):
-            raise ValidationError("Not a cursor of this list.")
-        return last_id
-
-
 def camel(name: str) -> str:
     """Return the camelCase form of a snake_case name."""
     head, *tail = name.split("_")
@@ -232,25 +211,6 @@ def one_of(values: Iterable[str | Enum], **options: Any) -> fields.String:
     """Return a response field whose value is always one of these."""
     names = [value.value if isinstance(value, Enum) else value for value in values]
     return fields.String(validate=OneOf(names), **options)
-
-
-class PageQuery(BaseSchema):
-    """The query of every list: newest first, `limit` at a time."""
-
-    limit = fields.Integer(
-        load_default=20,
-        validate=Range(1, MAX_PAGE),
-        metadata={"description": "The maximum number of entries to return."},
-    )
-    cursor = Cursor(
-        load_default=None, metadata={"description": "`nextCursor` of the previous page."}
-    )
-
-
-class PageSchema(ResponseSchema):
-    """What every list response contains besides the list."""
-
-    next_cursor = Cursor(allow_none=True, metadata={"description": "null on the last page."})
 
 
 def _is_unstorable(value: Any) -> bool:

@@ -9,7 +9,8 @@ from marshmallow import fields
 
 from app.models import Notification
 from app.publishing.outbox import EVENT_TYPES
-from app.schemas.base import Moment, PageQuery, PageSchema, ResponseSchema, one_of
+from app.schemas.base import Moment, ResponseSchema, one_of
+from app.schemas.pages import PageQuery, PageSchema
 from app.schemas.webhook import ANY_EVENT
 from app.states import NotificationState
 

@@ -8,7 +8,8 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from app.platforms import PLATFORMS
-from app.schemas.base import Moment, PageQuery, PageSchema, ResponseSchema, one_of
+from app.schemas.base import Moment, ResponseSchema, one_of
+from app.schemas.pages import PageQuery, PageSchema
 
 
 class PostsQuery(PageQuery):

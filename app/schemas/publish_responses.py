@@ -10,7 +10,8 @@ from marshmallow.validate import OneOf
 from app.failures import Category
 from app.platforms import PLATFORMS
 from app.queues.names import KEEP_COMPLETED, KEEP_FAILED
-from app.schemas.base import Json, Moment, PageQuery, PageSchema, ResponseSchema, one_of
+from app.schemas.base import Json, Moment, ResponseSchema, one_of
+from app.schemas.pages import PageQuery, PageSchema
 from app.schemas.publish import BACKOFF_TYPES, PRIVACY_LEVELS, Keep
 from app.schemas.timeline import Entry, WaitEntrySchema
 from app.states import JobState, Step

@@ -7,15 +7,8 @@ from marshmallow.validate import Length, Range
 
 from app.media.plan import Work
 from app.platforms import INT32_MAX, PLATFORMS
-from app.schemas.base import (
-    NO_CONTROLS,
-    BaseSchema,
-    Moment,
-    PageSchema,
-    ResponseSchema,
-    Whole,
-    one_of,
-)
+from app.schemas.base import NO_CONTROLS, BaseSchema, Moment, ResponseSchema, Whole, one_of
+from app.schemas.pages import PageSchema
 from app.states import VideoState
 from app.videos import TITLE_MAX, UPLOAD_MAX_BYTES, is_upload_type
 

@@ -219,8 +219,7 @@ class PublishWorker(BaseWorker):
             )
 
     def shut_down(self) -> None:
-        """Shut down: pop nothing more, have every child hand its job back, and end the leases of
-        children that were killed or died instead, all of which have been reaped by then."""
+        """Have every child hand its job back; end the leases of those that were killed instead."""
         self._stop_listening()
         told_at = time.monotonic() if self._told_at is None else self._told_at
         grace_end = told_at + GRACE_SECONDS

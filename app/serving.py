@@ -2,13 +2,15 @@
 
 Threads, because a request mostly waits for the database, the store or an upload, and because
 concurrent posts share a transaction by group commit: see `app.intake`. Event streams hold no
-thread (`app.live`), and slow clients only one each, for a while (`app.web_worker`).
+thread: see `app.live`.
 """
 
 from __future__ import annotations
 
 import logging
 import resource
+import socket
+import struct
 import sys
 from typing import Any
 
@@ -39,15 +41,17 @@ class RootLogger(Logger):  # type: ignore[misc]
 
 
 bind = f"0.0.0.0:{_config.port}"
-worker_class = "app.web_worker.WebWorker"
+worker_class = "gthread"
 workers = _config.web_concurrency
 threads = 32
 # Seconds a thread may hold the GIL. With Python's default of 0.005 the thread that commits for the
 # others is preempted by them so often that 5 % fewer posts are accepted.
 sys.setswitchinterval(0.015)
-#: Of the whole process; longer than the slowest probe of a video. The clients' own limits, those of
-#: uploads included, are in `app.web_worker`.
+#: Of the whole process: longer than the slowest probe of a video.
 timeout = 120
+#: How long a client may be silent in the middle of a request. gunicorn itself waits without limit,
+#: so that as many half requests as there are threads would stop a process.
+SILENT_SECONDS = 30
 #: Heroku and Render kill the process 30 s after SIGTERM.
 graceful_timeout = 25
 keepalive = 75
@@ -59,6 +63,23 @@ errorlog = None
 # Error lines contain the path, and so does the access log if enabled.
 for _name in ("gunicorn.error", "gunicorn.access"):
     logging.getLogger(_name).addFilter(hide_tokens)
+
+
+class _NotSilent(logging.Filter):
+    """Drops the traceback of a client that fell silent, which is no fault of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
+
+
+logging.getLogger("gunicorn.error").addFilter(_NotSilent())
+
+
+def when_ready(server: Any) -> None:
+    """Limit the reads of all connections, which inherit the option from their listening socket."""
+    for listener in server.LISTENERS:
+        seconds = struct.pack("ll", SILENT_SECONDS, 0)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

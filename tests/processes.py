@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["workers.worker", "workers.scheduler", "gunicorn.app.wsgiapp", "app.web_worker"]
+    ["workers.worker", "workers.scheduler", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"]
 )
 #: The Procfile's web process.
 WEB = "gunicorn.app.wsgiapp:run --config python:app.serving app:create_app()"

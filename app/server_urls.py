@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.causes import mask_passwords_of, masked
 from app.config import VAR_DIR
 from app.environment import Environment, is_url
 
@@ -43,6 +44,9 @@ _REDIS_OPTIONS = frozenset(
         "username",
     }
 )
+#: Of a URL with an @ behind its host: what looks like a path or an option is a part of a password,
+#: and must not be repeated.
+UNENCODED = "must have its password percent-encoded: / as %2F, ? as %3F, @ as %40"
 #: A socket that cannot exist: libpq checks all options before it looks for it.
 _NOWHERE = {"host": "/dev/null/nowhere", "hostaddr": None, "port": None}
 _LOOKED = "connection to server on socket"
@@ -56,16 +60,18 @@ def read_database_url(env: Environment) -> str:
     for prefix in ("postgres://", "postgresql://"):
         if value.startswith(prefix):
             value = "postgresql+psycopg://" + value.removeprefix(prefix)
+    mask_passwords_of(value)
     if fault := _database_fault(value):
-        env.fault("DATABASE_URL", fault)
+        env.fault("DATABASE_URL", masked(fault))
     return value
 
 
 def read_redis_url(env: Environment) -> str:
     """Return the URL of Redis, by default the socket of `make run`."""
     value = env.text("REDIS_URL") or f"unix://{VAR_DIR / 'redis.sock'}"
+    mask_passwords_of(value)
     if fault := _redis_fault(value):
-        env.fault("REDIS_URL", fault)
+        env.fault("REDIS_URL", masked(fault))
     is_unverified = env.choice("REDIS_TLS_VERIFY", "true", ("true", "false")) == "false"
     if is_unverified and value.startswith("rediss://"):
         value += ("&" if "?" in value else "?") + "ssl_cert_reqs=none&ssl_check_hostname=false"
@@ -105,15 +111,24 @@ def _redis_fault(url: str) -> str:
     if scheme not in _REDIS_SCHEMES or not is_url(url, _REDIS_SCHEMES):
         return "must be a redis://, rediss:// or unix:// URL"
     parts = urlsplit(url)
+    if "@" in parts.path + parts.query and scheme != "unix":
+        return UNENCODED
     if scheme != "unix" and not f"0{parts.path.strip('/')}".isdecimal():
         return f"the database must be a number, not {parts.path.strip('/')!r}"
-    for name, _ in parse_qsl(parts.query):
-        if name not in _REDIS_OPTIONS:
-            return f"has an option that it does not take: {name}"
-        if name.startswith("ssl_") and scheme != "rediss":
-            return f"{name} is for rediss:// only"
+    if fault := _option_fault(scheme, parts.query):
+        return fault
     try:
         ConnectionPool.from_url(url).make_connection()
     except (RedisError, ValueError, TypeError) as exc:
         return str(exc).partition("\n")[0]
+    return ""
+
+
+def _option_fault(scheme: str, query: str) -> str:
+    """Return which option is wrong for a scheme of Redis; empty if none is."""
+    for name, _ in parse_qsl(query):
+        if name not in _REDIS_OPTIONS:
+            return f"has an option that it does not take: {name}"
+        if name.startswith("ssl_") and scheme != "rediss":
+            return f"{name} is for rediss:// only"
     return ""

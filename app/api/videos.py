@@ -173,7 +173,8 @@ def receive(token: str) -> None:
     """Upload a file by its signed link
 
     Only where the store is a folder. The link needs no other credentials. It is good for one upload
-    at a time, and for one that arrives: 409.
+    at a time (503 meanwhile: the other may be the end of a broken connection), and for one that
+    arrives (then 409).
     """
     content_type = request.headers.get("Content-Type", "")
     grant = check_link(token, content_type, request.content_length, utcnow())

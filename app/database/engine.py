@@ -87,7 +87,8 @@ def engine_options(database_url: str, pool: PoolSize) -> dict[str, Any]:
         "lock_timeout": LOCK_SECONDS,
         "idle_in_transaction_session_timeout": IDLE_TRANSACTION_SECONDS,
     }
-    settings = " ".join(f"-c {name}={seconds}s" for name, seconds in timeouts.items())
+    settings = [f"-c {name}={seconds}s" for name, seconds in timeouts.items()]
+    given = url.query.get("options", "")
     return {
         # Values of a failed statement must not get into logs or RQ's failed registry.
         "hide_parameters": True,
@@ -96,7 +97,8 @@ def engine_options(database_url: str, pool: PoolSize) -> dict[str, Any]:
         "pool_timeout": 10,
         "connect_args": {
             "connect_timeout": 5,
-            "options": f"{settings} -c timezone=UTC",
+            # Of a setting that is given twice, the last counts.
+            "options": " ".join([str(given), *settings, "-c timezone=UTC"]).strip(),
             **_KEEPALIVE,
         },
     }

@@ -130,8 +130,8 @@ class Storage(ABC):
     def receive(self, key: str, body: Readable, length: int) -> StoredObject:
         """Store an upload's body as `write` does, unless the object is there.
 
-        Raises `UploadTaken`, also while another process or thread receives the same object. Only a
-        folder receives uploads.
+        Raises `UploadTaken`, and `StoreUnavailable` while another process or thread receives the
+        same object. Only a folder receives uploads.
         """
         raise InvalidLink("This service accepts no uploads itself.")
 

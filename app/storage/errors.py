@@ -5,7 +5,7 @@ StorageError
   InvalidLink       the signed link is forged, made for another purpose, or expired
   WrongLength       the body is longer or shorter than declared
   ObjectMissing     there is no such object
-  UploadTaken       another upload of the object is under way, or complete
+  UploadTaken       the upload of the object is complete
   ObjectChanged     the object is not the version that was inspected
   StoreUnavailable  no response, or an unusable one; a retry may help
 
@@ -36,7 +36,7 @@ class ObjectMissing(StorageError):
 
 
 class UploadTaken(StorageError):
-    """Raised when an upload is not awaited any more: another is under way, or complete."""
+    """Raised when an upload is not awaited any more: the object is there."""
 
 
 class ObjectChanged(StorageError):

@@ -18,7 +18,6 @@ from app.storage.errors import (
     ObjectChanged,
     ObjectMissing,
     StoreUnavailable,
-    UploadTaken,
 )
 from app.storage.keys import content_type_of
 
@@ -72,7 +71,8 @@ def object_of(found: os.stat_result, key: str) -> StoredObject:
 def open_alone(path: Path) -> FileIO:
     """Open a file to be written anew, which nobody else may open so until it is closed.
 
-    Raises `UploadTaken`. The lock ends with the process that has it, so nothing remains locked.
+    Raises `StoreUnavailable` while somebody has. The lock ends with the process that has it, so
+    nothing remains locked.
     """
     with translate_errors():
         file = path.open("ab", buffering=0)
@@ -84,7 +84,7 @@ def open_alone(path: Path) -> FileIO:
             file.truncate(0)
         except (BlockingIOError, FileNotFoundError) as exc:
             file.close()
-            raise UploadTaken("Another upload by this link is under way.") from exc
+            raise StoreUnavailable("Another upload by this link is under way.") from exc
         except OSError:
             file.close()
             raise

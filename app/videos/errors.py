@@ -4,7 +4,7 @@ VideoError
   ObjectRefused     the object cannot be registered
   VideoInUse        a job that has not ended needs the video
   LinkRefused       the upload does not match its signed link, or the link is not valid
-  LinkUsed          the upload has already arrived, or is arriving
+  LinkUsed          the upload has already arrived
   NoPreview         the video has no such preview
 """
 
@@ -30,7 +30,7 @@ class LinkRefused(VideoError):
 
 
 class LinkUsed(VideoError):
-    """Raised when an upload link has already been used, or is in use."""
+    """Raised when an upload link has already been used."""
 
 
 class NoPreview(VideoError):

@@ -93,8 +93,8 @@ def receive_upload(grant: UploadGrant, body: Readable) -> None:
     """Stream an upload's body into the store, and inspect it right away if there is a place.
 
     Raises `LinkRefused` when the body ends too soon or the video was deleted meanwhile, `LinkUsed`
-    during another upload by the same link, any `StorageError`, and whatever reading the body
-    raises.
+    if another has arrived by the same link, any `StorageError` (`StoreUnavailable` while another is
+    arriving), and whatever reading the body raises.
     """
     storage = current_storage()
     try:

@@ -11,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.config import ROOT, ConfigError
+from app.database.engine import WEB_POOL, engine_options
 from app.settings import config_from_env
 
 KEY = Fernet.generate_key().decode()
@@ -166,3 +167,23 @@ def test_file_beside_a_command_is_no_setting(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "Encrypt all secrets" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("REDIS_URL", "redis://default:12/Secret99xyz@redis.example:6379"),
+        ("REDIS_URL", "redis://default:12?Secret99xyz=ab@redis.example:6379"),
+        ("DATABASE_URL", "postgres://ann:Secret99xyz@database.example/queue?bogus=Secret99xyz"),
+    ],
+)
+def test_wrong_url_is_refused_without_its_password(name: str, url: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        config_from_env({name: url, "TOKEN_ENCRYPTION_KEYS": KEY})
+    assert f"{name}: " in str(raised.value) and "Secret99xyz" not in str(raised.value)
+
+
+def test_options_of_the_database_url_reach_the_server() -> None:
+    url = "postgresql+psycopg://ann@database.example/queue?options=-c%20search_path%3Dother"
+    given = engine_options(url, WEB_POOL)["connect_args"]["options"]
+    assert given.startswith("-c search_path=other -c statement_timeout=")

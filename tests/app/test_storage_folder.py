@@ -46,7 +46,7 @@ class NestedBody(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         try:
             self._other.receive("a.mp4", io.BytesIO(b"other"), 5)
-        except UploadTaken as error:
+        except StoreUnavailable as error:
             self.refusals.append(str(error))
         return super().read(size)
 

@@ -289,7 +289,8 @@ def test_a_link_takes_one_upload_at_a_time(
         files = files_in(config.video_dir)
         body.may_end.set()
         assert first.result(60).status_code == 204
-    assert (second.status_code, len(files)) == (409, 1)
+    assert (second.status_code, len(files)) == (503, 1)
+    assert int(second.headers["Retry-After"]) > 0
     assert "under way" in second.get_json()["error"]
     [stored] = (config.video_dir / "uploads").iterdir()
     assert stored.read_bytes() == b"x" * 1000

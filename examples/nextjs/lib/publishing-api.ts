@@ -304,7 +304,8 @@ export interface paths {
         /**
          * Upload a file by its signed link
          * @description Only where the store is a folder. The link needs no other credentials. It is good for one upload
-         *     at a time, and for one that arrives: 409.
+         *     at a time (503 meanwhile: the other may be the end of a broken connection), and for one that
+         *     arrives (then 409).
          */
         put: operations["receiveUpload"];
         post?: never;

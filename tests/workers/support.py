@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy.orm import undefer
 
@@ -14,6 +16,7 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
 from app.models import Account, Notification, PublishJob, Video
+from app.platforms import PLATFORMS
 from app.queues import Wake, wake
 from app.states import FINAL_STATES
 from app.storage import Storage
@@ -23,11 +26,20 @@ from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.rows import row
 from tests.workers.conftest import connect
+from workers.platforms.base import Handler
 from workers.publishing.pipeline import advance
 
 MB = 10**6
 #: Within the time in which scheduled posts are checked.
 SOON = timedelta(minutes=14)
+
+
+def use_handler(
+    monkeypatch: pytest.MonkeyPatch, platform: str, handler: type[Handler[Any]]
+) -> None:
+    """Have a platform's runs load another handler."""
+    name = f"{handler.__module__}:{handler.__name__}"
+    monkeypatch.setitem(PLATFORMS, platform, replace(PLATFORMS[platform], handler=name))
 
 
 def ended(job: PublishJob) -> PublishJob:

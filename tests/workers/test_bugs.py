@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from sqlalchemy.exc import NoResultFound
 
 from app.extensions import db
 from app.models import Account, PublishJob, Video
-from app.platforms import PLATFORMS
 from app.queues import PUBLISH_QUEUES, RunQueue, current_redis
 from app.states import JobState
 from tests.factories import make_job
@@ -18,7 +16,8 @@ from tests.platforms import Platforms
 from tests.processes import wait_until
 from tests.rows import row
 from tests.workers.conftest import connect
-from workers.platforms.base import Context, Handler
+from tests.workers.support import use_handler
+from workers.platforms.base import Context
 from workers.platforms.tiktok import TikTokHandler
 from workers.platforms.youtube import YouTubeHandler
 from workers.publishing.pipeline import advance
@@ -47,12 +46,6 @@ class CannotPollYouTube(YouTubeHandler):
         return {}["missing"]
 
 
-def use(monkeypatch: pytest.MonkeyPatch, platform: str, handler: type[Handler[Any]]) -> None:
-    """Register a handler for a platform."""
-    name = f"{__name__}:{handler.__name__}"
-    monkeypatch.setitem(PLATFORMS, platform, replace(PLATFORMS[platform], handler=name))
-
-
 def kept_as_failed(platform: str) -> list[str]:
     """Return the ids in a platform's failed registry."""
     queue = RunQueue(PUBLISH_QUEUES[platform], current_redis())
@@ -71,7 +64,7 @@ def test_wrong_use_of_the_database_is_no_outage(
     monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
 ) -> None:
     """Else it would end every run alike, until the post fails as one that kills its workers."""
-    use(monkeypatch, "YOUTUBE", MisusesTheDatabase)
+    use_handler(monkeypatch, "YOUTUBE", MisusesTheDatabase)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
     with pytest.raises(NoResultFound):
         advance("YOUTUBE", job.id)
@@ -81,7 +74,7 @@ def test_wrong_use_of_the_database_is_no_outage(
 def test_bug_in_a_poll_is_kept(
     monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
 ) -> None:
-    use(monkeypatch, "TIKTOK", CannotPoll)
+    use_handler(monkeypatch, "TIKTOK", CannotPoll)
     job = make_job("TIKTOK", account=connect(platforms, "TIKTOK"), video=stored_film)
     with pytest.raises(KeyError):  # once the poll is due
         wait_until(lambda: advance("TIKTOK", job.id), "the poll")
@@ -94,7 +87,7 @@ def test_bug_in_a_poll_fails_no_post_that_is_known(
     stored_film: Video,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    use(monkeypatch, "YOUTUBE", CannotPollYouTube)
+    use_handler(monkeypatch, "YOUTUBE", CannotPollYouTube)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
     with pytest.raises(KeyError):
         wait_until(lambda: advance("YOUTUBE", job.id), "the poll")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -18,7 +17,6 @@ from app.database.transaction import transaction
 from app.extensions import db
 from app.limits import lanes
 from app.models import PublishJob, Video
-from app.platforms import PLATFORMS
 from app.publishing import outcomes
 from app.publishing.claims import claim_next
 from app.states import JobState
@@ -27,6 +25,7 @@ from tests.factories import make_job
 from tests.platforms import Platforms
 from tests.rows import row
 from tests.workers.conftest import connect
+from tests.workers.support import use_handler
 from workers.platforms.base import Context
 from workers.platforms.youtube import YouTubeHandler
 from workers.publishing.endings import DATABASE_AWAY
@@ -92,8 +91,7 @@ def begun(
 ) -> PublishJob:
     """A job whose handler, the test's parameter, loses the database."""
     monkeypatch.setattr(request.param, "go_away", staticmethod(go_away), raising=False)
-    name = f"{__name__}:{request.param.__name__}"
-    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    use_handler(monkeypatch, "YOUTUBE", request.param)
     return make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
 
 
@@ -127,8 +125,7 @@ class MeetsAnErrorOfItsOwn(YouTubeHandler):
 def test_job_that_the_database_alone_refuses_waits_longer_each_time_and_fails_after_a_day(
     monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
 ) -> None:
-    name = f"{__name__}:{MeetsAnErrorOfItsOwn.__name__}"
-    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    use_handler(monkeypatch, "YOUTUBE", MeetsAnErrorOfItsOwn)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
     for waited, state in (
         (timedelta(), JobState.ACTIVE),
@@ -162,8 +159,7 @@ class KnowsAnotherSchema(YouTubeHandler):
 def test_run_that_the_tables_do_not_fit_hands_the_job_back(
     monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
 ) -> None:
-    name = f"{__name__}:{KnowsAnotherSchema.__name__}"
-    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    use_handler(monkeypatch, "YOUTUBE", KnowsAnotherSchema)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
     with pytest.raises(ProgrammingError):
         advance("YOUTUBE", job.id)
@@ -184,8 +180,7 @@ class MeetsAnErrorOnceUploaded(YouTubeHandler):
 def test_post_that_is_known_ends_completed_where_the_database_refuses_its_job_for_a_day(
     monkeypatch: pytest.MonkeyPatch, platforms: Platforms, stored_film: Video
 ) -> None:
-    name = f"{__name__}:{MeetsAnErrorOnceUploaded.__name__}"
-    monkeypatch.setitem(PLATFORMS, "YOUTUBE", replace(PLATFORMS["YOUTUBE"], handler=name))
+    use_handler(monkeypatch, "YOUTUBE", MeetsAnErrorOnceUploaded)
     job = make_job("YOUTUBE", account=connect(platforms, "YOUTUBE"), video=stored_film)
     advance("YOUTUBE", job.id)
     for waited, state in (

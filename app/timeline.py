@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from sqlalchemy import Table, Update, bindparam, insert, or_, update
 from sqlalchemy.orm import Session
@@ -34,11 +34,10 @@ def begin_jobs(session: Session, jobs: Sequence[PublishJob], now: datetime) -> N
     insert_rows(session, TimelineEntry, entries)
 
 
-def begin(
+def begin_wait(
     session: Session,
     job: PublishJob,
-    kind: Literal["wait"],
-    name: WaitReason,
+    reason: WaitReason,
     now: datetime,
     *,
     until: datetime | None = None,
@@ -46,7 +45,7 @@ def begin(
 ) -> None:
     """Open a wait; `until` and `failure` say how long and why."""
     more = {} if failure is None else _error_columns(failure)
-    _add(session, job, kind, name, started_at=now, until=until, **more)
+    _add(session, job, "wait", reason, started_at=now, until=until, **more)
 
 
 def begin_attempt(session: Session, job: PublishJob, step: Step, now: datetime) -> None:

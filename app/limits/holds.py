@@ -89,7 +89,7 @@ def put_off(session: Session, job: PublishJob, hold: Hold, now: datetime) -> Non
     if job.state is JobState.WAITING:
         timeline.end(session, job, ("wait",), "done", now)
         until = None if hold.is_pause else hold.until
-        timeline.begin(session, job, "wait", _kind(hold), now, until=until, failure=hold.failure)
+        timeline.begin_wait(session, job, _kind(hold), now, until=until, failure=hold.failure)
 
 
 def _hold_all(

@@ -224,7 +224,7 @@ def _wait(
     job.step = None
     job.set_error(failure, now)
     _release_lease(session, job, due_at)
-    timeline.begin(session, job, "wait", reason, now, until=due_at, failure=failure)
+    timeline.begin_wait(session, job, reason, now, until=due_at, failure=failure)
 
 
 def _release_lease(session: Session, job: PublishJob, due_at: datetime) -> None:

@@ -124,7 +124,7 @@ def _reschedule(
     timeline.end(session, job, ("wait",), "done", now)
     timeline.note(session, job, "rescheduled", now)
     reason: WaitReason = "queue" if scheduled_time is None else "scheduled"
-    timeline.begin(session, job, "wait", reason, now, until=job.due_at)
+    timeline.begin_wait(session, job, reason, now, until=job.due_at)
 
 
 def retry(job_id: str, now: datetime) -> PublishJob:
@@ -152,7 +152,7 @@ def retry(job_id: str, now: datetime) -> PublishJob:
         job.is_at_platform = job.is_committed  # what may be live is polled first, at once
         job.wake_number += 1
         timeline.note(session, job, "retried", now)
-        timeline.begin(session, job, "wait", "queue", now, until=now)
+        timeline.begin_wait(session, job, "queue", now, until=now)
         lanes.refresh(session, job)
         is_transcoded_again = rebuild_failed(session, job.rendition_id, now)
     if is_transcoded_again:

@@ -37,5 +37,5 @@ def _make_first_waiter_due(platform: str, account_id: str, now: datetime) -> Non
         job.wake_number += 1
         if job.state is JobState.WAITING:
             timeline.end(session, job, ("wait",), "done", now)
-            timeline.begin(session, job, "wait", "queue", now, until=now)
+            timeline.begin_wait(session, job, "queue", now, until=now)
         lanes.refresh(session, job)

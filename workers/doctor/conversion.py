@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from app.causes import why
 from app.config import Config
 from app.media.recipe import Recipe, VideoEncoding
 from workers.doctor.finding import Finding
@@ -35,7 +36,7 @@ def check_conversion(config: Config) -> Finding:
         words = f"{allowed} cannot convert a video of {size}: {exc.sentence} ({exc.code})"
         return Finding(PART, False, words)
     except OSError as exc:
-        return Finding(PART, False, f"nothing can be converted here ({type(exc).__name__})")
+        return Finding(PART, False, f"nothing can be converted here: {why(exc)}")
     return Finding(PART, True, f"{allowed} can convert a video of {size}")
 
 

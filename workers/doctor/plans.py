@@ -1,4 +1,4 @@
-"""Checks that the servers accept as many connections as one of each process may open.
+"""Checks that the servers accept as many connections as one of each process uses.
 
 Plans count them. docs/operations.md has the same sums.
 """
@@ -41,7 +41,10 @@ _ALLOWED = text("""
 
 
 def database_connections(config: Config) -> dict[str, int]:
-    """Return the most connections to PostgreSQL of one process of each kind."""
+    """Return how many connections to PostgreSQL one process of each kind uses.
+
+    The renewal of a lease opens one more in its child for a moment.
+    """
     return {
         "web": WEB_POOL.most * config.web_concurrency,
         "worker": _children(config),

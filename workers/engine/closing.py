@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from app.causes import why
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,4 +34,4 @@ def _do(action: Callable[[], None]) -> None:
     try:
         action()
     except Exception as exc:
-        logger.warning("not done while stopping: %s", type(exc).__name__)
+        logger.warning("not done while stopping: %s", why(exc))

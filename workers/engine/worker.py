@@ -221,8 +221,8 @@ class PublishWorker(BaseWorker):
     def shut_down(self) -> None:
         """Have every child hand its job back; end the leases of those that were killed instead."""
         self._stop_listening()
-        told_at = time.monotonic() if self._told_at is None else self._told_at
-        grace_end = told_at + GRACE_SECONDS
+        assert self._told_at is not None
+        grace_end = self._told_at + GRACE_SECONDS
         for pool, order, traceback in self._horses.stop(grace_end, self._timer):
             self._settle(pool, order, traceback)
         releases = {one.call for one in self._timer if one.call.function == RELEASE}

@@ -7,6 +7,9 @@ from datetime import datetime
 
 from workers.errors import AccountRefused, PublishError, RateLimited, RequestRefused
 
+#: How much of a platform's own code an error keeps.
+CODE_MAX_CHARS = 100
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -19,14 +19,13 @@ from workers.platforms.instagram.client import Client
 from workers.platforms.instagram.fields import identifier, next_cursor, sentence
 from workers.platforms.instagram.logins import FACEBOOK_LOGIN, INSTAGRAM_LOGIN
 from workers.platforms.instagram.refusals import api_error
+from workers.platforms.verdicts import CODE_MAX_CHARS
 from workers.transport import Response, call
 
 _PAGE_FIELDS = "id,name,access_token,instagram_business_account"
 #: Pages of a user are read in lists of so many, up to so many lists.
 LIST_PAGES = 100
 LISTS_MAX = 20
-#: How many characters of an error's code are stored.
-CODE_MAX = 100
 NO_ACCOUNT_HINT = "Link a professional Instagram account to a Page of yours, and connect again"
 
 
@@ -77,7 +76,7 @@ def _refuse_code(response: Response) -> None:
     fields = response.json_object()
     kind, detail = text(fields, "error_type"), sentence(text(fields, "error_message"))
     if response.status == 400 and kind and detail:
-        raise RequestRefused(sentence(kind)[:CODE_MAX], detail)
+        raise RequestRefused(sentence(kind)[:CODE_MAX_CHARS], detail)
 
 
 def _by_facebook_login(api: Api, grant: Grant) -> list[ConnectedAccount]:

@@ -14,10 +14,9 @@ from workers.platforms.polling import poll_interval_seconds
 from workers.platforms.results import Incomplete, Processing, Published
 from workers.platforms.tiktok import codes, listing, status
 from workers.platforms.tiktok.client import Client
-from workers.platforms.tiktok.refusals import CODE_MAX_CHARS
 from workers.platforms.tiktok.status import Status
 from workers.platforms.tiktok.upload import TikTokUpload
-from workers.platforms.verdicts import Verdict
+from workers.platforms.verdicts import CODE_MAX_CHARS, Verdict
 
 #: TikTok allows 30 status reads per minute and token.
 #: https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status

@@ -14,11 +14,10 @@ from typing import Any
 from workers.errors import OutcomeUnknown, PublishError, Transient
 from workers.platforms.fields import child, text
 from workers.platforms.tiktok import codes
-from workers.platforms.verdicts import Verdict
+from workers.platforms.verdicts import CODE_MAX_CHARS, Verdict
 from workers.transport import Response, unexpected
 
 OK = "ok"
-CODE_MAX_CHARS = 100
 #: Added to a wait for which TikTok names no time, so that waiting posts do not return at once.
 JITTER_SECONDS = 15.0
 

@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 
 from workers.errors import OutcomeUnknown, PublishError, RateLimited, Transient
 from workers.platforms.fields import child, children, text
-from workers.platforms.verdicts import Verdict
+from workers.platforms.verdicts import CODE_MAX_CHARS, Verdict
 from workers.platforms.youtube import codes
 from workers.transport import Response, unexpected
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
-CODE_MAX_CHARS = 100
 #: Clocks differ, so a daily quota refused this soon after midnight may still be yesterday's: the
 #: next try is minutes away then, not a day.
 MIDNIGHT_GRACE = timedelta(minutes=30)

@@ -16,6 +16,7 @@ from app.clock import utcnow
 from app.database.transaction import transaction
 from app.extensions import db
 from app.models import Account, Gate, PublishedPost, PublishJob, TimelineEntry, Video
+from app.publishing import steer
 from app.states import FINAL_STATES, AccountState, JobState
 from tests.factories import make_job
 from tests.platforms import Platforms
@@ -204,3 +205,32 @@ def test_rejected_video_is_not_published_by_a_bug_in_recording_it(
     finally:
         event.remove(Session, "before_flush", strike)
     assert row(job.id).state is JobState.FAILED
+
+
+@pytest.mark.parametrize("lost_runs", [0, LOST_RUNS_MAX + 1])
+def test_job_ends_although_its_known_post_cannot_be_recorded(
+    platforms: Platforms, stored_film: Video, lost_runs: int
+) -> None:
+    """It fails then, says that it may be live, and a retry polls it."""
+    _, job = processed_later(platforms, stored_film)
+    platforms.advance(120)
+    with transaction() as session:
+        found = session.get_one(PublishJob, job.id, populate_existing=True)
+        found.lost_runs, found.due_at = lost_runs, utcnow()
+
+    def strike(session: Session, *_: Any) -> None:
+        if any(getattr(one, "state", None) is JobState.COMPLETED for one in session.dirty):
+            raise KeyError("a bug")
+
+    event.listen(Session, "before_flush", strike)
+    try:
+        with suppress(KeyError):
+            run_once(job)
+    finally:
+        event.remove(Session, "before_flush", strike)
+    failed = row(job.id)
+    assert (failed.state, failed.is_committed) == (JobState.FAILED, True)
+    assert "may be live" in (failed.error_message or "")
+    steer.retry(job.id, utcnow())
+    assert run_to_end(job).state is JobState.COMPLETED
+    assert len(platforms.posts()) == 1

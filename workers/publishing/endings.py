@@ -168,11 +168,8 @@ def give_up(claim: Claim, failure: Failure, cause: Exception | None = None) -> N
 
     `cause` is what interrupted the run, perhaps while it recorded what a read had shown.
     """
-    post = None if _interrupts_settled(cause) else _post_if_known(claim, failure)
-    if post is None:
+    if _interrupts_settled(cause) or not _is_completed_as_known(claim, failure):
         fail(claim, failure)
-    else:
-        _complete(claim, post, utcnow())
 
 
 def _interrupts_settled(cause: BaseException | None) -> bool:
@@ -184,17 +181,21 @@ def _interrupts_settled(cause: BaseException | None) -> bool:
     return False
 
 
-def _post_if_known(claim: Claim, failure: Failure) -> Published | None:
+def _is_completed_as_known(claim: Claim, failure: Failure) -> bool:
+    """End the job as published if its post is known; tell whether it is."""
     try:
-        return known_post(claim, failure)
+        post = known_post(claim, failure)
+        if post is not None:
+            _complete(claim, post, utcnow())
+        return post is not None
     except RunStopped:
         raise
     except Exception as bug:
         if is_database_away(bug):
             raise
         # Perhaps the same bug that ends the job, which must end all the same.
-        logger.exception("bug while looking for a known post")
-        return None
+        logger.exception("bug while completing a known post")
+        return False
 
 
 def fail(
